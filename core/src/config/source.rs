@@ -1,0 +1,180 @@
+//! The configuration file as it is written: one struct a section, unknown fields refused, nothing checked yet.
+//!
+//! `config/schema.json` is generated from these types; their docs are the field descriptions in it.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+/// A Weir configuration.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Address and port that clients connect to. Default `127.0.0.1:10000`.
+    #[serde(default)]
+    pub listen: Option<String>,
+    /// Address and port of Envoy's admin interface; keep it on loopback. Default `127.0.0.1:10001`.
+    #[serde(default)]
+    pub admin: Option<String>,
+    /// Limits for every model; a model may narrow them.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The upstreams, by name.
+    #[serde(default)]
+    pub providers: BTreeMap<String, Provider>,
+    /// The models that callers can name, and what answers for each.
+    #[serde(default)]
+    pub models: BTreeMap<String, Model>,
+    /// Who may call. Keys made by `weir keys new` are kept in `keys_file` and join these.
+    #[serde(default)]
+    pub keys: Vec<Key>,
+    /// File with the hashes of keys made by `weir keys new`. Default: `keys.yaml` in Weir's state folder.
+    #[serde(default)]
+    pub keys_file: Option<String>,
+    /// Models that the sidecar serves on this machine.
+    #[serde(default)]
+    pub local: Local,
+    /// Access log and traces.
+    #[serde(default)]
+    pub telemetry: Telemetry,
+}
+
+/// Limits in time and size.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// How long a streamed answer may take to its first token, per try. Default `30s`.
+    #[serde(default)]
+    pub first_token: Option<String>,
+    /// How long a streamed answer may be silent between tokens; not below `first_token`. Default `60s`.
+    #[serde(default)]
+    pub gap: Option<String>,
+    /// How long a whole answer may take, per try. Default `300s`.
+    #[serde(default)]
+    pub whole: Option<String>,
+    /// Largest request body by endpoint (`chat`, `embeddings`). Default `16MiB` and `4MiB`.
+    #[serde(default)]
+    pub body: BTreeMap<String, String>,
+}
+
+/// One upstream.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// What it speaks: `openai`, `anthropic`, or `local` for the sidecar.
+    pub dialect: String,
+    /// Its http or https URL with the API's path prefix: `https://api.openai.com/v1`. Not for `local`.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// Where its API key is: `env:NAME` or `file:PATH`; never the key itself.
+    #[serde(default)]
+    pub credential: Option<String>,
+    /// PEM bundle that its certificate is verified against. Default: the system's.
+    #[serde(default)]
+    pub ca: Option<String>,
+    /// Leave this provider and its targets out while its credential is not set. Default `false`.
+    #[serde(default)]
+    pub optional: bool,
+    /// How many requests may be under way to it at once. Default 4096.
+    #[serde(default)]
+    pub max_in_flight: Option<u32>,
+}
+
+/// A model that callers can name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// What may answer, best first.
+    pub targets: Vec<Target>,
+    /// Limits that differ from the general ones (all but `body`).
+    #[serde(default)]
+    pub limits: Limits,
+    /// `owned_by` in the model list. Default `weir`.
+    #[serde(default)]
+    pub owned_by: Option<String>,
+}
+
+/// One upstream's model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// A name under `providers`.
+    pub provider: String,
+    /// The model's name there. Default: the name that callers use.
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
+/// A caller's key, as a hash.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Who it belongs to; stands in the access log.
+    pub name: String,
+    /// SHA-256 of the key in hex (64 digits), as `weir keys new` prints it.
+    pub sha256: String,
+    /// The models it may use. Default: all.
+    #[serde(default)]
+    pub models: Option<Vec<String>>,
+}
+
+/// The models of the sidecar.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Local {
+    /// The folder that holds a folder for each model. Default: `models` in Weir's cache folder.
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// The models to serve, by the name of their folder.
+    #[serde(default)]
+    pub models: BTreeMap<String, LocalModel>,
+    /// How many requests may wait for inference before callers are told 429. Default 1024.
+    #[serde(default)]
+    pub max_waiting: Option<u32>,
+    /// Threads that inference uses. Default: as many as there are cores.
+    #[serde(default)]
+    pub threads: Option<u32>,
+}
+
+/// One model of the sidecar.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LocalModel {
+    /// `onnx` or `candle`. Default: ONNX Runtime on a CPU if the folder holds an ONNX file, else candle.
+    #[serde(default)]
+    pub engine: Option<Engine>,
+}
+
+/// What runs a local model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// ONNX Runtime.
+    Onnx,
+    /// candle, from safetensors.
+    Candle,
+}
+
+/// Where records go.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// File for the access log, one JSON object a line; `stdout` for standard output. Default: `access.log` in Weir's log folder.
+    #[serde(default)]
+    pub access_log: Option<String>,
+    /// OTLP gRPC endpoint for traces, such as `http://127.0.0.1:4317`. Default: none.
+    #[serde(default)]
+    pub otlp: Option<String>,
+}

@@ -1,0 +1,66 @@
+//! Durations and sizes as people write them: `30s`, `500ms`, `16MiB`.
+
+use alloc::format;
+use alloc::string::String;
+use core::time::Duration;
+
+/// Reads `250ms`, `30s`, `5m` or `1h`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split(text);
+    let number: u64 = number.parse().map_err(|_| wrong_duration(text))?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err(wrong_duration(text)),
+    }
+}
+
+/// Reads `512B`, `64KiB`, `16MiB` or `1GiB` (and `KB`, `MB`, `GB`, which are powers of ten) as bytes.
+pub fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text);
+    let wrong = || format!("\"{text}\" is no size; write it as 64KiB or 16MiB");
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let factor = match unit {
+        "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(factor).ok_or_else(wrong)
+}
+
+fn wrong_duration(text: &str) -> String {
+    format!("\"{text}\" is no duration; write it as 500ms, 30s, 5m or 1h")
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
+    (number, unit.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("5 m"), Ok(Duration::from_secs(300)));
+        assert!(duration("5").is_err());
+        assert!(duration("fast").is_err());
+    }
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        assert_eq!(size("16MiB"), Ok(16 << 20));
+        assert_eq!(size("1 MB"), Ok(1_000_000));
+        assert!(size("99999999999GiB").is_err());
+    }
+}

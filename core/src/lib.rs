@@ -1,0 +1,20 @@
+//! Every decision Weir takes, without doing any of them: bytes and `now` come in, bytes and effects go out.
+//!
+//! No I/O, no clock, no randomness: reading a clock here is a compile error. The filter, the control plane and the
+//! command line are hosts that perform what this crate decides. Start at [`edge`] and [`attempt`], the two roles a
+//! request passes; [`provider`] is where an upstream's dialect is spoken, [`config`] what the operator wrote.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod codec;
+pub mod config;
+pub mod endpoint;
+pub mod fault;
+pub mod key;
+pub mod plan;
+pub mod provider;
+pub mod time;
+pub mod usage;

@@ -1,0 +1,305 @@
+//! The plan of one request, as it travels in Envoy's filter state under [`KEY`].
+//!
+//! One text serves three readers: Envoy's cluster matcher looks at its start (the next target's cluster), Envoy's route
+//! matcher at its end (the delivery class), and the attempt role at what lies between. It is self-contained: an attempt
+//! needs no table that a reload or another worker could have changed.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Write;
+use core::time::Duration;
+
+use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::time::Instant;
+
+/// The name under which the filter sets the plan. Envoy's own name for it is [`FILTER_STATE`].
+pub const KEY: &str = "weir.next";
+/// The filter state object that matchers and access logs read.
+pub const FILTER_STATE: &str = "wasm.weir.next";
+
+/// The name of the delivery class for these limits: a stream's first token and gap, or a whole answer's limit twice.
+pub fn class(delivery: Delivery, first: Duration, gap: Duration) -> String {
+    match delivery {
+        Delivery::Whole => format!("whole-{}", first.as_millis()),
+        Delivery::Streamed => format!("stream-{}-{}", first.as_millis(), gap.as_millis()),
+    }
+}
+
+/// How every plan starts whose next target is in `cluster`.
+pub fn cluster_prefix(cluster: &str) -> String {
+    format!("{cluster}|")
+}
+
+/// How every plan ends whose delivery class is `class`.
+pub fn class_suffix(class: &str) -> String {
+    format!("#{class}")
+}
+
+/// What one request will try, and what it has tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What is asked for.
+    pub endpoint: Endpoint,
+    /// How the answer is to be delivered.
+    pub delivery: Delivery,
+    /// Whether the caller wants a stream's usage chunk.
+    pub usage: UsageChunk,
+    /// Names the route that carries the limits.
+    pub class: String,
+    /// Whom the caller's key belongs to.
+    pub tenant: String,
+    /// The model that the caller named.
+    pub model: String,
+    /// What will be tried, in order.
+    pub targets: Vec<Candidate>,
+    /// Targets of the model that will not be tried, and why.
+    pub passed_over: Vec<(Candidate, String)>,
+    /// How many tries have begun.
+    pub begun: usize,
+    /// When the latest try began.
+    pub since: Instant,
+    /// Tries that ended without an answer for the caller.
+    pub failed: Vec<Failed>,
+}
+
+/// One upstream's model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The provider, which is also the cluster.
+    pub provider: String,
+    /// The model's name there.
+    pub model: String,
+}
+
+/// A try that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Which of the plan's targets.
+    pub target: usize,
+    /// A [`FaultKind`](crate::fault::FaultKind)'s name, or [`UNANSWERED`].
+    pub outcome: String,
+    /// The upstream's status, 0 if none came.
+    pub status: u16,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// The outcome of a try in which nothing came back: the connection failed or was reset, or the limit passed.
+pub const UNANSWERED: &str = "unanswered";
+
+impl Plan {
+    /// The target of the latest try.
+    pub fn current(&self) -> Option<&Candidate> {
+        self.targets.get(self.begun.checked_sub(1)?)
+    }
+
+    /// Whether the latest try is the last one.
+    pub fn is_last(&self) -> bool {
+        self.begun >= self.targets.len()
+    }
+
+    /// Begins the next try: a preceding one without a noted outcome was [`UNANSWERED`]. `None` if there is none left.
+    ///
+    /// The plan's text must be stored before anything of the try can fail, so that a retry moves on in any case.
+    pub fn begin(&mut self, now: Instant) -> Option<&Candidate> {
+        if self.begun >= self.targets.len() {
+            return None;
+        }
+        self.note_unanswered(now);
+        self.begun += 1;
+        self.since = now;
+        self.current()
+    }
+
+    /// Notes that the latest try failed.
+    pub fn fail(&mut self, outcome: &str, status: u16, now: Instant) {
+        if let Some(target) = self.begun.checked_sub(1)
+            && self.failed.last().is_none_or(|failed| failed.target != target)
+        {
+            self.failed.push(Failed { target, outcome: outcome.to_string(), status, took: now - self.since });
+        }
+    }
+
+    /// Notes that the latest try, if it has no outcome yet, was left unanswered.
+    pub fn note_unanswered(&mut self, now: Instant) {
+        self.fail(UNANSWERED, 0, now);
+    }
+
+    /// The plan as text.
+    pub fn to_text(&self) -> String {
+        let next = self.targets.get(self.begun).map_or("", |target| target.provider.as_str());
+        let mut text = String::with_capacity(96 + self.targets.len() * 32);
+        let endpoint = match self.endpoint {
+            Endpoint::Chat => 'c',
+            Endpoint::Embeddings => 'e',
+        };
+        let delivery = if self.delivery == Delivery::Streamed { 's' } else { 'w' };
+        let usage = if self.usage == UsageChunk::Wanted { 'u' } else { '-' };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{next}|{}|{}|{endpoint}{delivery}{usage}|", self.begun, self.since.as_nanos());
+        escape(&mut text, &self.tenant);
+        text.push('|');
+        escape(&mut text, &self.model);
+        text.push('|');
+        for target in &self.targets {
+            candidate(&mut text, target);
+            text.push(',');
+        }
+        text.push('|');
+        for (target, why) in &self.passed_over {
+            candidate(&mut text, target);
+            text.push('=');
+            escape(&mut text, why);
+            text.push(',');
+        }
+        text.push('|');
+        for failed in &self.failed {
+            let _ =
+                write!(text, "{}={}={}={},", failed.target, failed.outcome, failed.status, failed.took.as_micros());
+        }
+        text.push('#');
+        text.push_str(&self.class);
+        text
+    }
+
+    /// Reads what [`to_text`](Self::to_text) wrote.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let (text, class) = text.rsplit_once('#')?;
+        let mut fields = text.split('|');
+        let _next = fields.next()?;
+        let begun = fields.next()?.parse().ok()?;
+        let since = Instant::from_nanos(fields.next()?.parse().ok()?);
+        let mut kind = fields.next()?.chars();
+        let endpoint = match kind.next()? {
+            'c' => Endpoint::Chat,
+            'e' => Endpoint::Embeddings,
+            _ => return None,
+        };
+        let delivery = if kind.next()? == 's' { Delivery::Streamed } else { Delivery::Whole };
+        let usage = if kind.next()? == 'u' { UsageChunk::Wanted } else { UsageChunk::Unwanted };
+        let tenant = unescape(fields.next()?)?;
+        let model = unescape(fields.next()?)?;
+        let targets = items(fields.next()?).map(|item| read_candidate(item.split_once('=')?)).collect::<Option<_>>()?;
+        let passed_over = items(fields.next()?)
+            .map(|item| {
+                let (target, why) = item.rsplit_once('=')?;
+                Some((read_candidate(target.split_once('=')?)?, unescape(why)?))
+            })
+            .collect::<Option<_>>()?;
+        let failed = items(fields.next()?).map(read_failed).collect::<Option<_>>()?;
+        let class = class.to_string();
+        Some(Self { endpoint, delivery, usage, class, tenant, model, targets, passed_over, begun, since, failed })
+    }
+}
+
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split_terminator(',')
+}
+
+fn candidate(text: &mut String, candidate: &Candidate) {
+    escape(text, &candidate.provider);
+    text.push('=');
+    escape(text, &candidate.model);
+}
+
+fn read_candidate((provider, model): (&str, &str)) -> Option<Candidate> {
+    Some(Candidate { provider: unescape(provider)?, model: unescape(model)? })
+}
+
+fn read_failed(item: &str) -> Option<Failed> {
+    let mut parts = item.split('=');
+    Some(Failed {
+        target: parts.next()?.parse().ok()?,
+        outcome: parts.next()?.to_string(),
+        status: parts.next()?.parse().ok()?,
+        took: Duration::from_micros(parts.next()?.parse().ok()?),
+    })
+}
+
+/// Writes `field` without any of the characters that give the text its structure.
+fn escape(text: &mut String, field: &str) {
+    for c in field.chars() {
+        if "|#,=%".contains(c) || c.is_control() {
+            let _ = write!(text, "%{:02x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+}
+
+fn unescape(field: &str) -> Option<String> {
+    let mut parts = field.split('%');
+    let mut text = parts.next()?.to_string();
+    for part in parts {
+        let (hex, rest) = part.split_at_checked(2)?;
+        text.push(char::from(u8::from_str_radix(hex, 16).ok()?));
+        text.push_str(rest);
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use proptest::prelude::*;
+
+    fn plan(model: &str, providers: &[&str]) -> Plan {
+        let candidate = |provider: &&str| Candidate { provider: provider.to_string(), model: model.to_string() };
+        Plan {
+            endpoint: Endpoint::Chat,
+            delivery: Delivery::Streamed,
+            usage: UsageChunk::Wanted,
+            class: class(Delivery::Streamed, Duration::from_secs(5), Duration::from_secs(9)),
+            tenant: "team-a".to_string(),
+            model: model.to_string(),
+            targets: providers.iter().map(candidate).collect(),
+            passed_over: vec![(candidate(&"resting"), "rate_limited until 12".to_string())],
+            begun: 0,
+            since: Instant::default(),
+            failed: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn its_text_starts_with_the_next_cluster_and_ends_with_the_class() {
+        let mut plan = plan("m", &["a", "b"]);
+        assert!(plan.to_text().starts_with(&cluster_prefix("a")));
+        assert!(plan.to_text().ends_with(&class_suffix("stream-5000-9000")));
+        plan.begin(Instant::default());
+        assert!(plan.to_text().starts_with(&cluster_prefix("b")));
+        plan.begin(Instant::default());
+        assert!(plan.to_text().starts_with('|'), "an exhausted plan names no cluster");
+        assert!(plan.begin(Instant::default()).is_none());
+    }
+
+    #[test]
+    fn a_try_without_an_outcome_was_unanswered() {
+        let mut plan = plan("m", &["a", "b", "c"]);
+        plan.begin(Instant::from_nanos(1_000_000));
+        plan.begin(Instant::from_nanos(3_000_000));
+        plan.fail("rate_limited", 429, Instant::from_nanos(4_000_000));
+        plan.begin(Instant::from_nanos(5_000_000));
+        let outcomes: Vec<_> = plan.failed.iter().map(|failed| (failed.target, failed.outcome.as_str())).collect();
+        assert_eq!(outcomes, [(0, UNANSWERED), (1, "rate_limited")]);
+        assert_eq!(plan.failed[0].took, Duration::from_millis(2));
+    }
+
+    proptest! {
+        #[test]
+        fn it_reads_back_what_it_wrote(model in "\\PC{1,40}", tenant in "[ -~]{0,20}", begun in 0usize..3) {
+            let mut plan = plan(&model, &["a", "b-2", "c.x"]);
+            plan.tenant = tenant;
+            for i in 0..begun {
+                plan.begin(Instant::from_nanos(i as u64 * 1000));
+            }
+            prop_assert_eq!(Plan::from_text(&plan.to_text()), Some(plan));
+        }
+
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "\\PC*") {
+            let _ = Plan::from_text(&text);
+        }
+    }
+}
