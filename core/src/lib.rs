@@ -11,6 +11,7 @@ extern crate std;
 
 pub mod codec;
 pub mod config;
+pub mod dialect;
 pub mod endpoint;
 pub mod fault;
 pub mod key;

@@ -40,6 +40,19 @@ pub struct Call<'a> {
     pub scan: &'a Scan,
 }
 
+/// What a [`Reply`] must know of the call that it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyStart {
+    /// What was asked for.
+    pub endpoint: Endpoint,
+    /// How the answer is delivered.
+    pub delivery: Delivery,
+    /// Whether the caller wants a stream's usage chunk.
+    pub usage: UsageChunk,
+    /// Now, in seconds since the Unix epoch: `created` in answers whose upstream does not say.
+    pub created: u64,
+}
+
 /// What to send upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
@@ -103,9 +116,7 @@ pub trait Provider: Send + Sync {
     fn ask(&self, call: &Call<'_>, model: &str) -> Result<Ask, Reject>;
 
     /// Starts reading the answer to one call.
-    ///
-    /// `input` is an estimate of the prompt's tokens, used only until the upstream says.
-    fn reply(&self, endpoint: Endpoint, delivery: Delivery, usage: UsageChunk) -> Box<dyn Reply>;
+    fn reply(&self, start: ReplyStart) -> Box<dyn Reply>;
 
     /// Reads a failure: whose fault it was, and what to tell.
     ///

@@ -1,4 +1,198 @@
-//! JSON bodies without a full parse: one pass that checks them and finds their top-level members.
-/// x
+//! JSON bodies without a full parse: one pass that checks a body and finds its top-level members.
+//!
+//! Start at [`scan`], which every caller's body goes through; [`patch`] changes members and leaves all other bytes
+//! alone. [`Raw`] walks into a value that was checked, without building a tree; the `write` functions append JSON to bytes.
+
+mod check;
+mod edit;
+mod raw;
+pub mod write;
+
+use alloc::borrow::Cow;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+pub use check::{Flaw, MAX_DEPTH, check};
+pub use edit::{Edit, patch};
+pub use raw::{Kind, Raw};
+
+use crate::fault::Reject;
+use check::{Checker, Surrogates};
+
+/// More top-level members than any API has; keeps the search for duplicates short.
+const MAX_MEMBERS: usize = 256;
+
+/// Where a body's top-level members lie. Made only by [`scan`], and good only for the body it was made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scan;
+pub struct Scan {
+    /// Offset after the opening brace.
+    open: usize,
+    members: Vec<Member>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Member {
+    /// The key between its quotes.
+    key: Range<usize>,
+    value: Range<usize>,
+    /// The key has escapes, so its bytes are not its name.
+    escaped: bool,
+}
+
+impl Member {
+    fn name<'a>(&self, body: &'a [u8]) -> Cow<'a, str> {
+        let key = body.get(self.key.clone()).and_then(|key| core::str::from_utf8(key).ok()).unwrap_or_default();
+        if self.escaped { raw::unescape(key) } else { Cow::Borrowed(key) }
+    }
+
+    fn is_named(&self, body: &[u8], name: &str) -> bool {
+        if self.escaped { self.name(body) == name } else { body.get(self.key.clone()) == Some(name.as_bytes()) }
+    }
+}
+
+/// Checks the whole of `body` and finds its top-level members.
+///
+/// What passes is one JSON object and nothing else: valid UTF-8, no lone surrogates, at most [`MAX_DEPTH`] deep, and no
+/// top-level name twice (two readers could disagree on which one counts).
+pub fn scan(body: &[u8]) -> Result<Scan, Reject> {
+    let (valid, broken) = match core::str::from_utf8(body) {
+        Ok(_) => (body, None),
+        Err(error) => {
+            let (valid, _) = body.split_at_checked(error.valid_up_to()).unwrap_or((body, &[]));
+            (valid, Some(Flaw { offset: valid.len(), problem: "invalid UTF-8" }))
+        }
+    };
+    let mut checker = Checker::new(valid, Surrogates::Paired);
+    let scanned = object(&mut checker);
+    let flaw = match (scanned, broken) {
+        // What precedes the broken character may be wrong as well, and then comes first.
+        (Ok(_) | Err(Stop::Refused(_)), Some(flaw)) => flaw,
+        (Err(Stop::Flaw(first)), Some(flaw)) => {
+            if first.offset < flaw.offset {
+                first
+            } else {
+                flaw
+            }
+        }
+        (Ok(scan), None) => return Ok(scan),
+        (Err(Stop::Refused(reject)), None) => return Err(reject),
+        (Err(Stop::Flaw(flaw)), None) => flaw,
+    };
+    let (line, column) = flaw.place(body);
+    Err(Reject::InvalidJson { offset: flaw.offset, line, column, problem: flaw.problem })
+}
+
+enum Stop {
+    Flaw(Flaw),
+    Refused(Reject),
+}
+
+impl From<Flaw> for Stop {
+    fn from(flaw: Flaw) -> Self {
+        Self::Flaw(flaw)
+    }
+}
+
+fn object(checker: &mut Checker<'_>) -> Result<Scan, Stop> {
+    checker.space();
+    if checker.peek() != Some(b'{') {
+        checker.value(0)?;
+        checker.end()?;
+        return Err(Stop::Refused(Reject::Invalid {
+            field: "body".to_string(),
+            problem: "it must be a JSON object".to_string(),
+        }));
+    }
+    checker.step();
+    let mut scan = Scan { open: checker.at(), members: Vec::with_capacity(16) };
+    // Refused only after the rest was found valid: broken JSON is the more useful complaint.
+    let mut refused = None;
+    checker.space();
+    if checker.peek() == Some(b'}') {
+        checker.step();
+    } else {
+        loop {
+            checker.space();
+            let (key, escaped) = checker.key()?;
+            checker.space();
+            let start = checker.at();
+            checker.value(1)?;
+            let member = Member { key, value: start..checker.at(), escaped };
+            if scan.members.len() == MAX_MEMBERS {
+                refused.get_or_insert_with(|| Reject::Invalid {
+                    field: "body".to_string(),
+                    problem: "it has too many members".to_string(),
+                });
+            } else {
+                let body = checker.bytes();
+                let name = member.name(body);
+                if scan.members.iter().any(|earlier| earlier.is_named(body, &name)) {
+                    refused.get_or_insert_with(|| Reject::Invalid {
+                        field: name.to_string(),
+                        problem: "it is given more than once".to_string(),
+                    });
+                }
+                scan.members.push(member);
+            }
+            checker.space();
+            if checker.ends_object()? {
+                break;
+            }
+        }
+    }
+    checker.end()?;
+    refused.map_or(Ok(scan), |reject| Err(Stop::Refused(reject)))
+}
+
+impl Scan {
+    /// The value called `name`, as it is written.
+    pub fn get<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        let member = self.members.iter().find(|member| member.is_named(body, name))?;
+        body.get(member.value.clone())
+    }
+
+    /// The value called `name`, to be walked into.
+    pub fn raw<'a>(&self, body: &'a [u8], name: &str) -> Option<Raw<'a>> {
+        self.get(body, name).and_then(Raw::of_checked)
+    }
+
+    /// The string called `name`, unescaped; absent and `null` are both `None`.
+    pub fn string<'a>(&self, body: &'a [u8], name: &str) -> Result<Option<Cow<'a, str>>, Reject> {
+        self.typed(body, name, Raw::string, "it must be a string")
+    }
+
+    /// The boolean called `name`; absent and `null` are both `None`.
+    pub fn boolean(&self, body: &[u8], name: &str) -> Result<Option<bool>, Reject> {
+        self.typed(body, name, Raw::boolean, "it must be true or false")
+    }
+
+    /// The whole number called `name`; absent and `null` are both `None`.
+    pub fn integer(&self, body: &[u8], name: &str) -> Result<Option<u64>, Reject> {
+        self.typed(body, name, Raw::integer, "it must be a whole number that is not negative")
+    }
+
+    fn typed<'a, T>(
+        &self,
+        body: &'a [u8],
+        name: &str,
+        read: impl Fn(Raw<'a>) -> Option<T>,
+        problem: &str,
+    ) -> Result<Option<T>, Reject> {
+        match self.raw(body, name) {
+            None => Ok(None),
+            Some(value) if value.kind() == Kind::Null => Ok(None),
+            Some(value) => read(value)
+                .map(Some)
+                .ok_or_else(|| Reject::Invalid { field: name.to_string(), problem: problem.to_string() }),
+        }
+    }
+
+    /// Every member: its name, and its value as written.
+    pub fn members<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
+        self.members.iter().map(move |member| (member.name(body), body.get(member.value.clone()).unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,25 @@
 use super::*;
 pub(super) struct OpenAi;
 impl Provider for OpenAi {
-    fn name(&self) -> &'static str { "openai" }
-    fn credential(&self) -> Option<CredentialHeader> { None }
-    fn headers(&self) -> &'static [(&'static str, &'static str)] { &[] }
-    fn accepts(&self, _: &Call<'_>) -> Result<(), Reject> { Ok(()) }
-    fn ask(&self, _: &Call<'_>, _: &str) -> Result<Ask, Reject> { Ok(Ask { path: String::new(), body: Body::AsIs }) }
-    fn reply(&self, _: Endpoint, _: Delivery, _: UsageChunk) -> Box<dyn Reply> { loop {} }
-    fn fault(&self, _: u16, _: &[u8]) -> UpstreamFault { UpstreamFault::new(crate::fault::FaultKind::Unavailable, "") }
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+    fn credential(&self) -> Option<CredentialHeader> {
+        None
+    }
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+    fn accepts(&self, _: &Call<'_>) -> Result<(), Reject> {
+        Ok(())
+    }
+    fn ask(&self, _: &Call<'_>, _: &str) -> Result<Ask, Reject> {
+        Ok(Ask { path: String::new(), body: Body::AsIs })
+    }
+    fn reply(&self, _: ReplyStart) -> Box<dyn Reply> {
+        loop {}
+    }
+    fn fault(&self, _: u16, _: &[u8]) -> UpstreamFault {
+        UpstreamFault::new(crate::fault::FaultKind::Unavailable, "")
+    }
 }

@@ -1,0 +1,71 @@
+//! Changing a body's top-level members in place, so to speak: every other byte goes on as it came.
+
+use alloc::vec::Vec;
+
+use super::{Scan, write};
+
+/// What becomes of one top-level member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit<'a> {
+    /// Has this value, a JSON value as written; added at the end if there is no such member.
+    Set(&'a [u8]),
+    /// Is not there.
+    Remove,
+}
+
+/// `body` with `edits` made. At most one edit for a name.
+pub fn patch(body: &[u8], scan: &Scan, edits: &[(&str, Edit<'_>)]) -> Vec<u8> {
+    let added: usize = edits
+        .iter()
+        .map(|(name, edit)| if let Edit::Set(value) = edit { 6 * name.len() + value.len() + 4 } else { 0 })
+        .sum();
+    let mut out = Vec::with_capacity(body.len() + added);
+    let between = |out: &mut Vec<u8>, from: usize, to: usize| {
+        out.extend_from_slice(body.get(from..to).unwrap_or_default());
+    };
+    between(&mut out, 0, scan.open);
+    // Where the bytes begin that belong to the next member: after the brace or a comma.
+    let mut from = scan.open;
+    let mut kept = false;
+    for member in &scan.members {
+        let delimiter = next_delimiter(body, member.value.end);
+        let edit = edits.iter().find(|(name, _)| member.is_named(body, name)).map(|(_, edit)| edit);
+        if edit != Some(&Edit::Remove) {
+            if kept {
+                out.push(b',');
+            }
+            kept = true;
+            if let Some(Edit::Set(value)) = edit {
+                between(&mut out, from, member.value.start);
+                out.extend_from_slice(value);
+                between(&mut out, member.value.end, delimiter);
+            } else {
+                between(&mut out, from, delimiter);
+            }
+        }
+        from = delimiter + 1;
+    }
+    for (name, edit) in edits {
+        if let Edit::Set(value) = edit
+            && !scan.members.iter().any(|member| member.is_named(body, name))
+        {
+            if kept {
+                out.push(b',');
+            }
+            kept = true;
+            write::string(&mut out, name);
+            out.push(b':');
+            out.extend_from_slice(value);
+        }
+    }
+    // From the closing brace on; an object without members may have space before it.
+    let close = if scan.members.is_empty() { next_delimiter(body, scan.open) } else { from.saturating_sub(1) };
+    between(&mut out, close, body.len());
+    out
+}
+
+/// The offset of the comma or brace after the space at `at`.
+fn next_delimiter(body: &[u8], at: usize) -> usize {
+    let rest = body.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}

@@ -1,0 +1,196 @@
+use super::*;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn flaw(body: &[u8]) -> (usize, usize, usize, &'static str) {
+    match scan(body) {
+        Err(Reject::InvalidJson { offset, line, column, problem }) => (offset, line, column, problem),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_first_error_has_its_place() {
+    assert_eq!(flaw(b"{\n  \"a\": 1,\n  \"b\": tru\n}"), (22, 3, 11, "expected a value"));
+    assert_eq!(flaw(b""), (0, 1, 1, "unexpected end"));
+    assert_eq!(flaw(b"{\"a\":1"), (6, 1, 7, "unexpected end"));
+    assert_eq!(flaw(b"{\"a\":1}}"), (7, 1, 8, "unexpected character after the end"));
+    assert_eq!(flaw(b"{\"a\":01}"), (6, 1, 7, "a number cannot start with 0"));
+    assert_eq!(flaw(b"{\"a\":\"\xff\"}"), (6, 1, 7, "invalid UTF-8"));
+    assert_eq!(flaw(b"{\"a\" \"\xff\"}"), (5, 1, 6, "expected ':'"));
+    assert_eq!(flaw(b"{\"a\":\"\\ud800\"}"), (6, 1, 7, "lone surrogate"));
+    assert_eq!(flaw(b"{\"a\":1,}"), (7, 1, 8, "expected a member name in double quotes"));
+}
+
+#[test]
+fn a_body_must_be_an_object() {
+    for body in ["[1]", "null", "\"{}\""] {
+        assert!(matches!(scan(body.as_bytes()), Err(Reject::Invalid { field, .. }) if field == "body"), "{body}");
+    }
+}
+
+#[test]
+fn a_name_given_twice_is_refused_even_when_escaped() {
+    let body = br#"{"model":"a","mod\u0065l":"b"}"#;
+    assert!(matches!(scan(body), Err(Reject::Invalid { field, .. }) if field == "model"));
+}
+
+#[test]
+fn depth_is_capped() {
+    let deep = |levels: usize| format!("{{\"a\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
+    assert!(scan(deep(126).as_bytes()).is_ok());
+    assert!(serde_json::from_str::<Value>(&deep(126)).is_ok());
+    assert_eq!(flaw(deep(127).as_bytes()).3, "too deeply nested");
+    assert_eq!(flaw(deep(100_000).as_bytes()).3, "too deeply nested");
+}
+
+#[test]
+fn members_are_found_and_unescaped() {
+    let body = br#" { "model" : "gpt\u002d4\ud83d\ude00o\n" ,"stream":true,"n":null, "stream_options":{"x":{"include_usage":false},"include_usage":true} } "#;
+    let scan = scan(body).unwrap();
+    assert_eq!(scan.get(body, "stream"), Some(&b"true"[..]));
+    assert_eq!(scan.string(body, "model").unwrap().unwrap(), "gpt-4\u{1f600}o\n");
+    assert_eq!(scan.boolean(body, "stream"), Ok(Some(true)));
+    assert_eq!(scan.boolean(body, "n"), Ok(None));
+    assert!(scan.boolean(body, "model").is_err());
+    assert_eq!(scan.raw(body, "stream_options").unwrap().get("include_usage").unwrap().boolean(), Some(true));
+    let names: Vec<_> = scan.members(body).map(|(name, _)| name).collect();
+    assert_eq!(names, ["model", "stream", "n", "stream_options"]);
+}
+
+#[test]
+fn a_patch_sets_adds_and_removes() {
+    let check = |body: &str, edits: &[(&str, Edit<'_>)], expect: &str| {
+        let scan = scan(body.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(patch(body.as_bytes(), &scan, edits)).unwrap(), expect);
+    };
+    let set = Edit::Set(b"7");
+    check(r#" { "a" : 1 , "b" : 2 } "#, &[("a", set)], r#" { "a" : 7 , "b" : 2 } "#);
+    check(r#"{"a":1,"b":2}"#, &[("c", set)], r#"{"a":1,"b":2,"c":7}"#);
+    check(r#"{"a":1, "b":2, "c":3}"#, &[("a", Edit::Remove)], r#"{ "b":2, "c":3}"#);
+    check(r#"{"a":1, "b":2}"#, &[("b", Edit::Remove), ("x", Edit::Remove)], r#"{"a":1}"#);
+    check(r#"{"a":1}"#, &[("a", Edit::Remove), ("c", set)], r#"{"c":7}"#);
+    check("{ }\n", &[("c", set)], "{\"c\":7}\n");
+    check("{}", &[], "{}");
+}
+
+/// Bytes that are often JSON, or nearly.
+fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop_oneof![
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just(","),
+        Just(":"),
+        Just("\"a\""),
+        Just("\"a\":"),
+        Just("1"),
+        Just("-0.5e+3"),
+        Just("01"),
+        Just("true"),
+        Just("null"),
+        Just("nul"),
+        Just(" "),
+        Just("\n"),
+        Just("\"\\u00e9\""),
+        Just("\"\\ud83d\\ude00\""),
+        Just("\"\\ud83d\""),
+        Just("\"\\x\""),
+        Just("\"é\""),
+        Just("\"\u{1}\""),
+        Just("\"b\":"),
+    ];
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..40),
+        proptest::collection::vec(token, 0..14).prop_map(|tokens| tokens.concat().into_bytes()),
+        (tree(), any::<proptest::sample::Index>(), any::<u8>(), any::<bool>()).prop_map(|(tree, at, byte, hit)| {
+            let mut bytes = serde_json::to_vec(&serde_json::json!({ "k": tree })).unwrap();
+            if hit {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            bytes
+        }),
+    ]
+}
+
+fn tree() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-1e9..1e9).prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "\\PC*".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::btree_map("[a-c\"\\\\é]{0,3}", inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// What a walk over `raw` finds, as a tree.
+fn rebuilt(raw: Raw<'_>) -> Value {
+    match raw.kind() {
+        Kind::Object => Value::Object(raw.members().map(|(key, value)| (key.into_owned(), rebuilt(value))).collect()),
+        Kind::Array => Value::Array(raw.items().map(rebuilt).collect()),
+        Kind::String => Value::String(raw.string().unwrap().into_owned()),
+        _ => serde_json::from_str(raw.text()).unwrap(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_scan_agrees_with_serde_json(body in nearly_json()) {
+        let theirs = serde_json::from_slice::<Value>(&body);
+        match (scan(&body), theirs) {
+            (Ok(scan), Ok(Value::Object(members))) => {
+                prop_assert_eq!(scan.members(&body).count(), members.len());
+                for (name, value) in scan.members(&body) {
+                    prop_assert_eq!(Some(&serde_json::from_slice::<Value>(value).unwrap()), members.get(&*name));
+                    prop_assert_eq!(Some(&rebuilt(Raw::of_checked(value).unwrap())), members.get(&*name));
+                }
+            }
+            // A name given twice; anything but an object.
+            (Err(Reject::Invalid { .. }), Ok(_)) | (Err(_), Err(_)) => {}
+            // Numbers have a grammar here, but also a range there.
+            (ours, Err(error)) if error.to_string().contains("out of range") => prop_assert!(ours.is_ok()),
+            (ours, theirs) => prop_assert!(false, "{ours:?} but {theirs:?}"),
+        }
+    }
+
+    #[test]
+    fn a_patch_leaves_other_bytes_untouched(before in tree(), value in tree(), after in tree()) {
+        let (before, value, after) = (before.to_string(), value.to_string(), after.to_string());
+        let body = format!("{{ \"before\" : {before},\"it\": {value} ,\n\"after\":{after} }} ");
+        let found = scan(body.as_bytes()).unwrap();
+        let set = patch(body.as_bytes(), &found, &[("it", Edit::Set(b"7"))]);
+        prop_assert_eq!(String::from_utf8(set).unwrap(), format!("{{ \"before\" : {before},\"it\": 7 ,\n\"after\":{after} }} "));
+        let removed = patch(body.as_bytes(), &found, &[("it", Edit::Remove)]);
+        prop_assert_eq!(String::from_utf8(removed).unwrap(), format!("{{ \"before\" : {before},\n\"after\":{after} }} "));
+    }
+
+    #[test]
+    fn a_written_string_reads_back(text in any::<String>()) {
+        let mut out = Vec::new();
+        write::string(&mut out, &text);
+        prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text.clone());
+        prop_assert_eq!(check(core::str::from_utf8(&out).unwrap()).unwrap().string().unwrap(), text);
+    }
+
+    #[test]
+    fn a_written_number_reads_back(number in any::<u64>()) {
+        let mut out = Vec::new();
+        write::number(&mut out, number);
+        prop_assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+    }
+}
