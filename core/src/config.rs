@@ -2,14 +2,16 @@
 //!
 //! Only [`Gateway::parse`] makes a `Gateway`, so whoever holds one holds a configuration without errors.
 
+mod check;
 mod gateway;
 mod hint;
 mod routing;
-mod url;
 pub mod source;
 pub mod units;
+mod url;
 
-pub use gateway::{Gateway, Limits, LocalModel, ProviderEntry};
+pub use gateway::{AccessLog, Gateway, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
+pub use hint::did_you_mean;
 pub use routing::{BodyLimits, Key, Model, Role, Routing, Target, Upstream};
 pub use url::{Credential, Scheme, Url};
 

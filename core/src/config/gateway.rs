@@ -1,24 +1,18 @@
-//! From what was written to what holds: every check of the configuration, all errors at once.
+//! From what was written to what holds: a configuration that has passed every check.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::hint::did_you_mean;
-use super::routing::{BodyLimits, Key, Model, Routing, Target, Upstream};
-use super::source::{self, Engine, Source};
-use super::units;
+use super::check::{Check, DEFAULT_LIMITS};
+use super::routing::{Model, Routing, Upstream};
+use super::source::{Engine, Source};
 use super::url::{Credential, Url};
 use super::{ConfigError, routing};
-use crate::endpoint::{Delivery, Endpoint};
-use crate::key::KeyHash;
-use crate::provider::{self, Reach};
-
-/// The most tries that one request can make; more targets than that are an error.
-const MAX_TARGETS: usize = 16;
+use crate::endpoint::Delivery;
 
 /// A configuration without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +22,8 @@ pub struct Gateway {
     providers: BTreeMap<String, ProviderEntry>,
     limits: BTreeSet<Limits>,
     routing: Routing,
-    local: BTreeMap<String, LocalModel>,
+    local: LocalSettings,
+    telemetry: Telemetry,
     left_out: Vec<String>,
 }
 
@@ -81,6 +76,37 @@ impl Limits {
     }
 }
 
+/// What the sidecar serves, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalSettings {
+    /// The folder that holds a folder for each model; `None` for Weir's own.
+    pub folder: Option<String>,
+    /// The models, by the name of their folder.
+    pub models: BTreeMap<String, LocalModel>,
+    /// How many requests may wait for inference.
+    pub max_waiting: u32,
+    /// Threads that inference uses; `None` for as many as there are cores.
+    pub threads: Option<u32>,
+}
+
+/// Where records go, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Where the access log goes; `None` for Weir's own log folder.
+    pub access_log: Option<AccessLog>,
+    /// Where traces go.
+    pub otlp: Option<Url>,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(String),
+}
+
 /// One model of the sidecar, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalModel {
@@ -108,7 +134,11 @@ impl Gateway {
             check.name(&path, name);
             let own = check.limits(&format!("{path}.limits"), &written.limits, general);
             if !written.limits.body.is_empty() {
-                check.error(format!("{path}.limits.body"), "the body limit belongs to an endpoint, not to a model", None);
+                check.error(
+                    format!("{path}.limits.body"),
+                    "the body limit belongs to an endpoint, not to a model",
+                    None,
+                );
             }
             let targets = check.targets(&path, name, written, source, &providers);
             if targets.is_empty() {
@@ -125,8 +155,8 @@ impl Gateway {
             models.insert(name.clone(), model);
         }
         let keys = check.keys(source);
-        let local = source.local.models.iter().map(|(name, model)| (name.clone(), LocalModel { engine: model.engine }));
-        let local = local.collect();
+        let local = check.local(&source.local);
+        let telemetry = check.telemetry(&source.telemetry);
         if !check.errors.is_empty() {
             return Err(check.errors);
         }
@@ -137,6 +167,7 @@ impl Gateway {
             limits,
             routing: Routing { body, models, keys },
             local,
+            telemetry,
             left_out: check.left_out,
         })
     }
@@ -166,9 +197,14 @@ impl Gateway {
         &self.routing
     }
 
-    /// The sidecar's models, by name.
-    pub fn local(&self) -> &BTreeMap<String, LocalModel> {
+    /// What the sidecar serves.
+    pub fn local(&self) -> &LocalSettings {
         &self.local
+    }
+
+    /// Where records go.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// What was left out because a credential is not set, in words.
@@ -176,239 +212,3 @@ impl Gateway {
         &self.left_out
     }
 }
-
-const DEFAULT_LIMITS: Limits =
-    Limits { first_token: Duration::from_secs(30), gap: Duration::from_secs(60), whole: Duration::from_secs(300) };
-
-/// The errors found so far.
-struct Check {
-    errors: Vec<ConfigError>,
-    left_out: Vec<String>,
-}
-
-impl Check {
-    fn error(&mut self, path: impl Into<String>, problem: impl Into<String>, hint: Option<String>) {
-        self.errors.push(ConfigError { path: path.into(), problem: problem.into(), hint });
-    }
-
-    fn address(&mut self, path: &str, written: Option<&str>, default: &str) -> String {
-        let address = written.unwrap_or(default);
-        let port = address.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then(|| port.parse::<u16>()));
-        if !matches!(port, Some(Ok(_))) {
-            self.error(path, format!("\"{address}\" is no address with a port"), Some(format!("write it as {default}")));
-        }
-        address.to_owned()
-    }
-
-    fn limits(&mut self, path: &str, written: &source::Limits, general: Limits) -> Limits {
-        let mut read = |field: &str, text: &Option<String>, default: Duration| {
-            let Some(text) = text else { return default };
-            match units::duration(text) {
-                Ok(limit) if limit >= Duration::from_millis(1) && limit <= Duration::from_secs(86_400) => return limit,
-                Ok(_) => self.error(format!("{path}.{field}"), "a limit is between 1ms and 24h", None),
-                Err(problem) => self.error(format!("{path}.{field}"), problem, None),
-            }
-            default
-        };
-        let first_token = read("first_token", &written.first_token, general.first_token);
-        let gap = read("gap", &written.gap, general.gap.max(first_token));
-        let whole = read("whole", &written.whole, general.whole);
-        if gap < first_token {
-            self.error(
-                format!("{path}.gap"),
-                "the gap between tokens may not be shorter than the time to the first token",
-                Some(format!("raise it to {}ms or lower first_token", first_token.as_millis())),
-            );
-        }
-        Limits { first_token, gap, whole }
-    }
-
-    fn body_limits(&mut self, written: &source::Limits) -> BodyLimits {
-        let mut limits = BodyLimits::default();
-        for (name, text) in &written.body {
-            let path = format!("limits.body.{name}");
-            let size = match units::size(text) {
-                Ok(size) if (1..=256 << 20).contains(&size) => size,
-                Ok(_) => {
-                    self.error(path, "a body limit is between 1B and 256MiB", None);
-                    continue;
-                }
-                Err(problem) => {
-                    self.error(path, problem, None);
-                    continue;
-                }
-            };
-            match Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name) {
-                Some(Endpoint::Chat) => limits.chat = size,
-                Some(Endpoint::Embeddings) => limits.embeddings = size,
-                None => {
-                    let hint = did_you_mean(name, Endpoint::ALL.into_iter().map(Endpoint::name));
-                    self.error(path, format!("no endpoint is called \"{name}\""), hint);
-                }
-            }
-        }
-        limits
-    }
-
-    /// `None` if it is left out, or if it has errors, which are noted.
-    fn provider(&mut self, name: &str, from: &source::Provider, unset: &BTreeSet<Credential>) -> Option<ProviderEntry> {
-        let path = format!("providers.{name}");
-        let errors = self.errors.len();
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-            let hint = Some("use letters, digits, '-', '_' and '.'".to_owned());
-            self.error(path.clone(), "this name cannot be a cluster's", hint);
-        }
-        if RESERVED.contains(&name) {
-            self.error(path.clone(), format!("\"{name}\" is the name of a cluster of Weir's own"), None);
-        }
-        let speaks = provider::by_name(&from.dialect);
-        if speaks.is_none() {
-            let hint = did_you_mean(&from.dialect, provider::ALL.into_iter().map(|provider| provider.name()));
-            self.error(format!("{path}.dialect"), format!("no dialect is called \"{}\"", from.dialect), hint);
-        }
-        let is_local = speaks.is_some_and(|speaks| speaks.reach() == Reach::Sidecar);
-        let url = match (&from.endpoint, is_local) {
-            (Some(text), false) => match Url::parse(text) {
-                Ok(url) => Some(url),
-                Err(problem) => {
-                    self.error(format!("{path}.endpoint"), problem, Some("such as https://api.openai.com/v1".to_owned()));
-                    None
-                }
-            },
-            (Some(_), true) => {
-                self.error(format!("{path}.endpoint"), "the sidecar is reached without an endpoint", Some("remove it".to_owned()));
-                None
-            }
-            (None, false) => {
-                self.error(path.clone(), "the provider has no endpoint", Some("add endpoint: https://…".to_owned()));
-                None
-            }
-            (None, true) => None,
-        };
-        let credential = self.credential(&path, from, is_local, unset);
-        if from.max_in_flight == Some(0) {
-            self.error(format!("{path}.max_in_flight"), "nothing could ever be asked", Some("use 1 or more".to_owned()));
-        }
-        if errors < self.errors.len() {
-            return None;
-        }
-        if from.optional && credential.as_ref().is_some_and(|credential| unset.contains(credential)) {
-            self.left_out.push(format!("provider {name}: its credential is not set"));
-            return None;
-        }
-        Some(ProviderEntry {
-            name: name.to_owned(),
-            dialect: speaks?.name(),
-            url,
-            credential,
-            ca: from.ca.clone(),
-            max_in_flight: from.max_in_flight.unwrap_or(4096),
-        })
-    }
-
-    fn credential(
-        &mut self,
-        path: &str,
-        from: &source::Provider,
-        is_local: bool,
-        unset: &BTreeSet<Credential>,
-    ) -> Option<Credential> {
-        let path = format!("{path}.credential");
-        let text = from.credential.as_deref()?;
-        if is_local {
-            self.error(path, "the sidecar takes no credential", Some("remove it".to_owned()));
-            return None;
-        }
-        let credential = match Credential::parse(text) {
-            Ok(credential) => credential,
-            Err(problem) => {
-                let hint = "write env:NAME or file:PATH; keys themselves do not belong into this file";
-                self.error(path, problem, Some(hint.to_owned()));
-                return None;
-            }
-        };
-        if !from.optional && unset.contains(&credential) {
-            let (what, hint) = match &credential {
-                Credential::Env(name) => {
-                    (format!("the environment variable {name} is not set"), format!("export {name}=…"))
-                }
-                Credential::File(file) => (format!("{file} cannot be read"), "create it".to_owned()),
-            };
-            self.error(path, what, Some(format!("{hint}, or mark the provider with optional: true")));
-        }
-        Some(credential)
-    }
-
-    fn targets(
-        &mut self,
-        path: &str,
-        name: &str,
-        from: &source::Model,
-        source: &Source,
-        providers: &BTreeMap<String, Option<ProviderEntry>>,
-    ) -> Vec<Target> {
-        if from.targets.is_empty() {
-            self.error(format!("{path}.targets"), "the model has no target", Some("add one: {provider: …}".to_owned()));
-        }
-        if from.targets.len() > MAX_TARGETS {
-            self.error(format!("{path}.targets"), format!("a model has {MAX_TARGETS} targets at most"), None);
-        }
-        let mut targets = Vec::new();
-        for (i, target) in from.targets.iter().enumerate() {
-            let path = format!("{path}.targets[{i}]");
-            let model = target.model.clone().unwrap_or_else(|| name.to_owned());
-            self.name(&format!("{path}.model"), &model);
-            let Some(entry) = providers.get(&target.provider) else {
-                let hint = did_you_mean(&target.provider, source.providers.keys().map(String::as_str));
-                self.error(
-                    format!("{path}.provider"),
-                    format!("no provider is called \"{}\"", target.provider),
-                    hint,
-                );
-                continue;
-            };
-            let Some(entry) = entry else { continue };
-            if entry.url.is_none() && !source.local.models.contains_key(&model) {
-                let hint = did_you_mean(&model, source.local.models.keys().map(String::as_str));
-                self.error(format!("{path}.model"), format!("local.models has no \"{model}\""), hint);
-            }
-            targets.push(Target { provider: entry.name.clone(), dialect: entry.dialect.to_owned(), model });
-        }
-        targets
-    }
-
-    fn name(&mut self, path: &str, name: &str) {
-        if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
-            self.error(path, "a model's name has 1 to 256 characters, none of them a control character", None);
-        }
-    }
-
-    fn keys(&mut self, source: &Source) -> BTreeMap<KeyHash, Key> {
-        let mut keys = BTreeMap::new();
-        for (i, key) in source.keys.iter().enumerate() {
-            let path = format!("keys[{i}]");
-            if key.name.is_empty() || key.name.len() > 128 || key.name.chars().any(char::is_control) {
-                self.error(format!("{path}.name"), "a key's name has 1 to 128 characters, no control characters", None);
-            }
-            for (j, model) in key.models.iter().flatten().enumerate() {
-                if !source.models.contains_key(model) {
-                    let hint = did_you_mean(model, source.models.keys().map(String::as_str));
-                    self.error(format!("{path}.models[{j}]"), format!("no model is called \"{model}\""), hint);
-                }
-            }
-            let Some(hash) = KeyHash::from_hex(&key.sha256) else {
-                let hint = "64 hex digits, as `weir keys new` prints them; never the key itself".to_string();
-                self.error(format!("{path}.sha256"), "this is no SHA-256", Some(hint));
-                continue;
-            };
-            let entry = Key { name: key.name.clone(), models: key.models.clone() };
-            if keys.insert(hash, entry).is_some() {
-                self.error(format!("{path}.sha256"), "this key is listed twice", None);
-            }
-        }
-        keys
-    }
-}
-
-/// Names of clusters that Weir renders for itself.
-const RESERVED: [&str; 4] = ["weir-sidecar", "weir-no-plan", "weir-otlp", "weir-status"];

@@ -35,10 +35,10 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// Whom a key belongs to.
-    pub fn key(&self, sent: &[u8]) -> Option<&Key> {
-        let hash = KeyHash::of(sent);
-        self.keys.get_key_value(&hash).filter(|(known, _)| known.is(&hash)).map(|(_, key)| key)
+    /// Whom a key belongs to, with the hash that it is listed under.
+    pub fn key(&self, sent: &str) -> Option<(KeyHash, &Key)> {
+        let hash = KeyHash::of(sent.as_bytes());
+        self.keys.get_key_value(&hash).filter(|(known, _)| known.is(&hash)).map(|(_, key)| (hash, key))
     }
 }
 
