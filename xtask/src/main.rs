@@ -1,2 +1,60 @@
-//! xtask
-fn main() {}
+//! Build automation, as `cargo xtask <task>`. Each task is a module; this file only chooses one.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
+
+mod fetch;
+mod generated;
+mod onnx;
+mod run;
+mod say;
+mod test;
+mod wasm;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  up [ARG …]        wasm, fetch, build `weir` (release), then `weir up ARG …`
+  wasm              the filter as a wasm module, gates included
+  fetch             Envoy, ONNX Runtime and the MiniLM model, into the cache outside the clone
+  check             formatting, lints and generated files; what a commit should pass
+  test              all that `check` does, then every test; what CI runs
+  bless             rewrite generated files and expected outputs, to be read with `git diff`
+  fuzz [SECONDS]    every fuzz target for so long (default 60)
+  schema [--check]  config/schema.json, from the configuration's types
+  proto [--check]   the code of proto/
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["up", rest @ ..] => run::up(rest),
+        ["wasm"] => wasm::build().map(drop),
+        ["fetch"] => fetch::all(),
+        ["check"] => test::check(),
+        ["test"] => test::all(),
+        ["bless"] => generated::bless(),
+        ["fuzz"] => test::fuzz("60"),
+        ["fuzz", seconds] => test::fuzz(seconds),
+        ["schema"] => generated::schema(generated::Mode::Write),
+        ["schema", "--check"] => generated::schema(generated::Mode::Check),
+        ["proto"] => generated::proto(generated::Mode::Write),
+        ["proto", "--check"] => generated::proto(generated::Mode::Check),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("\n{}: {problem}", say::red("failed"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,24 @@
+# An index: every task is `cargo xtask …`, in Rust, under xtask/.
+
+up: ## build everything, fetch Envoy and a model, start; `make up CONFIG=my.yaml` for another configuration
+	@cargo xtask up $(CONFIG)
+test: ## everything CI runs
+	@cargo xtask test
+check: ## formatting, lints, generated files: quick
+	@cargo xtask check
+bench: ## the numbers that docs and design promise
+	@cargo xtask bench
+fuzz: ## every fuzz target for a minute
+	@cargo xtask fuzz
+bless: ## rewrite generated files and expected outputs; read the diff
+	@cargo xtask bless
+fmt: ## format
+	@cargo fmt --all
+fetch: ## Envoy, ONNX Runtime and a model, into the cache outside the clone
+	@cargo xtask fetch
+wasm: ## the filter as a wasm module
+	@cargo xtask wasm
+help: ## this list
+	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
+
+.PHONY: up test check bench fuzz bless fmt fetch wasm help
