@@ -8,6 +8,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
+use crate::plan::Plan;
+
 /// An error as callers see it, before a dialect writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -126,16 +128,21 @@ impl Reject {
                 format!("The body is not valid JSON: {problem} at line {line}, column {column} (byte {offset})."),
                 None,
             ),
-            Self::Missing { field } => {
-                invalid(400, "missing_required_parameter", format!("Missing required parameter: '{field}'."), Some(field))
-            }
+            Self::Missing { field } => invalid(
+                400,
+                "missing_required_parameter",
+                format!("Missing required parameter: '{field}'."),
+                Some(field),
+            ),
             Self::Invalid { field, problem } => {
                 invalid(400, "invalid_value", format!("Invalid value for '{field}': {problem}."), Some(field))
             }
             Self::Unsupported { field, provider } => invalid(
                 400,
                 "unsupported_parameter",
-                format!("'{field}' cannot be expressed for the provider \"{provider}\"; remove it or choose another model."),
+                format!(
+                    "'{field}' cannot be expressed for the provider \"{provider}\"; remove it or choose another model."
+                ),
                 Some(field),
             ),
             Self::UnknownModel { model } => invalid(
@@ -173,9 +180,7 @@ impl Reject {
                 format!("The body is longer than the {limit} bytes that this endpoint allows."),
                 None,
             ),
-            Self::UnknownPath { path } => {
-                invalid(404, "unknown_path", format!("There is nothing at {path}."), None)
-            }
+            Self::UnknownPath { path } => invalid(404, "unknown_path", format!("There is nothing at {path}."), None),
             Self::WrongMethod { allowed } => {
                 invalid(405, "method_not_allowed", format!("Use {allowed} for this path."), None)
             }
@@ -230,12 +235,9 @@ impl FaultKind {
     pub const fn whose(self) -> Whose {
         match self {
             Self::InvalidRequest | Self::ContextLength | Self::ContentPolicy | Self::TooLarge => Whose::Caller,
-            Self::Unavailable
-            | Self::RateLimited
-            | Self::Timeout
-            | Self::ErrorEvent
-            | Self::Cut
-            | Self::Malformed => Whose::Provider,
+            Self::Unavailable | Self::RateLimited | Self::Timeout | Self::ErrorEvent | Self::Cut | Self::Malformed => {
+                Whose::Provider
+            }
             Self::Auth | Self::NotFound | Self::Billing => Whose::Ours,
         }
     }
@@ -317,6 +319,35 @@ impl UpstreamFault {
             retry_after: None,
             retry: Retry::No,
         }
+    }
+}
+
+/// What the caller sees when every target has failed: the last failure decides, and each is named.
+///
+/// Whose account or key at a provider is wrong is the operator's affair: it is 502, never a 401 that blames the caller's key.
+pub fn exhausted(plan: &Plan) -> Problem {
+    let last = plan.failed.last();
+    let kind = last.and_then(|failed| FaultKind::from_name(&failed.outcome));
+    let (status, code) = match kind {
+        Some(FaultKind::RateLimited) => (429, "rate_limited"),
+        Some(FaultKind::Auth) => (502, "upstream_auth"),
+        Some(FaultKind::Billing) => (502, "upstream_billing"),
+        Some(FaultKind::NotFound) => (502, "upstream_not_found"),
+        Some(FaultKind::Timeout) => (504, "upstream_timeout"),
+        Some(FaultKind::Cut | FaultKind::Malformed | FaultKind::ErrorEvent) => (502, "upstream_bad_answer"),
+        _ => (503, "upstream_unavailable"),
+    };
+    // The first target that is free again decides how long waiting takes.
+    let retry_after = plan.failed.iter().filter_map(|failed| failed.retry_after).min();
+    let limited = kind == Some(FaultKind::RateLimited);
+    Problem {
+        status,
+        kind: if limited { "rate_limit_error" } else { "upstream_error" },
+        code: code.to_string(),
+        message: format!("No provider of '{}' could answer: {}.", plan.model, plan.tries()),
+        param: None,
+        retry_after: retry_after.filter(|_| limited),
+        retry: if limited && retry_after.is_some() { Retry::Yes } else { Retry::No },
     }
 }
 

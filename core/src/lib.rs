@@ -9,13 +9,20 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod allow;
+pub mod answer;
+pub mod attempt;
 pub mod codec;
 pub mod config;
 pub mod dialect;
+pub mod edge;
 pub mod endpoint;
 pub mod fault;
 pub mod key;
+pub mod listing;
 pub mod plan;
 pub mod provider;
+pub mod record;
+pub mod rests;
 pub mod time;
 pub mod usage;

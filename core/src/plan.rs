@@ -15,6 +15,8 @@ use crate::time::Instant;
 
 /// The name under which the filter sets the plan. Envoy's own name for it is [`FILTER_STATE`].
 pub const KEY: &str = "weir.next";
+/// The name under which the filter sets [`Plan::tries`], for the errors that Envoy makes itself.
+pub const TRIES_KEY: &str = "weir.tries";
 /// The filter state object that matchers and access logs read.
 pub const FILTER_STATE: &str = "wasm.weir.next";
 
@@ -83,6 +85,8 @@ pub struct Failed {
     pub status: u16,
     /// How long it took.
     pub took: Duration,
+    /// How long the upstream asked to be left alone, in whole milliseconds.
+    pub retry_after: Option<Duration>,
 }
 
 /// The outcome of a try in which nothing came back: the connection failed or was reset, or the limit passed.
@@ -113,17 +117,36 @@ impl Plan {
     }
 
     /// Notes that the latest try failed.
-    pub fn fail(&mut self, outcome: &str, status: u16, now: Instant) {
+    pub fn fail(&mut self, outcome: &str, status: u16, retry_after: Option<Duration>, now: Instant) {
         if let Some(target) = self.begun.checked_sub(1)
             && self.failed.last().is_none_or(|failed| failed.target != target)
         {
-            self.failed.push(Failed { target, outcome: outcome.to_string(), status, took: now - self.since });
+            let (outcome, took) = (outcome.to_string(), now - self.since);
+            self.failed.push(Failed { target, outcome, status, took, retry_after });
         }
     }
 
     /// Notes that the latest try, if it has no outcome yet, was left unanswered.
     pub fn note_unanswered(&mut self, now: Instant) {
-        self.fail(UNANSWERED, 0, now);
+        self.fail(UNANSWERED, 0, None, now);
+    }
+
+    /// The failed tries in words, safe inside a JSON string: `a/gpt-4o: rate_limited (429); b/gpt-4o: cut`.
+    pub fn tries(&self) -> String {
+        let mut text = String::new();
+        for failed in &self.failed {
+            if !text.is_empty() {
+                text.push_str("; ");
+            }
+            if let Some(target) = self.targets.get(failed.target) {
+                let model = target.model.replace(['"', '\\'], "_");
+                let _ = write!(text, "{}/{model}: {}", target.provider, failed.outcome);
+            }
+            if failed.status != 0 {
+                let _ = write!(text, " ({})", failed.status);
+            }
+        }
+        text
     }
 
     /// The plan as text.
@@ -155,8 +178,7 @@ impl Plan {
         }
         text.push('|');
         for failed in &self.failed {
-            let _ =
-                write!(text, "{}={}={}={},", failed.target, failed.outcome, failed.status, failed.took.as_micros());
+            let _ = write!(text, "{}={}={}={},", failed.target, failed.outcome, failed.status, failed.took.as_micros());
         }
         text.push('#');
         text.push_str(&self.class);
@@ -214,6 +236,10 @@ fn read_failed(item: &str) -> Option<Failed> {
         outcome: parts.next()?.to_string(),
         status: parts.next()?.parse().ok()?,
         took: Duration::from_micros(parts.next()?.parse().ok()?),
+        retry_after: match parts.next()? {
+            "" => None,
+            millis => Some(Duration::from_millis(millis.parse().ok()?)),
+        },
     })
 }
 
@@ -279,7 +305,7 @@ mod tests {
         let mut plan = plan("m", &["a", "b", "c"]);
         plan.begin(Instant::from_nanos(1_000_000));
         plan.begin(Instant::from_nanos(3_000_000));
-        plan.fail("rate_limited", 429, Instant::from_nanos(4_000_000));
+        plan.fail("rate_limited", 429, Some(Duration::from_secs(3)), Instant::from_nanos(4_000_000));
         plan.begin(Instant::from_nanos(5_000_000));
         let outcomes: Vec<_> = plan.failed.iter().map(|failed| (failed.target, failed.outcome.as_str())).collect();
         assert_eq!(outcomes, [(0, UNANSWERED), (1, "rate_limited")]);

@@ -112,6 +112,13 @@ pub trait Provider: Send + Sync {
     /// the plan is made. The refusal names the field.
     fn accepts(&self, call: &Call<'_>) -> Result<(), Reject>;
 
+    /// The path below the endpoint, if a call for a model of the same name can go up as it is: same dialect, nothing to
+    /// add. Such a body is never looked at again.
+    fn untouched(&self, endpoint: Endpoint, delivery: Delivery, usage: UsageChunk) -> Option<&'static str> {
+        let _ = (endpoint, delivery, usage);
+        None
+    }
+
     /// Writes the call as this upstream expects to receive it, for its model `model`.
     fn ask(&self, call: &Call<'_>, model: &str) -> Result<Ask, Reject>;
 

@@ -1,0 +1,45 @@
+//! A reply that Weir makes itself, instead of a model's.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::dialect::openai;
+use crate::fault::{Problem, Retry};
+
+/// Status, headers and body of a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case; never `:status` or `content-length`.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// What the record says: `ok`, or the error's code.
+    pub outcome: String,
+}
+
+impl Answer {
+    /// A JSON body under status 200.
+    pub fn json(body: Vec<u8>) -> Self {
+        Self { status: 200, headers: json_headers(), body, outcome: "ok".to_string() }
+    }
+
+    /// A problem as the caller's dialect writes it, with `retry-after` where waiting helps, and `x-should-retry`, which
+    /// official SDKs obey before their own rules.
+    pub fn problem(problem: &Problem) -> Self {
+        let mut headers = json_headers();
+        if let Some(wait) = problem.retry_after {
+            // Rounded up: a caller that waits as long as told must not come too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.push(("retry-after", seconds.max(1).to_string()));
+        }
+        let retry = if problem.retry == Retry::Yes { "true" } else { "false" };
+        headers.push(("x-should-retry", retry.to_string()));
+        Self { status: problem.status, headers, body: openai::error(problem), outcome: problem.code.clone() }
+    }
+}
+
+fn json_headers() -> Vec<(&'static str, String)> {
+    alloc::vec![("content-type", "application/json".to_string())]
+}

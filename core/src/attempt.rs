@@ -1,0 +1,329 @@
+//! The attempt role: one try at one target.
+//!
+//! It advances the plan before anything can fail, writes the request for its provider, holds the answer until its first
+//! token, and writes it in the caller's dialect. A try that fails before that looks to Envoy like a 5xx or 429, which
+//! its retry policy takes to the next target; the caller sees nothing of it.
+
+mod answer;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::answer::Answer;
+use crate::codec::gzip::Inflate;
+use crate::codec::json;
+use crate::config::Upstream;
+use crate::fault::{FaultKind, HostFault, UpstreamFault, Whose, exhausted};
+use crate::plan::Plan;
+use crate::provider::{self, Body, Call, Provider, Reply};
+use crate::record::{Progress, Stage};
+use crate::rests::Rest;
+use crate::time::Instant;
+use crate::usage::Usage;
+
+/// The most of an error's body that is read; providers' errors are far shorter.
+const MAX_ERROR_BODY: usize = 64 << 10;
+
+/// The most that is held before the first token; pings and role deltas come nowhere near.
+const MAX_HELD: usize = 1 << 20;
+
+/// The most that a compressed answer may become.
+const MAX_INFLATED: usize = 256 << 20;
+
+/// What the host must now do, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Store the plan's text.
+    Plan(String),
+    /// Store the failed tries in words.
+    Tries(String),
+    /// Store how far the answer has come.
+    Progress(String),
+    /// Let a target rest.
+    Rest(Rest),
+    /// Replace all response headers.
+    Headers(Vec<(&'static str, String)>),
+    /// Replace the bytes that just came (for an answer that was held by the host: all of them).
+    Body(Vec<u8>),
+}
+
+/// What becomes of what just came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It goes on.
+    Continue,
+    /// The host holds it, headers included.
+    Hold,
+}
+
+/// One try at one target.
+pub struct Attempt {
+    provider: &'static dyn Provider,
+    name: String,
+    prefix: String,
+    plan: Plan,
+    phase: Phase,
+}
+
+enum Phase {
+    /// The answer's headers are awaited.
+    Asked,
+    /// An error's body is being collected.
+    Failing(Failing),
+    /// A 2xx answer is being read.
+    Answering(Answering),
+    /// Nothing more is read; what still comes is swallowed.
+    Over,
+}
+
+struct Failing {
+    status: u16,
+    retry_after: Option<Duration>,
+    inflate: Option<Inflate>,
+    /// What is wrong, if the headers alone have told.
+    fault: Option<UpstreamFault>,
+    body: Vec<u8>,
+}
+
+struct Answering {
+    reply: Box<dyn Reply>,
+    inflate: Option<Inflate>,
+    status: u16,
+    content_type: String,
+    /// What the caller will receive, held until the first token; `None` once that has come.
+    held: Option<Vec<u8>>,
+    first_token: Option<Duration>,
+    /// Usage as last told to the host.
+    told: Option<Usage>,
+}
+
+/// A try that has begun.
+pub struct Begun {
+    /// It.
+    pub attempt: Attempt,
+    /// The plan's text, to be stored before anything else happens.
+    pub plan: String,
+    /// The failed tries before this one in words, if there are any.
+    pub tries: Option<String>,
+    /// What to do with the request.
+    pub request: RequestPlan,
+}
+
+/// How the request goes up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestPlan {
+    /// The body as it is; `path` where the caller's own does not fit.
+    AsIs {
+        /// The path to ask for.
+        path: Option<String>,
+    },
+    /// [`Attempt::request`] must see the whole body first.
+    NeedsBody,
+}
+
+/// The request for this provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The path to ask for.
+    pub path: String,
+    /// The body.
+    pub body: Body,
+}
+
+impl Attempt {
+    /// Begins the try that `plan` says is next.
+    pub fn begin(upstream: &Upstream, plan: &str, now: Instant) -> Result<Begun, HostFault> {
+        let provider = provider::by_name(&upstream.dialect).ok_or(HostFault::NoConfig)?;
+        let mut plan = Plan::from_text(plan).ok_or(HostFault::NoPlan)?;
+        let target = plan.begin(now).ok_or(HostFault::NoPlan)?.clone();
+        if target.provider != upstream.provider {
+            return Err(HostFault::NoPlan);
+        }
+        let same = target.model == plan.model;
+        let untouched = provider.untouched(plan.endpoint, plan.delivery, plan.usage).filter(|_| same);
+        let request = match untouched {
+            None => RequestPlan::NeedsBody,
+            Some(path) => {
+                let path = format!("{}{path}", upstream.prefix);
+                // The first try starts with the caller's own path; later ones with what an earlier try left behind.
+                let fits = plan.begun == 1 && path == plan.endpoint.path();
+                RequestPlan::AsIs { path: (!fits).then_some(path) }
+            }
+        };
+        let text = plan.to_text();
+        let tries = (!plan.failed.is_empty()).then(|| plan.tries());
+        let (name, prefix) = (upstream.provider.clone(), upstream.prefix.clone());
+        Ok(Begun { attempt: Self { provider, name, prefix, plan, phase: Phase::Asked }, plan: text, tries, request })
+    }
+
+    /// Writes the request. An answer, if this provider cannot express it.
+    pub fn request(&self, body: &[u8]) -> Result<Request, Answer> {
+        let Plan { endpoint, delivery, usage, .. } = self.plan;
+        let scan = json::scan(body).map_err(|reject| Answer::problem(&reject.problem()))?;
+        let call = Call { endpoint, delivery, usage, body, scan: &scan };
+        let model = self.plan.current().map_or("", |target| target.model.as_str());
+        let ask = self.provider.ask(&call, model).map_err(|reject| Answer::problem(&reject.problem()))?;
+        Ok(Request { path: format!("{}{}", self.prefix, ask.path), body: ask.body })
+    }
+
+    /// Reads the answer's headers; `end` if no body follows.
+    pub fn response_headers(
+        &mut self,
+        headers: &[(&str, &str)],
+        end: bool,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
+        let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        let status = value(":status").and_then(|status| status.parse().ok()).unwrap_or_default();
+        let retry_after = value("retry-after").and_then(retry_after);
+        let mut unreadable = None;
+        let inflate = match value("content-encoding") {
+            None | Some("" | "identity") => None,
+            Some("gzip" | "x-gzip" | "deflate") => Some(Inflate::new(MAX_INFLATED)),
+            Some(_) => {
+                unreadable = Some(UpstreamFault::new(FaultKind::Malformed, "an encoding that nobody asked for"));
+                None
+            }
+        };
+        if unreadable.is_some() || !(200..300).contains(&status) {
+            self.phase = Phase::Failing(Failing { status, retry_after, inflate, fault: unreadable, body: Vec::new() });
+        } else {
+            let Plan { endpoint, delivery, usage, .. } = self.plan;
+            let start = provider::ReplyStart { endpoint, delivery, usage, created: now.as_millis() / 1000 };
+            self.phase = Phase::Answering(Answering {
+                reply: self.provider.reply(start),
+                inflate,
+                status,
+                content_type: value("content-type").unwrap_or("application/json").to_string(),
+                held: Some(Vec::new()),
+                first_token: None,
+                told: None,
+            });
+        }
+        if end { self.response_body(&[], true, now, effects) } else { Flow::Hold }
+    }
+
+    /// Whether the answer's body must come in one piece: the host then holds it and passes all of it at its end.
+    pub fn wants_whole_answer(&self) -> bool {
+        matches!(self.phase, Phase::Answering(_)) && self.plan.delivery == crate::endpoint::Delivery::Whole
+    }
+
+    /// Reads the next bytes of the answer; `end` if they are the last.
+    pub fn response_body(&mut self, chunk: &[u8], end: bool, now: Instant, effects: &mut Vec<Effect>) -> Flow {
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Asked | Phase::Over => {
+                if !chunk.is_empty() {
+                    effects.push(Effect::Body(Vec::new()));
+                }
+                Flow::Continue
+            }
+            Phase::Failing(failing) => self.read_failure(failing, chunk, end, now, effects),
+            Phase::Answering(answering) => self.read_answer(answering, chunk, end, now, effects),
+        }
+    }
+
+    /// The try is over for Envoy. If it was never answered, the plan's text with what is known of it.
+    ///
+    /// `connected` says whether a connection to the provider was made; `latest` is the plan as it is stored now, which
+    /// a later try may already have advanced.
+    pub fn ended_unanswered(&mut self, latest: &str, connected: bool, now: Instant) -> Option<String> {
+        let latest = Plan::from_text(latest)?;
+        if latest.begun != self.plan.begun || latest.failed.len() != self.plan.failed.len() {
+            return None;
+        }
+        let limit = limit_of(&self.plan.class);
+        let timed_out = limit.is_some_and(|limit| now - self.plan.since >= limit);
+        let outcome = match (connected, timed_out) {
+            (false, false) => "connect_failure",
+            (_, true) => FaultKind::Timeout.name(),
+            (true, false) => "reset",
+        };
+        self.plan.fail(outcome, 0, None, now);
+        Some(self.plan.to_text())
+    }
+
+    /// Whether the caller has received nothing from this try yet.
+    pub fn is_unanswered(&self) -> bool {
+        match &self.phase {
+            Phase::Asked | Phase::Failing(_) => true,
+            Phase::Answering(answering) => answering.held.is_some(),
+            Phase::Over => false,
+        }
+    }
+
+    fn read_failure(
+        &mut self,
+        mut failing: Failing,
+        chunk: &[u8],
+        end: bool,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
+        let room = MAX_ERROR_BODY.saturating_sub(failing.body.len());
+        match &mut failing.inflate {
+            // An error that cannot be unpacked is still an error; its status says what there is to say.
+            Some(inflate) => drop(inflate.read(chunk, &mut failing.body)),
+            None => failing.body.extend(chunk.iter().take(room)),
+        }
+        if !end && failing.body.len() < MAX_ERROR_BODY {
+            self.phase = Phase::Failing(failing);
+            if !chunk.is_empty() {
+                effects.push(Effect::Body(Vec::new()));
+            }
+            return Flow::Hold;
+        }
+        let fault = failing.fault.unwrap_or_else(|| self.provider.fault(failing.status, &failing.body));
+        self.fail(&fault, failing.status, failing.retry_after, now, effects)
+    }
+
+    /// The try failed before the caller saw anything of it: the caller's own fault is told, others look to Envoy like
+    /// an error worth a retry. The whole error is written in any case, since Envoy may have no retry left.
+    fn fail(
+        &mut self,
+        fault: &UpstreamFault,
+        status: u16,
+        retry_after: Option<Duration>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
+        self.phase = Phase::Over;
+        if let Some(rest) = self.plan.current().and_then(|target| Rest::after(target, fault.kind, retry_after, now)) {
+            effects.push(Effect::Rest(rest));
+        }
+        self.plan.fail(fault.kind.name(), status, retry_after, now);
+        let problem = match fault.kind.whose() {
+            Whose::Caller => fault.problem(),
+            Whose::Provider | Whose::Ours => exhausted(&self.plan),
+        };
+        let answer = Answer::problem(&problem);
+        effects.push(Effect::Plan(self.plan.to_text()));
+        effects.push(Effect::Tries(self.plan.tries()));
+        if self.plan.is_last() || fault.kind.whose() == Whose::Caller {
+            let (code, usage) = (answer.outcome, Usage::default());
+            let progress =
+                Progress { stage: Stage::Failed, code, first_token: None, usage, model: String::new() };
+            effects.push(Effect::Progress(progress.to_text()));
+        }
+        let mut headers = alloc::vec![(":status", answer.status.to_string())];
+        headers.extend(answer.headers);
+        headers.push(("content-length", answer.body.len().to_string()));
+        effects.push(Effect::Headers(headers));
+        effects.push(Effect::Body(answer.body));
+        Flow::Continue
+    }
+}
+
+/// How long Envoy waits for the first token or the whole answer, as the delivery class says.
+fn limit_of(class: &str) -> Option<Duration> {
+    class.split('-').nth(1)?.parse().ok().map(Duration::from_millis)
+}
+
+/// Reads `retry-after` in seconds; its other form, a date, needs the provider's clock and is passed over.
+fn retry_after(value: &str) -> Option<Duration> {
+    let seconds: f64 = value.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}

@@ -1,0 +1,168 @@
+//! Reading a 2xx answer: held until its first token, then written in the caller's dialect as it comes.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::mem::take;
+
+use super::{Answering, Attempt, Effect, Flow, MAX_HELD, Phase};
+use crate::dialect::openai;
+use crate::endpoint::Delivery;
+use crate::fault::{FaultKind, Problem, Retry, UpstreamFault};
+use crate::provider::Passage;
+use crate::record::{Progress, Stage};
+use crate::time::Instant;
+
+impl Attempt {
+    pub(super) fn read_answer(
+        &mut self,
+        mut answering: Answering,
+        chunk: &[u8],
+        end: bool,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
+        let (written, outcome) = answering.read(chunk, end);
+        let fault = match outcome {
+            Err(fault) if answering.held.is_some() => return self.fail(&fault, answering.status, None, now, effects),
+            Err(fault) => Some(fault),
+            Ok(()) => None,
+        };
+        let committed = answering.held.is_none();
+        // A whole answer is complete at its end; until then nothing of it may look finished.
+        let ready = match self.plan.delivery {
+            Delivery::Whole => end,
+            Delivery::Streamed => answering.reply.begun() || end,
+        };
+        if !committed && !ready {
+            if let (Some(held), Some(bytes)) = (&mut answering.held, written.as_deref().or(Some(chunk))) {
+                held.extend_from_slice(bytes);
+                if self.plan.delivery == Delivery::Streamed && held.len() > MAX_HELD {
+                    let fault = UpstreamFault::new(FaultKind::Malformed, "no token within the first megabyte");
+                    return self.fail(&fault, answering.status, None, now, effects);
+                }
+            }
+            if !chunk.is_empty() {
+                effects.push(Effect::Body(Vec::new()));
+            }
+            self.phase = Phase::Answering(answering);
+            return Flow::Hold;
+        }
+        let mut body = written;
+        if !committed {
+            answering.first_token = Some(now - self.plan.since);
+            let mut held = answering.held.take().unwrap_or_default();
+            if !held.is_empty() {
+                held.extend_from_slice(body.as_deref().unwrap_or(chunk));
+                body = Some(held);
+            }
+            let length = end.then(|| body.as_ref().map_or(chunk.len(), Vec::len));
+            effects.push(Effect::Headers(self.headers(&answering, length)));
+        }
+        if let Some(fault) = &fault {
+            let mut told = body.take().unwrap_or_default();
+            told.extend(openai::error_event(&broken_off(fault)));
+            body = Some(told);
+        }
+        if let Some(body) = body {
+            effects.push(Effect::Body(body));
+        }
+        self.tell(&mut answering, fault.as_ref(), end, effects);
+        if fault.is_none() && !end {
+            self.phase = Phase::Answering(answering);
+        }
+        Flow::Continue
+    }
+
+    /// The headers of an answer: an allow-list, written absolutely.
+    fn headers(&self, answering: &Answering, length: Option<usize>) -> Vec<(&'static str, String)> {
+        let mut headers = Vec::with_capacity(5);
+        headers.push((":status", answering.status.to_string()));
+        match self.plan.delivery {
+            Delivery::Streamed => {
+                headers.push(("content-type", "text/event-stream; charset=utf-8".to_string()));
+                headers.push(("cache-control", "no-cache".to_string()));
+            }
+            Delivery::Whole => {
+                headers.push(("content-type", answering.content_type.clone()));
+                headers.extend(length.map(|length| ("content-length", length.to_string())));
+            }
+        }
+        headers.push(("x-weir-provider", self.name.clone()));
+        headers
+    }
+
+    /// Tells the host how far the answer has come, if that has changed.
+    fn tell(&self, answering: &mut Answering, fault: Option<&UpstreamFault>, end: bool, effects: &mut Vec<Effect>) {
+        let usage = answering.reply.usage();
+        let over = end || fault.is_some() || answering.reply.done();
+        if answering.told == Some(usage) && !over {
+            return;
+        }
+        answering.told = Some(usage);
+        let stage = match fault {
+            Some(_) => Stage::Cut,
+            None if over => Stage::Done,
+            None => Stage::Flowing,
+        };
+        let code = fault.map_or_else(String::new, |fault| fault.kind.name().to_string());
+        let model = answering.reply.model().unwrap_or_default().to_string();
+        let progress = Progress { stage, code, first_token: answering.first_token, usage, model };
+        effects.push(Effect::Progress(progress.to_text()));
+    }
+}
+
+impl Answering {
+    /// Reads one chunk, and the end if it is the last. The first of the pair is what the caller receives instead of the chunk.
+    fn read(&mut self, chunk: &[u8], end: bool) -> (Option<Vec<u8>>, Result<(), UpstreamFault>) {
+        let mut inflated = None;
+        if let Some(inflate) = &mut self.inflate {
+            let mut plain = Vec::new();
+            let mut outcome = inflate.read(chunk, &mut plain);
+            if end && outcome.is_ok() {
+                outcome = inflate.end();
+            }
+            if let Err(fault) = outcome {
+                return (Some(Vec::new()), Err(fault));
+            }
+            inflated = Some(plain);
+        }
+        let mut out = Vec::new();
+        let plain = inflated.as_deref().unwrap_or(chunk);
+        let passage = if plain.is_empty() { Ok(Passage::AsIs) } else { self.reply.read(plain, &mut out) };
+        let mut written = match passage {
+            Ok(Passage::AsIs) => inflated,
+            Ok(Passage::Rewritten) => Some(take(&mut out)),
+            Err(fault) => return (Some(out), Err(fault)),
+        };
+        if end {
+            let before = out.len();
+            match self.reply.end(&mut out) {
+                Ok(Passage::AsIs) => {}
+                Ok(Passage::Rewritten) if out.len() == before && written.is_some() => {}
+                Ok(Passage::Rewritten) => written.get_or_insert_default().extend_from_slice(&out),
+                Err(fault) => {
+                    written.get_or_insert_with(|| chunk.to_vec()).extend_from_slice(&out);
+                    return (written, Err(fault));
+                }
+            }
+        }
+        (written, Ok(()))
+    }
+}
+
+/// What the caller is told in the stream when its provider broke off.
+fn broken_off(fault: &UpstreamFault) -> Problem {
+    Problem {
+        status: 502,
+        kind: "upstream_error",
+        code: "stream_incomplete".to_string(),
+        message: alloc::format!(
+            "The provider broke off before the answer was complete ({}); what came so far is not whole.",
+            fault.kind.name()
+        ),
+        param: None,
+        retry_after: None,
+        retry: Retry::No,
+    }
+}
+

@@ -1,0 +1,259 @@
+//! The edge role: who is calling, for which model, and in which order its targets are tried.
+//!
+//! One [`Edge`] lives as long as one request of a caller. It sees the request before any route is chosen, and either
+//! answers it itself or forwards it with a [`Plan`]; at the end it composes the [record](crate::record).
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::allow;
+use crate::answer::Answer;
+use crate::codec::json::{self, Scan};
+use crate::config::{Model, Routing, Target};
+use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::fault::{FaultKind, HostFault, Problem, Reject, Retry};
+use crate::key::KeyHash;
+use crate::listing;
+use crate::plan::{Candidate, Plan};
+use crate::provider::{self, Call};
+use crate::record::Subject;
+use crate::rests::Rests;
+use crate::time::Instant;
+
+/// One request of a caller, from its headers to its record.
+#[derive(Debug, Default)]
+pub struct Edge {
+    phase: Phase,
+    subject: Subject,
+}
+
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    Headers,
+    /// The caller and the endpoint are known; the body is awaited.
+    Body(Endpoint, KeyHash),
+    /// A plan was written, or an answer given.
+    Over,
+}
+
+/// A request that goes on to a provider.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Forward<'h> {
+    /// The plan's text, for the filter state.
+    pub plan: String,
+    /// All headers of the request from here on.
+    pub headers: Vec<(&'h str, Cow<'h, str>)>,
+}
+
+impl Edge {
+    /// Reads the request's headers. An answer, if there is nothing to wait for: an error, or a path that Weir serves itself.
+    pub fn headers(&mut self, routing: &Routing, headers: &[(&str, &str)], end: bool) -> Result<(), Answer> {
+        let outcome = self.read_headers(routing, headers, end);
+        self.note(outcome)
+    }
+
+    /// Refuses a body that has become too long; `len` is what has come so far, in bytes.
+    pub fn body_so_far(&mut self, routing: &Routing, len: usize) -> Result<(), Answer> {
+        let Phase::Body(endpoint, _) = self.phase else { return Ok(()) };
+        let outcome = within(routing, endpoint, len as u64).map_err(reject);
+        self.note(outcome)
+    }
+
+    /// Reads the whole body and plans the tries. `headers` are those that [`headers`](Self::headers) has seen.
+    pub fn body<'h>(
+        &mut self,
+        routing: &Routing,
+        rests: &Rests,
+        now: Instant,
+        headers: &[(&'h str, &'h str)],
+        body: &[u8],
+    ) -> Result<Forward<'h>, Answer> {
+        let outcome = match self.phase {
+            Phase::Body(endpoint, key) => self.plan(routing, rests, now, (endpoint, key), body),
+            Phase::Headers | Phase::Over => Err(Answer::problem(&HostFault::Host.problem())),
+        };
+        let plan = self.note(outcome)?;
+        self.phase = Phase::Over;
+        let mut passed: Vec<(&str, Cow<'_, str>)> = headers
+            .iter()
+            .filter(|(name, _)| allow::goes_up(name) && *name != "x-request-id")
+            .map(|(name, value)| (*name, Cow::Borrowed(*value)))
+            .collect();
+        passed.push(("x-request-id", Cow::Owned(self.subject.request_id.clone())));
+        // An exhausted plan then ends with the last try's own error, not with a plan that names nothing.
+        passed.push(("x-envoy-max-retries", Cow::Owned(plan.targets.len().saturating_sub(1).to_string())));
+        Ok(Forward { plan: plan.to_text(), headers: passed })
+    }
+
+    /// What the record says of this request, as far as the edge knows it.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Keeps an early answer's outcome for the record.
+    fn note<T>(&mut self, outcome: Result<T, Answer>) -> Result<T, Answer> {
+        outcome.inspect_err(|answer| {
+            self.phase = Phase::Over;
+            self.subject.answered = Some(answer.outcome.clone());
+        })
+    }
+
+    fn read_headers(&mut self, routing: &Routing, headers: &[(&str, &str)], end: bool) -> Result<(), Answer> {
+        let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        let path = value(":path").unwrap_or_default();
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let method = value(":method").unwrap_or_default();
+        self.subject.request_id = value("x-request-id").filter(|id| plausible_id(id)).unwrap_or_default().to_string();
+        if path == "/healthz" || path == "/readyz" {
+            return Err(Answer::json(br#"{"status":"ok"}"#.to_vec()));
+        }
+        let sent = value("authorization").ok_or_else(|| reject(Reject::NoKey))?;
+        let sent = sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let (hash, key) = sent.and_then(|(_, key)| routing.key(key.trim())).ok_or_else(|| reject(Reject::BadKey))?;
+        self.subject.tenant.clone_from(&key.name);
+        if path == "/v1/models" || path.starts_with("/v1/models/") {
+            only("GET", method)?;
+            return Err(listing::answer(routing, key, path).unwrap_or_else(reject));
+        }
+        let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.path() == path);
+        let endpoint = endpoint.ok_or_else(|| reject(Reject::UnknownPath { path: path.to_string() }))?;
+        only("POST", method)?;
+        self.subject.endpoint = Some(endpoint);
+        let length = value("content-length").and_then(|length| length.parse().ok());
+        within(routing, endpoint, length.unwrap_or_default()).map_err(reject)?;
+        if end {
+            let problem = "expected a JSON object, found an empty body";
+            return Err(reject(Reject::InvalidJson { offset: 0, line: 1, column: 1, problem }));
+        }
+        self.phase = Phase::Body(endpoint, hash);
+        Ok(())
+    }
+
+    fn plan(
+        &mut self,
+        routing: &Routing,
+        rests: &Rests,
+        now: Instant,
+        (endpoint, key): (Endpoint, KeyHash),
+        body: &[u8],
+    ) -> Result<Plan, Answer> {
+        within(routing, endpoint, body.len() as u64).map_err(reject)?;
+        let scan = json::scan(body).map_err(reject)?;
+        let name = scan.string(body, "model").map_err(reject)?;
+        let name = name.ok_or_else(|| reject(Reject::Missing { field: "model".to_string() }))?;
+        self.subject.model = name.to_string();
+        let (delivery, usage) = delivery(endpoint, body, &scan).map_err(reject)?;
+        self.subject.delivery = Some(delivery);
+        let unknown = || reject(Reject::UnknownModel { model: name.to_string() });
+        let model = routing.models.get(&*name).ok_or_else(unknown)?;
+        if !routing.keys.get(&key).is_some_and(|key| key.may_use(&name)) {
+            return Err(reject(Reject::ModelNotAllowed { model: name.to_string() }));
+        }
+        let call = Call { endpoint, delivery, usage, body, scan: &scan };
+        let (targets, passed_over) = rank(model, &call, rests, now)?;
+        let class = model.class(delivery).to_string();
+        let (tenant, model) = (self.subject.tenant.clone(), name.to_string());
+        let (begun, failed) = (0, Vec::new());
+        Ok(Plan { endpoint, delivery, usage, class, tenant, model, targets, passed_over, begun, since: now, failed })
+    }
+}
+
+/// The targets in the order in which they are tried, and those that are not, with the reason.
+///
+/// A target that rests is passed over while another can answer. If all that could answer rest for a rate limit, the
+/// caller is told how long; a rest for a fault of ours is broken instead, since the operator may have mended it.
+#[allow(clippy::type_complexity)] // Two lists, named in the sentence above and taken apart at once.
+pub fn rank(
+    model: &Model,
+    call: &Call<'_>,
+    rests: &Rests,
+    now: Instant,
+) -> Result<(Vec<Candidate>, Vec<(Candidate, String)>), Answer> {
+    let mut fit = Vec::with_capacity(model.targets.len());
+    let mut passed_over = Vec::new();
+    let mut refusal = None;
+    let mut resting = Vec::new();
+    for target in &model.targets {
+        match accepts(target, call) {
+            Err(reject) => {
+                passed_over.push((candidate(target), reject.problem().code));
+                refusal.get_or_insert(reject);
+            }
+            Ok(()) => match rests.of(&target.provider, &target.model, now) {
+                Some(rest) => resting.push((target, rest)),
+                None => fit.push(candidate(target)),
+            },
+        }
+    }
+    if fit.is_empty() && !resting.is_empty() {
+        let waits = resting.iter().filter(|(_, rest)| rest.kind == FaultKind::RateLimited);
+        let wait = waits.clone().map(|(_, rest)| rest.until - now).min();
+        if let Some(wait) = wait.filter(|_| waits.count() == resting.len()) {
+            return Err(Answer::problem(&Problem {
+                status: 429,
+                kind: "rate_limit_error",
+                code: "rate_limited".to_string(),
+                message: "Every provider of this model has asked for a pause; wait as long as retry-after says.".to_string(),
+                param: None,
+                retry_after: Some(wait),
+                retry: Retry::Yes,
+            }));
+        }
+        fit.extend(resting.drain(..).map(|(target, _)| candidate(target)));
+    }
+    passed_over.extend(resting.into_iter().map(|(target, rest)| {
+        let why = alloc::format!("resting after {}", rest.kind.name());
+        (candidate(target), why)
+    }));
+    match refusal {
+        Some(reject) if fit.is_empty() => Err(self::reject(reject)),
+        _ => Ok((fit, passed_over)),
+    }
+}
+
+fn accepts(target: &Target, call: &Call<'_>) -> Result<(), Reject> {
+    match provider::by_name(&target.dialect) {
+        Some(provider) => provider.accepts(call),
+        None => Err(Reject::UnknownModel { model: target.model.clone() }),
+    }
+}
+
+fn candidate(target: &Target) -> Candidate {
+    Candidate { provider: target.provider.clone(), model: target.model.clone() }
+}
+
+/// Reads `stream` and `stream_options.include_usage`.
+fn delivery(endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(Delivery, UsageChunk), Reject> {
+    if endpoint != Endpoint::Chat || !scan.boolean(body, "stream")?.unwrap_or(false) {
+        return Ok((Delivery::Whole, UsageChunk::Unwanted));
+    }
+    let options = scan.raw(body, "stream_options").filter(|options| !options.is_null());
+    let wanted = match options.and_then(|options| options.get("include_usage")).filter(|wanted| !wanted.is_null()) {
+        None => false,
+        Some(wanted) => wanted.boolean().ok_or_else(|| Reject::Invalid {
+            field: "stream_options.include_usage".to_string(),
+            problem: "it must be true or false".to_string(),
+        })?,
+    };
+    Ok((Delivery::Streamed, if wanted { UsageChunk::Wanted } else { UsageChunk::Unwanted }))
+}
+
+fn within(routing: &Routing, endpoint: Endpoint, len: u64) -> Result<(), Reject> {
+    let limit = routing.body.of(endpoint);
+    if len > limit { Err(Reject::BodyTooLarge { limit }) } else { Ok(()) }
+}
+
+fn only(allowed: &'static str, method: &str) -> Result<(), Answer> {
+    if method == allowed { Ok(()) } else { Err(reject(Reject::WrongMethod { allowed })) }
+}
+
+/// Whether a request id can go into logs and headers as it is.
+fn plausible_id(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+}
+
+fn reject(reject: Reject) -> Answer {
+    Answer::problem(&reject.problem())
+}

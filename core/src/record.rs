@@ -1,0 +1,298 @@
+//! The record of one request: what the access log line says, beyond what Envoy knows by itself.
+//!
+//! No prompt and no secret: names, counts and times only.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt::Write;
+use core::time::Duration;
+
+use crate::endpoint::{Delivery, Endpoint};
+use crate::plan::{Candidate, Plan};
+use crate::time::Instant;
+use crate::usage::Usage;
+
+/// The name under which the edge role sets the record.
+pub const KEY: &str = "weir.record";
+/// The name under which the attempt role sets its [`Progress`].
+pub const PROGRESS_KEY: &str = "weir.progress";
+
+/// The format of Envoy's access log: one JSON object a line.
+///
+/// The record stands inside a string: it starts with the rest of that string and ends in the middle of its own last
+/// one. So the line is valid JSON also where Envoy refused a request before any filter saw it, and writes `-` for it.
+pub const ACCESS_LOG_FORMAT: &str = concat!(
+    r#"{"time":"%START_TIME%","status":%RESPONSE_CODE%,"duration_ms":%DURATION%,"bytes_received":%BYTES_RECEIVED%,"#,
+    r#""bytes_sent":%BYTES_SENT%,"flags":"%RESPONSE_FLAGS%","outcome":"%FILTER_STATE(wasm.weir.record:PLAIN)%"}"#,
+    "\n"
+);
+
+/// What the edge knows of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// `x-request-id`.
+    pub request_id: String,
+    /// Whom the key belongs to; empty until it is known.
+    pub tenant: String,
+    /// What was asked for.
+    pub endpoint: Option<Endpoint>,
+    /// How the answer was to be delivered.
+    pub delivery: Option<Delivery>,
+    /// The model that the caller named.
+    pub model: String,
+    /// The outcome, if the edge answered by itself.
+    pub answered: Option<String>,
+}
+
+/// How far the answer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Tokens are flowing.
+    Flowing,
+    /// The answer is complete.
+    Done,
+    /// It ended before it was complete, and the caller was told.
+    Cut,
+    /// The caller received an error.
+    Failed,
+}
+
+/// What the latest try has to say of its answer; set whenever it changes, so that it is right after a hang-up too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// How far.
+    pub stage: Stage,
+    /// Error code for [`Stage::Failed`] and [`Stage::Cut`], else empty.
+    pub code: String,
+    /// From the try's start to its first token.
+    pub first_token: Option<Duration>,
+    /// Tokens so far.
+    pub usage: Usage,
+    /// The model that answers, as the provider names it.
+    pub model: String,
+}
+
+impl Progress {
+    /// As text, for the filter state.
+    pub fn to_text(&self) -> String {
+        let stage = match self.stage {
+            Stage::Flowing => 'f',
+            Stage::Done => 'd',
+            Stage::Cut => 'c',
+            Stage::Failed => 'x',
+        };
+        let Usage { input, output, cached_read, cache_write, reasoning, estimated } = self.usage;
+        let first = self.first_token.map_or(0, |first| first.as_micros().max(1));
+        format!(
+            "{stage}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{}|{}|{}",
+            u8::from(estimated),
+            self.code,
+            self.model
+        )
+    }
+
+    /// Reads what [`to_text`](Self::to_text) wrote.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut fields = text.splitn(10, '|');
+        let stage = match fields.next()? {
+            "f" => Stage::Flowing,
+            "d" => Stage::Done,
+            "c" => Stage::Cut,
+            "x" => Stage::Failed,
+            _ => return None,
+        };
+        let mut number = || fields.next()?.parse::<u64>().ok();
+        let first = number()?;
+        let usage = Usage {
+            input: number()?,
+            output: number()?,
+            cached_read: number()?,
+            cache_write: number()?,
+            reasoning: number()?,
+            estimated: number()? != 0,
+        };
+        let first_token = (first > 0).then(|| Duration::from_micros(first));
+        let (code, model) = (fields.next()?.to_string(), fields.next()?.to_string());
+        Some(Self { stage, code, first_token, usage, model })
+    }
+}
+
+/// How the request ended, as Envoy knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    /// When.
+    pub now: Instant,
+    /// Whether the caller hung up.
+    pub client_left: bool,
+    /// Envoy's `response.code_details`.
+    pub details: &'a str,
+}
+
+/// What became of the request, in a word.
+pub fn outcome(subject: &Subject, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
+    if let Some(answered) = &subject.answered {
+        return answered.clone();
+    }
+    let word = match progress.map(|progress| (progress.stage, progress.code.as_str())) {
+        Some((Stage::Done, _)) => "ok",
+        Some((Stage::Failed | Stage::Cut, code)) => code,
+        _ if ending.client_left => "client_left",
+        Some((Stage::Flowing, _)) => "cut",
+        None => "unanswered",
+    };
+    word.to_string()
+}
+
+/// The record's text; see [`ACCESS_LOG_FORMAT`] for why it is no whole JSON object.
+pub fn compose(
+    subject: &Subject,
+    plan: Option<&Plan>,
+    progress: Option<&Progress>,
+    ending: &Ending<'_>,
+) -> String {
+    let outcome = outcome(subject, progress, ending);
+    let mut text = String::with_capacity(512);
+    quoted(&mut text, &outcome);
+    text.push('"');
+    let mut field = |name: &str, value: &str| {
+        let _ = write!(text, ",\"{name}\":\"");
+        quoted(&mut text, value);
+        text.push('"');
+    };
+    field("tenant", &subject.tenant);
+    field("endpoint", subject.endpoint.map_or("", Endpoint::name));
+    field("delivery", subject.delivery.map_or("", |delivery| if delivery == Delivery::Streamed { "streamed" } else { "whole" }));
+    field("model", &subject.model);
+    if let Some(plan) = plan {
+        if let Some(target) = plan.current() {
+            field("provider", &target.provider);
+            field("upstream_model", &target.model);
+        }
+        write_plan(&mut text, plan, &outcome, ending.now);
+    }
+    if let Some(progress) = progress {
+        write_progress(&mut text, progress);
+    }
+    let _ = write!(text, ",\"details\":\"");
+    quoted(&mut text, ending.details);
+    text.push_str("\",\"request_id\":\"");
+    quoted(&mut text, &subject.request_id);
+    text
+}
+
+fn write_plan(text: &mut String, plan: &Plan, outcome: &str, now: Instant) {
+    text.push_str(",\"candidates\":[");
+    for (i, target) in plan.targets.iter().enumerate() {
+        text.push_str(if i == 0 { "\"" } else { ",\"" });
+        name(text, target);
+        text.push('"');
+    }
+    text.push_str("],\"passed_over\":[");
+    for (i, (target, why)) in plan.passed_over.iter().enumerate() {
+        text.push_str(if i == 0 { "{\"target\":\"" } else { ",{\"target\":\"" });
+        name(text, target);
+        text.push_str("\",\"why\":\"");
+        quoted(text, why);
+        text.push_str("\"}");
+    }
+    text.push_str("],\"tries\":[");
+    let mut comma = "";
+    let mut one = |target: usize, outcome: &str, status: u16, took: Duration| {
+        let _ = write!(text, "{comma}{{\"target\":\"");
+        comma = ",";
+        if let Some(target) = plan.targets.get(target) {
+            name(text, target);
+        }
+        text.push_str("\",\"outcome\":\"");
+        quoted(text, outcome);
+        let _ = write!(text, "\",\"status\":{status},\"ms\":{}}}", millis(took));
+    };
+    for failed in &plan.failed {
+        one(failed.target, &failed.outcome, failed.status, failed.took);
+    }
+    if let Some(latest) = plan.begun.checked_sub(1)
+        && plan.failed.last().is_none_or(|failed| failed.target != latest)
+    {
+        one(latest, outcome, if outcome == "ok" { 200 } else { 0 }, now - plan.since);
+    }
+    text.push(']');
+}
+
+fn write_progress(text: &mut String, progress: &Progress) {
+    if !progress.model.is_empty() {
+        text.push_str(",\"answered_model\":\"");
+        quoted(text, &progress.model);
+        text.push('"');
+    }
+    if let Some(first) = progress.first_token {
+        let _ = write!(text, ",\"first_token_ms\":{}", millis(first));
+    }
+    let Usage { input, output, cached_read, cache_write, reasoning, estimated } = progress.usage;
+    let _ = write!(
+        text,
+        ",\"tokens\":{{\"input\":{input},\"output\":{output},\"cached_read\":{cached_read},\"cache_write\":{cache_write},\
+         \"reasoning\":{reasoning},\"estimated\":{estimated}}}"
+    );
+}
+
+fn name(text: &mut String, target: &Candidate) {
+    quoted(text, &target.provider);
+    text.push('/');
+    quoted(text, &target.model);
+}
+
+/// Milliseconds with three digits behind the point.
+fn millis(time: Duration) -> String {
+    let micros = time.as_micros();
+    format!("{}.{:03}", micros / 1000, micros % 1000)
+}
+
+/// Writes `value` as it stands inside a JSON string.
+fn quoted(text: &mut String, value: &str) {
+    for c in value.chars() {
+        match c {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            c if c.is_control() => {
+                let _ = write!(text, "\\u{:04x}", u32::from(c));
+            }
+            c => text.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(record: &str) -> serde_json::Value {
+        let format = ACCESS_LOG_FORMAT.replace("%FILTER_STATE(wasm.weir.record:PLAIN)%", record);
+        let mut text = String::new();
+        for (i, part) in format.split('%').enumerate() {
+            text.push_str(if i % 2 == 1 { "0" } else { part });
+        }
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn the_line_is_json_with_and_without_a_record() {
+        let subject = Subject { model: "we\"ird\\\n".to_string(), request_id: "r-1".to_string(), ..Subject::default() };
+        let ending = Ending { now: Instant::default(), client_left: true, details: "a\"b" };
+        let with = line(&compose(&subject, None, None, &ending));
+        assert_eq!((with["outcome"].as_str(), with["request_id"].as_str()), (Some("client_left"), Some("r-1")));
+        assert_eq!(with["model"], "we\"ird\\\n");
+        assert_eq!(line("-")["outcome"], "-");
+    }
+
+    #[test]
+    fn progress_reads_back() {
+        let progress = Progress {
+            stage: Stage::Cut,
+            code: "cut".to_string(),
+            first_token: Some(Duration::from_micros(12)),
+            usage: Usage { input: 1, output: 2, cached_read: 3, cache_write: 4, reasoning: 5, estimated: true },
+            model: "a|b".to_string(),
+        };
+        assert_eq!(Progress::from_text(&progress.to_text()), Some(progress));
+    }
+}
