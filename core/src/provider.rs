@@ -7,6 +7,7 @@
 mod anthropic;
 mod local;
 mod openai;
+mod words;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -134,9 +135,10 @@ pub trait Provider: Send + Sync {
 /// What becomes of the chunk that was just read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passage {
-    /// The caller receives exactly the bytes that came (for one chunk: held bytes included, if any were held).
+    /// The caller receives exactly the bytes of this chunk; nothing was written to `out`.
     AsIs,
-    /// The caller receives what was written to `out`, possibly nothing.
+    /// The caller receives what was appended to `out` instead, possibly nothing: bytes may be held for a later chunk, or
+    /// held bytes come before this chunk's.
     Rewritten,
 }
 
@@ -151,10 +153,12 @@ pub trait Reply: Send {
     /// An error before [`begun`](Self::begun) is a failed try; after it, the stream ends with an error event.
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault>;
 
-    /// The upstream ended the answer cleanly. An error if the answer is incomplete by its own dialect (no terminal event, JSON cut short).
+    /// The upstream ended the answer cleanly. An error if the answer is incomplete by its own dialect (no terminal event,
+    /// JSON cut short). [`Passage::AsIs`] means that nothing is to be added.
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault>;
 
-    /// The first token was seen: first content, reasoning, tool-call or refusal delta, or a finish reason.
+    /// The first token was seen: first content, reasoning, tool-call or refusal delta, or a finish reason. A whole answer
+    /// has begun when it is complete, which may be at [`end`](Self::end).
     fn begun(&self) -> bool;
 
     /// The answer is complete: everything that the caller must receive has been written.

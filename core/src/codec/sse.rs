@@ -1,1 +1,309 @@
-//! sse
+//! Server-sent events, read from chunks that are cut anywhere.
+//!
+//! A stream is a row of blocks, each ending with a blank line; [`Reader`] finds them, a [`Block`] knows its event and its
+//! exact bytes, so that a relay can pass most of them on as they came and leave single ones out. The format:
+//! <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::fault::{FaultKind, UpstreamFault};
+
+/// The longest event that any known provider sends (an image or an audio chunk), with room.
+pub const MAX_EVENT: usize = 4 << 20;
+
+/// Finds the blocks of one stream.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// The beginning of a block whose end has not come.
+    held: Vec<u8>,
+    search: Search,
+    place: Place,
+    cap: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A byte order mark may come.
+    Start,
+    Within,
+}
+
+/// How far the search for a block's end has come, in bytes from its start; what was searched is never searched again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Search {
+    /// Where the current line starts.
+    line: usize,
+    /// Up to here the current line has no end.
+    seen: usize,
+}
+
+impl Reader {
+    /// A reader that refuses events of more than `cap` bytes.
+    pub fn new(cap: usize) -> Self {
+        Self { held: Vec::new(), search: Search::default(), place: Place::Start, cap }
+    }
+
+    /// Whether the beginning of a block is held: bytes that came and that no block has had yet.
+    pub fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Reads the next bytes and calls `on` for every block that is now complete, in order.
+    ///
+    /// Blocks that lie within the chunk are not copied. The first error ends the reading for good.
+    pub fn read(
+        &mut self,
+        chunk: &[u8],
+        mut on: impl FnMut(Block<'_>) -> Result<(), UpstreamFault>,
+    ) -> Result<(), UpstreamFault> {
+        let mut rest = chunk;
+        if self.holds() {
+            let before = self.held.len();
+            // Most blocks end soon: no more of the chunk is copied than the block needs, give or take a power of two.
+            let mut taken = rest.len().min(512);
+            let end = loop {
+                self.held.truncate(before);
+                self.held.extend_from_slice(rest.get(..taken).unwrap_or(rest));
+                match self.search.end(&self.held) {
+                    Some(end) => break Some(end),
+                    None if taken == rest.len() => break None,
+                    None => taken = (taken * 4).min(rest.len()),
+                }
+            };
+            let Some(end) = end else { return self.keep_within_cap() };
+            rest = rest.get(end.saturating_sub(before)..).unwrap_or_default();
+            let mut held = mem::take(&mut self.held);
+            held.truncate(end);
+            self.emit(&held, &mut on)?;
+            held.clear();
+            self.held = held;
+        }
+        while let Some(end) = self.search.end(rest) {
+            let (block, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            self.emit(block, &mut on)?;
+            rest = after;
+        }
+        self.held.extend_from_slice(rest);
+        self.keep_within_cap()
+    }
+
+    /// The stream ended: calls `on` for what is left, if anything is. A block is left without its blank line, and by
+    /// the format it is no event; whether it still counts is for the caller to say.
+    pub fn end(&mut self, on: impl FnOnce(Block<'_>) -> Result<(), UpstreamFault>) -> Result<(), UpstreamFault> {
+        let held = mem::take(&mut self.held);
+        if held.is_empty() { Ok(()) } else { on(self.block(&held)) }
+    }
+
+    fn emit(
+        &mut self,
+        bytes: &[u8],
+        on: &mut impl FnMut(Block<'_>) -> Result<(), UpstreamFault>,
+    ) -> Result<(), UpstreamFault> {
+        if bytes.len() > self.cap {
+            return Err(too_long());
+        }
+        self.search = Search::default();
+        let block = self.block(bytes);
+        self.place = Place::Within;
+        on(block)
+    }
+
+    fn block<'a>(&self, bytes: &'a [u8]) -> Block<'a> {
+        let text = match self.place {
+            Place::Start => bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
+            Place::Within => bytes,
+        };
+        Block::parse(bytes, text)
+    }
+
+    fn keep_within_cap(&mut self) -> Result<(), UpstreamFault> {
+        if self.held.len() > self.cap {
+            self.held = Vec::new();
+            return Err(too_long());
+        }
+        Ok(())
+    }
+}
+
+fn too_long() -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Malformed, "an event of the stream is too long")
+}
+
+impl Search {
+    /// The offset after the blank line that ends the block at the start of `bytes`.
+    ///
+    /// A carriage return at the very end is not taken for a line's end before the next byte has come: it may be half of one.
+    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        loop {
+            let from = bytes.get(self.seen..).unwrap_or_default();
+            let Some(at) = memchr::memchr2(b'\n', b'\r', from).map(|at| self.seen + at) else {
+                self.seen = bytes.len();
+                return None;
+            };
+            let mut next = at + 1;
+            if bytes.get(at) == Some(&b'\r') {
+                match bytes.get(next) {
+                    Some(b'\n') => next += 1,
+                    None => {
+                        self.seen = at;
+                        return None;
+                    }
+                    Some(_) => {}
+                }
+            }
+            let blank = at == self.line;
+            *self = Self { line: next, seen: next };
+            if blank {
+                return Some(next);
+            }
+        }
+    }
+}
+
+/// One block: at most one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block<'a> {
+    /// Its exact bytes, blank line, comments and all. A stream's blocks are all of its bytes.
+    pub raw: &'a [u8],
+    /// The event's name, empty if it has none.
+    pub name: &'a [u8],
+    /// The event's data; `None` for a block that is no event, such as a comment.
+    pub data: Option<Cow<'a, [u8]>>,
+}
+
+impl<'a> Block<'a> {
+    fn parse(raw: &'a [u8], text: &'a [u8]) -> Self {
+        let mut block = Self { raw, name: b"", data: None };
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            rest = after.strip_prefix(b"\r\n").or_else(|| after.get(1..)).unwrap_or_default();
+            let (field, value) = match memchr::memchr(b':', line) {
+                Some(colon) => (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default()),
+                None => (line, &[][..]),
+            };
+            let value = value.strip_prefix(b" ").unwrap_or(value);
+            match field {
+                b"data" => {
+                    block.data = Some(match block.data.take() {
+                        None => Cow::Borrowed(value),
+                        Some(data) => {
+                            let mut data = data.into_owned();
+                            data.push(b'\n');
+                            data.extend_from_slice(value);
+                            Cow::Owned(data)
+                        }
+                    });
+                }
+                b"event" => block.name = value,
+                _ => {}
+            }
+        }
+        block
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use alloc::vec;
+    use proptest::prelude::*;
+    use std::string::ToString;
+
+    type Seen = Vec<(String, Option<String>)>;
+
+    /// Events as read from `chunks`, the bytes of all blocks, and what was left.
+    fn read(chunks: &[&[u8]]) -> (Seen, Vec<u8>, Vec<u8>) {
+        let mut reader = Reader::new(1000);
+        let (mut seen, mut raw, mut left) = (Vec::new(), Vec::new(), Vec::new());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_string();
+        for chunk in chunks {
+            reader
+                .read(chunk, |block| {
+                    seen.push((text(block.name), block.data.as_deref().map(text)));
+                    raw.extend_from_slice(block.raw);
+                    Ok(())
+                })
+                .unwrap();
+        }
+        reader
+            .end(|block| {
+                left.extend_from_slice(block.raw);
+                Ok(())
+            })
+            .unwrap();
+        (seen, raw, left)
+    }
+
+    fn check(stream: &str, expect: &[(&str, Option<&str>)]) {
+        let (seen, _, _) = read(&[stream.as_bytes()]);
+        let seen: Vec<_> = seen.iter().map(|(name, data)| (name.as_str(), data.as_deref())).collect();
+        assert_eq!(seen, expect, "{stream:?}");
+    }
+
+    #[test]
+    fn events_have_a_name_and_data() {
+        check("data: a\n\n", &[("", Some("a"))]);
+        check("event: ping\ndata:a\n\n", &[("ping", Some("a"))]);
+        check("data:  a\r\n\r\ndata: b\r\r", &[("", Some(" a"))]);
+        check("data: a\r\rdata: b\n\n", &[("", Some("a")), ("", Some("b"))]);
+        check("data: a\ndata\ndata: b\n\n", &[("", Some("a\n\nb"))]);
+        check(": comment\n\nid: 7\nretry: 5\ndata: x\n\n", &[("", None), ("", Some("x"))]);
+        check("\u{feff}data: a\n\n\u{feff}data: b\n\n", &[("", Some("a")), ("", None)]);
+        check("\n\n\ndata: a\n\n", &[("", None), ("", None), ("", None), ("", Some("a"))]);
+        check("data: cut\n", &[]);
+    }
+
+    #[test]
+    fn what_is_held_is_capped_however_it_comes() {
+        let event = [b"data: ".to_vec(), vec![b'x'; 100], b"\n\n".to_vec()].concat();
+        for size in [1, 7, 200] {
+            let read = |cap| {
+                let mut reader = Reader::new(cap);
+                event.chunks(size).try_for_each(|chunk| reader.read(chunk, |_| Ok(())))
+            };
+            assert_eq!(read(108), Ok(()));
+            assert_eq!(read(107).map_err(|fault| fault.kind), Err(FaultKind::Malformed), "{size}");
+        }
+    }
+
+    fn stream() -> impl Strategy<Value = Vec<u8>> {
+        let token = prop_oneof![
+            Just("data: "),
+            Just("data:"),
+            Just("data"),
+            Just("event: x"),
+            Just(": c"),
+            Just("\n"),
+            Just("\n\n"),
+            Just("\r\n"),
+            Just("\r"),
+            Just("\r\n\r\n"),
+            Just("\u{feff}"),
+            Just("é😀"),
+            Just("[DONE]"),
+        ];
+        proptest::collection::vec(token, 0..24).prop_map(|tokens| tokens.concat().into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_a_stream_anywhere_changes_nothing(stream in stream(), cuts in proptest::collection::vec(0usize..80, 0..6)) {
+            let whole = read(&[&stream]);
+            let bytes: Vec<_> = stream.chunks(1).collect();
+            prop_assert_eq!(&read(&bytes), &whole);
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(stream.len())).collect();
+            cuts.extend([0, stream.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<_> = cuts.windows(2).map(|cut| &stream[cut[0]..cut[1]]).collect();
+            prop_assert_eq!(&read(&pieces), &whole);
+            let (_, mut raw, left) = whole;
+            raw.extend(left);
+            prop_assert_eq!(raw, stream);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a relay must know of one `chat.completion.chunk` or whole answer; everything else passes by unread.
+
+use alloc::borrow::Cow;
+
+use crate::codec::json::{Kind, Raw};
+use crate::usage::Usage;
+
+/// The members that matter, of a chunk or an answer.
+#[derive(Default)]
+pub(super) struct Members<'a> {
+    pub(super) choices: Option<Raw<'a>>,
+    pub(super) data: Option<Raw<'a>>,
+    pub(super) usage: Option<Raw<'a>>,
+    pub(super) model: Option<Raw<'a>>,
+    pub(super) error: Option<Raw<'a>>,
+    is_error: bool,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn read(answer: Raw<'a>) -> Self {
+        let mut members = Self::default();
+        for (name, value) in answer.members() {
+            match &*name {
+                "choices" => members.choices = Some(value),
+                "data" => members.data = Some(value),
+                "usage" if !value.is_null() => members.usage = Some(value),
+                "model" => members.model = Some(value),
+                "error" if !value.is_null() => members.error = Some(value),
+                "object" => members.is_error = value.text() == "\"error\"",
+                _ => {}
+            }
+        }
+        members
+    }
+
+    /// Whether this is an error that travels as an answer.
+    pub(super) fn is_error(&self) -> bool {
+        self.error.is_some() || self.is_error
+    }
+
+    /// Whether this is the chunk that carries nothing but a stream's usage.
+    pub(super) fn is_usage_only(&self) -> bool {
+        self.usage.is_some()
+            && self.choices.is_some_and(|choices| choices.kind() == Kind::Array && choices.items().next().is_none())
+    }
+
+    pub(super) fn model(&self) -> Option<Cow<'a, str>> {
+        self.model.and_then(Raw::string).filter(|model| !model.is_empty())
+    }
+
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.usage.filter(|usage| usage.kind() == Kind::Object).map(usage)
+    }
+}
+
+/// What the choices of one chunk hold, together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Deltas {
+    /// Content, reasoning, tool calls, refusals, audio: a guess of their tokens.
+    pub(super) tokens: u64,
+    /// A choice gave its finish reason.
+    pub(super) finished: bool,
+}
+
+impl Deltas {
+    pub(super) fn read(choices: Raw<'_>) -> Self {
+        let mut deltas = Self::default();
+        for choice in choices.items() {
+            for (name, value) in choice.members() {
+                match &*name {
+                    // A whole answer has messages where a stream has deltas.
+                    "delta" | "message" => deltas.tokens += tokens(value),
+                    "finish_reason" => deltas.finished |= !value.is_null(),
+                    _ => {}
+                }
+            }
+        }
+        deltas
+    }
+}
+
+/// Guesses the tokens of one delta: a quarter of its content's bytes, so that a delta with any content counts.
+fn tokens(delta: Raw<'_>) -> u64 {
+    let bytes: usize = delta
+        .members()
+        .filter(|(name, value)| CONTENT.contains(&&**name) && !matches!(value.text(), "null" | "\"\"" | "[]" | "{}"))
+        .map(|(_, value)| value.text().len())
+        .sum();
+    (bytes as u64).div_ceil(4)
+}
+
+/// The members of a delta that are an answer's first token.
+const CONTENT: [&str; 7] =
+    ["content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio"];
+
+/// OpenAI's usage object, of chat and of embeddings.
+pub(super) fn usage(usage: Raw<'_>) -> Usage {
+    let mut read = Usage::default();
+    for (name, value) in usage.members() {
+        match &*name {
+            "prompt_tokens" => read.input = value.integer().unwrap_or(0),
+            "completion_tokens" => read.output = value.integer().unwrap_or(0),
+            "prompt_tokens_details" => {
+                read.cached_read = value.get("cached_tokens").and_then(Raw::integer).unwrap_or(0)
+            }
+            "completion_tokens_details" => {
+                read.reasoning = value.get("reasoning_tokens").and_then(Raw::integer).unwrap_or(0);
+            }
+            _ => {}
+        }
+    }
+    read
+}

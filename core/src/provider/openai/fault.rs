@@ -1,0 +1,113 @@
+//! OpenAI's errors, and those of the many that speak like it.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::string::{String, ToString};
+
+use crate::codec::json::{Kind, Raw, check};
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::words;
+
+/// Reads an answer whose status is not 2xx.
+pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
+    let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
+    match json.and_then(Said::read) {
+        Some(said) => said.fault(by_status(status)),
+        None => UpstreamFault::new(by_status(status), words::from_text(status, body)),
+    }
+}
+
+/// Reads the `error` member of an answer that began as a success, with `answer` around it.
+pub(super) fn in_answer(answer: Raw<'_>) -> UpstreamFault {
+    let Some(said) = Said::read(answer) else {
+        return UpstreamFault::new(FaultKind::ErrorEvent, "The provider reported an error without a message.");
+    };
+    // Some put the status that they would have sent into `code`. Whose fault it was counts, not how it travelled:
+    // all that is the provider's stays an error event.
+    let status = said.code.as_deref().and_then(|code| code.parse().ok()).unwrap_or(500);
+    let mut fault = said.fault(by_status(status));
+    if fault.kind.whose() == crate::fault::Whose::Provider && fault.kind != FaultKind::RateLimited {
+        fault.kind = FaultKind::ErrorEvent;
+    }
+    fault
+}
+
+/// What kind of failure a status alone stands for.
+pub(in crate::provider) fn by_status(status: u16) -> FaultKind {
+    match status {
+        401 | 403 => FaultKind::Auth,
+        402 => FaultKind::Billing,
+        // A redirect is an endpoint that is configured wrongly: nobody follows it.
+        300..400 | 404 | 405 => FaultKind::NotFound,
+        // 524 is what a CDN says for a timeout.
+        408 | 504 | 522 | 524 => FaultKind::Timeout,
+        413 => FaultKind::TooLarge,
+        429 => FaultKind::RateLimited,
+        // A conflict or a request that came too early passes; the official SDKs repeat those as well.
+        409 | 425 => FaultKind::Unavailable,
+        400..500 => FaultKind::InvalidRequest,
+        _ => FaultKind::Unavailable,
+    }
+}
+
+/// An error object.
+struct Said<'a> {
+    message: Cow<'a, str>,
+    kind: Option<Cow<'a, str>>,
+    code: Option<String>,
+    param: Option<Cow<'a, str>>,
+}
+
+impl<'a> Said<'a> {
+    /// From `{"error":{…}}`, `{"error":"…"}`, `{"message":…}` or `{"detail":…}`.
+    fn read(body: Raw<'a>) -> Option<Self> {
+        let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
+        if let Some(message) = error.string() {
+            return Some(Self { message, kind: None, code: None, param: None });
+        }
+        let string = |name| error.get(name).and_then(Raw::string);
+        let message = string("message").or_else(|| string("detail"))?;
+        let code = error.get("code").and_then(|code| match code.kind() {
+            Kind::String => code.string().map(Cow::into_owned),
+            Kind::Number => Some(code.text().to_string()),
+            _ => None,
+        });
+        Some(Self { message, kind: string("type"), code, param: string("param") })
+    }
+
+    fn fault(&self, by_status: FaultKind) -> UpstreamFault {
+        UpstreamFault {
+            kind: self.kind(by_status),
+            message: words::fit(&self.message),
+            code: self.code.as_deref().or(self.kind.as_deref()).map(words::fit),
+            param: self.param.as_deref().map(words::fit),
+        }
+    }
+
+    /// What the words say, where they say more than the status.
+    fn kind(&self, by_status: FaultKind) -> FaultKind {
+        let named = |name: &str| self.code.as_deref() == Some(name) || self.kind.as_deref() == Some(name);
+        let any = |names: &[&str]| names.iter().any(|name| named(name));
+        if any(&["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"]) {
+            FaultKind::Billing
+        } else if any(&["context_length_exceeded"])
+            || by_status == FaultKind::InvalidRequest && self.message.contains("maximum context length")
+        {
+            FaultKind::ContextLength
+        } else if any(&["content_filter", "content_policy_violation", "moderation_blocked"]) {
+            FaultKind::ContentPolicy
+        } else if any(&["invalid_api_key"]) {
+            FaultKind::Auth
+        } else if any(&["model_not_found"]) {
+            FaultKind::NotFound
+        } else if any(&["rate_limit_exceeded", "rate_limit_error"]) {
+            FaultKind::RateLimited
+        } else {
+            by_status
+        }
+    }
+}
+
+/// A fault of an answer that is not what was promised.
+pub(super) fn malformed(message: &str) -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Malformed, message.to_owned())
+}

@@ -1,0 +1,166 @@
+use super::*;
+use crate::codec::json::scan;
+use crate::endpoint::UsageChunk;
+use crate::fault::FaultKind;
+use crate::provider::Passage;
+use alloc::string::String;
+
+fn asked(endpoint: Endpoint, delivery: Delivery, body: &str, model: &str) -> Result<Body, Reject> {
+    let scan = scan(body.as_bytes()).unwrap();
+    let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, body: body.as_bytes(), scan: &scan };
+    OpenAi.ask(&call, model).map(|ask| ask.body)
+}
+
+#[test]
+fn only_what_differs_is_changed() {
+    let check = |delivery, body: &str, expect: Option<&str>| {
+        let expect = expect.map_or(Body::AsIs, |expect| Body::Replaced(expect.as_bytes().to_vec()));
+        assert_eq!(asked(Endpoint::Chat, delivery, body, "m").unwrap(), expect, "{body}");
+    };
+    let (whole, streamed) = (Delivery::Whole, Delivery::Streamed);
+    check(whole, r#"{"model": "m"}"#, None);
+    check(whole, r#"{"model": "n"}"#, Some(r#"{"model": "m"}"#));
+    check(streamed, r#"{"model":"m","stream_options":{"include_usage": true}}"#, None);
+    check(streamed, r#"{"model":"m"}"#, Some(r#"{"model":"m","stream_options":{"include_usage":true}}"#));
+    check(
+        streamed,
+        r#"{"stream_options":null,"model":"n"}"#,
+        Some(r#"{"stream_options":{"include_usage":true},"model":"m"}"#),
+    );
+    check(
+        streamed,
+        r#"{"model":"m","stream_options":{"include_usage":false, "include_obfuscation":false}}"#,
+        Some(r#"{"model":"m","stream_options":{"include_usage":true, "include_obfuscation":false}}"#),
+    );
+}
+
+#[test]
+fn stream_options_of_another_type_are_refused_by_name() {
+    let check = |options: &str, field: &str| {
+        let body = format!(r#"{{"model":"m","stream_options":{options}}}"#);
+        let reject = asked(Endpoint::Chat, Delivery::Streamed, &body, "m").unwrap_err();
+        assert_eq!(reject.problem().param.as_deref(), Some(field), "{reject:?}");
+    };
+    check("7", "stream_options");
+    check(r#"{"include_usage":"yes"}"#, "stream_options.include_usage");
+}
+
+fn start(usage: UsageChunk) -> ReplyStart {
+    ReplyStart { endpoint: Endpoint::Chat, delivery: Delivery::Streamed, usage, created: 0 }
+}
+
+#[test]
+fn only_a_token_begins_a_stream() {
+    let begins = |chunk: &str| {
+        let mut reply = reply(start(UsageChunk::Unwanted));
+        reply.read(format!("data: {chunk}\n\n").as_bytes(), &mut Vec::new()).unwrap();
+        reply.begun()
+    };
+    let delta = |delta: &str| begins(&format!(r#"{{"choices":[{{"index":0,"delta":{delta},"finish_reason":null}}]}}"#));
+    assert!(!delta(r#"{"role":"assistant","content":"","refusal":null}"#));
+    assert!(!delta(r#"{"reasoning":null,"tool_calls":[]}"#));
+    assert!(!begins(r#"{"choices":[],"usage":{"prompt_tokens":1}}"#));
+    assert!(delta(r#"{"content":"a"}"#));
+    assert!(delta(r#"{"reasoning_content":"a"}"#));
+    assert!(delta(r#"{"reasoning":"a"}"#));
+    assert!(delta(r#"{"refusal":"a"}"#));
+    assert!(delta(r#"{"tool_calls":[{"index":0}]}"#));
+    assert!(delta(r#"{"audio":{"data":"a"}}"#));
+    assert!(begins(r#"{"choices":[{"finish_reason":"stop","delta":{}}]}"#));
+    assert!(!begins(r#"{"id":"\"choices\":[{\"finish_reason\":\"stop\"}]"}"#));
+}
+
+#[test]
+fn bytes_pass_until_done_and_no_further() {
+    let mut reply = reply(start(UsageChunk::Unwanted));
+    let mut out = Vec::new();
+    let content = b"data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\n";
+    assert_eq!(reply.read(content, &mut out), Ok(Passage::AsIs));
+    assert!(reply.usage().estimated && reply.usage().output > 0);
+    assert_eq!(
+        reply.read(
+            b": ping\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\ndata: [DO",
+            &mut out
+        ),
+        Ok(Passage::Rewritten)
+    );
+    assert_eq!(reply.read(b"NE]\n\ndata: more\n\n", &mut out), Ok(Passage::Rewritten));
+    assert_eq!(String::from_utf8(out).unwrap(), ": ping\n\ndata: [DONE]\n\n");
+    assert!(reply.done());
+    assert_eq!((reply.usage().input, reply.usage().output, reply.usage().estimated), (3, 2, false));
+    assert!(reply.end(&mut Vec::new()).is_ok());
+}
+
+#[test]
+fn a_clean_end_without_done_is_a_cut() {
+    let mut reply = reply(start(UsageChunk::Unwanted));
+    reply.read(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", &mut Vec::new()).unwrap();
+    assert_eq!(reply.end(&mut Vec::new()).unwrap_err().kind, FaultKind::Cut);
+}
+
+#[test]
+fn an_error_in_a_success_is_a_fault() {
+    let kind =
+        |stream: &str| reply(start(UsageChunk::Unwanted)).read(stream.as_bytes(), &mut Vec::new()).unwrap_err().kind;
+    assert_eq!(kind("data: {\"error\":{\"message\":\"overloaded\",\"code\":502}}\n\n"), FaultKind::ErrorEvent);
+    assert_eq!(kind("event: error\ndata: {\"message\":\"x\"}\n\n"), FaultKind::ErrorEvent);
+    assert_eq!(
+        kind("data: {\"error\":{\"message\":\"x\",\"code\":\"context_length_exceeded\"}}\n\n"),
+        FaultKind::ContextLength
+    );
+    assert_eq!(kind("data: {\"error\":{\"message\":\"x\",\"code\":\"insufficient_quota\"}}\n\n"), FaultKind::Billing);
+    assert_eq!(kind("data: {\"choices\"\n\n"), FaultKind::Malformed);
+}
+
+#[test]
+fn a_whole_answer_must_be_complete() {
+    let read = |endpoint, pieces: &[&str]| {
+        let mut reply = reply(ReplyStart { endpoint, delivery: Delivery::Whole, ..start(UsageChunk::Wanted) });
+        for piece in pieces {
+            assert_eq!(reply.read(piece.as_bytes(), &mut Vec::new()), Ok(Passage::AsIs));
+        }
+        reply.end(&mut Vec::new()).map(|_| (reply.usage().input, reply.usage().output)).map_err(|fault| fault.kind)
+    };
+    let chat =
+        r#"{"model":"m","choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":9,"completion_tokens":1}}"#;
+    let (chat, embeddings, usage) = (|pieces: &[&str]| read(Endpoint::Chat, pieces), Endpoint::Embeddings, chat);
+    assert_eq!(chat(&[usage]), Ok((9, 1)));
+    assert_eq!(chat(&[&usage[..60], &usage[60..], "\n"]), Ok((9, 1)));
+    assert_eq!(chat(&[r#"{"choices":[{"message":{"content":"hi"}}]}"#]), Ok((0, 1)));
+    assert_eq!(chat(&[&usage[..60]]), Err(FaultKind::Cut));
+    assert_eq!(chat(&["{"]), Err(FaultKind::Cut));
+    assert_eq!(chat(&[]), Err(FaultKind::Cut));
+    assert_eq!(chat(&["<html>"]), Err(FaultKind::Malformed));
+    assert_eq!(read(embeddings, &[r#"{"data":[],"usage":{"prompt_tokens":4,"total_tokens":4}}"#]), Ok((4, 0)));
+}
+
+#[test]
+fn faults_are_told_apart() {
+    let check = |status, body: &str, expect| assert_eq!(fault(status, body.as_bytes()).kind, expect, "{status} {body}");
+    let coded = |code: &str| format!(r#"{{"error":{{"message":"m","type":"t","param":null,"code":"{code}"}}}}"#);
+    check(429, &coded("insufficient_quota"), FaultKind::Billing);
+    check(429, &coded("rate_limit_exceeded"), FaultKind::RateLimited);
+    check(400, &coded("context_length_exceeded"), FaultKind::ContextLength);
+    check(400, &coded("content_policy_violation"), FaultKind::ContentPolicy);
+    check(400, &coded("content_filter"), FaultKind::ContentPolicy);
+    check(
+        400,
+        "{\"error\":{\"message\":\"This model's maximum context length is 8 tokens\"}}",
+        FaultKind::ContextLength,
+    );
+    check(401, &coded("invalid_api_key"), FaultKind::Auth);
+    check(403, "", FaultKind::Auth);
+    check(402, "", FaultKind::Billing);
+    check(404, &coded("model_not_found"), FaultKind::NotFound);
+    check(408, "", FaultKind::Timeout);
+    check(413, "<html>", FaultKind::TooLarge);
+    check(422, "{\"detail\":\"no\"}", FaultKind::InvalidRequest);
+    check(500, "not json", FaultKind::Unavailable);
+    check(504, "", FaultKind::Timeout);
+    check(529, "", FaultKind::Unavailable);
+    let fault = fault(
+        401,
+        br#"{"error":{"message":"Incorrect API key provided: sk-abc***xyz.","code":"invalid_api_key","param":null}}"#,
+    );
+    assert_eq!(fault.message, "Incorrect API key provided: [redacted].");
+}

@@ -1,0 +1,80 @@
+//! A provider's own words about a failure, made fit to be shown and logged.
+
+use alloc::string::String;
+
+/// More than any useful message has.
+const MAX_MESSAGE: usize = 2048;
+
+/// What stands in for something that looks like a credential.
+const REDACTED: &str = "[redacted]";
+
+/// `message`, at most 2 KB of it, without anything that looks like a credential.
+///
+/// Providers repeat parts of a wrong key in their error (`Incorrect API key provided: sk-ab***yz`): that key is the
+/// operator's, and the message may reach a caller.
+pub(super) fn fit(message: &str) -> String {
+    let mut out = String::with_capacity(message.len().min(MAX_MESSAGE));
+    let mut rest = message.trim();
+    while !rest.is_empty() && out.len() < MAX_MESSAGE {
+        let word = rest.find(|c| !in_key(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at_checked(word).unwrap_or((rest, ""));
+        out.push_str(if is_key(word) { REDACTED } else { word });
+        let gap = after.find(in_key).unwrap_or(after.len());
+        let (gap, after) = after.split_at_checked(gap).unwrap_or((after, ""));
+        out.push_str(gap);
+        rest = after;
+    }
+    let mut end = out.len().min(MAX_MESSAGE);
+    while !out.is_char_boundary(end) {
+        end -= 1;
+    }
+    out.truncate(end);
+    out
+}
+
+/// What a provider said in place of its own error object: text from a proxy, a page, or nothing.
+pub(super) fn from_text(status: u16, body: &[u8]) -> String {
+    let text = core::str::from_utf8(body).map_or("", str::trim);
+    if text.is_empty() || text.starts_with(['<', '{', '[']) {
+        alloc::format!("The provider answered with status {status} and no error message.")
+    } else {
+        fit(text)
+    }
+}
+
+fn in_key(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*' | '\u{2022}' | '\u{2026}')
+}
+
+fn is_key(word: &str) -> bool {
+    const PREFIXES: [&str; 10] = ["sk-", "sk_", "pk-", "rk-", "gsk_", "xai-", "AIza", "hf_", "AKIA", "weir-"];
+    let masked = word.contains("**") || word.contains("\u{2022}\u{2022}");
+    let named = word.len() >= 12 && PREFIXES.iter().any(|prefix| word.starts_with(prefix));
+    let long =
+        word.len() >= 40 && word.bytes().any(|b| b.is_ascii_digit()) && word.bytes().any(|b| b.is_ascii_alphabetic());
+    masked || named || long
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_not_repeated() {
+        let check = |message: &str, expect: &str| assert_eq!(fit(message), expect);
+        check(
+            "Incorrect API key provided: sk-abcde***************wxyz. You can find your API key at https://platform.openai.com/account/api-keys.",
+            "Incorrect API key provided: [redacted]. You can find your API key at https://platform.openai.com/account/api-keys.",
+        );
+        check("key 'sk-ant-api03-abcdefgh' is wrong", "key '[redacted]' is wrong");
+        check("Incorrect API key provided: a********z", "Incorrect API key provided: [redacted]");
+        check("max_tokens: 9 > 8, see task-force", "max_tokens: 9 > 8, see task-force");
+        check("token 0123456789abcdef0123456789abcdef01234567", "token [redacted]");
+    }
+
+    #[test]
+    fn messages_are_capped_at_a_character() {
+        assert_eq!(fit(&"é".repeat(3000)).len(), 2048);
+        assert_eq!(fit(&"a".repeat(3000)).len(), 2048);
+    }
+}
