@@ -1,1 +1,147 @@
-//! sim
+//! A provider simulator: it speaks OpenAI and Anthropic as they really are, and fails as they really fail.
+//!
+//! Start with [`Sim::start`]. [`Options`] says how it answers, the name of the model asked for can change that for one
+//! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
+//! serves the same over a port, with `/_sim/` for what a test would call directly.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
+
+mod admin;
+mod answer;
+mod anthropic;
+mod bend;
+mod chat;
+mod dialect;
+mod fault;
+mod gzip;
+pub mod model;
+mod openai;
+mod options;
+mod pace;
+mod quick;
+mod replay;
+mod schema;
+mod script;
+mod seen;
+mod server;
+mod service;
+mod state;
+mod tasks;
+mod tls;
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+pub use fault::{Fault, Listed, UnknownFault, faults};
+pub use options::{Compression, Effort, Keep, Options, StartError, Tls, UnknownModels};
+pub use pace::{InvalidPace, Pace};
+pub use replay::ReplayError;
+pub use seen::{Outcome, Seen};
+
+/// A running simulator. Dropping it closes its port and every connection.
+pub struct Sim {
+    state: Arc<state::State>,
+    tasks: tasks::Tasks,
+    address: SocketAddr,
+}
+
+impl Sim {
+    /// Binds and serves until dropped or [stopped](Self::stop). Needs a tokio runtime.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+        let listen = options.listen;
+        let listener =
+            tokio::net::TcpListener::bind(listen).await.map_err(|source| StartError::Bind { listen, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Bind { listen, source })?;
+        let state = Arc::new(state::State::new(options));
+        let tasks = tasks::Tasks::default();
+        tasks.spawn(server::accept(listener, tls, Arc::clone(&state), tasks.clone()));
+        Ok(Self { state, tasks, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address as a URL without a path, `https` where it has a certificate.
+    pub fn url(&self) -> String {
+        let scheme = if self.state.options.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The kept requests, oldest first: as many as [`Options::keep`] allows.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.state.log.all()
+    }
+
+    /// How many requests have arrived whole since the start or the last [`clear`](Self::clear); `/_sim/` does not count.
+    pub fn served(&self) -> u64 {
+        self.state.log.served()
+    }
+
+    /// How many connections [`Fault::Refuse`] for `*` has closed before reading from them.
+    pub fn refused(&self) -> u64 {
+        self.state.log.refused()
+    }
+
+    /// Forgets the requests seen so far and begins to count anew. Faults stay.
+    pub fn clear(&self) {
+        self.state.log.clear();
+    }
+
+    /// Makes every request for `model` (`*`: for any) fail with `fault` until told otherwise.
+    ///
+    /// A fault set for the model's own name goes before one set for `*`, and both before one in the model's name.
+    pub fn set_fault(&self, model: &str, fault: Fault) {
+        self.state.faults.set(model, fault, None);
+    }
+
+    /// Makes the next `times` requests for `model` (`*`: for any) fail with `fault`, and those after them succeed.
+    pub fn set_fault_times(&self, model: &str, fault: Fault, times: u32) {
+        self.state.faults.set(model, fault, Some(times));
+    }
+
+    /// Takes back what [`set_fault`](Self::set_fault) set for `model`.
+    pub fn clear_fault(&self, model: &str) {
+        self.state.faults.unset(model);
+    }
+
+    /// Takes back every fault that was set.
+    pub fn clear_faults(&self) {
+        self.state.faults.unset_all();
+    }
+
+    /// Answers every request, whatever its path and key, with the bytes of one fixture: `provider/case`, or `case`
+    /// where no provider has another of that name.
+    pub fn replay(&self, case: &str) -> Result<(), ReplayError> {
+        self.state.replay(case)
+    }
+
+    /// Answers by itself again after [`replay`](Self::replay).
+    pub fn stop_replay(&self) {
+        self.state.stop_replay();
+    }
+
+    /// Waits until the kept requests satisfy `enough`, and returns them. Waits forever if they never do.
+    ///
+    /// What a test needs in place of sleeping: a peer's hang-up, for one, shows only a little later.
+    pub async fn until(&self, enough: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
+        self.state.log.until(enough).await
+    }
+
+    /// Closes the port and every connection, and returns once they are closed.
+    pub async fn stop(self) {
+        self.tasks.stop().await;
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.tasks.abort();
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,351 @@
+//! What will be said, before any dialect writes it down.
+//!
+//! Everything here follows from the request, so a test can tell the answer beforehand and a stream counts the same
+//! tokens as the whole answer.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use crate::{Pace, model::Model, schema};
+
+/// Whether an answer is asked for in one piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Whole,
+    Streamed,
+}
+
+/// A chat request as far as it matters for the answer, whatever dialect it came in.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    /// The model's name as asked for.
+    pub(crate) model: String,
+    pub(crate) delivery: Delivery,
+    /// Whether a stream is to end with the tokens used (OpenAI; Anthropic always tells).
+    pub(crate) usage: UsageEvent,
+    /// The last thing said to the model.
+    pub(crate) heard: Heard,
+    pub(crate) images: u32,
+    pub(crate) input_tokens: u32,
+    pub(crate) cache: Cache,
+    /// The tools to call, in order; empty where the answer is text.
+    pub(crate) tools: Vec<Tool>,
+    /// The JSON schema the text must follow.
+    pub(crate) shape: Option<Value>,
+    /// The most tokens the answer may have.
+    pub(crate) limit: Option<u32>,
+    pub(crate) stop: Vec<String>,
+    pub(crate) choices: u32,
+    /// Whether it thinks aloud first.
+    pub(crate) thinking: bool,
+}
+
+/// Whether a stream ends with an event that tells the tokens used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UsageEvent {
+    Wanted,
+    Unwanted,
+}
+
+/// The last thing said to the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Heard {
+    User(String),
+    Tool(String),
+}
+
+/// Input tokens that prompt caching changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Cache {
+    pub(crate) read: u32,
+    pub(crate) written: u32,
+}
+
+/// A tool on offer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tool {
+    pub(crate) name: String,
+    pub(crate) schema: Value,
+}
+
+/// A finished answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// Names this answer; each dialect writes its own prefix before it.
+    pub(crate) id: String,
+    pub(crate) model: String,
+    /// Seconds since 1970.
+    pub(crate) created: u64,
+    pub(crate) choices: Vec<Choice>,
+    pub(crate) usage: Usage,
+    pub(crate) usage_event: UsageEvent,
+}
+
+/// One of the answers asked for with `n`.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice {
+    pub(crate) thinking: Vec<String>,
+    /// The text in the pieces a stream sends.
+    pub(crate) text: Vec<String>,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) end: End,
+}
+
+/// A tool call.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// The arguments' JSON in the pieces a stream sends.
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    Done,
+    Length,
+    Tools,
+    /// At this stop sequence.
+    Stop(String),
+    Filtered,
+}
+
+/// Tokens used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// All of the input, cached or not.
+    pub(crate) input: u32,
+    pub(crate) cache: Cache,
+    /// All of the output, reasoning included.
+    pub(crate) output: u32,
+    pub(crate) reasoning: u32,
+}
+
+/// The pieces of text so large that single tokens would be a waste.
+const LARGE_PIECE: usize = 8 << 10;
+
+impl Answer {
+    /// Decides what to say to `ask`. `tokens` is how long an answer is by default.
+    pub(crate) fn to(ask: &Ask, model: &Model, tokens: Option<u32>, id: String) -> Self {
+        let mut output = model.reasoning;
+        let choices: Vec<Choice> = (0..ask.choices)
+            .map(|index| {
+                let (choice, spent) = choice(ask, model, tokens, &id, index);
+                output = output.saturating_add(spent);
+                choice
+            })
+            .collect();
+        let thought: u32 = choices.iter().map(|choice| count(&choice.thinking)).sum();
+        let cache = model.cached.map_or(ask.cache, |read| Cache { read: read.min(ask.input_tokens), written: 0 });
+        let usage =
+            Usage { input: ask.input_tokens, cache, output, reasoning: thought.saturating_add(model.reasoning) };
+        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self { id, model: ask.model.clone(), created, choices, usage, usage_event: ask.usage }
+    }
+
+    /// How long it takes to say all of it.
+    pub(crate) fn takes(&self, pace: Pace) -> std::time::Duration {
+        let pieces = self.choices.iter().map(|choice| count(&choice.text) + count(&choice.thinking)).sum();
+        pace.whole(pieces)
+    }
+}
+
+/// Decides on one choice and counts its tokens.
+fn choice(ask: &Ask, model: &Model, tokens: Option<u32>, id: &str, index: u32) -> (Choice, u32) {
+    let mut left = ask.limit.unwrap_or(u32::MAX);
+    let mut end = End::Done;
+    let mut thinking = Vec::new();
+    if ask.thinking || model.thinking {
+        thinking = take(pieces("The question is clear, so a short answer will do."), &mut left, &mut end);
+    }
+    let mut calls = Vec::new();
+    for (number, tool) in ask.tools.iter().enumerate() {
+        let arguments = schema::example(&tool.schema).to_string();
+        let arguments = take(pieces(&arguments), &mut left, &mut end);
+        calls.push(Call { id: format!("{id}{index}{number}"), name: tool.name.clone(), arguments });
+    }
+    let mut text = Vec::new();
+    if let (Some(size), true) = (model.size, calls.is_empty()) {
+        text = filler(size);
+        let spent = u32::try_from(size / 4).unwrap_or(u32::MAX);
+        return (Choice { thinking, text, calls, end }, spent);
+    }
+    if calls.is_empty() {
+        let said = sentence(ask, index);
+        let said = match model.tokens.or(tokens) {
+            Some(count) if ask.shape.is_none() => repeat(&said, count),
+            _ => pieces(&said),
+        };
+        let (said, stopped) = stop(said, &ask.stop);
+        text = take(said, &mut left, &mut end);
+        if let (Some(stopped), End::Done) = (stopped, &end) {
+            end = End::Stop(stopped);
+        }
+    } else if end == End::Done {
+        end = End::Tools;
+    }
+    let spent = count(&thinking) + count(&text) + calls.iter().map(|call| count(&call.arguments)).sum::<u32>();
+    (Choice { thinking, text, calls, end }, spent)
+}
+
+/// What is said in reply: it repeats what was heard, so that a test can match it.
+fn sentence(ask: &Ask, index: u32) -> String {
+    if let Some(schema) = &ask.shape {
+        return schema::example(schema).to_string();
+    }
+    let mut said = match &ask.heard {
+        Heard::User(text) => format!("You said \"{text}\""),
+        Heard::Tool(text) => format!("The tool said \"{text}\""),
+    };
+    match ask.images {
+        0 => {}
+        1 => said.push_str(" and showed 1 image"),
+        images => said.push_str(&format!(" and showed {images} images")),
+    }
+    said.push_str(", and that is what I heard");
+    if index > 0 {
+        said.push_str(&format!(" (choice {index})"));
+    }
+    said.push('.');
+    said
+}
+
+/// Cuts text into what stands for tokens here: words with the space before them, long ones every eight characters.
+pub(crate) fn pieces(text: &str) -> Vec<String> {
+    cut(text).map(str::to_owned).collect()
+}
+
+/// How many tokens `text` is.
+pub(crate) fn tokens(text: &str) -> u32 {
+    u32::try_from(cut(text).count()).unwrap_or(u32::MAX)
+}
+
+fn cut(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut length = 0;
+        let end = rest.char_indices().find_map(|(at, c)| {
+            let new_word = at > 0 && c == ' ';
+            length += 1;
+            (new_word || length > 8).then_some(at)
+        });
+        let (piece, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+fn count(pieces: &[String]) -> u32 {
+    u32::try_from(pieces.len()).unwrap_or(u32::MAX)
+}
+
+/// As many pieces as the limit leaves; fewer than there are end the answer.
+fn take(mut pieces: Vec<String>, left: &mut u32, end: &mut End) -> Vec<String> {
+    let wanted = count(&pieces);
+    if wanted > *left {
+        pieces.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+        *end = End::Length;
+    }
+    *left -= wanted.min(*left);
+    pieces
+}
+
+/// The sentence again and again until it is `count` tokens.
+fn repeat(said: &str, count: u32) -> Vec<String> {
+    let once = pieces(said);
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    once.iter().cycle().take(count).cloned().collect()
+}
+
+/// Ends the text before the first stop sequence in it.
+fn stop(said: Vec<String>, stops: &[String]) -> (Vec<String>, Option<String>) {
+    let whole = said.concat();
+    let found =
+        stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| Some((whole.find(stop.as_str())?, stop)));
+    match found.min_by_key(|(at, _)| *at) {
+        None => (said, None),
+        Some((at, stop)) => (pieces(whole.get(..at).unwrap_or_default()), Some(stop.clone())),
+    }
+}
+
+/// `size` bytes of text in large pieces.
+fn filler(size: usize) -> Vec<String> {
+    let line = "All work and no play makes a simulator a dull toy. ";
+    let piece: String = line.chars().cycle().take(LARGE_PIECE.min(size.max(1))).collect();
+    let mut pieces = vec![piece.clone(); size / piece.len()];
+    pieces.extend(piece.get(..size % piece.len()).filter(|rest| !rest.is_empty()).map(str::to_owned));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(text: &str) -> Ask {
+        Ask {
+            model: "m".into(),
+            delivery: Delivery::Whole,
+            usage: UsageEvent::Unwanted,
+            heard: Heard::User(text.into()),
+            images: 0,
+            input_tokens: 10,
+            cache: Cache::default(),
+            tools: Vec::new(),
+            shape: None,
+            limit: None,
+            stop: Vec::new(),
+            choices: 1,
+            thinking: false,
+        }
+    }
+
+    fn text(answer: &Answer) -> String {
+        answer.choices[0].text.concat()
+    }
+
+    fn answer(ask: &Ask, model: &str) -> Answer {
+        Answer::to(ask, &Model::read(model), None, "id".into())
+    }
+
+    #[test]
+    fn pieces_put_together_are_the_text() {
+        for text in
+            ["", "a", "Hello there, wonderful world", "  two  spaces ", "zażółć gęślą jaźń", "東京は夜の七時、です"]
+        {
+            assert_eq!(pieces(text).concat(), text);
+        }
+        assert_eq!(pieces("Hi there you"), ["Hi", " there", " you"]);
+        assert_eq!(tokens("incomprehensibilities"), 3);
+    }
+
+    #[test]
+    fn an_answer_repeats_what_was_said() {
+        assert_eq!(text(&answer(&ask("Hi"), "m")), "You said \"Hi\", and that is what I heard.");
+        assert_eq!(answer(&ask("Hi"), "m").usage.output, 9);
+    }
+
+    #[test]
+    fn a_limit_ends_an_answer() {
+        let limited = answer(&Ask { limit: Some(3), ..ask("Hi") }, "m");
+        assert_eq!((limited.usage.output, &limited.choices[0].end), (3, &End::Length));
+        let enough = answer(&Ask { limit: Some(9), ..ask("Hi") }, "m");
+        assert_eq!(enough.choices[0].end, End::Done);
+    }
+
+    #[test]
+    fn a_stop_sequence_ends_an_answer_before_itself() {
+        let stopped = answer(&Ask { stop: vec!["heard".into(), ", and".into()], ..ask("Hi") }, "m");
+        assert_eq!(text(&stopped), "You said \"Hi\"");
+        assert_eq!(stopped.choices[0].end, End::Stop(", and".into()));
+    }
+
+    #[test]
+    fn a_model_name_sets_the_length() {
+        assert_eq!(answer(&ask("Hi"), "m+tokens-500").usage.output, 500);
+        let large = answer(&ask("Hi"), "m+size-8m");
+        assert_eq!((text(&large).len(), large.usage.output), (8 << 20, 2 << 20));
+        assert_eq!(text(&answer(&ask("Hi"), "m+size-10000")).len(), 10_000);
+    }
+}

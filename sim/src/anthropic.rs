@@ -1,0 +1,153 @@
+//! Anthropic's Messages API. Requests are read in [`ask`], answers written in [`write`], failures here.
+//!
+//! Shapes: <https://platform.claude.com/docs/en/api/messages>, <https://platform.claude.com/docs/en/api/errors>.
+
+mod ask;
+mod cache;
+mod check;
+mod models;
+mod write;
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use serde_json::Value;
+
+pub(crate) use self::{
+    ask::input as count_tokens,
+    cache::Prefixes,
+    models::{list, one},
+};
+use crate::{
+    Options,
+    answer::{Answer, Ask},
+    dialect::{Dialect, Event, Failure, accepts, quote, set},
+    model::Model,
+    state::State,
+};
+
+/// The dialect of `/v1/messages`.
+pub(crate) struct Anthropic;
+
+impl Dialect for Anthropic {
+    fn folder(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn admit(&self, headers: &HeaderMap, options: &Options) -> Result<(), Failure> {
+        let key = headers.get("x-api-key").and_then(|value| value.to_str().ok()).ok_or(Failure::NoKey)?;
+        if !accepts(options, key) {
+            return Err(Failure::WrongKey(String::new()));
+        }
+        match headers.get("anthropic-version").and_then(|value| value.to_str().ok()) {
+            None => Err(Failure::invalid("anthropic-version: header is required", None, None)),
+            Some("2023-06-01" | "2023-01-01") => Ok(()),
+            Some(other) => {
+                Err(Failure::invalid(format!("anthropic-version: \"{other}\" is not a valid version"), None, None))
+            }
+        }
+    }
+
+    fn ask(&self, body: &Value, model: &Model, state: &State) -> Result<Ask, Failure> {
+        ask::read(body, model, state)
+    }
+
+    fn whole(&self, answer: &Answer) -> Bytes {
+        write::whole(answer)
+    }
+
+    fn events(&self, answer: &Answer) -> Vec<Event> {
+        write::events(answer)
+    }
+
+    fn failure(&self, failure: &Failure, request: &str) -> (u16, String) {
+        let (status, kind, message) = told(failure);
+        (status, json(kind, &message, request))
+    }
+
+    fn failure_event(&self, failure: &Failure, request: &str) -> Bytes {
+        let (_, kind, message) = told(failure);
+        Bytes::from(format!("event: error\ndata: {}\n\n", json(kind, &message, request)))
+    }
+
+    fn headers(&self, headers: &mut HeaderMap, request: &str) {
+        for (name, value) in [
+            ("request-id", format!("req_{request}").as_str()),
+            ("anthropic-organization-id", "00000000-5151-4000-8000-000000000000"),
+            ("anthropic-ratelimit-requests-limit", "4000"),
+            ("anthropic-ratelimit-requests-remaining", "3999"),
+            ("anthropic-ratelimit-requests-reset", "2026-01-02T03:04:05Z"),
+            ("anthropic-ratelimit-input-tokens-limit", "400000"),
+            ("anthropic-ratelimit-input-tokens-remaining", "399000"),
+            ("anthropic-ratelimit-input-tokens-reset", "2026-01-02T03:04:05Z"),
+            ("anthropic-ratelimit-output-tokens-limit", "80000"),
+            ("anthropic-ratelimit-output-tokens-remaining", "79000"),
+            ("anthropic-ratelimit-output-tokens-reset", "2026-01-02T03:04:05Z"),
+            ("anthropic-ratelimit-tokens-limit", "480000"),
+            ("anthropic-ratelimit-tokens-remaining", "478000"),
+            ("anthropic-ratelimit-tokens-reset", "2026-01-02T03:04:05Z"),
+            ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
+            ("x-robots-tag", "none"),
+            ("cf-cache-status", "DYNAMIC"),
+            ("cf-ray", "9a1b2c3d4e5f6789-SIM"),
+            ("server", "cloudflare"),
+            ("via", "1.1 google"),
+            ("set-cookie", "_cfuvid=simulated; path=/; domain=.anthropic.com; HttpOnly; Secure; SameSite=None"),
+        ] {
+            set(headers, name, value);
+        }
+    }
+}
+
+fn json(kind: &str, message: &str, request: &str) -> String {
+    let message = quote(message);
+    format!(r#"{{"type":"error","error":{{"type":"{kind}","message":{message}}},"request_id":"req_{request}"}}"#)
+}
+
+fn told(failure: &Failure) -> (u16, &'static str, String) {
+    let (status, message) = match failure {
+        Failure::NoKey => (401, "x-api-key header is required"),
+        Failure::WrongKey(_) => (401, "invalid x-api-key"),
+        Failure::NoModel(model) => return (404, "not_found_error", format!("model: {model}")),
+        Failure::NoPath { .. } => (404, "Not Found"),
+        Failure::Invalid { message, .. } => (400, message.as_str()),
+        Failure::TooLarge => (413, "Request exceeds the maximum size"),
+        Failure::ContextLength => (400, "prompt is too long: 208501 tokens > 200000 maximum"),
+        Failure::ContentFilter => (400, "Output blocked by content filtering policy"),
+        Failure::RateLimited(_) => {
+            (429, "This request would exceed your account's rate limit. Please try again later.")
+        }
+        // Anthropic has no code for this: clients know it by the words "credit balance is too low".
+        Failure::InsufficientQuota => (400, "Your credit balance is too low to access the Anthropic API."),
+        Failure::Status(status) => (*status, words(*status)),
+    };
+    (status, kind(status), message.to_owned())
+}
+
+fn words(status: u16) -> &'static str {
+    match status {
+        401 => "invalid x-api-key",
+        402 => "There is a problem with your billing or payment information.",
+        403 => "Your API key does not have permission to use the specified resource.",
+        404 => "model: not found",
+        408 => "Request timed out",
+        429 => "This request would exceed your account's rate limit. Please try again later.",
+        503 => "Service unavailable",
+        529 => "Overloaded",
+        _ => "Internal server error",
+    }
+}
+
+fn kind(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        408 | 504 => "timeout_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 | 529 => "overloaded_error",
+        400..500 => "invalid_request_error",
+        _ => "api_error",
+    }
+}

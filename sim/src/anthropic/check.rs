@@ -1,0 +1,192 @@
+//! What Anthropic refuses, in the order it looks.
+
+use serde_json::Value;
+
+use super::ask::{blocks, text};
+use crate::{dialect::Failure, model::Model};
+
+/// The fields a request may have; any other is refused by name.
+const FIELDS: [&str; 21] = [
+    "model",
+    "messages",
+    "max_tokens",
+    "cache_control",
+    "container",
+    "context_management",
+    "diagnostics",
+    "inference_geo",
+    "mcp_servers",
+    "metadata",
+    "output_config",
+    "output_format",
+    "service_tier",
+    "speed",
+    "stop_sequences",
+    "stream",
+    "system",
+    "temperature",
+    "thinking",
+    "tool_choice",
+    "tools",
+];
+
+/// `top_k` and `top_p` are fields too; only some models still take them, which is not simulated.
+const SAMPLING: [&str; 2] = ["top_k", "top_p"];
+
+/// Refuses a request that is not valid.
+pub(super) fn check(body: &Value, model: &Model) -> Result<(), Failure> {
+    for field in ["model", "messages", "max_tokens"] {
+        if body.get(field).is_none_or(Value::is_null) {
+            return refuse(format!("{field}: Field required"));
+        }
+    }
+    if let Some(unknown) = body.as_object().and_then(|fields| {
+        fields.keys().find(|field| !FIELDS.contains(&field.as_str()) && !SAMPLING.contains(&field.as_str()))
+    }) {
+        return refuse(format!("{unknown}: Extra inputs are not permitted"));
+    }
+    match body.get("max_tokens").and_then(Value::as_i64) {
+        Some(1..) => {}
+        Some(_) => return refuse("max_tokens: Input should be greater than or equal to 1"),
+        None => return refuse("max_tokens: Input should be a valid integer"),
+    }
+    if body.get("temperature").and_then(Value::as_f64).is_some_and(|value| !(0.0..=1.0).contains(&value)) {
+        return refuse("temperature: range: 0..1");
+    }
+    thinking(body)?;
+    tools(body)?;
+    let Some(messages) = body.get("messages").and_then(Value::as_array) else {
+        return refuse("messages: Input should be a valid list");
+    };
+    self::messages(messages)?;
+    prefill(messages, model)
+}
+
+fn refuse<T>(message: impl Into<String>) -> Result<T, Failure> {
+    Err(Failure::invalid(message, None, None))
+}
+
+fn thinking(body: &Value) -> Result<(), Failure> {
+    let Some(thinking) = body.get("thinking").filter(|thinking| text(thinking, "type") == "enabled") else {
+        return Ok(());
+    };
+    let Some(budget) = thinking.get("budget_tokens").and_then(Value::as_u64) else {
+        return refuse("thinking.enabled.budget_tokens: Field required");
+    };
+    if budget < 1024 {
+        return refuse("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024");
+    }
+    if body.get("max_tokens").and_then(Value::as_u64).is_some_and(|most| most <= budget) {
+        return refuse("`max_tokens` must be greater than `thinking.budget_tokens`.");
+    }
+    if body.get("temperature").and_then(Value::as_f64).is_some_and(|value| value < 1.0) {
+        return refuse("`temperature` may only be set to 1 when thinking is enabled.");
+    }
+    if body.get("tool_choice").is_some_and(|choice| ["any", "tool"].contains(&text(choice, "type"))) {
+        return refuse("Thinking may not be enabled when tool_choice forces tool use.");
+    }
+    Ok(())
+}
+
+fn tools(body: &Value) -> Result<(), Failure> {
+    for (index, tool) in body.get("tools").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let own = matches!(text(tool, "type"), "" | "custom");
+        if text(tool, "name").is_empty() {
+            return refuse(format!("tools.{index}.custom.name: Field required"));
+        }
+        // Tools that run at the provider have a type and no schema.
+        if own && !tool.get("input_schema").is_some_and(Value::is_object) {
+            return refuse(format!("tools.{index}.custom.input_schema: Field required"));
+        }
+    }
+    if body.get("tool_choice").is_some_and(|choice| !choice.is_null()) && body.get("tools").is_none() {
+        return refuse("tool_choice: may only be specified while providing tools");
+    }
+    Ok(())
+}
+
+/// Roles and blocks. Consecutive messages of one role are fine: they count as one turn.
+fn messages(messages: &[Value]) -> Result<(), Failure> {
+    let Some(first) = messages.first() else {
+        return refuse("messages: at least one message is required");
+    };
+    for (index, message) in messages.iter().enumerate() {
+        match text(message, "role") {
+            "user" | "assistant" => {}
+            "system" => {
+                return refuse(
+                    "messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.",
+                );
+            }
+            _ => return refuse(format!("messages.{index}.role: Input should be 'user' or 'assistant'")),
+        }
+        if message.get("content").is_none_or(Value::is_null) {
+            return refuse(format!("messages.{index}.content: Field required"));
+        }
+        let prefills = index + 1 == messages.len() && text(message, "role") == "assistant";
+        let empty = blocks(message).is_empty() && text(message, "content").is_empty();
+        if empty && !prefills {
+            return refuse(format!(
+                "messages.{index}: all messages must have non-empty content except for the optional final assistant message"
+            ));
+        }
+        if blocks(message).iter().any(|block| text(block, "type") == "text" && text(block, "text").is_empty()) {
+            return refuse("messages: text content blocks must be non-empty");
+        }
+    }
+    if text(first, "role") != "user" {
+        return refuse("messages: first message must use the \"user\" role");
+    }
+    results(messages)
+}
+
+/// Each tool use has its result in the next message, and each result its use in the one before.
+fn results(messages: &[Value]) -> Result<(), Failure> {
+    let mut open: Vec<&str> = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        let found: Vec<(usize, &str)> = blocks(message)
+            .iter()
+            .enumerate()
+            .filter(|(_, block)| text(block, "type") == "tool_result")
+            .map(|(at, block)| (at, text(block, "tool_use_id")))
+            .collect();
+        if let Some((at, id)) = found.iter().find(|(_, id)| !open.contains(id)) {
+            return refuse(format!(
+                "messages.{index}.content.{at}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
+            ));
+        }
+        open.retain(|id| !found.iter().any(|(_, answered)| answered == id));
+        unanswered(&open, index.saturating_sub(1))?;
+        open = blocks(message)
+            .iter()
+            .filter(|block| text(block, "type") == "tool_use")
+            .map(|block| text(block, "id"))
+            .collect();
+    }
+    unanswered(&open, messages.len().saturating_sub(1))
+}
+
+fn unanswered(open: &[&str], index: usize) -> Result<(), Failure> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    refuse(format!(
+        "messages.{index}: `tool_use` ids were found without `tool_result` blocks immediately after: {}. Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
+        open.join(", ")
+    ))
+}
+
+/// A last message of the assistant is to be continued, where the model can.
+fn prefill(messages: &[Value], model: &Model) -> Result<(), Failure> {
+    let Some(last) = messages.last().filter(|last| text(last, "role") == "assistant") else { return Ok(()) };
+    if model.no_prefill || ["-4-6", "-4-7"].iter().any(|newer| model.base.contains(newer)) {
+        return refuse(
+            "This model does not support assistant message prefill. The conversation must end with a user message.",
+        );
+    }
+    let end = blocks(last).last().map_or(text(last, "content"), |block| text(block, "text"));
+    if end.ends_with(char::is_whitespace) {
+        return refuse("messages: final assistant content cannot end with trailing whitespace");
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What the name of a model asks for.
+//!
+//! Any name answers. `fault-<name>` fails ([`Fault`]), `replay-<case>` answers with a fixture, and what follows a `+`
+//! shapes the answer: `gpt-4o+tokens-500+gap-20ms`, `fault-stall+gap-5ms`.
+//!
+//! | written | does |
+//! |---|---|
+//! | `+tokens-N` | an answer of N tokens |
+//! | `+size-N`, `+size-Nk`, `+size-Nm` | an answer of that many bytes of text |
+//! | `+first-T`, `+gap-T` | time before the first token, between tokens (`20ms`, `2s`) |
+//! | `+parallel-N` | N tool calls at once, where tools are called |
+//! | `+cached-N` | N of the input tokens came from the cache |
+//! | `+reasoning-N` | N hidden reasoning tokens (OpenAI) |
+//! | `+thinking` | thinks aloud before it answers: `reasoning_content` (OpenAI-compatible), thinking blocks (Anthropic) |
+//! | `+chunk-N` | a replay in chunks of N bytes |
+//! | `+no-prefill` | refuses a last message of the assistant, as newer Anthropic models do |
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use crate::{Fault, Pace, pace::duration};
+
+/// A model's name, taken apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Model {
+    /// The fault its name calls for.
+    pub(crate) fault: Option<Fault>,
+    /// The fixture its name calls for.
+    pub(crate) replay: Option<String>,
+    /// The name up to the first `+`.
+    pub(crate) base: String,
+    pub(crate) tokens: Option<u32>,
+    pub(crate) size: Option<usize>,
+    pub(crate) first: Option<Duration>,
+    pub(crate) gap: Option<Duration>,
+    pub(crate) parallel: Option<u32>,
+    pub(crate) cached: Option<u32>,
+    pub(crate) reasoning: u32,
+    pub(crate) thinking: bool,
+    pub(crate) chunk: Option<NonZeroUsize>,
+    pub(crate) no_prefill: bool,
+}
+
+impl Model {
+    /// Reads `name`. What it does not understand is taken for part of a name, as a provider would.
+    pub(crate) fn read(name: &str) -> Self {
+        let mut parts = name.split('+');
+        let base = parts.next().unwrap_or_default();
+        let mut model = Self {
+            fault: base.strip_prefix("fault-").and_then(|fault| fault.parse().ok()),
+            replay: base.strip_prefix("replay-").map(str::to_owned),
+            base: base.to_owned(),
+            ..Self::default()
+        };
+        for part in parts {
+            let (word, value) = part.split_once('-').unwrap_or((part, ""));
+            match word {
+                "tokens" => model.tokens = value.parse().ok(),
+                "size" => model.size = size(value),
+                "first" => model.first = duration(value),
+                "gap" => model.gap = duration(value),
+                "parallel" => model.parallel = value.parse().ok(),
+                "cached" => model.cached = value.parse().ok(),
+                "reasoning" => model.reasoning = value.parse().unwrap_or_default(),
+                "thinking" => model.thinking = true,
+                "chunk" => model.chunk = value.parse().ok(),
+                "no" => model.no_prefill |= value == "prefill",
+                _ => {}
+            }
+        }
+        model
+    }
+
+    /// The pace it asks for, else `default`.
+    pub(crate) fn pace(&self, default: Pace) -> Pace {
+        Pace { first: self.first.unwrap_or(default.first), gap: self.gap.unwrap_or(default.gap) }
+    }
+
+    /// Whether the name is one only a simulator knows.
+    pub(crate) fn is_special(&self) -> bool {
+        self.fault.is_some() || self.replay.is_some()
+    }
+}
+
+fn size(text: &str) -> Option<usize> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: usize = digits.parse().ok()?;
+    match text.get(digits.len()..)? {
+        "" => Some(number),
+        "k" | "kb" => number.checked_mul(1 << 10),
+        "m" | "mb" => number.checked_mul(1 << 20),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_how_to_answer() {
+        let model = Model::read("gpt-4o+tokens-500+gap-20ms+size-8m+parallel-2+thinking+no-prefill");
+        assert_eq!((model.base.as_str(), model.fault), ("gpt-4o", None));
+        assert_eq!((model.tokens, model.size, model.parallel), (Some(500), Some(8 << 20), Some(2)));
+        assert_eq!(model.pace(Pace::default()), Pace { first: Duration::ZERO, gap: Duration::from_millis(20) });
+        assert!(model.thinking && model.no_prefill);
+    }
+
+    #[test]
+    fn a_name_calls_a_fault_or_a_fixture() {
+        assert_eq!(Model::read("fault-429-retry-7").fault, Some(Fault::RetryAfter(7)));
+        assert_eq!(Model::read("fault-stall+gap-5ms").fault, Some(Fault::Stall));
+        assert_eq!(Model::read("fault-unheard-of").fault, None);
+        assert_eq!(Model::read("replay-openai/tool-call+chunk-3").replay.as_deref(), Some("openai/tool-call"));
+    }
+}

@@ -1,0 +1,288 @@
+//! One request: read, decide, answer.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY},
+    http::request::Parts,
+};
+
+use crate::{
+    Compression, Fault, admin,
+    answer::Delivery,
+    chat,
+    dialect::{Dialect, Failure, set},
+    gzip,
+    script::{Broken, Connection, Play, Step, internal_error, refused_stream},
+    seen::{Arrival, Ticket},
+    server::Switch,
+    state::State,
+};
+
+/// A request larger than this is refused, as by the real ones.
+const LARGEST_REQUEST: usize = 64 << 20;
+
+/// An answer, ready to be performed.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) script: Vec<Step>,
+    pub(crate) length: Length,
+}
+
+/// What is said about the length of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// The length of what is sent.
+    Known,
+    /// Nothing: HTTP/1.1 sends chunks.
+    Chunked,
+    /// This length, whatever is sent.
+    Claimed(usize),
+}
+
+/// What a request gets.
+pub(crate) enum Decision {
+    /// An answer, after a while.
+    Answer { after: Duration, reply: Reply, fault: Option<Fault> },
+    /// No answer, ever.
+    Hang,
+    /// A reset, as if nothing had been read.
+    Refuse,
+    /// A reset.
+    Reset,
+}
+
+impl Decision {
+    /// An answer at once.
+    pub(crate) fn now(reply: Reply) -> Self {
+        Self::Answer { after: Duration::ZERO, reply, fault: None }
+    }
+}
+
+/// Serves one request.
+pub(crate) async fn serve(
+    state: Arc<State>,
+    switch: Switch,
+    request: Request<Incoming>,
+) -> Result<Response<Play>, Broken> {
+    let (head, incoming) = request.into_parts();
+    let connection = if head.version == Version::HTTP_2 { Connection::Http2 } else { Connection::Http1(switch) };
+    let body = match read(incoming).await {
+        Ok(body) => body,
+        Err(Unread::TooLarge) => {
+            let reply = failure(chat::dialect(&head), &Failure::TooLarge, &state.id());
+            return respond(reply, connection, state.log.open(&head, &Bytes::new(), Arrival::Whole));
+        }
+        Err(Unread::Broken(part, error)) => {
+            drop(state.log.open(&head, &part, Arrival::Partial));
+            return Err(error.into());
+        }
+    };
+    if let Some(path) = head.uri.path().strip_prefix("/_sim/") {
+        return respond(admin::answer(&state, &head.method, path, &body), connection, Ticket::none());
+    }
+    let ticket = state.log.open(&head, &body, Arrival::Whole);
+    match decide(&state, &head, &body, &ticket) {
+        Decision::Answer { after, mut reply, fault } => {
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
+            }
+            let accepted = accepts_gzip(&head.headers);
+            if fault == Some(Fault::Gzip) || wants_gzip(state.options.compression, accepted) {
+                compress(&mut reply);
+            }
+            respond(reply, connection, ticket)
+        }
+        Decision::Hang => {
+            // Holds the ticket: when the peer hangs up, this is dropped, and the request noted as aborted.
+            std::future::pending::<()>().await;
+            drop(ticket);
+            Err(internal_error())
+        }
+        Decision::Refuse => broken(connection, refused_stream()).await,
+        Decision::Reset => broken(connection, internal_error()).await,
+    }
+}
+
+async fn broken(connection: Connection, error: Broken) -> Result<Response<Play>, Broken> {
+    if let Connection::Http1(switch) = connection {
+        switch.reset();
+        // The connection, and this with it, is dropped before anything else happens.
+        std::future::pending::<()>().await;
+    }
+    Err(error)
+}
+
+enum Unread {
+    TooLarge,
+    Broken(Bytes, hyper::Error),
+}
+
+async fn read(mut incoming: Incoming) -> Result<Bytes, Unread> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = incoming.frame().await {
+        let data = match frame {
+            Ok(frame) => frame.into_data().unwrap_or_default(),
+            Err(error) => {
+                rest.extend_from_slice(&first);
+                return Err(Unread::Broken(rest.freeze(), error));
+            }
+        };
+        // Most bodies come in one frame, which need not be copied.
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+            continue;
+        }
+        if rest.is_empty() {
+            rest.extend_from_slice(&std::mem::take(&mut first));
+        }
+        rest.extend_from_slice(&data);
+        if rest.len() > LARGEST_REQUEST {
+            return Err(Unread::TooLarge);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+fn decide(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -> Decision {
+    if let Some(case) = state.replaying() {
+        return Decision::now(case.reply(state.options.chunk).unwrap_or_else(|error| unavailable(&error)));
+    }
+    match (&head.method, head.uri.path()) {
+        (&Method::POST, "/v1/chat/completions" | "/v1/messages") => chat::chat(state, head, body, ticket),
+        (&Method::POST, "/v1/embeddings") => chat::embeddings(state, head, body, ticket),
+        (&Method::POST, "/v1/messages/count_tokens") => Decision::now(chat::count_tokens(state, head, body)),
+        (&Method::GET, path) if path == "/v1/models" || path.starts_with("/v1/models/") => {
+            Decision::now(chat::models(state, head))
+        }
+        (method, path) => {
+            let missing = Failure::NoPath { method: method.to_string(), path: path.to_owned() };
+            Decision::now(failure(chat::dialect(head), &missing, &state.id()))
+        }
+    }
+}
+
+/// A fixture that cannot be replayed is the test's mistake: it is told in the answer.
+pub(crate) fn unavailable(error: &crate::ReplayError) -> Reply {
+    json(
+        HeaderMap::new(),
+        404,
+        Bytes::from(format!("{{\"error\":{{\"message\":{}}}}}", crate::dialect::quote(&error.to_string()))),
+    )
+}
+
+/// An answer of JSON with a known length.
+pub(crate) fn json(mut headers: HeaderMap, status: u16, body: Bytes) -> Reply {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Reply { status, headers, script: vec![Step::Send(body)], length: Length::Known }
+}
+
+/// A failure in the words of `dialect`.
+pub(crate) fn failure(dialect: &dyn Dialect, failure: &Failure, id: &str) -> Reply {
+    let mut headers = HeaderMap::new();
+    dialect.headers(&mut headers, id);
+    if let Failure::RateLimited(Some(seconds)) = failure {
+        set(&mut headers, "retry-after", &seconds.to_string());
+    }
+    let (status, body) = dialect.failure(failure, id);
+    set(&mut headers, "x-should-retry", if matches!(status, 408 | 429 | 500..) { "true" } else { "false" });
+    json(headers, status, Bytes::from(body))
+}
+
+/// The headers of a successful answer.
+pub(crate) fn headers(dialect: &dyn Dialect, id: &str, delivery: Delivery) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    dialect.headers(&mut headers, id);
+    match delivery {
+        Delivery::Whole => set(&mut headers, "content-type", "application/json"),
+        Delivery::Streamed => {
+            set(&mut headers, "content-type", "text/event-stream; charset=utf-8");
+            set(&mut headers, "cache-control", "no-cache");
+        }
+    }
+    headers
+}
+
+fn wants_gzip(compression: Compression, accepted: bool) -> bool {
+    match compression {
+        Compression::Always => true,
+        Compression::WhenAccepted => accepted,
+        Compression::Never => false,
+    }
+}
+
+/// Whether `accept-encoding` names gzip, or anything, without a weight of zero.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
+            let never = |weight: &str| weight.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32));
+            named && !parts.any(never)
+        })
+}
+
+fn compress(reply: &mut Reply) {
+    if reply.script.is_empty() || reply.headers.contains_key(CONTENT_ENCODING) {
+        return;
+    }
+    reply.script = gzip::compress(std::mem::take(&mut reply.script));
+    reply.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    reply.headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if let Length::Claimed(_) = reply.length {
+        // Still more than is sent, which is all a claim is for.
+        reply.length = Length::Claimed(sent(&reply.script) + 1);
+    }
+}
+
+fn sent(script: &[Step]) -> usize {
+    script.iter().map(|step| if let Step::Send(bytes) = step { bytes.len() } else { 0 }).sum()
+}
+
+fn respond(reply: Reply, connection: Connection, ticket: Ticket) -> Result<Response<Play>, Broken> {
+    let Reply { status, headers, script, length } = reply;
+    ticket.status(status);
+    let length = match length {
+        Length::Known => Some(sent(&script)),
+        Length::Claimed(length) => Some(length),
+        Length::Chunked => None,
+    };
+    let mut response = Response::new(Play::new(script, connection, ticket));
+    *response.status_mut() = StatusCode::from_u16(status)?;
+    *response.headers_mut() = headers;
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_accepted_where_it_is_named() {
+        let check = |value: &'static str, expect: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
+            assert_eq!(accepts_gzip(&headers), expect, "{value}");
+        };
+        check("gzip, deflate, br", true);
+        check("br;q=1.0, GZIP;q=0.5", true);
+        check("*", true);
+        check("identity", false);
+        check("gzip;q=0, identity", false);
+        check("gzip;q=0.00", false);
+        check("", false);
+    }
+}

@@ -1,0 +1,16 @@
+//! The simulator over real connections, asked by a plain hyper client.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod anthropic;
+mod client;
+mod connections;
+mod faults;
+mod openai;
+mod outside;
+mod seen;
