@@ -1,1 +1,11 @@
-//! proto
+//! Weir's own protobuf services: the sources are under `weir/`, the generated code is checked in beside this file.
+//! `cargo run -p weir-proto --example generate` writes it again; with `--check` it only says whether it is fresh.
+
+/// Services of the sidecar.
+pub mod sidecar {
+    /// Version 1.
+    #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+    pub mod v1 {
+        include!("weir.sidecar.v1.rs");
+    }
+}
