@@ -1,0 +1,130 @@
+//! `POST /v1/embeddings`. [`ask`] reads the request, [`write`](mod@write) makes the answer, and [`answer`] is what happens
+//! between them.
+
+use std::sync::Arc;
+
+use tracing::Span;
+
+use super::{Reject, Reply};
+use crate::Sidecar;
+use crate::batch::Rows;
+use crate::budget::Held;
+use crate::engine::pool::normalize;
+use crate::model::recipe::Normalize;
+use crate::model::{Model, State};
+
+pub mod ask;
+pub mod write;
+
+use ask::{Ask, Input};
+use write::{Encoding, Pieces};
+
+/// Bodies longer than this are read and tokenized away from the threads that serve all streams: below it, moving the work
+/// costs more than doing it.
+const INLINE_BYTES: usize = 8 * 1024;
+
+/// What is known of a request for logs and meters, filled in as it becomes known.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The model's configured name.
+    pub model: Option<String>,
+    /// Tokens of all inputs.
+    pub tokens: usize,
+}
+
+/// Answers one request. Dropping the future takes the request out of the queue. Bytes of the answer are added to `held`.
+pub async fn answer(
+    sidecar: &Arc<Sidecar>,
+    body: Vec<u8>,
+    held: &mut Held,
+    known: &mut Known,
+    span: &Span,
+) -> Result<Reply, Reject> {
+    let Prepared { name, model, rows, encoding, dimensions } = if body.len() <= INLINE_BYTES {
+        prepare(sidecar, &body)?
+    } else {
+        let sidecar = Arc::clone(sidecar);
+        tokio::task::spawn_blocking(move || prepare(&sidecar, &body)).await.map_err(|_| Reject::Failed)??
+    };
+    known.model = Some(name.clone());
+    let (inputs, tokens) = (rows.len(), rows.tokens());
+    known.tokens = tokens;
+    let bytes = encoding.bytes(inputs, dimensions);
+    if bytes > sidecar.limits.max_answer_bytes {
+        return Err(Reject::AnswerTooLarge { limit: sidecar.limits.max_answer_bytes });
+    }
+    if !held.grow(bytes) {
+        return Err(Reject::Overloaded);
+    }
+    let ticket =
+        model.pool.submit(rows, span.clone()).map_err(|busy| Reject::QueueFull { retry_after: busy.retry_after })?;
+    let values = ticket.wait().await.map_err(|_| Reject::Failed)?;
+    let values = shorten(values, &model, dimensions);
+    // JSON has no way to write these, and no caller could use them.
+    if values.iter().any(|value| !value.is_finite()) {
+        tracing::error!(model = name, "the model gave a value that is not a number");
+        return Err(Reject::Failed);
+    }
+    Ok(Reply::json(200, Pieces::new(values, dimensions, encoding, &name, tokens)))
+}
+
+struct Prepared {
+    name: String,
+    model: Arc<Model>,
+    rows: Rows,
+    encoding: Encoding,
+    dimensions: usize,
+}
+
+/// Everything before the queue: reading, finding the model, tokens.
+fn prepare(sidecar: &Sidecar, body: &[u8]) -> Result<Prepared, Reject> {
+    let Ask { model: name, input, encoding, dimensions } = Ask::read(body, sidecar.limits.max_inputs)?;
+    let Some(entry) = sidecar.models.find(&name) else {
+        return Err(Reject::ModelNotFound { name: name.chars().take(64).collect() });
+    };
+    let model = match entry.state() {
+        State::Ready(model) => model,
+        State::Loading => return Err(Reject::Loading),
+        State::Failed(_) => return Err(Reject::Unavailable),
+    };
+    let own = model.description.dimensions;
+    let dimensions = match dimensions {
+        None => own,
+        Some(wanted) => usize::try_from(wanted).ok().filter(|wanted| (1..=own).contains(wanted)).ok_or_else(|| {
+            Reject::Invalid { param: "dimensions".to_owned(), problem: format!("must be between 1 and {own}") }
+        })?,
+    };
+    let rows = match input {
+        Input::Texts(texts) => model.tokens.rows(&texts).map_err(|_| Reject::Failed)?,
+        Input::Tokens(rows) => check(rows, &model)?,
+    };
+    Ok(Prepared { name, model, rows, encoding, dimensions })
+}
+
+/// Token ids come from the caller's own tokenizer, special tokens included: they are used as they are, or refused.
+fn check(rows: Rows, model: &Model) -> Result<Rows, Reject> {
+    let (limit, vocabulary) = (model.tokens.max_tokens(), model.vocabulary());
+    for (index, row) in rows.iter().enumerate() {
+        let place = || if rows.len() == 1 { "input".to_owned() } else { format!("input[{index}]") };
+        if row.len() > limit {
+            return Err(Reject::ContextLength { param: place(), given: row.len(), limit });
+        }
+        if let Some(at) = row.iter().position(|id| usize::try_from(*id).is_ok_and(|id| id >= vocabulary)) {
+            let problem = format!("is not a token id of this model: ids are less than {vocabulary}");
+            return Err(Reject::Invalid { param: format!("{}[{at}]", place()), problem });
+        }
+    }
+    Ok(rows)
+}
+
+/// Keeps the first `dimensions` of every embedding, as Matryoshka models mean it.
+fn shorten(mut values: Vec<f32>, model: &Model, dimensions: usize) -> Vec<f32> {
+    let own = model.description.dimensions;
+    if dimensions < own {
+        values = values.chunks_exact(own).flat_map(|embedding| embedding.iter().take(dimensions)).copied().collect();
+        if model.normalize == Normalize::Unit {
+            values.chunks_exact_mut(dimensions).for_each(normalize);
+        }
+    }
+    values
+}

@@ -1,0 +1,111 @@
+//! A request while it is in a pool: its inputs, the outputs gathered so far, and who waits for them.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use super::pool::Shared;
+use super::queue::RequestId;
+use super::rows::Rows;
+
+/// Why a request got no embeddings.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// The engine failed on one of its batches. The reason was logged.
+    #[error("inference failed")]
+    Engine,
+    /// The pool ended before the request did.
+    #[error("the model was unloaded")]
+    Stopped,
+}
+
+/// A request while it is in a pool.
+pub(super) struct Job {
+    pub(super) inputs: Rows,
+    /// The request's span, parent of what happens to it here.
+    pub(super) span: Span,
+    /// Open from arrival until its first batch begins.
+    pub(super) queued: Mutex<Option<Span>>,
+    gathered: Mutex<Gathered>,
+}
+
+struct Gathered {
+    values: Vec<f32>,
+    missing: usize,
+    done: Option<oneshot::Sender<Result<Vec<f32>, Fault>>>,
+}
+
+/// Whether a job has everything now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Waiting,
+    Done,
+}
+
+impl Job {
+    pub(super) fn new(
+        inputs: Rows,
+        dimensions: usize,
+        span: Span,
+        done: oneshot::Sender<Result<Vec<f32>, Fault>>,
+    ) -> Self {
+        let values = vec![0.0; inputs.len() * dimensions];
+        let gathered = Gathered { values, missing: inputs.len(), done: Some(done) };
+        let queued = tracing::info_span!(parent: &span, "queue", inputs = inputs.len(), tokens = inputs.tokens());
+        Self { inputs, span, queued: Mutex::new(Some(queued)), gathered: Mutex::new(gathered) }
+    }
+
+    /// Puts one embedding in its place.
+    pub(super) fn put(&self, index: usize, embedding: &[f32]) -> Progress {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = index * embedding.len();
+        if let Some(place) = gathered.values.get_mut(start..start + embedding.len()) {
+            place.copy_from_slice(embedding);
+        }
+        gathered.missing = gathered.missing.saturating_sub(1);
+        if gathered.missing > 0 {
+            return Progress::Waiting;
+        }
+        let values = std::mem::take(&mut gathered.values);
+        if let Some(done) = gathered.done.take() {
+            // Nobody listens when the caller has left meanwhile.
+            let _ = done.send(Ok(values));
+        }
+        Progress::Done
+    }
+
+    /// Ends the job without embeddings.
+    pub(super) fn fail(&self, fault: Fault) {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(done) = gathered.done.take() {
+            let _ = done.send(Err(fault));
+        }
+    }
+}
+
+/// A place in the queue. Dropping it gives the place up: what has not begun will not run.
+pub struct Ticket {
+    pub(super) id: RequestId,
+    pub(super) shared: Weak<Shared>,
+    pub(super) done: oneshot::Receiver<Result<Vec<f32>, Fault>>,
+}
+
+impl Ticket {
+    /// Waits for the embeddings: one after the other, in the order of the inputs.
+    pub async fn wait(mut self) -> Result<Vec<f32>, Fault> {
+        (&mut self.done).await.unwrap_or(Err(Fault::Stopped))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.leave(self.id);
+        }
+    }
+}
+
+/// Shares a job between the queue and the batches it is part of.
+pub(super) type Shareable = Arc<Job>;

@@ -1,0 +1,214 @@
+//! ONNX Runtime, loaded at run time from its own library. Several times faster than candle on a CPU.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use ort::environment::Environment;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{TensorElementType, TensorRef, ValueType};
+
+use super::{Batch, Description, Engine, EngineError, Parallel, Weights, pool};
+use crate::model::recipe::{Pooling, Recipe};
+
+/// An ONNX graph. Every engine of it holds its own session: ONNX Runtime's sessions may not run twice at once through
+/// `ort`.
+pub struct Graph {
+    path: PathBuf,
+    environment: Environment,
+    plan: Plan,
+    description: Description,
+}
+
+/// How the graph is called.
+#[derive(Clone, Debug)]
+struct Plan {
+    inputs: Vec<Input>,
+    output: String,
+    pooling: Pooling,
+}
+
+/// An input that the graph declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    Ids,
+    Mask,
+    Types,
+}
+
+impl Input {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ids => "input_ids",
+            Self::Mask => "attention_mask",
+            Self::Types => "token_type_ids",
+        }
+    }
+}
+
+/// The graph to use in a model's folder: where the exporters put it, else the only one there is.
+pub fn find(folder: &Path) -> Option<PathBuf> {
+    for usual in ["model.onnx", "onnx/model.onnx"] {
+        let path = folder.join(usual);
+        if path.is_file() {
+            return Some(path);
+        }
+    }
+    let mut graphs = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "onnx"));
+    graphs.next().filter(|_| graphs.next().is_none())
+}
+
+impl Graph {
+    /// Loads the graph, and runs it once so that a broken one fails now.
+    pub fn load(path: &Path, recipe: &Recipe, library: Option<&Path>) -> Result<Self, EngineError> {
+        let environment = environment(library)?;
+        let unusable = |error: String| EngineError::Unusable { path: path.into(), error };
+        let session = session(&environment, path, 1)?;
+        let plan = Plan::of(&session, recipe.pooling).map_err(unusable)?;
+        let mut runner = Runner { session, plan: plan.clone(), ids: Vec::new(), mask: Vec::new(), types: Vec::new() };
+        let mut probe = Vec::new();
+        runner.embed(Batch { rows: &[&[0, 0]], width: 2 }, &mut probe).map_err(|error| unusable(error.to_string()))?;
+        let description = Description {
+            engine: "onnx",
+            device: "cpu".to_owned(),
+            dimensions: probe.len(),
+            vocabulary: None,
+            parallel: Parallel::Batches,
+        };
+        Ok(Self { path: path.into(), environment, plan, description })
+    }
+}
+
+impl Weights for Graph {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn engine(&self, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
+        let session = session(&self.environment, &self.path, threads)?;
+        let plan = self.plan.clone();
+        Ok(Box::new(Runner { session, plan, ids: Vec::new(), mask: Vec::new(), types: Vec::new() }))
+    }
+}
+
+impl Plan {
+    fn of(session: &Session, pooling: Pooling) -> Result<Self, String> {
+        let mut inputs = Vec::new();
+        for declared in session.inputs() {
+            let known =
+                [Input::Ids, Input::Mask, Input::Types].into_iter().find(|input| input.name() == declared.name());
+            let Some(input) = known else {
+                return Err(format!("the graph wants an input \"{}\", which is not known", declared.name()));
+            };
+            match declared.dtype() {
+                ValueType::Tensor { ty: TensorElementType::Int64, .. } => inputs.push(input),
+                other => return Err(format!("its input \"{}\" is {other}; export it with int64 inputs", input.name())),
+            }
+        }
+        let outputs = session.outputs();
+        // A pooled output is preferred; "last_hidden_state" and "token_embeddings" are what exporters call the others.
+        let preferred = ["sentence_embedding", "last_hidden_state", "token_embeddings"];
+        let named = preferred.iter().find_map(|name| outputs.iter().find(|output| output.name() == *name));
+        let output = named.or(outputs.first()).ok_or("the graph has no output")?;
+        match output.dtype() {
+            ValueType::Tensor { ty: TensorElementType::Float32, .. } => {}
+            other => {
+                return Err(format!("its output \"{}\" is {other}; export it with float32 outputs", output.name()));
+            }
+        }
+        Ok(Self { inputs, output: output.name().to_owned(), pooling })
+    }
+}
+
+struct Runner {
+    session: Session,
+    plan: Plan,
+    // Kept between batches, so that nothing is allocated once they have grown.
+    ids: Vec<i64>,
+    mask: Vec<i64>,
+    types: Vec<i64>,
+}
+
+impl Engine for Runner {
+    fn embed(&mut self, batch: Batch<'_>, out: &mut Vec<f32>) -> Result<(), EngineError> {
+        self.fill(batch);
+        let shape = [batch.rows.len(), batch.width];
+        let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(self.plan.inputs.len());
+        for input in &self.plan.inputs {
+            let values = match input {
+                Input::Ids => &self.ids,
+                Input::Mask => &self.mask,
+                Input::Types => &self.types,
+            };
+            let tensor = TensorRef::from_array_view((shape, values.as_slice())).map_err(run)?;
+            inputs.push((input.name().into(), tensor.into()));
+        }
+        let outputs = self.session.run(inputs).map_err(run)?;
+        let value = outputs.get(&self.plan.output).ok_or_else(|| run("the graph gave no output"))?;
+        let (shape, values) = value.try_extract_tensor::<f32>().map_err(run)?;
+        let width = |axis: usize| shape.get(axis).and_then(|size| usize::try_from(*size).ok()).unwrap_or_default();
+        match shape.len() {
+            2 if width(0) == batch.rows.len() => out.extend_from_slice(values),
+            3 if width(0) == batch.rows.len() && width(1) == batch.width => {
+                let dimensions = width(2);
+                for (row, hidden) in batch.rows.iter().zip(values.chunks_exact((batch.width * dimensions).max(1))) {
+                    pool::pool(self.plan.pooling, hidden, dimensions, row.len(), out);
+                }
+            }
+            _ => return Err(run(format!("the graph's output has the shape {shape:?}"))),
+        }
+        Ok(())
+    }
+}
+
+impl Runner {
+    fn fill(&mut self, batch: Batch<'_>) {
+        self.ids.clear();
+        self.mask.clear();
+        for row in batch.rows {
+            let end = self.ids.len() + batch.width;
+            self.ids.extend(row.iter().map(|id| i64::from(*id)));
+            self.mask.resize(self.ids.len(), 1);
+            self.ids.resize(end, 0);
+            self.mask.resize(end, 0);
+        }
+        self.types.resize(self.ids.len(), 0);
+    }
+}
+
+fn run(error: impl ToString) -> EngineError {
+    EngineError::Run(error.to_string())
+}
+
+fn session(environment: &Environment, path: &Path, threads: usize) -> Result<Session, EngineError> {
+    let unusable = |error: String| EngineError::Unusable { path: path.into(), error };
+    // Spinning threads would take the cores from Envoy and from the other workers.
+    Session::builder(environment)
+        .and_then(|builder| Ok(builder.with_optimization_level(GraphOptimizationLevel::All)?))
+        .and_then(|builder| Ok(builder.with_intra_threads(threads)?))
+        .and_then(|builder| Ok(builder.with_inter_threads(1)?))
+        .and_then(|builder| Ok(builder.with_intra_op_spinning(false)?))
+        .and_then(|mut builder| builder.commit_from_file(path))
+        .map_err(|error| unusable(error.to_string()))
+}
+
+/// The process's one ONNX Runtime. The library of the first call is used for good.
+fn environment(library: Option<&Path>) -> Result<Environment, EngineError> {
+    static LOADED: OnceLock<Result<Environment, String>> = OnceLock::new();
+    let loaded = LOADED.get_or_init(|| {
+        let named = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let library = library.map(Path::to_path_buf).or(named);
+        let library = library.unwrap_or_else(|| PathBuf::from("libonnxruntime.so"));
+        // `ort` panics on some libraries that are not ONNX Runtime.
+        std::panic::catch_unwind(|| {
+            let builder = ort::environment::init_from(&library).map_err(|error| error.to_string())?;
+            builder.with_name("weir").with_telemetry(false).build().map_err(|error| error.to_string())
+        })
+        .unwrap_or_else(|_| Err(format!("{} cannot be used", library.display())))
+    });
+    loaded.clone().map_err(EngineError::Runtime)
+}

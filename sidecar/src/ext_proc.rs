@@ -1,0 +1,213 @@
+//! How Envoy reaches the sidecar: ext_proc with full-duplex bodies, answered by the sidecar itself. This is the only file
+//! that names Envoy's protobufs.
+//!
+//! One stream is one HTTP request. It is over when its answer is sent, or when Envoy lets go of it because the caller has
+//! left; then the request leaves the queue.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
+use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
+    ExternalProcessor, ExternalProcessorServer,
+};
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Asked;
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response as Answer;
+use envoy_types::pb::envoy::service::ext_proc::v3::streamed_immediate_response::Response as Piece;
+use envoy_types::pb::envoy::service::ext_proc::v3::{
+    HttpHeaders, ProcessingRequest, ProcessingResponse, StreamedBodyResponse, StreamedImmediateResponse,
+};
+use opentelemetry::propagation::Extractor;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::{Instrument, Span};
+
+use crate::Sidecar;
+use crate::api::embeddings::{self, Known};
+use crate::api::{Reject, Reply, Route};
+use crate::budget::Held;
+use crate::telemetry::request_span;
+
+/// Messages of one stream that are made but not yet taken by its connection. With pieces of about 48 KB it bounds what a
+/// stream holds as text.
+const PIECES_AHEAD: usize = 3;
+
+/// Room beside the body in a message: headers, attributes, metadata.
+const MESSAGE_ROOM: usize = 1 << 20;
+
+/// The service, ready to be added to a server.
+pub fn service(sidecar: Arc<Sidecar>) -> ExternalProcessorServer<Service> {
+    // Envoy replays a buffered body in one message. One that is too long must still arrive, to be answered 413.
+    let longest = sidecar.limits.max_body_bytes.saturating_mul(2).saturating_add(MESSAGE_ROOM);
+    ExternalProcessorServer::new(Service { sidecar }).max_decoding_message_size(longest)
+}
+
+/// Answers Envoy.
+pub struct Service {
+    sidecar: Arc<Sidecar>,
+}
+
+type Message = Result<ProcessingResponse, Status>;
+
+#[tonic::async_trait]
+impl ExternalProcessor for Service {
+    type ProcessStream = ReceiverStream<Message>;
+
+    async fn process(
+        &self,
+        asked: Request<Streaming<ProcessingRequest>>,
+    ) -> Result<Response<Self::ProcessStream>, Status> {
+        let (answers, stream) = channel(PIECES_AHEAD);
+        let sidecar = Arc::clone(&self.sidecar);
+        tokio::spawn(async move {
+            let left = answers.clone();
+            tokio::select! {
+                () = converse(&sidecar, asked.into_inner(), answers) => {}
+                // Envoy let go: dropping the conversation takes its request out of the queue.
+                () = left.closed() => {}
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+/// One stream, from its first message to the last piece of its answer.
+async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest>, answers: Sender<Message>) {
+    let began = Instant::now();
+    let head = loop {
+        match asked.message().await {
+            Ok(Some(message)) => match message.request {
+                Some(Asked::RequestHeaders(head)) => break head,
+                Some(_) => {
+                    let hint = "the first message must be request headers: set request_header_mode to SEND";
+                    let _ = answers.send(Err(Status::failed_precondition(hint))).await;
+                    return;
+                }
+                None => {}
+            },
+            Ok(None) | Err(_) => return,
+        }
+    };
+    let headers = Headers(head.headers.unwrap_or_default());
+    let span = request_span("embeddings", &headers);
+    let (mut held, mut known) = (sidecar.budget.hold(), Known::default());
+    let request = async {
+        let route = Route::of(headers.get(":method").unwrap_or_default(), headers.get(":path").unwrap_or_default())?;
+        if sidecar.draining() {
+            return Err(Reject::Draining);
+        }
+        let body = if head.end_of_stream { Some(Vec::new()) } else { gather(sidecar, &mut asked, &mut held).await? };
+        let Some(body) = body else { return Ok(None) };
+        match route {
+            Route::Embeddings => embeddings::answer(sidecar, body, &mut held, &mut known, &span).await.map(Some),
+        }
+    };
+    let reply = match request.instrument(span.clone()).await {
+        Ok(None) => return,
+        Ok(Some(reply)) => reply,
+        Err(reject) => Reply::from(&reject),
+    };
+    sidecar.metrics.in_flight(sidecar.budget.used());
+    let status = reply.status;
+    send(reply, &answers).await;
+    let model = known.model.as_deref().unwrap_or("unknown");
+    record(&span, model, status, known.tokens);
+    sidecar.metrics.answered(model, status, if status == 200 { known.tokens } else { 0 }, began.elapsed());
+    drop(held);
+    sidecar.metrics.in_flight(sidecar.budget.used());
+}
+
+/// Collects the body. `None` when the stream ended first.
+async fn gather(
+    sidecar: &Sidecar,
+    asked: &mut Streaming<ProcessingRequest>,
+    held: &mut Held,
+) -> Result<Option<Vec<u8>>, Reject> {
+    let limit = sidecar.limits.max_body_bytes;
+    let mut body = Vec::new();
+    loop {
+        let Ok(Some(message)) = asked.message().await else { return Ok(None) };
+        match message.request {
+            Some(Asked::RequestBody(part)) => {
+                if body.len() + part.body.len() > limit {
+                    return Err(Reject::BodyTooLarge { limit });
+                }
+                if !held.grow(part.body.len()) {
+                    return Err(Reject::Overloaded);
+                }
+                // The usual body is one message: it is kept, not copied.
+                if body.is_empty() {
+                    body = part.body;
+                } else {
+                    body.extend_from_slice(&part.body);
+                }
+                if part.end_of_stream {
+                    return Ok(Some(body));
+                }
+            }
+            Some(Asked::RequestTrailers(_)) => return Ok(Some(body)),
+            _ => {}
+        }
+    }
+}
+
+/// Sends an answer. A send that fails means that Envoy let go; nothing is left to be done then.
+async fn send(reply: Reply, answers: &Sender<Message>) {
+    let mut headers = vec![header(":status", reply.status.to_string())];
+    headers.extend(reply.headers.into_iter().map(|(key, value)| header(key, value)));
+    let head = HttpHeaders { headers: Some(HeaderMap { headers }), ..HttpHeaders::default() };
+    if answers.send(piece(Piece::HeadersResponse(head))).await.is_err() {
+        return;
+    }
+    let mut pieces = reply.body.peekable();
+    while let Some(body) = pieces.next() {
+        let last = pieces.peek().is_none();
+        if answers.send(piece(body_piece(body, last))).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn record(span: &Span, model: &str, status: u16, tokens: usize) {
+    span.record("gen_ai.request.model", model);
+    span.record("gen_ai.response.model", model);
+    span.record("gen_ai.usage.input_tokens", tokens);
+    span.record("http.response.status_code", status);
+    span.record("otel.name", format!("embeddings {model}"));
+    if status >= 500 {
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+fn header(key: &str, value: String) -> HeaderValue {
+    HeaderValue { key: key.to_owned(), raw_value: value.into_bytes(), ..HeaderValue::default() }
+}
+
+fn body_piece(body: Bytes, end_of_stream: bool) -> Piece {
+    Piece::BodyResponse(StreamedBodyResponse { body: body.into(), end_of_stream, ..StreamedBodyResponse::default() })
+}
+
+fn piece(piece: Piece) -> Message {
+    let response = Answer::StreamedImmediateResponse(StreamedImmediateResponse { response: Some(piece) });
+    Ok(ProcessingResponse { response: Some(response), ..ProcessingResponse::default() })
+}
+
+/// Request headers, by name.
+struct Headers(HeaderMap);
+
+impl Extractor for Headers {
+    fn get(&self, key: &str) -> Option<&str> {
+        let header = self.0.headers.iter().find(|header| header.key.eq_ignore_ascii_case(key))?;
+        // Envoy fills one of the two.
+        if header.raw_value.is_empty() {
+            return Some(&header.value);
+        }
+        std::str::from_utf8(&header.raw_value).ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.headers.iter().map(|header| header.key.as_str()).collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! What is counted and measured, as Prometheus reads it. Labels are bounded: a model that is not configured is "unknown".
+
+use std::time::Duration;
+
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// Everything the sidecar measures.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    tokens: IntCounterVec,
+    waiting: IntGaugeVec,
+    running: IntGaugeVec,
+    depth: IntGaugeVec,
+    inputs: HistogramVec,
+    padded: HistogramVec,
+    seconds: HistogramVec,
+    in_flight: IntGauge,
+}
+
+/// One model's part of it.
+#[derive(Clone, Debug)]
+pub struct ModelMetrics {
+    waiting: IntGauge,
+    running: IntGauge,
+    depth: IntGauge,
+    inputs: Histogram,
+    padded: Histogram,
+    seconds: Histogram,
+}
+
+impl Metrics {
+    /// Registers everything.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let powers = |start, count| prometheus::exponential_buckets(start, 2.0, count);
+        let per_model = |name: &str, help: &str, buckets: Vec<f64>| {
+            HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), &["model"])
+        };
+        let metrics = Self {
+            registry: Registry::new(),
+            requests: IntCounterVec::new(
+                Opts::new("weir_sidecar_requests_total", "Requests by model and HTTP status"),
+                &["model", "status"],
+            )?,
+            request_seconds: per_model(
+                "weir_sidecar_request_seconds",
+                "From a request's headers to the end of its answer",
+                powers(0.001, 16)?,
+            )?,
+            tokens: IntCounterVec::new(
+                Opts::new("weir_sidecar_input_tokens_total", "Tokens of answered requests"),
+                &["model"],
+            )?,
+            // vLLM's names, so that a Gateway API inference picker can schedule over the sidecar as it does over vLLM.
+            waiting: IntGaugeVec::new(Opts::new("vllm:num_requests_waiting", "Inputs that wait"), &["model_name"])?,
+            running: IntGaugeVec::new(
+                Opts::new("vllm:num_requests_running", "Inputs in running batches"),
+                &["model_name"],
+            )?,
+            depth: IntGaugeVec::new(Opts::new("weir_sidecar_queue_depth", "Inputs that wait"), &["model"])?,
+            inputs: per_model("weir_sidecar_batch_inputs", "Inputs per batch", powers(1.0, 12)?)?,
+            padded: per_model(
+                "weir_sidecar_batch_padded_tokens",
+                "Tokens per batch, padding included",
+                powers(8.0, 14)?,
+            )?,
+            seconds: per_model("weir_sidecar_inference_seconds", "Duration of a batch", powers(0.000_5, 16)?)?,
+            in_flight: IntGauge::new("weir_sidecar_bytes_in_flight", "Request bodies and answers held")?,
+        };
+        let collectors: [Box<dyn prometheus::core::Collector>; 10] = [
+            Box::new(metrics.requests.clone()),
+            Box::new(metrics.request_seconds.clone()),
+            Box::new(metrics.tokens.clone()),
+            Box::new(metrics.waiting.clone()),
+            Box::new(metrics.running.clone()),
+            Box::new(metrics.depth.clone()),
+            Box::new(metrics.inputs.clone()),
+            Box::new(metrics.padded.clone()),
+            Box::new(metrics.seconds.clone()),
+            Box::new(metrics.in_flight.clone()),
+        ];
+        for collector in collectors {
+            metrics.registry.register(collector)?;
+        }
+        Ok(metrics)
+    }
+
+    /// One model's part.
+    pub fn model(&self, name: &str) -> ModelMetrics {
+        ModelMetrics {
+            waiting: self.waiting.with_label_values(&[name]),
+            running: self.running.with_label_values(&[name]),
+            depth: self.depth.with_label_values(&[name]),
+            inputs: self.inputs.with_label_values(&[name]),
+            padded: self.padded.with_label_values(&[name]),
+            seconds: self.seconds.with_label_values(&[name]),
+        }
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, model: &str, status: u16, tokens: usize, took: Duration) {
+        self.requests.with_label_values(&[model, &status.to_string()]).inc();
+        self.request_seconds.with_label_values(&[model]).observe(took.as_secs_f64());
+        self.tokens.with_label_values(&[model]).inc_by(tokens as u64);
+    }
+
+    /// How many bytes of bodies and answers are held.
+    pub fn in_flight(&self, bytes: usize) {
+        self.in_flight.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Everything, in Prometheus' text format.
+    pub fn text(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+impl ModelMetrics {
+    /// How many inputs wait, and how many run.
+    pub fn load(&self, waiting: usize, running: usize) {
+        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+        self.waiting.set(waiting);
+        self.depth.set(waiting);
+        self.running.set(i64::try_from(running).unwrap_or(i64::MAX));
+    }
+
+    /// A batch ended.
+    pub fn batch(&self, inputs: usize, padded: usize, took: Duration) {
+        #[allow(clippy::cast_precision_loss)] // batches are far smaller than 2^52
+        {
+            self.inputs.observe(inputs as f64);
+            self.padded.observe(padded as f64);
+        }
+        self.seconds.observe(took.as_secs_f64());
+    }
+}

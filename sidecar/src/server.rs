@@ -1,0 +1,214 @@
+//! The sidecar's life: it binds, loads, serves, and stops without cutting off what runs. Start at [`run`].
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::Server as Transport;
+use tonic_health::ServingStatus;
+
+use crate::budget::Budget;
+use crate::engine::device;
+use crate::metrics::Metrics;
+use crate::model::{Models, State};
+use crate::settings::{Limits, Settings, SettingsError};
+use crate::{admin, ext_proc, service};
+
+/// Streams of one connection at once. Envoy opens further connections beyond it.
+const STREAMS: u32 = 1024;
+
+/// What one stream may send ahead: a usual body in one go.
+const STREAM_WINDOW: u32 = 1 << 20;
+
+/// What one connection may send ahead.
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// Why the sidecar could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Its settings make no sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Another sidecar serves the socket.
+    #[error("{0}: another sidecar is serving this socket; stop it, or set \"socket\" to another path")]
+    SocketInUse(PathBuf),
+    /// Something else is where the socket should be.
+    #[error("{0}: there is a file that is not a socket; move it away, or set \"socket\" to another path")]
+    NotASocket(PathBuf),
+    /// The socket could not be made.
+    #[error("{path}: {error}; the folder must exist and be writable")]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The admin address could not be bound.
+    #[error("admin: {address}: {error}; set \"admin\" to a free address")]
+    Admin {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// Metrics could not be registered.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The server ended by itself.
+    #[error("serving failed: {0}")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+/// What all streams share.
+pub struct Sidecar {
+    pub(crate) models: Models,
+    pub(crate) metrics: Metrics,
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+    draining: AtomicBool,
+}
+
+impl Sidecar {
+    /// Whether it is stopping.
+    pub fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether every model serves and nothing is stopping.
+    pub fn ready(&self) -> bool {
+        !self.draining() && self.models.iter().all(|entry| matches!(entry.state(), State::Ready(_)))
+    }
+}
+
+/// Runs the sidecar until `shutdown` completes and running requests have ended, or the limit for that has passed.
+pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+    Server::bind(settings).await?.serve(shutdown).await
+}
+
+/// A sidecar that has its addresses, and does not serve yet.
+pub struct Server {
+    sidecar: Arc<Sidecar>,
+    settings: Settings,
+    socket: Socket,
+    listener: UnixListener,
+    admin: TcpListener,
+}
+
+impl Server {
+    /// Takes the socket and the admin address.
+    pub async fn bind(settings: Settings) -> Result<Self, StartError> {
+        settings.check()?;
+        let admin = TcpListener::bind(settings.admin)
+            .await
+            .map_err(|error| StartError::Admin { address: settings.admin, error })?;
+        clear(&settings.socket).await?;
+        let listener = UnixListener::bind(&settings.socket)
+            .map_err(|error| StartError::Socket { path: settings.socket.clone(), error })?;
+        let socket = Socket { path: settings.socket.clone() };
+        let sidecar = Arc::new(Sidecar {
+            models: Models::new(&settings.models),
+            metrics: Metrics::new()?,
+            limits: settings.limits.clone(),
+            budget: Budget::new(settings.limits.max_bytes_in_flight),
+            draining: AtomicBool::new(false),
+        });
+        Ok(Self { sidecar, settings, socket, listener, admin })
+    }
+
+    /// The admin address, with its port where 0 was asked for.
+    pub fn admin(&self) -> std::io::Result<SocketAddr> {
+        self.admin.local_addr()
+    }
+
+    /// Loads the models and serves, until `shutdown` completes and running requests have ended.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+        let Self { sidecar, settings, socket, listener, admin } = self;
+        let limit = Duration::from_secs(settings.limits.shutdown_seconds);
+        device::announce();
+        let loaded = load(&sidecar, settings);
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_service_status("", ServingStatus::NotServing).await;
+        let watch = Arc::clone(&sidecar);
+        let health_updates = tokio::spawn(async move {
+            if loaded.await.is_ok() && watch.ready() {
+                health.set_service_status("", ServingStatus::Serving).await;
+            }
+        });
+        let admin = tokio::spawn(admin::serve(Arc::clone(&sidecar), admin));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = Transport::builder()
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .add_service(ext_proc::service(Arc::clone(&sidecar)))
+            .add_service(service::service(Arc::clone(&sidecar)))
+            .add_service(health_service)
+            .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async {
+                // Dropping the sender stops as well.
+                let _ = stopped.await;
+            });
+        tracing::info!(socket = %socket.path.display(), "serving");
+        let mut serving = std::pin::pin!(serving);
+        let outcome = tokio::select! {
+            ended = &mut serving => ended,
+            () = shutdown => {
+                tracing::info!("stopping; requests that run are finished");
+                sidecar.draining.store(true, Ordering::Relaxed);
+                let _ = stop.send(());
+                tokio::time::timeout(limit, serving).await.unwrap_or_else(|_| {
+                    tracing::warn!(seconds = limit.as_secs(), "some requests did not end in time; they are cut off");
+                    Ok(())
+                })
+            }
+        };
+        admin.abort();
+        health_updates.abort();
+        drop(socket);
+        Ok(outcome?)
+    }
+}
+
+/// Loads models on a thread of their own: it takes seconds, and stopping must not wait for it.
+fn load(sidecar: &Arc<Sidecar>, settings: Settings) -> oneshot::Receiver<()> {
+    let (done, loaded) = oneshot::channel();
+    let sidecar = Arc::clone(sidecar);
+    let spawned = std::thread::Builder::new().name("load".to_owned()).spawn(move || {
+        sidecar.models.load(&settings, &sidecar.metrics);
+        let _ = done.send(());
+    });
+    if let Err(error) = spawned {
+        tracing::error!(%error, "no thread to load models with");
+    }
+    loaded
+}
+
+/// Removes the socket file when it goes.
+struct Socket {
+    path: PathBuf,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Makes room for a socket: what a dead sidecar left is removed, anything else is refused.
+async fn clear(path: &Path) -> Result<(), StartError> {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if !metadata.file_type().is_socket() {
+        return Err(StartError::NotASocket(path.into()));
+    }
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(StartError::SocketInUse(path.into()));
+    }
+    std::fs::remove_file(path).map_err(|error| StartError::Socket { path: path.into(), error })
+}

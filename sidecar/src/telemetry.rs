@@ -1,0 +1,94 @@
+//! Logs and spans. Neither ever holds a prompt, an input or an embedding. [`init`] is for the process that runs the
+//! sidecar; a request's span continues its caller's trace.
+
+use std::time::Duration;
+
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use thiserror::Error;
+use tracing::Span;
+use tracing::field::Empty;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// How long the last spans may take to leave at the end.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// Why logs and spans could not be set up.
+#[derive(Debug, Error)]
+pub enum TelemetryError {
+    /// The endpoint cannot be used.
+    #[error("otlp: {0}; give an address such as http://127.0.0.1:4317")]
+    Endpoint(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The process has set up logs already.
+    #[error("logs are set up already: {0}; call this once")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Keeps spans flowing; [`Telemetry::end`] sends the last.
+#[derive(Debug)]
+pub struct Telemetry {
+    provider: Option<SdkTracerProvider>,
+}
+
+/// Sets up logs on standard error as JSON, filtered by `RUST_LOG` (default `info`), and spans to `otlp` where it is given.
+/// Call it once per process, inside a tokio runtime.
+pub fn init(otlp: Option<&str>) -> Result<Telemetry, TelemetryError> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn"));
+    let logs = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr).with_filter(filter);
+    let provider = otlp.map(provider).transpose()?;
+    let spans = provider.as_ref().map(|provider| {
+        // Only our own spans: those of libraries would double the cost and say little.
+        let own = tracing_subscriber::filter::Targets::new().with_target("weir_sidecar", tracing::Level::INFO);
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("weir-sidecar"))
+            .with_location(false)
+            .with_filter(own)
+    });
+    tracing_subscriber::registry().with(logs).with(spans).try_init()?;
+    Ok(Telemetry { provider })
+}
+
+impl Telemetry {
+    /// Sends what has not been sent yet. Blocks for a few seconds at most.
+    pub fn end(self) {
+        if let Some(provider) = self.provider {
+            // The process ends: whoever collects spans is down, and nothing is left to be done about it.
+            let _ = provider.shutdown_with_timeout(FLUSH);
+        }
+    }
+}
+
+fn provider(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+    let resource = Resource::builder().with_service_name("weir-sidecar").build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+/// The span of one request, child of the caller's where its headers name one. What becomes known later is recorded then.
+pub fn request_span(operation: &'static str, headers: &dyn Extractor) -> Span {
+    let span = tracing::info_span!(
+        "request",
+        otel.name = operation,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        gen_ai.operation.name = operation,
+        gen_ai.provider.name = "weir",
+        gen_ai.request.model = Empty,
+        gen_ai.response.model = Empty,
+        gen_ai.usage.input_tokens = Empty,
+        http.response.status_code = Empty,
+        http.request.id = headers.get("x-request-id"),
+    );
+    if !span.is_disabled() {
+        // Without a layer for spans there is nothing to continue.
+        let _ = span.set_parent(TraceContextPropagator::new().extract(headers));
+    }
+    span
+}
