@@ -51,11 +51,11 @@ impl Dialect for OpenAi {
 
     fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
         let told = told(failure);
-        (told.status, told.json())
+        (told.status, told.body())
     }
 
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
-        Bytes::from(format!("data: {}\n\n", told(failure).json()))
+        Bytes::from(told(failure).event())
     }
 
     fn headers(&self, headers: &mut HeaderMap, request: &str) {
@@ -96,12 +96,22 @@ struct Told {
 }
 
 impl Told {
-    fn json(&self) -> String {
+    /// As a body: over several lines, as the real one.
+    fn body(&self) -> String {
+        self.json("\n    ", "\n        ", "\n")
+    }
+
+    /// As an event, which is one line.
+    fn event(&self) -> String {
+        format!("data: {}\n\n", self.json("", "", ""))
+    }
+
+    fn json(&self, outer: &str, inner: &str, close: &str) -> String {
         let param = self.param.as_deref().map_or("null".to_owned(), quote);
         let code = self.code.map_or("null".to_owned(), quote);
         let (message, kind) = (quote(&self.message), self.kind);
         format!(
-            "{{\n    \"error\": {{\n        \"message\": {message},\n        \"type\": \"{kind}\",\n        \"param\": {param},\n        \"code\": {code}\n    }}\n}}\n"
+            r#"{{{outer}"error": {{{inner}"message": {message},{inner}"type": "{kind}",{inner}"param": {param},{inner}"code": {code}{outer}}}{close}}}"#
         )
     }
 }
