@@ -143,13 +143,14 @@ impl Attempt {
             return Err(HostFault::NoPlan);
         }
         let same = target.model == plan.model;
-        let untouched = provider.untouched(plan.endpoint, plan.delivery, plan.usage).filter(|_| same);
+        // A later try starts with the length and path that an earlier one left behind, and must write both.
+        let first = plan.begun == 1;
+        let untouched = provider.untouched(plan.endpoint, plan.delivery, plan.usage).filter(|_| same && first);
         let request = match untouched {
             None => RequestPlan::NeedsBody,
             Some(path) => {
                 let path = format!("{}{path}", upstream.prefix);
-                // The first try starts with the caller's own path; later ones with what an earlier try left behind.
-                let fits = plan.begun == 1 && path == plan.endpoint.path();
+                let fits = path == plan.endpoint.path();
                 RequestPlan::AsIs { path: (!fits).then_some(path) }
             }
         };
@@ -304,8 +305,7 @@ impl Attempt {
         effects.push(Effect::Tries(self.plan.tries()));
         if self.plan.is_last() || fault.kind.whose() == Whose::Caller {
             let (code, usage) = (answer.outcome, Usage::default());
-            let progress =
-                Progress { stage: Stage::Failed, code, first_token: None, usage, model: String::new() };
+            let progress = Progress { stage: Stage::Failed, code, first_token: None, usage, model: String::new() };
             effects.push(Effect::Progress(progress.to_text()));
         }
         let mut headers = alloc::vec![(":status", answer.status.to_string())];
@@ -327,3 +327,6 @@ fn retry_after(value: &str) -> Option<Duration> {
     let seconds: f64 = value.trim().parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,7 +195,8 @@ pub fn rank(
                 status: 429,
                 kind: "rate_limit_error",
                 code: "rate_limited".to_string(),
-                message: "Every provider of this model has asked for a pause; wait as long as retry-after says.".to_string(),
+                message: "Every provider of this model has asked for a pause; wait as long as retry-after says."
+                    .to_string(),
                 param: None,
                 retry_after: Some(wait),
                 retry: Retry::Yes,
@@ -257,3 +258,6 @@ fn plausible_id(id: &str) -> bool {
 fn reject(reject: Reject) -> Answer {
     Answer::problem(&reject.problem())
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,8 +177,10 @@ impl Plan {
             text.push(',');
         }
         text.push('|');
-        for failed in &self.failed {
-            let _ = write!(text, "{}={}={}={},", failed.target, failed.outcome, failed.status, failed.took.as_micros());
+        for Failed { target, outcome, status, took, retry_after } in &self.failed {
+            let _ = write!(text, "{target}={outcome}={status}={}=", took.as_micros());
+            let _ = retry_after.map(|wait| write!(text, "{}", wait.as_millis()));
+            text.push(',');
         }
         text.push('#');
         text.push_str(&self.class);

@@ -135,15 +135,12 @@ impl Answering {
             Err(fault) => return (Some(out), Err(fault)),
         };
         if end {
-            let before = out.len();
-            match self.reply.end(&mut out) {
-                Ok(Passage::AsIs) => {}
-                Ok(Passage::Rewritten) if out.len() == before && written.is_some() => {}
-                Ok(Passage::Rewritten) => written.get_or_insert_default().extend_from_slice(&out),
-                Err(fault) => {
-                    written.get_or_insert_with(|| chunk.to_vec()).extend_from_slice(&out);
-                    return (written, Err(fault));
-                }
+            let ended = self.reply.end(&mut out);
+            if !out.is_empty() || ended.is_err() {
+                written.get_or_insert_with(|| chunk.to_vec()).extend_from_slice(&out);
+            }
+            if let Err(fault) = ended {
+                return (written, Err(fault));
             }
         }
         (written, Ok(()))
@@ -165,4 +162,3 @@ fn broken_off(fault: &UpstreamFault) -> Problem {
         retry: Retry::No,
     }
 }
-

@@ -18,7 +18,7 @@ pub(super) use fault::fault;
 
 use super::{Ask, Body, Call, CredentialHeader, Provider, Reply, ReplyStart};
 use crate::codec::json::{self, Edit, patch, write};
-use crate::endpoint::{Delivery, Endpoint};
+use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::fault::{Reject, UpstreamFault};
 
 /// See the module.
@@ -41,12 +41,13 @@ impl Provider for OpenAi {
         Ok(())
     }
 
+    fn untouched(&self, endpoint: Endpoint, delivery: Delivery, usage: UsageChunk) -> Option<&'static str> {
+        let asks_for_usage = delivery == Delivery::Whole || usage == UsageChunk::Wanted;
+        asks_for_usage.then(|| path(endpoint))
+    }
+
     fn ask(&self, call: &Call<'_>, model: &str) -> Result<Ask, Reject> {
-        let path = match call.endpoint {
-            Endpoint::Chat => "/chat/completions",
-            Endpoint::Embeddings => "/embeddings",
-        };
-        Ok(Ask { path: path.to_owned(), body: body(call, model)? })
+        Ok(Ask { path: path(call.endpoint).to_owned(), body: body(call, model)? })
     }
 
     fn reply(&self, start: ReplyStart) -> Box<dyn Reply> {
@@ -55,6 +56,13 @@ impl Provider for OpenAi {
 
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         fault(status, body)
+    }
+}
+
+fn path(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Chat => "/chat/completions",
+        Endpoint::Embeddings => "/embeddings",
     }
 }
 

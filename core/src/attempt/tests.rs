@@ -1,0 +1,218 @@
+use std::prelude::v1::*;
+
+use super::*;
+use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::plan::Candidate;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
+    let candidate = |provider: &&str| Candidate { provider: (*provider).into(), model: "gpt".into() };
+    Plan {
+        endpoint: Endpoint::Chat,
+        delivery,
+        usage: UsageChunk::Unwanted,
+        class: "stream-5000-9000".into(),
+        tenant: "team".into(),
+        model: "gpt".into(),
+        targets: providers.iter().map(candidate).collect(),
+        passed_over: vec![],
+        begun: 0,
+        since: Instant::default(),
+        failed: vec![],
+    }
+}
+
+fn begin(plan: &str, provider: &str) -> Begun {
+    let upstream = Upstream { provider: provider.into(), dialect: "openai".into(), prefix: "/v1".into() };
+    Attempt::begin(&upstream, plan, Instant::default()).map_err(|fault| format!("{fault:?}")).unwrap()
+}
+
+/// What the host would do with one try's answer, given as chunks.
+#[derive(Default, Debug)]
+struct Seen {
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    rests: Vec<Rest>,
+    progress: Option<Progress>,
+    plan: Option<Plan>,
+    held_at_last: bool,
+}
+
+impl Seen {
+    fn status(&self) -> &str {
+        self.header(":status")
+    }
+    fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|header| header.0 == name).map_or("", |header| header.1.as_str())
+    }
+    fn code(&self) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        body["error"]["code"].as_str().unwrap().into()
+    }
+}
+
+fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> Seen {
+    let mut seen = Seen::default();
+    let mut effects = Vec::new();
+    attempt.response_headers(headers, false, Instant::from_nanos(1000), &mut effects);
+    for (i, chunk) in chunks.iter().enumerate() {
+        let end = i + 1 == chunks.len();
+        if attempt.wants_whole_answer() && !end {
+            continue;
+        }
+        let chunk = if attempt.wants_whole_answer() { chunks.concat() } else { chunk.to_vec() };
+        let flow = attempt.response_body(&chunk, end, Instant::from_nanos(2000), &mut effects);
+        let mut body = Some(chunk);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Headers(headers) => seen.headers = headers,
+                Effect::Body(with) => body = Some(with),
+                Effect::Rest(rest) => seen.rests.push(rest),
+                Effect::Progress(text) => seen.progress = Progress::from_text(&text),
+                Effect::Plan(text) => seen.plan = Plan::from_text(&text),
+                Effect::Tries(_) => {}
+            }
+        }
+        seen.body.extend(body.unwrap_or_default());
+        seen.held_at_last = flow == Flow::Hold;
+    }
+    seen
+}
+
+fn stream(chunks: &[&str]) -> Seen {
+    let chunks: Vec<&[u8]> = chunks.iter().map(|chunk| chunk.as_bytes()).collect();
+    let mut begun = begin(&plan(Delivery::Streamed, &["a", "b"]).to_text(), "a");
+    run(&mut begun.attempt, &[(":status", "200"), ("content-type", "text/event-stream"), ("set-cookie", "x")], &chunks)
+}
+
+fn refused(status: &str, body: &str, extra: &[(&str, &str)], providers: &[&str]) -> Seen {
+    let mut begun = begin(&plan(Delivery::Whole, providers).to_text(), "a");
+    let mut headers = vec![(":status", status)];
+    headers.extend(extra);
+    run(&mut begun.attempt, &headers, &[body.as_bytes()])
+}
+
+const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+const TOKEN: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+const FINISH: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+
+#[test]
+fn the_plan_moves_on_before_anything_can_fail() {
+    let begun = begin(&plan(Delivery::Whole, &["a", "b"]).to_text(), "a");
+    assert!(begun.plan.starts_with("b|"));
+    assert_eq!(begun.request, RequestPlan::AsIs { path: None }, "same dialect, same name: the body is not looked at");
+}
+
+#[test]
+fn a_request_without_a_plan_is_refused() {
+    let upstream = Upstream { provider: "a".into(), dialect: "openai".into(), prefix: String::new() };
+    assert!(matches!(Attempt::begin(&upstream, "", Instant::default()), Err(HostFault::NoPlan)));
+    let other = plan(Delivery::Whole, &["b"]).to_text();
+    assert!(matches!(Attempt::begin(&upstream, &other, Instant::default()), Err(HostFault::NoPlan)));
+}
+
+#[test]
+fn nothing_reaches_the_caller_before_the_first_token() {
+    let seen = stream(&[ROLE]);
+    assert_eq!(seen.status(), "502", "a stream that ends before its first token is a failed try");
+    let mut begun = begin(&plan(Delivery::Streamed, &["a"]).to_text(), "a");
+    let mut effects = vec![];
+    begun.attempt.response_headers(&[(":status", "200")], false, Instant::default(), &mut effects);
+    let flow = begun.attempt.response_body(ROLE.as_bytes(), false, Instant::default(), &mut effects);
+    assert_eq!((flow, effects.as_slice()), (Flow::Hold, [Effect::Body(vec![])].as_slice()));
+}
+
+#[test]
+fn what_was_held_comes_first_and_nothing_is_lost() {
+    let seen = stream(&[ROLE, TOKEN, FINISH, DONE]);
+    assert_eq!(String::from_utf8(seen.body.clone()).unwrap(), [ROLE, TOKEN, FINISH, DONE].concat());
+    assert_eq!((seen.status(), seen.header("set-cookie")), ("200", ""));
+    assert_eq!(seen.progress.unwrap().stage, Stage::Done);
+}
+
+#[test]
+fn an_error_event_before_the_first_token_is_a_failed_try() {
+    let seen = stream(&[ROLE, "data: {\"error\":{\"message\":\"overloaded\"}}\n\n"]);
+    assert!(seen.status().starts_with('5'), "{seen:?}");
+    assert_eq!(seen.plan.unwrap().failed.len(), 1);
+}
+
+#[test]
+fn a_stream_that_breaks_off_cleanly_ends_with_an_error_event_and_no_done() {
+    let seen = stream(&[TOKEN, ""]);
+    let text = String::from_utf8(seen.body).unwrap();
+    assert!(text.starts_with(TOKEN) && text.contains("stream_incomplete") && !text.contains("[DONE]"), "{text}");
+    assert_eq!(seen.progress.unwrap().stage, Stage::Cut);
+}
+
+#[test]
+fn a_rate_limit_rests_the_target_and_asks_for_the_next() {
+    let seen = refused("429", r#"{"error":{"message":"slow down"}}"#, &[("retry-after", "7")], &["a", "b"]);
+    assert_eq!(seen.status(), "429");
+    assert_eq!(seen.rests[0].until, Instant::from_nanos(2000).after(SECOND * 7));
+    assert_eq!(seen.progress, None, "the caller has not received an error yet");
+}
+
+#[test]
+fn our_wrong_key_never_blames_the_callers() {
+    let seen = refused("401", r#"{"error":{"message":"Incorrect API key provided: sk-abcdef"}}"#, &[], &["a"]);
+    assert_eq!((seen.status(), seen.code().as_str()), ("502", "upstream_auth"));
+    assert!(!String::from_utf8(seen.body).unwrap().contains("sk-abc"));
+    assert_eq!(seen.rests.len(), 1);
+}
+
+#[test]
+fn the_callers_fault_is_told_in_the_providers_words_and_not_tried_elsewhere() {
+    let body = r#"{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}"#;
+    let seen = refused("400", body, &[], &["a", "b"]);
+    assert_eq!((seen.status(), seen.code().as_str()), ("400", "context_length_exceeded"));
+    assert!(seen.rests.is_empty());
+}
+
+#[test]
+fn an_exhausted_plan_names_every_try() {
+    let mut plan = plan(Delivery::Whole, &["a", "b"]);
+    plan.begin(Instant::default());
+    let mut begun = begin(&plan.to_text(), "b");
+    let seen = run(&mut begun.attempt, &[(":status", "503")], &[b"busy"]);
+    let text = String::from_utf8(seen.body.clone()).unwrap();
+    assert!(text.contains("a/gpt: unanswered; b/gpt: unavailable (503)"), "{text}");
+    assert_eq!(seen.header("x-should-retry"), "false");
+}
+
+#[test]
+fn a_whole_answer_passes_as_it_is_once_it_is_known_to_be_whole() {
+    let body = r#"{"id":"1","model":"gpt-x","choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#;
+    let (first, second) = body.split_at(20);
+    let mut begun = begin(&plan(Delivery::Whole, &["a"]).to_text(), "a");
+    let headers = [(":status", "200"), ("content-type", "application/json"), ("openai-organization", "o")];
+    let seen = run(&mut begun.attempt, &headers, &[first.as_bytes(), second.as_bytes()]);
+    assert_eq!(String::from_utf8(seen.body.clone()).unwrap(), body);
+    assert_eq!(seen.header("openai-organization"), "");
+    let progress = seen.progress.unwrap();
+    assert_eq!((progress.usage.input, progress.usage.output, progress.model.as_str()), (3, 2, "gpt-x"));
+    let mut begun = begin(&plan(Delivery::Whole, &["a"]).to_text(), "a");
+    let seen = run(&mut begun.attempt, &headers, &[first.as_bytes()]);
+    assert_eq!(seen.status(), "502", "half a body is no answer");
+}
+
+#[test]
+fn a_try_that_nobody_answered_says_why() {
+    let outcome = |connected, now| {
+        let mut begun = begin(&plan(Delivery::Streamed, &["a", "b"]).to_text(), "a");
+        let text = begun.attempt.ended_unanswered(&begun.plan, connected, now).unwrap();
+        Plan::from_text(&text).unwrap().failed[0].outcome.clone()
+    };
+    assert_eq!(outcome(false, Instant::default()), "connect_failure");
+    assert_eq!(outcome(true, Instant::default()), "reset");
+    assert_eq!(outcome(true, Instant::default().after(SECOND * 5)), "timeout");
+}
+
+#[test]
+fn a_try_that_ends_late_does_not_take_the_plan_back() {
+    let mut first = begin(&plan(Delivery::Streamed, &["a", "b"]).to_text(), "a");
+    let second = begin(&first.plan, "b");
+    assert_eq!(first.attempt.ended_unanswered(&second.plan, true, Instant::default()), None);
+}

@@ -1,0 +1,166 @@
+use std::prelude::v1::*;
+
+use super::*;
+use crate::config::{Key, Target};
+use crate::rests::Rest;
+use core::time::Duration;
+
+fn target(provider: &str, dialect: &str) -> Target {
+    Target { provider: provider.into(), dialect: dialect.into(), model: "gpt".into() }
+}
+
+fn routing() -> Routing {
+    let model =
+        |targets| Model { targets, whole: "whole-1".into(), streamed: "stream-1-1".into(), owned_by: "w".into() };
+    let mut routing = Routing::default();
+    routing.body.chat = 200;
+    routing.models.insert("gpt".into(), model(vec![target("a", "openai"), target("b", "openai")]));
+    routing.models.insert("other".into(), model(vec![target("a", "openai")]));
+    routing.models.insert("local".into(), model(vec![target("l", "local")]));
+    let key = |models: Option<&[&str]>| Key {
+        name: "team".into(),
+        models: models.map(|models| models.iter().map(|model| (*model).into()).collect()),
+    };
+    routing.keys.insert(KeyHash::of(b"weir-1"), key(Some(&["gpt", "local"])));
+    routing
+}
+
+const CHAT: [(&str, &str); 7] = [
+    (":method", "POST"),
+    (":path", "/v1/chat/completions?x=1"),
+    ("authorization", "Bearer weir-1"),
+    ("cookie", "c=1"),
+    ("x-forwarded-for", "10.0.0.1"),
+    ("content-type", "application/json"),
+    ("x-request-id", "r-1"),
+];
+
+fn with(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+    CHAT.iter().map(|pair| if pair.0 == name { (name, value) } else { *pair }).collect()
+}
+
+fn ask(headers: &[(&'static str, &'static str)], body: &str, rests: &Rests) -> Result<Forward<'static>, Answer> {
+    let mut edge = Edge::default();
+    edge.headers(&routing(), headers, false)?;
+    edge.body(&routing(), rests, Instant::from_nanos(5), headers, body.as_bytes())
+}
+
+fn plan(body: &str, rests: &Rests) -> Plan {
+    Plan::from_text(&ask(&CHAT, body, rests).unwrap().plan).unwrap()
+}
+
+fn refusal(headers: &[(&'static str, &'static str)], body: &str) -> (u16, String) {
+    let answer = ask(headers, body, &Rests::default()).unwrap_err();
+    let error: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert!(error["error"]["message"].is_string(), "every refusal is an OpenAI error object");
+    (answer.status, answer.outcome)
+}
+
+fn resting(provider: &str, kind: FaultKind) -> Rests {
+    let until = Instant::from_nanos(5).after(Duration::from_millis(1500));
+    let mut rests = Rests::default();
+    rests.add(Rest { provider: provider.into(), model: "gpt".into(), kind, until }, Instant::default());
+    rests
+}
+
+#[test]
+fn a_request_goes_on_with_a_plan_and_none_of_the_callers_secrets() {
+    let forward = ask(&CHAT, r#"{"model":"gpt","messages":[]}"#, &Rests::default()).unwrap();
+    assert!(forward.plan.starts_with("a|") && forward.plan.ends_with("#whole-1"));
+    let names: Vec<_> = forward.headers.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, [":method", ":path", "content-type", "x-request-id", "x-envoy-max-retries"]);
+    assert!(forward.headers.contains(&("x-envoy-max-retries", "1".into())));
+}
+
+#[test]
+fn a_stream_takes_the_route_with_its_limits() {
+    let plan = plan(r#"{"model":"gpt","stream":true,"stream_options":{"include_usage":true}}"#, &Rests::default());
+    assert_eq!((plan.class.as_str(), plan.usage), ("stream-1-1", UsageChunk::Wanted));
+}
+
+#[test]
+fn unknown_clients_get_nothing() {
+    assert_eq!(refusal(&CHAT[..2], "{}"), (401, "missing_api_key".into()));
+    assert_eq!(refusal(&with("authorization", "Bearer weir-2"), "{}"), (401, "invalid_api_key".into()));
+    assert_eq!(refusal(&with("authorization", "Basic weir-1"), "{}"), (401, "invalid_api_key".into()));
+    let mut models = with("authorization", "Bearer nobody");
+    models[0] = (":method", "GET");
+    models[1] = (":path", "/v1/models");
+    assert_eq!(refusal(&models, "").0, 401);
+}
+
+#[test]
+fn a_bad_request_is_told_what_is_wrong() {
+    assert_eq!(refusal(&CHAT, r#"{"model":"#), (400, "invalid_json".into()));
+    assert_eq!(refusal(&CHAT, "{}"), (400, "missing_required_parameter".into()));
+    assert_eq!(refusal(&CHAT, r#"{"model":7}"#), (400, "invalid_value".into()));
+    assert_eq!(refusal(&CHAT, r#"{"model":"gpt","stream":"yes"}"#), (400, "invalid_value".into()));
+    assert_eq!(refusal(&CHAT, r#"{"model":"nope"}"#), (404, "model_not_found".into()));
+    assert_eq!(refusal(&CHAT, r#"{"model":"other"}"#), (403, "model_not_allowed".into()));
+    assert_eq!(refusal(&with(":path", "/v2/x"), "{}"), (404, "unknown_path".into()));
+    assert_eq!(refusal(&with(":method", "PUT"), "{}"), (405, "method_not_allowed".into()));
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_refused_as_early_as_it_is_known() {
+    let mut edge = Edge::default();
+    let mut headers = CHAT.to_vec();
+    headers.push(("content-length", "201"));
+    assert_eq!(edge.headers(&routing(), &headers, false).unwrap_err().status, 413);
+    let mut edge = Edge::default();
+    edge.headers(&routing(), &CHAT, false).unwrap();
+    assert!(edge.body_so_far(&routing(), 200).is_ok());
+    assert_eq!(edge.body_so_far(&routing(), 201).unwrap_err().status, 413);
+    assert_eq!(edge.subject().answered.as_deref(), Some("request_too_large"));
+}
+
+#[test]
+fn a_resting_target_is_passed_over_while_another_can_answer() {
+    let plan = plan(r#"{"model":"gpt"}"#, &resting("a", FaultKind::RateLimited));
+    assert_eq!(plan.targets.iter().map(|target| target.provider.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(plan.passed_over[0].1, "resting after rate_limited");
+}
+
+#[test]
+fn if_all_rest_for_a_rate_limit_the_caller_is_told_how_long() {
+    let mut rests = resting("a", FaultKind::RateLimited);
+    let until = Instant::from_nanos(5).after(Duration::from_secs(9));
+    let other = Rest { provider: "b".into(), model: "gpt".into(), kind: FaultKind::RateLimited, until };
+    rests.add(other, Instant::default());
+    let answer = ask(&CHAT, r#"{"model":"gpt"}"#, &rests).unwrap_err();
+    assert_eq!(answer.status, 429);
+    assert!(answer.headers.contains(&("retry-after", "2".into())), "{:?}", answer.headers);
+}
+
+#[test]
+fn a_rest_for_a_fault_of_ours_is_broken_if_nothing_else_is_left() {
+    let mut rests = resting("a", FaultKind::Auth);
+    let until = Instant::from_nanos(5).after(Duration::from_secs(9));
+    rests.add(Rest { provider: "b".into(), model: "gpt".into(), kind: FaultKind::Auth, until }, Instant::default());
+    assert_eq!(plan(r#"{"model":"gpt"}"#, &rests).targets.len(), 2);
+}
+
+#[test]
+fn a_target_that_cannot_express_the_request_is_no_candidate() {
+    let (status, code) = refusal(&CHAT, r#"{"model":"local","messages":[]}"#);
+    assert_eq!(status, 400, "{code}");
+}
+
+#[test]
+fn the_model_list_shows_what_the_key_may_use() {
+    let list = |path: &'static str| {
+        let mut headers = with(":path", path);
+        headers[0] = (":method", "GET");
+        Edge::default().headers(&routing(), &headers, true).unwrap_err()
+    };
+    let body = String::from_utf8(list("/v1/models").body).unwrap();
+    assert!(body.contains("\"gpt\"") && !body.contains("\"other\""), "{body}");
+    assert_eq!(list("/v1/models/gpt").status, 200);
+    assert_eq!(list("/v1/models/other").status, 404);
+}
+
+#[test]
+fn a_request_id_that_could_break_a_log_is_not_kept() {
+    let forward = ask(&with("x-request-id", "a\"b"), r#"{"model":"gpt"}"#, &Rests::default()).unwrap();
+    assert!(forward.headers.contains(&("x-request-id", "".into())));
+}
