@@ -1,1 +1,19 @@
-//! control
+//! From one YAML file to Envoy's resources, and from a change on disk to a change in Envoy.
+//!
+//! [`load`] reads the file and reports every error at once; [`render`] turns what holds into Envoy's resources, none of
+//! which holds a secret; [`publish`] writes them where Envoy watches, in an order that drops no request; [`watch`] does
+//! all of it again when the file changes. [`explain`] tells what would become of one request.
+
+pub mod diagnostic;
+pub mod environment;
+pub mod explain;
+pub mod load;
+pub mod publish;
+pub mod render;
+pub mod schema;
+pub mod sidecar;
+pub mod watch;
+
+pub use diagnostic::Diagnostic;
+pub use environment::Environment;
+pub use load::{Loaded, load};

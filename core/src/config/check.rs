@@ -198,9 +198,9 @@ impl Check {
         if !from.optional && unset.contains(&credential) {
             let (what, hint) = match &credential {
                 Credential::Env(name) => {
-                    (format!("the environment variable {name} is not set"), format!("export {name}=…"))
+                    (format!("the environment variable {name} is not set or empty"), format!("export {name}=…"))
                 }
-                Credential::File(file) => (format!("{file} cannot be read"), "create it".to_owned()),
+                Credential::File(file) => (format!("{file} cannot be read or is empty"), "create it".to_owned()),
             };
             self.error(path, what, Some(format!("{hint}, or mark the provider with optional: true")));
         }

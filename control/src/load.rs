@@ -1,0 +1,179 @@
+//! The configuration file, read: every error at once, each with its line.
+//!
+//! Three passes over one tree: [`shape`] holds it against the schema, [`credentials`] follows its references, and the
+//! core's [`Gateway::parse`] checks what it means. An error that only follows from another one is left out.
+
+mod credentials;
+mod shape;
+mod tree;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use weir_core::config::source::{Key, Source};
+use weir_core::config::{ConfigError, Credential, Gateway};
+
+use crate::{Diagnostic, Environment, schema};
+use shape::Misfit;
+use tree::Node;
+
+/// A configuration without errors, and what it was read from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What holds.
+    pub gateway: Gateway,
+    /// The files to watch: the configuration, the keys (which need not exist), credentials and CA bundles.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads the configuration at `path`, and the keys file beside it.
+pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagnostic>> {
+    let whole =
+        |problem: String, hint| vec![Diagnostic { file: path.to_owned(), line: 0, path: String::new(), problem, hint }];
+    let text = std::fs::read_to_string(path).map_err(|error| whole(format!("cannot be read: {error}"), None))?;
+    let folder = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
+
+    let schema = schema::value();
+    let defs = schema.get("$defs").unwrap_or(&Value::Null);
+    let (mut sheet, mut source) = Sheet::read::<Source>(path, &text, &schema, defs)?;
+    resolve(&mut source, environment, &folder);
+    let keys_file = match &source.keys_file {
+        Some(written) => environment.absolute(written, &folder),
+        None => environment.state.join("keys.yaml"),
+    };
+    let own_keys = source.keys.len();
+    let keys = keys(&keys_file, defs);
+    let mut keys_sheet = None;
+    let mut diagnostics = Vec::new();
+    match keys {
+        Ok(Some((sheet, keys))) => {
+            source.keys.extend(keys);
+            keys_sheet = Some(sheet);
+        }
+        Ok(None) => {}
+        Err(errors) => diagnostics = errors,
+    }
+
+    let (unset, unusable) = credentials::check(&source, environment);
+    for found in unusable {
+        sheet.found(ConfigError { path: found.path, problem: found.problem, hint: found.hint });
+    }
+    let parsed = Gateway::parse(&source, &unset);
+    for error in parsed.as_ref().err().into_iter().flatten() {
+        match (&mut keys_sheet, below_keys(&error.path, own_keys)) {
+            (Some(sheet), Some(path)) => sheet.found(ConfigError { path, ..error.clone() }),
+            _ => sheet.found(error.clone()),
+        }
+    }
+    let mut all = sheet.diagnostics();
+    all.extend(keys_sheet.map(Sheet::diagnostics).unwrap_or_default());
+    all.append(&mut diagnostics);
+    match parsed {
+        Ok(gateway) if all.is_empty() => Ok(Loaded { files: files(path, keys_file, &gateway), gateway }),
+        _ => Err(all),
+    }
+}
+
+/// Writes the paths in `source` as Envoy and the sidecar, which run in another folder, can use them.
+fn resolve(source: &mut Source, environment: &Environment, folder: &Path) {
+    let absolute = |written: &str| environment.absolute(written, folder).display().to_string();
+    for provider in source.providers.values_mut() {
+        if let Some(Ok(Credential::File(file))) = provider.credential.as_deref().map(Credential::parse) {
+            provider.credential = Some(format!("file:{}", absolute(&file)));
+        }
+        provider.ca = provider.ca.as_deref().map(absolute);
+    }
+    source.local.folder = source.local.folder.as_deref().map(absolute);
+    if let Some(log) = source.telemetry.access_log.as_deref().filter(|log| !matches!(*log, "" | "stdout")) {
+        source.telemetry.access_log = Some(absolute(log));
+    }
+}
+
+/// The keys file; `None` if there is none.
+fn keys(file: &Path, defs: &Value) -> Result<Option<(Sheet, Vec<Key>)>, Vec<Diagnostic>> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            let problem = format!("cannot be read: {error}");
+            return Err(vec![Diagnostic { file: file.to_owned(), line: 0, path: String::new(), problem, hint: None }]);
+        }
+    };
+    // An empty text is an empty list here.
+    let text =
+        if text.lines().all(|line| line.trim().is_empty() || line.starts_with('#')) { "[]".to_owned() } else { text };
+    let schema = json!({ "type": "array", "items": { "$ref": "#/$defs/Key" } });
+    Sheet::read(file, &text, &schema, defs).map(Some)
+}
+
+/// `path` as a path through the keys file, if it is one: `keys[3].sha256` → `[1].sha256` after two keys of our own.
+fn below_keys(path: &str, own: usize) -> Option<String> {
+    let (index, below) = path.strip_prefix("keys[")?.split_once(']')?;
+    Some(format!("[{}]{below}", index.parse::<usize>().ok()?.checked_sub(own)?))
+}
+
+fn files(path: &Path, keys: PathBuf, gateway: &Gateway) -> Vec<PathBuf> {
+    let mut files = vec![path.to_owned(), keys];
+    for provider in gateway.providers() {
+        if let Some(Credential::File(file)) = &provider.credential {
+            files.push(file.into());
+        }
+        files.extend(provider.ca.iter().map(PathBuf::from));
+    }
+    files
+}
+
+/// One file, and what was found in it.
+struct Sheet {
+    file: PathBuf,
+    tree: Node,
+    misfits: Vec<Misfit>,
+    errors: Vec<ConfigError>,
+}
+
+impl Sheet {
+    /// Reads `text` as `schema` says; what does not fit is noted in the sheet.
+    fn read<T: serde::de::DeserializeOwned>(
+        file: &Path,
+        text: &str,
+        schema: &Value,
+        defs: &Value,
+    ) -> Result<(Self, T), Vec<Diagnostic>> {
+        let at =
+            |line, problem| vec![Diagnostic { file: file.to_owned(), line, path: String::new(), problem, hint: None }];
+        let tree = tree::parse(text).map_err(|broken| at(broken.line, broken.problem))?;
+        let (value, misfits) = shape::read(&tree, schema, defs);
+        let sheet = Self { file: file.to_owned(), tree, misfits, errors: Vec::new() };
+        match serde_json::from_value(value) {
+            Ok(read) => Ok((sheet, read)),
+            // The value fits the schema, so only a schema that says less than the types leads here.
+            Err(error) if sheet.misfits.is_empty() => Err(at(0, error.to_string())),
+            Err(_) => Err(sheet.diagnostics()),
+        }
+    }
+
+    fn found(&mut self, error: ConfigError) {
+        let follows = |misfit: &Misfit| {
+            let below = error.path.strip_prefix(misfit.path.as_str());
+            below.is_some_and(|below| below.is_empty() || below.starts_with(['.', '[']))
+        };
+        if !self.misfits.iter().any(follows) {
+            self.errors.push(error);
+        }
+    }
+
+    /// All that was found, by line.
+    fn diagnostics(self) -> Vec<Diagnostic> {
+        let Self { file, tree, misfits, errors } = self;
+        let misfits = misfits.into_iter().map(|found| (found.line, found.path, found.problem, found.hint));
+        let errors = errors.into_iter().map(|found| (tree.line_of(&found.path), found.path, found.problem, found.hint));
+        let mut all: Vec<_> = misfits
+            .chain(errors)
+            .map(|(line, path, problem, hint)| Diagnostic { file: file.clone(), line, path, problem, hint })
+            .collect();
+        all.sort_by_key(|found| found.line);
+        all
+    }
+}

@@ -1,0 +1,249 @@
+//! YAML as a tree in which every node knows its line; nothing is interpreted yet.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// Line, from 1.
+    pub(super) line: usize,
+    /// What it is.
+    pub(super) content: Content,
+}
+
+/// What a node is.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// Text as written, and whether quotes say that it is text.
+    Scalar { text: String, style: Style },
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping, in the order written, duplicates included.
+    Map(Vec<Entry>),
+}
+
+/// Whether a scalar may be something other than text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Written plainly: `5` is a number.
+    Plain,
+    /// Quoted, or a block: always text.
+    Quoted,
+}
+
+/// One key of a mapping, and its value.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// The key.
+    pub(super) key: String,
+    /// The key's line.
+    pub(super) line: usize,
+    /// The value.
+    pub(super) value: Node,
+}
+
+/// Why a text is no tree.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// Line, from 1.
+    pub(super) line: usize,
+    /// What is wrong there.
+    pub(super) problem: String,
+}
+
+/// Aliases can make a short text a huge tree; no configuration comes near these.
+const MAX_NODES: usize = 200_000;
+const MAX_DEPTH: usize = 64;
+
+impl Node {
+    /// Whether this is what YAML calls null: nothing, `~` or `null`.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(&self.content, Content::Scalar { text, style: Style::Plain } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// The line of what `path` names, or of the nearest thing around it.
+    ///
+    /// Keys may contain dots (`models.gpt-4.1.targets[0]`), so the longest key that fits is taken at each step.
+    pub(super) fn line_of(&self, path: &str) -> usize {
+        let rest = path.strip_prefix('.').unwrap_or(path);
+        match &self.content {
+            Content::Map(entries) => {
+                let fits = |entry: &&Entry| {
+                    let below = rest.strip_prefix(entry.key.as_str());
+                    !entry.key.is_empty()
+                        && below.is_some_and(|below| below.is_empty() || below.starts_with(['.', '[']))
+                };
+                let Some(entry) = entries.iter().filter(fits).max_by_key(|entry| entry.key.len()) else {
+                    return self.line;
+                };
+                let below = rest.get(entry.key.len()..).unwrap_or_default();
+                if below.is_empty() || !entry.value.holds(below) { entry.line } else { entry.value.line_of(below) }
+            }
+            Content::List(items) => {
+                let index = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+                let item = index.and_then(|(index, below)| Some((items.get(index.parse::<usize>().ok()?)?, below)));
+                item.map_or(self.line, |(item, below)| item.line_of(below))
+            }
+            Content::Scalar { .. } => self.line,
+        }
+    }
+
+    /// Whether the first step of `path` leads anywhere below this node.
+    fn holds(&self, path: &str) -> bool {
+        match &self.content {
+            Content::Map(entries) => {
+                let rest = path.strip_prefix('.').unwrap_or(path);
+                entries.iter().any(|entry| !entry.key.is_empty() && rest.starts_with(entry.key.as_str()))
+            }
+            Content::List(_) => path.starts_with('['),
+            Content::Scalar { .. } => false,
+        }
+    }
+}
+
+/// Reads one YAML document; an empty text is an empty mapping.
+pub(super) fn parse(text: &str) -> Result<Node, Broken> {
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(text) {
+        match event {
+            Ok((event, span)) => builder.event(event, span)?,
+            Err(error) => {
+                return Err(Broken {
+                    line: error.marker().line().max(1),
+                    problem: format!("no YAML: {}", error.info()),
+                });
+            }
+        }
+    }
+    let empty = || Node { line: 1, content: Content::Map(Vec::new()) };
+    Ok(builder.root.filter(|root| !root.is_null()).unwrap_or_else(empty))
+}
+
+/// A list or mapping whose end has not come yet.
+struct Open {
+    node: Node,
+    anchor: usize,
+    /// A mapping's key whose value has not come yet.
+    key: Option<(String, usize)>,
+}
+
+#[derive(Default)]
+struct Builder {
+    root: Option<Node>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+}
+
+impl Builder {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
+        let line = span.start.line().max(1);
+        let broken = |problem: &str| Err(Broken { line, problem: problem.to_owned() });
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return broken("the file is larger than any configuration");
+        }
+        match event {
+            Event::DocumentStart(_) if self.root.is_some() => broken("a second document begins here; use one"),
+            Event::Scalar(text, style, anchor, _) => {
+                let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
+                let node = Node { line, content: Content::Scalar { text: text.into_owned(), style } };
+                self.place(node, anchor)
+            }
+            Event::SequenceStart(anchor, _) => self.begin(Content::List(Vec::new()), line, anchor),
+            Event::MappingStart(anchor, _) => self.begin(Content::Map(Vec::new()), line, anchor),
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(open) => self.place(open.node, open.anchor),
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchors.get(&anchor).cloned() else { return broken("this alias names nothing") };
+                self.nodes += size(&node);
+                self.place(node, 0)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, content: Content, line: usize, anchor: usize) -> Result<(), Broken> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(Broken { line, problem: "this is nested deeper than any configuration".to_owned() });
+        }
+        self.open.push(Open { node: Node { line, content }, anchor, key: None });
+        Ok(())
+    }
+
+    /// Puts a finished node where it belongs.
+    fn place(&mut self, node: Node, anchor: usize) -> Result<(), Broken> {
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        match &mut open.node.content {
+            Content::List(items) => items.push(node),
+            Content::Map(entries) => match open.key.take() {
+                Some((key, line)) => entries.push(Entry { key, line, value: node }),
+                None => match node.content {
+                    Content::Scalar { text, .. } => open.key = Some((text, node.line)),
+                    _ => return Err(Broken { line: node.line, problem: "a key must be text".to_owned() }),
+                },
+            },
+            Content::Scalar { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+fn size(node: &Node) -> usize {
+    match &node.content {
+        Content::Scalar { .. } => 1,
+        Content::List(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Content::Map(entries) => 1 + entries.iter().map(|entry| size(&entry.value)).sum::<usize>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_to_its_line_even_through_keys_with_dots() {
+        let root =
+            parse("models:\n  gpt-4.1:\n    targets:\n      - provider: a\n      - provider: b\n        model: c\n");
+        let root = root.unwrap();
+        assert_eq!(root.line_of("models"), 1);
+        assert_eq!(root.line_of("models.gpt-4.1"), 2);
+        assert_eq!(root.line_of("models.gpt-4.1.targets[1].provider"), 5);
+        assert_eq!(root.line_of("models.gpt-4.1.targets[1].model"), 6);
+        assert_eq!(root.line_of("models.gpt-4.1.targets[7]"), 4, "the nearest thing around it");
+        assert_eq!(root.line_of("models.gpt-4.1.limits.gap"), 2);
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_with_its_line() {
+        let broken = parse("listen: a\nmodels: [\n").unwrap_err();
+        assert!(broken.line >= 2, "{broken:?}");
+        assert_eq!(parse("a: 1\n---\nb: 2\n").unwrap_err().line, 2);
+        assert!(parse("{[a]: b}").is_err());
+    }
+
+    #[test]
+    fn aliases_cannot_blow_up() {
+        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for i in 1..9 {
+            let list = vec![format!("*a{}", i - 1); 10].join(", ");
+            text.push_str(&format!("a{i}: &a{i} [{list}]\n"));
+        }
+        assert!(parse(&text).is_err());
+    }
+
+    #[test]
+    fn nothing_is_an_empty_mapping() {
+        assert!(matches!(parse("# nothing\n").unwrap().content, Content::Map(entries) if entries.is_empty()));
+    }
+}

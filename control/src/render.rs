@@ -1,0 +1,122 @@
+//! A configuration that holds, as Envoy's resources: pure, stable to the byte, and without a secret.
+//!
+//! [`Resources`] keeps them by name, so that [`publish`](crate::publish) can join the old and the new; its `files` are
+//! what Envoy watches. [`Resources::in_one`] puts everything into one bootstrap, for checks and for reading.
+
+mod access_log;
+mod clusters;
+mod filters;
+mod listener;
+mod local_reply;
+mod resources;
+mod routes;
+mod secrets;
+mod sidecar;
+mod tls;
+mod tracing;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use weir_core::config::Gateway;
+
+pub use resources::{File, Resources};
+
+/// Where things are, as the Envoy process sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The folder with the files that Envoy watches; see [`File`].
+    pub folder: PathBuf,
+    /// The filter's module.
+    pub wasm: PathBuf,
+    /// The sidecar's Unix socket.
+    pub sidecar_socket: PathBuf,
+    /// The access log, where the configuration names none.
+    pub access_log: PathBuf,
+    /// The system's CA bundle, for providers that name none of their own; see
+    /// [`Environment::ca_bundle`](crate::Environment::ca_bundle).
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// Why a configuration that holds cannot be rendered on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// An https provider without a bundle to verify it against.
+    #[error(
+        "provider {0}: no CA bundle was found to verify it against; \
+         install the system's ca-certificates, set SSL_CERT_FILE, or name one with `ca`"
+    )]
+    NoCaBundle(String),
+}
+
+/// What Envoy calls this process, and what stands in `user-agent`.
+const NODE: &str = "weir";
+
+/// Renders `gateway`.
+pub fn render(gateway: &Gateway, paths: &Paths) -> Result<Resources, RenderError> {
+    let mut clusters = std::collections::BTreeMap::new();
+    let mut secrets = std::collections::BTreeMap::new();
+    for entry in gateway.providers() {
+        clusters.insert(entry.name.clone(), clusters::cluster(entry, paths)?);
+        if let Some((name, secret)) = secrets::secret(entry) {
+            secrets.insert(name, secret);
+        }
+    }
+    if let Some(otlp) = &gateway.telemetry().otlp {
+        clusters.insert(tracing::CLUSTER.to_owned(), tracing::cluster(otlp, paths)?);
+    }
+    let listeners = [listener::edge(gateway, paths), sidecar::listener()];
+    Ok(Resources {
+        bootstrap: bootstrap(gateway, paths),
+        listeners: listeners.into_iter().collect(),
+        clusters,
+        routes: routes::Routes::of(gateway),
+        edge: filters::edge(gateway.routing(), paths),
+        secrets,
+        folder: paths.folder.clone(),
+    })
+}
+
+/// What Envoy starts with: everything that a reload cannot change.
+fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
+    json!({
+        // File SDS needs both.
+        "node": { "id": NODE, "cluster": NODE },
+        "admin": { "address": address(gateway.admin()) },
+        "bootstrap_extensions": [
+            {
+                "name": "envoy.bootstrap.internal_listener",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+                },
+            },
+            filters::steward(paths),
+        ],
+        "layered_runtime": { "layers": [{ "name": "admin", "admin_layer": {} }] },
+        // A histogram's buckets cost memory for each cluster; these tell models from outages.
+        "stats_config": { "use_all_default_tags": true },
+        "static_resources": { "clusters": [sidecar::upstream(paths)] },
+        "dynamic_resources": {
+            "cds_config": source(&paths.folder, File::Clusters),
+            "lds_config": source(&paths.folder, File::Listeners),
+        },
+    })
+}
+
+/// One of the watched files as a config source.
+fn source(folder: &Path, file: File) -> Value {
+    json!({
+        "path_config_source": { "path": folder.join(file.name()) },
+        "resource_api_version": "V3",
+    })
+}
+
+/// An `address:port` that has been checked.
+fn address(text: &str) -> Value {
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    socket(host.trim_start_matches('[').trim_end_matches(']'), port.parse().unwrap_or_default())
+}
+
+fn socket(host: &str, port: u16) -> Value {
+    json!({ "socket_address": { "address": host, "port_value": port } })
+}

@@ -1,0 +1,40 @@
+//! One line of JSON for each request.
+
+use serde_json::{Value, json};
+use weir_core::config::{AccessLog, Gateway};
+
+use super::Paths;
+
+/// What stands in a line: Envoy's view, and the record that the filter leaves in filter state.
+const FORMAT: &str = concat!(
+    r#"{"time":"%START_TIME%","status":%RESPONSE_CODE%,"flags":"%RESPONSE_FLAGS%","#,
+    r#""details":"%RESPONSE_CODE_DETAILS%","duration_ms":%DURATION%,"#,
+    r#""record":%FILTER_STATE(wasm.weir.record:PLAIN)%}"#,
+    "\n",
+);
+
+/// The listener's access log.
+pub(super) fn access_log(gateway: &Gateway, paths: &Paths) -> Value {
+    let format = json!({ "text_format_source": { "inline_string": FORMAT } });
+    let file = match &gateway.telemetry().access_log {
+        Some(AccessLog::Stdout) => {
+            return json!({
+                "name": "envoy.access_loggers.stdout",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+                    "log_format": format,
+                },
+            });
+        }
+        Some(AccessLog::File(file)) => file.into(),
+        None => paths.access_log.clone(),
+    };
+    json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": file,
+            "log_format": format,
+        },
+    })
+}

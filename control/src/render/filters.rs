@@ -1,0 +1,175 @@
+//! The wasm filter in its three roles, and the filters of a provider's upstream chain.
+
+use serde_json::{Value, json};
+use weir_core::config::{ProviderEntry, Role, Routing};
+use weir_core::provider::{self, Provider, Reach};
+
+use super::secrets;
+use super::{File, Paths, source};
+
+/// The edge role's name: as a filter, and as the resource that ECDS delivers.
+pub(super) const EDGE: &str = "weir-edge";
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// The edge role as the resource that ECDS delivers.
+pub(super) fn edge(routing: &Routing, paths: &Paths) -> Value {
+    json!({ "name": EDGE, "typed_config": wasm("edge", &Role::Edge(routing.clone()), paths) })
+}
+
+/// The edge role's place in the listener's chain.
+///
+/// Without a default: until the first configuration is there the listener does not open, so it never fails open.
+pub(super) fn edge_slot(paths: &Paths) -> Value {
+    json!({
+        "name": EDGE,
+        "config_discovery": { "config_source": source(&paths.folder, File::Edge), "type_urls": [WASM] },
+    })
+}
+
+/// The steward: keeps the shared data alive when no worker has a VM.
+pub(super) fn steward(paths: &Paths) -> Value {
+    json!({
+        "name": "envoy.bootstrap.wasm",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.wasm.v3.WasmService",
+            "config": plugin("steward", &Role::Steward, paths),
+            "singleton": true,
+        },
+    })
+}
+
+/// What a request passes on its way to `entry`, once per try.
+pub(super) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
+    let speaks = provider::by_name(entry.dialect);
+    let mut chain = vec![
+        strip(speaks),
+        json!({ "name": "weir-attempt", "typed_config": wasm("attempt", &Role::Attempt(entry.upstream()), paths) }),
+    ];
+    if let (Some(header), Some(name)) = (speaks.and_then(Provider::credential), secrets::name(entry)) {
+        chain.push(inject(header, &name, paths));
+    }
+    chain.push(json!({
+        "name": "envoy.filters.http.upstream_codec",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+        },
+    }));
+    json!(chain)
+}
+
+/// Headers that go to no upstream, wherever they come from: the caller, Envoy, or the try before this one.
+///
+/// The edge role's allow-list has been there before; this is what holds if a filter in between adds one, and what
+/// removes the previous try's, which Envoy keeps.
+const STRIPPED: [&str; 14] = [
+    "accept-encoding",
+    "api-key",
+    "authorization",
+    "cookie",
+    "forwarded",
+    "origin",
+    "proxy-authorization",
+    "referer",
+    "user-agent",
+    "via",
+    "x-api-key",
+    "x-auth-token",
+    "x-goog-api-key",
+    "x-real-ip",
+];
+/// The same by prefix.
+const STRIPPED_PREFIXES: [&str; 9] =
+    ["anthropic-", "cf-", "openai-", "sec-", "x-amz-", "x-envoy-", "x-forwarded-", "x-stainless-", "x-weir-"];
+/// The trace goes on to the sidecar, but to nobody outside.
+const TRACE: [&str; 4] = ["baggage", "traceparent", "tracestate", "x-request-id"];
+
+/// Removes every credential header of every provider, and writes this one's own headers.
+fn strip(speaks: Option<&'static dyn Provider>) -> Value {
+    let mut names: Vec<&str> = STRIPPED.to_vec();
+    for other in provider::ALL {
+        names.extend(other.credential().map(|header| header.name));
+        names.extend(other.headers().iter().map(|(name, _)| *name));
+    }
+    if speaks.is_none_or(|speaks| speaks.reach() == Reach::Url) {
+        names.extend(TRACE);
+    }
+    names.sort_unstable();
+    names.dedup();
+    let agent = format!("{}/{}", super::NODE, env!("CARGO_PKG_VERSION"));
+    let mut written =
+        vec![("accept-encoding", "identity"), ("content-type", "application/json"), ("user-agent", &agent)];
+    written.extend(speaks.map(Provider::headers).unwrap_or_default());
+    let mut mutations: Vec<Value> = names.iter().map(|name| json!({ "remove": name })).collect();
+    mutations.extend(
+        STRIPPED_PREFIXES.iter().map(|prefix| json!({ "remove_on_match": { "key_matcher": { "prefix": prefix } } })),
+    );
+    mutations.extend(written.iter().map(|(key, value)| {
+        let header = json!({ "key": key, "value": value });
+        json!({ "append": { "header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" } })
+    }));
+    json!({
+        "name": "envoy.filters.http.header_mutation",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": { "request_mutations": mutations },
+        },
+    })
+}
+
+/// Writes the credential; a request for which there is none does not go out.
+fn inject(header: provider::CredentialHeader, secret: &str, paths: &Paths) -> Value {
+    json!({
+        "name": "envoy.filters.http.credential_injector",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+            "overwrite": true,
+            "allow_request_without_credential": false,
+            "credential": {
+                "name": "envoy.http.injected_credentials.generic",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
+                    "credential": { "name": secret, "sds_config": source(&paths.folder, File::Secrets) },
+                    "header": header.name,
+                    "header_value_prefix": header.prefix,
+                },
+            },
+        },
+    })
+}
+
+/// Lets the secrets in `cluster` be looked up in the bootstrap.
+pub(super) fn inline_secrets(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.remove("sds_config");
+            map.values_mut().for_each(inline_secrets);
+        }
+        Value::Array(items) => items.iter_mut().for_each(inline_secrets),
+        _ => {}
+    }
+}
+
+fn wasm(role: &str, configuration: &Role, paths: &Paths) -> Value {
+    json!({ "@type": WASM, "config": plugin(role, configuration, paths) })
+}
+
+/// One instance of the filter. All share one VM per worker: same code, same `vm_id`, same VM configuration.
+fn plugin(role: &str, configuration: &Role, paths: &Paths) -> Value {
+    json!({
+        "name": format!("weir-{role}"),
+        "root_id": role,
+        // Else a held header holds the body too, forever.
+        "allow_on_headers_stop_iteration": true,
+        // After a panic the next request gets a fresh VM; until then requests fail, and none passes unfiltered.
+        "failure_policy": "FAIL_RELOAD",
+        "configuration": {
+            "@type": "type.googleapis.com/google.protobuf.StringValue",
+            "value": serde_json::to_string(configuration).unwrap_or_default(),
+        },
+        "vm_config": {
+            "vm_id": "weir",
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": { "local": { "filename": paths.wasm } },
+        },
+    })
+}

@@ -1,0 +1,75 @@
+//! The door: the listener that clients connect to.
+
+use serde_json::{Value, json};
+use weir_core::config::Gateway;
+
+use super::{File, Paths, access_log, address, filters, local_reply, routes, source, tracing};
+
+/// The listener's name, and its statistics' prefix.
+pub(super) const EDGE: &str = "edge";
+
+/// The listener, by name.
+pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
+    let mut manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": EDGE,
+        "rds": { "route_config_name": routes::NAME, "config_source": source(&paths.folder, File::Routes) },
+        "http_filters": [filters::edge_slot(paths), router()],
+        "local_reply_config": local_reply::config(),
+        "access_log": [access_log::access_log(gateway, paths)],
+        // The routes' limits hold; one here would cut an answer that is slow but within them.
+        "stream_idle_timeout": "0s",
+        "request_headers_timeout": "15s",
+        // For a request to arrive in full: without it a client that stalls would hold its buffer forever.
+        "request_timeout": "300s",
+        "use_remote_address": true,
+        // No client is inside: none may set x-envoy-* headers.
+        "internal_address_config": { "unix_sockets": false },
+        "generate_request_id": true,
+        "preserve_external_request_id": true,
+        "always_set_request_id_in_response": true,
+        "server_name": super::NODE,
+        "server_header_transformation": "OVERWRITE",
+        "normalize_path": true,
+        "merge_slashes": true,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "http2_protocol_options": { "max_concurrent_streams": 1024 },
+        // An invalid request ends itself, not its connection's other requests.
+        "stream_error_on_invalid_http_message": true,
+    });
+    if let (Some(manager), Some(tracing)) = (manager.as_object_mut(), tracing::tracing(gateway)) {
+        manager.insert("tracing".to_owned(), tracing);
+    }
+    let filter = json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
+    let listener = json!({
+        "name": EDGE,
+        "address": address(gateway.listen()),
+        "filter_chains": [{ "filters": [filter] }],
+    });
+    (EDGE.to_owned(), listener)
+}
+
+/// The last filter of every chain.
+pub(super) fn router() -> Value {
+    json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+    })
+}
+
+/// `listener` with its routes and its edge role in place instead of in files.
+pub(super) fn inline(listener: &Value, routes: &Value, edge: &Value) -> Value {
+    let mut listener = listener.clone();
+    let manager = listener.pointer_mut("/filter_chains/0/filters/0/typed_config").and_then(Value::as_object_mut);
+    if let Some(manager) = manager {
+        if manager.remove("rds").is_some() {
+            manager.insert("route_config".to_owned(), routes.clone());
+        }
+        for filter in manager.get_mut("http_filters").and_then(Value::as_array_mut).into_iter().flatten() {
+            if filter.get("config_discovery").is_some() {
+                *filter = edge.clone();
+            }
+        }
+    }
+    listener
+}

@@ -1,0 +1,159 @@
+//! Errors that Envoy makes itself, as OpenAI's error object.
+//!
+//! Told apart by Envoy's response flags, and where it sets none, by its response code details. The filter's own replies
+//! have neither and pass untouched.
+
+use serde_json::{Value, json};
+
+/// What a caller sees instead of one of Envoy's own replies.
+struct Reply {
+    when: When,
+    status: u16,
+    kind: &'static str,
+    code: &'static str,
+    message: &'static str,
+}
+
+enum When {
+    Flags(&'static [&'static str]),
+    Details(&'static [&'static str]),
+}
+
+use When::{Details, Flags};
+
+/// In order; the first that fits is taken. One request can have several flags (`URX` joins the last try's).
+const REPLIES: [Reply; 12] = [
+    Reply {
+        when: Flags(&["UO"]),
+        status: 503,
+        kind: "server_error",
+        code: "overloaded",
+        message: "As many requests as allowed are under way to the provider.",
+    },
+    Reply {
+        when: Flags(&["UT", "UMSDR", "DT"]),
+        status: 504,
+        kind: "server_error",
+        code: "upstream_timeout",
+        message: "No provider answered within its limit.",
+    },
+    Reply {
+        when: Flags(&["UH", "UF", "UC", "UR", "UPE", "LR", "DF", "DO", "URX"]),
+        status: 503,
+        kind: "server_error",
+        code: "upstream_unavailable",
+        message: "No provider of this model could be reached.",
+    },
+    Reply {
+        when: Flags(&["NC"]),
+        status: 500,
+        kind: "server_error",
+        code: "no_plan",
+        message: "The request reached the router without a plan; see the gateway's log.",
+    },
+    Reply {
+        when: Flags(&["NR"]),
+        status: 404,
+        kind: "invalid_request_error",
+        code: "unknown_path",
+        message: "There is nothing at this path.",
+    },
+    Reply {
+        when: Flags(&["OM"]),
+        status: 503,
+        kind: "server_error",
+        code: "overloaded",
+        message: "The gateway is at its limits.",
+    },
+    Reply {
+        when: Details(&["request_overall_timeout", "request_header_timeout"]),
+        status: 408,
+        kind: "invalid_request_error",
+        code: "request_timeout",
+        message: "The request did not arrive in time.",
+    },
+    Reply {
+        when: Flags(&["SI"]),
+        status: 408,
+        kind: "invalid_request_error",
+        code: "request_timeout",
+        message: "The request stalled.",
+    },
+    Reply {
+        when: Details(&[
+            "http1.headers_too_large",
+            "http2.headers_too_large",
+            "request_headers_too_large",
+            "http1.too_many_headers",
+            "http2.too_many_headers",
+        ]),
+        status: 431,
+        kind: "invalid_request_error",
+        code: "headers_too_large",
+        message: "The request's headers are too large.",
+    },
+    Reply {
+        when: Flags(&["DPE"]),
+        status: 400,
+        kind: "invalid_request_error",
+        code: "bad_request",
+        message: "This is no valid HTTP request.",
+    },
+    Reply {
+        when: Details(&["request_payload_too_large"]),
+        status: 413,
+        kind: "invalid_request_error",
+        code: "request_too_large",
+        message: "The body is longer than any endpoint allows.",
+    },
+    Reply {
+        when: Details(&[
+            "path_normalization_failed",
+            "missing_host_header",
+            "missing_path_rejected",
+            "absolute_path_rejected",
+        ]),
+        status: 400,
+        kind: "invalid_request_error",
+        code: "bad_request",
+        message: "The request's path or host is not valid.",
+    },
+];
+
+/// The listener's `local_reply_config`.
+pub(super) fn config() -> Value {
+    json!({ "mappers": REPLIES.iter().map(mapper).collect::<Vec<_>>() })
+}
+
+fn mapper(reply: &Reply) -> Value {
+    let filter = match &reply.when {
+        Flags(flags) => json!({ "response_flag_filter": { "flags": flags } }),
+        Details(details) => json!({
+            "extension_filter": {
+                "name": "envoy.access_loggers.extension_filters.cel",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                    "expression": is_one_of(details),
+                },
+            },
+        }),
+    };
+    // The tries are text that the filter has made fit for JSON, or "-".
+    let tries = " Tries: %FILTER_STATE(wasm.weir.tries:PLAIN)%";
+    let message = format!("{}{}", reply.message, if reply.status >= 500 { tries } else { "" });
+    let error = json!({ "code": reply.code, "message": message, "param": null, "type": reply.kind });
+    json!({
+        "filter": filter,
+        "status_code": reply.status,
+        "headers_to_add": [
+            { "header": { "key": "x-should-retry", "value": "false" }, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" },
+        ],
+        // `json_format` escapes what it puts into a text.
+        "body_format_override": { "json_format": { "error": error }, "content_type": "application/json" },
+    })
+}
+
+fn is_one_of(details: &[&str]) -> String {
+    let tests: Vec<String> = details.iter().map(|detail| format!("response.code_details == '{detail}'")).collect();
+    tests.join(" || ")
+}

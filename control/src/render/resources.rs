@@ -1,0 +1,168 @@
+//! The resources by name: as files that Envoy watches, joined with older ones, or all in one bootstrap.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::routes::Routes;
+use super::{filters, listener};
+
+/// A file of the folder that Envoy is started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum File {
+    /// What Envoy starts with; read once.
+    Bootstrap,
+    /// SDS: where credentials are read from.
+    Secrets,
+    /// CDS: one cluster a provider.
+    Clusters,
+    /// RDS: one route a delivery class.
+    Routes,
+    /// ECDS: the edge role with its configuration.
+    Edge,
+    /// LDS: the door, and the way to the sidecar.
+    Listeners,
+}
+
+impl File {
+    /// Every file, in the order in which they are written: what is referred to comes first.
+    pub const ALL: [Self; 6] =
+        [Self::Secrets, Self::Clusters, Self::Routes, Self::Edge, Self::Listeners, Self::Bootstrap];
+
+    /// Its name in the folder.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bootstrap => "bootstrap.json",
+            Self::Secrets => "sds.json",
+            Self::Clusters => "cds.json",
+            Self::Routes => "rds.json",
+            Self::Edge => "edge.json",
+            Self::Listeners => "lds.json",
+        }
+    }
+}
+
+/// Everything that Envoy is told, by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resources {
+    pub(super) bootstrap: Value,
+    pub(super) listeners: BTreeMap<String, Value>,
+    pub(super) clusters: BTreeMap<String, Value>,
+    pub(super) routes: Routes,
+    pub(super) edge: Value,
+    pub(super) secrets: BTreeMap<String, Value>,
+    pub(super) folder: PathBuf,
+}
+
+impl Resources {
+    /// These, and from `older` what these do not have: requests planned before a change find what they were promised.
+    ///
+    /// The edge's configuration, the listeners and the bootstrap are these' own.
+    #[must_use]
+    pub fn with(&self, older: &Self) -> Self {
+        let mut both = self.clone();
+        for (name, cluster) in &older.clusters {
+            both.clusters.entry(name.clone()).or_insert_with(|| cluster.clone());
+        }
+        for (name, secret) in &older.secrets {
+            both.secrets.entry(name.clone()).or_insert_with(|| secret.clone());
+        }
+        both.routes.join(&older.routes);
+        both
+    }
+
+    /// Names of the clusters.
+    pub fn clusters(&self) -> impl Iterator<Item = &str> {
+        self.clusters.keys().map(String::as_str)
+    }
+
+    /// Whether Envoy must be restarted to go from `older` to these.
+    pub fn need_restart(&self, older: &Self) -> bool {
+        self.bootstrap != older.bootstrap
+    }
+
+    /// The longest that a request under these limits can take, all its tries included.
+    pub fn longest(&self) -> std::time::Duration {
+        self.routes.longest()
+    }
+
+    /// One file's content.
+    pub fn file(&self, file: File) -> String {
+        let typed = |kind: &str, values: Vec<&Value>| response(kind, &values);
+        match file {
+            File::Bootstrap => pretty(&self.bootstrap),
+            File::Secrets => typed("envoy.extensions.transport_sockets.tls.v3.Secret", self.secrets.values().collect()),
+            File::Clusters => typed("envoy.config.cluster.v3.Cluster", self.clusters.values().collect()),
+            File::Routes => typed("envoy.config.route.v3.RouteConfiguration", vec![&self.routes.value()]),
+            File::Edge => typed("envoy.config.core.v3.TypedExtensionConfig", vec![&self.edge]),
+            File::Listeners => typed("envoy.config.listener.v3.Listener", self.listeners.values().collect()),
+        }
+    }
+
+    /// Everything in one bootstrap, nothing watched: what `envoy --mode validate` checks to the last field.
+    pub fn in_one(&self) -> Value {
+        let mut all = self.bootstrap.clone();
+        let clusters = all.pointer("/static_resources/clusters").and_then(Value::as_array).cloned().unwrap_or_default();
+        let clusters: Vec<Value> =
+            clusters.into_iter().chain(self.clusters.values().map(|cluster| self.inline_secret(cluster))).collect();
+        let listeners =
+            self.listeners.values().map(|listener| listener::inline(listener, &self.routes.value(), &self.edge));
+        if let Some(all) = all.as_object_mut() {
+            all.remove("dynamic_resources");
+            let resources = json!({
+                "clusters": clusters,
+                "listeners": listeners.collect::<Vec<_>>(),
+                "secrets": self.secrets.values().collect::<Vec<_>>(),
+            });
+            all.insert("static_resources".to_owned(), resources);
+        }
+        all
+    }
+
+    /// `cluster` with its secret looked up in the bootstrap instead of a file.
+    fn inline_secret(&self, cluster: &Value) -> Value {
+        let mut cluster = cluster.clone();
+        filters::inline_secrets(&mut cluster);
+        cluster
+    }
+}
+
+/// A discovery response whose version is its content's hash, so that Envoy tells us by it what it has taken.
+fn response(kind: &str, values: &[&Value]) -> String {
+    let resources: Vec<Value> = values
+        .iter()
+        .map(|value| {
+            let mut typed = Map::new();
+            typed.insert("@type".to_owned(), json!(format!("type.googleapis.com/{kind}")));
+            typed.extend(value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+            Value::Object(typed)
+        })
+        .collect();
+    let version = version(&resources);
+    pretty(&json!({ "version_info": version, "resources": resources }))
+}
+
+fn version(resources: &[Value]) -> String {
+    let digest = Sha256::digest(pretty(&json!(resources)));
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// JSON with its keys in order, whatever order the map type keeps.
+pub(super) fn pretty(value: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(&sorted(value)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let map: BTreeMap<&String, Value> = map.iter().map(|(name, value)| (name, sorted(value))).collect();
+            Value::Object(map.into_iter().map(|(name, value)| (name.clone(), value)).collect())
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,170 @@
+//! One route a delivery class, and the cluster of each try looked up in the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use weir_core::config::{Gateway, Limits};
+use weir_core::endpoint::Delivery;
+use weir_core::plan;
+
+/// The name by which the listener asks for its routes.
+pub(super) const NAME: &str = "weir";
+/// The cluster of a request without a plan. It does not exist, so that such a request finds no provider and no key.
+const NO_PLAN: &str = "weir-no-plan";
+/// The most a held answer takes, in bytes.
+const HELD_ANSWER: u64 = 16 << 20;
+/// One try less than a plan can have targets; the edge narrows it to the plan at hand.
+const MOST_RETRIES: u32 = 15;
+
+/// The routes, by delivery class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Routes {
+    classes: BTreeMap<String, Class>,
+    clusters: BTreeSet<String>,
+    largest_body: u64,
+}
+
+/// The limits of one delivery class, per try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Whole { limit: Duration },
+    Streamed { first_token: Duration, gap: Duration },
+}
+
+impl Routes {
+    /// The routes of `gateway`.
+    pub(super) fn of(gateway: &Gateway) -> Self {
+        let mut classes = BTreeMap::new();
+        for limits in gateway.limits() {
+            let Limits { first_token, gap, whole } = *limits;
+            classes.insert(limits.class(Delivery::Whole), Class::Whole { limit: whole });
+            classes.insert(limits.class(Delivery::Streamed), Class::Streamed { first_token, gap });
+        }
+        Self {
+            classes,
+            clusters: gateway.providers().map(|entry| entry.name.clone()).collect(),
+            largest_body: gateway.routing().body.largest(),
+        }
+    }
+
+    /// Adds the classes and clusters of `older`.
+    pub(super) fn join(&mut self, older: &Self) {
+        // A class is named after its limits, so the same name means the same limits.
+        self.classes.extend(older.classes.iter().map(|(name, class)| (name.clone(), *class)));
+        self.clusters.extend(older.clusters.iter().cloned());
+        self.largest_body = self.largest_body.max(older.largest_body);
+    }
+
+    /// The longest that one try of any class can take; a stream may go on as long as its gaps are short.
+    pub(super) fn longest(&self) -> Duration {
+        let limit = |class: &Class| match class {
+            Class::Whole { limit } => *limit,
+            Class::Streamed { first_token, gap } => *first_token.max(gap),
+        };
+        self.classes.values().map(limit).max().unwrap_or_default()
+    }
+
+    /// As Envoy's route configuration.
+    pub(super) fn value(&self) -> Value {
+        let mut routes: Vec<Value> = self.classes.iter().map(|(name, class)| self.route(name, *class)).collect();
+        // Before the edge has written a plan, every request is here; the edge then has the route picked again.
+        routes.push(
+            json!({ "name": "no-plan", "match": { "prefix": "/" }, "route": { "cluster": NO_PLAN, "timeout": "0s" } }),
+        );
+        json!({
+            "name": NAME,
+            "validate_clusters": false,
+            "virtual_hosts": [{
+                "name": NAME,
+                "domains": ["*"],
+                "include_request_attempt_count": true,
+                // On the virtual host, because the edge buffers before the route is known. It also bounds what the
+                // attempt role holds of an answer.
+                "request_body_buffer_limit": self.largest_body.max(HELD_ANSWER) + (1 << 20),
+                "routes": routes,
+            }],
+        })
+    }
+
+    fn route(&self, name: &str, class: Class) -> Value {
+        let mut retry = json!({
+            "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes",
+            "retriable_status_codes": [429],
+            "num_retries": MOST_RETRIES,
+            // The cluster is looked up again for each try, in the plan that the attempt role has moved on.
+            "refresh_cluster_on_retry": true,
+            // The next try goes elsewhere: there is nothing to wait for.
+            "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
+        });
+        if let Some(retry) = retry.as_object_mut() {
+            match class {
+                Class::Whole { limit } => {
+                    retry.insert("per_try_timeout".to_owned(), seconds(limit));
+                }
+                // Envoy drops the first once an answer has begun, and ours begins with its first token.
+                Class::Streamed { first_token, gap } => {
+                    retry.insert("per_try_timeout".to_owned(), seconds(first_token));
+                    retry.insert("per_try_idle_timeout".to_owned(), seconds(gap));
+                }
+            }
+        }
+        let suffix = plan::class_suffix(name);
+        json!({
+            "name": name,
+            "match": {
+                "prefix": "/",
+                "filter_state": [{ "key": plan::FILTER_STATE, "string_match": { "suffix": suffix } }],
+            },
+            "route": {
+                "timeout": "0s",
+                "auto_host_rewrite": true,
+                "inline_cluster_specifier_plugin": { "extension": self.by_plan() },
+                "retry_policy": retry,
+            },
+        })
+    }
+
+    /// The cluster by the start of the plan's text.
+    fn by_plan(&self) -> Value {
+        let map: BTreeMap<String, Value> =
+            self.clusters.iter().map(|cluster| (plan::cluster_prefix(cluster), to(cluster))).collect();
+        let mut matcher = json!({ "on_no_match": to(NO_PLAN) });
+        if !map.is_empty()
+            && let Some(matcher) = matcher.as_object_mut()
+        {
+            let input = json!({
+                "name": "plan",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput",
+                    "key": plan::FILTER_STATE,
+                },
+            });
+            matcher.insert("matcher_tree".to_owned(), json!({ "input": input, "prefix_match_map": { "map": map } }));
+        }
+        json!({
+            "name": "plan",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier",
+                "cluster_matcher": matcher,
+            },
+        })
+    }
+}
+
+fn to(cluster: &str) -> Value {
+    json!({
+        "action": {
+            "name": cluster,
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction",
+                "cluster": cluster,
+            },
+        },
+    })
+}
+
+/// A duration as protobuf's JSON writes it.
+pub(super) fn seconds(duration: Duration) -> Value {
+    json!(format!("{}.{:03}s", duration.as_secs(), duration.subsec_millis()))
+}

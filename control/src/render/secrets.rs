@@ -1,0 +1,20 @@
+//! Credentials as SDS resources that say where a credential is, never what it is.
+
+use serde_json::{Value, json};
+use weir_core::config::{Credential, ProviderEntry};
+
+/// The name of `entry`'s secret, if it has one.
+pub(super) fn name(entry: &ProviderEntry) -> Option<String> {
+    entry.credential.as_ref().map(|_| format!("credential-{}", entry.name))
+}
+
+/// `entry`'s secret as a resource.
+pub(super) fn secret(entry: &ProviderEntry) -> Option<(String, Value)> {
+    let name = name(entry)?;
+    let place = match entry.credential.as_ref()? {
+        Credential::Env(variable) => json!({ "environment_variable": variable }),
+        Credential::File(file) => json!({ "filename": file }),
+    };
+    let secret = json!({ "name": name, "generic_secret": { "secret": place } });
+    Some((name, secret))
+}

@@ -1,0 +1,59 @@
+//! Spans over OTLP: one for the caller's request, one for each try.
+
+use serde_json::{Value, json};
+use weir_core::config::{Gateway, Url};
+
+use super::{Paths, RenderError, clusters, tls};
+
+/// The collector's cluster.
+pub(super) const CLUSTER: &str = "weir-otlp";
+
+/// Span attributes, and the filter state that each comes from.
+const TAGS: [(&str, &str); 8] = [
+    ("gen_ai.operation.name", "weir.operation"),
+    ("gen_ai.provider.name", "weir.provider"),
+    ("gen_ai.request.model", "weir.request.model"),
+    ("gen_ai.response.model", "weir.response.model"),
+    ("gen_ai.usage.input_tokens", "weir.usage.input"),
+    ("gen_ai.usage.output_tokens", "weir.usage.output"),
+    ("weir.tenant", "weir.tenant"),
+    ("weir.tries", "weir.tries"),
+];
+
+/// The listener's `tracing`, `None` without a collector.
+pub(super) fn tracing(gateway: &Gateway) -> Option<Value> {
+    gateway.telemetry().otlp.as_ref()?;
+    let tags =
+        TAGS.iter().map(|(tag, state)| json!({ "tag": tag, "value": format!("%FILTER_STATE(wasm.{state}:PLAIN)%") }));
+    Some(json!({
+        "provider": {
+            "name": "envoy.tracers.opentelemetry",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+                "service_name": super::NODE,
+                "grpc_service": { "envoy_grpc": { "cluster_name": CLUSTER } },
+            },
+        },
+        "spawn_upstream_span": true,
+        "custom_tags": tags.collect::<Vec<_>>(),
+    }))
+}
+
+/// The collector at `otlp`.
+pub(super) fn cluster(otlp: &Url, paths: &Paths) -> Result<Value, RenderError> {
+    let mut cluster = clusters::network(CLUSTER, otlp);
+    let socket = tls::socket(otlp, None, CLUSTER, paths)?;
+    if let Some(cluster) = cluster.as_object_mut() {
+        if let Some(socket) = socket {
+            cluster.insert("transport_socket".to_owned(), socket);
+        }
+        let options = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http2_protocol_options": {} },
+            },
+        });
+        cluster.insert("typed_extension_protocol_options".to_owned(), options);
+    }
+    Ok(cluster)
+}

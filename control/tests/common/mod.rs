@@ -1,0 +1,98 @@
+//! What the tests share: the files that Weir ships, and a real Envoy.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use weir_control::Environment;
+use weir_control::render::Paths;
+
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The default configuration and every example.
+pub(crate) fn configurations() -> Vec<PathBuf> {
+    let mut files = vec![repository().join("config/weir.yaml")];
+    let examples = std::fs::read_dir(repository().join("config/examples")).unwrap();
+    files.extend(
+        examples.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "yaml")),
+    );
+    files.sort();
+    files
+}
+
+/// An environment in which every credential that the examples name is set, and nothing else.
+pub(crate) fn environment(folder: &Path) -> Environment {
+    let mut environment = Environment::new(
+        [
+            ("HOME", folder.to_str().unwrap()),
+            ("OPENAI_API_KEY", "sk-openai-secret"),
+            ("ANTHROPIC_API_KEY", "sk-anthropic-secret"),
+            ("EMBEDDINGS_API_KEY", "sk-embeddings-secret"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let bundle = folder.join("ca.pem");
+    std::fs::write(&bundle, CA).unwrap();
+    environment.ca_bundles = vec![bundle];
+    environment
+}
+
+/// Copies `file` into `folder`, and puts beside it what the examples refer to.
+pub(crate) fn copy(file: &Path, folder: &Path) -> PathBuf {
+    let copy = folder.join("weir.yaml");
+    std::fs::copy(file, &copy).unwrap();
+    std::fs::write(folder.join("gpu-1.key"), "sk-file-secret").unwrap();
+    std::fs::write(folder.join("ca.pem"), CA).unwrap();
+    copy
+}
+
+/// Paths below `folder`, with the module that was built.
+pub(crate) fn paths(folder: &Path, environment: &Environment) -> Paths {
+    Paths {
+        folder: folder.join("envoy"),
+        wasm: wasm(),
+        sidecar_socket: folder.join("sidecar.sock"),
+        access_log: folder.join("access.log"),
+        ca_bundle: environment.ca_bundle().map(Path::to_owned),
+    }
+}
+
+pub(crate) fn wasm() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
+    let built = target.join("wasm32-unknown-unknown/wasm/weir_filter.wasm");
+    let named = std::env::var_os("WEIR_WASM").map(PathBuf::from);
+    let wasm = named.unwrap_or(built);
+    assert!(wasm.is_file(), "{} is not there: run `cargo xtask wasm`", wasm.display());
+    wasm
+}
+
+/// A real Envoy.
+pub(crate) fn envoy() -> PathBuf {
+    let named = std::env::var_os("WEIR_ENVOY").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join("envoy"));
+    let fetched = Environment::of_process().cache.join("envoy/envoy");
+    let found = named.into_iter().chain(on_path).chain([fetched]).find(|path| path.is_file());
+    found.expect("no Envoy was found: run `make fetch`")
+}
+
+/// What Envoy says to `bootstrap`; panics with its words if it refuses.
+pub(crate) fn validate(bootstrap: &Path, environment: &Environment) {
+    let output = Command::new(envoy())
+        .args(["--mode", "validate", "-l", "warning", "-c"])
+        .arg(bootstrap)
+        .env_clear()
+        .envs(&environment.vars)
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "Envoy refuses {}:\n{words}", bootstrap.display());
+    for complaint in ["deprecated", "unknown field", "Unused"] {
+        assert!(!words.contains(complaint), "Envoy warns about {}:\n{words}", bootstrap.display());
+    }
+}
+
+/// A CA that signs nothing, for Envoy to read.
+const CA: &str = include_str!("ca.pem");
