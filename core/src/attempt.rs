@@ -21,6 +21,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Body, Call, Provider, Reply};
 use crate::record::{Progress, Stage};
 use crate::rests::Rest;
+use crate::span::{self, Attribute};
 use crate::time::Instant;
 use crate::usage::Usage;
 
@@ -44,6 +45,8 @@ pub enum Effect {
     Progress(String),
     /// Let a target rest.
     Rest(Rest),
+    /// Store an attribute for Envoy's spans.
+    Span(Attribute, String),
     /// Replace all response headers.
     Headers(Vec<(&'static str, String)>),
     /// Replace the bytes that just came (for an answer that was held by the host: all of them).
@@ -64,6 +67,7 @@ pub struct Attempt {
     provider: &'static dyn Provider,
     name: String,
     prefix: String,
+    traced: bool,
     plan: Plan,
     phase: Phase,
 }
@@ -108,6 +112,8 @@ pub struct Begun {
     pub plan: String,
     /// The failed tries before this one in words, if there are any.
     pub tries: Option<String>,
+    /// The attribute for Envoy's spans, if they are written.
+    pub span: Option<(Attribute, String)>,
     /// What to do with the request.
     pub request: RequestPlan,
 }
@@ -156,8 +162,10 @@ impl Attempt {
         };
         let text = plan.to_text();
         let tries = (!plan.failed.is_empty()).then(|| plan.tries());
-        let (name, prefix) = (upstream.provider.clone(), upstream.prefix.clone());
-        Ok(Begun { attempt: Self { provider, name, prefix, plan, phase: Phase::Asked }, plan: text, tries, request })
+        let (name, prefix, traced) = (upstream.provider.clone(), upstream.prefix.clone(), upstream.traced);
+        let attempt = Self { provider, name, prefix, traced, plan, phase: Phase::Asked };
+        let span = traced.then(|| (span::PROVIDER, provider.name().to_string()));
+        Ok(Begun { attempt, plan: text, tries, span, request })
     }
 
     /// Writes the request. An answer, if this provider cannot express it.
@@ -296,6 +304,9 @@ impl Attempt {
             effects.push(Effect::Rest(rest));
         }
         self.plan.fail(fault.kind.name(), status, retry_after, now);
+        if self.traced {
+            effects.push(Effect::Span(span::ERROR, fault.kind.name().to_string()));
+        }
         let problem = match fault.kind.whose() {
             Whose::Caller => fault.problem(),
             Whose::Provider | Whose::Ours => exhausted(&self.plan),

@@ -19,6 +19,7 @@ use crate::plan::{Candidate, Plan};
 use crate::provider::{self, Call};
 use crate::record::Subject;
 use crate::rests::Rests;
+use crate::span::{self, Attribute};
 use crate::time::Instant;
 
 /// One request of a caller, from its headers to its record.
@@ -45,6 +46,8 @@ pub struct Forward<'h> {
     pub plan: String,
     /// All headers of the request from here on.
     pub headers: Vec<(&'h str, Cow<'h, str>)>,
+    /// Attributes for Envoy's spans, if they are written.
+    pub span: Vec<(Attribute, String)>,
 }
 
 impl Edge {
@@ -84,7 +87,8 @@ impl Edge {
         passed.push(("x-request-id", Cow::Owned(self.subject.request_id.clone())));
         // An exhausted plan then ends with the last try's own error, not with a plan that names nothing.
         passed.push(("x-envoy-max-retries", Cow::Owned(plan.targets.len().saturating_sub(1).to_string())));
-        Ok(Forward { plan: plan.to_text(), headers: passed })
+        let span = if routing.traced { attributes(&plan) } else { Vec::new() };
+        Ok(Forward { plan: plan.to_text(), headers: passed, span })
     }
 
     /// What the record says of this request, as far as the edge knows it.
@@ -158,6 +162,14 @@ impl Edge {
         let (begun, failed) = (0, Vec::new());
         Ok(Plan { endpoint, delivery, usage, class, tenant, model, targets, passed_over, begun, since: now, failed })
     }
+}
+
+fn attributes(plan: &Plan) -> Vec<(Attribute, String)> {
+    alloc::vec![
+        (span::OPERATION, plan.endpoint.name().to_string()),
+        (span::REQUEST_MODEL, plan.model.clone()),
+        (span::TENANT, plan.tenant.clone()),
+    ]
 }
 
 /// The targets in the order in which they are tried, and those that are not, with the reason.

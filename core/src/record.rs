@@ -144,12 +144,7 @@ pub fn outcome(subject: &Subject, progress: Option<&Progress>, ending: &Ending<'
 }
 
 /// The record's text; see [`ACCESS_LOG_FORMAT`] for why it is no whole JSON object.
-pub fn compose(
-    subject: &Subject,
-    plan: Option<&Plan>,
-    progress: Option<&Progress>,
-    ending: &Ending<'_>,
-) -> String {
+pub fn compose(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
     let outcome = outcome(subject, progress, ending);
     let mut text = String::with_capacity(512);
     quoted(&mut text, &outcome);
@@ -161,7 +156,10 @@ pub fn compose(
     };
     field("tenant", &subject.tenant);
     field("endpoint", subject.endpoint.map_or("", Endpoint::name));
-    field("delivery", subject.delivery.map_or("", |delivery| if delivery == Delivery::Streamed { "streamed" } else { "whole" }));
+    field(
+        "delivery",
+        subject.delivery.map_or("", |delivery| if delivery == Delivery::Streamed { "streamed" } else { "whole" }),
+    );
     field("model", &subject.model);
     if let Some(plan) = plan {
         if let Some(target) = plan.current() {

@@ -69,6 +69,7 @@ impl Try {
                 Effect::Plan(text) => host::set_filter_state(plan::KEY, &text),
                 Effect::Tries(text) => host::set_filter_state(plan::TRIES_KEY, &text),
                 Effect::Progress(text) => host::set_filter_state(record::PROGRESS_KEY, &text),
+                Effect::Span(attribute, value) => host::set_filter_state(attribute.key, &value),
                 Effect::Rest(rest) => let_rest(&rest),
                 Effect::Headers(headers) => host::replace_headers(Map::Response, &headers),
                 Effect::Body(with) => host::replace_body(Buffer::Response, size, &with),
@@ -112,6 +113,9 @@ impl HttpContext for Try {
                 host::set_filter_state(plan::KEY, &begun.plan);
                 if let Some(tries) = begun.tries {
                     host::set_filter_state(plan::TRIES_KEY, &tries);
+                }
+                if let Some((attribute, value)) = begun.span {
+                    host::set_filter_state(attribute.key, &value);
                 }
                 self.attempt = Some(begun.attempt);
                 match begun.request {

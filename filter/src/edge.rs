@@ -50,6 +50,9 @@ impl Request {
             Ok(forward) => {
                 host::replace_headers(Map::Request, &forward.headers);
                 host::set_filter_state(plan::KEY, &forward.plan);
+                for (attribute, value) in &forward.span {
+                    host::set_filter_state(attribute.key, value);
+                }
                 // The route was chosen before this filter ran, by a filter state that was not there yet.
                 host::clear_route_cache();
                 self.stage = Stage::Forwarded;

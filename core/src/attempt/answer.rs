@@ -10,6 +10,7 @@ use crate::endpoint::Delivery;
 use crate::fault::{FaultKind, Problem, Retry, UpstreamFault};
 use crate::provider::Passage;
 use crate::record::{Progress, Stage};
+use crate::span;
 use crate::time::Instant;
 
 impl Attempt {
@@ -106,6 +107,13 @@ impl Attempt {
         };
         let code = fault.map_or_else(String::new, |fault| fault.kind.name().to_string());
         let model = answering.reply.model().unwrap_or_default().to_string();
+        if self.traced && over {
+            effects.push(Effect::Span(span::RESPONSE_MODEL, model.clone()));
+            effects.push(Effect::Span(span::INPUT, usage.input.to_string()));
+            effects.push(Effect::Span(span::OUTPUT, usage.output.to_string()));
+            // An empty value is left out of the span: an earlier try's error is not this one's.
+            effects.push(Effect::Span(span::ERROR, code.clone()));
+        }
         let progress = Progress { stage, code, first_token: answering.first_token, usage, model };
         effects.push(Effect::Progress(progress.to_text()));
     }

@@ -24,7 +24,7 @@ fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
 }
 
 fn begin(plan: &str, provider: &str) -> Begun {
-    let upstream = Upstream { provider: provider.into(), dialect: "openai".into(), prefix: "/v1".into() };
+    let upstream = Upstream { provider: provider.into(), dialect: "openai".into(), prefix: "/v1".into(), traced: false };
     Attempt::begin(&upstream, plan, Instant::default()).map_err(|fault| format!("{fault:?}")).unwrap()
 }
 
@@ -71,7 +71,7 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
                 Effect::Rest(rest) => seen.rests.push(rest),
                 Effect::Progress(text) => seen.progress = Progress::from_text(&text),
                 Effect::Plan(text) => seen.plan = Plan::from_text(&text),
-                Effect::Tries(_) => {}
+                Effect::Tries(_) | Effect::Span(..) => {}
             }
         }
         seen.body.extend(body.unwrap_or_default());
@@ -107,7 +107,7 @@ fn the_plan_moves_on_before_anything_can_fail() {
 
 #[test]
 fn a_request_without_a_plan_is_refused() {
-    let upstream = Upstream { provider: "a".into(), dialect: "openai".into(), prefix: String::new() };
+    let upstream = Upstream { provider: "a".into(), dialect: "openai".into(), prefix: String::new(), traced: false };
     assert!(matches!(Attempt::begin(&upstream, "", Instant::default()), Err(HostFault::NoPlan)));
     let other = plan(Delivery::Whole, &["b"]).to_text();
     assert!(matches!(Attempt::begin(&upstream, &other, Instant::default()), Err(HostFault::NoPlan)));

@@ -30,6 +30,8 @@ const RESERVED: [&str; 4] = ["weir-sidecar", "weir-no-plan", "weir-otlp", "weir-
 
 /// The errors found so far.
 pub(super) struct Check {
+    /// Spans are written.
+    pub(super) traced: bool,
     pub(super) errors: Vec<ConfigError>,
     pub(super) left_out: Vec<String>,
 }
@@ -171,6 +173,7 @@ impl Check {
             credential,
             ca: from.ca.clone(),
             max_in_flight: from.max_in_flight.unwrap_or(4096),
+            traced: self.traced,
         })
     }
 

@@ -42,6 +42,8 @@ pub struct ProviderEntry {
     pub ca: Option<String>,
     /// Requests under way to it at once.
     pub max_in_flight: u32,
+    /// Spans are written, so each try must name its attributes.
+    pub traced: bool,
 }
 
 impl ProviderEntry {
@@ -51,6 +53,7 @@ impl ProviderEntry {
             provider: self.name.clone(),
             dialect: self.dialect.to_owned(),
             prefix: self.url.as_ref().map_or_else(String::new, |url| url.prefix.clone()),
+            traced: self.traced,
         }
     }
 }
@@ -117,7 +120,8 @@ pub struct LocalModel {
 impl Gateway {
     /// Checks `source`; `unset` holds the credentials that cannot be read where Envoy will run.
     pub fn parse(source: &Source, unset: &BTreeSet<Credential>) -> Result<Self, Vec<ConfigError>> {
-        let mut check = Check { errors: Vec::new(), left_out: Vec::new() };
+        let traced = source.telemetry.otlp.is_some();
+        let mut check = Check { traced, errors: Vec::new(), left_out: Vec::new() };
         let listen = check.address("listen", source.listen.as_deref(), "127.0.0.1:10000");
         let admin = check.address("admin", source.admin.as_deref(), "127.0.0.1:10001");
         let general = check.limits("limits", &source.limits, DEFAULT_LIMITS);
@@ -165,7 +169,7 @@ impl Gateway {
             admin,
             providers: providers.into_iter().filter_map(|(name, entry)| Some((name, entry?))).collect(),
             limits,
-            routing: Routing { body, models, keys },
+            routing: Routing { body, models, keys, traced },
             local,
             telemetry,
             left_out: check.left_out,

@@ -32,6 +32,9 @@ pub struct Routing {
     pub models: BTreeMap<String, Model>,
     /// Who may call, by the hash of their key.
     pub keys: BTreeMap<KeyHash, Key>,
+    /// Spans are written; see [`span`](crate::span).
+    #[serde(default)]
+    pub traced: bool,
 }
 
 impl Routing {
@@ -131,6 +134,9 @@ pub struct Upstream {
     pub dialect: String,
     /// The path prefix of its endpoint, without a trailing slash.
     pub prefix: String,
+    /// Spans are written; see [`span`](crate::span).
+    #[serde(default)]
+    pub traced: bool,
 }
 
 /// The delivery class for these limits.

@@ -1,0 +1,33 @@
+//! The attributes of Envoy's spans: what the roles put into filter state for them, if spans are written at all.
+//!
+//! Names follow OpenTelemetry's GenAI conventions: <https://opentelemetry.io/docs/specs/semconv/gen-ai/>
+
+/// One attribute and where its value is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// The attribute's name in the span.
+    pub name: &'static str,
+    /// The name under which the filter sets it; Envoy's own is `wasm.` and this.
+    pub key: &'static str,
+}
+
+/// What is asked for.
+pub const OPERATION: Attribute = Attribute { name: "gen_ai.operation.name", key: "weir.operation" };
+/// The dialect of the provider of the latest try.
+pub const PROVIDER: Attribute = Attribute { name: "gen_ai.provider.name", key: "weir.provider" };
+/// The model that the caller named.
+pub const REQUEST_MODEL: Attribute = Attribute { name: "gen_ai.request.model", key: "weir.request.model" };
+/// The model that answered.
+pub const RESPONSE_MODEL: Attribute = Attribute { name: "gen_ai.response.model", key: "weir.response.model" };
+/// Input tokens.
+pub const INPUT: Attribute = Attribute { name: "gen_ai.usage.input_tokens", key: "weir.usage.input" };
+/// Output tokens.
+pub const OUTPUT: Attribute = Attribute { name: "gen_ai.usage.output_tokens", key: "weir.usage.output" };
+/// Whom the caller's key belongs to.
+pub const TENANT: Attribute = Attribute { name: "weir.tenant", key: "weir.tenant" };
+/// Why the latest try failed.
+pub const ERROR: Attribute = Attribute { name: "error.type", key: "weir.error" };
+
+/// All of them.
+pub const ATTRIBUTES: [Attribute; 8] =
+    [OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL, INPUT, OUTPUT, TENANT, ERROR];
