@@ -295,3 +295,6 @@ fn spans(packed: &Packed, jobs: &[Shareable]) -> Vec<Span> {
     }
     spans
 }
+
+#[cfg(test)]
+mod tests;

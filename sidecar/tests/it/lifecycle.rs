@@ -1,1 +1,75 @@
+//! Starting, stopping, and callers who leave.
 
+use serde_json::json;
+use weir_sidecar::Server;
+
+use crate::caller::{PATIENCE, Running, Stream, connect, minilm, settings};
+
+fn big() -> Vec<u8> {
+    serde_json::to_vec(&json!({"model": "minilm", "input": vec!["the stream ".repeat(200); 60]})).unwrap()
+}
+
+/// Reads a gauge until it is what it should be.
+async fn until(sidecar: &Running, metric: &str, wanted: impl Fn(f64) -> bool) {
+    let reached = async {
+        loop {
+            let (_, text) = sidecar.admin("/metrics").await;
+            let value = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ')?.parse().ok());
+            if value.is_some_and(&wanted) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.expect(metric);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_leaves_the_queue() {
+    let sidecar = Running::with("onnx", json!({"queue": {"threads": 1}})).await;
+    let mut stream = Stream::open(&sidecar.channel).await;
+    stream.headers("POST", "/v1/embeddings", &[]).await;
+    stream.body(big(), true).await;
+    until(&sidecar, "vllm:num_requests_waiting{model_name=\"minilm\"}", |waiting| waiting > 0.0).await;
+    drop(stream);
+    until(&sidecar, "vllm:num_requests_waiting{model_name=\"minilm\"}", |waiting| waiting == 0.0).await;
+    until(&sidecar, "vllm:num_requests_running{model_name=\"minilm\"}", |running| running == 0.0).await;
+    // Most of it never ran.
+    until(&sidecar, "weir_sidecar_batch_inputs_sum{model=\"minilm\"}", |inputs| inputs < 40.0).await;
+    sidecar.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_is_finished_before_the_sidecar_stops() {
+    let sidecar = Running::minilm("onnx").await;
+    let mut stream = Stream::open(&sidecar.channel).await;
+    stream.headers("POST", "/v1/embeddings", &[]).await;
+    stream.body(big(), true).await;
+    until(&sidecar, "vllm:num_requests_running{model_name=\"minilm\"}", |running| running > 0.0).await;
+    let (stop, task, folder, channel) = sidecar.stopping();
+    stop.send(()).unwrap();
+    assert_eq!(stream.reply().await.embeddings().len(), 60);
+    drop((stream, channel));
+    task.await.unwrap().unwrap();
+    assert!(!folder.path().join("sidecar.sock").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("sidecar.sock");
+    let models = json!([{"name": "minilm", "path": minilm()}]);
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let server = Server::bind(settings(folder.path(), models.clone(), &json!({}))).await.unwrap();
+    let task = tokio::spawn(server.serve(std::future::pending()));
+    drop(connect(&socket).await);
+    let refused = Server::bind(settings(folder.path(), models.clone(), &json!({}))).await.err().unwrap();
+    assert!(refused.to_string().contains("another sidecar is serving"), "{refused}");
+    task.abort();
+
+    let file = folder.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    let refused = Server::bind(settings(folder.path(), models, &json!({"socket": file}))).await.err().unwrap();
+    assert!(refused.to_string().contains("not a socket"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+}
