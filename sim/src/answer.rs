@@ -202,11 +202,11 @@ fn sentence(ask: &Ask, index: u32) -> String {
     match ask.images {
         0 => {}
         1 => said.push_str(" and showed 1 image"),
-        images => said.push_str(&format!(" and showed {images} images")),
+        images => said.extend([" and showed ", &images.to_string(), " images"]),
     }
     said.push_str(", and that is what I heard");
     if index > 0 {
-        said.push_str(&format!(" (choice {index})"));
+        said.extend([" (choice ", &index.to_string(), ")"]);
     }
     said.push('.');
     said

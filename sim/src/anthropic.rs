@@ -9,7 +9,10 @@ mod models;
 mod write;
 
 use bytes::Bytes;
-use hyper::HeaderMap;
+use hyper::{
+    HeaderMap,
+    header::{AUTHORIZATION, HeaderValue},
+};
 use serde_json::Value;
 
 pub(crate) use self::{
@@ -34,21 +37,24 @@ impl Dialect for Anthropic {
     }
 
     fn admit(&self, headers: &HeaderMap, options: &Options) -> Result<(), Failure> {
-        let key = headers.get("x-api-key").and_then(|value| value.to_str().ok()).ok_or(Failure::NoKey)?;
-        if !accepts(options, key) {
+        // Clients since 2.0 of the Python SDK send a bearer; where there are both, the older header counts.
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let bearer = || text(headers.get(AUTHORIZATION)?)?.strip_prefix("Bearer ").map(str::to_owned);
+        let key = headers.get("x-api-key").and_then(text).or_else(bearer).ok_or(Failure::NoKey)?;
+        if !accepts(options, &key) {
             return Err(Failure::WrongKey(String::new()));
         }
-        match headers.get("anthropic-version").and_then(|value| value.to_str().ok()) {
+        match headers.get("anthropic-version").and_then(text) {
             None => Err(Failure::invalid("anthropic-version: header is required", None, None)),
-            Some("2023-06-01" | "2023-01-01") => Ok(()),
+            Some(version) if Version::read(&version).is_some() => Ok(()),
             Some(other) => {
                 Err(Failure::invalid(format!("anthropic-version: \"{other}\" is not a valid version"), None, None))
             }
         }
     }
 
-    fn ask(&self, body: &Value, model: &Model, state: &State) -> Result<Ask, Failure> {
-        ask::read(body, model, state)
+    fn ask(&self, headers: &HeaderMap, body: &Value, model: &Model, state: &State) -> Result<Ask, Failure> {
+        ask::read(body, model, Version::of(headers), state)
     }
 
     fn whole(&self, answer: &Answer) -> Bytes {
@@ -95,6 +101,33 @@ impl Dialect for Anthropic {
         ] {
             set(headers, name, value);
         }
+    }
+}
+
+/// A version of the API; later ones refuse more.
+///
+/// <https://platform.claude.com/docs/en/api/versioning>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    /// 2023-01-01 and 2023-06-01.
+    Of2023,
+    /// 2026-10-21: no sampling parameters, no documents of the assistant, no citations of the user.
+    Of2026,
+}
+
+impl Version {
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "2023-01-01" | "2023-06-01" => Some(Self::Of2023),
+            "2026-10-21" => Some(Self::Of2026),
+            _ => None,
+        }
+    }
+
+    /// The version a request was [admitted](Dialect::admit) with.
+    fn of(headers: &HeaderMap) -> Self {
+        let sent = headers.get("anthropic-version").and_then(|value| value.to_str().ok());
+        sent.and_then(Self::read).unwrap_or(Self::Of2023)
     }
 }
 

@@ -62,20 +62,20 @@ pub(crate) fn stream(
     match (last, fault) {
         (Some((tokens, after)), _) => {
             let (kept, rest) = split(events, tokens);
-            kept.iter().for_each(|event| script.event(event));
+            script.events(&kept);
             script.end(after, rest.first());
         }
         (None, Some(Fault::Malformed)) => {
             let (kept, rest) = split(events, SOME);
-            kept.iter().for_each(|event| script.event(event));
+            script.events(&kept);
             script.bytes(GARBAGE);
-            rest.iter().for_each(|event| script.event(event));
+            script.events(&rest);
         }
         (None, _) => {
             if fault == Some(Fault::NoDone) {
                 events.retain(|event| event.moment != Moment::Terminal);
             }
-            events.iter().for_each(|event| script.event(event));
+            script.events(&events);
         }
     }
     Reply { status: 200, headers, script: script.finish(), length: Length::Chunked }
@@ -111,6 +111,12 @@ struct Script {
 impl Script {
     fn new(pace: Pace) -> Self {
         Self { pace, steps: Vec::new(), pending: BytesMut::new(), spoke: false }
+    }
+
+    fn events(&mut self, events: &[Event]) {
+        for event in events {
+            self.event(event);
+        }
     }
 
     fn event(&mut self, event: &Event) {

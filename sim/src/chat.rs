@@ -62,24 +62,24 @@ pub(crate) fn chat(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -
         let reply = replay::find(&state.options, case, Some(dialect.folder())).and_then(|case| case.reply(chunk));
         return Decision::now(reply.unwrap_or_else(|error| unavailable(&error)));
     }
-    match dialect.ask(&body, &model, state) {
+    match dialect.ask(&head.headers, &body, &model, state) {
         Err(why) => refuse(why),
-        Ok(ask) => say(state, dialect, &ask, &model, fault, id),
+        Ok(ask) => say(state, dialect, &ask, &model, fault, &id),
     }
 }
 
 /// Says an answer, in one piece or as a stream.
-fn say(state: &State, dialect: &dyn Dialect, ask: &Ask, model: &Model, fault: Option<Fault>, id: String) -> Decision {
-    let mut answer = Answer::to(ask, model, state.options.tokens, id.clone());
+fn say(state: &State, dialect: &dyn Dialect, ask: &Ask, model: &Model, fault: Option<Fault>, id: &str) -> Decision {
+    let mut answer = Answer::to(ask, model, state.options.tokens, id.to_owned());
     if fault == Some(Fault::FinishContentFilter) {
         filter(&mut answer);
     }
     let pace = model.pace(state.options.pace);
-    let headers = headers(dialect, &id, ask.delivery);
-    let error = || dialect.failure_event(&Failure::Status(overload(dialect)), &id);
+    let headers = headers(dialect, id, ask.delivery);
+    let error = || dialect.failure_event(&Failure::Status(overload(dialect)), id);
     let (mut after, reply) = match ask.delivery {
         Delivery::Whole => {
-            let error = || Bytes::from(dialect.failure(&Failure::Status(overload(dialect)), &id).1);
+            let error = || Bytes::from(dialect.failure(&Failure::Status(overload(dialect)), id).1);
             (answer.takes(pace), bend::whole(headers, dialect.whole(&answer), fault, error))
         }
         Delivery::Streamed => (Duration::ZERO, bend::stream(headers, dialect.events(&answer), pace, fault, error)),

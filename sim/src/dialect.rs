@@ -20,7 +20,7 @@ pub(crate) trait Dialect: Sync {
     fn admit(&self, headers: &HeaderMap, options: &Options) -> Result<(), Failure>;
 
     /// Reads a chat request, and refuses what the provider would refuse.
-    fn ask(&self, body: &Value, model: &Model, state: &State) -> Result<Ask, Failure>;
+    fn ask(&self, headers: &HeaderMap, body: &Value, model: &Model, state: &State) -> Result<Ask, Failure>;
 
     /// Writes an answer in one piece.
     fn whole(&self, answer: &Answer) -> Bytes;

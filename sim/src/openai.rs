@@ -37,7 +37,7 @@ impl Dialect for OpenAi {
         if accepts(options, key) { Ok(()) } else { Err(Failure::WrongKey(shown(key))) }
     }
 
-    fn ask(&self, body: &Value, model: &Model, _: &State) -> Result<Ask, Failure> {
+    fn ask(&self, _: &HeaderMap, body: &Value, model: &Model, _: &State) -> Result<Ask, Failure> {
         ask::read(body, model)
     }
 

@@ -39,7 +39,7 @@ fn fit(schema: &Value, root: &Value, depth: u32) -> Value {
             let item = schema.get("items").map_or(Value::Null, |items| fit(items, root, depth + 1));
             (0..least).map(|_| item.clone()).collect()
         }
-        "integer" => json!(least(schema, 1.0).ceil() as i64),
+        "integer" => integer(least(schema, 1.0).ceil()),
         "number" => json!(least(schema, 1.5)),
         "boolean" => Value::Bool(true),
         "null" => Value::Null,
@@ -97,6 +97,11 @@ fn least(schema: &Value, usual: f64) -> f64 {
     let least = bound("exclusiveMinimum").map(|bound| bound + 1.0).or_else(|| bound("minimum")).unwrap_or(usual);
     let most = bound("exclusiveMaximum").map(|bound| bound - 1.0).or_else(|| bound("maximum"));
     most.map_or(least, |most| least.min(most))
+}
+
+/// A whole number, written without a fraction.
+fn integer(number: f64) -> Value {
+    serde_json::from_str(&format!("{number:.0}")).unwrap_or_default()
 }
 
 fn string(schema: &Value) -> Value {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::check::check;
+use super::{Version, check::check};
 use crate::{
     answer::{Ask, Delivery, Heard, Tool, UsageEvent, tokens},
     dialect::Failure,
@@ -13,8 +13,8 @@ use crate::{
 /// What an image costs here, in tokens; the real price goes by its pixels.
 const IMAGE_TOKENS: u32 = 258;
 
-pub(super) fn read(body: &Value, model: &Model, state: &State) -> Result<Ask, Failure> {
-    check(body, model)?;
+pub(super) fn read(body: &Value, model: &Model, version: Version, state: &State) -> Result<Ask, Failure> {
+    check(body, model, version)?;
     let messages = body.get("messages").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let last = messages.last();
     let cache = state.prefixes.visit(body);

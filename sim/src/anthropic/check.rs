@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 
-use super::ask::{blocks, text};
+use super::{
+    Version,
+    ask::{blocks, text},
+};
 use crate::{dialect::Failure, model::Model};
 
 /// The fields a request may have; any other is refused by name.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 20] = [
     "model",
     "messages",
     "max_tokens",
@@ -24,41 +27,42 @@ const FIELDS: [&str; 21] = [
     "stop_sequences",
     "stream",
     "system",
-    "temperature",
     "thinking",
     "tool_choice",
     "tools",
 ];
 
-/// `top_k` and `top_p` are fields too; only some models still take them, which is not simulated.
-const SAMPLING: [&str; 2] = ["top_k", "top_p"];
+/// Fields too, until the version of 2026.
+const SAMPLING: [&str; 3] = ["temperature", "top_k", "top_p"];
 
 /// Refuses a request that is not valid.
-pub(super) fn check(body: &Value, model: &Model) -> Result<(), Failure> {
+pub(super) fn check(body: &Value, model: &Model, version: Version) -> Result<(), Failure> {
     for field in ["model", "messages", "max_tokens"] {
         if body.get(field).is_none_or(Value::is_null) {
             return refuse(format!("{field}: Field required"));
         }
     }
-    if let Some(unknown) = body.as_object().and_then(|fields| {
-        fields.keys().find(|field| !FIELDS.contains(&field.as_str()) && !SAMPLING.contains(&field.as_str()))
-    }) {
+    let known = |field: &str| FIELDS.contains(&field) || (version == Version::Of2023 && SAMPLING.contains(&field));
+    if let Some(unknown) = body.as_object().and_then(|fields| fields.keys().find(|field| !known(field))) {
         return refuse(format!("{unknown}: Extra inputs are not permitted"));
     }
     match body.get("max_tokens").and_then(Value::as_i64) {
-        Some(1..) => {}
-        Some(_) => return refuse("max_tokens: Input should be greater than or equal to 1"),
+        Some(0..) => {}
+        Some(_) => return refuse("max_tokens: Input should be greater than or equal to 0"),
         None => return refuse("max_tokens: Input should be a valid integer"),
     }
     if body.get("temperature").and_then(Value::as_f64).is_some_and(|value| !(0.0..=1.0).contains(&value)) {
         return refuse("temperature: range: 0..1");
     }
-    thinking(body)?;
+    thinking(body, model)?;
     tools(body)?;
     let Some(messages) = body.get("messages").and_then(Value::as_array) else {
         return refuse("messages: Input should be a valid list");
     };
     self::messages(messages)?;
+    if version == Version::Of2026 {
+        removed(messages)?;
+    }
     prefill(messages, model)
 }
 
@@ -66,10 +70,15 @@ fn refuse<T>(message: impl Into<String>) -> Result<T, Failure> {
     Err(Failure::invalid(message, None, None))
 }
 
-fn thinking(body: &Value) -> Result<(), Failure> {
+fn thinking(body: &Value, model: &Model) -> Result<(), Failure> {
     let Some(thinking) = body.get("thinking").filter(|thinking| text(thinking, "type") == "enabled") else {
         return Ok(());
     };
+    if generation(&model.base) >= Some((4, 7)) {
+        return refuse(
+            "\"thinking.type.enabled\" is not supported for this model. Use \"thinking.type.adaptive\" instead.",
+        );
+    }
     let Some(budget) = thinking.get("budget_tokens").and_then(Value::as_u64) else {
         return refuse("thinking.enabled.budget_tokens: Field required");
     };
@@ -176,10 +185,37 @@ fn unanswered(open: &[&str], index: usize) -> Result<(), Failure> {
     ))
 }
 
+/// What the version of 2026 no longer takes in messages.
+fn removed(messages: &[Value]) -> Result<(), Failure> {
+    for (index, message) in messages.iter().enumerate() {
+        let user = text(message, "role") == "user";
+        for (at, block) in blocks(message).iter().enumerate() {
+            if !user && text(block, "type") == "document" {
+                return refuse(format!(
+                    "messages.{index}.content.{at}: document blocks are only permitted in user messages"
+                ));
+            }
+            let cites = block.get("citations").and_then(Value::as_array).is_some_and(|citations| !citations.is_empty());
+            if user && text(block, "type") == "text" && cites {
+                return refuse(format!("messages.{index}.content.{at}.citations: not permitted in user messages"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The generation in a model's name: `claude-opus-4-7-20260416` is (4, 7). What follows may be a date.
+fn generation(model: &str) -> Option<(u32, u32)> {
+    let mut numbers = model.strip_prefix("claude-")?.split('-').map(|part| part.parse::<u32>().ok());
+    let major = numbers.find_map(|number| number)?;
+    let minor = numbers.next().flatten().filter(|minor| *minor < 100).unwrap_or_default();
+    Some((major, minor))
+}
+
 /// A last message of the assistant is to be continued, where the model can.
 fn prefill(messages: &[Value], model: &Model) -> Result<(), Failure> {
     let Some(last) = messages.last().filter(|last| text(last, "role") == "assistant") else { return Ok(()) };
-    if model.no_prefill || ["-4-6", "-4-7"].iter().any(|newer| model.base.contains(newer)) {
+    if model.no_prefill || generation(&model.base) >= Some((4, 6)) {
         return refuse(
             "This model does not support assistant message prefill. The conversation must end with a user message.",
         );
@@ -189,4 +225,18 @@ fn prefill(messages: &[Value], model: &Model) -> Result<(), Failure> {
         return refuse("messages: final assistant content cannot end with trailing whitespace");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_its_generation() {
+        assert_eq!(generation("claude-opus-4-7-20260416"), Some((4, 7)));
+        assert_eq!(generation("claude-sonnet-4-20250514"), Some((4, 0)));
+        assert_eq!(generation("claude-sonnet-5"), Some((5, 0)));
+        assert_eq!(generation("claude-3-5-sonnet-20241022"), Some((3, 5)));
+        assert_eq!(generation("gpt-4o"), None);
+    }
 }

@@ -197,14 +197,14 @@ fn shape(body: &Value, messages: &[Value]) -> Result<Option<Value>, Failure> {
             }
             Ok(Some(serde_json::json!({"type": "object", "properties": {"answer": {"type": "string"}}})))
         }
-        "json_schema" => match format.pointer("/json_schema/schema") {
-            Some(schema) => Ok(Some(schema.clone())),
-            None => {
-                let param = "response_format.json_schema";
+        "json_schema" => {
+            let param = "response_format.json_schema";
+            let missing = || {
                 let message = format!("Missing required parameter: '{param}'.");
-                Err(Failure::invalid(message, Some(param), Some("missing_required_parameter")))
-            }
-        },
+                Failure::invalid(message, Some(param), Some("missing_required_parameter"))
+            };
+            format.pointer("/json_schema/schema").cloned().ok_or_else(missing).map(Some)
+        }
         _ => Ok(None),
     }
 }

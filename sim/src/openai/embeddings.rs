@@ -101,7 +101,9 @@ fn vector(text: &str, dimensions: usize) -> Vec<f32> {
     }
     let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
     if length > 0.0 {
-        sum.iter_mut().for_each(|value| *value /= length);
+        for value in &mut sum {
+            *value /= length;
+        }
     }
     sum
 }
@@ -147,7 +149,7 @@ mod tests {
         let (floats, base64) = (read("float"), read("base64"));
         let bytes = BASE64_STANDARD.decode(base64["data"][1]["embedding"].as_str().unwrap()).unwrap();
         let first = f32::from_le_bytes(bytes[..4].try_into().unwrap());
-        assert_eq!(floats["data"][1]["embedding"][0].as_f64().unwrap() as f32, first);
+        assert_eq!(floats["data"][1]["embedding"][0].to_string(), first.to_string());
         assert_eq!(floats["usage"]["prompt_tokens"], 3);
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn one(options: &Options, name: &str) -> Result<Bytes, Failure> {
 
 /// Refuses a model that is not listed, where the options say so.
 pub(crate) fn known(options: &Options, name: &str, model: &Model) -> Result<(), Failure> {
-    let listed = || options.models.iter().any(|listed| *listed == model.base);
+    let listed = || options.models.contains(&model.base);
     if options.unknown_models == UnknownModels::Answer || model.is_special() || listed() {
         Ok(())
     } else {

@@ -121,7 +121,7 @@ fn message(index: usize, choice: &Choice) -> String {
     }
     if !choice.calls.is_empty() {
         let calls: Vec<String> = choice.calls.iter().map(call).collect();
-        message.push_str(&format!(r#","tool_calls":[{}]"#, calls.join(",")));
+        message.extend([r#","tool_calls":["#, &calls.join(","), "]"]);
     }
     message.push_str(r#","refusal":null,"annotations":[]}"#);
     let finish = finish(&choice.end);

@@ -143,7 +143,10 @@ async fn headers_are_checked() {
         assert_eq!((got.status, &got.json()["error"]["type"]), (status, &json!(kind)), "{got:?}");
     };
     let [json, bearer, key, version] = HEADERS;
-    check(&[json, bearer, version], 401, "authentication_error").await;
+    let accepted = send(&sim, "POST", "/v1/messages", &[json, bearer, version], body).await.unwrap();
+    assert_eq!(accepted.status, 200);
+    check(&[json, version], 401, "authentication_error").await;
+    check(&[json, ("authorization", "Bearer wrong"), version], 401, "authentication_error").await;
     check(&[json, ("x-api-key", "wrong"), version], 401, "authentication_error").await;
     check(&[json, key], 400, "invalid_request_error").await;
     check(&[json, key, ("anthropic-version", "1999-01-01")], 400, "invalid_request_error").await;
@@ -159,10 +162,10 @@ async fn what_the_real_one_refuses_is_refused() {
     };
     let user = |content: Value| json!({"role": "user", "content": content});
     let assistant = |content: Value| json!({"role": "assistant", "content": content});
-    let used = json!([{"type": "tool_use", "id": "toolu_1", "name": "x", "input": {}}]);
+    let calls = json!([{"type": "tool_use", "id": "toolu_1", "name": "x", "input": {}}]);
     let result = json!([{"type": "tool_result", "tool_use_id": "toolu_2", "content": "y"}]);
     check(json!({"max_tokens": null}), "max_tokens: Field required").await;
-    check(json!({"max_tokens": 0}), "max_tokens").await;
+    check(json!({"max_tokens": -1}), "max_tokens").await;
     check(json!({"frequency_penalty": 1}), "frequency_penalty: Extra inputs are not permitted").await;
     check(json!({"temperature": 1.5}), "temperature: range: 0..1").await;
     check(json!({"messages": []}), "at least one message").await;
@@ -171,19 +174,51 @@ async fn what_the_real_one_refuses_is_refused() {
     check(json!({"messages": [user(json!(""))]}), "non-empty").await;
     check(json!({"messages": [user(json!([{"type": "text", "text": ""}]))]}), "text content blocks must be non-empty")
         .await;
-    check(json!({"messages": [user(json!("Hi")), assistant(used), user(json!("Well?"))]}), "without `tool_result`")
+    check(json!({"messages": [user(json!("Hi")), assistant(calls), user(json!("Well?"))]}), "without `tool_result`")
         .await;
     check(json!({"messages": [user(result)]}), "unexpected `tool_use_id`").await;
     check(json!({"messages": [user(json!("Hi")), assistant(json!("I "))]}), "trailing whitespace").await;
     check(json!({"thinking": {"type": "enabled", "budget_tokens": 1}}), "greater than or equal to 1024").await;
     check(json!({"thinking": {"type": "enabled", "budget_tokens": 8192}}), "must be greater than").await;
     check(json!({"tools": [{"name": "x"}]}), "input_schema: Field required").await;
+    let enabled = json!({"model": "claude-opus-4-7", "thinking": {"type": "enabled", "budget_tokens": 1024}});
+    check(enabled, "adaptive").await;
     let two = json!({"messages": [user(json!("One.")), user(json!("Hi"))]});
     assert_eq!(message(&sim, "c", two).await.json()["content"][0]["text"], HEARD);
     let prefill = json!({"messages": [user(json!("Hi")), assistant(json!("I"))]});
     assert_eq!(message(&sim, "c", prefill.clone()).await.status, 200);
     assert_eq!(message(&sim, "c+no-prefill", prefill.clone()).await.status, 400);
     assert_eq!(message(&sim, "claude-sonnet-4-6", prefill).await.status, 400);
+}
+
+#[tokio::test]
+async fn the_version_of_2026_refuses_what_it_removed() {
+    let sim = sim().await;
+    let ask = async |version: &str, more: Value| {
+        let base = json!({"model": "c", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]});
+        let body = crate::client::with(base, more).to_string();
+        let headers = [HEADERS[0], HEADERS[1], ("anthropic-version", version)];
+        send(&sim, "POST", "/v1/messages", &headers, body).await.unwrap()
+    };
+    let cited = json!([{"type": "text", "text": "Hi", "citations": [{"type": "char_location"}]}]);
+    let document = json!([{"type": "document", "source": {"type": "text", "data": "x"}}]);
+    let said = json!([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": document}, {"role": "user", "content": "?"}]);
+    for more in [
+        json!({"temperature": 1}),
+        json!({"top_p": 1}),
+        json!({"messages": [{"role": "user", "content": cited}]}),
+        json!({"messages": said}),
+    ] {
+        assert_eq!(ask("2023-06-01", more.clone()).await.status, 200, "{more}");
+        assert_eq!(ask("2026-10-21", more.clone()).await.status, 400, "{more}");
+    }
+    assert!(
+        ask("2026-10-21", json!({"temperature": 1}))
+            .await
+            .text()
+            .contains("temperature: Extra inputs are not permitted")
+    );
+    assert_eq!(ask("2026-10-21", json!({})).await.status, 200);
 }
 
 #[tokio::test]

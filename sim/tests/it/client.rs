@@ -157,13 +157,11 @@ pub(crate) async fn collect(response: hyper::Response<Incoming>) -> hyper::Resul
     let (head, mut incoming) = response.into_parts();
     let mut got = Got { status: head.status.as_u16(), headers: head.headers, body: Vec::new(), end: Ended::Cleanly };
     while let Some(frame) = incoming.frame().await {
-        match frame {
-            Ok(frame) => got.body.extend_from_slice(&frame.into_data().unwrap_or_default()),
-            Err(_) => {
-                got.end = Ended::Broken;
-                break;
-            }
-        }
+        let Ok(frame) = frame else {
+            got.end = Ended::Broken;
+            break;
+        };
+        got.body.extend_from_slice(&frame.into_data().unwrap_or_default());
     }
     Ok(got)
 }

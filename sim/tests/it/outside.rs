@@ -94,7 +94,7 @@ async fn a_prerendered_answer_is_a_true_one() {
     let got = message(&sim, "m", json!({"stream": true})).await;
     assert_eq!(got.events().last().unwrap().0, "message_stop");
     assert_eq!(message(&sim, "m", json!({})).await.json()["usage"]["output_tokens"], 64);
-    let refused = send(&sim, "POST", "/v1/messages", &HEADERS[..2], "{}").await.unwrap();
+    let refused = send(&sim, "POST", "/v1/messages", &HEADERS[..1], "{}").await.unwrap();
     assert_eq!(refused.status, 401);
     sim.set_fault("*", "503".parse().unwrap());
     assert_eq!(chat(&sim, "m", with(json!({}), json!({}))).await.status, 503);
