@@ -10,8 +10,8 @@ use crate::{
     service::{Length, Reply},
 };
 
-/// What a provider that has lost its mind sends as an event.
-const GARBAGE: &[u8] = b"data: {\"id\":\"chatcmpl-\x01\x02,,\"choices\":[{]}\n\n";
+/// What ends an event that a provider lost its mind over.
+const GARBAGE: &[u8] = b"\x01\x02,,[{]}\n\n";
 
 /// How many tokens "some tokens" are, where the answer has that many.
 const SOME: usize = 3;
@@ -68,6 +68,8 @@ pub(crate) fn stream(
         (None, Some(Fault::Malformed)) => {
             let (kept, rest) = split(events, SOME);
             script.events(&kept);
+            // Begins as the next event does: a reader that goes by the event's name must meet it, too.
+            script.bytes(rest.first().map_or(b"data: ", half));
             script.bytes(GARBAGE);
             script.events(&rest);
         }
@@ -90,6 +92,11 @@ fn split(mut events: Vec<Event>, tokens: usize) -> (Vec<Event>, Vec<Event>) {
     let at = places.get(kept).copied().unwrap_or(events.len().min(1));
     let rest = events.split_off(at);
     (events, rest)
+}
+
+/// The first half of an event.
+fn half(event: &Event) -> &[u8] {
+    event.bytes.get(..event.bytes.len() / 2).unwrap_or_default()
 }
 
 /// What follows the events that are kept.
@@ -150,9 +157,7 @@ impl Script {
                 self.steps.push(Step::Silence);
             }
             After::Break => {
-                if let Some(half) = next.and_then(|next| next.bytes.get(..next.bytes.len() / 2)) {
-                    self.bytes(half);
-                }
+                self.bytes(next.map_or(b"", half));
                 self.send();
                 self.steps.extend([Step::Flush, Step::Break]);
             }
@@ -205,6 +210,8 @@ mod tests {
         check(5, Some(Fault::ErrorEvent), "open|error|");
         check(5, Some(Fault::ErrorEventLate), "open|token0|token1|token2|error|");
         check(5, Some(Fault::Break), "open|token0|token1|token2|tok<Flush><Break>");
+        let garbage = "tok\u{1}\u{2},,[{]}\n\n";
+        check(4, Some(Fault::Malformed), &format!("open|token0|token1|token2|{garbage}token3|finish|done|"));
         let slow = Duration::from_millis(9);
         check(2, Some(Fault::SlowFirstToken(slow)), "open|<Wait(9ms)>token0|token1|finish|done|");
     }

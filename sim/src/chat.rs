@@ -60,7 +60,7 @@ pub(crate) fn chat(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -
     if let Some(case) = &model.replay {
         let chunk = model.chunk.or(state.options.chunk);
         let reply = replay::find(&state.options, case, Some(dialect.folder())).and_then(|case| case.reply(chunk));
-        return Decision::now(reply.unwrap_or_else(|error| unavailable(&error)));
+        return Decision::Verbatim(reply.unwrap_or_else(|error| unavailable(&error)));
     }
     match dialect.ask(&head.headers, &body, &model, state) {
         Err(why) => refuse(why),

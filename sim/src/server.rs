@@ -71,7 +71,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = auto::Builder::new(executor);
-    builder.http1().timer(TokioTimer::new()).half_close(false);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).half_close(false);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(4096);
     let service = hyper::service::service_fn(|request| service::serve(Arc::clone(&state), switch.clone(), request));
     // An error here is the peer's hang-up or our own fault injection: the log of requests already says which.

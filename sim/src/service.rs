@@ -49,6 +49,8 @@ pub(crate) enum Length {
 pub(crate) enum Decision {
     /// An answer, after a while.
     Answer { after: Duration, reply: Reply, fault: Option<Fault> },
+    /// An answer at once, whose bytes must stay as they are: never compressed.
+    Verbatim(Reply),
     /// No answer, ever.
     Hang,
     /// A reset, as if nothing had been read.
@@ -98,6 +100,7 @@ pub(crate) async fn serve(
             }
             respond(reply, connection, ticket)
         }
+        Decision::Verbatim(reply) => respond(reply, connection, ticket),
         Decision::Hang => {
             // Holds the ticket: when the peer hangs up, this is dropped, and the request noted as aborted.
             std::future::pending::<()>().await;
@@ -152,7 +155,7 @@ async fn read(mut incoming: Incoming) -> Result<Bytes, Unread> {
 
 fn decide(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -> Decision {
     if let Some(case) = state.replaying() {
-        return Decision::now(case.reply(state.options.chunk).unwrap_or_else(|error| unavailable(&error)));
+        return Decision::Verbatim(case.reply(state.options.chunk).unwrap_or_else(|error| unavailable(&error)));
     }
     match (&head.method, head.uri.path()) {
         (&Method::POST, "/v1/chat/completions" | "/v1/messages") => chat::chat(state, head, body, ticket),

@@ -16,7 +16,7 @@ const IMAGE_TOKENS: u32 = 258;
 pub(super) fn read(body: &Value, model: &Model, version: Version, state: &State) -> Result<Ask, Failure> {
     check(body, model, version)?;
     let messages = body.get("messages").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let last = messages.last();
+    let last = messages.iter().rev().find(|message| text(message, "role") != "system");
     let cache = state.prefixes.visit(body);
     Ok(Ask {
         model: text(body, "model").to_owned(),

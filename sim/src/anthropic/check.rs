@@ -59,7 +59,7 @@ pub(super) fn check(body: &Value, model: &Model, version: Version) -> Result<(),
     let Some(messages) = body.get("messages").and_then(Value::as_array) else {
         return refuse("messages: Input should be a valid list");
     };
-    self::messages(messages)?;
+    self::messages(messages, model)?;
     if version == Version::Of2026 {
         removed(messages)?;
     }
@@ -114,18 +114,28 @@ fn tools(body: &Value) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Roles and blocks. Consecutive messages of one role are fine: they count as one turn.
-fn messages(messages: &[Value]) -> Result<(), Failure> {
+/// Roles and blocks. Consecutive messages of one role are fine: they count as one turn. Newer models take a system
+/// message after a user's.
+fn messages(messages: &[Value], model: &Model) -> Result<(), Failure> {
     let Some(first) = messages.first() else {
         return refuse("messages: at least one message is required");
     };
     for (index, message) in messages.iter().enumerate() {
         match text(message, "role") {
             "user" | "assistant" => {}
-            "system" => {
+            "system" if index == 0 => {
                 return refuse(
                     "messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.",
                 );
+            }
+            "system" if generation(&model.base) < Some((4, 8)) => {
+                return refuse(format!("messages.{index}: role 'system' is not supported on this model"));
+            }
+            "system" => {
+                let before = index.checked_sub(1).and_then(|before| messages.get(before));
+                if before.is_none_or(|before| text(before, "role") != "user") {
+                    return refuse(format!("messages.{index}: a system message must follow a user message"));
+                }
             }
             _ => return refuse(format!("messages.{index}.role: Input should be 'user' or 'assistant'")),
         }

@@ -183,6 +183,9 @@ async fn what_the_real_one_refuses_is_refused() {
     check(json!({"tools": [{"name": "x"}]}), "input_schema: Field required").await;
     let enabled = json!({"model": "claude-opus-4-7", "thinking": {"type": "enabled", "budget_tokens": 1024}});
     check(enabled, "adaptive").await;
+    let system = json!({"messages": [user(json!("Hi")), {"role": "system", "content": "Be brief."}]});
+    check(system.clone(), "not supported on this model").await;
+    assert_eq!(message(&sim, "claude-opus-4-8", system).await.json()["content"][0]["text"], HEARD);
     let two = json!({"messages": [user(json!("One.")), user(json!("Hi"))]});
     assert_eq!(message(&sim, "c", two).await.json()["content"][0]["text"], HEARD);
     let prefill = json!({"messages": [user(json!("Hi")), assistant(json!("I"))]});

@@ -52,7 +52,8 @@ async fn a_fixture_is_answered_byte_for_byte() {
     assert!(got.status == 404 && got.text().contains("unheard-of"));
 
     sim.replay("anthropic/hello").unwrap();
-    assert_eq!(send(&sim, "POST", "/any/path", &[], "").await.unwrap().text(), bytes);
+    let accepting = [("accept-encoding", "gzip")];
+    assert_eq!(send(&sim, "POST", "/any/path", &accepting, "").await.unwrap().text(), bytes);
     sim.stop_replay();
     assert_eq!(send(&sim, "POST", "/any/path", &[], "").await.unwrap().status, 404);
     assert!(sim.replay("unheard-of").is_err());
