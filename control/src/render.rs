@@ -82,7 +82,7 @@ fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
     json!({
         // File SDS needs both.
         "node": { "id": NODE, "cluster": NODE },
-        "admin": { "address": address(gateway.admin()) },
+        "admin": { "address": address(gateway.admin()), "ignore_global_conn_limit": true },
         "bootstrap_extensions": [
             {
                 "name": "envoy.bootstrap.internal_listener",
@@ -93,8 +93,16 @@ fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
             filters::steward(paths),
         ],
         "layered_runtime": { "layers": [{ "name": "admin", "admin_layer": {} }] },
-        // A histogram's buckets cost memory for each cluster; these tell models from outages.
-        "stats_config": { "use_all_default_tags": true },
+        // Connections that wait in the kernel's queue are better than a process out of file descriptors.
+        "overload_manager": {
+            "resource_monitors": [{
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                    "max_active_downstream_connections": 50_000,
+                },
+            }],
+        },
         "static_resources": { "clusters": [sidecar::upstream(paths)] },
         "dynamic_resources": {
             "cds_config": source(&paths.folder, File::Clusters),

@@ -2,20 +2,13 @@
 
 use serde_json::{Value, json};
 use weir_core::config::{AccessLog, Gateway};
+use weir_core::record::ACCESS_LOG_FORMAT;
 
 use super::Paths;
 
-/// What stands in a line: Envoy's view, and the record that the filter leaves in filter state.
-const FORMAT: &str = concat!(
-    r#"{"time":"%START_TIME%","status":%RESPONSE_CODE%,"flags":"%RESPONSE_FLAGS%","#,
-    r#""details":"%RESPONSE_CODE_DETAILS%","duration_ms":%DURATION%,"#,
-    r#""record":%FILTER_STATE(wasm.weir.record:PLAIN)%}"#,
-    "\n",
-);
-
 /// The listener's access log.
 pub(super) fn access_log(gateway: &Gateway, paths: &Paths) -> Value {
-    let format = json!({ "text_format_source": { "inline_string": FORMAT } });
+    let format = json!({ "text_format_source": { "inline_string": ACCESS_LOG_FORMAT } });
     let file = match &gateway.telemetry().access_log {
         Some(AccessLog::Stdout) => {
             return json!({

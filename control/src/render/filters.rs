@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weir_core::config::{ProviderEntry, Role, Routing};
-use weir_core::provider::{self, Provider, Reach};
+use weir_core::provider::{self, Provider};
 
 use super::secrets;
 use super::{File, Paths, source};
@@ -61,10 +61,11 @@ pub(super) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
 ///
 /// The edge role's allow-list has been there before; this is what holds if a filter in between adds one, and what
 /// removes the previous try's, which Envoy keeps.
-const STRIPPED: [&str; 14] = [
+const STRIPPED: [&str; 15] = [
     "accept-encoding",
     "api-key",
     "authorization",
+    "baggage",
     "cookie",
     "forwarded",
     "origin",
@@ -80,18 +81,12 @@ const STRIPPED: [&str; 14] = [
 /// The same by prefix.
 const STRIPPED_PREFIXES: [&str; 9] =
     ["anthropic-", "cf-", "openai-", "sec-", "x-amz-", "x-envoy-", "x-forwarded-", "x-stainless-", "x-weir-"];
-/// The trace goes on to the sidecar, but to nobody outside.
-const TRACE: [&str; 4] = ["baggage", "traceparent", "tracestate", "x-request-id"];
-
 /// Removes every credential header of every provider, and writes this one's own headers.
 fn strip(speaks: Option<&'static dyn Provider>) -> Value {
     let mut names: Vec<&str> = STRIPPED.to_vec();
     for other in provider::ALL {
         names.extend(other.credential().map(|header| header.name));
         names.extend(other.headers().iter().map(|(name, _)| *name));
-    }
-    if speaks.is_none_or(|speaks| speaks.reach() == Reach::Url) {
-        names.extend(TRACE);
     }
     names.sort_unstable();
     names.dedup();

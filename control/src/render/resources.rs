@@ -83,9 +83,17 @@ impl Resources {
         self.bootstrap != older.bootstrap
     }
 
-    /// The longest that a request under these limits can take, all its tries included.
+    /// The longest that a plan can go on asking for clusters: all its tries, each up to its limit.
+    ///
+    /// An answer that has begun may go on longer; it needs its cluster no more.
     pub fn longest(&self) -> std::time::Duration {
         self.routes.longest()
+    }
+
+    /// The version by which Envoy names one file's content; `None` where Envoy keeps no version.
+    pub fn version(&self, file: File) -> Option<String> {
+        let value: Value = serde_json::from_str(&self.file(file)).ok()?;
+        Some(value.get("version_info")?.as_str()?.to_owned()).filter(|_| file != File::Secrets)
     }
 
     /// One file's content.

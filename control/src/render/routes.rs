@@ -23,6 +23,7 @@ pub(super) struct Routes {
     classes: BTreeMap<String, Class>,
     clusters: BTreeSet<String>,
     largest_body: u64,
+    longest: Duration,
 }
 
 /// The limits of one delivery class, per try.
@@ -41,7 +42,18 @@ impl Routes {
             classes.insert(limits.class(Delivery::Whole), Class::Whole { limit: whole });
             classes.insert(limits.class(Delivery::Streamed), Class::Streamed { first_token, gap });
         }
+        let limit = |class: &String| match classes.get(class) {
+            Some(Class::Whole { limit }) => *limit,
+            Some(Class::Streamed { first_token, .. }) => *first_token,
+            None => Duration::ZERO,
+        };
+        let longest = gateway.routing().models.values().map(|model| {
+            let tries = u32::try_from(model.targets.len()).unwrap_or(u32::MAX);
+            limit(&model.whole).max(limit(&model.streamed)).saturating_mul(tries)
+        });
+        let longest = longest.max().unwrap_or_default();
         Self {
+            longest,
             classes,
             clusters: gateway.providers().map(|entry| entry.name.clone()).collect(),
             largest_body: gateway.routing().body.largest(),
@@ -54,15 +66,12 @@ impl Routes {
         self.classes.extend(older.classes.iter().map(|(name, class)| (name.clone(), *class)));
         self.clusters.extend(older.clusters.iter().cloned());
         self.largest_body = self.largest_body.max(older.largest_body);
+        self.longest = self.longest.max(older.longest);
     }
 
-    /// The longest that one try of any class can take; a stream may go on as long as its gaps are short.
+    /// The longest that a plan can go on asking for clusters.
     pub(super) fn longest(&self) -> Duration {
-        let limit = |class: &Class| match class {
-            Class::Whole { limit } => *limit,
-            Class::Streamed { first_token, gap } => *first_token.max(gap),
-        };
-        self.classes.values().map(limit).max().unwrap_or_default()
+        self.longest
     }
 
     /// As Envoy's route configuration.

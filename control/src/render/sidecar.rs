@@ -44,6 +44,8 @@ pub(super) fn listener() -> (String, Value) {
     let listener = json!({
         "name": LISTENER,
         "internal_listener": {},
+        // Its connections are the door's, counted there already.
+        "ignore_global_conn_limit": true,
         "filter_chains": [{ "filters": [filter] }],
     });
     (LISTENER.to_owned(), listener)

@@ -2,29 +2,19 @@
 
 use serde_json::{Value, json};
 use weir_core::config::{Gateway, Url};
+use weir_core::span;
 
 use super::{Paths, RenderError, clusters, tls};
 
 /// The collector's cluster.
 pub(super) const CLUSTER: &str = "weir-otlp";
 
-/// Span attributes, and the filter state that each comes from.
-const TAGS: [(&str, &str); 8] = [
-    ("gen_ai.operation.name", "weir.operation"),
-    ("gen_ai.provider.name", "weir.provider"),
-    ("gen_ai.request.model", "weir.request.model"),
-    ("gen_ai.response.model", "weir.response.model"),
-    ("gen_ai.usage.input_tokens", "weir.usage.input"),
-    ("gen_ai.usage.output_tokens", "weir.usage.output"),
-    ("weir.tenant", "weir.tenant"),
-    ("weir.tries", "weir.tries"),
-];
-
 /// The listener's `tracing`, `None` without a collector.
 pub(super) fn tracing(gateway: &Gateway) -> Option<Value> {
     gateway.telemetry().otlp.as_ref()?;
-    let tags =
-        TAGS.iter().map(|(tag, state)| json!({ "tag": tag, "value": format!("%FILTER_STATE(wasm.{state}:PLAIN)%") }));
+    let tags = span::ATTRIBUTES.iter().map(
+        |attribute| json!({ "tag": attribute.name, "value": format!("%FILTER_STATE(wasm.{}:PLAIN)%", attribute.key) }),
+    );
     Some(json!({
         "provider": {
             "name": "envoy.tracers.opentelemetry",

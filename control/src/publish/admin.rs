@@ -1,0 +1,125 @@
+//! What Envoy says of itself: which versions it has taken, which clusters it has, what it has refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::Uri;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use crate::render::File;
+
+/// Envoy's admin interface.
+#[derive(Clone, Debug)]
+pub(super) struct Admin {
+    address: SocketAddr,
+    client: Client<HttpConnector, Empty<Bytes>>,
+}
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+impl Admin {
+    /// The admin interface that listens on `address`.
+    pub(super) fn new(mut address: SocketAddr) -> Self {
+        // Listening everywhere includes here.
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() {
+                IpAddr::V4(Ipv4Addr::LOCALHOST)
+            } else {
+                IpAddr::V6(Ipv6Addr::LOCALHOST)
+            });
+        }
+        Self { address, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// The body of what is at `path`; `None` if Envoy does not answer.
+    async fn get(&self, path: &str) -> Option<Bytes> {
+        let uri: Uri = format!("http://{}{path}", self.address).parse().ok()?;
+        let answer = async {
+            let answer = self.client.get(uri).await.ok()?;
+            let ok = answer.status().is_success();
+            let body = answer.into_body().collect().await.ok()?.to_bytes();
+            ok.then_some(body)
+        };
+        tokio::time::timeout(PATIENCE, answer).await.ok()?
+    }
+
+    /// What Envoy has taken and refused so far.
+    pub(super) async fn state(&self) -> Option<State> {
+        let stats = self.get("/stats?format=json&filter=(version_text|update_rejected|config_fail)$").await?;
+        let stats: Value = serde_json::from_slice(&stats).ok()?;
+        let mut state = State::default();
+        for stat in stats.get("stats")?.as_array()? {
+            let Some(name) = stat.get("name").and_then(Value::as_str) else { continue };
+            let Some((file, what)) =
+                File::ALL.into_iter().find_map(|file| Some((file, name.strip_prefix(prefix(file)?)?)))
+            else {
+                continue;
+            };
+            match (what, stat.get("value")) {
+                ("version_text", Some(Value::String(version))) => {
+                    state.versions.insert(file, version.clone());
+                }
+                ("update_rejected" | "config_fail", Some(Value::Number(count))) => {
+                    *state.refused.entry(file).or_default() += count.as_u64().unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        Some(state)
+    }
+
+    /// The clusters that requests can be sent to, now.
+    pub(super) async fn clusters(&self) -> Option<BTreeSet<String>> {
+        let clusters: Value = serde_json::from_slice(&self.get("/clusters?format=json").await?).ok()?;
+        let clusters = clusters.get("cluster_statuses").and_then(Value::as_array);
+        Some(clusters.into_iter().flatten().filter_map(|one| Some(one.get("name")?.as_str()?.to_owned())).collect())
+    }
+
+    /// Why Envoy refused what it refused last, in its own words.
+    pub(super) async fn reasons(&self) -> Vec<String> {
+        let Some(dump) = self.get("/config_dump").await else { return Vec::new() };
+        let Ok(dump) = serde_json::from_slice::<Value>(&dump) else { return Vec::new() };
+        let mut reasons = Vec::new();
+        collect(&dump, &mut reasons);
+        reasons
+    }
+}
+
+/// What Envoy has taken and refused so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    /// The version of each file that is in force.
+    pub(super) versions: BTreeMap<File, String>,
+    /// How often each file was refused.
+    pub(super) refused: BTreeMap<File, u64>,
+}
+
+/// What the statistics about `file` begin with.
+const fn prefix(file: File) -> Option<&'static str> {
+    match file {
+        File::Clusters => Some("cluster_manager.cds."),
+        File::Routes => Some("http.edge.rds.weir."),
+        File::Edge => Some("extension_config_discovery.http_filter.weir-edge."),
+        File::Listeners => Some("listener_manager.lds."),
+        File::Bootstrap | File::Secrets => None,
+    }
+}
+
+fn collect(value: &Value, reasons: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            let details = map.get("error_state").and_then(|state| state.get("details")).and_then(Value::as_str);
+            reasons.extend(details.map(str::to_owned));
+            map.values().for_each(|value| collect(value, reasons));
+        }
+        Value::Array(items) => items.iter().for_each(|value| collect(value, reasons)),
+        _ => {}
+    }
+}

@@ -1,0 +1,164 @@
+//! Changes, published to a running Envoy.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod common;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{environment, envoy, paths};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use weir_control::publish::{PublishError, Publisher};
+use weir_control::render::{File, Resources, render};
+
+/// An Envoy that runs on a folder, until it is dropped.
+struct Running {
+    folder: tempfile::TempDir,
+    process: Option<Child>,
+    listen: u16,
+    admin: u16,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Running {
+    fn prepared() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, process: None, listen: free_port(), admin: free_port() }
+    }
+
+    fn publisher(&self) -> Publisher {
+        Publisher::new(self.path().join("envoy"), &format!("127.0.0.1:{}", self.admin))
+            .with_grace(Duration::from_secs(60))
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Resources for these providers, each of which answers for a model of its name.
+    fn with(&self, providers: &[&str]) -> Resources {
+        let mut text = format!("listen: 127.0.0.1:{}\nadmin: 127.0.0.1:{}\nproviders:\n", self.listen, self.admin);
+        for name in providers {
+            text.push_str(&format!("  {name}: {{dialect: openai, endpoint: \"http://127.0.0.1:9/{name}\"}}\n"));
+        }
+        text.push_str("models:\n");
+        for name in providers {
+            text.push_str(&format!("  {name}: {{targets: [{{provider: {name}}}]}}\n"));
+        }
+        self.of(&text)
+    }
+
+    fn of(&self, text: &str) -> Resources {
+        let file: PathBuf = self.path().join("weir.yaml");
+        std::fs::write(&file, text).unwrap();
+        let environment = environment(self.path());
+        let loaded = weir_control::load(&file, &environment).unwrap();
+        render(&loaded.gateway, &paths(self.path(), &environment)).unwrap()
+    }
+
+    /// Starts Envoy and waits until it listens.
+    async fn start(&mut self) {
+        let log = std::fs::File::create(self.path().join("envoy.log")).unwrap();
+        let process = Command::new(envoy())
+            .args(["--disable-hot-restart", "--concurrency", "1", "-l", "warning", "-c"])
+            .arg(self.path().join("envoy").join(File::Bootstrap.name()))
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+        let ready = async {
+            while self.ask("/ready").await.is_none_or(|answer| !answer.contains("LIVE")) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let log = || std::fs::read_to_string(self.path().join("envoy.log")).unwrap_or_default();
+        tokio::time::timeout(Duration::from_secs(20), ready)
+            .await
+            .unwrap_or_else(|_| panic!("Envoy did not start:\n{}", log()));
+    }
+
+    async fn ask(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: envoy\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer)
+    }
+
+    async fn has_cluster(&self, name: &str) -> bool {
+        self.ask("/clusters").await.unwrap().contains(&format!("\n{name}::"))
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_taken_within_a_second_and_the_old_stays_until_its_plans_have_ended() {
+    let mut running = Running::prepared();
+    let mut publisher = running.publisher();
+    let now = Instant::now();
+    let first = publisher.publish(running.with(&["old", "both"]), now).await.unwrap();
+    assert_eq!(first.written, File::ALL);
+    running.start().await;
+
+    let report = publisher.publish(running.with(&["both", "new"]), now).await.unwrap();
+    assert!(report.confirmed && !report.restart, "{report:?}");
+    assert_eq!(report.written, [File::Clusters, File::Routes, File::Edge]);
+    assert!(running.has_cluster("new").await && running.has_cluster("old").await);
+
+    assert!(publisher.next_removal().is_some());
+    publisher.remove(now).await.unwrap();
+    assert!(running.has_cluster("old").await, "its plans may still be under way");
+    let removed = publisher.remove(now + Duration::from_secs(61)).await.unwrap();
+    assert_eq!((removed.written.as_slice(), removed.confirmed), ([File::Routes, File::Clusters].as_slice(), true));
+    assert!(!running.has_cluster("old").await && running.has_cluster("new").await);
+    assert_eq!(publisher.next_removal(), None);
+}
+
+#[tokio::test]
+async fn what_is_unchanged_is_not_written() {
+    let running = Running::prepared();
+    let mut publisher = running.publisher();
+    publisher.publish(running.with(&["a"]), Instant::now()).await.unwrap();
+    let report = publisher.publish(running.with(&["a"]), Instant::now()).await.unwrap();
+    assert_eq!(report.written, []);
+    assert_eq!(publisher.next_removal(), None);
+}
+
+#[tokio::test]
+async fn what_envoy_refuses_is_told_and_taken_back() {
+    let mut running = Running::prepared();
+    let mut publisher = running.publisher();
+    publisher.publish(running.with(&["a"]), Instant::now()).await.unwrap();
+    running.start().await;
+    let held = std::fs::read_to_string(running.path().join("envoy/lds.json")).unwrap();
+
+    // The port is taken by someone else.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = running.listen;
+    running.listen = taken.local_addr().unwrap().port();
+    let refused = publisher.publish(running.with(&["a"]), Instant::now()).await.unwrap_err();
+    let PublishError::Refused { file: File::Listeners, reasons } = &refused else { panic!("{refused}") };
+    assert!(reasons.iter().any(|reason| reason.contains("cannot bind")), "{reasons:?}");
+    assert_eq!(std::fs::read_to_string(running.path().join("envoy/lds.json")).unwrap(), held);
+
+    running.listen = listen;
+    let again = publisher.publish(running.with(&["a", "b"]), Instant::now()).await.unwrap();
+    assert!(again.confirmed, "{again:?}");
+    assert!(running.has_cluster("b").await);
+}
