@@ -1,13 +1,393 @@
-//! Compressed answers (placeholder until the codec lands).
-use crate::fault::UpstreamFault;
+//! Compressed answers, inflated chunk by chunk: gzip ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), several members
+//! included), and what goes by the name `deflate` (zlib, or bare as some send it).
+
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-/// Placeholder.
-pub struct Inflate;
+use core::mem;
+
+use miniz_oxide::inflate::stream::{InflateState, inflate};
+use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
+
+use crate::fault::{FaultKind, UpstreamFault};
+
+/// Longer than any header with a file name in it.
+const MAX_HEADER: usize = 64 << 10;
+
+/// How much room an answer is given at a time.
+const STEP: usize = 8 << 10;
+
+/// Inflates one answer. What it is compressed with is told from its first bytes.
+pub struct Inflate {
+    stage: Stage,
+    /// A header or trailer of which a part has come.
+    held: Vec<u8>,
+    state: Box<InflateState>,
+    crc: Crc,
+    /// Length of the member's plain bytes, modulo 2^32.
+    length: u32,
+    /// How many plain bytes may still come.
+    left: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has come.
+    Start,
+    /// In a gzip header.
+    Header,
+    /// In the compressed bytes.
+    Body(Wrap),
+    /// In a gzip trailer.
+    Trailer,
+    /// After a gzip member; another may follow, or zeros.
+    Between,
+    /// After the end of a stream that has only one.
+    End,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrap {
+    Gzip,
+    Zlib,
+    Bare,
+}
+
 impl Inflate {
-    /// x
-    pub fn new(_: usize) -> Self { Self }
-    /// x
-    pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), UpstreamFault> { out.extend_from_slice(chunk); Ok(()) }
-    /// x
-    pub fn end(&mut self) -> Result<(), UpstreamFault> { Ok(()) }
+    /// An inflater that gives at most `cap` bytes, however small they were packed.
+    pub fn new(cap: usize) -> Self {
+        Self {
+            stage: Stage::Start,
+            held: Vec::new(),
+            state: InflateState::new_boxed(DataFormat::Raw),
+            crc: Crc::default(),
+            length: 0,
+            left: cap,
+        }
+    }
+
+    /// Reads the next bytes and appends what they inflate to.
+    pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            rest = match self.stage {
+                Stage::Start => self.start(rest),
+                Stage::Header => self.header(rest)?,
+                Stage::Body(wrap) => self.body(rest, wrap, out)?,
+                Stage::Trailer => self.trailer(rest)?,
+                Stage::Between => self.between(rest)?,
+                Stage::End => return Err(corrupt("bytes follow the end of the compressed answer")),
+            };
+        }
+        Ok(())
+    }
+
+    /// The answer ended. An error unless its compression ended as well; an answer without any bytes is fine.
+    pub fn end(&mut self) -> Result<(), UpstreamFault> {
+        match self.stage {
+            Stage::Between | Stage::End => Ok(()),
+            Stage::Start if self.held.is_empty() => Ok(()),
+            _ => Err(UpstreamFault::new(
+                FaultKind::Cut,
+                "The provider's compressed answer ended before it was complete.",
+            )),
+        }
+    }
+
+    /// Two bytes tell what it is.
+    fn start<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
+        let before = self.held.len();
+        self.held.extend_from_slice(chunk.get(..2usize.saturating_sub(before)).unwrap_or(chunk));
+        let [first, second] = self.held.as_slice() else { return &[] };
+        let (first, second) = (*first, *second);
+        let is_zlib = first & 0x0f == 8 && first >> 4 <= 7 && u16::from_be_bytes([first, second]) % 31 == 0;
+        let taken = chunk.get(2 - before..).unwrap_or_default();
+        if first == 0x1f && second == 0x8b {
+            // The header's reader wants these two bytes as well; they stay held.
+            self.stage = Stage::Header;
+            return taken;
+        }
+        let wrap = if is_zlib { Wrap::Zlib } else { Wrap::Bare };
+        self.state.reset(if is_zlib { DataFormat::Zlib } else { DataFormat::Raw });
+        self.stage = Stage::Body(wrap);
+        // What is held goes first; it is put back for the body's reader.
+        taken
+    }
+
+    fn header<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], UpstreamFault> {
+        let before = self.held.len();
+        self.held.extend_from_slice(chunk.get(..MAX_HEADER.saturating_sub(before)).unwrap_or(chunk));
+        match header_length(&self.held)? {
+            Some(length) => {
+                self.held.clear();
+                self.state.reset(DataFormat::Raw);
+                (self.crc, self.length) = (Crc::default(), 0);
+                self.stage = Stage::Body(Wrap::Gzip);
+                Ok(chunk.get(length.saturating_sub(before)..).unwrap_or_default())
+            }
+            None if self.held.len() >= MAX_HEADER => Err(corrupt("its header is too long")),
+            None => Ok(&[]),
+        }
+    }
+
+    fn body<'a>(&mut self, chunk: &'a [u8], wrap: Wrap, out: &mut Vec<u8>) -> Result<&'a [u8], UpstreamFault> {
+        let held = mem::take(&mut self.held);
+        if !held.is_empty() && self.inflate(&held, wrap, out)?.is_some() {
+            return Ok(chunk);
+        }
+        Ok(self.inflate(chunk, wrap, out)?.unwrap_or_default())
+    }
+
+    /// What of `input` is left after the end of the compressed bytes; `None` if they go on.
+    fn inflate<'a>(
+        &mut self,
+        input: &'a [u8],
+        wrap: Wrap,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<&'a [u8]>, UpstreamFault> {
+        let mut rest = input;
+        loop {
+            let before = out.len();
+            // One byte more than is allowed, so that too many show.
+            let room = STEP.min(self.left.saturating_add(1));
+            out.resize(before + room, 0);
+            let result = inflate(&mut self.state, rest, out.get_mut(before..).unwrap_or_default(), MZFlush::None);
+            out.truncate(before + result.bytes_written);
+            rest = rest.get(result.bytes_consumed..).unwrap_or_default();
+            self.left = self
+                .left
+                .checked_sub(result.bytes_written)
+                .ok_or_else(|| corrupt("it inflates to more than an answer may have"))?;
+            let written = out.get(before..).unwrap_or_default();
+            if wrap == Wrap::Gzip {
+                self.crc.add(written);
+                // Modulo 2^32, as the trailer has it; one step is far less.
+                #[expect(clippy::cast_possible_truncation, reason = "at most STEP")]
+                {
+                    self.length = self.length.wrapping_add(written.len() as u32);
+                }
+            }
+            match result.status {
+                Ok(MZStatus::StreamEnd) => {
+                    self.stage = if wrap == Wrap::Gzip { Stage::Trailer } else { Stage::End };
+                    return Ok(Some(rest));
+                }
+                // No progress without more input, which is no error.
+                Ok(_) | Err(MZError::Buf) if rest.is_empty() && result.bytes_written < room => return Ok(None),
+                Ok(_) => {}
+                Err(_) => return Err(corrupt("its bytes do not inflate")),
+            }
+        }
+    }
+
+    fn trailer<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], UpstreamFault> {
+        let missing = 8usize.saturating_sub(self.held.len());
+        let (more, rest) = chunk.split_at_checked(missing).unwrap_or((chunk, &[]));
+        self.held.extend_from_slice(more);
+        if let Some([a, b, c, d, e, f, g, h]) = self.held.first_chunk::<8>() {
+            if u32::from_le_bytes([*a, *b, *c, *d]) != self.crc.value() {
+                return Err(corrupt("its checksum is wrong"));
+            }
+            if u32::from_le_bytes([*e, *f, *g, *h]) != self.length {
+                return Err(corrupt("its length is wrong"));
+            }
+            self.held.clear();
+            self.stage = Stage::Between;
+        }
+        Ok(rest)
+    }
+
+    fn between<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], UpstreamFault> {
+        match chunk {
+            [0, rest @ ..] => Ok(rest),
+            [0x1f, ..] => {
+                self.stage = Stage::Header;
+                Ok(chunk)
+            }
+            _ => Err(corrupt("bytes follow its end")),
+        }
+    }
+}
+
+/// The length of the gzip header at the start of `bytes`; `None` if more is needed to tell.
+fn header_length(bytes: &[u8]) -> Result<Option<usize>, UpstreamFault> {
+    const CRC: u8 = 2;
+    const EXTRA: u8 = 4;
+    const NAME: u8 = 8;
+    const COMMENT: u8 = 16;
+    let magic = [0x1f, 0x8b, 8];
+    if bytes.iter().zip(magic).any(|(byte, expect)| *byte != expect) {
+        return Err(corrupt("its header is no gzip header"));
+    }
+    let Some(&[_, _, _, flags, ..]) = bytes.first_chunk::<10>() else { return Ok(None) };
+    if flags & 0xe0 != 0 {
+        return Err(corrupt("its header has unknown flags"));
+    }
+    let mut at = 10;
+    if flags & EXTRA != 0 {
+        let Some([low, high]) = bytes.get(at..).and_then(<[u8]>::first_chunk) else { return Ok(None) };
+        at += 2 + usize::from(u16::from_le_bytes([*low, *high]));
+    }
+    for text in [NAME, COMMENT] {
+        if flags & text != 0 {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some(end) = memchr::memchr(0, rest) else { return Ok(None) };
+            at += end + 1;
+        }
+    }
+    if flags & CRC != 0 {
+        let (Some(header), Some([low, high])) = (bytes.get(..at), bytes.get(at..).and_then(<[u8]>::first_chunk)) else {
+            return Ok(None);
+        };
+        let mut crc = Crc::default();
+        crc.add(header);
+        if crc.value() & 0xffff != u32::from(u16::from_le_bytes([*low, *high])) {
+            return Err(corrupt("its header's checksum is wrong"));
+        }
+        at += 2;
+    }
+    Ok((at <= bytes.len()).then_some(at))
+}
+
+fn corrupt(problem: &str) -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Malformed, alloc::format!("The provider's compressed answer is broken: {problem}."))
+}
+
+/// CRC-32 as gzip has it.
+struct Crc(u32);
+
+impl Default for Crc {
+    fn default() -> Self {
+        Self(!0)
+    }
+}
+
+impl Crc {
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let [low, ..] = self.0.to_le_bytes();
+            self.0 = self.0 >> 8 ^ TABLE.get(usize::from(low ^ byte)).copied().unwrap_or_default();
+        }
+    }
+
+    const fn value(&self) -> u32 {
+        !self.0
+    }
+}
+
+static TABLE: [u32; 256] = table();
+
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when compiling")]
+const fn table() -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        let mut value = index as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            value = if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 };
+            bit += 1;
+        }
+        table[index] = value;
+        index += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
+    use proptest::prelude::*;
+
+    fn gzip(plain: &[u8], flags: u8, fields: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 255];
+        bytes.extend_from_slice(fields);
+        let mut crc = Crc::default();
+        if flags & 2 != 0 {
+            crc.add(&bytes);
+            bytes.extend_from_slice(&crc.value().to_le_bytes()[..2]);
+        }
+        bytes.extend(compress_to_vec(plain, 6));
+        crc = Crc::default();
+        crc.add(plain);
+        bytes.extend_from_slice(&crc.value().to_le_bytes());
+        bytes.extend_from_slice(&(plain.len() as u32).to_le_bytes());
+        bytes
+    }
+
+    fn inflated(chunks: &[&[u8]], cap: usize) -> Result<Vec<u8>, FaultKind> {
+        let mut inflate = Inflate::new(cap);
+        let mut out = Vec::new();
+        let read = chunks.iter().try_for_each(|chunk| inflate.read(chunk, &mut out)).and_then(|()| inflate.end());
+        read.map(|()| out).map_err(|fault| fault.kind)
+    }
+
+    #[test]
+    fn the_checksum_is_the_known_one() {
+        let mut crc = Crc::default();
+        crc.add(b"123456789");
+        assert_eq!(crc.value(), 0xcbf4_3926);
+    }
+
+    #[test]
+    fn every_wrapping_is_read() {
+        let plain = b"data: {\"a\":1}\n\n".repeat(1000);
+        let all = [
+            gzip(&plain, 0, b""),
+            gzip(&plain, 8 | 16, b"name\0comment\0"),
+            gzip(&plain, 2 | 4 | 8, b"\x03\x00abcname\0"),
+            [gzip(&plain[..100], 0, b""), gzip(&plain[100..], 8, b"b\0"), vec![0; 20]].concat(),
+            compress_to_vec_zlib(&plain, 6),
+            compress_to_vec(&plain, 6),
+        ];
+        for (which, bytes) in all.iter().enumerate() {
+            assert_eq!(inflated(&[bytes], 1 << 20).as_ref(), Ok(&plain), "{which}");
+            let single: Vec<_> = bytes.chunks(1).collect();
+            assert_eq!(inflated(&single, 1 << 20).as_ref(), Ok(&plain), "{which}");
+        }
+        assert_eq!(inflated(&[], 10), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_cut_or_broken_is_an_error() {
+        let plain = b"hello hello hello".repeat(50);
+        let bytes = gzip(&plain, 0, b"");
+        for end in 1..bytes.len() {
+            assert_eq!(inflated(&[&bytes[..end]], 1 << 20), Err(FaultKind::Cut), "{end}");
+        }
+        for trailer in 1..=8 {
+            let mut bytes = bytes.clone();
+            let at = bytes.len() - trailer;
+            bytes[at] ^= 1;
+            assert_eq!(inflated(&[&bytes], 1 << 20), Err(FaultKind::Malformed), "{trailer}");
+        }
+        assert_eq!(inflated(&[&bytes, b"more"], 1 << 20), Err(FaultKind::Malformed));
+    }
+
+    #[test]
+    fn a_bomb_is_defused() {
+        let bytes = gzip(&vec![0; 1 << 20], 0, b"");
+        assert!(bytes.len() < 2000);
+        assert_eq!(inflated(&[&bytes], 1 << 20).map(|plain| plain.len()), Ok(1 << 20));
+        assert_eq!(inflated(&[&bytes], (1 << 20) - 1), Err(FaultKind::Malformed));
+        let mut out = Vec::new();
+        assert!(Inflate::new(1000).read(&bytes, &mut out).is_err());
+        assert!(out.len() <= 1001);
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_anywhere_changes_nothing(plain in proptest::collection::vec(any::<u8>(), 0..3000), size in 1usize..500, zlib in any::<bool>()) {
+            let bytes = if zlib { compress_to_vec_zlib(&plain, 3) } else { gzip(&plain, 8, b"n\0") };
+            let chunks: Vec<_> = bytes.chunks(size).collect();
+            prop_assert_eq!(inflated(&chunks, 1 << 20), Ok(plain));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), gzip in any::<bool>()) {
+            let bytes = if gzip { [&[0x1f, 0x8b, 8][..], &bytes].concat() } else { bytes };
+            let _ = inflated(&[&bytes], 1 << 20);
+        }
+    }
 }

@@ -14,7 +14,8 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-pub(super) use fault::fault;
+pub(super) use fault::{by_status, fault};
+pub(super) use whole::parse;
 
 use super::{Ask, Body, Call, CredentialHeader, Provider, Reply, ReplyStart};
 use crate::codec::json::{self, Edit, patch, write};

@@ -35,7 +35,7 @@ impl<'a> Raw<'a> {
     }
 
     /// A value that [`scan`](super::scan) has passed.
-    pub(super) fn of_checked(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn of_checked(bytes: &'a [u8]) -> Option<Self> {
         core::str::from_utf8(bytes).ok().map(Self)
     }
 

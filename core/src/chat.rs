@@ -1,0 +1,268 @@
+//! The hub: what a chat asks and answers, whatever dialect it came in or goes out.
+//!
+//! A dialect reads a [`Chat`] from a caller's body, a provider writes it for its upstream; the upstream's answer comes
+//! back as a row of [`Piece`]s. All of it borrows from the bytes that came: an image is never copied on its way.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::codec::json::Raw;
+
+/// What a caller asks of a chat model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chat<'a> {
+    /// The conversation, in order; system messages stay where they were.
+    pub turns: Vec<Turn<'a>>,
+    /// What the model may call.
+    pub tools: Vec<Tool<'a>>,
+    /// Whether it must.
+    pub tool_choice: Option<ToolChoice<'a>>,
+    /// Whether it may call several at once.
+    pub parallel_tools: Option<bool>,
+    /// The most tokens that the answer may have, reasoning included.
+    pub max_tokens: Option<u64>,
+    /// A number, as written.
+    pub temperature: Option<Raw<'a>>,
+    /// A number, as written.
+    pub top_p: Option<Raw<'a>>,
+    /// A whole number; no field of `OpenAI`'s, but known to most others.
+    pub top_k: Option<u64>,
+    /// Where the answer stops.
+    pub stop: Vec<Cow<'a, str>>,
+    /// What shape the answer must have.
+    pub format: Format<'a>,
+    /// How much to reason.
+    pub effort: Option<Effort>,
+    /// Who asks, as the caller's application names them.
+    pub user: Option<Cow<'a, str>>,
+    /// Fields without a place here, as written.
+    pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn<'a> {
+    /// Who speaks.
+    pub role: Role,
+    /// Which of the caller's messages this was: its index, for errors.
+    pub at: usize,
+    /// What is said, in order. Reasoning comes first, tool calls last.
+    pub parts: Vec<Part<'a>>,
+    /// Fields without a place here, as written.
+    pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The application (`system`, `developer`).
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// A tool that the model called.
+    Tool,
+}
+
+/// A part of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part<'a> {
+    /// What it is.
+    pub content: Content<'a>,
+    /// A mark for the provider's prompt cache (`cache_control`), as written.
+    pub cache: Option<Raw<'a>>,
+}
+
+impl<'a> From<Content<'a>> for Part<'a> {
+    fn from(content: Content<'a>) -> Self {
+        Self { content, cache: None }
+    }
+}
+
+/// What a part of a message is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content<'a> {
+    /// Text.
+    Text(Cow<'a, str>),
+    /// An image at an address.
+    ImageUrl(Cow<'a, str>),
+    /// An image itself.
+    Image {
+        /// `image/png` and the like.
+        media_type: Cow<'a, str>,
+        /// In base64.
+        data: Cow<'a, str>,
+    },
+    /// What the model thought.
+    Reasoning {
+        /// Its words.
+        text: Cow<'a, str>,
+        /// The provider's proof that these are its model's words; without it, some do not take them back.
+        signature: Option<Cow<'a, str>>,
+    },
+    /// What the model thought, encrypted by the provider.
+    Redacted(Cow<'a, str>),
+    /// The model declined, with these words.
+    Refusal(Cow<'a, str>),
+    /// The model calls a tool.
+    Call {
+        /// Names the call in its result.
+        id: Cow<'a, str>,
+        /// The tool.
+        name: Cow<'a, str>,
+        /// JSON, as the model wrote it; not checked.
+        arguments: Cow<'a, str>,
+    },
+    /// What a tool gave back.
+    Result {
+        /// The call.
+        id: Cow<'a, str>,
+        /// Text and images.
+        parts: Vec<Part<'a>>,
+    },
+    /// A kind of part without a place here (audio, files).
+    Other {
+        /// The path of what cannot be expressed: `messages[2].content[1].input_audio`.
+        field: String,
+    },
+}
+
+/// Something that the model may call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool<'a> {
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// What it does, for the model.
+    pub description: Option<Cow<'a, str>>,
+    /// JSON Schema of its arguments, as written.
+    pub parameters: Option<Raw<'a>>,
+    /// Whether arguments must follow the schema exactly.
+    pub strict: Option<bool>,
+    /// A mark for the provider's prompt cache (`cache_control`), as written.
+    pub cache: Option<Raw<'a>>,
+}
+
+/// Whether the model must call a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolChoice<'a> {
+    /// As it likes.
+    Auto,
+    /// It must not.
+    None,
+    /// Any, but one at least.
+    Required,
+    /// This one.
+    Named(Cow<'a, str>),
+}
+
+/// What shape an answer must have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Format<'a> {
+    /// Text.
+    #[default]
+    Text,
+    /// A JSON object.
+    Json,
+    /// JSON that follows a schema.
+    Schema {
+        /// JSON Schema, as written.
+        schema: Raw<'a>,
+        /// What it is for.
+        description: Option<Cow<'a, str>>,
+    },
+}
+
+/// How much a model is to reason before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "levels that have no meaning of their own but their order")]
+pub enum Effort {
+    None,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    Xhigh,
+    Max,
+}
+
+impl Effort {
+    /// Every level with its name.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("none", Self::None),
+        ("minimal", Self::Minimal),
+        ("low", Self::Low),
+        ("medium", Self::Medium),
+        ("high", Self::High),
+        ("xhigh", Self::Xhigh),
+        ("max", Self::Max),
+    ];
+}
+
+/// The next bit of an answer. A row of them, from [`Start`](Self::Start) to [`Finish`](Self::Finish), is an answer,
+/// and whether it came whole or streamed makes no difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Comes first.
+    Start {
+        /// The provider's name for the answer.
+        id: &'a str,
+        /// The provider's name for the model.
+        model: &'a str,
+    },
+    /// More text.
+    Text(&'a str),
+    /// More reasoning.
+    Reasoning {
+        /// Which block of reasoning, from 0.
+        block: u32,
+        /// The words.
+        text: &'a str,
+    },
+    /// The proof of a block of reasoning.
+    Signature {
+        /// Which block.
+        block: u32,
+        /// The proof.
+        signature: &'a str,
+    },
+    /// A block of reasoning that only the provider can read.
+    Redacted {
+        /// Which block.
+        block: u32,
+        /// Encrypted.
+        data: &'a str,
+    },
+    /// A tool call begins.
+    Call {
+        /// Which call, from 0.
+        index: u32,
+        /// Names the call in its result.
+        id: &'a str,
+        /// The tool.
+        name: &'a str,
+    },
+    /// More of a tool call's arguments.
+    Arguments {
+        /// Which call.
+        index: u32,
+        /// A fragment of JSON.
+        json: &'a str,
+    },
+    /// Comes last.
+    Finish(Finish),
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The model was done, or came to a stop sequence.
+    Stop,
+    /// No tokens were left.
+    Length,
+    /// The caller is to run tools.
+    ToolCalls,
+    /// The provider's policy ended it.
+    ContentFilter,
+}

@@ -1,0 +1,426 @@
+//! Reads a chat-completions request. Errors name the field: `messages[2].content[0].image_url.url`.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt::{Arguments, Display};
+
+use crate::chat::{Chat, Content, Effort, Format, Part, Role, Tool, ToolChoice, Turn};
+use crate::codec::json::{Kind, Raw, Scan};
+use crate::fault::Reject;
+
+/// Reads the request in `body`, which `scan` has passed.
+pub fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
+    let mut chat = Chat::default();
+    // The newer name wins, as it does at OpenAI.
+    let mut completion_tokens = None;
+    let mut identifier = None;
+    let mut messages = None;
+    for (name, value) in scan.members(body) {
+        let Some(value) = Raw::of_checked(value) else { continue };
+        let at = format_args!("{name}");
+        match &*name {
+            "model" | "stream" | "stream_options" => {}
+            "messages" => messages = Some(value),
+            _ if value.is_null() => {}
+            "tools" => chat.tools = each(value, at, tool)?,
+            "tool_choice" => chat.tool_choice = Some(tool_choice(value)?),
+            "parallel_tool_calls" => chat.parallel_tools = Some(boolean(value, at)?),
+            "max_tokens" => chat.max_tokens = Some(count(value, at)?),
+            "max_completion_tokens" => completion_tokens = Some(count(value, at)?),
+            "temperature" => chat.temperature = Some(number(value, at)?),
+            "top_p" => chat.top_p = Some(number(value, at)?),
+            "top_k" => chat.top_k = Some(count(value, at)?),
+            "stop" => chat.stop = stop(value)?,
+            "response_format" => chat.format = response_format(value)?,
+            "reasoning_effort" => chat.effort = Some(effort(value)?),
+            "user" => chat.user = Some(string(value, at)?),
+            "safety_identifier" => identifier = Some(string(value, at)?),
+            _ => chat.extra.push((name, value)),
+        }
+    }
+    chat.max_tokens = completion_tokens.or(chat.max_tokens);
+    // The successor of `user`.
+    chat.user = identifier.or(chat.user);
+    let messages = messages.ok_or_else(|| Reject::Missing { field: "messages".to_owned() })?;
+    if messages.kind() == Kind::Array && messages.items().next().is_none() {
+        return Err(invalid(format_args!("messages"), "it must not be empty"));
+    }
+    let mut at = 0..;
+    chat.turns =
+        each(messages, format_args!("messages"), |message, path| turn(message, at.next().unwrap_or_default(), path))?;
+    Ok(chat)
+}
+
+fn turn<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>) -> Result<Turn<'a>, Reject> {
+    object(message, at)?;
+    let role = match &*string(required(message, "role", at)?, format_args!("{at}.role"))? {
+        "system" | "developer" => Role::System,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" => Role::Tool,
+        "function" => {
+            return Err(invalid(format_args!("{at}.role"), "'function' has been replaced by 'tool'"));
+        }
+        _ => {
+            let problem = "it must be 'system', 'developer', 'user', 'assistant' or 'tool'";
+            return Err(invalid(format_args!("{at}.role"), problem));
+        }
+    };
+    let mut turn = Turn { role, at: index, parts: Vec::new(), extra: Vec::new() };
+    let (mut plain, mut details, mut calls, mut refusal) = (None, None, None, None);
+    let (mut content, mut call_id) = (None, None);
+    for (name, value) in message.members() {
+        match &*name {
+            "role" => {}
+            "content" => content = Some(value),
+            _ if value.is_null() => {}
+            "tool_call_id" if role == Role::Tool => {
+                call_id = Some(string(value, format_args!("{at}.tool_call_id"))?);
+            }
+            "tool_calls" if role == Role::Assistant => calls = Some(value),
+            "refusal" if role == Role::Assistant => refusal = Some(string(value, format_args!("{at}.refusal"))?),
+            "reasoning_content" | "reasoning" if role == Role::Assistant && plain.is_none() => {
+                plain = Some(string(value, format_args!("{at}.{name}"))?);
+            }
+            "reasoning_details" if role == Role::Assistant => details = Some(value),
+            // A second name for the same words, and notes about an earlier answer: nothing that is asked.
+            "reasoning_content" | "reasoning" | "annotations" if role == Role::Assistant => {}
+            _ if matches!(value.text(), "[]" | "{}") => {}
+            _ => turn.extra.push((name, value)),
+        }
+    }
+    match details {
+        Some(details) => reasoning(details, plain, format_args!("{at}.reasoning_details"), &mut turn.parts)?,
+        None => turn.parts.extend(plain.map(|text| Part::from(Content::Reasoning { text, signature: None }))),
+    }
+    let said = match content.filter(|content| !content.is_null()) {
+        Some(content) => parts(content, role, format_args!("{at}.content"))?,
+        None if role == Role::Assistant => Vec::new(),
+        None => return Err(Reject::Missing { field: format!("{at}.content") }),
+    };
+    if role == Role::Tool {
+        let id = call_id.ok_or_else(|| Reject::Missing { field: format!("{at}.tool_call_id") })?;
+        turn.parts.push(Content::Result { id, parts: said }.into());
+    } else {
+        turn.parts.extend(said);
+    }
+    turn.parts.extend(refusal.map(|words| Part::from(Content::Refusal(words))));
+    if let Some(calls) = calls {
+        turn.parts.extend(each(calls, format_args!("{at}.tool_calls"), call)?);
+    }
+    Ok(turn)
+}
+
+fn parts<'a>(content: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Vec<Part<'a>>, Reject> {
+    match content.kind() {
+        Kind::String => Ok(content.string().map(|text| Content::Text(text).into()).into_iter().collect()),
+        Kind::Array => each(content, at, |part, at| self::part(part, role, at)),
+        _ => Err(invalid(at, "it must be a string or an array of parts")),
+    }
+}
+
+fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Part<'a>, Reject> {
+    object(part, at)?;
+    let kind = string(required(part, "type", at)?, format_args!("{at}.type"))?;
+    let content = match &*kind {
+        "text" => Content::Text(string(required(part, "text", at)?, format_args!("{at}.text"))?),
+        "refusal" => Content::Refusal(string(required(part, "refusal", at)?, format_args!("{at}.refusal"))?),
+        // OpenAI takes images from people only; that tools give some back is common all the same.
+        "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at)?,
+        kind => Content::Other { field: format!("{at}.{kind}") },
+    };
+    Ok(Part { content, cache: part.get("cache_control").filter(|mark| !mark.is_null()) })
+}
+
+fn image<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    let image = required(part, "image_url", at)?;
+    object(image, format_args!("{at}.image_url"))?;
+    let at = format_args!("{at}.image_url.url");
+    let url = image.get("url").ok_or_else(|| Reject::Missing { field: at.to_string() })?;
+    let url = string(url, at)?;
+    if url.starts_with("https://") || url.starts_with("http://") {
+        return Ok(Content::ImageUrl(url));
+    }
+    data_url(url).ok_or_else(|| invalid(at, "it must be an http(s) URL or a data URL with base64"))
+}
+
+/// `data:image/png;base64,…`
+fn data_url(url: Cow<'_, str>) -> Option<Content<'_>> {
+    fn split(url: &str) -> Option<(&str, &str)> {
+        let (kind, data) = url.strip_prefix("data:")?.split_once(',')?;
+        // Parameters such as a charset may stand between.
+        let kind = kind.strip_suffix(";base64")?;
+        let (media_type, _) = kind.split_once(';').unwrap_or((kind, ""));
+        Some((media_type, data))
+    }
+    Some(match url {
+        Cow::Borrowed(url) => {
+            let (media_type, data) = split(url)?;
+            Content::Image { media_type: media_type.into(), data: data.into() }
+        }
+        Cow::Owned(url) => {
+            let (media_type, data) = split(&url)?;
+            Content::Image { media_type: media_type.to_owned().into(), data: data.to_owned().into() }
+        }
+    })
+}
+
+fn call<'a>(call: Raw<'a>, at: Arguments<'_>) -> Result<Part<'a>, Reject> {
+    object(call, at)?;
+    if let Some(kind) = call.get("type").filter(|kind| kind.text() != "\"function\"") {
+        string(kind, format_args!("{at}.type"))?;
+        return Ok(Content::Other { field: format!("{at}.type") }.into());
+    }
+    let id = string(required(call, "id", at)?, format_args!("{at}.id"))?;
+    let function = required(call, "function", at)?;
+    let at = format_args!("{at}.function");
+    object(function, at)?;
+    let name = string(required(function, "name", at)?, format_args!("{at}.name"))?;
+    let arguments = string(required(function, "arguments", at)?, format_args!("{at}.arguments"))?;
+    Ok(Content::Call { id, name, arguments }.into())
+}
+
+/// Reads `reasoning_details`, the way in which reasoning with a proof travels through this dialect: as
+/// `{"type":"reasoning.text","text":…,"signature":…,"index":…}` and `{"type":"reasoning.encrypted","data":…}`.
+///
+/// Items of one index belong together, so that a caller who only collects a stream's items in order has it right.
+fn reasoning<'a>(
+    details: Raw<'a>,
+    plain: Option<Cow<'a, str>>,
+    at: Arguments<'_>,
+    parts: &mut Vec<Part<'a>>,
+) -> Result<(), Reject> {
+    let mut last = None;
+    each(details, at, |item, at| {
+        object(item, at)?;
+        let index = item.get("index").and_then(Raw::integer);
+        let field = |name| item.get(name).and_then(Raw::string);
+        match field("type").as_deref() {
+            Some("reasoning.encrypted") => {
+                let data = string(required(item, "data", at)?, format_args!("{at}.data"))?;
+                parts.push(Content::Redacted(data).into());
+            }
+            Some("reasoning.text") => {
+                let (more, proof) = (field("text").unwrap_or_default(), field("signature"));
+                match parts.last_mut().map(|part| &mut part.content) {
+                    Some(Content::Reasoning { text, signature }) if index.is_some() && index == last => {
+                        text.to_mut().push_str(&more);
+                        *signature = proof.or(signature.take());
+                    }
+                    _ => parts.push(Content::Reasoning { text: more, signature: proof }.into()),
+                }
+            }
+            // Summaries and kinds to come say nothing that the text does not.
+            _ => {}
+        }
+        last = index;
+        Ok(())
+    })?;
+    // A proof without its words: they are in the plain field, if it was the only one.
+    if let (Some(plain), [Part { content: Content::Reasoning { text, .. }, .. }]) = (plain, parts.as_mut_slice())
+        && text.is_empty()
+    {
+        *text = plain;
+    }
+    Ok(())
+}
+
+fn tool<'a>(tool: Raw<'a>, at: Arguments<'_>) -> Result<Tool<'a>, Reject> {
+    object(tool, at)?;
+    let kind = string(required(tool, "type", at)?, format_args!("{at}.type"))?;
+    if kind != "function" {
+        return Err(invalid(format_args!("{at}.type"), "only 'function' is known here"));
+    }
+    let cache = tool.get("cache_control").filter(|mark| !mark.is_null());
+    let function = required(tool, "function", at)?;
+    let at = format_args!("{at}.function");
+    object(function, at)?;
+    let given = |name| function.get(name).filter(|value| !value.is_null());
+    let parameters = given("parameters");
+    if let Some(parameters) = parameters {
+        object(parameters, format_args!("{at}.parameters"))?;
+    }
+    Ok(Tool {
+        name: string(required(function, "name", at)?, format_args!("{at}.name"))?,
+        description: given("description").map(|text| string(text, format_args!("{at}.description"))).transpose()?,
+        parameters,
+        strict: given("strict").map(|strict| boolean(strict, format_args!("{at}.strict"))).transpose()?,
+        cache,
+    })
+}
+
+fn tool_choice(choice: Raw<'_>) -> Result<ToolChoice<'_>, Reject> {
+    let at = format_args!("tool_choice");
+    match (choice.kind(), choice.string().as_deref()) {
+        (_, Some("auto")) => Ok(ToolChoice::Auto),
+        (_, Some("none")) => Ok(ToolChoice::None),
+        (_, Some("required")) => Ok(ToolChoice::Required),
+        (Kind::Object, _) => {
+            if required(choice, "type", at)?.text() != "\"function\"" {
+                return Err(invalid(format_args!("tool_choice.type"), "only 'function' is known here"));
+            }
+            let function = required(choice, "function", at)?;
+            let name = required(function, "name", format_args!("tool_choice.function"))?;
+            Ok(ToolChoice::Named(string(name, format_args!("tool_choice.function.name"))?))
+        }
+        _ => Err(invalid(at, "it must be 'auto', 'none', 'required' or a named function")),
+    }
+}
+
+fn stop(stop: Raw<'_>) -> Result<Vec<Cow<'_, str>>, Reject> {
+    match stop.kind() {
+        Kind::String => Ok(stop.string().into_iter().collect()),
+        Kind::Array => each(stop, format_args!("stop"), |stop, at| string(stop, at)),
+        _ => Err(invalid(format_args!("stop"), "it must be a string or an array of strings")),
+    }
+}
+
+fn response_format(format: Raw<'_>) -> Result<Format<'_>, Reject> {
+    let at = format_args!("response_format");
+    object(format, at)?;
+    match &*string(required(format, "type", at)?, format_args!("response_format.type"))? {
+        "text" => Ok(Format::Text),
+        "json_object" => Ok(Format::Json),
+        "json_schema" => {
+            let named = required(format, "json_schema", at)?;
+            let at = format_args!("response_format.json_schema");
+            object(named, at)?;
+            let schema = required(named, "schema", at)?;
+            object(schema, format_args!("{at}.schema"))?;
+            let description = named.get("description").and_then(Raw::string);
+            Ok(Format::Schema { schema, description })
+        }
+        _ => Err(invalid(format_args!("response_format.type"), "it must be 'text', 'json_object' or 'json_schema'")),
+    }
+}
+
+fn effort(effort: Raw<'_>) -> Result<Effort, Reject> {
+    let at = format_args!("reasoning_effort");
+    let name = string(effort, at)?;
+    let level = Effort::ALL.into_iter().find(|(level, _)| *level == name);
+    level
+        .map(|(_, level)| level)
+        .ok_or_else(|| invalid(at, "it must be 'none', 'minimal', 'low', 'medium', 'high', 'xhigh' or 'max'"))
+}
+
+fn each<'a, T>(
+    array: Raw<'a>,
+    at: Arguments<'_>,
+    mut read: impl FnMut(Raw<'a>, Arguments<'_>) -> Result<T, Reject>,
+) -> Result<Vec<T>, Reject> {
+    if array.kind() != Kind::Array {
+        return Err(invalid(at, "it must be an array"));
+    }
+    array.items().enumerate().map(|(index, item)| read(item, format_args!("{at}[{index}]"))).collect()
+}
+
+fn required<'a>(object: Raw<'a>, name: &str, at: impl Display) -> Result<Raw<'a>, Reject> {
+    object.get(name).filter(|value| !value.is_null()).ok_or_else(|| Reject::Missing { field: format!("{at}.{name}") })
+}
+
+fn object(value: Raw<'_>, at: Arguments<'_>) -> Result<(), Reject> {
+    if value.kind() == Kind::Object { Ok(()) } else { Err(invalid(at, "it must be an object")) }
+}
+
+fn string<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
+    value.string().ok_or_else(|| invalid(at, "it must be a string"))
+}
+
+fn boolean(value: Raw<'_>, at: Arguments<'_>) -> Result<bool, Reject> {
+    value.boolean().ok_or_else(|| invalid(at, "it must be true or false"))
+}
+
+fn count(value: Raw<'_>, at: Arguments<'_>) -> Result<u64, Reject> {
+    value.integer().filter(|count| *count > 0).ok_or_else(|| invalid(at, "it must be a whole number from 1"))
+}
+
+fn number<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Raw<'a>, Reject> {
+    if value.kind() == Kind::Number { Ok(value) } else { Err(invalid(at, "it must be a number")) }
+}
+
+fn invalid(at: Arguments<'_>, problem: &str) -> Reject {
+    Reject::Invalid { field: at.to_string(), problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::json::scan;
+    use alloc::string::String;
+    use alloc::vec;
+
+    fn refused(body: &str) -> (Option<String>, String) {
+        let scan = scan(body.as_bytes()).unwrap();
+        let problem = read(body.as_bytes(), &scan).unwrap_err().problem();
+        (problem.param, problem.code)
+    }
+
+    #[test]
+    fn refusals_name_the_field() {
+        let check = |body: &str, field: &str| assert_eq!(refused(body).0.as_deref(), Some(field), "{body}");
+        let message = |message: &str, field: &str| {
+            check(&format!(r#"{{"messages":[{{"role":"user","content":"a"}},{message}]}}"#), field);
+        };
+        check("{}", "messages");
+        check(r#"{"messages":[]}"#, "messages");
+        check(r#"{"messages":"hi"}"#, "messages");
+        message("7", "messages[1]");
+        message("{}", "messages[1].role");
+        message(r#"{"role":"robot","content":"a"}"#, "messages[1].role");
+        message(r#"{"role":"user"}"#, "messages[1].content");
+        message(r#"{"role":"user","content":7}"#, "messages[1].content");
+        message(r#"{"role":"user","content":[{"type":"text"}]}"#, "messages[1].content[0].text");
+        message(
+            r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"ftp://a"}}]}"#,
+            "messages[1].content[1].image_url.url",
+        );
+        message(r#"{"role":"tool","content":"a"}"#, "messages[1].tool_call_id");
+        message(
+            r#"{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f"}}]}"#,
+            "messages[1].tool_calls[0].function.arguments",
+        );
+        let top = |member: &str, field: &str| {
+            check(&format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#), field);
+        };
+        top(r#""max_tokens":0"#, "max_tokens");
+        top(r#""temperature":"hot""#, "temperature");
+        top(r#""stop":[1]"#, "stop[0]");
+        top(r#""tools":[{"type":"function","function":{}}]"#, "tools[0].function.name");
+        top(r#""tool_choice":"maybe""#, "tool_choice");
+        top(
+            r#""response_format":{"type":"json_schema","json_schema":{"name":"a"}}"#,
+            "response_format.json_schema.schema",
+        );
+        top(r#""reasoning_effort":"huge""#, "reasoning_effort");
+    }
+
+    #[test]
+    fn a_data_url_is_taken_apart() {
+        let image = |url: &str| data_url(Cow::Owned(url.to_owned()));
+        let png = |data: &str| {
+            Some(Content::Image { media_type: "image/png".to_owned().into(), data: data.to_owned().into() })
+        };
+        assert_eq!(image("data:image/png;base64,AAAA"), png("AAAA"));
+        assert_eq!(image("data:image/png;charset=utf-8;base64,AAAA"), png("AAAA"));
+        assert_eq!(image("data:image/png,AAAA"), None);
+    }
+
+    #[test]
+    fn pieces_of_reasoning_belong_together_by_index() {
+        let body = br#"{"messages":[{"role":"assistant","content":"hi","reasoning_details":[
+            {"type":"reasoning.text","text":"a","index":0},{"type":"reasoning.text","text":"b","index":0},
+            {"type":"reasoning.text","signature":"s","index":0},{"type":"reasoning.encrypted","data":"x","index":1},
+            {"type":"reasoning.text","text":"c","signature":"t","index":2}]}]}"#;
+        let scan = scan(body).unwrap();
+        let turn = read(body, &scan).unwrap().turns.remove(0);
+        let reasoning = |text: &'static str, proof: &'static str| Content::Reasoning {
+            text: text.into(),
+            signature: Some(proof.into()),
+        };
+        let expect =
+            vec![reasoning("ab", "s"), Content::Redacted("x".into()), reasoning("c", "t"), Content::Text("hi".into())];
+        assert_eq!(turn.parts.into_iter().map(|part| part.content).collect::<Vec<_>>(), expect);
+    }
+}

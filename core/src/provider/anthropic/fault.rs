@@ -1,0 +1,61 @@
+//! Anthropic's errors: `{"type":"error","error":{"type":…,"message":…},"request_id":…}`.
+
+use crate::codec::json::{Raw, check};
+use crate::fault::{FaultKind, UpstreamFault, Whose};
+use crate::provider::openai::by_status;
+use crate::provider::words;
+
+/// Reads an answer whose status is not 2xx.
+pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
+    let kind = by_status(status);
+    let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
+    match json.and_then(|json| said(json, kind)) {
+        Some(fault) => fault,
+        None => UpstreamFault::new(kind, words::from_text(status, body)),
+    }
+}
+
+/// Reads an `error` event, or an error that came as an answer. Whose fault it was counts, not how it travelled: all that
+/// is the provider's stays an error event.
+pub(super) fn in_answer(event: Raw<'_>) -> UpstreamFault {
+    let mut fault = said(event, FaultKind::ErrorEvent).unwrap_or_else(|| {
+        UpstreamFault::new(FaultKind::ErrorEvent, "The provider reported an error without a message.")
+    });
+    if fault.kind.whose() == Whose::Provider && fault.kind != FaultKind::RateLimited {
+        fault.kind = FaultKind::ErrorEvent;
+    }
+    fault
+}
+
+fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {
+    let error = body.get("error").unwrap_or(body);
+    let message = error.get("message").and_then(Raw::string)?;
+    let code = error.get("type").and_then(Raw::string).unwrap_or_default();
+    let kind = match &*code {
+        "authentication_error" | "permission_error" => FaultKind::Auth,
+        "billing_error" => FaultKind::Billing,
+        "not_found_error" => FaultKind::NotFound,
+        "request_too_large" => FaultKind::TooLarge,
+        "rate_limit_error" => FaultKind::RateLimited,
+        "timeout_error" => FaultKind::Timeout,
+        "overloaded_error" | "api_error" => FaultKind::Unavailable,
+        "invalid_request_error" => invalid(&message),
+        _ => otherwise,
+    };
+    let code = if code.is_empty() { None } else { Some(words::fit(&code)) };
+    Some(UpstreamFault { kind, message: words::fit(&message), code, param: None })
+}
+
+/// One type stands for all that is wrong with a request; only the words tell more.
+fn invalid(message: &str) -> FaultKind {
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    if says(&["prompt is too long", "exceed context limit", "exceeds the maximum context"]) {
+        FaultKind::ContextLength
+    } else if says(&["credit balance is too low"]) {
+        FaultKind::Billing
+    } else if says(&["content filtering policy", "usage policy"]) {
+        FaultKind::ContentPolicy
+    } else {
+        FaultKind::InvalidRequest
+    }
+}

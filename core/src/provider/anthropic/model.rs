@@ -1,0 +1,99 @@
+//! What the generations of Claude differ in, read from a model's name.
+//!
+//! <https://platform.claude.com/docs/en/about-claude/models/overview>,
+//! <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking>,
+//! <https://platform.claude.com/docs/en/build-with-claude/effort>
+
+use crate::chat::Effort;
+
+/// A generation, as far as requests differ. A name that is not known belongs to the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Generation {
+    /// Claude 3 and before: 4096 tokens of output, no thinking.
+    Three,
+    /// 3.5, which does not think either.
+    ThreeFive,
+    /// 3.7 to 4.5: thinking with a budget of tokens.
+    Budget,
+    /// 4.6: thinking as the model sees fit, guided by an effort.
+    Adaptive,
+    /// 4.7 and later: as before, with the effort `xhigh`; a budget is refused.
+    Latest,
+}
+
+impl Generation {
+    pub(super) fn of(model: &str) -> Self {
+        // Other clouds put their own prefixes before the name: `us.anthropic.claude-…`.
+        let Some((_, name)) = model.split_once("claude-") else { return Self::Latest };
+        let is = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
+        if is(&["3-5-", "3.5-"]) {
+            Self::ThreeFive
+        } else if is(&["3-7-", "3.7-"]) {
+            Self::Budget
+        } else if is(&["1", "2", "3-", "instant"]) {
+            Self::Three
+        } else {
+            // `opus-4-5-20251101`, `sonnet-4-20250514`: major and minor version, then a date.
+            let mut numbers = name.split(['-', '.', '@', ':']).filter_map(|part| part.parse::<u32>().ok());
+            let major = numbers.next().filter(|major| *major < 1000);
+            let minor = numbers.next().filter(|minor| *minor < 1000).unwrap_or(0);
+            match (major, minor) {
+                (Some(4), ..=5) => Self::Budget,
+                (Some(4), 6) => Self::Adaptive,
+                _ => Self::Latest,
+            }
+        }
+    }
+
+    /// `max_tokens`, which this API requires, for callers who leave it out: generous for an answer, and small enough for
+    /// every model of the generation.
+    pub(super) const fn default_max_tokens(self) -> u64 {
+        match self {
+            Self::Three => 4096,
+            _ => 8192,
+        }
+    }
+
+    /// The name of `effort` where thinking is adaptive.
+    pub(super) fn effort(self, effort: Effort) -> &'static str {
+        match effort {
+            Effort::None | Effort::Minimal | Effort::Low => "low",
+            Effort::Medium => "medium",
+            Effort::Xhigh if self == Self::Latest => "xhigh",
+            Effort::High | Effort::Xhigh => "high",
+            Effort::Max => "max",
+        }
+    }
+}
+
+/// The tokens that thinking may take, where it is given a budget; 1024 is the least that the API takes.
+pub(super) const fn budget(effort: Effort) -> u64 {
+    match effort {
+        Effort::None | Effort::Minimal => 1024,
+        Effort::Low => 2048,
+        Effort::Medium => 8192,
+        Effort::High => 16_384,
+        Effort::Xhigh | Effort::Max => 24_576,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_are_read_from_names() {
+        let check = |name, expect| assert_eq!(Generation::of(name), expect, "{name}");
+        check("claude-3-opus-20240229", Generation::Three);
+        check("claude-3-5-sonnet-20241022", Generation::ThreeFive);
+        check("claude-3-7-sonnet-latest", Generation::Budget);
+        check("claude-sonnet-4-20250514", Generation::Budget);
+        check("claude-opus-4-1", Generation::Budget);
+        check("claude-haiku-4-5-20251001", Generation::Budget);
+        check("us.anthropic.claude-sonnet-4-5-20250929-v1:0", Generation::Budget);
+        check("claude-opus-4-6", Generation::Adaptive);
+        check("claude-opus-4-7", Generation::Latest);
+        check("claude-opus-5", Generation::Latest);
+        check("anything", Generation::Latest);
+    }
+}
