@@ -1,6 +1,7 @@
 //! Build automation, as `cargo xtask <task>`. Each task is a module; this file only chooses one.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
 
+mod bench;
 mod fetch;
 mod generated;
 mod onnx;
@@ -19,6 +20,7 @@ usage: cargo xtask TASK
   fetch             Envoy, ONNX Runtime and the MiniLM model, into the cache outside the clone
   check             formatting, lints and generated files; what a commit should pass
   test              all that `check` does, then every test; what CI runs
+  bench [--quick]   Weir against bare Envoy, a no-op filter and the direct call; writes target/bench/summary.json
   bless             rewrite generated files and expected outputs, to be read with `git diff`
   fuzz [SECONDS]    every fuzz target for so long (default 60)
   schema [--check]  config/schema.json, from the configuration's types
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ["fetch"] => fetch::all(),
         ["check"] => test::check(),
         ["test"] => test::all(),
+        ["bench", rest @ ..] => bench::all(rest),
         ["bless"] => generated::bless(),
         ["fuzz"] => test::fuzz("60"),
         ["fuzz", seconds] => test::fuzz(seconds),

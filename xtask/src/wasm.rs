@@ -15,17 +15,26 @@ use toolchain::Toolchain;
 /// The target the filter is built for.
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Builds the module, checks it and says where it is.
+/// Builds the filter, checks it and says where it is.
 pub(crate) fn build() -> Outcome<PathBuf> {
+    module("weir-filter")
+}
+
+/// Builds the benchmark's no-op filter in the same way.
+pub(crate) fn build_noop() -> Outcome<PathBuf> {
+    module("weir-noop")
+}
+
+fn module(package: &str) -> Outcome<PathBuf> {
     let toolchain = Toolchain::find()?;
     say::note(&format!("toolchain: {toolchain}"));
     // Its own target folder, so that it neither waits for nor invalidates what is built natively.
     let folder = target().join("wasm");
     let mut cargo = toolchain.cargo();
-    cargo.args(["--package", "weir-filter", "--profile", "wasm", "--target", TARGET, "--target-dir"]);
+    cargo.args(["--package", package, "--profile", "wasm", "--target", TARGET, "--target-dir"]);
     run(cargo.arg(&folder)).map_err(|problem| toolchain.explain(&problem))?;
 
-    let built = Path::new(TARGET).join("wasm/weir_filter.wasm");
+    let built = Path::new(TARGET).join(format!("wasm/{}.wasm", package.replace('-', "_")));
     let module =
         fs::read(folder.join(&built)).map_err(|error| format!("{}: {error}", folder.join(&built).display()))?;
     let imports = gates::check(&module)?;

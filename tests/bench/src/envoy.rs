@@ -1,0 +1,95 @@
+//! Envoys under measurement: one worker each, on a core of its own.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A process that ends with this one.
+pub(crate) struct Running {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+}
+
+impl Running {
+    /// Processor time that it has used so far, in microseconds.
+    pub(crate) fn cpu_us(&self) -> io::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
+        Ok(ticks * 1e6 / 100.0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A port that is free now.
+pub(crate) fn free_port() -> io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+/// The Envoy to measure: `WEIR_ENVOY`, else the one in Weir's cache.
+pub(crate) fn binary() -> PathBuf {
+    let cached = weir_control::Environment::of_process().cache.join("envoy/envoy");
+    std::env::var_os("WEIR_ENVOY").map_or(cached, PathBuf::from)
+}
+
+/// Starts Envoy with one worker on core `core`, and waits until `address` answers.
+pub(crate) fn start(bootstrap: &Path, address: SocketAddr, core: usize) -> io::Result<Running> {
+    let log = std::fs::File::create(bootstrap.with_extension("log"))?;
+    let mut command = Command::new(binary());
+    command.args(["--concurrency", "1", "-l", "error", "--use-dynamic-base-id", "--disable-hot-restart", "-c"]);
+    command.arg(bootstrap).stdout(Stdio::null()).stderr(log);
+    spawn(command, address, core)
+}
+
+/// Starts `command` on core `core`, and waits until `address` accepts connections.
+#[allow(unsafe_code)] // Two system calls between fork and exec, both safe to make there.
+pub(crate) fn spawn(mut command: Command, address: SocketAddr, core: usize) -> io::Result<Running> {
+    // SAFETY: only async-signal-safe calls are made in the child.
+    unsafe {
+        command.pre_exec(move || {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            pin(core);
+            Ok(())
+        });
+    }
+    let child = command.spawn()?;
+    let mut running = Running { child, address };
+    let until = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect_timeout(&address, Duration::from_millis(50)).is_err() {
+        if Instant::now() > until || running.child.try_wait()?.is_some() {
+            return Err(io::Error::other(format!("{command:?} did not come up; see its log")));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(running)
+}
+
+/// Keeps the calling thread, and what it starts, on one core.
+#[allow(unsafe_code)]
+pub(crate) fn pin(core: usize) {
+    // SAFETY: the set is a plain bit mask that outlives the call.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(core, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
+    }
+}
+
+/// Writes a bootstrap.
+pub(crate) fn write(folder: &Path, name: &str, bootstrap: &Value) -> io::Result<PathBuf> {
+    let path = folder.join(format!("{name}.json"));
+    std::fs::write(&path, bootstrap.to_string())?;
+    Ok(path)
+}

@@ -1,0 +1,123 @@
+//! `make bench`: Weir against the direct call, bare Envoy and a no-op filter, interleaved in one run.
+//!
+//! Each Envoy has one worker on core 0; callers and simulator share core 1. Every figure is the median over the
+//! rounds; what is compared was measured within the same seconds. Writes `target/bench/summary.json`.
+
+mod envoy;
+mod load;
+mod report;
+mod setups;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use weir_sim::{Compression, Effort, Keep, Options, Sim};
+
+use load::{Call, median};
+use report::{Cell, Table};
+
+/// The core that the Envoys run on, and the core for everything else.
+const ENVOY_CORE: usize = 0;
+const OWN_CORE: usize = 1;
+const CALLERS: usize = 32;
+/// Events in a long stream.
+const EVENTS: u32 = 512;
+
+fn main() -> io::Result<()> {
+    envoy::pin(OWN_CORE);
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(bench(if quick { 2 } else { 7 }))
+}
+
+async fn bench(rounds: usize) -> io::Result<()> {
+    let folder = Path::new("target/bench");
+    std::fs::create_dir_all(folder)?;
+    let sim = simulator(24).await?;
+    let long = simulator(EVENTS).await?;
+    let up = sim.address();
+    let setups: Vec<(&str, Option<envoy::Running>)> = vec![
+        ("direct", None),
+        ("bare", Some(setups::bare(folder, up, ENVOY_CORE)?)),
+        ("noop", Some(setups::noop(folder, up, ENVOY_CORE)?)),
+        ("relay", Some(setups::weir(folder, "relay", "openai", up, ENVOY_CORE)?)),
+        ("translate", Some(setups::weir(folder, "translate", "anthropic", up, ENVOY_CORE)?)),
+    ];
+    let mut cells: BTreeMap<(String, String), Vec<Cell>> = BTreeMap::new();
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        for (kind, body) in bodies() {
+            for (name, running) in &setups {
+                let address = running.as_ref().map_or(up, |running| running.address);
+                let call = Call::post(address, "/v1/chat/completions", setups::KEY, &body);
+                load::run(&call, CALLERS, Duration::from_millis(150)).await?;
+                let before = running.as_ref().map(envoy::Running::cpu_us).transpose()?.unwrap_or_default();
+                let busy = load::run(&call, CALLERS, Duration::from_millis(900)).await?;
+                let after = running.as_ref().map(envoy::Running::cpu_us).transpose()?.unwrap_or_default();
+                let calm = load::run(&call, 1, Duration::from_millis(400)).await?;
+                cells.entry((kind.clone(), (*name).to_owned())).or_default().push(Cell {
+                    rate: busy.rate(),
+                    p50_us: calm.p50_us(),
+                    first_token_us: calm.first_token_us(),
+                    cpu_us: (after - before) / load::precise(busy.answers),
+                });
+            }
+        }
+    }
+    drop(setups);
+    let event_us = events(folder, &long, rounds).await?;
+    let table = Table::new(cells, event_us);
+    println!("{table}");
+    std::fs::write(folder.join("summary.json"), table.summary().to_string())?;
+    Ok(())
+}
+
+/// What one relayed event costs in the attempt role: processor time of long streams, Weir's less the no-op filter's.
+async fn events(folder: &Path, sim: &Sim, rounds: usize) -> io::Result<f64> {
+    let up = sim.address();
+    let setups = [setups::noop(folder, up, ENVOY_CORE)?, setups::weir(folder, "events", "openai", up, ENVOY_CORE)?];
+    let (_, body) = bodies().remove(2);
+    let mut costs = Vec::new();
+    for _ in 0..rounds {
+        let mut per_stream = Vec::new();
+        for running in &setups {
+            let call = Call::post(running.address, "/v1/chat/completions", setups::KEY, &body);
+            load::run(&call, 8, Duration::from_millis(150)).await?;
+            let before = running.cpu_us()?;
+            let busy = load::run(&call, 8, Duration::from_millis(900)).await?;
+            per_stream.push((running.cpu_us()? - before) / load::precise(busy.answers));
+        }
+        if let [noop, weir] = per_stream.as_slice() {
+            costs.push((weir - noop) / f64::from(EVENTS));
+        }
+    }
+    Ok(median(costs))
+}
+
+async fn simulator(tokens: u32) -> io::Result<Sim> {
+    let options = Options {
+        tokens: Some(tokens),
+        compression: Compression::Never,
+        keep: Keep::NOTHING,
+        effort: Effort::Prerendered,
+        ..Options::default()
+    };
+    Sim::start(options).await.map_err(io::Error::other)
+}
+
+/// Request bodies by name: whole and streamed, 1 KB and 32 KB.
+fn bodies() -> Vec<(String, String)> {
+    let mut bodies = Vec::new();
+    for (mode, stream) in [("whole", ""), ("streamed", ",\"stream\":true")] {
+        for (size, bytes) in [("1 KB", 1 << 10), ("32 KB", 32 << 10)] {
+            let text = "weir ".repeat(bytes / 5 - 24);
+            let body = format!(
+                "{{\"model\":\"gpt-4o\",\"max_tokens\":64,\"messages\":[{{\"role\":\"user\",\"content\":\"{text}\"}}]{stream}}}"
+            );
+            bodies.push((format!("{mode}, {size}"), body));
+        }
+    }
+    bodies
+}

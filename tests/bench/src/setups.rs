@@ -1,0 +1,137 @@
+//! What is compared: bare Envoy, Envoy with a filter that does nothing, and Weir.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use weir_control::render::{Paths, render};
+use weir_control::{Environment, load};
+
+use crate::envoy::{self, Running};
+
+/// The key that the callers send.
+pub(crate) const KEY: &str = "sk-bench";
+
+/// Bare Envoy in front of `upstream`: one route, the same kind of access log, no retry policy.
+pub(crate) fn bare(folder: &Path, upstream: SocketAddr, core: usize) -> io::Result<Running> {
+    let address = envoy::free_port()?;
+    let path = envoy::write(folder, "bare", &bootstrap(folder, address, upstream, None))?;
+    envoy::start(&path, address, core)
+}
+
+/// The same with the no-op filter in the listener's chain and in the cluster's.
+pub(crate) fn noop(folder: &Path, upstream: SocketAddr, core: usize) -> io::Result<Running> {
+    let address = envoy::free_port()?;
+    let module = PathBuf::from("target/wasm32-unknown-unknown/wasm/weir_noop.wasm");
+    let path = envoy::write(folder, "noop", &bootstrap(folder, address, upstream, Some(&module)))?;
+    envoy::start(&path, address, core)
+}
+
+/// Weir, with `gpt-4o` answered by an upstream that speaks `dialect`.
+pub(crate) fn weir(folder: &Path, name: &str, dialect: &str, upstream: SocketAddr, core: usize) -> io::Result<Running> {
+    let (address, admin) = (envoy::free_port()?, envoy::free_port()?);
+    let hash: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
+    let yaml = format!(
+        "listen: {address}\nadmin: {admin}\nproviders:\n  up: {{dialect: {dialect}, endpoint: \"http://{upstream}/v1\", \
+         credential: \"env:BENCH_KEY\"}}\nmodels:\n  gpt-4o: {{targets: [{{provider: up}}]}}\nkeys:\n  \
+         - {{name: bench, sha256: {hash}}}\nkeys_file: {}/keys.yaml\n",
+        folder.display()
+    );
+    let file = folder.join(format!("{name}.yaml"));
+    std::fs::write(&file, yaml)?;
+    let mut environment = Environment::of_process();
+    environment.vars.insert("BENCH_KEY".to_owned(), KEY.to_owned());
+    let loaded = load(&file, &environment).map_err(|errors| io::Error::other(format!("{errors:?}")))?;
+    let paths = Paths {
+        folder: folder.to_owned(),
+        wasm: std::path::absolute("target/wasm32-unknown-unknown/wasm/weir_filter.wasm")?,
+        sidecar_socket: folder.join("sidecar.sock"),
+        access_log: folder.join(format!("{name}-access.log")),
+        ca_bundle: None,
+    };
+    let resources = render(&loaded.gateway, &paths).map_err(io::Error::other)?;
+    let path = envoy::write(folder, name, &resources.in_one())?;
+    let log = std::fs::File::create(path.with_extension("log"))?;
+    let mut command = std::process::Command::new(envoy::binary());
+    command.args(["--concurrency", "1", "-l", "error", "--use-dynamic-base-id", "--disable-hot-restart", "-c"]);
+    command.arg(&path).env("BENCH_KEY", KEY).stdout(std::process::Stdio::null()).stderr(log);
+    envoy::spawn(command, address, core)
+}
+
+fn bootstrap(folder: &Path, address: SocketAddr, upstream: SocketAddr, module: Option<&Path>) -> Value {
+    let name = if module.is_some() { "noop" } else { "bare" };
+    let log = "{\"time\":\"%START_TIME%\",\"status\":%RESPONSE_CODE%,\"duration_ms\":%DURATION%,\"bytes_received\":\
+               %BYTES_RECEIVED%,\"bytes_sent\":%BYTES_SENT%,\"flags\":\"%RESPONSE_FLAGS%\",\"id\":\"%REQ(X-REQUEST-ID)%\"}\n";
+    let filters = |last: &str, kind: &str| {
+        let mut chain: Vec<Value> = module.iter().map(|module| wasm(module)).collect();
+        chain.push(json!({ "name": last, "typed_config": { "@type": format!("type.googleapis.com/{kind}") } }));
+        chain
+    };
+    json!({
+        "static_resources": {
+            "listeners": [{
+                "name": "edge",
+                "address": { "socket_address": socket(address) },
+                "filter_chains": [{ "filters": [{
+                    "name": "envoy.filters.network.http_connection_manager",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                        "stat_prefix": "edge",
+                        "access_log": [{
+                            "name": "envoy.access_loggers.file",
+                            "typed_config": {
+                                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                                "path": folder.join(format!("{name}-access.log")),
+                                "log_format": { "text_format_source": { "inline_string": log } },
+                            },
+                        }],
+                        "route_config": { "virtual_hosts": [{
+                            "name": "all", "domains": ["*"],
+                            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "up", "timeout": "0s" } }],
+                        }] },
+                        "http_filters": filters("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router"),
+                    },
+                }] }],
+            }],
+            "clusters": [{
+                "name": "up", "type": "STATIC",
+                "circuit_breakers": { "thresholds": [{ "max_connections": 4096, "max_pending_requests": 4096, "max_requests": 4096 }] },
+                "load_assignment": { "cluster_name": "up", "endpoints": [{ "lb_endpoints": [
+                    { "endpoint": { "address": { "socket_address": socket(upstream) } } },
+                ] }] },
+                "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "explicit_http_config": { "http_protocol_options": {} },
+                    "http_filters": filters(
+                        "envoy.filters.http.upstream_codec",
+                        "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+                    ),
+                } },
+            }],
+        },
+    })
+}
+
+fn wasm(module: &Path) -> Value {
+    json!({
+        "name": "noop",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": "noop",
+                "root_id": "noop",
+                "vm_config": {
+                    "vm_id": "noop",
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": std::path::absolute(module).unwrap_or_default() } },
+                },
+            },
+        },
+    })
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({ "address": address.ip().to_string(), "port_value": address.port() })
+}
