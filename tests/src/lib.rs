@@ -1,1 +1,57 @@
-//! tests
+//! The harness of the end-to-end tests: a real Envoy with the real filter, simulated providers, and a plain client.
+//!
+//! ```ignore
+//! let upstream = Upstream::sim().await;
+//! let gateway = Gateway::with(&upstream).model("gpt", ["sim/fault-503", "sim/gpt-4o"]).start().await;
+//! assert_eq!(gateway.chat("gpt", "Hi").await.status(), 200);
+//! ```
+//!
+//! Start with [`Upstream`] and [`Gateway`]; [`Ask`] says what is sent, [`Answer`] and [`Stream`] what came back. Ports are
+//! picked free, and what Envoy logs is shown only if the test fails.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod answer;
+mod background;
+mod certificate;
+mod client;
+mod collector;
+mod envoy;
+mod folder;
+mod gateway;
+mod logs;
+mod port;
+mod upstream;
+
+pub use answer::{Answer, Ended, Event, Stream};
+pub use certificate::{Authority, self_signed};
+pub use client::Ask;
+pub use collector::{Collector, Span};
+pub use gateway::{Builder, Gateway, KEY, Record};
+pub use port::Port;
+pub use upstream::{Provider, Upstream};
+
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until `found` finds something, and returns it; `what` stands in the message if it never does.
+///
+/// For what cannot be awaited because another process does it.
+pub async fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,199 @@
+//! What a test receives: an answer as a whole, or event by event.
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{HeaderMap, Response};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+    ended: Ended,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As an HTTP message ends.
+    Cleanly,
+    /// The connection or the stream broke; SDKs raise an error.
+    Broken,
+}
+
+/// One event of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The event's name, empty where it has none.
+    pub name: String,
+    /// Its data.
+    pub data: String,
+}
+
+impl Event {
+    fn read(text: &str) -> Option<Self> {
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim_start());
+        let data = field("data:")?.to_owned();
+        Some(Self { name: field("event:").unwrap_or_default().to_owned(), data })
+    }
+
+    /// Its data as JSON; null where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap_or_default()
+    }
+}
+
+impl Answer {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// A header, empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("a header that is text"))
+    }
+
+    /// The names of all headers, in order.
+    pub fn header_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.headers.keys().map(hyper::header::HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// `x-request-id`, by which the record is found.
+    pub fn id(&self) -> &str {
+        self.header("x-request-id")
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
+    }
+
+    /// The error's code, of a whole answer or of the last event of a stream. Checks that it is an error as OpenAI's are.
+    pub fn code(&self) -> String {
+        let body = self.events().last().map_or_else(|| self.json(), Event::json);
+        let error = &body["error"];
+        for field in ["message", "type", "code"] {
+            assert!(error[field].is_string(), "no error of OpenAI's: {}", self.text());
+        }
+        assert!(error.as_object().is_some_and(|error| error.contains_key("param")), "no param: {}", self.text());
+        error["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The error's message.
+    pub fn message(&self) -> String {
+        let body = self.events().last().map_or_else(|| self.json(), Event::json);
+        body["error"]["message"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The events of a stream.
+    pub fn events(&self) -> Vec<Event> {
+        self.text().split("\n\n").filter_map(Event::read).collect()
+    }
+
+    /// Whether a stream says that it is complete.
+    pub fn is_done(&self) -> bool {
+        self.events().last().is_some_and(|event| event.data == "[DONE]")
+    }
+
+    /// What was said: the first choice's content, put together from its pieces where it was streamed.
+    pub fn said(&self) -> String {
+        let content = |choice: &Value, field: &str| choice[field]["content"].as_str().unwrap_or_default().to_owned();
+        let events = self.events();
+        if events.is_empty() {
+            return content(&self.json()["choices"][0], "message");
+        }
+        events.iter().map(|event| content(&event.json()["choices"][0], "delta")).collect()
+    }
+
+    /// The model that says it has answered.
+    pub fn model(&self) -> String {
+        let body = self.events().first().map_or_else(|| self.json(), Event::json);
+        body["model"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// How it ended.
+    pub fn ended(&self) -> Ended {
+        self.ended
+    }
+}
+
+/// An answer whose headers are there.
+#[derive(Debug)]
+pub struct Stream {
+    status: u16,
+    headers: HeaderMap,
+    body: Incoming,
+    connection: JoinHandle<()>,
+    unread: String,
+}
+
+impl Stream {
+    pub(crate) fn new(response: Response<Incoming>, connection: JoinHandle<()>) -> Self {
+        let (head, body) = response.into_parts();
+        Self { status: head.status.as_u16(), headers: head.headers, body, connection, unread: String::new() }
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// `x-request-id`, by which the record is found.
+    pub fn id(&self) -> String {
+        self.headers.get("x-request-id").map_or("", |id| id.to_str().unwrap_or_default()).to_owned()
+    }
+
+    /// Waits for the next event; `None` at the end, clean or not.
+    pub async fn event(&mut self) -> Option<Event> {
+        loop {
+            if let Some((text, rest)) = self.unread.split_once("\n\n") {
+                let event = Event::read(text);
+                self.unread = rest.to_owned();
+                if event.is_some() {
+                    return event;
+                }
+                continue;
+            }
+            let frame = self.body.frame().await?.ok()?;
+            self.unread.push_str(&String::from_utf8_lossy(&frame.into_data().unwrap_or_default()));
+        }
+    }
+
+    /// Closes the connection in the middle of the answer.
+    pub fn hang_up(self) {
+        self.connection.abort();
+    }
+
+    /// Reads to the end, clean or not.
+    pub async fn rest(mut self) -> Answer {
+        let mut body = self.unread.into_bytes();
+        let mut ended = Ended::Cleanly;
+        while let Some(frame) = self.body.frame().await {
+            match frame {
+                Ok(frame) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Err(_) => {
+                    ended = Ended::Broken;
+                    break;
+                }
+            }
+        }
+        Answer { status: self.status, headers: self.headers, body: body.into(), ended }
+    }
+}

@@ -1,0 +1,112 @@
+//! A collector of spans: OTLP over gRPC, as Envoy sends them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status};
+
+use crate::{background, eventually};
+
+/// A running collector.
+#[derive(Debug)]
+pub struct Collector {
+    address: SocketAddr,
+    spans: Spans,
+}
+
+/// One span.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// Its name.
+    pub name: String,
+    /// Its trace, in hex.
+    pub trace: String,
+    /// It, in hex.
+    pub id: String,
+    /// Its parent, in hex; empty at the root.
+    pub parent: String,
+    /// Whether it is a server's, a client's or another.
+    pub kind: i32,
+    /// Its attributes, written as text.
+    pub attributes: BTreeMap<String, String>,
+}
+
+type Spans = Arc<Mutex<Vec<Span>>>;
+
+impl Collector {
+    /// Starts on a free port.
+    pub async fn start() -> Self {
+        let spans = Spans::default();
+        let service = TraceServiceServer::new(Service(Arc::clone(&spans)));
+        let address = background::run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let address = listener.local_addr().expect("an address");
+            let incoming = TcpListenerStream::new(listener);
+            tokio::spawn(async { drop(Server::builder().add_service(service).serve_with_incoming(incoming).await) });
+            address
+        });
+        Self { address: address.await, spans }
+    }
+
+    /// Where it listens, as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits until `count` spans of one trace have come, and returns them.
+    pub async fn spans(&self, trace: &str, count: usize) -> Vec<Span> {
+        let found = || {
+            let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_trace: Vec<Span> = spans.iter().filter(|span| span.trace == trace).cloned().collect();
+            (of_trace.len() >= count).then_some(of_trace)
+        };
+        eventually("spans", found).await
+    }
+}
+
+struct Service(Spans);
+
+#[tonic::async_trait]
+impl TraceService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let scopes = request.into_inner().resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+        let spans = scopes.flat_map(|scope| scope.spans).map(|span| Span {
+            name: span.name,
+            trace: hex(&span.trace_id),
+            id: hex(&span.span_id),
+            parent: hex(&span.parent_span_id),
+            kind: span.kind,
+            attributes: span
+                .attributes
+                .into_iter()
+                .filter_map(|attribute| Some((attribute.key, text(attribute.value?.value?))))
+                .collect(),
+        });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(spans);
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::StringValue(text) => text,
+        Value::BoolValue(value) => value.to_string(),
+        Value::IntValue(value) => value.to_string(),
+        Value::DoubleValue(value) => value.to_string(),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,99 @@
+//! One Envoy process, which ends with its test.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::{env, io};
+
+/// Ties a process to ours without `unsafe`: a watcher beside it ends it as soon as our end of the pipe on its standard
+/// input closes. That happens on drop, and the kernel sees to it when the test process is killed.
+const TIED: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 $$) & exec "$@" 3<&- </dev/null"#;
+
+/// A running Envoy.
+#[derive(Debug)]
+pub(crate) struct Envoy {
+    child: Child,
+}
+
+/// What an Envoy is started with.
+pub(crate) struct Start<'a> {
+    pub(crate) bootstrap: &'a Path,
+    pub(crate) log: &'a Path,
+    pub(crate) admin: &'a Path,
+    pub(crate) env: &'a BTreeMap<String, String>,
+    pub(crate) concurrency: u32,
+}
+
+impl Envoy {
+    pub(crate) fn start(start: &Start<'_>) -> Self {
+        let log = File::create(start.log).expect("Envoy's log");
+        let child = Command::new("sh")
+            .args(["-c", TIED, "sh"])
+            .arg(binary())
+            .arg("--config-path")
+            .arg(start.bootstrap)
+            .arg("--admin-address-path")
+            .arg(start.admin)
+            .args(["--use-dynamic-base-id", "--file-flush-interval-msec", "10", "--concurrency"])
+            .arg(start.concurrency.to_string())
+            .args(["--log-level", &env::var("WEIR_TESTS_LOG").unwrap_or_else(|_| "warning".to_owned())])
+            .env_clear()
+            .envs(start.env)
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("Envoy's log"))
+            .stderr(log)
+            .spawn()
+            .expect("a shell");
+        Self { child }
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Where Envoy is: `WEIR_ENVOY`, the path, or what `make fetch` has fetched.
+fn binary() -> PathBuf {
+    if let Some(named) = env::var_os("WEIR_ENVOY") {
+        return named.into();
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path = env::split_paths(&path).map(|folder| folder.join("envoy"));
+    if let Some(found) = on_path.filter(|path| path.is_file()).find(|path| is_new_enough(path)) {
+        return found;
+    }
+    let home = PathBuf::from(env::var_os("HOME").unwrap_or_default());
+    let cache = env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
+    let fetched = cache.join("weir/envoy/envoy");
+    assert!(fetched.is_file(), "there is no Envoy: run 'make fetch', or name one with WEIR_ENVOY");
+    fetched
+}
+
+/// Whether it is 1.39 or later.
+fn is_new_enough(envoy: &Path) -> bool {
+    let version = |output: io::Result<std::process::Output>| {
+        let text = String::from_utf8(output.ok()?.stdout).ok()?;
+        let mut numbers = text.split('/').find_map(|part| part.starts_with("1.").then(|| part.split('.')))?;
+        numbers.nth(1)?.parse::<u32>().ok()
+    };
+    version(Command::new(envoy).arg("--version").output()).is_some_and(|minor| minor >= 39)
+}
+
+/// The filter's module.
+pub(crate) fn module() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
+    let module = target.join("wasm32-unknown-unknown/wasm/weir_filter.wasm");
+    assert!(module.is_file(), "there is no {}: run 'make wasm'", module.display());
+    module.canonicalize().expect("a path")
+}

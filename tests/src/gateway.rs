@@ -1,0 +1,334 @@
+//! A gateway as its operator would run it: a configuration, read and rendered by `weir_control`, in a real Envoy.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Instant;
+use std::{fs, ops};
+
+use hyper::Method;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use weir_control::publish::Publisher;
+use weir_control::render::{Paths, Resources, render};
+use weir_control::{Environment, load};
+use weir_core::key::KeyHash;
+
+use crate::client::Ask;
+use crate::envoy::{Envoy, Start, module};
+use crate::folder::Folder;
+use crate::logs;
+use crate::port::Port;
+use crate::upstream::{Credential, Provider};
+use crate::{PATIENCE, eventually};
+
+/// The key that may use every model; it belongs to `team`.
+pub const KEY: &str = "weir-test-key-of-the-team";
+
+/// A gateway to be started.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    providers: Vec<Provider>,
+    models: Map<String, Value>,
+    limits: Map<String, Value>,
+    keys: Vec<Value>,
+    telemetry: Map<String, Value>,
+    concurrency: u32,
+}
+
+impl Builder {
+    /// Adds a provider.
+    #[must_use]
+    pub fn and(mut self, provider: impl Into<Provider>) -> Self {
+        self.providers.push(provider.into());
+        self
+    }
+
+    /// Adds a model with its targets, best first: `provider/model`.
+    #[must_use]
+    pub fn model<'t>(mut self, name: &str, targets: impl IntoIterator<Item = &'t str>) -> Self {
+        let target = |target: &str| {
+            let (provider, model) = target.split_once('/').expect("provider/model");
+            json!({ "provider": provider, "model": model })
+        };
+        let targets: Vec<Value> = targets.into_iter().map(target).collect();
+        self.models.insert(name.to_owned(), json!({ "targets": targets }));
+        self
+    }
+
+    /// Limits the model that was added last; names are those of the configuration, such as `first_token`.
+    #[must_use]
+    pub fn within(mut self, limits: Value) -> Self {
+        if let Some(Value::Object(model)) = self.models.values_mut().next_back() {
+            model.insert("limits".to_owned(), limits);
+        }
+        self
+    }
+
+    /// Sets a general limit, such as `first_token` or `body`.
+    #[must_use]
+    pub fn limit(mut self, name: &str, limit: impl Into<Value>) -> Self {
+        self.limits.insert(name.to_owned(), limit.into());
+        self
+    }
+
+    /// Adds a key that may use these models only.
+    #[must_use]
+    pub fn key(mut self, name: &str, key: &str, models: &[&str]) -> Self {
+        self.keys.push(json!({ "name": name, "sha256": KeyHash::of(key.as_bytes()).to_string(), "models": models }));
+        self
+    }
+
+    /// Sends spans to this collector.
+    #[must_use]
+    pub fn traced(mut self, otlp: &str) -> Self {
+        self.telemetry.insert("otlp".to_owned(), json!(otlp));
+        self
+    }
+
+    /// Runs Envoy with this many workers instead of one.
+    #[must_use]
+    pub fn workers(mut self, concurrency: u32) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// Starts it, and returns once it answers.
+    pub async fn start(self) -> Gateway {
+        Gateway::start(self).await
+    }
+
+    /// The configuration as an operator would write it, and the variables that it refers to.
+    fn configuration(&self, listen: SocketAddr, folder: &std::path::Path) -> (Value, BTreeMap<String, String>) {
+        let mut vars = BTreeMap::new();
+        let mut providers = Map::new();
+        for provider in &self.providers {
+            let mut entry = json!({ "dialect": provider.dialect, "endpoint": provider.endpoint });
+            match &provider.credential {
+                Some(Credential::Env(key)) => {
+                    let name = format!("KEY_OF_{}", provider.name.to_uppercase().replace(['-', '.'], "_"));
+                    entry["credential"] = json!(format!("env:{name}"));
+                    vars.insert(name, key.clone());
+                }
+                Some(Credential::File(key)) => {
+                    let file = format!("{}.key", provider.name);
+                    fs::write(folder.join(&file), key).expect("the key's file");
+                    entry["credential"] = json!(format!("file:{file}"));
+                }
+                None => {}
+            }
+            if let Some(ca) = &provider.ca {
+                let file = format!("{}.pem", provider.name);
+                fs::write(folder.join(&file), ca).expect("the bundle");
+                entry["ca"] = json!(file);
+            }
+            if let Some(most) = provider.max_in_flight {
+                entry["max_in_flight"] = json!(most);
+            }
+            providers.insert(provider.name.clone(), entry);
+        }
+        let mut keys = vec![json!({ "name": "team", "sha256": KeyHash::of(KEY.as_bytes()).to_string() })];
+        keys.extend(self.keys.iter().cloned());
+        let source = json!({
+            "listen": listen.to_string(),
+            "admin": "127.0.0.1:0",
+            "limits": self.limits,
+            "providers": providers,
+            "models": self.models,
+            "keys": keys,
+            "telemetry": self.telemetry,
+        });
+        (source, vars)
+    }
+}
+
+/// A running gateway, gone with its Envoy when dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    _envoy: Envoy,
+    port: Port,
+    builder: Builder,
+    paths: Paths,
+    admin: String,
+    /// Removed last.
+    folder: Folder,
+}
+
+/// One line of the access log.
+#[derive(Clone, Debug)]
+pub struct Record(Value);
+
+impl Record {
+    /// The targets tried and what became of each, as `provider/model outcome`.
+    pub fn tries(&self) -> Vec<String> {
+        let tries = self["tries"].as_array().into_iter().flatten();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        tries.map(|one| format!("{} {}", text(&one["target"]), text(&one["outcome"]))).collect()
+    }
+}
+
+impl ops::Deref for Record {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Gateway {
+    /// Begins the description of a gateway with one provider.
+    pub fn with(provider: impl Into<Provider>) -> Builder {
+        Builder { concurrency: 1, ..Builder::default() }.and(provider)
+    }
+
+    async fn start(builder: Builder) -> Self {
+        let folder = Folder::new();
+        let port = Port::reserve();
+        let paths = Paths {
+            folder: folder.path().join("envoy"),
+            wasm: module(),
+            sidecar_socket: folder.path().join("sidecar.sock"),
+            access_log: folder.path().join("access.log"),
+            ca_bundle: None,
+        };
+        let (resources, vars) = rendered(&builder, &port, &folder, &paths);
+        let written = Publisher::new(&paths.folder, "").publish(resources, Instant::now()).await;
+        written.expect("the folder that Envoy watches");
+
+        let log = folder.path().join("envoy.log");
+        let admin = folder.path().join("admin");
+        let start = Start {
+            bootstrap: &paths.folder.join("bootstrap.json"),
+            log: &log,
+            admin: &admin,
+            env: &vars,
+            concurrency: builder.concurrency,
+        };
+        let mut envoy = Envoy::start(&start);
+        logs::show_on_failure(&log);
+        let address = port.address();
+        let deadline = Instant::now() + PATIENCE;
+        while !answers(address).await {
+            assert!(!envoy.has_ended(), "Envoy has ended at its start");
+            assert!(Instant::now() < deadline, "Envoy is not ready");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let admin = fs::read_to_string(admin).expect("Envoy's admin address");
+        Self { _envoy: envoy, port, builder, paths, admin, folder }
+    }
+
+    /// Has another configuration take the place of this one, as `weir up` does when its file changes.
+    pub async fn becomes(&mut self, change: impl FnOnce(Builder) -> Builder) {
+        let (before, _) = rendered(&self.builder, &self.port, &self.folder, &self.paths);
+        let builder = change(self.builder.clone());
+        let (after, _) = rendered(&builder, &self.port, &self.folder, &self.paths);
+        let mut publisher = Publisher::new(&self.paths.folder, self.admin.trim());
+        publisher.publish(before, Instant::now()).await.expect("what is running");
+        publisher.publish(after, Instant::now()).await.expect("Envoy takes the change");
+        self.builder = builder;
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// Asks `model` to answer `text`.
+    pub fn chat(&self, model: &str, text: &str) -> Ask {
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": text }] });
+        self.post("/v1/chat/completions", body)
+    }
+
+    /// Asks `model` for the embedding of `text`.
+    pub fn embed(&self, model: &str, text: &str) -> Ask {
+        self.post("/v1/embeddings", json!({ "model": model, "input": text }))
+    }
+
+    /// Posts JSON.
+    pub fn post(&self, path: &str, body: Value) -> Ask {
+        self.ask("POST", path).json(body)
+    }
+
+    /// Gets.
+    pub fn get(&self, path: &str) -> Ask {
+        self.ask("GET", path)
+    }
+
+    /// Asks by any method, without a body.
+    pub fn ask(&self, method: &str, path: &str) -> Ask {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        Ask::new(self.address(), self.log(), KEY, method, path)
+    }
+
+    /// Sends these bytes on a connection and returns all that comes back until it is closed.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        logs::show_on_failure(&self.log());
+        let mut tcp = tokio::net::TcpStream::connect(self.address()).await.expect("the gateway listens");
+        tcp.write_all(bytes).await.expect("it reads");
+        let mut back = Vec::new();
+        let _ = tcp.read_to_end(&mut back).await;
+        String::from_utf8_lossy(&back).into_owned()
+    }
+
+    /// Waits for the record of the request with this id.
+    pub async fn record(&self, id: &str) -> Record {
+        assert!(!id.is_empty(), "an answer without x-request-id");
+        let find = || self.records().into_iter().find(|record| record["request_id"] == id);
+        eventually("the record", find).await
+    }
+
+    /// Every record so far. Fails if a line is no JSON.
+    pub fn records(&self) -> Vec<Record> {
+        let text = self.access_log();
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        whole.lines().map(read).map(Record).collect()
+    }
+
+    /// The access log's text.
+    pub fn access_log(&self) -> String {
+        logs::since(&self.paths.access_log, 0)
+    }
+
+    /// What Envoy has logged.
+    pub fn envoy_log(&self) -> String {
+        logs::since(&self.log(), 0)
+    }
+
+    /// One of Envoy's counters or gauges.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let address: SocketAddr = self.admin.trim().parse().expect("Envoy's admin address");
+        let path = format!("/stats?filter=^{}$&format=json", name.replace('.', "\\."));
+        let answer = Ask::new(address, self.log(), "", Method::GET, &path).await;
+        answer.json()["stats"][0]["value"].as_u64().unwrap_or_default()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("envoy.log")
+    }
+}
+
+fn rendered(builder: &Builder, port: &Port, folder: &Folder, paths: &Paths) -> (Resources, BTreeMap<String, String>) {
+    let (configuration, mut vars) = builder.configuration(port.address(), folder.path());
+    let file = folder.path().join("weir.yaml");
+    fs::write(&file, format!("{configuration:#}")).expect("weir.yaml");
+    vars.insert("HOME".to_owned(), folder.path().display().to_string());
+    let environment = Environment::new(vars.clone());
+    let loaded = load(&file, &environment).unwrap_or_else(|found| {
+        let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+        panic!("the configuration has errors:\n{}", lines.join("\n"))
+    });
+    let paths = Paths { ca_bundle: environment.ca_bundle().map(ToOwned::to_owned), ..paths.clone() };
+    (render(&loaded.gateway, &paths).expect("Envoy's resources"), vars)
+}
+
+async fn answers(address: SocketAddr) -> bool {
+    let asked = async {
+        let mut tcp = tokio::net::TcpStream::connect(address).await.ok()?;
+        tcp.write_all(b"GET /readyz HTTP/1.1\r\nhost: weir\r\nconnection: close\r\n\r\n").await.ok()?;
+        let mut back = [0; 12];
+        tcp.read_exact(&mut back).await.ok()?;
+        Some(back == *b"HTTP/1.1 200")
+    };
+    asked.await.unwrap_or(false)
+}

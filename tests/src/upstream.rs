@@ -1,0 +1,128 @@
+//! Providers: what the configuration says of them, and the simulators behind them.
+
+use std::ops::Deref;
+
+use weir_sim::{Options, Sim, Tls};
+
+use crate::background;
+
+/// A provider as the configuration describes it.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    pub(crate) name: String,
+    pub(crate) dialect: &'static str,
+    pub(crate) endpoint: String,
+    pub(crate) credential: Option<Credential>,
+    pub(crate) ca: Option<String>,
+    pub(crate) max_in_flight: Option<u32>,
+}
+
+/// A credential, and where the gateway is to find it.
+#[derive(Clone, Debug)]
+pub(crate) enum Credential {
+    Env(String),
+    File(String),
+}
+
+impl Provider {
+    /// A provider called `name` at `endpoint`, which speaks OpenAI and wants no key.
+    pub fn at(name: &str, endpoint: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            dialect: "openai",
+            endpoint: endpoint.to_owned(),
+            credential: None,
+            ca: None,
+            max_in_flight: None,
+        }
+    }
+
+    /// Has the gateway ask it with this key, from an environment variable.
+    #[must_use]
+    pub fn with_key(mut self, key: &str) -> Self {
+        self.credential = Some(Credential::Env(key.to_owned()));
+        self
+    }
+
+    /// Has the gateway ask it with this key, from a file.
+    #[must_use]
+    pub fn with_key_in_a_file(mut self, key: &str) -> Self {
+        self.credential = Some(Credential::File(key.to_owned()));
+        self
+    }
+
+    /// Has its certificate verified against this bundle of PEM text.
+    #[must_use]
+    pub fn trusting(mut self, bundle: &str) -> Self {
+        self.ca = Some(bundle.to_owned());
+        self
+    }
+
+    /// Bounds how many requests may be under way to it.
+    #[must_use]
+    pub fn at_most(mut self, requests: u32) -> Self {
+        self.max_in_flight = Some(requests);
+        self
+    }
+}
+
+impl From<&Upstream> for Provider {
+    fn from(upstream: &Upstream) -> Self {
+        upstream.provider.clone()
+    }
+}
+
+/// A simulated provider. It has what [`Sim`] has.
+#[derive(Debug)]
+pub struct Upstream {
+    sim: Sim,
+    provider: Provider,
+}
+
+impl Upstream {
+    /// A provider called `sim` that speaks OpenAI.
+    pub async fn sim() -> Self {
+        Self::called("sim").await
+    }
+
+    /// A provider called `name` that speaks OpenAI.
+    pub async fn called(name: &str) -> Self {
+        Self::with(name, Options::default()).await
+    }
+
+    /// A provider called `name` that answers as `options` say and speaks OpenAI.
+    pub async fn with(name: &str, options: Options) -> Self {
+        let sim = background::run(Sim::start(options)).await.expect("a simulator");
+        let provider = Provider::at(name, &format!("{}/v1", sim.url()));
+        Self { sim, provider }
+    }
+
+    /// A provider called `name` with the certificate `tls`, reached as `host`.
+    pub async fn with_tls(name: &str, host: &str, tls: Tls) -> Self {
+        let mut upstream = Self::with(name, Options { tls: Some(tls), ..Options::default() }).await;
+        upstream.provider.endpoint = format!("https://{host}:{}/v1", upstream.sim.address().port());
+        upstream
+    }
+
+    /// Has the gateway speak `dialect` with it.
+    #[must_use]
+    pub fn speaking(mut self, dialect: &'static str) -> Self {
+        self.provider.dialect = dialect;
+        self
+    }
+
+    /// Changes what the configuration says of it.
+    #[must_use]
+    pub fn but(mut self, change: impl FnOnce(Provider) -> Provider) -> Self {
+        self.provider = change(self.provider);
+        self
+    }
+}
+
+impl Deref for Upstream {
+    type Target = Sim;
+
+    fn deref(&self) -> &Sim {
+        &self.sim
+    }
+}
