@@ -1,7 +1,7 @@
 //! Prints embeddings per second: ONNX Runtime called directly, at its best batch size, and through the sidecar's socket, in
 //! JSON. Same texts, tokenizer and threads. Envoy is not part of it.
 //!
-//! Usage: throughput MODEL_FOLDER LIBONNXRUNTIME [SECONDS [FORMAT [WORKERS]]]
+//! Usage: `throughput MODEL_FOLDER LIBONNXRUNTIME [SECONDS [FORMAT [WORKERS]]]`
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,23 +53,25 @@ async fn main() -> Outcome<()> {
     while ask(&channel, &body(1, 16, format)).await.is_err() {
         tokio::task::yield_now().await;
     }
-    println!("inputs x tokens, clients: direct emb/s (batch)  sidecar emb/s  share");
+    println!("inputs x tokens, clients: direct per second, sidecar per second, share; the same per second of CPU");
     for (inputs, tokens) in [(1, 16), (32, 16), (8, 128)] {
         let candidates = if inputs == 1 { vec![1, 4, 8, 16] } else { vec![8, inputs] };
-        let mut best = (0.0, 0);
+        let mut best = Speed::default();
         for batch in candidates {
-            let rate = direct(&folder, &library, batch, tokens, span)?;
-            if rate > best.0 {
-                best = (rate, batch);
-            }
+            let speed = direct(&folder, &library, batch, tokens, span)?;
+            println!("direct, batches of {batch:>2} x {tokens}: {:.1}; {:.1}", speed.wall, speed.cpu);
+            best = Speed { wall: best.wall.max(speed.wall), cpu: best.cpu.max(speed.cpu) };
         }
         for clients in [1, 8, 32] {
-            let rate = through(&channel, &body(inputs, tokens, format), inputs, clients, span).await?;
+            let speed = through(&channel, &body(inputs, tokens, format), inputs, clients, span).await?;
             println!(
-                "{inputs:>3} x {tokens:<4} {clients:>3}: {:>8.1} ({:>2})  {rate:>8.1}  {:.3}",
-                best.0,
-                best.1,
-                rate / best.0
+                "{inputs:>3} x {tokens:<4} {clients:>3}: {:>7.1} {:>7.1}  {:.3};  {:>7.1} {:>7.1}  {:.3}",
+                best.wall,
+                speed.wall,
+                speed.wall / best.wall,
+                best.cpu,
+                speed.cpu,
+                speed.cpu / best.cpu
             );
         }
     }
@@ -87,14 +89,15 @@ fn body(inputs: usize, tokens: usize, format: &str) -> Vec<u8> {
 }
 
 /// Two threads with a session each, nothing else.
-fn direct(folder: &Path, library: &Path, batch: usize, tokens: usize, span: Duration) -> Outcome<f64> {
+fn direct(folder: &Path, library: &Path, batch: usize, tokens: usize, span: Duration) -> Outcome<Speed> {
     let recipe = Recipe::read(folder)?;
     let tokenizer = Tokens::load(folder, &recipe)?;
     let weights = engine::load(folder, EngineChoice::Onnx, &recipe, Some(library))?;
     let texts = vec![text(tokens); batch];
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let engines: Vec<_> = (0..threads).map(|_| weights.engine(1)).collect::<Result<_, _>>()?;
-    let (began, total, dimensions) = (Instant::now(), AtomicUsize::new(0), weights.description().dimensions);
+    let (meter, total, dimensions) = (Meter::start()?, AtomicUsize::new(0), weights.description().dimensions);
+    let began = meter.began;
     std::thread::scope(|scope| {
         for mut engine in engines {
             let (tokenizer, texts, total) = (&tokenizer, &texts, &total);
@@ -113,13 +116,13 @@ fn direct(folder: &Path, library: &Path, batch: usize, tokens: usize, span: Dura
             });
         }
     });
-    Ok(rate(total.load(Ordering::Relaxed), began.elapsed()))
+    meter.speed(total.load(Ordering::Relaxed))
 }
 
 /// `clients` callers, each asking again as soon as it has its answer.
-async fn through(channel: &Channel, body: &[u8], inputs: usize, clients: usize, span: Duration) -> Outcome<f64> {
+async fn through(channel: &Channel, body: &[u8], inputs: usize, clients: usize, span: Duration) -> Outcome<Speed> {
     let (total, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let began = Instant::now();
+    let meter = Meter::start()?;
     let mut callers = Vec::new();
     for _ in 0..clients {
         let (total, stop, channel, body) = (Arc::clone(&total), Arc::clone(&stop), channel.clone(), body.to_vec());
@@ -132,7 +135,7 @@ async fn through(channel: &Channel, body: &[u8], inputs: usize, clients: usize, 
         }));
     }
     tokio::time::sleep(span).await;
-    let answered = rate(total.load(Ordering::Relaxed), began.elapsed());
+    let answered = meter.speed(total.load(Ordering::Relaxed))?;
     stop.store(true, Ordering::Relaxed);
     for caller in callers {
         caller.await??;
@@ -140,10 +143,35 @@ async fn through(channel: &Channel, body: &[u8], inputs: usize, clients: usize, 
     Ok(answered)
 }
 
-fn rate(count: usize, took: Duration) -> f64 {
-    #[allow(clippy::cast_precision_loss)] // counts are small
-    let count = count as f64;
-    count / took.as_secs_f64()
+/// Embeddings per second, and per second of CPU, which stays comparable when the machine has other work.
+#[derive(Clone, Copy, Debug, Default)]
+struct Speed {
+    wall: f64,
+    cpu: f64,
+}
+
+struct Meter {
+    began: Instant,
+    ticks: u32,
+}
+
+impl Meter {
+    fn start() -> Outcome<Self> {
+        Ok(Self { began: Instant::now(), ticks: Self::ticks()? })
+    }
+
+    /// The process's time in user and system mode, in hundredths of a second: fields 14 and 15 of proc(5)'s stat.
+    fn ticks() -> Outcome<u32> {
+        let stat = std::fs::read_to_string("/proc/self/stat")?;
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        Ok(fields.skip(11).take(2).map(str::parse::<u32>).sum::<Result<_, _>>()?)
+    }
+
+    fn speed(&self, count: usize) -> Outcome<Speed> {
+        let (wall, ticks) = (self.began.elapsed().as_secs_f64(), Self::ticks()?.saturating_sub(self.ticks));
+        let count = f64::from(u32::try_from(count)?);
+        Ok(Speed { wall: count / wall, cpu: count * 100.0 / f64::from(ticks.max(1)) })
+    }
 }
 
 async fn ask(channel: &Channel, body: &[u8]) -> Outcome<usize> {

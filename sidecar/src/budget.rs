@@ -1,4 +1,4 @@
-//! How many bytes of requests and answers are held at once. ext_proc has no back-pressure, so the bound is here.
+//! How many bytes of requests and answers are held at once. `ext_proc` has no back-pressure, so the bound is here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! How Envoy reaches the sidecar: ext_proc with full-duplex bodies, answered by the sidecar itself. This is the only file
+//! How Envoy reaches the sidecar: `ext_proc` with full-duplex bodies, answered by the sidecar itself. This is the only file
 //! that names Envoy's protobufs.
 //!
 //! One stream is one HTTP request. It is over when its answer is sent, or when Envoy lets go of it because the caller has
@@ -19,16 +19,18 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
     HttpHeaders, ProcessingRequest, ProcessingResponse, StreamedBodyResponse, StreamedImmediateResponse,
 };
 use opentelemetry::propagation::Extractor;
+use opentelemetry::trace::TraceContextExt;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{Instrument, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::Sidecar;
 use crate::api::embeddings::{self, Known};
 use crate::api::{Reject, Reply, Route};
 use crate::budget::Held;
-use crate::telemetry::request_span;
+use crate::telemetry::{count, request_span};
 
 /// Messages of one stream that are made but not yet taken by its connection. With pieces of about 48 KB it bounds what a
 /// stream holds as text.
@@ -92,16 +94,16 @@ async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest
     };
     let headers = Headers(head.headers.unwrap_or_default());
     let span = request_span("embeddings", &headers);
-    let (mut held, mut known) = (sidecar.budget.hold(), Known::default());
+    let (mut bytes, mut known) = (sidecar.budget.hold(), Known::default());
     let request = async {
         let route = Route::of(headers.get(":method").unwrap_or_default(), headers.get(":path").unwrap_or_default())?;
         if sidecar.draining() {
             return Err(Reject::Draining);
         }
-        let body = if head.end_of_stream { Some(Vec::new()) } else { gather(sidecar, &mut asked, &mut held).await? };
+        let body = if head.end_of_stream { Some(Vec::new()) } else { gather(sidecar, &mut asked, &mut bytes).await? };
         let Some(body) = body else { return Ok(None) };
         match route {
-            Route::Embeddings => embeddings::answer(sidecar, body, &mut held, &mut known, &span).await.map(Some),
+            Route::Embeddings => embeddings::answer(sidecar, body, &mut bytes, &mut known, &span).await.map(Some),
         }
     };
     let reply = match request.instrument(span.clone()).await {
@@ -115,7 +117,7 @@ async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest
     let model = known.model.as_deref().unwrap_or("unknown");
     record(&span, model, status, known.tokens);
     sidecar.metrics.answered(model, status, if status == 200 { known.tokens } else { 0 }, began.elapsed());
-    drop(held);
+    drop(bytes);
     sidecar.metrics.in_flight(sidecar.budget.used());
 }
 
@@ -158,13 +160,13 @@ async fn send(reply: Reply, answers: &Sender<Message>) {
     let mut headers = vec![header(":status", reply.status.to_string())];
     headers.extend(reply.headers.into_iter().map(|(key, value)| header(key, value)));
     let head = HttpHeaders { headers: Some(HeaderMap { headers }), ..HttpHeaders::default() };
-    if answers.send(piece(Piece::HeadersResponse(head))).await.is_err() {
+    if answers.send(Ok(piece(Piece::HeadersResponse(head)))).await.is_err() {
         return;
     }
     let mut pieces = reply.body.peekable();
     while let Some(body) = pieces.next() {
         let last = pieces.peek().is_none();
-        if answers.send(piece(body_piece(body, last))).await.is_err() {
+        if answers.send(Ok(piece(body_piece(body, last)))).await.is_err() {
             return;
         }
     }
@@ -173,9 +175,10 @@ async fn send(reply: Reply, answers: &Sender<Message>) {
 fn record(span: &Span, model: &str, status: u16, tokens: usize) {
     span.record("gen_ai.request.model", model);
     span.record("gen_ai.response.model", model);
-    span.record("gen_ai.usage.input_tokens", tokens);
-    span.record("http.response.status_code", status);
-    span.record("otel.name", format!("embeddings {model}"));
+    span.record("gen_ai.usage.input_tokens", count(tokens));
+    span.record("http.response.status_code", i64::from(status));
+    // `tracing` cannot rename a span that has begun.
+    span.context().span().update_name(format!("embeddings {model}"));
     if status >= 500 {
         span.record("otel.status_code", "ERROR");
     }
@@ -189,9 +192,9 @@ fn body_piece(body: Bytes, end_of_stream: bool) -> Piece {
     Piece::BodyResponse(StreamedBodyResponse { body: body.into(), end_of_stream, ..StreamedBodyResponse::default() })
 }
 
-fn piece(piece: Piece) -> Message {
+fn piece(piece: Piece) -> ProcessingResponse {
     let response = Answer::StreamedImmediateResponse(StreamedImmediateResponse { response: Some(piece) });
-    Ok(ProcessingResponse { response: Some(response), ..ProcessingResponse::default() })
+    ProcessingResponse { response: Some(response), ..ProcessingResponse::default() }
 }
 
 /// Request headers, by name.

@@ -1,8 +1,20 @@
-//! Local inference behind Envoy: an ext_proc server on a Unix socket that answers requests itself, in `OpenAI`'s shape,
+//! Local inference behind Envoy: an `ext_proc` server on a Unix socket that answers requests itself, in `OpenAI`'s shape,
 //! from models that it holds.
 //!
 //! A request goes through [`ext_proc`] (Envoy's protocol) to [`api`] (`OpenAI`'s), is made into tokens by [`model`], waits
 //! in [`batch`] for others of its length, runs in an [`engine`], and leaves the way it came. [`server::run`] starts it all.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::cast_precision_loss,
+        clippy::needless_for_each,
+        reason = "a test may panic"
+    )
+)]
 
 pub mod admin;
 pub mod api;

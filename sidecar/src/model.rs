@@ -145,6 +145,6 @@ fn load(model: &ModelSettings, settings: &Settings, metrics: &Metrics) -> Result
         threads,
         normalize: recipe.normalize,
     };
-    let pool = Pool::start(weights.into(), &pool, metrics.model(&model.name))?;
+    let pool = Pool::start(&weights.into(), &pool, metrics.model(&model.name))?;
     Ok(Model { tokens, pool, description, normalize: recipe.normalize })
 }

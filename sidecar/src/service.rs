@@ -1,4 +1,4 @@
-//! Weir's own service beside ext_proc: what is loaded, and what could not be.
+//! Weir's own service beside `ext_proc`: what is loaded, and what could not be.
 
 use std::sync::Arc;
 

@@ -92,7 +92,7 @@ impl QueueSettings {
     }
 }
 
-/// What is refused, so that memory stays bounded whatever callers do: ext_proc itself has no back-pressure.
+/// What is refused, so that memory stays bounded whatever callers do: `ext_proc` itself has no back-pressure.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {

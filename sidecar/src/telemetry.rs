@@ -49,6 +49,7 @@ pub fn init(otlp: Option<&str>) -> Result<Telemetry, TelemetryError> {
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("weir-sidecar"))
             .with_location(false)
+            .with_tracked_inactivity(false)
             .with_filter(own)
     });
     tracing_subscriber::registry().with(logs).with(spans).try_init()?;
@@ -69,6 +70,11 @@ fn provider(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
     let resource = Resource::builder().with_service_name("weir-sidecar").build();
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+/// A count as OpenTelemetry writes numbers; it would write an unsigned one as text.
+pub fn count(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// The span of one request, child of the caller's where its headers name one. What becomes known later is recorded then.

@@ -9,6 +9,7 @@ use tracing::Span;
 use super::pool::Shared;
 use super::queue::RequestId;
 use super::rows::Rows;
+use crate::telemetry::count;
 
 /// Why a request got no embeddings.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -53,7 +54,8 @@ impl Job {
     ) -> Self {
         let values = vec![0.0; inputs.len() * dimensions];
         let gathered = Gathered { values, missing: inputs.len(), done: Some(done) };
-        let queued = tracing::info_span!(parent: &span, "queue", inputs = inputs.len(), tokens = inputs.tokens());
+        let queued =
+            tracing::info_span!(parent: &span, "queue", inputs = count(inputs.len()), tokens = count(inputs.tokens()));
         Self { inputs, span, queued: Mutex::new(Some(queued)), gathered: Mutex::new(gathered) }
     }
 

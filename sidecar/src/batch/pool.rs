@@ -17,6 +17,7 @@ use super::rows::Rows;
 use crate::engine::{Batch, Engine, EngineError, Parallel, Weights, pool::normalize};
 use crate::metrics::ModelMetrics;
 use crate::model::recipe::Normalize;
+use crate::telemetry::count;
 
 /// Tokens of a batch on a CPU: beyond it batching gains nothing there, and callers wait longer.
 const CPU_PADDED: usize = 512;
@@ -73,7 +74,7 @@ struct State {
 impl Pool {
     /// Starts the workers, each with its own engine of `weights`.
     pub fn start(
-        weights: Arc<dyn Weights>,
+        weights: &Arc<dyn Weights>,
         settings: &PoolSettings,
         metrics: ModelMetrics,
     ) -> Result<Self, EngineError> {
@@ -99,7 +100,7 @@ impl Pool {
             let mut worker = Worker {
                 shared: Arc::clone(&pool.shared),
                 engine: weights.engine(threads)?,
-                weights: Arc::clone(&weights),
+                weights: Arc::clone(weights),
                 threads,
                 normalize: settings.normalize,
                 out: Vec::new(),
@@ -289,8 +290,8 @@ fn spans(packed: &Packed, jobs: &[Shareable]) -> Vec<Span> {
         spans.push(tracing::info_span!(
             parent: &job.span,
             "inference",
-            batch.inputs = packed.items.len(),
-            batch.padded_tokens = packed.padded()
+            batch.inputs = count(packed.items.len()),
+            batch.padded_tokens = count(packed.padded())
         ));
     }
     spans

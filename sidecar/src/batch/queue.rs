@@ -1,10 +1,9 @@
 //! Which inputs run next, together. A pure structure: no threads, no clock.
 //!
-//! Turns are given by fair queueing (Demers, Keshav and Shenker, 1989): an input's turn is the turn at which its request
-//! arrived plus the tokens of that request before it, and turns pass as if every waiting request got an equal share. So a
-//! request of a thousand inputs and one of a single input that comes later share the device: the one does not wait for the
-//! thousand, and a flood of ones does not stop the thousand. The input whose turn it is always runs; others of about its
-//! length join it, earliest turns first.
+//! Turns are given by fair queueing (Demers, Keshav and Shenker, 1989): requests go in the order in which they would end if
+//! all that wait got an equal share of the device. So a request of one input does not wait for a thousand that came before
+//! it, a flood of ones does not stop the thousand, and equals go by arrival, each as a whole: none ends later than with
+//! equal shares. The input whose turn it is always runs; others of about its length join it, earliest turns first.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -61,13 +60,23 @@ const LEAST_SHARE: usize = 64;
 /// Turns are counted in this part of a token, so that a turn passes also when very many share it.
 const TURNS_PER_TOKEN: u64 = 1024;
 
+/// When an input's turn comes: when its request would end with equal shares, then by arrival, then the shorter inputs of
+/// the request first, so that neighbours are of about the same length and pack well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    end: u64,
+    request: RequestId,
+    rank: usize,
+    index: usize,
+}
+
 /// Inputs that wait, and the rule by which they are taken.
 #[derive(Clone, Debug)]
 pub struct Queue {
     max_waiting: usize,
     max_padded: usize,
-    /// By turn, then by arrival, then by place in the request.
-    waiting: BTreeMap<(u64, RequestId, usize), usize>,
+    /// Lengths by turn.
+    waiting: BTreeMap<Turn, usize>,
     /// How many inputs of each request wait.
     requests: HashMap<RequestId, usize>,
     tokens: usize,
@@ -104,16 +113,14 @@ impl Queue {
             let tokens_ahead = self.waiting.values().take(excess).sum();
             return Err(Full { tokens_ahead });
         }
-        // Neighbours in turn are then of about the same length, which packs well.
         items.sort_by_key(|(_, tokens)| *tokens);
         if !items.is_empty() {
             self.requests.insert(request, items.len());
         }
-        let mut turn = self.turn;
-        for (index, tokens) in items {
-            self.waiting.insert((turn, request, index), tokens);
+        let end = items.iter().fold(self.turn, |end, (_, tokens)| end.saturating_add(turns(*tokens)));
+        for (rank, (index, tokens)) in items.into_iter().enumerate() {
+            self.waiting.insert(Turn { end, request, rank, index }, tokens);
             self.tokens += tokens;
-            turn = turn.saturating_add(turns(tokens));
         }
         Ok(())
     }
@@ -125,19 +132,18 @@ impl Queue {
         }
         let before = self.waiting.len();
         let tokens = &mut self.tokens;
-        self.waiting.retain(|(_, of, _), length| {
-            if *of == request {
+        self.waiting.retain(|turn, length| {
+            if turn.request == request {
                 *tokens -= *length;
             }
-            *of != request
+            turn.request != request
         });
         before - self.waiting.len()
     }
 
     /// The next batch, for one of `idle` workers that could take one now. What waits is shared between them.
     pub fn take(&mut self, idle: usize) -> Option<Packed> {
-        let (&(turn, _, _), &head) = self.waiting.first_key_value()?;
-        self.turn = self.turn.max(turn);
+        let (_, &head) = self.waiting.first_key_value()?;
         let room = match idle {
             0 | 1 => self.max_padded,
             _ => self.max_padded.min(self.tokens.div_ceil(idle).max(LEAST_SHARE)),
@@ -161,13 +167,13 @@ impl Queue {
             if let Some(tokens) = self.waiting.remove(&key) {
                 self.tokens -= tokens;
                 self.turn = self.turn.saturating_add(turns(tokens) / sharing);
-                if let Some(left) = self.requests.get_mut(&key.1) {
+                if let Some(left) = self.requests.get_mut(&key.request) {
                     *left -= 1;
                     if *left == 0 {
-                        self.requests.remove(&key.1);
+                        self.requests.remove(&key.request);
                     }
                 }
-                items.push(Item { request: key.1, index: key.2, tokens });
+                items.push(Item { request: key.request, index: key.index, tokens });
             }
         }
         Some(Packed { items, width })
@@ -273,8 +279,8 @@ mod tests {
             let mut queue = Queue::new(100, cap);
             let mut expected = std::collections::BTreeMap::new();
             let mut next = 0;
-            let mut check = |queue: &mut Queue, expected: &mut std::collections::BTreeMap<(u64, usize), usize>, idle| {
-                let oldest = queue.waiting.first_key_value().map(|(key, _)| (key.1.0, key.2));
+            let check = |queue: &mut Queue, expected: &mut std::collections::BTreeMap<(u64, usize), usize>, idle| {
+                let oldest = queue.waiting.first_key_value().map(|(turn, _)| (turn.request.0, turn.index));
                 let Some(packed) = queue.take(idle) else { return };
                 assert!(packed.padded() <= cap || packed.items.len() == 1);
                 assert_eq!(oldest, Some((packed.items[0].request.0, packed.items[0].index)));

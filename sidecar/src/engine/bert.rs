@@ -43,7 +43,7 @@ impl Config {
                 self.model_type
             ));
         }
-        if self.num_attention_heads == 0 || self.hidden_size % self.num_attention_heads != 0 {
+        if self.num_attention_heads == 0 || !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err("hidden_size is not a multiple of num_attention_heads".to_owned());
         }
         Activation::named(&self.hidden_act).map(|_| ())

@@ -1,6 +1,7 @@
 //! ONNX Runtime, loaded at run time from its own library. Several times faster than candle on a CPU.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -180,8 +181,8 @@ impl Runner {
     }
 }
 
-fn run(error: impl ToString) -> EngineError {
-    EngineError::Run(error.to_string())
+fn run(error: impl Display) -> EngineError {
+    EngineError::Run(format!("{error}"))
 }
 
 fn session(environment: &Environment, path: &Path, threads: usize) -> Result<Session, EngineError> {

@@ -26,7 +26,9 @@ pub fn pool(pooling: Pooling, hidden: &[f32], dimensions: usize, length: usize, 
             }
             #[allow(clippy::cast_precision_loss)] // inputs are far shorter than 2^24 tokens
             let scale = 1.0 / length as f32;
-            sum.iter_mut().for_each(|sum| *sum *= scale);
+            for sum in sum {
+                *sum *= scale;
+            }
         }
     }
 }
@@ -41,7 +43,9 @@ pub fn normalize(embedding: &mut [f32]) {
     let length = sums.iter().sum::<f32>().sqrt();
     if length > 0.0 {
         let scale = 1.0 / length;
-        embedding.iter_mut().for_each(|value| *value *= scale);
+        for value in embedding {
+            *value *= scale;
+        }
     }
 }
 

@@ -136,7 +136,7 @@ impl Recipe {
             recipe.case = if config.do_lower_case { Case::Lower } else { Case::Keep };
         }
         // A model cannot see further than it has positions, whatever the other files say.
-        if let Some(positions) = optional::<PositionConfig>(&folder.join("config.json"))?.and_then(positions) {
+        if let Some(positions) = optional::<PositionConfig>(&folder.join("config.json"))?.as_ref().and_then(positions) {
             recipe.max_tokens = Some(recipe.max_tokens.map_or(positions, |max| max.min(positions)));
         }
         let mut prompts: Prompts = optional(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
@@ -147,7 +147,7 @@ impl Recipe {
     }
 }
 
-fn positions(config: PositionConfig) -> Option<usize> {
+fn positions(config: &PositionConfig) -> Option<usize> {
     // The RoBERTa family counts positions from the padding id, so two of them are never used.
     let unused = match config.model_type.as_deref() {
         Some("roberta" | "xlm-roberta" | "camembert") => 2,

@@ -17,7 +17,7 @@ pub struct Tokens {
     tokenizer: Tokenizer,
     case: Case,
     prompt: String,
-    max_tokens: usize,
+    longest: usize,
     vocabulary: usize,
 }
 
@@ -54,12 +54,12 @@ impl Tokens {
         // Batches are padded to their own longest input, by the engine.
         tokenizer.with_padding(None);
         let vocabulary = tokenizer.get_vocab_size(true);
-        Ok(Self { tokenizer, case: recipe.case, prompt: recipe.prompt.clone(), max_tokens, vocabulary })
+        Ok(Self { tokenizer, case: recipe.case, prompt: recipe.prompt.clone(), longest: max_tokens, vocabulary })
     }
 
     /// Longest input in tokens, special tokens included.
     pub fn max_tokens(&self) -> usize {
-        self.max_tokens
+        self.longest
     }
 
     /// How many token ids there are; every id is less.

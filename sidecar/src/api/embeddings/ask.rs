@@ -247,7 +247,9 @@ mod tests {
 
     fn rows(rows: &[&[u32]]) -> Input {
         let mut all = Rows::default();
-        rows.iter().for_each(|row| all.push(row));
+        for row in rows {
+            all.push(row);
+        }
         Input::Tokens(all)
     }
 

@@ -47,7 +47,7 @@ impl Encoding {
             }
             Self::Base64 => {
                 scratch.clear();
-                embedding.iter().for_each(|value| scratch.extend_from_slice(&value.to_le_bytes()));
+                scratch.extend(embedding.iter().flat_map(|value| value.to_le_bytes()));
                 out.push(b'"');
                 let start = out.len();
                 out.resize(start + scratch.len().div_ceil(3) * 4, 0);

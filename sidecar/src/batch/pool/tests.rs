@@ -63,7 +63,7 @@ struct Scene {
 
 fn scene(workers: usize, max_waiting: usize, gated: bool) -> Scene {
     let (began, starts) = channel();
-    let (gate, gates) = channel();
+    let (gate, let_go) = channel();
     let description = Description {
         engine: "fake",
         device: "cpu".into(),
@@ -71,9 +71,10 @@ fn scene(workers: usize, max_waiting: usize, gated: bool) -> Scene {
         vocabulary: None,
         parallel: Parallel::Batches,
     };
-    let weights = Fake { description, began, gate: gated.then(|| Arc::new(Mutex::new(gates))) };
+    let weights = Fake { description, began, gate: gated.then(|| Arc::new(Mutex::new(let_go))) };
     let settings = PoolSettings { max_waiting, max_padded: Some(64), workers, threads: 1, normalize: Normalize::No };
-    let pool = Pool::start(Arc::new(weights), &settings, Metrics::new().unwrap().model("m")).unwrap();
+    let pool =
+        Pool::start(&(Arc::new(weights) as Arc<dyn Weights>), &settings, Metrics::new().unwrap().model("m")).unwrap();
     Scene { pool, began: starts, gate: gated.then_some(gate) }
 }
 
