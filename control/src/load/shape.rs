@@ -153,7 +153,9 @@ impl<'a> Reader<'a> {
             let mut name = entry.key.as_str();
             if !fields.contains_key(name) {
                 let free = || fields.keys().map(String::as_str).filter(|f| !entries.iter().any(|e| e.key == *f));
-                let hint = did_you_mean(name, free()).or_else(|| did_you_mean(name, fields.keys().map(String::as_str)));
+                // A field that is not written yet is the likelier one.
+                let near = did_you_mean(name, free()).filter(|hint| hint.starts_with("did you mean"));
+                let hint = near.or_else(|| did_you_mean(name, fields.keys().map(String::as_str)));
                 // What was meant is read as if it had been written, so that it is not called missing as well.
                 let meant = free().find(|field| hint.as_deref() == Some(&format!("did you mean \"{field}\"?")));
                 self.misfit(entry.line, &join(path, name), format!("there is no field \"{name}\" here"), hint);
@@ -237,7 +239,7 @@ impl Plain {
 
 /// Text in a message is cut: what was written in the wrong place may be long, or a key.
 fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(24).collect();
+    let mut shown: String = text.chars().take(12).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }

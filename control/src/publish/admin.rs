@@ -52,10 +52,10 @@ impl Admin {
 
     /// What Envoy has taken and refused so far.
     pub(super) async fn state(&self) -> Option<State> {
-        let stats = self.get("/stats?format=json&filter=(version_text|update_rejected|config_fail)$").await?;
-        let stats: Value = serde_json::from_slice(&stats).ok()?;
+        let told = self.get("/stats?format=json&filter=(version_text|update_rejected|config_fail)$").await?;
+        let told: Value = serde_json::from_slice(&told).ok()?;
         let mut state = State::default();
-        for stat in stats.get("stats")?.as_array()? {
+        for stat in told.get("stats")?.as_array()? {
             let Some(name) = stat.get("name").and_then(Value::as_str) else { continue };
             let Some((file, what)) =
                 File::ALL.into_iter().find_map(|file| Some((file, name.strip_prefix(prefix(file)?)?)))

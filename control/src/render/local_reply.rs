@@ -1,4 +1,4 @@
-//! Errors that Envoy makes itself, as OpenAI's error object.
+//! Errors that Envoy makes itself, as `OpenAI`'s error object.
 //!
 //! Told apart by Envoy's response flags, and where it sets none, by its response code details. The filter's own replies
 //! have neither and pass untouched.

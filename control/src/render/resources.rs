@@ -113,8 +113,9 @@ impl Resources {
     pub fn in_one(&self) -> Value {
         let mut all = self.bootstrap.clone();
         let clusters = all.pointer("/static_resources/clusters").and_then(Value::as_array).cloned().unwrap_or_default();
-        let clusters: Vec<Value> =
-            clusters.into_iter().chain(self.clusters.values().map(|cluster| self.inline_secret(cluster))).collect();
+        let mut own: Vec<Value> = self.clusters.values().cloned().collect();
+        own.iter_mut().for_each(filters::inline_secrets);
+        let clusters: Vec<Value> = clusters.into_iter().chain(own).collect();
         let listeners =
             self.listeners.values().map(|listener| listener::inline(listener, &self.routes.value(), &self.edge));
         if let Some(all) = all.as_object_mut() {
@@ -127,13 +128,6 @@ impl Resources {
             all.insert("static_resources".to_owned(), resources);
         }
         all
-    }
-
-    /// `cluster` with its secret looked up in the bootstrap instead of a file.
-    fn inline_secret(&self, cluster: &Value) -> Value {
-        let mut cluster = cluster.clone();
-        filters::inline_secrets(&mut cluster);
-        cluster
     }
 }
 
@@ -154,7 +148,8 @@ fn response(kind: &str, values: &[&Value]) -> String {
 
 fn version(resources: &[Value]) -> String {
     let digest = Sha256::digest(pretty(&json!(resources)));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let short = digest.first_chunk::<8>().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(short))
 }
 
 /// JSON with its keys in order, whatever order the map type keeps.

@@ -1,11 +1,8 @@
 //! What is rendered: accepted by Envoy, the same to the byte each time, without a secret.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
 
 use std::path::Path;
 
-use common::{configurations, copy, environment, paths, validate};
+use crate::common::{configurations, copy, environment, paths, validate};
 use weir_control::render::{File, Resources, render};
 
 /// Loads and renders `file` as if it stood in `folder`.

@@ -1,14 +1,11 @@
 //! Changes, published to a running Envoy.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
-
-mod common;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{environment, envoy, paths};
+use crate::common::{environment, envoy, paths};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use weir_control::publish::{PublishError, Publisher};
@@ -51,16 +48,16 @@ impl Running {
     }
 
     /// Resources for these providers, each of which answers for a model of its name.
-    fn with(&self, providers: &[&str]) -> Resources {
-        let mut text = format!("listen: 127.0.0.1:{}\nadmin: 127.0.0.1:{}\nproviders:\n", self.listen, self.admin);
-        for name in providers {
-            text.push_str(&format!("  {name}: {{dialect: openai, endpoint: \"http://127.0.0.1:9/{name}\"}}\n"));
+    fn with(&self, names: &[&str]) -> Resources {
+        let mut providers = Vec::new();
+        let mut models = Vec::new();
+        for name in names {
+            providers.push(format!("  {name}: {{dialect: openai, endpoint: \"http://127.0.0.1:9/{name}\"}}"));
+            models.push(format!("  {name}: {{targets: [{{provider: {name}}}]}}"));
         }
-        text.push_str("models:\n");
-        for name in providers {
-            text.push_str(&format!("  {name}: {{targets: [{{provider: {name}}}]}}\n"));
-        }
-        self.of(&text)
+        let (listen, admin) = (self.listen, self.admin);
+        let head = format!("listen: 127.0.0.1:{listen}\nadmin: 127.0.0.1:{admin}\n");
+        self.of(&format!("{head}providers:\n{}\nmodels:\n{}\n", providers.join("\n"), models.join("\n")))
     }
 
     fn of(&self, text: &str) -> Resources {

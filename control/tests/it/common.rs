@@ -1,5 +1,4 @@
 //! What the tests share: the files that Weir ships, and a real Envoy.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,0 +1,14 @@
+//! The crate from outside: what operators are told, and what a real Envoy makes of what is rendered.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod common;
+mod diagnosed;
+mod live;
+mod rendered;
+mod watched;

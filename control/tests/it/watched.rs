@@ -1,0 +1,63 @@
+//! Changes on disk, followed.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::common::{environment, paths};
+use tokio::sync::mpsc::Receiver;
+use weir_control::publish::Publisher;
+use weir_control::render::{File, render};
+use weir_control::watch::{Event, Watch};
+
+const CONFIGURATION: &str = "providers:\n  a: {dialect: openai, endpoint: \"http://127.0.0.1:9/v1\"}\n\
+                             models:\n  m: {targets: [{provider: a}]}\n";
+
+/// Follows a configuration in `folder`; no Envoy runs.
+async fn follow(folder: &Path) -> (PathBuf, Receiver<Event>) {
+    let file = folder.join("weir.yaml");
+    std::fs::write(&file, CONFIGURATION).unwrap();
+    let environment = environment(folder);
+    let paths = paths(folder, &environment);
+    let loaded = weir_control::load(&file, &environment).unwrap();
+    let mut publisher = Publisher::new(&paths.folder, "127.0.0.1:9");
+    publisher.publish(render(&loaded.gateway, &paths).unwrap(), Instant::now()).await.unwrap();
+    let events = Watch { file: file.clone(), environment, paths }.start(&loaded, publisher).unwrap();
+    (file, events)
+}
+
+async fn next(events: &mut Receiver<Event>) -> Event {
+    tokio::time::timeout(Duration::from_secs(20), events.recv()).await.expect("nothing happened").unwrap()
+}
+
+#[tokio::test]
+async fn a_change_is_published_and_a_bad_one_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, mut events) = follow(folder.path()).await;
+    let edge = folder.path().join("envoy").join(File::Edge.name());
+
+    // As editors do it: written beside, then renamed.
+    let beside = folder.path().join("weir.yaml~");
+    std::fs::write(&beside, CONFIGURATION.replace("m:", "other:")).unwrap();
+    std::fs::rename(&beside, &file).unwrap();
+    let Event::Live { loaded, report } = next(&mut events).await else { panic!() };
+    assert!(loaded.gateway.routing().models.contains_key("other"));
+    assert!(report.written.contains(&File::Edge), "{report:?}");
+    let published = std::fs::read_to_string(&edge).unwrap();
+    assert!(published.contains("other"));
+
+    std::fs::write(&file, CONFIGURATION.replace("provider: a", "provider: b")).unwrap();
+    let Event::Refused(errors) = next(&mut events).await else { panic!() };
+    assert!(errors[0].to_string().contains("no provider is called \"b\""), "{errors:?}");
+    assert_eq!(std::fs::read_to_string(&edge).unwrap(), published, "the old one keeps running");
+}
+
+#[tokio::test]
+async fn a_new_key_is_followed_even_if_there_was_no_keys_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, mut events) = follow(folder.path()).await;
+    let keys = folder.path().join(".local/state/weir/keys.yaml");
+    std::fs::write(keys, format!("- {{name: ada, sha256: \"{}\"}}\n", "ab".repeat(32))).unwrap();
+    let Event::Live { loaded, report } = next(&mut events).await else { panic!() };
+    assert_eq!(loaded.gateway.routing().keys.len(), 1);
+    assert_eq!(report.written, [File::Edge]);
+}
