@@ -22,6 +22,9 @@ use crate::rests::Rests;
 use crate::span::{self, Attribute};
 use crate::time::Instant;
 
+/// Envoy's own header, without which it finds no route; each provider's chain removes it.
+const SCHEME: &str = "x-forwarded-proto";
+
 /// One request of a caller, from its headers to its record.
 #[derive(Debug, Default)]
 pub struct Edge {
@@ -81,7 +84,7 @@ impl Edge {
         self.phase = Phase::Over;
         let mut passed: Vec<(&str, Cow<'_, str>)> = headers
             .iter()
-            .filter(|(name, _)| allow::goes_up(name) && *name != "x-request-id")
+            .filter(|(name, _)| (allow::goes_up(name) && *name != "x-request-id") || *name == SCHEME)
             .map(|(name, value)| (*name, Cow::Borrowed(*value)))
             .collect();
         passed.push(("x-request-id", Cow::Owned(self.subject.request_id.clone())));
