@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
 
+pub(crate) use filters::written_headers;
 pub use resources::{File, Resources};
 
 /// Where things are, as the Envoy process sees them.

@@ -90,10 +90,7 @@ fn strip(speaks: Option<&'static dyn Provider>) -> Value {
     }
     names.sort_unstable();
     names.dedup();
-    let agent = format!("{}/{}", super::NODE, env!("CARGO_PKG_VERSION"));
-    let mut written =
-        vec![("accept-encoding", "identity"), ("content-type", "application/json"), ("user-agent", &agent)];
-    written.extend(speaks.map(Provider::headers).unwrap_or_default());
+    let written = written_headers(speaks);
     let mut mutations: Vec<Value> = names.iter().map(|name| json!({ "remove": name })).collect();
     mutations.extend(
         STRIPPED_PREFIXES.iter().map(|prefix| json!({ "remove_on_match": { "key_matcher": { "prefix": prefix } } })),
@@ -109,6 +106,15 @@ fn strip(speaks: Option<&'static dyn Provider>) -> Value {
             "mutations": { "request_mutations": mutations },
         },
     })
+}
+
+/// The headers that every request to a provider carries, besides its credential.
+pub(crate) fn written_headers(speaks: Option<&'static dyn Provider>) -> Vec<(String, String)> {
+    let agent = format!("{}/{}", super::NODE, env!("CARGO_PKG_VERSION"));
+    let mut written =
+        vec![("accept-encoding", "identity"), ("content-type", "application/json"), ("user-agent", agent.as_str())];
+    written.extend(speaks.map(Provider::headers).unwrap_or_default());
+    written.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Writes the credential; a request for which there is none does not go out.

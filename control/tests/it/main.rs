@@ -9,6 +9,7 @@
 
 mod common;
 mod diagnosed;
+mod explained;
 mod live;
 mod rendered;
 mod watched;

@@ -13,6 +13,16 @@ pub enum Scheme {
     Https,
 }
 
+impl Scheme {
+    /// As a URL writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 /// An upstream's URL: `https://api.openai.com/v1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
