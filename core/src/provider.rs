@@ -150,7 +150,8 @@ pub trait Reply: Send {
     /// Reads the next bytes (identity-encoded), and appends what the caller receives to `out`, unless the
     /// chunk passes as it is.
     ///
-    /// An error before [`begun`](Self::begun) is a failed try; after it, the stream ends with an error event.
+    /// An error before [`begun`](Self::begun) is a failed try; after it, the stream ends with an error event. What was
+    /// appended to `out` before the error came earlier in the stream, and still belongs to the caller.
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault>;
 
     /// The upstream ended the answer cleanly. An error if the answer is incomplete by its own dialect (no terminal event,

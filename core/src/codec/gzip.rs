@@ -312,7 +312,7 @@ mod tests {
         crc = Crc::default();
         crc.add(plain);
         bytes.extend_from_slice(&crc.value().to_le_bytes());
-        bytes.extend_from_slice(&(plain.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&u32::try_from(plain.len()).unwrap().to_le_bytes());
         bytes
     }
 

@@ -66,18 +66,11 @@ pub fn scan(body: &[u8]) -> Result<Scan, Reject> {
     let mut checker = Checker::new(valid, Surrogates::Paired);
     let scanned = object(&mut checker);
     let flaw = match (scanned, broken) {
-        // What precedes the broken character may be wrong as well, and then comes first.
-        (Ok(_) | Err(Stop::Refused(_)), Some(flaw)) => flaw,
-        (Err(Stop::Flaw(first)), Some(flaw)) => {
-            if first.offset < flaw.offset {
-                first
-            } else {
-                flaw
-            }
-        }
         (Ok(scan), None) => return Ok(scan),
         (Err(Stop::Refused(reject)), None) => return Err(reject),
-        (Err(Stop::Flaw(flaw)), None) => flaw,
+        // What precedes a broken character may be wrong as well, and then comes first.
+        (Err(Stop::Flaw(first)), Some(flaw)) if first.offset < flaw.offset => first,
+        (_, Some(flaw)) | (Err(Stop::Flaw(flaw)), None) => flaw,
     };
     let (line, column) = flaw.place(body);
     Err(Reject::InvalidJson { offset: flaw.offset, line, column, problem: flaw.problem })

@@ -88,11 +88,12 @@ fn expresses(name: &str, value: Raw<'_>) -> bool {
         | "user"
         | "safety_identifier"
         | "reasoning_effort"
-        | "response_format" => true,
+        | "response_format"
+        // Hints on where to find cached work, which promise nothing.
+        | "prompt_cache_key"
+        | "prompt_cache_retention" => true,
         // The caller's own words for this provider.
         "thinking" => value.kind() == Kind::Object,
-        // Hints on where to find cached work, which promise nothing.
-        "prompt_cache_key" | "prompt_cache_retention" => true,
         // OpenAI allows up to 2; what lies beyond 1 has no counterpart.
         "temperature" => value.number().is_none_or(|temperature| temperature <= 1.0),
         "n" => value.integer() == Some(1),

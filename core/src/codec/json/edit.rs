@@ -26,21 +26,22 @@ pub fn patch(body: &[u8], scan: &Scan, edits: &[(&str, Edit<'_>)]) -> Vec<u8> {
     between(&mut out, 0, scan.open);
     // Where the bytes begin that belong to the next member: after the brace or a comma.
     let mut from = scan.open;
-    let mut kept = false;
+    // Whether a member was written, and the space after it.
+    let mut written = None;
     for member in &scan.members {
         let delimiter = next_delimiter(body, member.value.end);
         let edit = edits.iter().find(|(name, _)| member.is_named(body, name)).map(|(_, edit)| edit);
         if edit != Some(&Edit::Remove) {
-            if kept {
+            if let Some((from, to)) = written {
+                between(&mut out, from, to);
                 out.push(b',');
             }
-            kept = true;
+            written = Some((member.value.end, delimiter));
             if let Some(Edit::Set(value)) = edit {
                 between(&mut out, from, member.value.start);
                 out.extend_from_slice(value);
-                between(&mut out, member.value.end, delimiter);
             } else {
-                between(&mut out, from, delimiter);
+                between(&mut out, from, member.value.end);
             }
         }
         from = delimiter + 1;
@@ -49,15 +50,17 @@ pub fn patch(body: &[u8], scan: &Scan, edits: &[(&str, Edit<'_>)]) -> Vec<u8> {
         if let Edit::Set(value) = edit
             && !scan.members.iter().any(|member| member.is_named(body, name))
         {
-            if kept {
+            if written.is_some() {
                 out.push(b',');
             }
-            kept = true;
+            written = written.or(Some((0, 0)));
             write::string(&mut out, name);
             out.push(b':');
             out.extend_from_slice(value);
         }
     }
+    let (space, to) = written.unwrap_or_default();
+    between(&mut out, space, to);
     // From the closing brace on; an object without members may have space before it.
     let close = if scan.members.is_empty() { next_delimiter(body, scan.open) } else { from.saturating_sub(1) };
     between(&mut out, close, body.len());

@@ -183,9 +183,8 @@ fn tools(chat: &Chat<'_>, answer: Answer<'_>, body: &mut Object) {
         (_, Some(_)) if chat.tools.is_empty() => ("tool", Some(ANSWER_TOOL)),
         (_, Some(_)) | (Some(ToolChoice::Required), None) => ("any", None),
         (Some(ToolChoice::None), None) => ("none", None),
-        (Some(ToolChoice::Auto), None) => ("auto", None),
         (None, None) if parallel => return,
-        (None, None) => ("auto", None),
+        (None | Some(ToolChoice::Auto), None) => ("auto", None),
     };
     body.key("tool_choice");
     let mut choice = Object::open(core::mem::take(&mut body.out));

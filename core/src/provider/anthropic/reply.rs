@@ -140,6 +140,7 @@ impl Reading {
             _ => return Err(malformed("The provider's answer is not a message.")),
         }
         self.start(message, out);
+        self.usage.estimated = message.get("usage").is_none();
         for block in message.get("content").unwrap_or(Raw::NULL).items() {
             self.open(block, out);
             self.close(out);
@@ -148,7 +149,6 @@ impl Reading {
         if self.finish.is_none() {
             return Err(malformed("The provider's answer has no stop reason."));
         }
-        self.usage.estimated = message.get("usage").is_none();
         self.end(out);
         Ok(())
     }

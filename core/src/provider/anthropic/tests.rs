@@ -1,1 +1,120 @@
-//! tests
+use super::*;
+use crate::codec::json::scan;
+use crate::endpoint::{Delivery, UsageChunk};
+use alloc::format;
+use alloc::string::String;
+
+fn asked(body: &str, model: &str) -> Result<String, Reject> {
+    let scan = scan(body.as_bytes())?;
+    let (endpoint, delivery) = (Endpoint::Chat, Delivery::Whole);
+    let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, body: body.as_bytes(), scan: &scan };
+    match Anthropic.ask(&call, model)?.body {
+        Body::Replaced(body) => Ok(String::from_utf8(body).unwrap()),
+        Body::AsIs => panic!("it is translated"),
+    }
+}
+
+fn with(member: &str) -> Result<String, Reject> {
+    asked(&format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#), "claude-sonnet-4-5")
+}
+
+fn refused(outcome: Result<String, Reject>) -> (String, String) {
+    let problem = outcome.unwrap_err().problem();
+    (problem.code, problem.param.unwrap_or_default())
+}
+
+#[test]
+fn what_cannot_be_expressed_is_refused_by_name() {
+    let check = |member: &str, field: &str| {
+        let (code, param) = refused(with(member));
+        assert_eq!((code.as_str(), param.as_str()), ("unsupported_parameter", field), "{member}");
+    };
+    check(r#""n":2"#, "n");
+    check(r#""logprobs":true"#, "logprobs");
+    check(r#""top_logprobs":3"#, "top_logprobs");
+    check(r#""logit_bias":{"50256":-100}"#, "logit_bias");
+    check(r#""presence_penalty":0.5"#, "presence_penalty");
+    check(r#""frequency_penalty":-1"#, "frequency_penalty");
+    check(r#""seed":7"#, "seed");
+    check(r#""modalities":["text","audio"]"#, "modalities");
+    check(r#""audio":{"voice":"alloy"}"#, "audio");
+    check(r#""temperature":1.5"#, "temperature");
+    check(r#""metadata":{"a":"b"}"#, "metadata");
+    check(r#""store":true"#, "store");
+    check(r#""service_tier":"flex""#, "service_tier");
+    check(r#""functions":[{"name":"f"}]"#, "functions");
+    check(r#""brand_new":1"#, "brand_new");
+}
+
+#[test]
+fn what_changes_nothing_is_no_reason_to_refuse() {
+    let neutral = r#""n":1,"logprobs":false,"top_logprobs":0,"logit_bias":{},"presence_penalty":0,"frequency_penalty":0.0,
+        "seed":null,"modalities":["text"],"audio":null,"temperature":1,"metadata":{},"store":false,"service_tier":"auto",
+        "functions":[],"brand_new":null,"prompt_cache_key":"k","verbosity":"medium""#;
+    let plain = r#""temperature":1"#;
+    assert_eq!(with(neutral), with(plain));
+}
+
+#[test]
+fn parts_that_cannot_be_expressed_are_refused_by_path() {
+    let check = |messages: &str, field: &str| {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"a"}},{messages}]}}"#);
+        assert_eq!(refused(asked(&body, "claude")).1, field, "{messages}");
+    };
+    check(
+        r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"input_audio","input_audio":{}}]}"#,
+        "messages[1].content[1].input_audio",
+    );
+    check(r#"{"role":"user","content":[{"type":"file","file":{}}]}"#, "messages[1].content[0].file");
+    check(r#"{"role":"user","name":"ann","content":"a"}"#, "messages[1].name");
+    check(r#"{"role":"assistant","audio":{"id":"a"}}"#, "messages[1].audio");
+    check(
+        r#"{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"[1]"}}]}"#,
+        "messages[1].tool_calls[0].function.arguments",
+    );
+    check(
+        r#"{"role":"assistant","tool_calls":[{"id":"1","type":"custom","custom":{}}]}"#,
+        "messages[1].tool_calls[0].type",
+    );
+    assert_eq!(refused(asked(r#"{"messages":[{"role":"system","content":"a"}]}"#, "claude")).1, "messages");
+}
+
+#[test]
+fn an_effort_is_what_the_model_understands() {
+    let asked = |effort: &str, model| {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],"reasoning_effort":"{effort}"}}"#);
+        asked(&body, model)
+    };
+    let check = |effort, model, expect: &str| {
+        let body = asked(effort, model).unwrap();
+        assert!(body.contains(expect), "{effort} {model}: {body}");
+    };
+    check("low", "claude-sonnet-4-5", r#""max_tokens":10240"#);
+    check("low", "claude-sonnet-4-5", r#""thinking":{"type":"enabled","budget_tokens":2048}"#);
+    check("xhigh", "claude-opus-4-6", r#""thinking":{"type":"adaptive"},"output_config":{"effort":"high"}"#);
+    check("xhigh", "claude-opus-4-7", r#""output_config":{"effort":"xhigh"}"#);
+    assert!(!asked("none", "claude-opus-4-7").unwrap().contains("thinking"));
+    assert_eq!(refused(asked("low", "claude-3-5-haiku-latest")).1, "reasoning_effort");
+    assert_eq!(refused(with(r#""reasoning_effort":"low","max_tokens":2000"#)).1, "max_completion_tokens");
+    assert_eq!(
+        refused(with(r#""reasoning_effort":"low","response_format":{"type":"json_object"}"#)).1,
+        "response_format.type"
+    );
+}
+
+#[test]
+fn the_order_of_a_schema_is_kept() {
+    let body = with(
+        r#""tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"z":{},"a":{}}}}}]"#,
+    );
+    assert!(body.unwrap().contains(r#""properties":{"z":{},"a":{}}"#));
+}
+
+#[test]
+fn embeddings_are_not_served() {
+    let body = br#"{"model":"m","input":"a"}"#;
+    let scan = scan(body).unwrap();
+    let (endpoint, delivery) = (Endpoint::Embeddings, Delivery::Whole);
+    let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, body, scan: &scan };
+    assert_eq!(Anthropic.accepts(&call).unwrap_err().problem().code, "endpoint_not_supported");
+}

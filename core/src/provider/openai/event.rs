@@ -101,7 +101,7 @@ pub(super) fn usage(usage: Raw<'_>) -> Usage {
             "prompt_tokens" => read.input = value.integer().unwrap_or(0),
             "completion_tokens" => read.output = value.integer().unwrap_or(0),
             "prompt_tokens_details" => {
-                read.cached_read = value.get("cached_tokens").and_then(Raw::integer).unwrap_or(0)
+                read.cached_read = value.get("cached_tokens").and_then(Raw::integer).unwrap_or(0);
             }
             "completion_tokens_details" => {
                 read.reasoning = value.get("reasoning_tokens").and_then(Raw::integer).unwrap_or(0);

@@ -109,10 +109,10 @@ impl Progress {
             return Ok(Fate::LeftOut);
         }
         match block.data.as_deref() {
-            None | Some(b"") => return Ok(Fate::Passed),
+            None | Some(b"") => Ok(Fate::Passed),
             Some(b"[DONE]") => {
                 self.phase = Phase::Done;
-                return Ok(Fate::Passed);
+                Ok(Fate::Passed)
             }
             Some(data) => self.chunk(data, block.name),
         }

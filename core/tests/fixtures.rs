@@ -1,0 +1,53 @@
+//! The corpus is what the providers' code does: every case, both ways. `BLESS=1` writes the files that are derived.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod fixture;
+
+use fixture::{Fixture, all};
+use weir_core::dialect::openai;
+use weir_core::fault::{FaultKind, Whose};
+
+#[test]
+fn requests_go_up_as_recorded() {
+    for case in all() {
+        case.check("2-upstream.json", &case.asked());
+    }
+}
+
+#[test]
+fn answers_come_back_as_recorded() {
+    for case in all().into_iter().filter(|case| case.status == 200) {
+        let received = case.received([&case.answer[..]]);
+        assert_eq!(received.end.as_ref().err().map(|fault| fault.kind.name()), case.fault.as_deref(), "{}", case.name);
+        assert_eq!(received.end.is_ok(), received.done, "{}", case.name);
+        if received.end.is_ok() {
+            assert!(received.begun, "{}", case.name);
+        }
+        case.check(extension(&case), &received.bytes);
+    }
+}
+
+#[test]
+fn failures_are_read_as_recorded() {
+    for case in all().into_iter().filter(|case| case.status != 200) {
+        let fault = case.provider.fault(case.status, &case.answer);
+        assert_eq!(Some(fault.kind.name()), case.fault.as_deref(), "{}: {fault:?}", case.name);
+        assert!(!fault.message.contains("sk-"), "{}: {fault:?}", case.name);
+        if fault.kind.whose() == Whose::Caller {
+            case.check("4-caller.json", &openai::error(&fault.problem()));
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_failure_has_a_case() {
+    let seen: Vec<_> = all().into_iter().filter_map(|case| case.fault).collect();
+    for kind in FaultKind::ALL {
+        assert!(seen.iter().any(|seen| seen == kind.name()), "{kind:?}");
+    }
+}
+
+fn extension(case: &Fixture) -> &'static str {
+    if case.folder.join("3-answer.sse").exists() { "4-caller.sse" } else { "4-caller.json" }
+}

@@ -1,0 +1,428 @@
+//! What holds for every answer and every conversation, not only for those of the corpus.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod fixture;
+
+use fixture::{Fixture, all, received};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use weir_core::codec::json::scan;
+use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_core::provider::{self, Body, Call, ReplyStart};
+
+static CORPUS: LazyLock<Vec<Fixture>> = LazyLock::new(all);
+
+/// `bytes` in pieces, cut at these places.
+fn pieces<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
+    let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    cuts.extend([0, bytes.len()]);
+    cuts.sort_unstable();
+    cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect()
+}
+
+#[test]
+fn a_byte_at_a_time_changes_nothing() {
+    for case in CORPUS.iter().filter(|case| case.status == 200) {
+        let whole = case.received([&case.answer[..]]);
+        assert_eq!(case.received(case.answer.chunks(1)), settle(whole, case), "{}", case.name);
+    }
+}
+
+/// A whole answer passes as it comes, also one that turns out to be broken: the host holds it back until it is complete.
+/// What of it was let pass before the fault therefore depends on the chunks, and nobody sees it.
+fn settle(mut received: fixture::Received, case: &Fixture) -> fixture::Received {
+    if case.delivery == Delivery::Whole && received.end.is_err() && case.provider.name() != "anthropic" {
+        let chunks = case.received(case.answer.chunks(1));
+        received.bytes = chunks.bytes;
+    }
+    received
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn cutting_an_answer_anywhere_changes_nothing(
+        case in any::<Index>(),
+        cuts in proptest::collection::vec(any::<Index>(), 0..12),
+    ) {
+        let case = &CORPUS[case.index(CORPUS.len())];
+        prop_assume!(case.status == 200);
+        let mut whole = case.received([&case.answer[..]]);
+        let mut cut = case.received(pieces(&case.answer, &cuts));
+        if case.delivery == Delivery::Whole && whole.end.is_err() {
+            (whole.bytes, cut.bytes) = Default::default();
+        }
+        prop_assert_eq!(cut, whole, "{}", &case.name);
+    }
+
+    #[test]
+    fn a_damaged_answer_is_read_without_a_panic_and_alike_however_it_is_cut(
+        case in any::<Index>(),
+        damage in proptest::collection::vec((any::<Index>(), any::<u8>()), 0..4),
+        end in any::<Index>(),
+        cuts in proptest::collection::vec(any::<Index>(), 0..6),
+    ) {
+        let case = &CORPUS[case.index(CORPUS.len())];
+        let mut answer = case.answer.clone();
+        for (at, byte) in damage {
+            let at = at.index(answer.len());
+            answer[at] = byte;
+        }
+        answer.truncate(end.index(answer.len() * 2).min(answer.len()));
+        let mut whole = case.received([&answer[..]]);
+        let mut cut = case.received(pieces(&answer, &cuts));
+        if case.delivery == Delivery::Whole && whole.end.is_err() {
+            (whole.bytes, cut.bytes) = Default::default();
+            // A body that breaks off inside what is broken is both cut and malformed.
+            prop_assert!(cut.end.is_err());
+        } else {
+            prop_assert_eq!(cut, whole, "{}", &case.name);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        status in any::<u16>(),
+        streamed in any::<bool>(),
+    ) {
+        for provider in provider::ALL {
+            for endpoint in Endpoint::ALL {
+                let delivery = if streamed { Delivery::Streamed } else { Delivery::Whole };
+                let start = ReplyStart { endpoint, delivery, usage: UsageChunk::Wanted, created: 0 };
+                let _ = received(provider, start, bytes.chunks(7));
+                let _ = received(provider, start, [&[&b"data: "[..], &bytes, b"\n\n"].concat()[..]]);
+            }
+            let _ = provider.fault(status, &bytes);
+        }
+    }
+
+    #[test]
+    fn any_request_is_read_without_a_panic(
+        case in any::<Index>(),
+        member in any::<Index>(),
+        value in nonsense(),
+    ) {
+        // A good request with one value anywhere replaced by another.
+        let case = &CORPUS[case.index(CORPUS.len())];
+        let mut body: Value = serde_json::from_slice(&case.caller).unwrap();
+        let count = values(&mut body, &mut |_| {});
+        let (mut at, target) = (0, member.index(count));
+        values(&mut body, &mut |slot| {
+            if at == target {
+                *slot = value.clone();
+            }
+            at += 1;
+        });
+        prop_assume!(body.is_object());
+        let body = body.to_string();
+        let Ok(scan) = scan(body.as_bytes()) else { return Ok(()) };
+        for provider in provider::ALL {
+            let call = Call { body: body.as_bytes(), scan: &scan, ..case.call() };
+            let accepted = provider.accepts(&call);
+            match provider.ask(&call, "claude-opus-4-6") {
+                Ok(ask) => {
+                    prop_assert!(accepted.is_ok());
+                    if let Body::Replaced(body) = ask.body {
+                        prop_assert!(serde_json::from_slice::<Value>(&body).is_ok());
+                    }
+                }
+                // Every refusal that is not about the whole body names its field.
+                Err(reject) => prop_assert!(reject.problem().param.is_some(), "{:?}", reject),
+            }
+        }
+    }
+}
+
+/// Calls `on` for every value inside `value` (itself included) and gives their number.
+fn values(value: &mut Value, on: &mut impl FnMut(&mut Value)) -> usize {
+    let inner: usize = match value {
+        Value::Object(members) => members.values_mut().map(|value| values(value, on)).sum(),
+        Value::Array(items) => items.iter_mut().map(|value| values(value, on)).sum(),
+        _ => 0,
+    };
+    on(value);
+    inner + 1
+}
+
+fn nonsense() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        Just(json!({})),
+        Just(json!([])),
+        Just(json!([{}])),
+        Just(json!({"type": "function"})),
+        Just(json!(-1)),
+        Just(json!(0.5)),
+        Just(json!(true)),
+        Just(json!("")),
+        Just(json!("assistant")),
+        Just(json!([{"type": "input_audio", "input_audio": {}}])),
+        "\\PC{0,8}".prop_map(Value::from),
+    ]
+}
+
+/// What is said in a conversation, in order: by whom, what kind of thing, and its words.
+type Said = Vec<(&'static str, &'static str, String)>;
+
+/// A turn of a conversation, as `OpenAI`'s dialect has it.
+fn turn() -> impl Strategy<Value = Vec<Value>> {
+    let words = "[a-z é\"\\\\\n]{0,6}[a-zé]";
+    let part = prop_oneof![
+        words.prop_map(|text| json!({"type": "text", "text": text})),
+        "[a-z]{1,8}"
+            .prop_map(|name| json!({"type": "image_url", "image_url": {"url": format!("https://e.org/{name}")}})),
+        "[A-Za-z0-9]{4}".prop_map(
+            |data| json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{data}")}})
+        ),
+    ];
+    let call = ("[a-z]{1,5}", words).prop_map(|(name, city)| (name, json!({"city": city, "n": [1, 2]})));
+    prop_oneof![
+        words.prop_map(|text| vec![json!({"role": "system", "content": text})]),
+        words.prop_map(|text| vec![json!({"role": "developer", "content": [{"type": "text", "text": text}]})]),
+        words.prop_map(|text| vec![json!({"role": "user", "content": text})]),
+        proptest::collection::vec(part, 1..4).prop_map(|parts| vec![json!({"role": "user", "content": parts})]),
+        words.prop_map(|text| vec![json!({"role": "assistant", "content": text})]),
+        (proptest::option::of(words), proptest::collection::vec(call, 1..3), any::<u32>()).prop_map(|(text, calls, salt)| {
+            let id = |index| format!("call_{salt}_{index}");
+            let made: Vec<_> = calls.iter().enumerate().map(|(index, (name, arguments))| {
+                json!({"id": id(index), "type": "function", "function": {"name": name, "arguments": arguments.to_string()}})
+            }).collect();
+            let mut turns = vec![json!({"role": "assistant", "content": text, "tool_calls": made})];
+            turns.extend((0..calls.len()).map(|index| json!({"role": "tool", "tool_call_id": id(index), "content": format!("result {index}")})));
+            turns
+        }),
+    ]
+}
+
+/// Reads what is said from the caller's conversation.
+fn said_by_caller(messages: &[Value]) -> Said {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut said = Vec::new();
+    for message in messages {
+        let who = match message["role"].as_str().unwrap() {
+            "system" | "developer" => "system",
+            "assistant" => "assistant",
+            _ => "user",
+        };
+        if message["role"] == "tool" {
+            said.push((who, "result", format!("{} {}", text(&message["tool_call_id"]), text(&message["content"]))));
+            continue;
+        }
+        match &message["content"] {
+            Value::String(text) => said.push((who, "text", text.clone())),
+            Value::Array(parts) => said.extend(parts.iter().map(|part| match part["type"].as_str().unwrap() {
+                "text" => (who, "text", text(&part["text"])),
+                _ => (who, "image", text(&part["image_url"]["url"])),
+            })),
+            _ => {}
+        }
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            let arguments: Value = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+            said.push((who, "call", format!("{} {} {arguments}", text(&call["id"]), text(&call["function"]["name"]))));
+        }
+    }
+    said
+}
+
+/// Reads the same from what goes up, with another reader than the one that wrote it.
+fn said_upstream(body: &Value) -> Said {
+    fn parts(who: &'static str, content: &Value, said: &mut Said) {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        match content {
+            Value::String(text) => said.push((who, "text", text.clone())),
+            Value::Array(blocks) => said.extend(blocks.iter().map(|block| match block["type"].as_str().unwrap() {
+                "text" => (who, "text", text(&block["text"])),
+                "image" if block["source"]["type"] == "url" => (who, "image", text(&block["source"]["url"])),
+                "image" => {
+                    let source = &block["source"];
+                    (who, "image", format!("data:{};base64,{}", text(&source["media_type"]), text(&source["data"])))
+                }
+                "tool_use" => {
+                    (who, "call", format!("{} {} {}", text(&block["id"]), text(&block["name"]), block["input"]))
+                }
+                "tool_result" => {
+                    (who, "result", format!("{} {}", text(&block["tool_use_id"]), text(&block["content"])))
+                }
+                other => panic!("{other}"),
+            })),
+            _ => {}
+        }
+    }
+    let mut said = Vec::new();
+    parts("system", &body["system"], &mut said);
+    let mut last = None;
+    for message in body["messages"].as_array().unwrap() {
+        let who = if message["role"] == "assistant" { "assistant" } else { "user" };
+        assert_ne!(last, Some(who), "people and model speak by turns");
+        last = Some(who);
+        parts(who, &message["content"], &mut said);
+    }
+    said
+}
+
+proptest! {
+    #[test]
+    fn a_conversation_keeps_its_meaning_on_the_way_up(turns in proptest::collection::vec(turn(), 1..8)) {
+        let messages: Vec<_> = turns.concat();
+        let mut expect = said_by_caller(&messages);
+        prop_assume!(expect.iter().any(|(who, ..)| *who != "system"));
+        // The system's words go first, in their order.
+        expect.sort_by_key(|(who, ..)| *who != "system");
+        let body = json!({"model": "m", "messages": messages}).to_string();
+        let mut said = said_upstream(&asked_of_anthropic(&body));
+        // Within one turn of a person results go first; across turns nothing moves.
+        for said in [&mut said, &mut expect] {
+            let mut from = 0;
+            for run in said.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).collect::<Vec<_>>() {
+                said[from..from + run].sort_by_key(|(_, kind, _)| *kind != "result");
+                from += run;
+            }
+        }
+        prop_assert_eq!(said, expect);
+    }
+
+    /// An answer that a caller puts into its next request arrives as the provider gave it: thinking with its signature,
+    /// text, and tool calls. And it makes no difference whether it was streamed.
+    #[test]
+    fn an_answer_sent_back_is_what_the_provider_said(
+        blocks in proptest::collection::vec(thought(), 0..3),
+        text in "[a-z é😀\"\\\\\n]{0,20}[a-z]",
+        calls in proptest::collection::vec(("[a-z]{1,8}", "[a-z\"é]{0,8}"), 0..3),
+        cut in 1usize..9,
+    ) {
+        let mut content = blocks;
+        content.push(json!({"type": "text", "text": text}));
+        content.extend(calls.iter().enumerate().map(|(index, (name, value))| {
+            json!({"type": "tool_use", "id": format!("toolu_{index}"), "name": name, "input": {"value": value}})
+        }));
+        let stop = if calls.is_empty() { "end_turn" } else { "tool_use" };
+        let whole = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": content,
+            "stop_reason": stop, "usage": {"input_tokens": 3, "output_tokens": 5}}).to_string();
+        let whole = answered(Delivery::Whole, &whole);
+        let whole: Value = serde_json::from_slice(&whole).unwrap();
+        let streamed = collected(&answered(Delivery::Streamed, &streamed(&content, stop, cut)));
+        let message = &whole["choices"][0]["message"];
+        for field in ["content", "reasoning_content", "tool_calls"] {
+            prop_assert_eq!(&streamed[field], &message[field], "{}", field);
+        }
+        for message in [message, &streamed] {
+            let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}, message]}).to_string();
+            let up = asked_of_anthropic(&body);
+            let sent = match &up["messages"][1]["content"] {
+                Value::String(text) => json!([{"type": "text", "text": text}]),
+                blocks => blocks.clone(),
+            };
+            prop_assert_eq!(&sent, &Value::from(content.clone()));
+        }
+    }
+}
+
+fn thought() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        ("[a-z \n\"é]{1,12}", "[A-Za-z0-9+/]{4,12}")
+            .prop_map(|(text, signature)| json!({"type": "thinking", "thinking": text, "signature": signature})),
+        "[A-Za-z0-9]{4,12}".prop_map(|data| json!({"type": "redacted_thinking", "data": data})),
+    ]
+}
+
+fn asked_of_anthropic(body: &str) -> Value {
+    let scan = scan(body.as_bytes()).unwrap();
+    let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
+    let call = Call { endpoint, delivery, usage, body: body.as_bytes(), scan: &scan };
+    let ask = provider::by_name("anthropic").unwrap().ask(&call, "claude").unwrap();
+    let Body::Replaced(body) = ask.body else { panic!("it is translated") };
+    serde_json::from_slice(&body).unwrap()
+}
+
+fn answered(delivery: Delivery, answer: &str) -> Vec<u8> {
+    let start = ReplyStart { endpoint: Endpoint::Chat, delivery, usage: UsageChunk::Unwanted, created: 0 };
+    let received = received(provider::by_name("anthropic").unwrap(), start, [answer.as_bytes()]);
+    received.end.unwrap();
+    received.bytes
+}
+
+/// `content` as a stream, its texts in fragments of `cut` characters.
+fn streamed(content: &[Value], stop: &str, cut: usize) -> String {
+    let mut events = vec![
+        json!({"type": "message_start", "message": {"id": "msg_1", "model": "claude", "usage": {"input_tokens": 3, "output_tokens": 1}}}),
+    ];
+    for (index, block) in content.iter().enumerate() {
+        let fragments = |text: &str| -> Vec<String> {
+            text.chars().collect::<Vec<_>>().chunks(cut).map(|chunk| chunk.iter().collect()).collect()
+        };
+        let delta = |kind: &str, name: &str, text: &str| json!({"type": "content_block_delta", "index": index, "delta": {"type": kind, name: text}});
+        let (start, deltas): (Value, Vec<Value>) = match block["type"].as_str().unwrap() {
+            "text" => (
+                json!({"type": "text", "text": ""}),
+                fragments(block["text"].as_str().unwrap())
+                    .iter()
+                    .map(|text| delta("text_delta", "text", text))
+                    .collect(),
+            ),
+            "thinking" => {
+                let mut deltas: Vec<_> = fragments(block["thinking"].as_str().unwrap())
+                    .iter()
+                    .map(|text| delta("thinking_delta", "thinking", text))
+                    .collect();
+                deltas.push(delta("signature_delta", "signature", block["signature"].as_str().unwrap()));
+                (json!({"type": "thinking", "thinking": "", "signature": ""}), deltas)
+            }
+            "tool_use" => (
+                json!({"type": "tool_use", "id": block["id"], "name": block["name"], "input": {}}),
+                fragments(&block["input"].to_string())
+                    .iter()
+                    .map(|json| delta("input_json_delta", "partial_json", json))
+                    .collect(),
+            ),
+            _ => (block.clone(), Vec::new()),
+        };
+        events.push(json!({"type": "content_block_start", "index": index, "content_block": start}));
+        events.extend(deltas);
+        events.push(json!({"type": "content_block_stop", "index": index}));
+    }
+    events.push(json!({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 5}}));
+    events.push(json!({"type": "message_stop"}));
+    let text = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    events.iter().map(text).collect::<Vec<_>>().concat()
+}
+
+/// The message that a caller collects from a stream, in the simplest way: texts joined, items appended.
+fn collected(stream: &[u8]) -> Value {
+    let mut message = json!({"role": "assistant", "content": null});
+    let join = |slot: &mut Value, more: &str| *slot = Value::from(slot.as_str().unwrap_or("").to_owned() + more);
+    for line in std::str::from_utf8(stream).unwrap().lines() {
+        let Some(data) = line.strip_prefix("data: ").filter(|data| *data != "[DONE]") else { continue };
+        let chunk: Value = serde_json::from_str(data).unwrap();
+        let delta = &chunk["choices"][0]["delta"];
+        for field in ["content", "reasoning_content"] {
+            if let Some(more) = delta[field].as_str() {
+                join(&mut message[field], more);
+            }
+        }
+        for (field, items) in [("reasoning_details", &delta["reasoning_details"]), ("tool_calls", &delta["tool_calls"])]
+        {
+            for item in items.as_array().into_iter().flatten() {
+                if message[field].is_null() {
+                    message[field] = json!([]);
+                }
+                let list = message[field].as_array_mut().unwrap();
+                if field == "tool_calls" && item["id"].is_null() {
+                    let call = &mut list[usize::try_from(item["index"].as_u64().unwrap()).unwrap()];
+                    join(&mut call["function"]["arguments"], item["function"]["arguments"].as_str().unwrap());
+                } else {
+                    let mut item = item.clone();
+                    if field == "tool_calls" {
+                        item.as_object_mut().unwrap().remove("index");
+                    }
+                    list.push(item);
+                }
+            }
+        }
+    }
+    message
+}
