@@ -1,0 +1,185 @@
+//! The commands and their flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+/// An AI inference gateway inside Envoy.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, about = "An AI inference gateway inside Envoy", arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything a configuration needs, and keep it running
+    Up(Up),
+    /// Say everything that is wrong with a configuration
+    Check {
+        /// The configuration
+        file: PathBuf,
+    },
+    /// Write the Envoy resources of a configuration
+    Render {
+        /// The configuration
+        file: PathBuf,
+        /// Folder to write to, one file each [default: standard output]
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Say what would become of a request, and why
+    Explain {
+        /// The configuration
+        file: PathBuf,
+        /// The request's body as JSON; `-` for standard input
+        request: PathBuf,
+    },
+    /// Make, list and revoke callers' keys
+    Keys {
+        /// The keys file [default: keys.yaml in Weir's state folder]
+        #[arg(long, global = true)]
+        file: Option<PathBuf>,
+        #[command(subcommand)]
+        command: Keys,
+    },
+    /// List the local models of a running sidecar
+    Models(Models),
+    /// Serve local models to Envoy
+    Sidecar {
+        /// The sidecar's settings as JSON; `weir up` writes them
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Serve a simulated provider
+    Sim(Sim),
+    /// Say what is fetched, where it is, and how to fetch what is missing
+    Fetch,
+    /// Write the configuration's JSON schema
+    #[command(hide = true)]
+    Schema {
+        /// The file [default: standard output]
+        #[arg(long)]
+        file: Option<PathBuf>,
+        /// Write nothing; fail if the file is stale
+        #[arg(long, requires = "file")]
+        check: bool,
+    },
+    /// Become another program that dies with this one's parent
+    #[command(hide = true)]
+    Launch(Launch),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// The configuration [default: weir.yaml or config/weir.yaml, whichever is there]
+    #[arg(value_name = "CONFIG")]
+    pub(crate) file: Option<PathBuf>,
+    /// The same, as a flag
+    #[arg(long, value_name = "CONFIG", conflicts_with = "file")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder with Envoy, ONNX Runtime and models [default: `$WEIR_CACHE`, else ~/.cache/weir]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Folder for sockets, rendered files and logs [default: one per configuration, outside the clone]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run: Option<PathBuf>,
+    /// The filter [default: `$WEIR_FILTER`, else the one built in the clone that this binary was built in]
+    #[arg(long, value_name = "WASM")]
+    pub(crate) filter: Option<PathBuf>,
+    /// How long requests under way may take to end after Ctrl-C or SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) drain: Duration,
+    /// How long everything may take to get ready
+    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration)]
+    pub(crate) wait: Duration,
+    /// Start the simulated provider here if a provider's endpoint is this address
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10002")]
+    pub(crate) sim: SocketAddr,
+    /// Never start the simulated provider
+    #[arg(long)]
+    pub(crate) no_sim: bool,
+    /// Where the sidecar serves health and metrics [default: 127.0.0.1:10003, or a free port if that is taken]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) sidecar_admin: Option<SocketAddr>,
+    /// Envoy's worker threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<u32>,
+    /// Envoy's log level
+    #[arg(long, value_name = "LEVEL", default_value = "warning", value_parser = ["trace", "debug", "info", "warning", "error", "critical", "off"])]
+    pub(crate) log_level: String,
+    /// Log levels of single Envoy components, as in `wasm:debug,router:trace`
+    #[arg(long, value_name = "LEVELS")]
+    pub(crate) component_log_level: Option<String>,
+    /// Write this file once everything is ready: JSON with the address, the admin address and the process ids
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key and print it, once
+    New {
+        /// Who it is for; stands in the access log
+        name: String,
+        /// The models it may use, with commas between them [default: all]
+        #[arg(long, value_delimiter = ',', value_name = "MODELS")]
+        models: Option<Vec<String>>,
+    },
+    /// List the keys by name; the keys themselves are not kept
+    List,
+    /// Make a key worthless
+    Revoke {
+        /// Whose
+        name: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Models {
+    /// The configuration that `weir up` runs [default: as for `weir up`]
+    #[arg(value_name = "CONFIG")]
+    pub(crate) file: Option<PathBuf>,
+    /// The folder that `weir up --run` was given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run: Option<PathBuf>,
+    /// The sidecar's socket, for one that `weir up` did not start
+    #[arg(long)]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sim {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10002")]
+    pub(crate) listen: SocketAddr,
+    /// A key it accepts; can be repeated [default: any that begins with sk-]
+    #[arg(long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Time before each token, as in 20ms, or before the first and each other one, as in 200ms/20ms
+    #[arg(long, default_value = "0ms")]
+    pub(crate) pace: weir_sim::Pace,
+    /// Tokens of an answer [default: as many as its sentence needs]
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens: Option<u32>,
+    /// Folder with recorded answers to replay
+    #[arg(long, value_name = "DIR")]
+    pub(crate) fixtures: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Launch {
+    /// The parent's process id
+    #[arg(long)]
+    pub(crate) parent: i32,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    weir_core::config::units::duration(text)
+}

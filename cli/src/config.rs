@@ -1,0 +1,105 @@
+//! The commands that only look at a configuration: check, render, explain, schema.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use weir_control::render::{File, Paths, Resources, render as rendered};
+use weir_control::{Environment, Loaded};
+use weir_places::Places;
+
+use crate::problem::{Outcome, Problem, at};
+use crate::say;
+use crate::up::filter;
+use crate::up::places::Folders;
+
+/// The machine as the configuration sees it, with Weir's folders where `weir` has them.
+pub(crate) fn environment(places: &Places) -> Environment {
+    let mut environment = Environment::of_process();
+    environment.cache.clone_from(&places.cache);
+    environment.state.clone_from(&places.state);
+    environment
+}
+
+fn load(file: &Path) -> Outcome<(Loaded, Places, Environment)> {
+    let places = Places::here().map_err(|error| Problem::Failed(error.to_string()))?;
+    let environment = environment(&places);
+    Ok((weir_control::load(file, &environment)?, places, environment))
+}
+
+/// `weir check`.
+pub(crate) fn check(file: &Path) -> Outcome {
+    let (loaded, places, environment) = load(file)?;
+    // What cannot be rendered here could not be run here either.
+    resources(file, &loaded, &places, &environment)?;
+    for left_out in loaded.gateway.left_out() {
+        say::line(&format!("left out: {left_out}"));
+    }
+    let (models, providers) = (loaded.gateway.routing().models.len(), loaded.gateway.providers().count());
+    say::result(&format!("{}: ok ({models} models, {providers} providers)", file.display()));
+    Ok(())
+}
+
+/// `weir render`.
+pub(crate) fn render(file: &Path, out: Option<&Path>) -> Outcome {
+    let (loaded, places, environment) = load(file)?;
+    match out {
+        None => {
+            let all = resources(file, &loaded, &places, &environment)?.in_one();
+            say::result(&serde_json::to_string_pretty(&all).unwrap_or_default());
+        }
+        Some(folder) => {
+            fs::create_dir_all(folder).map_err(at(folder))?;
+            let folder = fs::canonicalize(folder).map_err(at(folder))?;
+            let paths = Paths { folder: folder.clone(), ..paths(file, &places, &environment)? };
+            let resources = rendered(&loaded.gateway, &paths).map_err(|error| Problem::Failed(error.to_string()))?;
+            for (_, name, text) in resources.files() {
+                let path = folder.join(name);
+                fs::write(&path, text).map_err(at(&path))?;
+                say::result(&path.display().to_string());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `weir explain`.
+pub(crate) fn explain(file: &Path, request: &Path) -> Outcome {
+    let (loaded, ..) = load(file)?;
+    let body = if request == Path::new("-") {
+        let mut body = Vec::new();
+        std::io::stdin().read_to_end(&mut body).map_err(at(request))?;
+        body
+    } else {
+        fs::read(request).map_err(at(request))?
+    };
+    let _ = (loaded, body);
+    Err(Problem::Failed("explain is not built in".to_owned()))
+}
+
+/// `weir schema`.
+pub(crate) fn schema(file: Option<&Path>, check: bool) -> Outcome {
+    let fresh = weir_control::schema::schema();
+    let Some(file) = file else {
+        say::result(fresh.trim_end());
+        return Ok(());
+    };
+    if fs::read_to_string(file).is_ok_and(|held| held == fresh) {
+        return Ok(());
+    }
+    if check {
+        return Err(Problem::Failed(format!("{}: stale; `cargo xtask schema` writes it anew", file.display())));
+    }
+    fs::write(file, fresh).map_err(at(file))
+}
+
+fn resources(file: &Path, loaded: &Loaded, places: &Places, environment: &Environment) -> Outcome<Resources> {
+    rendered(&loaded.gateway, &paths(file, places, environment)?).map_err(|error| Problem::Failed(error.to_string()))
+}
+
+/// Where `weir up` would have things.
+fn paths(file: &Path, places: &Places, environment: &Environment) -> Outcome<Paths> {
+    // A module that is not built yet is no error in a configuration.
+    let wasm = filter::find(None).unwrap_or_else(|_| PathBuf::from("/usr/lib/weir/weir_filter.wasm"));
+    Ok(Folders::of(places, file)?.paths(wasm, environment))
+}

@@ -1,0 +1,142 @@
+//! Callers' keys: made here, shown once, kept as hashes. Weir's configuration watch takes changes up at once.
+
+mod file;
+mod secret;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use weir_core::key::KeyHash;
+use weir_places::Places;
+
+use crate::args::Keys;
+use crate::problem::{Outcome, Problem, at};
+use crate::say;
+use file::{Entry, Register};
+
+/// The name of the key that the first start makes.
+pub(crate) const FIRST: &str = "default";
+
+/// `weir keys`.
+pub(crate) fn run(file: Option<PathBuf>, command: Keys) -> Outcome {
+    let path = match file {
+        Some(path) => path,
+        None => Places::here().map_err(|error| Problem::Failed(error.to_string()))?.keys(),
+    };
+    match command {
+        Keys::New { name, models } => {
+            let key = new(&path, &name, models)?;
+            say::line(&format!("key of {name}; it is not kept, so store it now:"));
+            say::result(&key);
+            Ok(())
+        }
+        Keys::List => {
+            for entry in read(&path)?.entries() {
+                let models = entry.models.as_ref().map_or("all models".to_owned(), |models| models.join(", "));
+                say::result(&format!("{}\t{}…\t{models}", entry.name, entry.sha256.get(..8).unwrap_or_default()));
+            }
+            Ok(())
+        }
+        Keys::Revoke { name } => {
+            let _lock = lock(&path)?;
+            let mut register = read(&path)?;
+            if !register.remove(&name) {
+                let known: Vec<_> = register.entries().map(|entry| entry.name.as_str()).collect();
+                let hint = weir_core::config::did_you_mean(&name, known).map(|hint| format!(" ({hint})"));
+                let problem = format!("{}: no key belongs to \"{name}\"{}", path.display(), hint.unwrap_or_default());
+                return Err(Problem::Failed(problem));
+            }
+            write(&path, register.text())?;
+            say::line(&format!("{name}'s key is worthless now"));
+            Ok(())
+        }
+    }
+}
+
+/// Makes a key for `name` and adds its hash to the file at `path`.
+pub(crate) fn new(path: &Path, name: &str, models: Option<Vec<String>>) -> Outcome<String> {
+    if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
+        return Err(Problem::Usage("a key's name has 1 to 128 characters, no control characters".to_owned()));
+    }
+    let _lock = lock(path)?;
+    let mut register = read(path)?;
+    if register.entries().any(|entry| entry.name == name) {
+        let problem = format!(
+            "{}: \"{name}\" has a key; choose another name, or `weir keys revoke` that one first",
+            path.display()
+        );
+        return Err(Problem::Failed(problem));
+    }
+    let key =
+        secret::random().map_err(|error| Problem::Failed(format!("the system gives no random numbers: {error}")))?;
+    let sha256 = KeyHash::of(key.as_bytes()).to_string();
+    register.add(&Entry { name: name.to_owned(), sha256, models });
+    write(path, register.text())?;
+    Ok(key)
+}
+
+/// The key that the first start made: kept beside the hashes, for the person whose machine this is.
+pub(crate) fn kept(places: &Places) -> Option<String> {
+    let key = fs::read_to_string(place(places)).ok()?;
+    Some(key.trim().to_owned()).filter(|key| !key.is_empty())
+}
+
+/// Makes the first key, and keeps it where only its owner can read it.
+pub(crate) fn first(places: &Places, keys: &Path) -> Outcome<String> {
+    let key = new(keys, FIRST, None)?;
+    private(&place(places), &key)?;
+    Ok(key)
+}
+
+/// Where the first key is kept.
+pub(crate) fn place(places: &Places) -> PathBuf {
+    places.state.join("key")
+}
+
+fn read(path: &Path) -> Outcome<Register> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(at(path)(error)),
+    };
+    Register::read(&text).map_err(|line| {
+        Problem::Failed(format!(
+            "{}:{line}: not written by `weir keys`; edit this file by hand, or move these keys to `keys` in the \
+             configuration",
+            path.display()
+        ))
+    })
+}
+
+/// Writes beside and renames: whoever reads sees the old file or the new one.
+fn write(path: &Path, text: &str) -> Outcome {
+    let fresh = path.with_extension(format!("{}.tmp", std::process::id()));
+    private(&fresh, text)?;
+    fs::rename(&fresh, path).map_err(at(path))
+}
+
+fn private(path: &Path, text: &str) -> Outcome {
+    folder(path)?;
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(at(path))?;
+    // The file may be an old one with other permissions.
+    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(at(path))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(at(path))
+}
+
+/// One change at a time; the lock goes with the returned file.
+fn lock(path: &Path) -> Outcome<File> {
+    folder(path)?;
+    let beside = path.with_extension("lock");
+    let file = File::options().create(true).append(true).mode(0o600).open(&beside).map_err(at(&beside))?;
+    file.lock().map_err(at(&beside))?;
+    Ok(file)
+}
+
+fn folder(path: &Path) -> Outcome {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder).map_err(at(folder)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,162 @@
+//! The keys file as `weir keys` writes it: plain YAML of one shape, changed in place so that comments survive.
+//!
+//! Weir itself reads any YAML there; what these commands did not write, they refuse to change.
+
+use std::ops::Range;
+
+const HEAD: &str = "\
+# Made by `weir keys`: the hashes of callers' keys, never the keys. Weir takes changes up at once.
+";
+
+/// One key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) sha256: String,
+    pub(super) models: Option<Vec<String>>,
+}
+
+/// The file's text, and where in it each key stands.
+#[derive(Debug)]
+pub(super) struct Register {
+    text: String,
+    entries: Vec<(Entry, Range<usize>)>,
+}
+
+impl Register {
+    /// Reads a file's text; the error is the line that is of another shape.
+    pub(super) fn read(text: &str) -> Result<Self, usize> {
+        let mut entries: Vec<(Entry, Range<usize>)> = Vec::new();
+        let mut start = 0;
+        for (number, line) in text.split_inclusive('\n').enumerate() {
+            let range = start..start + line.len();
+            start = range.end;
+            let line = line.trim_end();
+            if line.is_empty() || line.starts_with('#') || line == "[]" {
+                continue;
+            }
+            let known = if let Some(name) = line.strip_prefix("- name: ") {
+                string(name).map(|name| {
+                    entries.push((Entry { name, sha256: String::new(), models: None }, range));
+                })
+            } else if let Some((entry, whole)) = entries.last_mut() {
+                whole.end = range.end;
+                field(entry, line)
+            } else {
+                None
+            };
+            known.ok_or(number + 1)?;
+        }
+        Ok(Self { text: text.to_owned(), entries })
+    }
+
+    /// The keys, oldest first.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().map(|(entry, _)| entry)
+    }
+
+    /// The file's text.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Adds a key at the end.
+    pub(super) fn add(&mut self, entry: &Entry) {
+        if self.entries.is_empty() {
+            self.text.clear();
+            self.text.push_str(HEAD);
+        } else if !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+        let start = self.text.len();
+        // JSON strings are YAML strings.
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let mut lines =
+            vec![format!("- name: {}", quoted(&entry.name)), format!("  sha256: {}", quoted(&entry.sha256))];
+        if let Some(models) = &entry.models {
+            let models: Vec<_> = models.iter().map(|model| quoted(model)).collect();
+            lines.push(format!("  models: [{}]", models.join(", ")));
+        }
+        lines.push(String::new());
+        self.text.push_str(&lines.join("\n"));
+        self.entries.push((entry.clone(), start..self.text.len()));
+    }
+
+    /// Removes every key of that name; whether there was one.
+    pub(super) fn remove(&mut self, name: &str) -> bool {
+        let (gone, kept): (Vec<_>, Vec<_>) = self.entries.drain(..).partition(|(entry, _)| entry.name == name);
+        // From the end, so that the earlier places stay right.
+        for (_, range) in gone.iter().rev() {
+            self.text.replace_range(range.clone(), "");
+        }
+        if kept.is_empty() {
+            HEAD.clone_into(&mut self.text);
+        }
+        // What is left has moved; its places are read anew.
+        if let Ok(read) = Self::read(&self.text) {
+            *self = read;
+        }
+        !gone.is_empty()
+    }
+}
+
+/// Reads `  sha256: …` or `  models: […]` into the entry under way.
+fn field(entry: &mut Entry, line: &str) -> Option<()> {
+    if let Some(sha256) = line.strip_prefix("  sha256: ") {
+        entry.sha256 = string(sha256)?;
+    } else {
+        entry.models = Some(serde_json::from_str(line.strip_prefix("  models: ")?).ok()?);
+    }
+    Some(())
+}
+
+/// A quoted string, or one plain word.
+fn string(text: &str) -> Option<String> {
+    if text.starts_with('"') {
+        return serde_json::from_str(text).ok();
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
+    (!text.is_empty() && text.bytes().all(plain)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, models: Option<&[&str]>) -> Entry {
+        let models = models.map(|models| models.iter().map(|model| (*model).to_owned()).collect());
+        Entry { name: name.to_owned(), sha256: "ab".repeat(32), models }
+    }
+
+    #[test]
+    fn what_is_added_can_be_read_and_removed() {
+        let mut register = Register::read("").unwrap();
+        let all = [entry("ada", None), entry("it's \"odd\": #1", Some(&["gpt-4o", "a b"])), entry("bob", Some(&[]))];
+        for entry in &all {
+            register.add(entry);
+        }
+        let mut read = Register::read(register.text()).unwrap();
+        assert_eq!(read.entries().cloned().collect::<Vec<_>>(), all);
+        assert!(read.remove("ada"));
+        assert!(!read.remove("ada"));
+        assert!(read.remove("bob"));
+        assert_eq!(read.entries().cloned().collect::<Vec<_>>(), all[1..2]);
+        read.add(&all[0]);
+        assert_eq!(Register::read(read.text()).unwrap().entries().count(), 2);
+    }
+
+    #[test]
+    fn comments_survive_and_hand_written_words_are_read() {
+        let text = "# ours\n- name: ada\n  sha256: 00ff\n# about bob\n- name: bob\n  sha256: \"11\"\n";
+        let mut register = Register::read(text).unwrap();
+        assert!(register.remove("ada"));
+        assert_eq!(register.text(), "# ours\n# about bob\n- name: bob\n  sha256: \"11\"\n");
+    }
+
+    #[test]
+    fn another_shape_is_refused_with_its_line() {
+        assert_eq!(Register::read("- name: a\n  sha256: b\n  models:\n    - c\n").unwrap_err(), 3);
+        assert_eq!(Register::read("keys:\n").unwrap_err(), 1);
+        assert_eq!(Register::read("- {name: a, sha256: b}\n").unwrap_err(), 1);
+    }
+}

@@ -1,0 +1,63 @@
+//! Why a command stopped: for people, on standard error, with an exit code for scripts.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use weir_control::Diagnostic;
+
+/// What a command gives.
+pub(crate) type Outcome<T = ()> = Result<T, Problem>;
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// The configuration has errors: all of them. Exit code 1.
+    Config(Vec<Diagnostic>),
+    /// Something else went wrong. Exit code 1.
+    Failed(String),
+    /// The command was called in a way that makes no sense. Exit code 2.
+    Usage(String),
+}
+
+impl Problem {
+    /// The process's exit code.
+    pub(crate) fn code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) | Self::Failed(_) => ExitCode::from(1),
+            Self::Usage(_) => ExitCode::from(2),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(found) => {
+                for diagnostic in found {
+                    writeln!(f, "{diagnostic}")?;
+                }
+                let errors = if found.len() == 1 { "1 error".to_owned() } else { format!("{} errors", found.len()) };
+                write!(f, "{errors}; nothing was changed")
+            }
+            Self::Failed(problem) | Self::Usage(problem) => write!(f, "weir: {problem}"),
+        }
+    }
+}
+
+impl From<Vec<Diagnostic>> for Problem {
+    fn from(found: Vec<Diagnostic>) -> Self {
+        Self::Config(found)
+    }
+}
+
+impl From<String> for Problem {
+    fn from(problem: String) -> Self {
+        Self::Failed(problem)
+    }
+}
+
+/// Names the file in an I/O error.
+pub(crate) fn at(path: &std::path::Path) -> impl Fn(std::io::Error) -> Problem {
+    let path = path.to_owned();
+    move |error| Problem::Failed(format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,291 @@
+//! `weir up`: everything a configuration needs, under one supervisor.
+//!
+//! [`plan`] settles what will run and misses what is missing; then each child is started and waited for; then
+//! [`banner`] says how to use it. From there on [`Up::run`] turns signals, deaths and changed files into deeds.
+
+mod banner;
+mod child;
+mod drain;
+pub(crate) mod filter;
+pub(crate) mod places;
+mod plan;
+mod ports;
+mod ready;
+mod supervisor;
+
+use std::fs;
+use std::path::Path;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use weir_control::publish::Publisher;
+use weir_control::render;
+use weir_control::watch::{self, Watch};
+
+use crate::problem::{Outcome, Problem, at};
+use crate::{args, keys, say};
+use banner::Key;
+use plan::Plan;
+use supervisor::{Event, Supervisor};
+
+/// Runs until asked to stop, or until something that is needed cannot be started.
+pub(crate) fn run(args: args::Up) -> Outcome {
+    let mut plan = Plan::new(&args)?;
+    let lock = plan.folders.take()?;
+    ports::check(&plan.claims())?;
+    plan.missing_models()?;
+    let key = key(&mut plan)?;
+    // One thread: children die with the thread that started them, and this one lives as long as the process.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::Failed(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let mut up = Up { plan, args, key, supervisor: Supervisor::new() };
+        let outcome = tokio::select! {
+            started = up.start() => started,
+            () = signals.next() => {
+                say::line("stopping before everything was up");
+                up.supervisor.end_all().await;
+                return Ok(());
+            }
+        };
+        let watch = match outcome {
+            Ok(watch) => watch,
+            Err(problem) => {
+                up.supervisor.end_all().await;
+                return Err(problem);
+            }
+        };
+        let outcome = up.run(&mut signals, watch).await;
+        up.stop(&mut signals).await;
+        drop(lock);
+        outcome
+    })
+}
+
+/// The key that the banner shows. The first start makes one.
+fn key(plan: &mut Plan) -> Outcome<Key> {
+    let keys = plan.loaded.files.get(1).cloned().unwrap_or_else(|| plan.places.keys());
+    if plan.loaded.gateway.routing().keys.is_empty() {
+        let key = keys::first(&plan.places, &keys)?;
+        say::line(&format!("made a first key; it is kept in {}", keys::place(&plan.places).display()));
+        plan.loaded = weir_control::load(&plan.file, &plan.environment)?;
+        return Ok(Key::Known(key));
+    }
+    let kept = keys::kept(&plan.places).filter(|key| plan.loaded.gateway.routing().key(key).is_some());
+    Ok(kept.map_or(Key::Unknown, Key::Known))
+}
+
+/// Everything that runs.
+struct Up {
+    plan: Plan,
+    args: args::Up,
+    key: Key,
+    supervisor: Supervisor,
+}
+
+impl Up {
+    /// Starts every child, waits until all are ready, and says so. From then on the configuration is watched.
+    async fn start(&mut self) -> Outcome<mpsc::Receiver<watch::Event>> {
+        let failed = |error: &dyn std::fmt::Display| Problem::Failed(error.to_string());
+        let resources = render::render(&self.plan.loaded.gateway, &self.plan.paths).map_err(|error| failed(&error))?;
+        let mut publisher = Publisher::new(self.plan.folders.envoy(), self.plan.loaded.gateway.admin());
+        publisher.publish(resources, std::time::Instant::now()).await.map_err(|error| failed(&error))?;
+        for name in ["sim", "sidecar", "envoy"] {
+            child::rotate(&self.plan.folders.log(name));
+        }
+        let deadline = Instant::now() + self.args.wait;
+        let envoy = &self.plan.envoy;
+        if let Some(address) = self.plan.sim {
+            self.supervisor.keep(self.plan.sim(address));
+        }
+        if let Some(admin) = self.plan.sidecar {
+            self.write_sidecar_settings(admin)?;
+            self.supervisor.keep(self.plan.sidecar());
+        }
+        say::line(&format!("starting Envoy {} ({})", envoy.version, envoy.origin));
+        self.supervisor.keep(self.plan.envoy(&self.args));
+        if let Some(address) = self.plan.sim {
+            self.wait_for("sim", deadline, ready::Probe::Connect(address)).await?;
+            say::line(&format!("the simulated provider answers at {address}"));
+        }
+        let probe = ready::Probe::Envoy { admin: self.plan.admin, listen: self.plan.listen };
+        self.wait_for("envoy", deadline, probe).await?;
+        say::line("Envoy is ready");
+        if let Some(admin) = self.plan.sidecar {
+            let probe = ready::Probe::Sidecar { admin, socket: self.plan.folders.socket() };
+            self.wait_for("sidecar", deadline, probe).await?;
+            for model in crate::models::list(&self.plan.folders.socket()).await.unwrap_or_default() {
+                say::line(&format!("local model {}", crate::models::line(&model)));
+            }
+        }
+        let watch = Watch {
+            file: self.plan.file.clone(),
+            environment: self.plan.environment.clone(),
+            paths: self.plan.paths.clone(),
+        };
+        let changes = watch.start(&self.plan.loaded, publisher).map_err(|error| failed(&error))?;
+        say::result(&banner::text(&self.plan, &self.key));
+        if let Some(path) = &self.args.ready_file {
+            self.write_ready(path)?;
+        }
+        Ok(changes)
+    }
+
+    async fn wait_for(&mut self, name: &'static str, deadline: Instant, probe: ready::Probe) -> Outcome {
+        let log = self.plan.folders.log(name);
+        ready::wait(&mut self.supervisor, name, &log, deadline, &probe).await
+    }
+
+    /// Until asked to stop.
+    async fn run(&mut self, signals: &mut Signals, mut changes: mpsc::Receiver<watch::Event>) -> Outcome {
+        loop {
+            tokio::select! {
+                () = signals.next() => return Ok(()),
+                event = self.supervisor.next() => tell(&event),
+                Some(event) = changes.recv() => self.changed(event).await?,
+            }
+        }
+    }
+
+    /// Says what became of a changed configuration, and takes up what is not Envoy's.
+    async fn changed(&mut self, event: watch::Event) -> Outcome {
+        let file = self.plan.file.display().to_string();
+        match event {
+            watch::Event::Live { loaded, report } => {
+                if report.written.is_empty() {
+                    say::line(&format!("{file}: read again; nothing in it has changed"));
+                } else {
+                    let taken = if report.confirmed { "live" } else { "written; Envoy has not confirmed it yet" };
+                    say::line(&format!("{file}: the change is {taken}"));
+                }
+                if report.restart {
+                    say::line(&format!("{file}: part of it (`admin`) is read only at the start; restart weir for it"));
+                }
+                self.plan.loaded = *loaded;
+                self.sidecar_changed().await
+            }
+            watch::Event::Removed(_) => {
+                say::line("what the change left over is gone");
+                Ok(())
+            }
+            watch::Event::Refused(found) => {
+                say::line(&Problem::Config(found).to_string());
+                Ok(())
+            }
+            watch::Event::NotRendered(error) => {
+                say::line(&format!("{file}: {error}; nothing was changed"));
+                Ok(())
+            }
+            watch::Event::NotPublished(error) => {
+                say::line(&format!("{file}: {error}; nothing was changed"));
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts the sidecar anew if its settings have changed: it reads them once.
+    async fn sidecar_changed(&mut self) -> Outcome {
+        let running = self.plan.sidecar;
+        let wanted = plan::sidecar_admin(&self.plan.loaded, &self.args);
+        self.plan.sidecar = wanted.map(|wanted| running.unwrap_or(wanted));
+        let Some(admin) = self.plan.sidecar else {
+            if running.is_some() {
+                self.supervisor.end("sidecar").await;
+                say::line("no local models are left; the sidecar has ended");
+            }
+            return Ok(());
+        };
+        let path = self.plan.folders.sidecar_settings();
+        let before = running.and_then(|_| fs::read(&path).ok());
+        self.write_sidecar_settings(admin)?;
+        if before == fs::read(&path).ok() {
+            return Ok(());
+        }
+        if let Err(problem) = self.plan.missing_models() {
+            say::line(&problem.to_string());
+        }
+        self.supervisor.end("sidecar").await;
+        self.supervisor.keep(self.plan.sidecar());
+        say::line("the local models have changed; the sidecar starts anew");
+        Ok(())
+    }
+
+    /// Lets requests end, then ends the children: the door first.
+    async fn stop(&mut self, signals: &mut Signals) {
+        say::line("stopping");
+        tokio::select! {
+            () = drain::drain(self.plan.admin, self.args.drain) => {}
+            () = signals.next() => say::line("asked again; not waiting any longer"),
+        }
+        self.supervisor.end("envoy").await;
+        self.supervisor.end_all().await;
+        if let Some(path) = &self.args.ready_file {
+            // Gone already is as good.
+            let _ = fs::remove_file(path);
+        }
+        say::line("stopped");
+    }
+
+    fn write_sidecar_settings(&self, admin: std::net::SocketAddr) -> Outcome {
+        let settings = serde_json::to_string_pretty(&self.plan.sidecar_settings(admin)).unwrap_or_default();
+        let path = self.plan.folders.sidecar_settings();
+        fs::write(&path, settings).map_err(at(&path))
+    }
+
+    /// The machine-readable banner.
+    fn write_ready(&self, path: &Path) -> Outcome {
+        let children: serde_json::Map<_, _> =
+            self.supervisor.ids().map(|(name, id)| (name.to_owned(), id.into())).collect();
+        let ready = serde_json::json!({
+            "address": self.plan.listen.to_string(),
+            "admin": self.plan.admin.to_string(),
+            "pid": std::process::id(),
+            "children": children,
+            "run": self.plan.folders.run,
+            "logs": self.plan.folders.logs,
+            "sidecar_admin": self.plan.sidecar.map(|address| address.to_string()),
+        });
+        let fresh = path.with_extension("tmp");
+        fs::write(&fresh, format!("{ready}\n")).and_then(|()| fs::rename(&fresh, path)).map_err(at(path))
+    }
+}
+
+fn tell(event: &Event) {
+    match event {
+        Event::Died { name, how, pause } => {
+            let seconds = pause.as_secs_f32();
+            say::line(&format!("{name} {how}; starting it again in {seconds:.1} s"));
+        }
+        Event::Back { name, id } => say::line(&format!("{name} was started again (process {id})")),
+    }
+}
+
+/// What a terminal and an init system send.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Outcome<Self> {
+        let on = |kind| signal(kind).map_err(|error| Problem::Failed(format!("signals: {error}")));
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}

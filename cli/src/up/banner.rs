@@ -1,0 +1,109 @@
+//! What is said once everything is ready: all that a person needs for a first request, as it can be pasted.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde_json::json;
+use weir_core::config::Routing;
+
+use super::plan::Plan;
+use crate::say::bold;
+
+/// What a caller is told to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// The first key, which is kept.
+    Known(String),
+    /// One that only its owner has.
+    Unknown,
+}
+
+/// The text.
+pub(crate) fn text(plan: &Plan, key: &Key) -> String {
+    let url = format!("http://{}/v1", reachable(plan.listen));
+    let routing = plan.loaded.gateway.routing();
+    let local: Vec<&str> =
+        plan.loaded.gateway.providers().filter(|entry| entry.url.is_none()).map(|entry| entry.name.as_str()).collect();
+    let (chat, embeddings) = examples(routing, &local);
+    let models: Vec<&str> = routing.models.keys().map(String::as_str).collect();
+    let (shown, sent) = match key {
+        Key::Known(key) => (key.clone(), key.clone()),
+        Key::Unknown => ("one of yours; `weir keys new NAME` makes another".to_owned(), "$WEIR_KEY".to_owned()),
+    };
+    let mut lines = vec![String::new(), bold("Weir is up."), String::new()];
+    let mut row = |name: &str, value: &str| lines.push(format!("  {name:<9} {value}"));
+    row("address", &url);
+    row("key", &shown);
+    row("models", &models.join(", "));
+    row("config", &format!("{} (a change is live at once)", plan.file.display()));
+    row("logs", &plan.folders.logs.display().to_string());
+    row("admin", &format!("http://{}", reachable(plan.admin)));
+    for left_out in plan.loaded.gateway.left_out() {
+        row("left out", left_out);
+    }
+    if let Some(model) = chat {
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": "Hi" }] });
+        lines.extend([String::new(), bold("curl"), String::new(), curl(&url, "chat/completions", &sent, &body)]);
+    }
+    if let Some(model) = embeddings {
+        let body = json!({ "model": model, "input": "Hi" });
+        let title = bold("curl, a model on this machine");
+        lines.extend([String::new(), title, String::new(), curl(&url, "embeddings", &sent, &body)]);
+    }
+    if let Some(call) = python(chat, embeddings) {
+        lines.extend([String::new(), bold("OpenAI SDK, Python"), String::new()]);
+        let key = match key {
+            Key::Known(key) => json!(key).to_string(),
+            Key::Unknown => {
+                lines.push("import os".to_owned());
+                "os.environ[\"WEIR_KEY\"]".to_owned()
+            }
+        };
+        lines.push("from openai import OpenAI".to_owned());
+        lines.push(format!("client = OpenAI(base_url=\"{url}\", api_key={key})"));
+        lines.push(call);
+    }
+    lines.extend([String::new(), "Ctrl-C ends it.".to_owned()]);
+    lines.join("\n")
+}
+
+/// The call that shows most.
+fn python(chat: Option<&str>, embeddings: Option<&str>) -> Option<String> {
+    // A JSON string is one of Python's too.
+    let Some(model) = chat else {
+        let model = json!(embeddings?);
+        return Some(format!("print(client.embeddings.create(model={model}, input=\"Hi\").data[0].embedding[:4])"));
+    };
+    let model = json!(model);
+    Some(format!(
+        "answer = client.chat.completions.create(model={model}, messages=[{{\"role\": \"user\", \"content\": \"Hi\"}}])\n\
+         print(answer.choices[0].message.content)"
+    ))
+}
+
+/// A model to chat with and one for embeddings: the first whose best target is hosted, and the first that is local.
+fn examples<'a>(routing: &'a Routing, local: &[&str]) -> (Option<&'a str>, Option<&'a str>) {
+    let first = |wanted: bool| {
+        let mut models = routing.models.iter();
+        let model = models.find(|(_, model)| {
+            model.targets.first().is_some_and(|target| local.contains(&target.provider.as_str()) == wanted)
+        });
+        model.map(|(name, _)| name.as_str())
+    };
+    (first(false), first(true))
+}
+
+fn curl(url: &str, path: &str, key: &str, body: &serde_json::Value) -> String {
+    // The one character that a quoted word of the shell cannot hold.
+    let body = body.to_string().replace('\'', r"'\''");
+    format!(
+        "curl {url}/{path} \\\n  -H \"authorization: Bearer {key}\" -H 'content-type: application/json' \\\n  -d '{body}'"
+    )
+}
+
+/// Where a client on this machine finds it.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if !ip.is_unspecified() => address,
+        _ => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()),
+    }
+}

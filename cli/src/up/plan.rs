@@ -1,0 +1,188 @@
+//! What one `weir up` will run, settled before anything is started: everything that can be missing is missed here.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use weir_control::render::{File, Paths};
+use weir_control::{Environment, Loaded};
+use weir_places::Places;
+use weir_places::envoy::{self, Envoy};
+
+use super::child::{Inherit, Spec};
+use super::places::Folders;
+use super::ports::Claim;
+use super::{filter, places};
+use crate::args;
+use crate::config::environment;
+use crate::problem::{Outcome, Problem};
+use crate::serve::free;
+
+/// Everything that is settled.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) file: PathBuf,
+    pub(crate) places: Places,
+    pub(crate) environment: Environment,
+    pub(crate) folders: Folders,
+    pub(crate) loaded: Loaded,
+    pub(crate) paths: Paths,
+    pub(crate) envoy: Envoy,
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    /// Where the simulator is to listen, if one is to run.
+    pub(crate) sim: Option<SocketAddr>,
+    /// Where the sidecar is to serve health, if one is to run.
+    pub(crate) sidecar: Option<SocketAddr>,
+}
+
+impl Plan {
+    /// Settles everything.
+    pub(crate) fn new(args: &args::Up) -> Outcome<Self> {
+        let file = places::config(args.file.as_deref().or(args.config.as_deref()))?;
+        let mut places = Places::here().map_err(|error| Problem::Failed(error.to_string()))?;
+        if let Some(cache) = &args.cache {
+            places.cache = std::path::absolute(cache).unwrap_or_else(|_| cache.clone());
+        }
+        let environment = environment(&places);
+        let loaded = weir_control::load(&file, &environment)?;
+        let folders = match args.run.as_deref() {
+            Some(run) => Folders::find(None, Some(run))?,
+            None => Folders::of(&places, &file)?,
+        };
+        let paths = folders.paths(filter::find(args.filter.as_deref())?, &environment);
+        let envoy = envoy::find(&places).map_err(|error| Problem::Failed(error.to_string()))?;
+        let parse = |address: &str| {
+            address.parse().map_err(|_| Problem::Failed(format!("{address} is no IP address with a port")))
+        };
+        let (listen, admin) = (parse(loaded.gateway.listen())?, parse(loaded.gateway.admin())?);
+        let sim = (!args.no_sim && points_at(&loaded, args.sim)).then_some(args.sim);
+        let sidecar = sidecar_admin(&loaded, args);
+        Ok(Self { file, places, environment, folders, loaded, paths, envoy, listen, admin, sim, sidecar })
+    }
+
+    /// The ports that must be free.
+    pub(crate) fn claims(&self) -> Vec<Claim> {
+        let file = self.file.display();
+        let mut claims = vec![
+            Claim { address: self.listen, set_by: format!("`listen` in {file}") },
+            Claim { address: self.admin, set_by: format!("`admin` in {file}") },
+        ];
+        claims.extend(self.sim.map(|address| Claim {
+            address,
+            set_by: format!(
+                "the simulated provider's address (--sim and the endpoints in {file}; --no-sim starts none)"
+            ),
+        }));
+        claims.extend(self.sidecar.map(|address| Claim { address, set_by: "--sidecar-admin".to_owned() }));
+        claims
+    }
+
+    /// The simulator as a child.
+    pub(crate) fn sim(&self, listen: SocketAddr) -> Spec {
+        self.own("sim", ["sim".into(), "--listen".into(), listen.to_string().into()])
+    }
+
+    /// The sidecar as a child.
+    pub(crate) fn sidecar(&self) -> Spec {
+        self.own("sidecar", ["sidecar".into(), "--config".into(), self.folders.sidecar_settings().into()])
+    }
+
+    /// Envoy as a child.
+    pub(crate) fn envoy(&self, args: &args::Up) -> Spec {
+        let bootstrap = self.folders.envoy().join(File::Bootstrap.name());
+        let mut arguments: Vec<OsString> = vec!["-c".into(), bootstrap.into()];
+        // Nothing is shared with other Envoys of this machine; a new one is started, not handed over to.
+        arguments.push("--disable-hot-restart".into());
+        let seconds = args.drain.as_secs().max(1).to_string();
+        let mut flag = |name: &str, value: &str| arguments.extend([name.into(), value.into()]);
+        flag("--drain-time-s", &seconds);
+        flag("--drain-strategy", "immediate");
+        flag("--log-level", &args.log_level);
+        if let Some(levels) = &args.component_log_level {
+            flag("--component-log-level", levels);
+        }
+        if let Some(workers) = args.concurrency {
+            flag("--concurrency", &workers.to_string());
+        }
+        Spec {
+            name: "envoy",
+            program: self.envoy.path.clone(),
+            arguments,
+            inherit: Inherit::All,
+            log: self.folders.log("envoy"),
+        }
+    }
+
+    fn own<const N: usize>(&self, name: &'static str, arguments: [OsString; N]) -> Spec {
+        let own = std::env::current_exe().ok().filter(|path| path.is_file());
+        Spec {
+            name,
+            program: own.unwrap_or_else(|| PathBuf::from("/proc/self/exe")),
+            arguments: arguments.into(),
+            inherit: Inherit::Needed,
+            log: self.folders.log(name),
+        }
+    }
+
+    /// The sidecar's settings, as it reads them.
+    pub(crate) fn sidecar_settings(&self, admin: SocketAddr) -> weir_sidecar::Settings {
+        use weir_sidecar::settings::{EngineChoice, Limits, ModelSettings, QueueSettings};
+        let local = self.loaded.gateway.local();
+        let folder = local.folder.as_ref().map_or_else(|| self.places.models(), PathBuf::from);
+        let models = local.models.iter().map(|(name, model)| ModelSettings {
+            name: name.clone(),
+            path: folder.join(name),
+            engine: match model.engine {
+                None => EngineChoice::Auto,
+                Some(weir_core::config::source::Engine::Onnx) => EngineChoice::Onnx,
+                Some(weir_core::config::source::Engine::Candle) => EngineChoice::Candle,
+            },
+        });
+        weir_sidecar::Settings {
+            socket: self.folders.socket(),
+            admin,
+            onnxruntime: Some(self.places.onnxruntime()).filter(|path| path.is_file()),
+            models: models.collect(),
+            queue: QueueSettings {
+                max_waiting: usize::try_from(local.max_waiting).unwrap_or(usize::MAX),
+                threads: local.threads.and_then(|threads| usize::try_from(threads).ok()),
+                ..QueueSettings::default()
+            },
+            limits: Limits::default(),
+            otlp: None,
+        }
+    }
+
+    /// The local models whose folder is not there, with what to do.
+    pub(crate) fn missing_models(&self) -> Outcome {
+        let local = self.loaded.gateway.local();
+        let folder = local.folder.as_ref().map_or_else(|| self.places.models(), PathBuf::from);
+        let missing: Vec<_> = local.models.keys().map(|name| folder.join(name)).filter(|path| !path.is_dir()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let missing: Vec<_> = missing.iter().map(|path: &PathBuf| path.display().to_string()).collect();
+        Err(Problem::Failed(format!(
+            "no model at {}; put it there, or run `cargo xtask fetch` in a clone of Weir (`make up` does) for \
+             all-minilm-l6-v2",
+            missing.join(", ")
+        )))
+    }
+}
+
+/// Where the sidecar is to serve health, if one is to run.
+pub(crate) fn sidecar_admin(loaded: &Loaded, args: &args::Up) -> Option<SocketAddr> {
+    (!loaded.gateway.local().models.is_empty())
+        .then(|| args.sidecar_admin.unwrap_or_else(|| free(SocketAddr::from(([127, 0, 0, 1], 10003)))))
+}
+
+/// Whether some provider's endpoint is the simulator's address.
+fn points_at(loaded: &Loaded, sim: SocketAddr) -> bool {
+    let named = |host: &str| host == sim.ip().to_string() || (host == "localhost" && sim.ip().is_loopback());
+    loaded
+        .gateway
+        .providers()
+        .filter_map(|entry| entry.url.as_ref())
+        .any(|url| url.port == sim.port() && named(&url.host))
+}

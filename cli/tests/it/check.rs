@@ -1,0 +1,72 @@
+//! Looking at a configuration: what is said, where it is said, and the exit code.
+
+use crate::home::Home;
+
+const GOOD: &str = "\
+providers:
+  sim: { dialect: openai, endpoint: 'http://127.0.0.1:10002/v1' }
+models:
+  gpt-4o-mini:
+    targets: [{ provider: sim }]
+";
+
+#[test]
+fn a_good_configuration_is_ok() {
+    let home = Home::new();
+    home.write("weir.yaml", GOOD);
+    let said = home.weir(&["check", "weir.yaml"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    assert_eq!(said.out, "weir.yaml: ok (1 models, 1 providers)\n");
+}
+
+#[test]
+fn every_error_is_reported_at_once_with_its_line_and_a_hint() {
+    let home = Home::new();
+    home.write("weir.yaml", &GOOD.replace("provider: sim }", "provider: smi }").replace("openai,", "opnai,"));
+    let said = home.weir(&["check", "weir.yaml"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+    assert!(said.err.contains("weir.yaml:2: providers.sim.dialect: "), "{said:?}");
+    assert!(said.err.contains("weir.yaml:5: models.gpt-4o-mini.targets[0].provider: "), "{said:?}");
+    assert!(said.err.contains("did you mean \"sim\"?"), "{said:?}");
+    assert!(said.err.contains("2 errors; nothing was changed"), "{said:?}");
+}
+
+#[test]
+fn a_missing_file_is_an_error_and_a_wrong_flag_is_usage() {
+    let home = Home::new();
+    let missing = home.weir(&["check", "nowhere.yaml"]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.err.starts_with("nowhere.yaml: cannot be read"), "{missing:?}");
+    assert_eq!(home.weir(&["check"]).code, Some(2));
+    assert_eq!(home.weir(&["up", "--frobnicate"]).code, Some(2));
+    let nothing = home.weir(&["up"]);
+    assert_eq!(nothing.code, Some(2));
+    assert!(nothing.err.contains("neither weir.yaml nor config/weir.yaml here"), "{nothing:?}");
+}
+
+#[test]
+fn what_is_rendered_names_the_models_and_no_secret() {
+    let home = Home::new();
+    let text = GOOD.replace("/v1' }", "/v1', credential: 'env:A_PROVIDERS_KEY' }");
+    home.write("weir.yaml", &text);
+    let said = home.command(&["render", "weir.yaml"]).env("A_PROVIDERS_KEY", "sk-very-secret").output().unwrap();
+    let out = String::from_utf8(said.stdout).unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let all: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(all.pointer("/static_resources/listeners").is_some());
+    assert!(out.contains("gpt-4o-mini") && out.contains("A_PROVIDERS_KEY") && !out.contains("sk-very-secret"));
+
+    let listed =
+        home.command(&["render", "weir.yaml", "--out", "envoy"]).env("A_PROVIDERS_KEY", "sk-x").output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.lines().any(|line| line.ends_with("envoy/bootstrap.json")), "{listed}");
+    assert!(home.path("envoy/cds.json").is_file());
+}
+
+#[test]
+fn the_schema_is_what_is_checked_in() {
+    let home = Home::new();
+    let held = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/schema.json");
+    let said = home.weir(&["schema", "--check", "--file", held]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+}

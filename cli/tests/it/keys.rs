@@ -1,0 +1,68 @@
+//! Making, listing and revoking keys.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::home::Home;
+
+#[test]
+fn a_key_is_shown_once_and_kept_as_a_hash() {
+    let home = Home::new();
+    let made = home.weir(&["keys", "new", "ada"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let key = made.out.trim();
+    assert!(key.starts_with("weir-") && key.len() == 48, "{made:?}");
+    let kept = home.read("state/keys.yaml");
+    assert!(!kept.contains(key) && !kept.contains(key.trim_start_matches("weir-")), "{kept}");
+    assert!(kept.contains(&weir_core::key::KeyHash::of(key.as_bytes()).to_string()), "{kept}");
+    let mode = fs::metadata(home.path("state/keys.yaml")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn keys_are_listed_and_revoked_by_name() {
+    let home = Home::new();
+    home.weir(&["keys", "new", "ada"]);
+    home.weir(&["keys", "new", "bob", "--models", "gpt-4o-mini,assistant"]);
+    let listed = home.weir(&["keys", "list"]).out;
+    let lines: Vec<_> = listed.lines().collect();
+    assert_eq!(lines.len(), 2, "{listed}");
+    assert!(lines[0].starts_with("ada\t") && lines[0].ends_with("\tall models"), "{listed}");
+    assert!(lines[1].starts_with("bob\t") && lines[1].ends_with("\tgpt-4o-mini, assistant"), "{listed}");
+
+    assert_eq!(home.weir(&["keys", "revoke", "ada"]).code, Some(0));
+    let listed = home.weir(&["keys", "list"]).out;
+    assert!(listed.starts_with("bob\t") && listed.lines().count() == 1, "{listed}");
+}
+
+#[test]
+fn a_name_has_one_key_and_a_misspelled_one_gets_a_hint() {
+    let home = Home::new();
+    home.weir(&["keys", "new", "team-search"]);
+    let again = home.weir(&["keys", "new", "team-search"]);
+    assert_eq!(again.code, Some(1));
+    assert!(again.err.contains("\"team-search\" has a key; choose another name"), "{again:?}");
+    let wrong = home.weir(&["keys", "revoke", "team-serach"]);
+    assert_eq!(wrong.code, Some(1));
+    assert!(wrong.err.contains("no key belongs to \"team-serach\" (did you mean \"team-search\"?)"), "{wrong:?}");
+}
+
+#[test]
+fn keys_made_at_the_same_time_are_all_kept() {
+    let home = Home::new();
+    let made: Vec<_> = (0..8).map(|i| home.command(&["keys", "new", &format!("team-{i}")]).spawn().unwrap()).collect();
+    for mut child in made {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(home.weir(&["keys", "list"]).out.lines().count(), 8);
+}
+
+#[test]
+fn a_file_that_weir_did_not_write_is_not_changed() {
+    let home = Home::new();
+    let file = home.write("ours.yaml", "- { name: ada, sha256: 00 }\n");
+    let said = home.weir(&["keys", "--file", file.to_str().unwrap(), "new", "bob"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("ours.yaml:1: not written by `weir keys`"), "{said:?}");
+    assert_eq!(home.read("ours.yaml"), "- { name: ada, sha256: 00 }\n");
+}

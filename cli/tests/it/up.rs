@@ -1,0 +1,206 @@
+//! `weir up`: it answers, survives its children's deaths, and leaves nothing behind.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::home::{Home, free};
+use crate::running::{Running, config, gone};
+
+const LOCAL: &str =
+    "  all-minilm-l6-v2:\n    targets: [{ provider: local }]\nlocal:\n  models: { all-minilm-l6-v2: {} }\n";
+
+#[test]
+fn it_answers_tells_how_and_leaves_nothing_behind() {
+    let mut running = Running::start(&[], "");
+    assert!(running.chats(), "{}", running.said());
+
+    let key = running.key();
+    let said = running.home.read("out");
+    for line in [
+        format!("http://{}/v1", running.listen),
+        key.clone(),
+        "gpt-4o-mini".to_owned(),
+        format!("curl http://{}/v1/chat/completions", running.listen),
+        "from openai import OpenAI".to_owned(),
+    ] {
+        assert!(said.contains(&line), "{line} is not in:\n{said}");
+    }
+    let mode = fs::metadata(running.home.path("state/key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(!running.home.read("state/keys.yaml").contains(&key));
+
+    let children = running.children();
+    assert_eq!(children.len(), 2, "the simulator and Envoy");
+    Running::kill(running.id(), "TERM");
+    assert!(running.ended().success(), "{}", running.said());
+    gone(&children);
+    assert!(!running.home.path("ready.json").exists());
+    for file in files(&running.home.path("run")) {
+        let text = fs::read(&file).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        assert!(!text.contains(&key) && !text.contains("sk-test"), "a secret is in {}", file.display());
+    }
+    // The ports are free, the key is the old one, nothing is made twice.
+    running.again(&[]);
+    assert_eq!(running.key(), key);
+    assert!(running.chats(), "{}", running.said());
+    assert_eq!(running.home.weir(&["keys", "list"]).out.lines().count(), 1);
+}
+
+#[test]
+fn the_pasted_curl_line_works() {
+    let running = Running::start(&[], "");
+    let said = running.home.read("out");
+    let from = said.find("curl http").unwrap();
+    let line = said[from..].split("\n\n").next().unwrap();
+    let answer = std::process::Command::new("sh").args(["-c", &format!("{} -s", line.trim())]).output().unwrap();
+    let answer = String::from_utf8(answer.stdout).unwrap();
+    assert!(answer.contains("chat.completion"), "{line}\n{answer}");
+}
+
+#[test]
+fn what_dies_comes_back() {
+    let mut running = Running::start(&[], LOCAL);
+    let embed = |running: &Running| {
+        let body = json!({ "model": "all-minilm-l6-v2", "input": "Hi" });
+        running
+            .ask("/v1/embeddings", &body)
+            .is_some_and(|(status, text)| status == 200 && text.contains("\"embedding\""))
+    };
+    assert!(running.chats() && embed(&running), "{}", running.said());
+    for name in ["sidecar", "envoy", "sim"] {
+        Running::kill(running.child(name), "KILL");
+    }
+    running.until("chat is answered again", Running::chats);
+    running.until("the local model is back", embed);
+    for name in ["sidecar", "envoy", "sim"] {
+        assert!(running.said().contains(&format!("{name} was killed by signal 9; starting it again in 0.1 s")));
+        assert!(running.said().contains(&format!("{name} was started again")));
+    }
+}
+
+#[test]
+fn local_models_are_listed() {
+    let running = Running::start(&[], LOCAL);
+    let listed = running.home.weir(&["models", "--run", "run"]);
+    assert_eq!(listed.out, "all-minilm-l6-v2\tready\tonnx on cpu\n", "{listed:?}");
+}
+
+#[test]
+fn killed_outright_it_leaves_nothing_behind_either() {
+    let mut running = Running::start(&[], LOCAL);
+    let children = running.children();
+    assert_eq!(children.len(), 3);
+    Running::kill(running.id(), "KILL");
+    running.ended();
+    gone(&children);
+}
+
+#[test]
+fn a_stream_under_way_is_not_cut_by_a_stop() {
+    // The simulator is slow, and is not the supervisor's.
+    let sim = free();
+    let home = Home::new();
+    let slow = ["sim", "--listen", &sim.to_string(), "--pace", "100ms", "--tokens", "20"];
+    let mut slow = home.command(&slow).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let more = "  slow:\n    targets: [{ provider: slow, model: gpt-4o-mini }]\n";
+    let config = |listen, admin, own| {
+        config(listen, admin, own, more).replace(
+            "  local: { dialect: local }\n",
+            &format!("  slow: {{ dialect: openai, endpoint: 'http://{sim}/v1', credential: 'env:SIM_KEY' }}\n"),
+        )
+    };
+    let mut running = Running::with(&["--drain", "60s"], config);
+    let body = json!({ "model": "slow", "stream": true, "messages": [{ "role": "user", "content": "Hi" }] });
+    let mut stream = BufReader::new(running.send("/v1/chat/completions", &body).unwrap());
+    let mut text = String::new();
+    while !text.contains("data:") {
+        assert!(stream.read_line(&mut text).unwrap() > 0, "{text}\n{}", running.said());
+    }
+    Running::kill(running.id(), "TERM");
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.contains("data: [DONE]"), "{text}\n{}", running.said());
+    assert!(running.ended().success());
+    assert!(running.said().contains("waiting for 1 under way"), "{}", running.said());
+    slow.kill().unwrap();
+    slow.wait().unwrap();
+}
+
+#[test]
+fn a_taken_port_is_told_with_its_holder() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let home = Home::new();
+    let listen = taken.local_addr().unwrap();
+    home.write("weir.yaml", &config(listen, free(), free(), ""));
+    let said = home.command(&["up", "weir.yaml", "--no-sim"]).env("SIM_KEY", "sk-test").output().unwrap();
+    let err = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(1));
+    assert!(err.contains(&format!("{listen} is in use by ")), "{err}");
+    assert!(err.contains("stop that, or change `listen` in weir.yaml"), "{err}");
+}
+
+#[test]
+fn a_second_start_of_the_same_is_refused() {
+    let running = Running::start(&[], "");
+    let again = running.home.command(&["up", "weir.yaml", "--run", "run"]).env("SIM_KEY", "sk-test").output().unwrap();
+    let err = String::from_utf8(again.stderr).unwrap();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(err.contains(&format!("running already, as process {}", running.id())), "{err}");
+}
+
+#[test]
+fn a_change_is_taken_up_and_a_bad_one_is_refused() {
+    let mut running = Running::start(&[], "");
+    let good = running.home.read("weir.yaml");
+    running.home.write("weir.yaml", &good.replace("provider: sim }", "provider: smi }"));
+    running.until("the bad change is refused", |running| running.said().contains("did you mean \"sim\"?"));
+    assert!(running.chats(), "{}", running.said());
+    running
+        .home
+        .write("weir.yaml", &format!("{good}  another: {{ targets: [{{ provider: sim, model: gpt-4o-mini }}] }}\n"));
+    let body = json!({ "model": "another", "messages": [{ "role": "user", "content": "Hi" }] });
+    running.until("the new model answers", |running| {
+        running.ask("/v1/chat/completions", &body).is_some_and(|(status, _)| status == 200)
+    });
+}
+
+#[test]
+fn a_key_made_while_it_runs_works_and_a_revoked_one_does_not() {
+    let mut running = Running::start(&[], "");
+    let first = running.key();
+    let key = running.home.weir(&["keys", "new", "ada"]).out;
+    fs::write(running.home.path("state/key"), key.trim()).unwrap();
+    running.until("the new key works", Running::chats);
+    fs::write(running.home.path("state/key"), &first).unwrap();
+    running.home.weir(&["keys", "revoke", "default"]);
+    running.until("the old key is refused", |running| !running.chats());
+}
+
+#[test]
+fn an_envoy_that_does_not_start_is_told_with_the_end_of_its_log() {
+    let home = Home::new();
+    let wasm = home.write("broken.wasm", "this is no module");
+    home.write("weir.yaml", &config(free(), free(), free(), ""));
+    let flags = ["up", "weir.yaml", "--no-sim", "--run", "run", "--wait", "20s", "--filter", wasm.to_str().unwrap()];
+    let said = home.command(&flags).env("SIM_KEY", "sk-test").output().unwrap();
+    let err = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(1));
+    assert!(err.contains("envoy") && err.contains("the end of ") && err.contains("envoy.log"), "{err}");
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() => found.extend(files(&entry.path())),
+            kind if kind.is_file() => found.push(entry.path()),
+            _ => {}
+        }
+    }
+    found
+}
