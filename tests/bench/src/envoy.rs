@@ -17,6 +17,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Processor time that it has used so far, in microseconds.
     pub(crate) fn cpu_us(&self) -> io::Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
@@ -49,7 +54,7 @@ pub(crate) fn start(bootstrap: &Path, address: SocketAddr, core: usize) -> io::R
     let log = std::fs::File::create(bootstrap.with_extension("log"))?;
     let mut command = Command::new(binary());
     command.args(["--concurrency", "1", "-l", "error", "--use-dynamic-base-id", "--disable-hot-restart", "-c"]);
-    command.arg(bootstrap).stdout(Stdio::null()).stderr(log);
+    command.arg(bootstrap).env("BENCH_KEY", crate::setups::KEY).stdout(Stdio::null()).stderr(log);
     spawn(command, address, core)
 }
 

@@ -10,6 +10,7 @@ mod setups;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,9 +28,39 @@ const EVENTS: u32 = 512;
 
 fn main() -> io::Result<()> {
     envoy::pin(OWN_CORE);
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(bench(if quick { 2 } else { 7 }))
+    match arguments.as_slice() {
+        [flag, setup, kind] if flag == "--profile" => runtime.block_on(profile(setup, kind)),
+        _ => runtime.block_on(bench(if quick { 2 } else { 7 })),
+    }
+}
+
+/// Keeps one setup busy for half a minute and prints what it costs: something to point a profiler at.
+async fn profile(setup: &str, kind: &str) -> io::Result<()> {
+    let folder = Path::new("target/bench");
+    std::fs::create_dir_all(folder)?;
+    // A fixed port, so that a bootstrap which an earlier run left behind can be changed by hand and profiled too.
+    let up = SocketAddr::from(([127, 0, 0, 1], 10900));
+    let _sim = Sim::start(Options { listen: up, ..simulated(24) }).await.map_err(io::Error::other)?;
+    let running = match setup {
+        path if path.ends_with(".json") => setups::from_file(Path::new(path), ENVOY_CORE)?,
+        "bare" => setups::bare(folder, up, ENVOY_CORE)?,
+        "noop" => setups::noop(folder, up, ENVOY_CORE)?,
+        "translate" => setups::weir(folder, setup, "anthropic", up, ENVOY_CORE)?,
+        _ => setups::weir(folder, setup, "openai", up, ENVOY_CORE)?,
+    };
+    let body = bodies().into_iter().find(|(name, _)| name == kind).map(|(_, body)| body).unwrap_or_default();
+    let call = Call::post(running.address, "/v1/chat/completions", setups::KEY, &body);
+    println!("Envoy's process id: {}", running.id());
+    for _ in 0..5 {
+        let before = running.cpu_us()?;
+        let busy = load::run(&call, CALLERS, Duration::from_secs(2)).await?;
+        let cpu = (running.cpu_us()? - before) / load::precise(busy.answers);
+        println!("{:.0} answers/s, {cpu:.1} µs of Envoy's processor time each", busy.rate());
+    }
+    Ok(())
 }
 
 async fn bench(rounds: usize) -> io::Result<()> {
@@ -97,14 +128,17 @@ async fn events(folder: &Path, sim: &Sim, rounds: usize) -> io::Result<f64> {
 }
 
 async fn simulator(tokens: u32) -> io::Result<Sim> {
-    let options = Options {
+    Sim::start(simulated(tokens)).await.map_err(io::Error::other)
+}
+
+fn simulated(tokens: u32) -> Options {
+    Options {
         tokens: Some(tokens),
         compression: Compression::Never,
         keep: Keep::NOTHING,
         effort: Effort::Prerendered,
         ..Options::default()
-    };
-    Sim::start(options).await.map_err(io::Error::other)
+    }
 }
 
 /// Request bodies by name: whole and streamed, 1 KB and 32 KB.

@@ -52,12 +52,16 @@ pub(crate) fn weir(folder: &Path, name: &str, dialect: &str, upstream: SocketAdd
         ca_bundle: None,
     };
     let resources = render(&loaded.gateway, &paths).map_err(io::Error::other)?;
-    let path = envoy::write(folder, name, &resources.in_one())?;
-    let log = std::fs::File::create(path.with_extension("log"))?;
-    let mut command = std::process::Command::new(envoy::binary());
-    command.args(["--concurrency", "1", "-l", "error", "--use-dynamic-base-id", "--disable-hot-restart", "-c"]);
-    command.arg(&path).env("BENCH_KEY", KEY).stdout(std::process::Stdio::null()).stderr(log);
-    envoy::spawn(command, address, core)
+    envoy::start(&envoy::write(folder, name, &resources.in_one())?, address, core)
+}
+
+/// Whatever this bootstrap says; its first listener is asked.
+pub(crate) fn from_file(path: &Path, core: usize) -> io::Result<Running> {
+    let bootstrap: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    let socket = bootstrap.pointer("/static_resources/listeners/0/address/socket_address");
+    let port = socket.and_then(|socket| socket.get("port_value")).and_then(Value::as_u64).unwrap_or_default();
+    let port = u16::try_from(port).map_err(io::Error::other)?;
+    envoy::start(path, SocketAddr::from(([127, 0, 0, 1], port)), core)
 }
 
 fn bootstrap(folder: &Path, address: SocketAddr, upstream: SocketAddr, module: Option<&Path>) -> Value {
