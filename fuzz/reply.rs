@@ -1,0 +1,34 @@
+//! What every provider's reader of answers must stand.
+
+use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_core::provider::{Passage, Provider, ReplyStart, by_name};
+
+/// Reads `input` as an answer of `provider`, whole and cut: no panic, and for a stream no difference.
+pub fn check(provider: &str, input: &[u8]) {
+    let provider = by_name(provider).unwrap();
+    let [options, cut, answer @ ..] = input else { return };
+    let _ = provider.fault(u16::from(*options) * 3, answer);
+    let delivery = if options & 1 == 0 { Delivery::Streamed } else { Delivery::Whole };
+    let endpoint = if options & 2 == 0 { Endpoint::Chat } else { Endpoint::Embeddings };
+    let usage = if options & 4 == 0 { UsageChunk::Wanted } else { UsageChunk::Unwanted };
+    let start = ReplyStart { endpoint, delivery, usage, created: 0 };
+    let whole = read(provider, start, &[answer]);
+    let chunks: Vec<_> = answer.chunks(usize::from(*cut).max(1)).collect();
+    let cut = read(provider, start, &chunks);
+    assert_eq!(whole.is_ok(), cut.is_ok());
+    if whole.is_ok() {
+        assert_eq!(whole, cut);
+    }
+}
+
+fn read(provider: &dyn Provider, start: ReplyStart, chunks: &[&[u8]]) -> Result<Vec<u8>, ()> {
+    let mut reply = provider.reply(start);
+    let mut received = Vec::new();
+    for chunk in chunks {
+        if reply.read(chunk, &mut received).map_err(drop)? == Passage::AsIs {
+            received.extend_from_slice(chunk);
+        }
+    }
+    reply.end(&mut received).map_err(drop)?;
+    Ok(received)
+}
