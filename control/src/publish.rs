@@ -83,6 +83,7 @@ impl Publisher {
     pub async fn publish(&mut self, next: Resources, now: Instant) -> Result<Report, PublishError> {
         let Some(current) = self.current.clone() else {
             let written = self.write_all(&next)?;
+            self.sweep(&next)?;
             self.current = Some(next);
             return Ok(Report { written, ..Report::default() });
         };
@@ -119,7 +120,9 @@ impl Publisher {
         self.older.retain(|(until, _)| *until > now);
         let Some(current) = self.current.clone() else { return Ok(Report::default()) };
         let rest = self.older.iter().rev().fold(current, |both, (_, older)| both.with(older));
-        self.bring(&rest, &[File::Routes, File::Clusters, File::Secrets]).await
+        let report = self.bring(&rest, &[File::Routes, File::Clusters]).await?;
+        self.sweep(&rest)?;
+        Ok(report)
     }
 
     /// Writes what differs, file by file, each after Envoy has taken the one before.
@@ -151,12 +154,32 @@ impl Publisher {
         Ok(written)
     }
 
-    /// Writes one file beside its place and renames it, which is what Envoy watches for; `false` if it is the same.
+    /// Writes the files of one kind; `false` if all are the same.
     fn write(&self, file: File, resources: &Resources) -> Result<bool, PublishError> {
-        write(&self.folder, file.name(), &resources.file(file))
+        let mut changed = false;
+        for (name, text) in resources.files_of(file) {
+            changed |= write(&self.folder, &name, &text)?;
+        }
+        Ok(changed)
+    }
+
+    /// Removes the secrets that nobody refers to any more.
+    fn sweep(&self, resources: &Resources) -> Result<(), PublishError> {
+        let kept = resources.files_of(File::Secrets);
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Ok(()) };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| name.starts_with(File::Secrets.name())) else { continue };
+            if !kept.iter().any(|(kept, _)| kept == name) {
+                let path = entry.path();
+                std::fs::remove_file(&path).map_err(|source| PublishError::Folder { path, source })?;
+            }
+        }
+        Ok(())
     }
 }
 
+/// Writes one file beside its place and renames it, which is what Envoy watches for; `false` if it is the same.
 fn write(folder: &Path, name: &str, text: &str) -> Result<bool, PublishError> {
     let path = folder.join(name);
     if std::fs::read(&path).is_ok_and(|held| held == text.as_bytes()) {

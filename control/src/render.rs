@@ -106,16 +106,16 @@ fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
         },
         "static_resources": { "clusters": [sidecar::upstream(paths)] },
         "dynamic_resources": {
-            "cds_config": source(&paths.folder, File::Clusters),
-            "lds_config": source(&paths.folder, File::Listeners),
+            "cds_config": source(&paths.folder, File::Clusters.name()),
+            "lds_config": source(&paths.folder, File::Listeners.name()),
         },
     })
 }
 
 /// One of the watched files as a config source.
-fn source(folder: &Path, file: File) -> Value {
+fn source(folder: &Path, file: &str) -> Value {
     json!({
-        "path_config_source": { "path": folder.join(file.name()) },
+        "path_config_source": { "path": folder.join(file) },
         "resource_api_version": "V3",
     })
 }

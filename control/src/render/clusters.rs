@@ -65,11 +65,15 @@ pub(super) fn network(name: &str, url: &Url) -> Value {
     cluster
 }
 
-/// Envoy's defaults would allow three retries at once: with a dead target and a hundred callers, 97 would see its error.
+/// At most `most` requests under way. Envoy's defaults would allow three retries at once: with a dead target and a hundred
+/// callers, 97 would see its error.
+///
+/// Connections are not limited: a request that waits for one waits without a limit in time, since a try's limit begins
+/// when it has its connection. One beyond `most` is refused at once, and Envoy never takes that to the next target.
 pub(super) fn breakers(most: u32) -> Value {
     json!({
         "thresholds": [{
-            "max_connections": most,
+            "max_connections": 1_000_000,
             "max_pending_requests": most,
             "max_requests": most,
             "max_retries": most,

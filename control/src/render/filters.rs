@@ -22,7 +22,7 @@ pub(super) fn edge(routing: &Routing, paths: &Paths) -> Value {
 pub(super) fn edge_slot(paths: &Paths) -> Value {
     json!({
         "name": EDGE,
-        "config_discovery": { "config_source": source(&paths.folder, File::Edge), "type_urls": [WASM] },
+        "config_discovery": { "config_source": source(&paths.folder, File::Edge.name()), "type_urls": [WASM] },
     })
 }
 
@@ -129,7 +129,7 @@ fn inject(header: provider::CredentialHeader, secret: &str, paths: &Paths) -> Va
                 "name": "envoy.http.injected_credentials.generic",
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
-                    "credential": { "name": secret, "sds_config": source(&paths.folder, File::Secrets) },
+                    "credential": { "name": secret, "sds_config": source(&paths.folder, &secrets::file(secret)) },
                     "header": header.name,
                     "header_value_prefix": header.prefix,
                 },

@@ -13,7 +13,7 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
     let mut manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": EDGE,
-        "rds": { "route_config_name": routes::NAME, "config_source": source(&paths.folder, File::Routes) },
+        "rds": { "route_config_name": routes::NAME, "config_source": source(&paths.folder, File::Routes.name()) },
         "http_filters": [filters::edge_slot(paths), router()],
         "local_reply_config": local_reply::config(),
         "access_log": [access_log::access_log(gateway, paths)],
@@ -53,7 +53,11 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
 pub(super) fn router() -> Value {
     json!({
         "name": "envoy.filters.http.router",
-        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+            // Else the host that the caller asked for goes up as x-envoy-original-host, after every filter of ours.
+            "suppress_envoy_headers": true,
+        },
     })
 }
 

@@ -22,7 +22,7 @@ enum When {
 use When::{Details, Flags};
 
 /// In order; the first that fits is taken. One request can have several flags (`URX` joins the last try's).
-const REPLIES: [Reply; 12] = [
+const REPLIES: [Reply; 14] = [
     Reply {
         when: Flags(&["UO"]),
         status: 503,
@@ -43,6 +43,20 @@ const REPLIES: [Reply; 12] = [
         kind: "server_error",
         code: "upstream_unavailable",
         message: "No provider of this model could be reached.",
+    },
+    Reply {
+        when: Details(&["failed_to_inject_credential"]),
+        status: 502,
+        kind: "server_error",
+        code: "upstream_auth",
+        message: "The gateway's credential for the provider could not be read.",
+    },
+    Reply {
+        when: Details(&["wasm_fail_stream"]),
+        status: 500,
+        kind: "server_error",
+        code: "internal_error",
+        message: "The gateway could not process the request; see its log.",
     },
     Reply {
         when: Flags(&["NC"]),
@@ -122,25 +136,26 @@ const REPLIES: [Reply; 12] = [
 
 /// The listener's `local_reply_config`.
 pub(super) fn config() -> Value {
-    json!({ "mappers": REPLIES.iter().map(mapper).collect::<Vec<_>>() })
+    json!({ "mappers": REPLIES.iter().flat_map(mappers).collect::<Vec<_>>() })
 }
 
-fn mapper(reply: &Reply) -> Value {
-    let filter = match &reply.when {
-        Flags(flags) => json!({ "response_flag_filter": { "flags": flags } }),
-        Details(details) => json!({
-            "extension_filter": {
-                "name": "envoy.access_loggers.extension_filters.cel",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                    "expression": is_one_of(details),
-                },
-            },
-        }),
-    };
-    // The tries are text that the filter has made fit for JSON, or "-".
-    let tries = " Tries: %FILTER_STATE(wasm.weir.tries:PLAIN)%";
-    let message = format!("{}{}", reply.message, if reply.status >= 500 { tries } else { "" });
+/// The mappers of one reply: what a provider may have to do with names the tries before, if there were any.
+fn mappers(reply: &Reply) -> Vec<Value> {
+    let plain = mapper(reply, when(reply), reply.message);
+    if reply.status < 500 {
+        return vec![plain];
+    }
+    // Text that the filter has made fit to be shown; `json_format` makes it fit for JSON.
+    let message = format!("{} Before that: %FILTER_STATE({TRIES}:PLAIN)%.", reply.message);
+    let tried = cel(&format!("'{TRIES}' in filter_state"));
+    let both = json!({ "and_filter": { "filters": [when(reply), tried] } });
+    vec![mapper(reply, both, &message), plain]
+}
+
+/// Where the filter keeps the failed tries in words.
+const TRIES: &str = "wasm.weir.tries";
+
+fn mapper(reply: &Reply, filter: Value, message: &str) -> Value {
     let error = json!({ "code": reply.code, "message": message, "param": null, "type": reply.kind });
     json!({
         "filter": filter,
@@ -148,12 +163,29 @@ fn mapper(reply: &Reply) -> Value {
         "headers_to_add": [
             { "header": { "key": "x-should-retry", "value": "false" }, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" },
         ],
-        // `json_format` escapes what it puts into a text.
         "body_format_override": { "json_format": { "error": error }, "content_type": "application/json" },
     })
 }
 
-fn is_one_of(details: &[&str]) -> String {
-    let tests: Vec<String> = details.iter().map(|detail| format!("response.code_details == '{detail}'")).collect();
-    tests.join(" || ")
+fn when(reply: &Reply) -> Value {
+    match &reply.when {
+        Flags(flags) => json!({ "response_flag_filter": { "flags": flags } }),
+        Details(details) => {
+            let tests: Vec<String> =
+                details.iter().map(|detail| format!("response.code_details == '{detail}'")).collect();
+            cel(&tests.join(" || "))
+        }
+    }
+}
+
+fn cel(expression: &str) -> Value {
+    json!({
+        "extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                "expression": expression,
+            },
+        },
+    })
 }

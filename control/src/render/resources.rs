@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::routes::Routes;
-use super::{filters, listener};
+use super::{filters, listener, secrets};
 
 /// A file of the folder that Envoy is started with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum File {
     /// What Envoy starts with; read once.
     Bootstrap,
-    /// SDS: where credentials are read from.
+    /// SDS: where credentials are read from; one file each, because Envoy takes no file with two.
     Secrets,
     /// CDS: one cluster a provider.
     Clusters,
@@ -31,11 +31,11 @@ impl File {
     pub const ALL: [Self; 6] =
         [Self::Secrets, Self::Clusters, Self::Routes, Self::Edge, Self::Listeners, Self::Bootstrap];
 
-    /// Its name in the folder.
+    /// Its name in the folder; of [`Secrets`](Self::Secrets), what each name begins with.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bootstrap => "bootstrap.json",
-            Self::Secrets => "sds.json",
+            Self::Secrets => "sds-",
             Self::Clusters => "cds.json",
             Self::Routes => "rds.json",
             Self::Edge => "edge.json",
@@ -92,20 +92,36 @@ impl Resources {
 
     /// The version by which Envoy names one file's content; `None` where Envoy keeps no version.
     pub fn version(&self, file: File) -> Option<String> {
-        let value: Value = serde_json::from_str(&self.file(file)).ok()?;
-        Some(value.get("version_info")?.as_str()?.to_owned()).filter(|_| file != File::Secrets)
+        match file {
+            File::Clusters => Some(version(&typed(CLUSTER, self.clusters.values()))),
+            File::Routes => Some(version(&typed(ROUTES, [&self.routes.value()]))),
+            File::Edge => Some(version(&typed(EXTENSION, [&self.edge]))),
+            File::Listeners => Some(version(&typed(LISTENER, self.listeners.values()))),
+            File::Secrets | File::Bootstrap => None,
+        }
     }
 
-    /// One file's content.
-    pub fn file(&self, file: File) -> String {
-        let typed = |kind: &str, values: Vec<&Value>| response(kind, &values);
+    /// Every file in the order in which they are written: kind, name in the folder, content.
+    pub fn files(&self) -> Vec<(File, String, String)> {
+        let files = File::ALL
+            .into_iter()
+            .map(|file| self.files_of(file).into_iter().map(move |(name, text)| (file, name, text)));
+        files.flatten().collect()
+    }
+
+    /// The files of one kind: name in the folder, content.
+    pub fn files_of(&self, file: File) -> Vec<(String, String)> {
+        let one = |text| vec![(file.name().to_owned(), text)];
         match file {
-            File::Bootstrap => pretty(&self.bootstrap),
-            File::Secrets => typed("envoy.extensions.transport_sockets.tls.v3.Secret", self.secrets.values().collect()),
-            File::Clusters => typed("envoy.config.cluster.v3.Cluster", self.clusters.values().collect()),
-            File::Routes => typed("envoy.config.route.v3.RouteConfiguration", vec![&self.routes.value()]),
-            File::Edge => typed("envoy.config.core.v3.TypedExtensionConfig", vec![&self.edge]),
-            File::Listeners => typed("envoy.config.listener.v3.Listener", self.listeners.values().collect()),
+            File::Bootstrap => one(pretty(&self.bootstrap)),
+            File::Secrets => {
+                let secrets = self.secrets.iter();
+                secrets.map(|(name, secret)| (secrets::file(name), response(typed(SECRET, [secret])))).collect()
+            }
+            File::Clusters => one(response(typed(CLUSTER, self.clusters.values()))),
+            File::Routes => one(response(typed(ROUTES, [&self.routes.value()]))),
+            File::Edge => one(response(typed(EXTENSION, [&self.edge]))),
+            File::Listeners => one(response(typed(LISTENER, self.listeners.values()))),
         }
     }
 
@@ -131,25 +147,32 @@ impl Resources {
     }
 }
 
+const SECRET: &str = "envoy.extensions.transport_sockets.tls.v3.Secret";
+const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
+const ROUTES: &str = "envoy.config.route.v3.RouteConfiguration";
+const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
+const LISTENER: &str = "envoy.config.listener.v3.Listener";
+
 /// A discovery response whose version is its content's hash, so that Envoy tells us by it what it has taken.
-fn response(kind: &str, values: &[&Value]) -> String {
-    let resources: Vec<Value> = values
-        .iter()
-        .map(|value| {
-            let mut typed = Map::new();
-            typed.insert("@type".to_owned(), json!(format!("type.googleapis.com/{kind}")));
-            typed.extend(value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
-            Value::Object(typed)
-        })
-        .collect();
-    let version = version(&resources);
-    pretty(&json!({ "version_info": version, "resources": resources }))
+fn response(resources: Value) -> String {
+    pretty(&json!({ "version_info": version(&resources), "resources": resources }))
 }
 
-fn version(resources: &[Value]) -> String {
-    let digest = Sha256::digest(pretty(&json!(resources)));
+fn version(resources: &Value) -> String {
+    let digest = Sha256::digest(pretty(resources));
     let short = digest.first_chunk::<8>().copied().unwrap_or_default();
     format!("{:016x}", u64::from_be_bytes(short))
+}
+
+/// `values`, each marked as what it is.
+fn typed<'a>(kind: &str, values: impl IntoIterator<Item = &'a Value>) -> Value {
+    let mark = |value: &Value| {
+        let mut typed = Map::new();
+        typed.insert("@type".to_owned(), json!(format!("type.googleapis.com/{kind}")));
+        typed.extend(value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+        Value::Object(typed)
+    };
+    values.into_iter().map(mark).collect()
 }
 
 /// JSON with its keys in order, whatever order the map type keeps.

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use weir_core::config::{Credential, ProviderEntry};
 
+use super::File;
+
 /// The name of `entry`'s secret, if it has one.
 pub(super) fn name(entry: &ProviderEntry) -> Option<String> {
     entry.credential.as_ref().map(|_| format!("credential-{}", entry.name))
@@ -17,4 +19,9 @@ pub(super) fn secret(entry: &ProviderEntry) -> Option<(String, Value)> {
     };
     let secret = json!({ "name": name, "generic_secret": { "secret": place } });
     Some((name, secret))
+}
+
+/// The name of the file that holds the secret `name`.
+pub(super) fn file(name: &str) -> String {
+    format!("{}{name}.json", File::Secrets.name())
 }

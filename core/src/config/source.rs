@@ -80,7 +80,7 @@ pub struct Provider {
     /// Leave this provider and its targets out while its credential is not set. Default `false`.
     #[serde(default)]
     pub optional: bool,
-    /// How many requests may be under way to it at once. Default 4096.
+    /// How many requests may be under way to it at once; one more is answered 503 `overloaded`. Default 4096.
     #[serde(default)]
     pub max_in_flight: Option<u32>,
 }
