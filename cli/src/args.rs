@@ -37,6 +37,9 @@ pub(crate) enum Command {
         file: PathBuf,
         /// The request's body as JSON; `-` for standard input
         request: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Make, list and revoke callers' keys
     Keys {

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use weir_control::render::{File, Paths, Resources, render as rendered};
-use weir_control::{Environment, Loaded};
+use weir_control::render::{Paths, Resources, render as rendered};
+use weir_control::{Environment, Loaded, explain};
 use weir_places::Places;
 
 use crate::problem::{Outcome, Problem, at};
@@ -63,8 +63,17 @@ pub(crate) fn render(file: &Path, out: Option<&Path>) -> Outcome {
     Ok(())
 }
 
+/// How an explanation is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
 /// `weir explain`.
-pub(crate) fn explain(file: &Path, request: &Path) -> Outcome {
+pub(crate) fn explain(file: &Path, request: &Path, form: Form) -> Outcome {
     let (loaded, ..) = load(file)?;
     let body = if request == Path::new("-") {
         let mut body = Vec::new();
@@ -73,8 +82,16 @@ pub(crate) fn explain(file: &Path, request: &Path) -> Outcome {
     } else {
         fs::read(request).map_err(at(request))?
     };
-    let _ = (loaded, body);
-    Err(Problem::Failed("explain is not built in".to_owned()))
+    // A refusal is as good an explanation as any.
+    let (text, value) = match explain::explain(&loaded.gateway, &body, explain::endpoint(&body)) {
+        Ok(explanation) => (explanation.to_string(), serde_json::to_value(&explanation)),
+        Err(refusal) => (format!("refused: {refusal}"), serde_json::to_value(&refusal)),
+    };
+    match form {
+        Form::Text => say::result(text.trim_end()),
+        Form::Json => say::result(&serde_json::to_string_pretty(&value.unwrap_or_default()).unwrap_or_default()),
+    }
+    Ok(())
 }
 
 /// `weir schema`.

@@ -35,7 +35,9 @@ fn run(command: Command) -> Outcome {
         Command::Up(args) => up::run(args),
         Command::Check { file } => config::check(&file),
         Command::Render { file, out } => config::render(&file, out.as_deref()),
-        Command::Explain { file, request } => config::explain(&file, &request),
+        Command::Explain { file, request, json } => {
+            config::explain(&file, &request, if json { config::Form::Json } else { config::Form::Text })
+        }
         Command::Keys { file, command } => keys::run(file, command),
         Command::Models(args) => models::run(&args),
         Command::Sidecar { config } => serve::sidecar(&config),

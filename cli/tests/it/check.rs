@@ -27,7 +27,7 @@ fn every_error_is_reported_at_once_with_its_line_and_a_hint() {
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
     assert!(said.err.contains("weir.yaml:2: providers.sim.dialect: "), "{said:?}");
     assert!(said.err.contains("weir.yaml:5: models.gpt-4o-mini.targets[0].provider: "), "{said:?}");
-    assert!(said.err.contains("did you mean \"sim\"?"), "{said:?}");
+    assert!(said.err.contains("(did you mean \"openai\"?)"), "{said:?}");
     assert!(said.err.contains("2 errors; nothing was changed"), "{said:?}");
 }
 
@@ -61,6 +61,22 @@ fn what_is_rendered_names_the_models_and_no_secret() {
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(listed.lines().any(|line| line.ends_with("envoy/bootstrap.json")), "{listed}");
     assert!(home.path("envoy/cds.json").is_file());
+}
+
+#[test]
+fn a_request_is_explained_without_sending_it() {
+    let home = Home::new();
+    home.write("weir.yaml", GOOD);
+    home.write("request.json", r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hi"}]}"#);
+    let said = home.weir(&["explain", "weir.yaml", "request.json"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    assert!(said.out.contains("1. sim as gpt-4o-mini (openai)"), "{said:?}");
+    assert!(said.out.contains("POST http://127.0.0.1:10002/v1/chat/completions"), "{said:?}");
+
+    home.write("request.json", r#"{"model":"gpt-5","messages":[]}"#);
+    let said = home.weir(&["explain", "weir.yaml", "request.json", "--json"]);
+    let refusal: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(refusal["status"], 404, "{said:?}");
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn a_change_is_taken_up_and_a_bad_one_is_refused() {
     let mut running = Running::start(&[], "");
     let good = running.home.read("weir.yaml");
     running.home.write("weir.yaml", &good.replace("provider: sim }", "provider: smi }"));
-    running.until("the bad change is refused", |running| running.said().contains("did you mean \"sim\"?"));
+    running.until("the bad change is refused", |running| running.said().contains("no provider is called \"smi\""));
     assert!(running.chats(), "{}", running.said());
     running
         .home
