@@ -26,28 +26,28 @@ const REPLIES: [Reply; 14] = [
     Reply {
         when: Flags(&["UO"]),
         status: 503,
-        kind: "server_error",
+        kind: "upstream_error",
         code: "overloaded",
         message: "As many requests as allowed are under way to the provider.",
     },
     Reply {
         when: Flags(&["UT", "UMSDR", "DT"]),
         status: 504,
-        kind: "server_error",
+        kind: "upstream_error",
         code: "upstream_timeout",
         message: "No provider answered within its limit.",
     },
     Reply {
         when: Flags(&["UH", "UF", "UC", "UR", "UPE", "LR", "DF", "DO", "URX"]),
         status: 503,
-        kind: "server_error",
+        kind: "upstream_error",
         code: "upstream_unavailable",
         message: "No provider of this model could be reached.",
     },
     Reply {
         when: Details(&["failed_to_inject_credential"]),
         status: 502,
-        kind: "server_error",
+        kind: "upstream_error",
         code: "upstream_auth",
         message: "The gateway's credential for the provider could not be read.",
     },
@@ -141,7 +141,7 @@ pub(super) fn config() -> Value {
 
 /// The mappers of one reply: what a provider may have to do with names the tries before, if there were any.
 fn mappers(reply: &Reply) -> Vec<Value> {
-    let plain = mapper(reply, when(reply), reply.message);
+    let plain = mapper(reply, &when(reply), reply.message);
     if reply.status < 500 {
         return vec![plain];
     }
@@ -149,13 +149,13 @@ fn mappers(reply: &Reply) -> Vec<Value> {
     let message = format!("{} Before that: %FILTER_STATE({TRIES}:PLAIN)%.", reply.message);
     let tried = cel(&format!("'{TRIES}' in filter_state"));
     let both = json!({ "and_filter": { "filters": [when(reply), tried] } });
-    vec![mapper(reply, both, &message), plain]
+    vec![mapper(reply, &both, &message), plain]
 }
 
 /// Where the filter keeps the failed tries in words.
 const TRIES: &str = "wasm.weir.tries";
 
-fn mapper(reply: &Reply, filter: Value, message: &str) -> Value {
+fn mapper(reply: &Reply, filter: &Value, message: &str) -> Value {
     let error = json!({ "code": reply.code, "message": message, "param": null, "type": reply.kind });
     json!({
         "filter": filter,

@@ -6,10 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{environment, envoy, paths};
+use crate::traffic;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use weir_control::publish::{PublishError, Publisher};
 use weir_control::render::{File, Resources, render};
+use weir_core::key::KeyHash;
 
 /// An Envoy that runs on a folder, until it is dropped.
 struct Running {
@@ -58,6 +60,18 @@ impl Running {
         let (listen, admin) = (self.listen, self.admin);
         let head = format!("listen: 127.0.0.1:{listen}\nadmin: 127.0.0.1:{admin}\n");
         self.of(&format!("{head}providers:\n{}\nmodels:\n{}\n", providers.join("\n"), models.join("\n")))
+    }
+
+    /// Resources under which `provider`, at `upstream`, answers for the model `m`.
+    fn answered_by(&self, provider: &str, upstream: u16) -> Resources {
+        let (listen, admin) = (self.listen, self.admin);
+        self.of(&format!(
+            "listen: 127.0.0.1:{listen}\nadmin: 127.0.0.1:{admin}\n\
+             keys: [{{name: ada, sha256: \"{}\"}}]\n\
+             providers: {{{provider}: {{dialect: openai, endpoint: \"http://127.0.0.1:{upstream}/v1\"}}}}\n\
+             models: {{m: {{targets: [{{provider: {provider}}}]}}}}\n",
+            KeyHash::of(b"weir-ada"),
+        ))
     }
 
     fn of(&self, text: &str) -> Resources {
@@ -126,6 +140,29 @@ async fn a_change_is_taken_within_a_second_and_the_old_stays_until_its_plans_hav
     assert_eq!((removed.written.as_slice(), removed.confirmed), ([File::Routes, File::Clusters].as_slice(), true));
     assert!(!running.has_cluster("old").await && running.has_cluster("new").await);
     assert_eq!(publisher.next_removal(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_under_load_fail_no_request() {
+    let mut running = Running::prepared();
+    let upstream = traffic::upstream().await;
+    let mut publisher = running.publisher();
+    let start = Instant::now();
+    publisher.publish(running.answered_by("p0", upstream), start).await.unwrap();
+    running.start().await;
+    let load = traffic::Load::begin(running.listen, 4);
+    for i in 1..=12 {
+        let name = format!("p{i}");
+        // The grace is 60 s, so that what is two changes old is removed.
+        let now = start + Duration::from_secs(40 * i);
+        let report = publisher.publish(running.answered_by(&name, upstream), now).await.unwrap();
+        assert!(report.confirmed, "{report:?}");
+        load.answered_by(&name).await;
+        publisher.remove(now).await.unwrap();
+    }
+    let answered = load.end().await;
+    assert!(answered > 100, "{answered} requests are no load");
+    assert!(!running.has_cluster("p9").await && running.has_cluster("p12").await);
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@
 mod common;
 mod diagnosed;
 mod explained;
+mod includes;
 mod live;
 mod rendered;
+mod traffic;
 mod watched;

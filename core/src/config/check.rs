@@ -121,7 +121,7 @@ impl Check {
         }
         let speaks = provider::by_name(&from.dialect);
         if speaks.is_none() {
-            let hint = did_you_mean(&from.dialect, provider::ALL.into_iter().map(|provider| provider.name()));
+            let hint = did_you_mean(&from.dialect, provider::ALL.into_iter().map(provider::Provider::name));
             self.error(format!("{path}.dialect"), format!("no dialect is called \"{}\"", from.dialect), hint);
         }
         let is_local = speaks.is_some_and(|speaks| speaks.reach() == Reach::Sidecar);

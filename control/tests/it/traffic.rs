@@ -1,0 +1,96 @@
+//! Requests through Envoy, and a provider that answers them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+const ANSWER: &str = r#"{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
+
+/// A provider that speaks OpenAI's API; its port.
+pub(crate) async fn upstream() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answer = service_fn(|request: Request<Incoming>| async {
+                let _ = request.into_body().collect().await;
+                let answer = Response::builder().header("content-type", "application/json");
+                Ok::<_, Infallible>(answer.body(Full::new(Bytes::from_static(ANSWER.as_bytes()))).unwrap())
+            });
+            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+        }
+    });
+    port
+}
+
+/// Callers who ask without a pause, until [`end`](Self::end).
+pub(crate) struct Load {
+    callers: JoinSet<usize>,
+    over: Arc<AtomicBool>,
+    by: watch::Receiver<String>,
+}
+
+impl Load {
+    pub(crate) fn begin(listen: u16, callers: usize) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let (tell, by) = watch::channel(String::new());
+        let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+        let mut tasks = JoinSet::new();
+        for _ in 0..callers {
+            let (over, tell, client) = (over.clone(), tell.clone(), client.clone());
+            tasks.spawn(async move {
+                let mut answered = 0;
+                while !over.load(Ordering::Relaxed) {
+                    tell.send_replace(ask(&client, listen).await);
+                    answered += 1;
+                }
+                answered
+            });
+        }
+        Self { callers: tasks, over, by }
+    }
+
+    /// Waits until the provider `name` has answered a request.
+    pub(crate) async fn answered_by(&self, name: &str) {
+        let mut by = self.by.clone();
+        let answered = by.wait_for(|by| by == name);
+        tokio::time::timeout(Duration::from_secs(20), answered).await.expect("the change is not live").unwrap();
+    }
+
+    /// How many requests were answered; panics if one failed.
+    pub(crate) async fn end(mut self) -> usize {
+        self.over.store(true, Ordering::Relaxed);
+        let mut answered = 0;
+        while let Some(caller) = self.callers.join_next().await {
+            answered += caller.unwrap();
+        }
+        answered
+    }
+}
+
+/// Asks once; the provider that answered.
+async fn ask(client: &Client<HttpConnector, Full<Bytes>>, listen: u16) -> String {
+    let request = Request::post(format!("http://127.0.0.1:{listen}/v1/chat/completions"))
+        .header("authorization", "Bearer weir-ada")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from_static(br#"{"model":"m","messages":[{"role":"user","content":"Hi"}]}"#)))
+        .unwrap();
+    let answer = client.request(request).await.unwrap();
+    let (head, body) = answer.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    assert_eq!(head.status, 200, "{}", String::from_utf8_lossy(&body));
+    head.headers.get("x-weir-provider").unwrap().to_str().unwrap().to_owned()
+}
