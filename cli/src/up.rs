@@ -70,10 +70,14 @@ pub(crate) fn run(args: args::Up) -> Outcome {
 fn key(plan: &mut Plan) -> Outcome<Key> {
     let keys = plan.loaded.files.get(1).cloned().unwrap_or_else(|| plan.places.keys());
     if plan.loaded.gateway.routing().keys.is_empty() {
-        let key = keys::first(&plan.places, &keys)?;
-        say::line(&format!("made a first key; it is kept in {}", keys::place(&plan.places).display()));
+        let made = keys::first(&plan.places, &keys);
         plan.loaded = weir_control::load(&plan.file, &plan.environment)?;
-        return Ok(Key::Known(key));
+        match made {
+            Ok(_) => say::line(&format!("made a first key; it is kept in {}", keys::place(&plan.places).display())),
+            // Another `weir up` of this user may have been faster.
+            Err(problem) if plan.loaded.gateway.routing().keys.is_empty() => return Err(problem),
+            Err(_) => {}
+        }
     }
     let kept = keys::kept(&plan.places).filter(|key| plan.loaded.gateway.routing().key(key).is_some());
     Ok(kept.map_or(Key::Unknown, Key::Known))
@@ -96,6 +100,10 @@ impl Up {
         publisher.publish(resources, std::time::Instant::now()).await.map_err(|error| failed(&error))?;
         for name in ["sim", "sidecar", "envoy"] {
             child::rotate(&self.plan.folders.log(name));
+        }
+        if let Some(path) = &self.args.ready_file {
+            // One that a killed run left behind says nothing about this one.
+            let _ = fs::remove_file(path);
         }
         let deadline = Instant::now() + self.args.wait;
         let envoy = &self.plan.envoy;

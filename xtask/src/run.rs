@@ -74,8 +74,7 @@ pub(crate) fn up(arguments: &[&str]) -> Outcome {
     say::step("Envoy, ONNX Runtime and a model", fetch::all)?;
     say::step("the weir binary", || run(&mut cargo(&["build", "--release", "--package", "weir"])))?;
     let mut weir = Command::new(target().join("release/weir"));
-    // A clone's own example is what a first start serves.
-    weir.arg("up").args(arguments).current_dir(root());
+    weir.arg("up").args(arguments);
     let line = line(&weir);
     Err(format!("cannot run `{line}`: {}", weir.exec()))
 }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use weir_control::render::{File, Paths};
 use weir_control::{Environment, Loaded};
+use weir_core::config::source::Engine;
 use weir_places::Places;
 use weir_places::envoy::{self, Envoy};
+use weir_sidecar::settings::{EngineChoice, Limits, ModelSettings, QueueSettings};
 
 use super::child::{Inherit, Spec};
 use super::places::Folders;
@@ -127,7 +129,6 @@ impl Plan {
 
     /// The sidecar's settings, as it reads them.
     pub(crate) fn sidecar_settings(&self, admin: SocketAddr) -> weir_sidecar::Settings {
-        use weir_sidecar::settings::{EngineChoice, Limits, ModelSettings, QueueSettings};
         let local = self.loaded.gateway.local();
         let folder = local.folder.as_ref().map_or_else(|| self.places.models(), PathBuf::from);
         let models = local.models.iter().map(|(name, model)| ModelSettings {
@@ -135,8 +136,8 @@ impl Plan {
             path: folder.join(name),
             engine: match model.engine {
                 None => EngineChoice::Auto,
-                Some(weir_core::config::source::Engine::Onnx) => EngineChoice::Onnx,
-                Some(weir_core::config::source::Engine::Candle) => EngineChoice::Candle,
+                Some(Engine::Onnx) => EngineChoice::Onnx,
+                Some(Engine::Candle) => EngineChoice::Candle,
             },
         });
         weir_sidecar::Settings {
@@ -149,8 +150,14 @@ impl Plan {
                 threads: local.threads.and_then(|threads| usize::try_from(threads).ok()),
                 ..QueueSettings::default()
             },
-            limits: Limits::default(),
-            otlp: None,
+            limits: limits(self.loaded.gateway.routing().body.embeddings),
+            otlp: self
+                .loaded
+                .gateway
+                .telemetry()
+                .otlp
+                .as_ref()
+                .map(|url| format!("{}://{}{}", url.scheme.name(), url.authority(), url.prefix)),
         }
     }
 
@@ -175,6 +182,14 @@ impl Plan {
 pub(crate) fn sidecar_admin(loaded: &Loaded, args: &args::Up) -> Option<SocketAddr> {
     (!loaded.gateway.local().models.is_empty())
         .then(|| args.sidecar_admin.unwrap_or_else(|| free(SocketAddr::from(([127, 0, 0, 1], 10003)))))
+}
+
+/// The sidecar's limits where Envoy lets bodies of this size through.
+fn limits(body_bytes: u64) -> Limits {
+    let usual = Limits::default();
+    let max_body_bytes = usize::try_from(body_bytes).unwrap_or(usize::MAX);
+    let least = max_body_bytes.saturating_add(usual.max_answer_bytes);
+    Limits { max_body_bytes, max_bytes_in_flight: usual.max_bytes_in_flight.max(least), ..usual }
 }
 
 /// Whether some provider's endpoint is the simulator's address.

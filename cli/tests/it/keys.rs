@@ -9,13 +9,13 @@ use crate::home::Home;
 #[test]
 fn a_key_is_shown_once_and_kept_as_a_hash() {
     let home = Home::new();
-    let made = home.weir(&["keys", "new", "ada"]);
-    assert_eq!(made.code, Some(0), "{made:?}");
-    let key = made.out.trim();
-    assert!(key.starts_with("weir-") && key.len() == 48, "{made:?}");
-    let file = home.read("state/keys.yaml");
-    assert!(!file.contains(key) && !file.contains(key.trim_start_matches("weir-")), "{file}");
-    assert!(file.contains(&weir_core::key::KeyHash::of(key.as_bytes()).to_string()), "{file}");
+    let shown = home.weir(&["keys", "new", "ada"]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    let key = shown.out.trim();
+    assert!(key.starts_with("weir-") && key.len() == 48, "{shown:?}");
+    let text = home.read("state/keys.yaml");
+    assert!(!text.contains(key) && !text.contains(key.trim_start_matches("weir-")), "{text}");
+    assert!(text.contains(&weir_core::key::KeyHash::of(key.as_bytes()).to_string()), "{text}");
     let mode = fs::metadata(home.path("state/keys.yaml")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
