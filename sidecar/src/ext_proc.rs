@@ -39,6 +39,9 @@ const PIECES_AHEAD: usize = 3;
 /// Room beside the body in a message: headers, attributes, metadata.
 const MESSAGE_ROOM: usize = 1 << 20;
 
+/// How many times the longest body is read of one that is refused.
+const DISCARDED: usize = 8;
+
 /// The service, ready to be added to a server.
 pub fn service(sidecar: Arc<Sidecar>) -> ExternalProcessorServer<Service> {
     // Envoy replays a buffered body in one message. One that is too long must still arrive, to be answered 413.
@@ -95,12 +98,13 @@ async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest
     let headers = Headers(head.headers.unwrap_or_default());
     let span = request_span("embeddings", &headers);
     let (mut bytes, mut known) = (sidecar.budget.hold(), Known::default());
+    let mut ended = head.end_of_stream;
     let request = async {
         let route = Route::of(headers.get(":method").unwrap_or_default(), headers.get(":path").unwrap_or_default())?;
         if sidecar.draining() {
             return Err(Reject::Draining);
         }
-        let body = if head.end_of_stream { Some(Vec::new()) } else { gather(sidecar, &mut asked, &mut bytes).await? };
+        let body = if ended { Some(Vec::new()) } else { gather(sidecar, &mut asked, &mut ended, &mut bytes).await? };
         let Some(body) = body else { return Ok(None) };
         match route {
             Route::Embeddings => embeddings::answer(sidecar, body, &mut bytes, &mut known, &span).await.map(Some),
@@ -109,7 +113,12 @@ async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest
     let reply = match request.instrument(span.clone()).await {
         Ok(None) => return,
         Ok(Some(reply)) => reply,
-        Err(reject) => Reply::from(&reject),
+        Err(reject) => {
+            if !ended {
+                discard(&mut asked, sidecar.limits.max_body_bytes.saturating_mul(DISCARDED)).await;
+            }
+            Reply::from(&reject)
+        }
     };
     sidecar.metrics.in_flight(sidecar.budget.used());
     let status = reply.status;
@@ -125,6 +134,7 @@ async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest
 async fn gather(
     sidecar: &Sidecar,
     asked: &mut Streaming<ProcessingRequest>,
+    ended: &mut bool,
     held: &mut Held,
 ) -> Result<Option<Vec<u8>>, Reject> {
     let limit = sidecar.limits.max_body_bytes;
@@ -133,6 +143,7 @@ async fn gather(
         let Ok(Some(message)) = asked.message().await else { return Ok(None) };
         match message.request {
             Some(Asked::RequestBody(part)) => {
+                *ended = part.end_of_stream;
                 if body.len() + part.body.len() > limit {
                     return Err(Reject::BodyTooLarge { limit });
                 }
@@ -149,7 +160,28 @@ async fn gather(
                     return Ok(Some(body));
                 }
             }
-            Some(Asked::RequestTrailers(_)) => return Ok(Some(body)),
+            Some(Asked::RequestTrailers(_)) => {
+                *ended = true;
+                return Ok(Some(body));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Lets the rest of a refused body pass, `limit` bytes of it. Refused earlier, Envoy loses the answer's body to callers
+/// that are still sending.
+async fn discard(asked: &mut Streaming<ProcessingRequest>, limit: usize) {
+    let mut seen = 0;
+    while let Ok(Some(message)) = asked.message().await {
+        match message.request {
+            Some(Asked::RequestBody(part)) => {
+                seen += part.body.len();
+                if part.end_of_stream || seen > limit {
+                    return;
+                }
+            }
+            Some(Asked::RequestTrailers(_)) => return,
             _ => {}
         }
     }

@@ -11,6 +11,7 @@
         clippy::panic,
         clippy::indexing_slicing,
         clippy::cast_precision_loss,
+        clippy::float_cmp,
         clippy::needless_for_each,
         reason = "a test may panic"
     )

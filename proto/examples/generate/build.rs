@@ -7,7 +7,7 @@ use std::path::Path;
 const SOURCES: [&str; 1] = ["weir/sidecar/v1/models.proto"];
 
 /// Generates the code of the sources under `here` into `out`.
-pub fn write(here: &Path, out: &Path) -> Result<(), String> {
+pub(crate) fn write(here: &Path, out: &Path) -> Result<(), String> {
     let sources = SOURCES.map(|source| here.join(source));
     let descriptors = protox::compile(sources, [here]).map_err(|error| format!("{error}"))?;
     tonic_prost_build::configure()
@@ -17,7 +17,7 @@ pub fn write(here: &Path, out: &Path) -> Result<(), String> {
 }
 
 /// Says whether what is checked in is what the sources give.
-pub fn check(here: &Path) -> Result<(), String> {
+pub(crate) fn check(here: &Path) -> Result<(), String> {
     let fresh = tempfile::tempdir().map_err(|error| error.to_string())?;
     write(here, fresh.path())?;
     for entry in fs::read_dir(fresh.path()).map_err(|error| error.to_string())? {

@@ -95,6 +95,10 @@ async fn what_cannot_be_answered_is_openais_error() {
     assert_eq!(not_json.error(), expect(400, Value::Null, "invalid_json"));
     assert!(not_json.json()["error"]["message"].as_str().unwrap().contains("line 2, column 2"));
     assert_eq!(sidecar.post("/v1/none", Vec::new()).await.error(), expect(404, Value::Null, "not_found"));
+    let unread = sidecar.ask("POST", "/v1/none", vec![vec![b'x'; 10_000]; 10]).await;
+    assert_eq!(unread.error(), expect(404, Value::Null, "not_found"));
+    let far_too_long = sidecar.ask("POST", "/v1/embeddings", vec![vec![b'x'; 10_000]; 100]).await;
+    assert_eq!(far_too_long.error(), expect(413, Value::Null, "request_too_large"));
     let wrong_method = sidecar.ask("GET", "/v1/embeddings", Vec::new()).await;
     assert_eq!(wrong_method.error(), expect(405, Value::Null, "method_not_allowed"));
     assert_eq!(wrong_method.headers["allow"], "POST");

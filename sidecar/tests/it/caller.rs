@@ -1,4 +1,4 @@
-//! A sidecar on a socket of its own, and a client that speaks ext_proc as Envoy does.
+//! A sidecar on a socket of its own, and a client that speaks `ext_proc` as Envoy does.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -48,7 +48,7 @@ pub struct Running {
 }
 
 /// Settings of a sidecar in `folder` that serves `models`, with `changes` merged in.
-pub fn settings(folder: &Path, models: Value, changes: &Value) -> Settings {
+pub fn settings(folder: &Path, models: &Value, changes: &Value) -> Settings {
     let mut settings = json!({
         "socket": folder.join("sidecar.sock"),
         "admin": "127.0.0.1:0",
@@ -76,7 +76,7 @@ impl Running {
 
     pub async fn start(models: Value, changes: Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings(folder.path(), models, &changes);
+        let settings = settings(folder.path(), &models, &changes);
         let socket = settings.socket.clone();
         let server = Server::bind(settings).await.unwrap();
         let admin = server.admin().unwrap();
@@ -149,7 +149,7 @@ pub async fn connect(socket: &Path) -> Channel {
     Endpoint::from_static("http://sidecar").connect_with_connector(connector).await.unwrap()
 }
 
-/// One ext_proc stream.
+/// One `ext_proc` stream.
 pub struct Stream {
     asked: Option<mpsc::Sender<ProcessingRequest>>,
     answers: Streaming<ProcessingResponse>,

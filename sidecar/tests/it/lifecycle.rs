@@ -60,16 +60,16 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let socket = folder.path().join("sidecar.sock");
     let models = json!([{"name": "minilm", "path": minilm()}]);
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-    let server = Server::bind(settings(folder.path(), models.clone(), &json!({}))).await.unwrap();
+    let server = Server::bind(settings(folder.path(), &models, &json!({}))).await.unwrap();
     let task = tokio::spawn(server.serve(std::future::pending()));
     drop(connect(&socket).await);
-    let refused = Server::bind(settings(folder.path(), models.clone(), &json!({}))).await.err().unwrap();
+    let refused = Server::bind(settings(folder.path(), &models, &json!({}))).await.err().unwrap();
     assert!(refused.to_string().contains("another sidecar is serving"), "{refused}");
     task.abort();
 
     let file = folder.path().join("file");
     std::fs::write(&file, "mine").unwrap();
-    let refused = Server::bind(settings(folder.path(), models, &json!({"socket": file}))).await.err().unwrap();
+    let refused = Server::bind(settings(folder.path(), &models, &json!({"socket": file}))).await.err().unwrap();
     assert!(refused.to_string().contains("not a socket"), "{refused}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
 }

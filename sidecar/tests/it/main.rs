@@ -1,4 +1,4 @@
-//! The sidecar as Envoy meets it: a real server on a Unix socket, a real ext_proc client, a real model.
+//! The sidecar as Envoy meets it: a real server on a Unix socket, a real `ext_proc` client, a real model.
 
 #![allow(
     unreachable_pub,
