@@ -62,7 +62,19 @@ pub(super) fn network(name: &str, url: &Url) -> Value {
     if let Some(cluster) = cluster.as_object_mut() {
         cluster.insert(field.to_owned(), kind);
     }
+    if !is_address && let Some(Value::Array(localities)) = cluster.pointer_mut("/load_assignment/endpoints") {
+        localities.push(refusing(&url.authority()));
+    }
     cluster
+}
+
+/// What takes the place of a name that does not resolve: nothing listens there.
+///
+/// A cluster without a host fails without a retry, and the next target would never be asked; a refused connection
+/// is retried. With any host of the first priority, nobody is ever sent here.
+fn refusing(hostname: &str) -> Value {
+    let endpoint = json!({ "address": super::socket("127.0.0.1", 1), "hostname": hostname });
+    json!({ "priority": 1, "lb_endpoints": [{ "endpoint": endpoint }] })
 }
 
 /// At most `most` requests under way. Envoy's defaults would allow three retries at once: with a dead target and a hundred

@@ -22,7 +22,7 @@ enum When {
 use When::{Details, Flags};
 
 /// In order; the first that fits is taken. One request can have several flags (`URX` joins the last try's).
-const REPLIES: [Reply; 14] = [
+const REPLIES: [Reply; 13] = [
     Reply {
         when: Flags(&["UO"]),
         status: 503,
@@ -31,7 +31,7 @@ const REPLIES: [Reply; 14] = [
         message: "As many requests as allowed are under way to the provider.",
     },
     Reply {
-        when: Flags(&["UT", "UMSDR", "DT"]),
+        when: Flags(&["UT", "SI", "UMSDR", "DT"]),
         status: 504,
         kind: "upstream_error",
         code: "upstream_timeout",
@@ -85,13 +85,6 @@ const REPLIES: [Reply; 14] = [
         kind: "invalid_request_error",
         code: "request_timeout",
         message: "The request did not arrive in time.",
-    },
-    Reply {
-        when: Flags(&["SI"]),
-        status: 408,
-        kind: "invalid_request_error",
-        code: "request_timeout",
-        message: "The request stalled.",
     },
     Reply {
         when: Details(&[

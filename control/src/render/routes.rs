@@ -14,6 +14,8 @@ pub(super) const NAME: &str = "weir";
 const NO_PLAN: &str = "weir-no-plan";
 /// The most a held answer takes, in bytes.
 const HELD_ANSWER: u64 = 16 << 20;
+/// What a connection may take, before a try's own limit begins.
+const CONNECT: Duration = Duration::from_secs(5);
 /// One try less than a plan can have targets; the edge narrows it to the plan at hand.
 const MOST_RETRIES: u32 = 15;
 
@@ -23,14 +25,24 @@ pub(super) struct Routes {
     classes: BTreeMap<String, Class>,
     clusters: BTreeSet<String>,
     largest_body: u64,
-    longest: Duration,
 }
 
-/// The limits of one delivery class, per try.
+/// The limits of one delivery class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Whole { limit: Duration },
-    Streamed { first_token: Duration, gap: Duration },
+struct Class {
+    /// Until a try's answer begins; of a whole answer, until it ends.
+    limit: Duration,
+    /// Between tokens; not below `limit`. `None` for whole answers.
+    gap: Option<Duration>,
+    /// The most targets that a model of this class has.
+    tries: u32,
+}
+
+impl Class {
+    /// The longest that can pass before an answer begins: all tries, and their connections.
+    fn until_begun(&self) -> Duration {
+        (self.limit + CONNECT).saturating_mul(self.tries)
+    }
 }
 
 impl Routes {
@@ -39,21 +51,17 @@ impl Routes {
         let mut classes = BTreeMap::new();
         for limits in gateway.limits() {
             let Limits { first_token, gap, whole } = *limits;
-            classes.insert(limits.class(Delivery::Whole), Class::Whole { limit: whole });
-            classes.insert(limits.class(Delivery::Streamed), Class::Streamed { first_token, gap });
+            classes.insert(limits.class(Delivery::Whole), Class { limit: whole, gap: None, tries: 1 });
+            classes.insert(limits.class(Delivery::Streamed), Class { limit: first_token, gap: Some(gap), tries: 1 });
         }
-        let limit = |class: &String| match classes.get(class) {
-            Some(Class::Whole { limit }) => *limit,
-            Some(Class::Streamed { first_token, .. }) => *first_token,
-            None => Duration::ZERO,
-        };
-        let longest = gateway.routing().models.values().map(|model| {
-            let tries = u32::try_from(model.targets.len()).unwrap_or(u32::MAX);
-            limit(&model.whole).max(limit(&model.streamed)).saturating_mul(tries)
-        });
-        let longest = longest.max().unwrap_or_default();
+        for model in gateway.routing().models.values() {
+            for delivery in [Delivery::Whole, Delivery::Streamed] {
+                if let Some(class) = classes.get_mut(model.class(delivery)) {
+                    class.tries = class.tries.max(u32::try_from(model.targets.len()).unwrap_or(u32::MAX));
+                }
+            }
+        }
         Self {
-            longest,
             classes,
             clusters: gateway.providers().map(|entry| entry.name.clone()).collect(),
             largest_body: gateway.routing().body.largest(),
@@ -62,16 +70,18 @@ impl Routes {
 
     /// Adds the classes and clusters of `older`.
     pub(super) fn join(&mut self, older: &Self) {
-        // A class is named after its limits, so the same name means the same limits.
-        self.classes.extend(older.classes.iter().map(|(name, class)| (name.clone(), *class)));
+        for (name, class) in &older.classes {
+            // A class is named after its limits, so the same name means the same limits.
+            let own = self.classes.entry(name.clone()).or_insert(*class);
+            own.tries = own.tries.max(class.tries);
+        }
         self.clusters.extend(older.clusters.iter().cloned());
         self.largest_body = self.largest_body.max(older.largest_body);
-        self.longest = self.longest.max(older.longest);
     }
 
     /// The longest that a plan can go on asking for clusters.
     pub(super) fn longest(&self) -> Duration {
-        self.longest
+        self.classes.values().map(Class::until_begun).max().unwrap_or_default()
     }
 
     /// As Envoy's route configuration.
@@ -106,17 +116,16 @@ impl Routes {
             // The next try goes elsewhere: there is nothing to wait for.
             "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
         });
+        // Both limits of a stream cannot be a try's own: when `per_try_timeout` passes, Envoy deletes the try's idle timer,
+        // also if an answer has begun by then (and ours begins with its first token) and the timeout itself is ignored. So
+        // one idle timer holds for both where they are equal. Where they are not, the gap is left to the caller's
+        // stream, whose idle timer must leave room for all tries.
+        let (timer, limit) = match class.gap {
+            Some(gap) if gap == class.limit => ("per_try_idle_timeout", gap),
+            _ => ("per_try_timeout", class.limit),
+        };
         if let Some(retry) = retry.as_object_mut() {
-            match class {
-                Class::Whole { limit } => {
-                    retry.insert("per_try_timeout".to_owned(), seconds(limit));
-                }
-                // Envoy drops the first once an answer has begun, and ours begins with its first token.
-                Class::Streamed { first_token, gap } => {
-                    retry.insert("per_try_timeout".to_owned(), seconds(first_token));
-                    retry.insert("per_try_idle_timeout".to_owned(), seconds(gap));
-                }
-            }
+            retry.insert(timer.to_owned(), seconds(limit));
         }
         let suffix = plan::class_suffix(name);
         json!({
@@ -127,6 +136,7 @@ impl Routes {
             },
             "route": {
                 "timeout": "0s",
+                "idle_timeout": seconds(class.until_begun().max(class.gap.unwrap_or_default())),
                 "auto_host_rewrite": true,
                 "inline_cluster_specifier_plugin": { "extension": self.by_plan() },
                 "retry_policy": retry,

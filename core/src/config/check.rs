@@ -23,7 +23,7 @@ use crate::provider::{self, Reach};
 const MAX_TARGETS: usize = 16;
 
 pub(super) const DEFAULT_LIMITS: Limits =
-    Limits { first_token: Duration::from_secs(30), gap: Duration::from_secs(60), whole: Duration::from_secs(300) };
+    Limits { first_token: Duration::from_secs(30), gap: Duration::from_secs(30), whole: Duration::from_secs(300) };
 
 /// Names of clusters that Weir renders for itself.
 const RESERVED: [&str; 4] = ["weir-sidecar", "weir-no-plan", "weir-otlp", "weir-status"];
@@ -64,7 +64,9 @@ impl Check {
             default
         };
         let first_token = read("first_token", &written.first_token, general.first_token);
-        let gap = read("gap", &written.gap, general.gap.max(first_token));
+        // Equal limits are kept by one timer to the millisecond, so they stay equal where nobody says otherwise.
+        let gap = if general.gap == general.first_token { first_token } else { general.gap.max(first_token) };
+        let gap = read("gap", &written.gap, gap);
         let whole = read("whole", &written.whole, general.whole);
         if gap < first_token {
             self.error(

@@ -50,7 +50,8 @@ pub struct Limits {
     /// How long a streamed answer may take to its first token, per try. Default `30s`.
     #[serde(default)]
     pub first_token: Option<String>,
-    /// How long a streamed answer may be silent between tokens; not below `first_token`. Default `60s`.
+    /// How long a streamed answer may be silent between tokens. Default: as `first_token`, and then it holds to the
+    /// millisecond; not below it. A longer one holds only from when all targets could have been tried.
     #[serde(default)]
     pub gap: Option<String>,
     /// How long a whole answer may take, per try. Default `300s`.
