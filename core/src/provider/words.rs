@@ -47,7 +47,8 @@ fn in_key(c: char) -> bool {
 }
 
 fn is_key(word: &str) -> bool {
-    const PREFIXES: [&str; 10] = ["sk-", "sk_", "pk-", "rk-", "gsk_", "xai-", "AIza", "hf_", "AKIA", "weir-"];
+    const PREFIXES: [&str; 12] =
+        ["org-", "proj_", "sk-", "sk_", "pk-", "rk-", "gsk_", "xai-", "AIza", "hf_", "AKIA", "weir-"];
     let masked = word.contains("**") || word.contains("\u{2022}\u{2022}");
     let named = word.len() >= 12 && PREFIXES.iter().any(|prefix| word.starts_with(prefix));
     let long =

@@ -34,6 +34,11 @@ impl<'a> Raw<'a> {
         Self(text)
     }
 
+    /// The value that `text` is, if it is one and nothing else.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        super::check(text).ok()
+    }
+
     /// A value that [`scan`](super::scan) has passed.
     pub(crate) fn of_checked(bytes: &'a [u8]) -> Option<Self> {
         core::str::from_utf8(bytes).ok().map(Self)

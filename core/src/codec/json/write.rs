@@ -51,3 +51,66 @@ pub fn number(out: &mut Vec<u8>, number: u64) {
     }
     out.extend_from_slice(digits.get(20 - length..).unwrap_or_default());
 }
+
+/// An object being appended.
+pub struct Object<'o> {
+    out: &'o mut Vec<u8>,
+    comma: bool,
+}
+
+/// Appends an object, whose members `write` gives.
+pub fn object(out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+    out.push(b'{');
+    let mut object = Object { out, comma: false };
+    write(&mut object);
+    out.push(b'}');
+}
+
+/// Appends an array of `items`, each written by `write`.
+pub fn array<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {
+    out.push(b'[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+    out.push(b']');
+}
+
+impl Object<'_> {
+    /// A member called `name`; its value is to be appended to what this returns.
+    pub fn member(&mut self, name: &str) -> &mut Vec<u8> {
+        if core::mem::replace(&mut self.comma, true) {
+            self.out.push(b',');
+        }
+        string(self.out, name);
+        self.out.push(b':');
+        self.out
+    }
+
+    /// A string.
+    pub fn string(&mut self, name: &str, value: &str) {
+        string(self.member(name), value);
+    }
+
+    /// A whole number.
+    pub fn number(&mut self, name: &str, value: u64) {
+        number(self.member(name), value);
+    }
+
+    /// A value that is JSON already.
+    pub fn raw(&mut self, name: &str, value: &str) {
+        self.member(name).extend_from_slice(value.as_bytes());
+    }
+
+    /// An object.
+    pub fn object(&mut self, name: &str, write: impl FnOnce(&mut Object<'_>)) {
+        object(self.member(name), write);
+    }
+
+    /// An array.
+    pub fn array<T>(&mut self, name: &str, items: impl IntoIterator<Item = T>, write: impl FnMut(&mut Vec<u8>, T)) {
+        array(self.member(name), items, write);
+    }
+}

@@ -39,15 +39,15 @@ fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {
         "rate_limit_error" => FaultKind::RateLimited,
         "timeout_error" => FaultKind::Timeout,
         "overloaded_error" | "api_error" => FaultKind::Unavailable,
-        "invalid_request_error" => invalid(&message),
+        "invalid_request_error" => invalid(&message, otherwise),
         _ => otherwise,
     };
     let code = if code.is_empty() { None } else { Some(words::fit(&code)) };
     Some(UpstreamFault { kind, message: words::fit(&message), code, param: None })
 }
 
-/// One type stands for all that is wrong with a request; only the words tell more.
-fn invalid(message: &str) -> FaultKind {
+/// One type stands for all that is wrong with a request; only the words tell more, and sometimes the status.
+fn invalid(message: &str, otherwise: FaultKind) -> FaultKind {
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
     if says(&["prompt is too long", "exceed context limit", "exceeds the maximum context"]) {
         FaultKind::ContextLength
@@ -55,7 +55,9 @@ fn invalid(message: &str) -> FaultKind {
         FaultKind::Billing
     } else if says(&["content filtering policy", "usage policy"]) {
         FaultKind::ContentPolicy
-    } else {
+    } else if otherwise == FaultKind::ErrorEvent {
         FaultKind::InvalidRequest
+    } else {
+        otherwise
     }
 }

@@ -13,8 +13,10 @@ pub(super) enum Generation {
     Three,
     /// 3.5, which does not think either.
     ThreeFive,
-    /// 3.7 to 4.5: thinking with a budget of tokens.
+    /// 3.7 to 4.1: thinking with a budget of tokens.
     Budget,
+    /// 4.5: as before; follows schemas strictly when told to.
+    FourFive,
     /// 4.6: thinking as the model sees fit, guided by an effort.
     Adaptive,
     /// 4.7 and later: as before, with the effort `xhigh`; a budget is refused.
@@ -38,7 +40,8 @@ impl Generation {
             let major = numbers.next().filter(|major| *major < 1000);
             let minor = numbers.next().filter(|minor| *minor < 1000).unwrap_or(0);
             match (major, minor) {
-                (Some(4), ..=5) => Self::Budget,
+                (Some(4), ..=4) => Self::Budget,
+                (Some(4), 5) => Self::FourFive,
                 (Some(4), 6) => Self::Adaptive,
                 _ => Self::Latest,
             }
@@ -89,8 +92,8 @@ mod tests {
         check("claude-3-7-sonnet-latest", Generation::Budget);
         check("claude-sonnet-4-20250514", Generation::Budget);
         check("claude-opus-4-1", Generation::Budget);
-        check("claude-haiku-4-5-20251001", Generation::Budget);
-        check("us.anthropic.claude-sonnet-4-5-20250929-v1:0", Generation::Budget);
+        check("claude-haiku-4-5-20251001", Generation::FourFive);
+        check("us.anthropic.claude-sonnet-4-5-20250929-v1:0", Generation::FourFive);
         check("claude-opus-4-6", Generation::Adaptive);
         check("claude-opus-4-7", Generation::Latest);
         check("claude-opus-5", Generation::Latest);

@@ -1,6 +1,7 @@
 use super::*;
 use crate::codec::json::scan;
 use crate::endpoint::{Delivery, UsageChunk};
+use crate::fault::FaultKind;
 use alloc::format;
 use alloc::string::String;
 
@@ -117,4 +118,40 @@ fn embeddings_are_not_served() {
     let (endpoint, delivery) = (Endpoint::Embeddings, Delivery::Whole);
     let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, body, scan: &scan };
     assert_eq!(Anthropic.accepts(&call).unwrap_err().problem().code, "endpoint_not_supported");
+}
+
+#[test]
+fn tools_are_what_the_model_understands() {
+    let strict = r#"{"messages":[{"role":"user","content":"a"}],
+        "tools":[{"type":"function","function":{"name":"f","strict":true}}]}"#;
+    assert!(asked(strict, "claude-haiku-4-5").unwrap().contains(r#""strict":true"#));
+    assert_eq!(refused(asked(strict, "claude-opus-4-1")).1, "tools[0].function.strict");
+    assert_eq!(refused(with(r#""tool_choice":"required""#)).1, "tool_choice");
+    assert_eq!(with(r#""tool_choice":"auto""#), with(r#""tools":[]"#));
+}
+
+#[test]
+fn tools_that_were_called_are_named_even_if_none_is_offered_now() {
+    let body = asked(
+        r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","tool_calls":[
+            {"id":"1","type":"function","function":{"name":"f","arguments":"{}"}},
+            {"id":"2","type":"function","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"1","content":"b"},{"role":"tool","tool_call_id":"2","content":"c"}]}"#,
+        "claude",
+    );
+    let tools =
+        r#""tools":[{"name":"f","input_schema":{"type":"object","properties":{}}}],"tool_choice":{"type":"none"}"#;
+    assert!(body.unwrap().contains(tools));
+}
+
+#[test]
+fn a_status_tells_more_than_the_type_that_stands_for_all_requests() {
+    let check =
+        |status, body: &str, expect| assert_eq!(Anthropic.fault(status, body.as_bytes()).kind, expect, "{body}");
+    let typed =
+        |kind: &str, message: &str| format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"{message}"}}}}"#);
+    check(413, &typed("invalid_request_error", "too large"), FaultKind::TooLarge);
+    check(400, &typed("invalid_request_error", "no"), FaultKind::InvalidRequest);
+    check(400, &typed("invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"), FaultKind::ContextLength);
+    check(503, "upstream connect error", FaultKind::Unavailable);
 }

@@ -49,7 +49,7 @@ impl<'a> Members<'a> {
     }
 
     pub(super) fn usage(&self) -> Option<Usage> {
-        self.usage.filter(|usage| usage.kind() == Kind::Object).map(usage)
+        self.usage.and_then(usage)
     }
 }
 
@@ -93,15 +93,19 @@ fn tokens(delta: Raw<'_>) -> u64 {
 const CONTENT: [&str; 7] =
     ["content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio"];
 
-/// OpenAI's usage object, of chat and of embeddings.
-pub(super) fn usage(usage: Raw<'_>) -> Usage {
+/// OpenAI's usage object, of chat and of embeddings; `None` if it counts nothing.
+fn usage(usage: Raw<'_>) -> Option<Usage> {
     let mut read = Usage::default();
+    let (mut counted, mut total) = (false, 0);
     for (name, value) in usage.members() {
+        let count = value.integer();
         match &*name {
-            "prompt_tokens" => read.input = value.integer().unwrap_or(0),
-            "completion_tokens" => read.output = value.integer().unwrap_or(0),
+            "prompt_tokens" => read.input = count.inspect(|_| counted = true).unwrap_or(0),
+            "completion_tokens" => read.output = count.inspect(|_| counted = true).unwrap_or(0),
+            "total_tokens" => total = count.unwrap_or(0),
             "prompt_tokens_details" => {
                 read.cached_read = value.get("cached_tokens").and_then(Raw::integer).unwrap_or(0);
+                read.cache_write = value.get("cache_write_tokens").and_then(Raw::integer).unwrap_or(0);
             }
             "completion_tokens_details" => {
                 read.reasoning = value.get("reasoning_tokens").and_then(Raw::integer).unwrap_or(0);
@@ -109,5 +113,10 @@ pub(super) fn usage(usage: Raw<'_>) -> Usage {
             _ => {}
         }
     }
-    read
+    // Some leave reasoning out of their completion tokens. Their total tells.
+    let with_reasoning = read.output.saturating_add(read.reasoning);
+    if read.reasoning > 0 && total == read.input.saturating_add(with_reasoning) {
+        read.output = with_reasoning;
+    }
+    counted.then_some(read)
 }

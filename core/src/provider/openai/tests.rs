@@ -164,3 +164,22 @@ fn faults_are_told_apart() {
     );
     assert_eq!(fault.message, "Incorrect API key provided: [redacted].");
 }
+
+#[test]
+fn usage_is_read_in_one_shape() {
+    let read = |usage: &str| {
+        let mut reply = reply(start(UsageChunk::Wanted));
+        let chunk = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"four\"}}}}],\"usage\":{usage}}}\n\n");
+        reply.read(chunk.as_bytes(), &mut Vec::new()).unwrap();
+        let usage = reply.usage();
+        (usage.input, usage.cached_read, usage.output, usage.reasoning, usage.estimated)
+    };
+    let details = r#""prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":5}"#;
+    let counted = |output, total| {
+        read(&format!(r#"{{"prompt_tokens":9,"completion_tokens":{output},"total_tokens":{total},{details}}}"#))
+    };
+    assert_eq!(counted(7, 16), (9, 4, 7, 5, false));
+    assert_eq!(counted(2, 16), (9, 4, 7, 5, false));
+    assert_eq!(read("null"), (0, 0, 2, 0, true));
+    assert_eq!(read("{}"), (0, 0, 2, 0, true));
+}

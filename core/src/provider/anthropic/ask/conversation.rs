@@ -1,0 +1,188 @@
+//! A conversation as this API knows it: one system prompt, then people and model by turns.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::chat::{Content, Part, Role, Turn};
+use crate::codec::json::write::{Object, array, object};
+use crate::codec::json::{Kind, Raw, check};
+use crate::fault::Reject;
+use crate::provider::anthropic::unsupported;
+
+pub(super) struct Conversation<'a> {
+    system: Vec<&'a Part<'a>>,
+    turns: Vec<(Role, Vec<&'a Part<'a>>)>,
+}
+
+impl<'a> Conversation<'a> {
+    /// Sorts the turns: system messages, wherever they stand, go into the system prompt in their order (a later one keeps
+    /// its authority that way, at the cost of its place); tool results are the person's; neighbours of one role are one.
+    pub(super) fn of(turns: &'a [Turn<'a>]) -> Result<Self, Reject> {
+        let mut system = Vec::new();
+        let mut merged: Vec<(Role, Vec<&Part<'_>>)> = Vec::new();
+        for turn in turns {
+            expressible(turn)?;
+            let mut said = turn.parts.iter().filter(|part| says_something(part)).peekable();
+            let role = match turn.role {
+                Role::System => {
+                    system.extend(said);
+                    continue;
+                }
+                Role::User | Role::Tool => Role::User,
+                Role::Assistant => Role::Assistant,
+            };
+            match merged.last_mut() {
+                Some((last, parts)) if *last == role => parts.extend(said),
+                _ if said.peek().is_some() => merged.push((role, said.collect())),
+                _ => {}
+            }
+        }
+        if merged.is_empty() {
+            return Err(Reject::Invalid {
+                field: "messages".to_owned(),
+                problem: "there must be a message other than 'system' that says something".to_owned(),
+            });
+        }
+        // Within a turn of a person, results come before anything else; a stable sort keeps the rest in order.
+        for (role, parts) in &mut merged {
+            if *role == Role::User {
+                parts.sort_by_key(|part| !matches!(part.content, Content::Result { .. }));
+            }
+        }
+        Ok(Self { system, turns: merged })
+    }
+
+    pub(super) fn write(&self, body: &mut Object<'_>) {
+        if !self.system.is_empty() {
+            content(body, "system", self.system.iter().copied());
+        }
+        body.array("messages", &self.turns, |out, (role, parts)| {
+            object(out, |turn| {
+                turn.string("role", if *role == Role::Assistant { "assistant" } else { "user" });
+                content(turn, "content", parts.iter().copied());
+            });
+        });
+    }
+}
+
+/// Refuses what of a turn has no counterpart here.
+fn expressible(turn: &Turn<'_>) -> Result<(), Reject> {
+    fn nowhere<'p>(part: &'p Part<'_>) -> Option<&'p str> {
+        match &part.content {
+            Content::Other { field } => Some(field),
+            Content::Result { parts, .. } => parts.iter().find_map(nowhere),
+            _ => None,
+        }
+    }
+    if let Some((name, _)) = turn.extra.first() {
+        return Err(unsupported(&format!("messages[{}].{name}", turn.at)));
+    }
+    if let Some(field) = turn.parts.iter().find_map(nowhere) {
+        return Err(unsupported(field));
+    }
+    let calls = turn.parts.iter().filter_map(|part| match &part.content {
+        Content::Call { arguments, .. } => Some(arguments),
+        _ => None,
+    });
+    match calls.enumerate().find(|(_, arguments)| input(arguments).is_none()) {
+        Some((call, _)) => Err(Reject::Invalid {
+            field: format!("messages[{}].tool_calls[{call}].function.arguments", turn.at),
+            problem: "it must be a JSON object".to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Whether this API takes the part at all: it refuses empty text, and reasoning that it cannot prove to be its own.
+/// Reasoning is no part of what was said, so a conversation that began elsewhere goes on without it.
+fn says_something(part: &Part<'_>) -> bool {
+    match &part.content {
+        Content::Text(text) | Content::Refusal(text) => !text.trim().is_empty(),
+        Content::Reasoning { signature, .. } => signature.is_some(),
+        _ => true,
+    }
+}
+
+/// A tool call's arguments as an object. None at all is what some write for none.
+fn input(arguments: &str) -> Option<&str> {
+    if arguments.trim().is_empty() {
+        return Some("{}");
+    }
+    check(arguments).ok().filter(|value| value.kind() == Kind::Object).map(Raw::text)
+}
+
+/// A member that holds one text or many blocks.
+fn content<'p>(to: &mut Object<'_>, name: &str, parts: impl Iterator<Item = &'p Part<'p>> + Clone) {
+    let mut first_two = parts.clone();
+    match (first_two.next(), first_two.next()) {
+        (Some(Part { content: Content::Text(text), cache: None }), None) => to.string(name, text),
+        _ => array(to.member(name), parts, block),
+    }
+}
+
+/// <https://platform.claude.com/docs/en/api/messages>, content blocks
+fn block(out: &mut Vec<u8>, part: &Part<'_>) {
+    object(out, |block| {
+        match &part.content {
+            Content::Text(text) | Content::Refusal(text) => {
+                block.string("type", "text");
+                block.string("text", text);
+            }
+            Content::ImageUrl(url) => {
+                block.string("type", "image");
+                block.object("source", |source| {
+                    source.string("type", "url");
+                    source.string("url", url);
+                });
+            }
+            Content::Image { media_type, data } => {
+                block.string("type", "image");
+                block.object("source", |source| {
+                    source.string("type", "base64");
+                    source.string("media_type", media_type);
+                    source.string("data", data);
+                });
+            }
+            Content::Reasoning { text, signature } => {
+                block.string("type", "thinking");
+                block.string("thinking", text);
+                block.string("signature", signature.as_deref().unwrap_or_default());
+            }
+            Content::Redacted(data) => {
+                block.string("type", "redacted_thinking");
+                block.string("data", data);
+            }
+            Content::Call { id, name, arguments } => {
+                block.string("type", "tool_use");
+                block.string("id", &call_id(id));
+                block.string("name", name);
+                block.raw("input", input(arguments).unwrap_or("{}"));
+            }
+            Content::Result { id, parts } => {
+                block.string("type", "tool_result");
+                block.string("tool_use_id", &call_id(id));
+                let said = parts.iter().filter(|part| says_something(part));
+                if said.clone().next().is_some() {
+                    content(block, "content", said);
+                }
+            }
+            // Refused before.
+            Content::Other { .. } => {}
+        }
+        if let Some(mark) = part.cache {
+            block.raw("cache_control", mark.text());
+        }
+    });
+}
+
+/// A call's name in the characters that this API allows; conversations that began elsewhere have others.
+fn call_id(id: &str) -> Cow<'_, str> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if id.chars().all(allowed) {
+        Cow::Borrowed(id)
+    } else {
+        Cow::Owned(id.chars().map(|c| if allowed(c) { c } else { '_' }).collect::<String>())
+    }
+}

@@ -1,0 +1,131 @@
+//! How the model is to think, and how an answer that must be JSON is had: through a tool that the model has to call, or,
+//! because thinking forbids that, through the API's own `output_config.format`.
+//!
+//! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>,
+//! <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>
+
+use alloc::borrow::ToOwned;
+
+use crate::chat::{Chat, Effort, Format};
+use crate::codec::json::Raw;
+use crate::codec::json::write::Object;
+use crate::fault::Reject;
+use crate::provider::anthropic::model::{Generation, budget};
+use crate::provider::anthropic::unsupported;
+
+pub(super) struct Thinking<'a> {
+    pub(super) max_tokens: u64,
+    pub(super) answer: Answer<'a>,
+    mode: Mode<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Mode<'a> {
+    Off,
+    Budget(u64),
+    Adaptive(Effort),
+    /// The caller's own words.
+    AsGiven(Raw<'a>),
+}
+
+/// How an answer comes that must have a shape.
+#[derive(Clone, Copy)]
+pub(super) enum Answer<'a> {
+    Text,
+    /// As the input of a tool, by this schema.
+    Tool {
+        schema: &'a str,
+        description: Option<&'a str>,
+    },
+    /// As text, by this schema.
+    Native {
+        schema: &'a str,
+    },
+}
+
+impl<'a> Thinking<'a> {
+    pub(super) fn of(chat: &'a Chat<'_>, generation: Generation) -> Result<Self, Reject> {
+        let mode = mode(chat, generation)?;
+        let room = match mode {
+            Mode::Budget(budget) => budget,
+            Mode::AsGiven(given) => given.get("budget_tokens").and_then(Raw::integer).unwrap_or(0),
+            Mode::Off | Mode::Adaptive(_) => 0,
+        };
+        let max_tokens = chat.max_tokens.unwrap_or_else(|| generation.default_max_tokens().saturating_add(room));
+        Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation)?, mode })
+    }
+
+    pub(super) fn write(&self, chat: &Chat<'_>, generation: Generation, body: &mut Object<'_>) {
+        match self.mode {
+            Mode::Off => {}
+            Mode::AsGiven(given) => body.raw("thinking", given.text()),
+            Mode::Adaptive(_) => body.object("thinking", |thinking| thinking.string("type", "adaptive")),
+            Mode::Budget(tokens) => body.object("thinking", |thinking| {
+                thinking.string("type", "enabled");
+                thinking.number("budget_tokens", tokens);
+            }),
+        }
+        let effort = match self.mode {
+            Mode::Adaptive(effort) => Some(effort),
+            Mode::AsGiven(_) if generation >= Generation::Adaptive => chat.effort,
+            _ => None,
+        };
+        let schema = if let Answer::Native { schema } = self.answer { Some(schema) } else { None };
+        if effort.is_none() && schema.is_none() {
+            return;
+        }
+        body.object("output_config", |config| {
+            if let Some(effort) = effort {
+                config.string("effort", generation.effort(effort));
+            }
+            if let Some(schema) = schema {
+                config.object("format", |format| {
+                    format.string("type", "json_schema");
+                    format.raw("schema", schema);
+                });
+            }
+        });
+    }
+}
+
+fn mode<'a>(chat: &Chat<'a>, generation: Generation) -> Result<Mode<'a>, Reject> {
+    if let Some((_, given)) = chat.extra.iter().find(|(name, _)| name == "thinking") {
+        return Ok(Mode::AsGiven(*given));
+    }
+    let Some(effort) = chat.effort.filter(|effort| *effort != Effort::None) else { return Ok(Mode::Off) };
+    match generation {
+        Generation::Three | Generation::ThreeFive => Err(unsupported("reasoning_effort")),
+        Generation::Budget | Generation::FourFive => {
+            // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
+            let most = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
+            if most < budget(Effort::Minimal) {
+                return Err(Reject::Invalid {
+                    field: "max_completion_tokens".to_owned(),
+                    problem: "it must be at least 2048 for this model to reason".to_owned(),
+                });
+            }
+            Ok(Mode::Budget(budget(effort).min(most)))
+        }
+        Generation::Adaptive | Generation::Latest => Ok(Mode::Adaptive(effort)),
+    }
+}
+
+fn answer<'a>(format: &'a Format<'_>, mode: Mode<'_>, generation: Generation) -> Result<Answer<'a>, Reject> {
+    // Thinking and a tool that must be called exclude each other.
+    let thinks = match mode {
+        Mode::Off => false,
+        Mode::AsGiven(given) => given.get("type").is_none_or(|kind| kind.text() != "\"disabled\""),
+        Mode::Budget(_) | Mode::Adaptive(_) => true,
+    };
+    Ok(match format {
+        Format::Text => Answer::Text,
+        Format::Schema { schema, .. } if thinks && generation >= Generation::FourFive => {
+            Answer::Native { schema: schema.text() }
+        }
+        Format::Schema { .. } | Format::Json if thinks => return Err(unsupported("response_format.type")),
+        Format::Schema { schema, description } => {
+            Answer::Tool { schema: schema.text(), description: description.as_deref() }
+        }
+        Format::Json => Answer::Tool { schema: "{\"type\":\"object\"}", description: None },
+    })
+}

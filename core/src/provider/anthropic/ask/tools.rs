@@ -1,0 +1,104 @@
+//! Tools, and whether the model must call one.
+//!
+//! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use>
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::thinking::Answer;
+use crate::chat::{Chat, Content, Tool, ToolChoice};
+use crate::codec::json::Raw;
+use crate::codec::json::write::{Object, object};
+use crate::fault::Reject;
+use crate::provider::anthropic::model::Generation;
+use crate::provider::anthropic::{ANSWER_TOOL, unsupported};
+
+/// Refuses what the model cannot do with tools.
+pub(super) fn check(chat: &Chat<'_>, generation: Generation) -> Result<(), Reject> {
+    if generation < Generation::FourFive
+        && let Some(strict) = chat.tools.iter().position(|tool| tool.strict == Some(true))
+    {
+        return Err(unsupported(&format!("tools[{strict}].function.strict")));
+    }
+    if chat.tools.is_empty() && matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
+        return Err(Reject::Invalid { field: "tool_choice".to_owned(), problem: "there are no tools".to_owned() });
+    }
+    Ok(())
+}
+
+pub(super) fn write(chat: &Chat<'_>, answer: Answer<'_>, body: &mut Object<'_>) {
+    let answer = if let Answer::Tool { schema, description } = answer {
+        Some(Tool {
+            name: Cow::Borrowed(ANSWER_TOOL),
+            description: Some(description.unwrap_or("Gives the final answer to the user, as JSON.").into()),
+            parameters: Raw::parse(schema),
+            strict: None,
+            cache: None,
+        })
+    } else {
+        None
+    };
+    // A conversation in which tools were called must name them, even if none may be called now.
+    let past = if chat.tools.is_empty() { called(chat) } else { Vec::new() };
+    let tools = || chat.tools.iter().chain(&past).chain(&answer);
+    if tools().next().is_some() {
+        body.array("tools", tools(), tool);
+        choice(chat, answer.is_some(), body);
+    }
+}
+
+/// The tools that were called so far.
+fn called<'a>(chat: &'a Chat<'_>) -> Vec<Tool<'a>> {
+    let mut tools: Vec<Tool<'a>> = Vec::new();
+    for part in chat.turns.iter().flat_map(|turn| &turn.parts) {
+        if let Content::Call { name, .. } = &part.content
+            && !tools.iter().any(|tool| tool.name == *name)
+        {
+            let name = Cow::Borrowed(&**name);
+            tools.push(Tool { name, description: None, parameters: None, strict: None, cache: None });
+        }
+    }
+    tools
+}
+
+fn choice(chat: &Chat<'_>, answers_by_tool: bool, body: &mut Object<'_>) {
+    let parallel = chat.parallel_tools != Some(false);
+    let (kind, name) = match (&chat.tool_choice, answers_by_tool) {
+        (Some(ToolChoice::Named(name)), _) => ("tool", Some(&**name)),
+        // The answer may also be a call of the caller's tools, unless there are none or the caller forbids that.
+        (Some(ToolChoice::None), true) => ("tool", Some(ANSWER_TOOL)),
+        (_, true) if chat.tools.is_empty() => ("tool", Some(ANSWER_TOOL)),
+        (_, true) | (Some(ToolChoice::Required), _) => ("any", None),
+        (Some(ToolChoice::None), false) => ("none", None),
+        (_, false) if chat.tools.is_empty() => ("none", None),
+        (None, false) if parallel => return,
+        (None | Some(ToolChoice::Auto), false) => ("auto", None),
+    };
+    body.object("tool_choice", |choice| {
+        choice.string("type", kind);
+        if let Some(name) = name {
+            choice.string("name", name);
+        }
+        if !parallel && kind != "none" {
+            choice.raw("disable_parallel_tool_use", "true");
+        }
+    });
+}
+
+fn tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
+    object(out, |object| {
+        object.string("name", &tool.name);
+        if let Some(description) = &tool.description {
+            object.string("description", description);
+        }
+        // A function without parameters may leave them out there; here a schema is required.
+        object.raw("input_schema", tool.parameters.map_or("{\"type\":\"object\",\"properties\":{}}", Raw::text));
+        if tool.strict == Some(true) {
+            object.raw("strict", "true");
+        }
+        if let Some(mark) = tool.cache {
+            object.raw("cache_control", mark.text());
+        }
+    });
+}
