@@ -264,6 +264,11 @@ impl Attempt {
         }
     }
 
+    fn progress(&self, stage: Stage, code: String) -> Progress {
+        let (begun, since) = (self.plan.begun, self.plan.since);
+        Progress { begun, since, stage, code, first_token: None, usage: Usage::default(), model: String::new() }
+    }
+
     fn read_failure(
         &mut self,
         mut failing: Failing,
@@ -315,8 +320,7 @@ impl Attempt {
         effects.push(Effect::Plan(self.plan.to_text()));
         effects.push(Effect::Tries(self.plan.tries()));
         if self.plan.is_last() || fault.kind.whose() == Whose::Caller {
-            let (code, usage) = (answer.outcome, Usage::default());
-            let progress = Progress { stage: Stage::Failed, code, first_token: None, usage, model: String::new() };
+            let progress = self.progress(Stage::Failed, answer.outcome);
             effects.push(Effect::Progress(progress.to_text()));
         }
         let mut headers = alloc::vec![(":status", answer.status.to_string())];

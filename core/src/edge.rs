@@ -17,7 +17,7 @@ use crate::key::KeyHash;
 use crate::listing;
 use crate::plan::{Candidate, Plan};
 use crate::provider::{self, Call};
-use crate::record::Subject;
+use crate::record::{self, Ending, Progress, Stage, Subject};
 use crate::rests::Rests;
 use crate::span::{self, Attribute};
 use crate::time::Instant;
@@ -30,6 +30,8 @@ const SCHEME: &str = "x-forwarded-proto";
 pub struct Edge {
     phase: Phase,
     subject: Subject,
+    /// The plan as it was before any try.
+    plan: Option<Plan>,
 }
 
 #[derive(Debug, Default)]
@@ -91,12 +93,31 @@ impl Edge {
         // An exhausted plan then ends with the last try's own error, not with a plan that names nothing.
         passed.push(("x-envoy-max-retries", Cow::Owned(plan.targets.len().saturating_sub(1).to_string())));
         let span = if routing.traced { attributes(&plan) } else { Vec::new() };
-        Ok(Forward { plan: plan.to_text(), headers: passed, span })
+        let text = plan.to_text();
+        self.plan = Some(plan);
+        Ok(Forward { plan: text, headers: passed, span })
     }
 
     /// What the record says of this request, as far as the edge knows it.
     pub fn subject(&self) -> &Subject {
         &self.subject
+    }
+
+    /// Whether [`record`](Self::record) needs the plan as the tries have left it: not if the first one answered.
+    pub fn needs_plan(&self, progress: Option<&Progress>) -> bool {
+        self.plan.is_some() && progress.is_none_or(|progress| progress.begun != 1 || progress.stage == Stage::Failed)
+    }
+
+    /// Composes the record. `plan` is the plan as the tries have left it, where [`needs_plan`](Self::needs_plan) says so.
+    pub fn record(self, plan: Option<Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
+        let plan = plan.or_else(|| {
+            let mut plan = self.plan?;
+            if let Some(progress) = progress {
+                (plan.begun, plan.since) = (progress.begun, progress.since);
+            }
+            Some(plan)
+        });
+        record::compose(&self.subject, plan.as_ref(), progress, ending)
     }
 
     /// Keeps an early answer's outcome for the record.

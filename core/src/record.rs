@@ -60,6 +60,10 @@ pub enum Stage {
 /// What the latest try has to say of its answer; set whenever it changes, so that it is right after a hang-up too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
+    /// Which try this is, from 1.
+    pub begun: usize,
+    /// When that try began.
+    pub since: Instant,
     /// How far.
     pub stage: Stage,
     /// Error code for [`Stage::Failed`] and [`Stage::Cut`], else empty.
@@ -83,17 +87,16 @@ impl Progress {
         };
         let Usage { input, output, cached_read, cache_write, reasoning, estimated } = self.usage;
         let first = self.first_token.map_or(0, |first| first.as_micros().max(1));
+        let (begun, since, estimated) = (self.begun, self.since.as_nanos(), u8::from(estimated));
         format!(
-            "{stage}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{}|{}|{}",
-            u8::from(estimated),
-            self.code,
-            self.model
+            "{stage}|{begun}|{since}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{estimated}|{}|{}",
+            self.code, self.model
         )
     }
 
     /// Reads what [`to_text`](Self::to_text) wrote.
     pub fn from_text(text: &str) -> Option<Self> {
-        let mut fields = text.splitn(10, '|');
+        let mut fields = text.splitn(12, '|');
         let stage = match fields.next()? {
             "f" => Stage::Flowing,
             "d" => Stage::Done,
@@ -102,6 +105,8 @@ impl Progress {
             _ => return None,
         };
         let mut number = || fields.next()?.parse::<u64>().ok();
+        let begun = usize::try_from(number()?).ok()?;
+        let since = Instant::from_nanos(number()?);
         let first = number()?;
         let usage = Usage {
             input: number()?,
@@ -113,7 +118,7 @@ impl Progress {
         };
         let first_token = (first > 0).then(|| Duration::from_micros(first));
         let (code, model) = (fields.next()?.to_string(), fields.next()?.to_string());
-        Some(Self { stage, code, first_token, usage, model })
+        Some(Self { begun, since, stage, code, first_token, usage, model })
     }
 }
 
@@ -285,6 +290,8 @@ mod tests {
     #[test]
     fn progress_reads_back() {
         let progress = Progress {
+            begun: 2,
+            since: Instant::from_nanos(77),
             stage: Stage::Cut,
             code: "cut".to_string(),
             first_token: Some(Duration::from_micros(12)),

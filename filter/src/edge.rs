@@ -1,5 +1,6 @@
 //! The edge role: one request of a caller; see [`weir_core::edge`].
 
+use std::mem::take;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -98,14 +99,22 @@ impl HttpContext for Request {
     }
 
     fn on_log(&mut self) {
+        let edge = take(&mut self.edge);
+        let state = |name: &str| host::text_property(&format!("filter_state\0wasm.{name}"));
         let forwarded = matches!(self.stage, Stage::Forwarded);
-        let state = |name: &str| forwarded.then(|| host::text_property(&format!("filter_state\0wasm.{name}")));
-        let plan = state(plan::KEY).flatten().and_then(|text| Plan::from_text(&text));
-        let progress = state(record::PROGRESS_KEY).flatten().and_then(|text| Progress::from_text(&text));
-        let details = host::text_property("response\0code_details").unwrap_or_default();
-        let flags = host::number_property("response\0flags").unwrap_or_default();
-        let ending = Ending { now: host::now(), client_left: flags & CALLER_LEFT != 0, details: &details };
-        let record = record::compose(self.edge.subject(), plan.as_ref(), progress.as_ref(), &ending);
-        host::set_filter_state(record::KEY, &record);
+        let progress = forwarded.then(|| state(record::PROGRESS_KEY)).flatten();
+        let progress = progress.and_then(|text| Progress::from_text(&text));
+        let needs_plan = forwarded && edge.needs_plan(progress.as_ref());
+        let plan = needs_plan.then(|| state(plan::KEY)).flatten().and_then(|text| Plan::from_text(&text));
+        // A property costs about a microsecond; an answer that is complete needs no explanation.
+        let complete = progress.as_ref().is_some_and(|progress| progress.stage == record::Stage::Done);
+        let details = if complete { None } else { host::text_property("response\0code_details") };
+        let flags = if complete { None } else { host::number_property("response\0flags") };
+        let ending = Ending {
+            now: host::now(),
+            client_left: flags.unwrap_or_default() & CALLER_LEFT != 0,
+            details: details.as_deref().unwrap_or_default(),
+        };
+        host::set_filter_state(record::KEY, &edge.record(plan, progress.as_ref(), &ending));
     }
 }

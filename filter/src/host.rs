@@ -34,6 +34,7 @@ pub(crate) enum Buffer {
 const OK: u32 = 0;
 const CAS_MISMATCH: u32 = 8;
 
+#[cfg_attr(target_arch = "wasm32", link(wasm_import_module = "env"))]
 unsafe extern "C" {
     fn proxy_log(level: u32, data: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;

@@ -114,7 +114,8 @@ impl Attempt {
             // An empty value is left out of the span: an earlier try's error is not this one's.
             effects.push(Effect::Span(span::ERROR, code.clone()));
         }
-        let progress = Progress { stage, code, first_token: answering.first_token, usage, model };
+        let first_token = answering.first_token;
+        let progress = Progress { first_token, usage, model, ..self.progress(stage, code) };
         effects.push(Effect::Progress(progress.to_text()));
     }
 }
