@@ -21,7 +21,7 @@ pub(crate) use self::{
     models::{list, one},
 };
 use crate::{
-    Options,
+    Keyless, Options,
     answer::{Answer, Ask},
     dialect::{Dialect, Event, Failure, accepts, quote, set},
     model::Model,
@@ -40,9 +40,10 @@ impl Dialect for Anthropic {
         // Clients since 2.0 of the Python SDK send a bearer; where there are both, the older header counts.
         let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
         let bearer = || text(headers.get(AUTHORIZATION)?)?.strip_prefix("Bearer ").map(str::to_owned);
-        let key = headers.get("x-api-key").and_then(text).or_else(bearer).ok_or(Failure::NoKey)?;
-        if !accepts(options, &key) {
-            return Err(Failure::WrongKey(String::new()));
+        match headers.get("x-api-key").and_then(text).or_else(bearer) {
+            Some(key) if !accepts(options, &key) => return Err(Failure::WrongKey(String::new())),
+            None if options.keyless == Keyless::Refuse => return Err(Failure::NoKey),
+            _ => {}
         }
         match headers.get("anthropic-version").and_then(text) {
             None => Err(Failure::invalid("anthropic-version: header is required", None, None)),

@@ -31,7 +31,7 @@ mod tls;
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 pub use fault::{Fault, Listed, UnknownFault, faults};
-pub use options::{Compression, Effort, Keep, Options, StartError, Tls, UnknownModels};
+pub use options::{Compression, Effort, Keep, Keyless, Options, StartError, Tls, UnknownModels};
 pub use pace::{InvalidPace, Pace};
 pub use replay::ReplayError;
 pub use seen::{Outcome, Seen};

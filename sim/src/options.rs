@@ -15,6 +15,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The keys it accepts. None: any that begins with `sk-`.
     pub keys: Vec<String>,
+    /// Whether a request without any key is answered all the same.
+    pub keyless: Keyless,
     /// The models it lists under `/v1/models`.
     pub models: Vec<String>,
     /// Whether a model that is not listed answers all the same.
@@ -42,6 +44,7 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             keys: Vec::new(),
+            keyless: Keyless::Refuse,
             models: ["gpt-4o", "gpt-4o-mini", "text-embedding-3-small", "claude-sonnet-4-5", "claude-haiku-4-5"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -65,6 +68,15 @@ pub enum UnknownModels {
     Answer,
     /// It is a 404, as at a real provider; `fault-…` and `replay-…` names still work.
     Refuse,
+}
+
+/// What happens to a request without a key. A wrong one is refused either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyless {
+    /// It is a 401, as at a real provider.
+    Refuse,
+    /// It is answered: for a first start, where no credential is set anywhere.
+    Admit,
 }
 
 /// When answers are gzipped.
