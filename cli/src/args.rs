@@ -162,6 +162,9 @@ pub(crate) struct Sim {
     /// A key it accepts; can be repeated [default: any that begins with sk-]
     #[arg(long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
+    /// Answer requests without a key too
+    #[arg(long)]
+    pub(crate) keyless: bool,
     /// Time before each token, as in 20ms, or before the first and each other one, as in 200ms/20ms
     #[arg(long, default_value = "0ms")]
     pub(crate) pace: weir_sim::Pace,

@@ -6,7 +6,7 @@ use std::path::Path;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use weir_places::{Places, envoy};
-use weir_sim::{Options, Sim};
+use weir_sim::{Keyless, Options, Sim};
 
 use crate::args;
 use crate::problem::{Outcome, Problem};
@@ -29,6 +29,7 @@ pub(crate) fn sim(args: args::Sim) -> Outcome {
     let options = Options {
         listen: args.listen,
         keys: args.keys,
+        keyless: if args.keyless { Keyless::Admit } else { Keyless::Refuse },
         pace: args.pace,
         tokens: args.tokens,
         fixtures: args.fixtures,

@@ -82,7 +82,7 @@ impl Plan {
 
     /// The simulator as a child.
     pub(crate) fn sim(&self, listen: SocketAddr) -> Spec {
-        self.own("sim", ["sim".into(), "--listen".into(), listen.to_string().into()])
+        self.own("sim", ["sim".into(), "--keyless".into(), "--listen".into(), listen.to_string().into()])
     }
 
     /// The sidecar as a child.

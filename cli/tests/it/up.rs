@@ -64,6 +64,26 @@ fn the_pasted_curl_line_works() {
 }
 
 #[test]
+fn the_configuration_of_a_clone_answers_without_any_credential() {
+    let annotated = include_str!("../../../config/weir.yaml");
+    let running = Running::with(&[], |listen, admin, sim| {
+        annotated
+            .replace("127.0.0.1:10000", &listen.to_string())
+            .replace("127.0.0.1:10001", &admin.to_string())
+            .replace("127.0.0.1:10002", &sim.to_string())
+    });
+    for model in ["gpt-4o-mini", "claude-sonnet-4-5", "assistant"] {
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": "Hi" }] });
+        let (status, text) = running.ask("/v1/chat/completions", &body).unwrap();
+        assert_eq!(status, 200, "{model}: {text}\n{}", running.said());
+    }
+    for model in ["all-minilm-l6-v2", "text-embedding-3-small"] {
+        let (status, text) = running.ask("/v1/embeddings", &json!({ "model": model, "input": "Hi" })).unwrap();
+        assert_eq!(status, 200, "{model}: {text}\n{}", running.said());
+    }
+}
+
+#[test]
 fn what_dies_comes_back() {
     let mut running = Running::start(&[], LOCAL);
     let embed = |running: &Running| {
