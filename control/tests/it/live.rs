@@ -63,13 +63,18 @@ impl Running {
     }
 
     /// Resources under which `provider`, at `upstream`, answers for the model `m`.
-    fn answered_by(&self, provider: &str, upstream: u16) -> Resources {
+    fn answered_by(&self, provider: &str, upstream: u16, more: &str) -> Resources {
+        self.for_ada(&format!(
+            "providers: {{{provider}: {{dialect: openai, endpoint: \"http://127.0.0.1:{upstream}/v1\"}}}}\n\
+             models: {{m: {{targets: [{{provider: {provider}}}]}}}}\n{more}",
+        ))
+    }
+
+    /// Resources of `text`, on this Envoy's ports, with one key.
+    fn for_ada(&self, text: &str) -> Resources {
         let (listen, admin) = (self.listen, self.admin);
         self.of(&format!(
-            "listen: 127.0.0.1:{listen}\nadmin: 127.0.0.1:{admin}\n\
-             keys: [{{name: ada, sha256: \"{}\"}}]\n\
-             providers: {{{provider}: {{dialect: openai, endpoint: \"http://127.0.0.1:{upstream}/v1\"}}}}\n\
-             models: {{m: {{targets: [{{provider: {provider}}}]}}}}\n",
+            "listen: 127.0.0.1:{listen}\nadmin: 127.0.0.1:{admin}\nkeys: [{{name: ada, sha256: \"{}\"}}]\n{text}",
             KeyHash::of(b"weir-ada"),
         ))
     }
@@ -148,14 +153,16 @@ async fn changes_under_load_fail_no_request() {
     let upstream = traffic::upstream().await;
     let mut publisher = running.publisher();
     let start = Instant::now();
-    publisher.publish(running.answered_by("p0", upstream), start).await.unwrap();
+    publisher.publish(running.answered_by("p0", upstream, ""), start).await.unwrap();
     running.start().await;
     let load = traffic::Load::begin(running.listen, 4);
     for i in 1..=12 {
         let name = format!("p{i}");
         // The grace is 60 s, so that what is two changes old is removed.
         let now = start + Duration::from_secs(40 * i);
-        let report = publisher.publish(running.answered_by(&name, upstream), now).await.unwrap();
+        // Every third change also changes the listener.
+        let more = if i % 3 == 0 { "telemetry: {otlp: \"http://127.0.0.1:9\"}\n" } else { "" };
+        let report = publisher.publish(running.answered_by(&name, upstream, more), now).await.unwrap();
         assert!(report.confirmed, "{report:?}");
         load.answered_by(&name).await;
         publisher.remove(now).await.unwrap();
@@ -163,6 +170,28 @@ async fn changes_under_load_fail_no_request() {
     let answered = load.end().await;
     assert!(answered > 100, "{answered} requests are no load");
     assert!(!running.has_cluster("p9").await && running.has_cluster("p12").await);
+}
+
+#[tokio::test]
+async fn an_error_of_envoys_own_is_an_openai_error_that_names_the_tries() {
+    let mut running = Running::prepared();
+    let closed = free_port();
+    let resources = running.for_ada(&format!(
+        "providers:\n  local: {{dialect: local}}\n  a: {{dialect: openai, endpoint: \"http://127.0.0.1:{closed}\"}}\n\
+         models:\n  m: {{targets: [{{provider: local, model: e}}, {{provider: a}}]}}\n\
+         local: {{models: {{e: {{}}}}}}\n"
+    ));
+    running.publisher().publish(resources, Instant::now()).await.unwrap();
+    running.start().await;
+    // No sidecar runs, and nothing listens at the provider's.
+    let (head, body) =
+        traffic::post(&traffic::client(), running.listen, "/v1/embeddings", r#"{"model":"m","input":"Hi"}"#).await;
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((head.status.as_u16(), &body["error"]["code"]), (503, &"upstream_unavailable".into()), "{body}");
+    assert_eq!(head.headers["content-type"], "application/json");
+    assert_eq!(head.headers["x-should-retry"], "false");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("local/e: unavailable (503)"), "{message}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::common::{configurations, copy, environment, paths, validate};
+use serde_json::Value;
 use weir_control::render::{File, Resources, render};
 
 /// Loads and renders `file` as if it stood in `folder`.
@@ -52,5 +53,72 @@ fn the_same_configuration_is_rendered_the_same_to_the_byte() {
         let one = rendered(&file, folder.path());
         let other = rendered(&file, folder.path());
         assert_eq!(one.files(), other.files());
+    }
+}
+
+/// The clusters that are rendered for the default configuration and every example.
+fn clusters() -> Vec<Value> {
+    let clusters = configurations().into_iter().flat_map(|file| {
+        let folder = tempfile::tempdir().unwrap();
+        let resources = rendered(&file, folder.path());
+        let (_, text) = resources.files_of(File::Clusters).remove(0);
+        let clusters: Value = serde_json::from_str(&text).unwrap();
+        clusters["resources"].as_array().unwrap().clone()
+    });
+    clusters.filter(|cluster| cluster["name"] != "weir-otlp").collect()
+}
+
+fn chain(cluster: &Value) -> &Vec<Value> {
+    let options = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    cluster.pointer(options).unwrap()["http_filters"].as_array().unwrap()
+}
+
+#[test]
+fn an_https_provider_is_always_verified_by_name() {
+    let mut seen = 0;
+    for cluster in clusters().iter().filter(|cluster| cluster.get("transport_socket").is_some()) {
+        let context = &cluster["transport_socket"]["typed_config"];
+        let validation = &context["common_tls_context"]["validation_context"];
+        assert!(validation["trusted_ca"]["filename"].is_string(), "{cluster}");
+        let host =
+            cluster.pointer("/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/address");
+        assert_eq!(Some(&validation["match_typed_subject_alt_names"][0]["matcher"]["exact"]), host);
+        assert_eq!(Some(&context["sni"]), host);
+        seen += 1;
+    }
+    assert!(seen > 3);
+}
+
+#[test]
+fn each_chain_first_removes_every_credential_header_of_every_provider() {
+    for cluster in clusters() {
+        let chain = chain(&cluster);
+        let first = &chain[0]["typed_config"]["mutations"]["request_mutations"];
+        let removed: Vec<_> = first.as_array().unwrap().iter().filter_map(|one| one["remove"].as_str()).collect();
+        for header in weir_core::provider::ALL.iter().filter_map(|provider| provider.credential()) {
+            assert!(removed.contains(&header.name), "{} keeps {}", cluster["name"], header.name);
+        }
+        assert_eq!(chain[1]["name"], "weir-attempt");
+        assert_eq!(chain.last().unwrap()["name"], "envoy.filters.http.upstream_codec");
+        for plugin in chain.iter().filter(|filter| filter["name"] == "weir-attempt") {
+            assert_eq!(plugin["typed_config"]["config"]["failure_policy"], "FAIL_RELOAD");
+        }
+    }
+}
+
+#[test]
+fn a_try_never_has_both_of_envoys_timers() {
+    // Envoy 1.40 deletes the idle timer when the other passes, and a stalled stream would then never be cut.
+    for file in configurations() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, text) = rendered(&file, folder.path()).files_of(File::Routes).remove(0);
+        let routes: Value = serde_json::from_str(&text).unwrap();
+        let routes = routes["resources"][0]["virtual_hosts"][0]["routes"].as_array().unwrap();
+        for route in routes.iter().filter(|route| route["name"] != "no-plan") {
+            let retry = route["route"]["retry_policy"].as_object().unwrap();
+            let timers = ["per_try_timeout", "per_try_idle_timeout"].iter().filter(|timer| retry.contains_key(**timer));
+            assert_eq!(timers.count(), 1, "{}", route["name"]);
+            assert!(route["route"]["idle_timeout"].is_string());
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::http::response::Parts;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::client::legacy::Client;
@@ -47,7 +48,7 @@ impl Load {
     pub(crate) fn begin(listen: u16, callers: usize) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (tell, by) = watch::channel(String::new());
-        let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+        let client = client();
         let mut tasks = JoinSet::new();
         for _ in 0..callers {
             let (over, tell, client) = (over.clone(), tell.clone(), client.clone());
@@ -81,16 +82,30 @@ impl Load {
     }
 }
 
-/// Asks once; the provider that answered.
-async fn ask(client: &Client<HttpConnector, Full<Bytes>>, listen: u16) -> String {
-    let request = Request::post(format!("http://127.0.0.1:{listen}/v1/chat/completions"))
+/// Asks once at `path`.
+pub(crate) async fn post(
+    client: &Client<HttpConnector, Full<Bytes>>,
+    listen: u16,
+    path: &str,
+    body: &'static str,
+) -> (Parts, Bytes) {
+    let request = Request::post(format!("http://127.0.0.1:{listen}{path}"))
         .header("authorization", "Bearer weir-ada")
         .header("content-type", "application/json")
-        .body(Full::new(Bytes::from_static(br#"{"model":"m","messages":[{"role":"user","content":"Hi"}]}"#)))
+        .body(Full::new(Bytes::from_static(body.as_bytes())))
         .unwrap();
-    let answer = client.request(request).await.unwrap();
-    let (head, body) = answer.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
+    let (head, body) = client.request(request).await.unwrap().into_parts();
+    (head, body.collect().await.unwrap().to_bytes())
+}
+
+pub(crate) fn client() -> Client<HttpConnector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+/// Asks once; the provider that answered.
+async fn ask(client: &Client<HttpConnector, Full<Bytes>>, listen: u16) -> String {
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"Hi"}]}"#;
+    let (head, body) = post(client, listen, "/v1/chat/completions", body).await;
     assert_eq!(head.status, 200, "{}", String::from_utf8_lossy(&body));
     head.headers.get("x-weir-provider").unwrap().to_str().unwrap().to_owned()
 }

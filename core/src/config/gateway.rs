@@ -124,6 +124,13 @@ impl Gateway {
         let mut check = Check { traced, errors: Vec::new(), left_out: Vec::new() };
         let listen = check.address("listen", source.listen.as_deref(), "127.0.0.1:10000");
         let admin = check.address("admin", source.admin.as_deref(), "127.0.0.1:10001");
+        if listen == admin {
+            check.error(
+                "admin",
+                "clients connect to this address",
+                Some("use another port than for listen".to_owned()),
+            );
+        }
         let general = check.limits("limits", &source.limits, DEFAULT_LIMITS);
         let body = check.body_limits(&source.limits);
         let providers: BTreeMap<String, Option<ProviderEntry>> = source
