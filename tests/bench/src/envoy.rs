@@ -49,8 +49,8 @@ pub(crate) fn binary() -> PathBuf {
     std::env::var_os("WEIR_ENVOY").map_or(cached, PathBuf::from)
 }
 
-/// Starts Envoy with one worker on core `core`, and waits until `address` answers.
-pub(crate) fn start(bootstrap: &Path, address: SocketAddr, core: usize) -> io::Result<Running> {
+/// Starts Envoy with one worker, on core `core` if one is named, and waits until `address` answers.
+pub(crate) fn start(bootstrap: &Path, address: SocketAddr, core: Option<usize>) -> io::Result<Running> {
     let log = std::fs::File::create(bootstrap.with_extension("log"))?;
     let mut command = Command::new(binary());
     command.args(["--concurrency", "1", "-l", "error", "--use-dynamic-base-id", "--disable-hot-restart", "-c"]);
@@ -58,9 +58,9 @@ pub(crate) fn start(bootstrap: &Path, address: SocketAddr, core: usize) -> io::R
     spawn(command, address, core)
 }
 
-/// Starts `command` on core `core`, and waits until `address` accepts connections.
+/// Starts `command`, on core `core` if one is named, and waits until `address` accepts connections.
 #[allow(unsafe_code)] // Two system calls between fork and exec, both safe to make there.
-pub(crate) fn spawn(mut command: Command, address: SocketAddr, core: usize) -> io::Result<Running> {
+pub(crate) fn spawn(mut command: Command, address: SocketAddr, core: Option<usize>) -> io::Result<Running> {
     // SAFETY: only async-signal-safe calls are made in the child.
     unsafe {
         command.pre_exec(move || {
@@ -81,13 +81,16 @@ pub(crate) fn spawn(mut command: Command, address: SocketAddr, core: usize) -> i
     Ok(running)
 }
 
-/// Keeps the calling thread, and what it starts, on one core.
+/// Keeps the calling thread, and what it starts, on one core; `None` lets it run on all again.
 #[allow(unsafe_code)]
-pub(crate) fn pin(core: usize) {
+pub(crate) fn pin(core: Option<usize>) {
     // SAFETY: the set is a plain bit mask that outlives the call.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(core, &mut set);
+        match core {
+            Some(core) => libc::CPU_SET(core, &mut set),
+            None => (0..1024).for_each(|core| libc::CPU_SET(core, &mut set)),
+        }
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
     }
 }

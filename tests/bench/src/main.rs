@@ -3,6 +3,7 @@
 //! Each Envoy has one worker on core 0; callers and simulator share core 1. Every figure is the median over the
 //! rounds; what is compared was measured within the same seconds. Writes `target/bench/summary.json`.
 
+mod embeddings;
 mod envoy;
 mod load;
 mod report;
@@ -20,8 +21,8 @@ use load::{Call, median};
 use report::{Cell, Table};
 
 /// The core that the Envoys run on, and the core for everything else.
-const ENVOY_CORE: usize = 0;
-const OWN_CORE: usize = 1;
+const ENVOY_CORE: Option<usize> = Some(0);
+const OWN_CORE: Option<usize> = Some(1);
 const CALLERS: usize = 32;
 /// Events in a long stream.
 const EVENTS: u32 = 512;
@@ -99,7 +100,9 @@ async fn bench(rounds: usize) -> io::Result<()> {
     }
     drop(setups);
     let event_us = events(folder, &long, rounds).await?;
-    let table = Table::new(cells, event_us);
+    envoy::pin(None);
+    let embeddings = embeddings::measure(folder, rounds.div_ceil(2)).await?;
+    let table = Table::new(cells, event_us, embeddings);
     println!("{table}");
     std::fs::write(folder.join("summary.json"), table.summary().to_string())?;
     Ok(())

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::embeddings::Embeddings;
 use crate::load::median;
 
 /// What one setup did with one kind of request in one round.
@@ -24,11 +25,12 @@ pub(crate) struct Cell {
 pub(crate) struct Table {
     cells: BTreeMap<(String, String), Cell>,
     event_us: f64,
+    embeddings: Embeddings,
 }
 
 impl Table {
     /// Takes the median of each figure.
-    pub(crate) fn new(rounds: BTreeMap<(String, String), Vec<Cell>>, event_us: f64) -> Self {
+    pub(crate) fn new(rounds: BTreeMap<(String, String), Vec<Cell>>, event_us: f64, embeddings: Embeddings) -> Self {
         let middle = |cells: &[Cell], figure: fn(&Cell) -> f64| median(cells.iter().map(figure).collect());
         let cells = rounds.into_iter().map(|(key, cells)| {
             let cell = Cell {
@@ -39,7 +41,7 @@ impl Table {
             };
             (key, cell)
         });
-        Self { cells: cells.collect(), event_us }
+        Self { cells: cells.collect(), event_us, embeddings }
     }
 
     fn cell(&self, kind: &str, setup: &str) -> Cell {
@@ -58,13 +60,17 @@ impl Table {
             "relay_vs_bare_added_p50_us": relay.p50_us - bare.p50_us,
             "stream_added_ttft_p50_us": streamed - self.cell("streamed, 1 KB", "bare").first_token_us,
             "event_us": self.event_us,
+            "embeddings_ratio": self.embeddings.ratio(),
         })
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| request | setup | answers/s | of bare | p50 µs | added | first token µs | Envoy CPU µs/answer |")?;
+        writeln!(
+            f,
+            "| request | setup | answers/s | of bare | p50 µs | added | first token µs | Envoy CPU µs/answer |"
+        )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|")?;
         for kind in ["whole, 1 KB", "whole, 32 KB", "streamed, 1 KB", "streamed, 32 KB"] {
             let bare = self.cell(kind, "bare");
@@ -82,6 +88,7 @@ impl fmt::Display for Table {
                 )?;
             }
         }
+        writeln!(f, "\n{}", self.embeddings.table())?;
         let summary = self.summary();
         for (name, value) in summary.as_object().into_iter().flatten() {
             writeln!(f, "{name}: {:.3}", value.as_f64().unwrap_or(f64::NAN))?;

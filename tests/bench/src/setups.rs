@@ -15,14 +15,14 @@ use crate::envoy::{self, Running};
 pub(crate) const KEY: &str = "sk-bench";
 
 /// Bare Envoy in front of `upstream`: one route, the same kind of access log, no retry policy.
-pub(crate) fn bare(folder: &Path, upstream: SocketAddr, core: usize) -> io::Result<Running> {
+pub(crate) fn bare(folder: &Path, upstream: SocketAddr, core: Option<usize>) -> io::Result<Running> {
     let address = envoy::free_port()?;
     let path = envoy::write(folder, "bare", &bootstrap(folder, address, upstream, None))?;
     envoy::start(&path, address, core)
 }
 
 /// The same with the no-op filter in the listener's chain and in the cluster's.
-pub(crate) fn noop(folder: &Path, upstream: SocketAddr, core: usize) -> io::Result<Running> {
+pub(crate) fn noop(folder: &Path, upstream: SocketAddr, core: Option<usize>) -> io::Result<Running> {
     let address = envoy::free_port()?;
     let module = PathBuf::from("target/wasm32-unknown-unknown/wasm/weir_noop.wasm");
     let path = envoy::write(folder, "noop", &bootstrap(folder, address, upstream, Some(&module)))?;
@@ -30,13 +30,37 @@ pub(crate) fn noop(folder: &Path, upstream: SocketAddr, core: usize) -> io::Resu
 }
 
 /// Weir, with `gpt-4o` answered by an upstream that speaks `dialect`.
-pub(crate) fn weir(folder: &Path, name: &str, dialect: &str, upstream: SocketAddr, core: usize) -> io::Result<Running> {
+pub(crate) fn weir(
+    folder: &Path,
+    name: &str,
+    dialect: &str,
+    upstream: SocketAddr,
+    core: Option<usize>,
+) -> io::Result<Running> {
+    let provider = format!("{{dialect: {dialect}, endpoint: \"http://{upstream}/v1\", credential: \"env:BENCH_KEY\"}}");
+    configured(folder, name, "gpt-4o", &provider, "", &folder.join("sidecar.sock"), core)
+}
+
+/// Weir, with `model` answered by the sidecar at `socket`.
+pub(crate) fn local(folder: &Path, model: &str, socket: &Path) -> io::Result<Running> {
+    let local = format!("local: {{models: {{{model}: {{engine: onnx}}}}}}\n");
+    configured(folder, "local", model, "{dialect: local}", &local, socket, None)
+}
+
+fn configured(
+    folder: &Path,
+    name: &str,
+    model: &str,
+    provider: &str,
+    more: &str,
+    socket: &Path,
+    core: Option<usize>,
+) -> io::Result<Running> {
     let (address, admin) = (envoy::free_port()?, envoy::free_port()?);
     let hash: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
     let yaml = format!(
-        "listen: {address}\nadmin: {admin}\nproviders:\n  up: {{dialect: {dialect}, endpoint: \"http://{upstream}/v1\", \
-         credential: \"env:BENCH_KEY\"}}\nmodels:\n  gpt-4o: {{targets: [{{provider: up}}]}}\nkeys:\n  \
-         - {{name: bench, sha256: {hash}}}\nkeys_file: {}/keys.yaml\n",
+        "listen: {address}\nadmin: {admin}\nproviders:\n  up: {provider}\nmodels:\n  {model}: {{targets: [{{provider: up}}]}}\n\
+         keys:\n  - {{name: bench, sha256: {hash}}}\nkeys_file: {}/keys.yaml\n{more}",
         folder.display()
     );
     let file = folder.join(format!("{name}.yaml"));
@@ -47,7 +71,7 @@ pub(crate) fn weir(folder: &Path, name: &str, dialect: &str, upstream: SocketAdd
     let paths = Paths {
         folder: folder.to_owned(),
         wasm: std::path::absolute("target/wasm32-unknown-unknown/wasm/weir_filter.wasm")?,
-        sidecar_socket: folder.join("sidecar.sock"),
+        sidecar_socket: socket.to_owned(),
         access_log: folder.join(format!("{name}-access.log")),
         ca_bundle: None,
     };
@@ -56,7 +80,7 @@ pub(crate) fn weir(folder: &Path, name: &str, dialect: &str, upstream: SocketAdd
 }
 
 /// Whatever this bootstrap says; its first listener is asked.
-pub(crate) fn from_file(path: &Path, core: usize) -> io::Result<Running> {
+pub(crate) fn from_file(path: &Path, core: Option<usize>) -> io::Result<Running> {
     let bootstrap: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let socket = bootstrap.pointer("/static_resources/listeners/0/address/socket_address");
     let port = socket.and_then(|socket| socket.get("port_value")).and_then(Value::as_u64).unwrap_or_default();

@@ -1,0 +1,172 @@
+//! Embeddings: through Envoy and the sidecar, against ONNX Runtime called directly.
+//!
+//! Same texts, tokenizer and threads; the direct caller has no more in flight than ours, and is taken at its best batch
+//! size. Nothing is pinned: inference uses every core on both sides.
+
+use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use weir_control::Environment;
+use weir_sidecar::engine::pool::normalize;
+use weir_sidecar::engine::{self, Batch};
+use weir_sidecar::model::recipe::Recipe;
+use weir_sidecar::model::tokens::Tokens;
+use weir_sidecar::settings::EngineChoice;
+
+use crate::load::{self, Call, median};
+use crate::{envoy, setups};
+
+const MODEL: &str = "all-minilm-l6-v2";
+/// Inputs and tokens of one request.
+const SHAPES: [(usize, usize); 3] = [(1, 16), (32, 16), (8, 128)];
+const CLIENTS: [usize; 3] = [1, 8, 32];
+
+/// Share of the direct speed in each cell.
+pub(crate) struct Embeddings {
+    rows: Vec<Row>,
+}
+
+struct Row {
+    shape: (usize, usize),
+    clients: usize,
+    direct: f64,
+    weir: f64,
+}
+
+impl Embeddings {
+    /// The worst share with 8 and 32 clients; a single client cannot keep every core busy and is printed apart.
+    pub(crate) fn ratio(&self) -> f64 {
+        let cells = self.rows.iter().filter(|row| row.clients > 1);
+        cells.map(|row| row.weir / row.direct).fold(f64::INFINITY, f64::min)
+    }
+
+    /// The table.
+    pub(crate) fn table(&self) -> String {
+        let mut text =
+            String::from("| inputs × tokens | clients | direct/s | Weir/s | share |\n|---|---|---|---|---|\n");
+        for Row { shape: (inputs, tokens), clients, direct, weir } in &self.rows {
+            let share = weir / direct;
+            let _ = writeln!(text, "| {inputs}×{tokens} | {clients} | {direct:.0} | {weir:.0} | {share:.2} |");
+        }
+        text
+    }
+}
+
+/// Measures every cell `rounds` times, direct and Weir in turn.
+pub(crate) async fn measure(folder: &Path, rounds: usize) -> io::Result<Embeddings> {
+    let cache = Environment::of_process().cache;
+    let (model, library) = (cache.join("models").join(MODEL), cache.join("onnxruntime/libonnxruntime.so"));
+    let socket = std::path::absolute(folder.join("sidecar.sock"))?;
+    let admin = envoy::free_port()?;
+    let settings = json!({
+        "socket": socket, "admin": admin.to_string(), "onnxruntime": library,
+        "models": [{ "name": MODEL, "path": model, "engine": "onnx" }],
+    });
+    let file = folder.join("sidecar.json");
+    std::fs::write(&file, settings.to_string())?;
+    let mut command = std::process::Command::new(release("weir")?);
+    command.args(["sidecar", "--config"]).arg(&file).stderr(std::fs::File::create(folder.join("sidecar.log"))?);
+    let _sidecar = envoy::spawn(command, admin, None)?;
+    let weir = setups::local(folder, MODEL, &socket)?;
+    let mut cells: Vec<(Vec<f64>, Vec<f64>)> = vec![Default::default(); SHAPES.len() * CLIENTS.len()];
+    wait_until_ready(weir.address).await?;
+    for round in 0..rounds {
+        eprintln!("embeddings, round {} of {rounds}", round + 1);
+        let mut cell = cells.iter_mut();
+        for (inputs, tokens) in SHAPES {
+            let batches = [1, 4, 8, 16, 32];
+            let speeds = batches.map(|batch| direct(&model, &library, batch, tokens, Duration::from_millis(700)));
+            for clients in CLIENTS {
+                let most = (inputs * clients / threads()).max(1);
+                let mut best = 0.0;
+                for (batch, speed) in batches.iter().zip(&speeds) {
+                    let speed = speed.as_ref().map_err(|error| io::Error::other(error.clone()))?;
+                    best = if *batch <= most { f64::max(best, *speed) } else { best };
+                }
+                let call = Call::post(weir.address, "/v1/embeddings", setups::KEY, &body(inputs, tokens));
+                load::run(&call, clients, Duration::from_millis(200)).await?;
+                let run = load::run(&call, clients, Duration::from_millis(1500)).await?;
+                if let Some((direct, weir)) = cell.next() {
+                    direct.push(best);
+                    weir.push(run.rate() * load::precise(inputs as u64));
+                }
+            }
+        }
+    }
+    let keys = SHAPES.into_iter().flat_map(|shape| CLIENTS.into_iter().map(move |clients| (shape, clients)));
+    let rows = keys.zip(cells).map(|((shape, clients), (direct, weir))| Row {
+        shape,
+        clients,
+        direct: median(direct),
+        weir: median(weir),
+    });
+    Ok(Embeddings { rows: rows.collect() })
+}
+
+/// The first requests find the model still loading.
+async fn wait_until_ready(address: std::net::SocketAddr) -> io::Result<()> {
+    let call = Call::post(address, "/v1/embeddings", setups::KEY, &body(1, 16));
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        match load::run(&call, 1, Duration::from_millis(100)).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > until => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// A binary of the same build as this one.
+fn release(name: &str) -> io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A text of `tokens` tokens, the two special ones included.
+fn text(tokens: usize) -> String {
+    ["stream", "mill", "water", "river"].iter().cycle().take(tokens - 2).copied().collect::<Vec<_>>().join(" ")
+}
+
+fn body(inputs: usize, tokens: usize) -> String {
+    // base64, as the official SDKs ask.
+    json!({ "model": MODEL, "input": vec![text(tokens); inputs], "encoding_format": "base64" }).to_string()
+}
+
+/// Embeddings a second with one thread for each core and a session each, and nothing else.
+fn direct(folder: &Path, library: &Path, batch: usize, tokens: usize, span: Duration) -> Result<f64, String> {
+    let say = |error: &dyn std::fmt::Display| error.to_string();
+    let recipe = Recipe::read(folder).map_err(|error| say(&error))?;
+    let tokenizer = Tokens::load(folder, &recipe).map_err(|error| say(&error))?;
+    let weights = engine::load(folder, EngineChoice::Onnx, &recipe, Some(library)).map_err(|error| say(&error))?;
+    let texts = vec![text(tokens); batch];
+    let engines: Result<Vec<_>, _> = (0..threads()).map(|_| weights.engine(1)).collect();
+    let engines = engines.map_err(|error| say(&error))?;
+    let (total, dimensions) = (AtomicUsize::new(0), weights.description().dimensions);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for mut engine in engines {
+            let (tokenizer, texts, total) = (&tokenizer, &texts, &total);
+            scope.spawn(move || {
+                let mut out = Vec::new();
+                while began.elapsed() < span {
+                    out.clear();
+                    let Ok(rows) = tokenizer.rows(texts) else { return };
+                    let rows: Vec<&[u32]> = rows.iter().collect();
+                    if engine.embed(Batch { rows: &rows, width: tokens }, &mut out).is_err() {
+                        return;
+                    }
+                    out.chunks_exact_mut(dimensions).for_each(normalize);
+                    total.fetch_add(batch, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    Ok(load::precise(total.load(Ordering::Relaxed) as u64) / began.elapsed().as_secs_f64())
+}
