@@ -132,14 +132,14 @@ pub(super) fn config() -> Value {
     json!({ "mappers": REPLIES.iter().flat_map(mappers).collect::<Vec<_>>() })
 }
 
-/// The mappers of one reply: what a provider may have to do with names the tries before, if there were any.
+/// The mappers of one reply: what a provider may have to do with names the tries, if there was more than one.
 fn mappers(reply: &Reply) -> Vec<Value> {
     let plain = mapper(reply, &when(reply), reply.message);
     if reply.status < 500 {
         return vec![plain];
     }
     // Text that the filter has made fit to be shown; `json_format` makes it fit for JSON.
-    let message = format!("{} Before that: %FILTER_STATE({TRIES}:PLAIN)%.", reply.message);
+    let message = format!("{} Tried: %FILTER_STATE({TRIES}:PLAIN)%.", reply.message);
     let tried = cel(&format!("'{TRIES}' in filter_state"));
     let both = json!({ "and_filter": { "filters": [when(reply), tried] } });
     vec![mapper(reply, &both, &message), plain]
