@@ -20,6 +20,7 @@ pub struct Publisher {
     folder: PathBuf,
     admin: Option<Admin>,
     grace: Option<Duration>,
+    patience: Duration,
     current: Option<Resources>,
     /// What was current before, each until its plans have ended.
     older: Vec<(Instant, Resources)>,
@@ -66,13 +67,21 @@ impl Publisher {
     /// Publishes into `folder`, from where the Envoy whose admin interface is at `admin` reads.
     pub fn new(folder: impl Into<PathBuf>, admin: &str) -> Self {
         let admin = admin.parse::<SocketAddr>().ok().map(Admin::new);
-        Self { folder: folder.into(), admin, grace: None, current: None, older: Vec::new() }
+        Self { folder: folder.into(), admin, grace: None, patience: PATIENCE, current: None, older: Vec::new() }
     }
 
     /// Keeps what was removed for `grace`; without this, for as long as a plan of its time can last.
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
+        self
+    }
+
+    /// Waits for `patience` until Envoy says that it has taken a file, before it goes on without its word; 700 ms unless
+    /// told.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -138,7 +147,7 @@ impl Publisher {
             }
             report.written.push(*file);
             if let (Some(admin), Some(before)) = (&self.admin, &before) {
-                report.confirmed &= taken(admin, before, *file, to).await?;
+                report.confirmed &= taken(admin, before, *file, to, self.patience).await?;
             }
         }
         Ok(report)
@@ -194,9 +203,15 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<bool, PublishError> {
 }
 
 /// Waits until Envoy has taken `file`, and until the clusters in it are ready; `false` if it does not say so in time.
-async fn taken(admin: &Admin, before: &State, file: File, resources: &Resources) -> Result<bool, PublishError> {
+async fn taken(
+    admin: &Admin,
+    before: &State,
+    file: File,
+    resources: &Resources,
+    patience: Duration,
+) -> Result<bool, PublishError> {
     let Some(version) = resources.version(file) else { return Ok(true) };
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + patience;
     loop {
         let state = admin.state().await.unwrap_or_default();
         if state.refused.get(&file) > before.refused.get(&file) {

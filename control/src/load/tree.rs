@@ -237,7 +237,7 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for i in 1..9 {
             let list = vec![format!("*a{}", i - 1); 10].join(", ");
-            text += &format!("a{i}: &a{i} [{list}]\n");
+            text = format!("{text}a{i}: &a{i} [{list}]\n");
         }
         assert!(parse(&text).is_err());
     }

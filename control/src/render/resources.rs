@@ -116,12 +116,12 @@ impl Resources {
             File::Bootstrap => one(pretty(&self.bootstrap)),
             File::Secrets => {
                 let secrets = self.secrets.iter();
-                secrets.map(|(name, secret)| (secrets::file(name), response(typed(SECRET, [secret])))).collect()
+                secrets.map(|(name, secret)| (secrets::file(name), response(&typed(SECRET, [secret])))).collect()
             }
-            File::Clusters => one(response(typed(CLUSTER, self.clusters.values()))),
-            File::Routes => one(response(typed(ROUTES, [&self.routes.value()]))),
-            File::Edge => one(response(typed(EXTENSION, [&self.edge]))),
-            File::Listeners => one(response(typed(LISTENER, self.listeners.values()))),
+            File::Clusters => one(response(&typed(CLUSTER, self.clusters.values()))),
+            File::Routes => one(response(&typed(ROUTES, [&self.routes.value()]))),
+            File::Edge => one(response(&typed(EXTENSION, [&self.edge]))),
+            File::Listeners => one(response(&typed(LISTENER, self.listeners.values()))),
         }
     }
 
@@ -154,8 +154,8 @@ const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
 const LISTENER: &str = "envoy.config.listener.v3.Listener";
 
 /// A discovery response whose version is its content's hash, so that Envoy tells us by it what it has taken.
-fn response(resources: Value) -> String {
-    pretty(&json!({ "version_info": version(&resources), "resources": resources }))
+fn response(resources: &Value) -> String {
+    pretty(&json!({ "version_info": version(resources), "resources": resources }))
 }
 
 fn version(resources: &Value) -> String {

@@ -43,6 +43,7 @@ impl Running {
     fn publisher(&self) -> Publisher {
         Publisher::new(self.path().join("envoy"), &format!("127.0.0.1:{}", self.admin))
             .with_grace(Duration::from_secs(60))
+            .with_patience(Duration::from_secs(20))
     }
 
     fn path(&self) -> &Path {
@@ -124,7 +125,7 @@ impl Running {
 }
 
 #[tokio::test]
-async fn a_change_is_taken_within_a_second_and_the_old_stays_until_its_plans_have_ended() {
+async fn a_change_is_taken_and_the_old_stays_until_its_plans_have_ended() {
     let mut running = Running::prepared();
     let mut publisher = running.publisher();
     let now = Instant::now();
