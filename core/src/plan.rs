@@ -131,20 +131,29 @@ impl Plan {
         self.fail(UNANSWERED, 0, None, now);
     }
 
-    /// The failed tries in words, safe inside a JSON string: `a/gpt-4o: rate_limited (429); b/gpt-4o: cut`.
+    /// The tries in words, safe inside a JSON string: `a/gpt-4o: rate_limited (429); b/gpt-4o: cut`. The latest is
+    /// [`UNANSWERED`] as long as it has no outcome: if Envoy itself then answers, that is what it was.
     pub fn tries(&self) -> String {
         let mut text = String::new();
-        for failed in &self.failed {
+        let mut one = |target: usize, outcome: &str, status: u16| {
             if !text.is_empty() {
                 text.push_str("; ");
             }
-            if let Some(target) = self.targets.get(failed.target) {
+            if let Some(target) = self.targets.get(target) {
                 let model = target.model.replace(['"', '\\'], "_");
-                let _ = write!(text, "{}/{model}: {}", target.provider, failed.outcome);
+                let _ = write!(text, "{}/{model}: {outcome}", target.provider);
             }
-            if failed.status != 0 {
-                let _ = write!(text, " ({})", failed.status);
+            if status != 0 {
+                let _ = write!(text, " ({status})");
             }
+        };
+        for failed in &self.failed {
+            one(failed.target, &failed.outcome, failed.status);
+        }
+        if let Some(latest) = self.begun.checked_sub(1)
+            && self.failed.last().is_none_or(|failed| failed.target != latest)
+        {
+            one(latest, UNANSWERED, 0);
         }
         text
     }

@@ -7,4 +7,18 @@
     reason = "a test may panic"
 )]
 
+mod edge;
+mod exhausted;
+mod failover;
+mod load;
+mod records;
 mod relay;
+mod rests;
+mod secrets;
+mod spans;
+mod streams;
+mod tls;
+mod translation;
+
+/// What the simulator answers to `Hi`.
+const SAID: &str = "You said \"Hi\", and that is what I heard.";

@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper::{HeaderMap, Response};
 use serde_json::Value;
 use tokio::task::JoinHandle;
+
+use crate::PATIENCE;
 
 /// A whole answer.
 #[derive(Clone, Debug)]
@@ -171,9 +173,13 @@ impl Stream {
                 }
                 continue;
             }
-            let frame = self.body.frame().await?.ok()?;
+            let frame = self.frame().await?.ok()?;
             self.unread.push_str(&String::from_utf8_lossy(&frame.into_data().unwrap_or_default()));
         }
+    }
+
+    async fn frame(&mut self) -> Option<hyper::Result<Frame<Bytes>>> {
+        tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("waited in vain for the rest of the answer")
     }
 
     /// Closes the connection in the middle of the answer.
@@ -183,9 +189,9 @@ impl Stream {
 
     /// Reads to the end, clean or not.
     pub async fn rest(mut self) -> Answer {
-        let mut body = self.unread.into_bytes();
+        let mut body = std::mem::take(&mut self.unread).into_bytes();
         let mut ended = Ended::Cleanly;
-        while let Some(frame) = self.body.frame().await {
+        while let Some(frame) = self.frame().await {
             match frame {
                 Ok(frame) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Err(_) => {

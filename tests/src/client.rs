@@ -17,7 +17,7 @@ use socket2::SockRef;
 use tokio::net::TcpSocket;
 
 use crate::answer::{Answer, Stream};
-use crate::logs;
+use crate::{PATIENCE, logs};
 
 /// One request, to be sent by awaiting it, or by [`open`](Self::open) to read the answer bit by bit.
 #[must_use = "it is sent by awaiting it"]
@@ -138,6 +138,10 @@ impl Ask {
     /// Sends it and returns once the answer's headers are there. An error: the connection broke before.
     pub async fn try_open(self) -> hyper::Result<Stream> {
         logs::show_on_failure(&self.log);
+        tokio::time::timeout(PATIENCE, self.send()).await.expect("waited in vain for an answer")
+    }
+
+    async fn send(self) -> hyper::Result<Stream> {
         let socket = TcpSocket::new_v4().expect("a socket");
         if let Some(window) = self.window {
             SockRef::from(&socket).set_recv_buffer_size(window).expect("a smaller buffer");
@@ -152,8 +156,7 @@ impl Ask {
                 (sender.send_request(self.request("")).await, connection)
             }
             Version::Http2 => {
-                let (mut sender, connection) =
-                    hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
+                let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
                 let connection = tokio::spawn(async { drop(connection.await) });
                 let origin = format!("http://{}", self.address);
                 (sender.send_request(self.request(&origin)).await, connection)

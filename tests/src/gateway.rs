@@ -30,6 +30,8 @@ pub const KEY: &str = "weir-test-key-of-the-team";
 pub struct Builder {
     providers: Vec<Provider>,
     models: Map<String, Value>,
+    /// The model that was added last.
+    latest: String,
     limits: Map<String, Value>,
     keys: Vec<Value>,
     telemetry: Map<String, Value>,
@@ -53,15 +55,14 @@ impl Builder {
         };
         let targets: Vec<Value> = targets.into_iter().map(target).collect();
         self.models.insert(name.to_owned(), json!({ "targets": targets }));
+        name.clone_into(&mut self.latest);
         self
     }
 
     /// Limits the model that was added last; names are those of the configuration, such as `first_token`.
     #[must_use]
     pub fn within(mut self, limits: Value) -> Self {
-        if let Some(Value::Object(model)) = self.models.values_mut().next_back() {
-            model.insert("limits".to_owned(), limits);
-        }
+        self.models[&self.latest]["limits"] = limits;
         self
     }
 

@@ -19,6 +19,7 @@
 
 mod answer;
 mod background;
+mod canned;
 mod certificate;
 mod client;
 mod collector;
@@ -30,6 +31,7 @@ mod port;
 mod upstream;
 
 pub use answer::{Answer, Ended, Event, Stream};
+pub use canned::Canned;
 pub use certificate::{Authority, self_signed};
 pub use client::Ask;
 pub use collector::{Collector, Span};

@@ -1,10 +1,13 @@
 //! Providers: what the configuration says of them, and the simulators behind them.
 
 use std::ops::Deref;
+use std::path::PathBuf;
 
+use hyper::Method;
 use weir_sim::{Options, Sim, Tls};
 
 use crate::background;
+use crate::client::Ask;
 
 /// A provider as the configuration describes it.
 #[derive(Clone, Debug)]
@@ -93,7 +96,7 @@ impl Upstream {
     /// A provider called `name` that answers as `options` say and speaks OpenAI.
     pub async fn with(name: &str, options: Options) -> Self {
         let sim = background::run(Sim::start(options)).await.expect("a simulator");
-        let provider = Provider::at(name, &format!("{}/v1", sim.url()));
+        let provider = Provider::at(name, &format!("{}/v1", sim.url())).with_key(&format!("sk-for-{name}"));
         Self { sim, provider }
     }
 
@@ -102,6 +105,11 @@ impl Upstream {
         let mut upstream = Self::with(name, Options { tls: Some(tls), ..Options::default() }).await;
         upstream.provider.endpoint = format!("https://{host}:{}/v1", upstream.sim.address().port());
         upstream
+    }
+
+    /// A request to it that does not go through the gateway, for comparison.
+    pub fn asked_directly(&self, path: &str) -> Ask {
+        Ask::new(self.sim.address(), PathBuf::new(), "sk-direct", Method::POST, path)
     }
 
     /// Has the gateway speak `dialect` with it.

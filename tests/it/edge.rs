@@ -1,0 +1,110 @@
+//! What the edge refuses: as OpenAI's error object, and before any provider hears of it.
+
+use serde_json::json;
+use tokio::sync::OnceCell;
+use weir_tests::{Ask, Gateway, Upstream};
+
+struct Shared {
+    upstream: Upstream,
+    gateway: Gateway,
+}
+
+async fn shared() -> &'static Shared {
+    static SHARED: OnceCell<Shared> = OnceCell::const_new();
+    let start = || async {
+        let upstream = Upstream::sim().await;
+        let gateway = Gateway::with(&upstream)
+            .model("gpt", ["sim/gpt-4o"])
+            .model("secret", ["sim/gpt-4o"])
+            .key("ada", "weir-ada", &["gpt"])
+            .limit("body", json!({ "chat": "64KiB" }))
+            .start()
+            .await;
+        Shared { upstream, gateway }
+    };
+    SHARED.get_or_init(start).await
+}
+
+/// Asks, and checks that it is refused so, with a record that says why, and that nothing went up.
+async fn refused(ask: Ask, status: u16, code: &str) -> String {
+    let Shared { upstream, gateway } = shared().await;
+    let answer = ask.await;
+    assert_eq!((answer.status(), answer.code().as_str()), (status, code), "{}", answer.text());
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("x-should-retry"), "false", "an SDK would only repeat it");
+    let record = gateway.record(answer.id()).await;
+    assert_eq!((&record["outcome"], &record["status"]), (&json!(code), &json!(status)));
+    assert_eq!(upstream.served(), 0);
+    answer.message()
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_key() {
+    let Shared { gateway, .. } = shared().await;
+    refused(gateway.chat("gpt", "Hi").without_key(), 401, "missing_api_key").await;
+    refused(gateway.get("/v1/models").without_key(), 401, "missing_api_key").await;
+    refused(gateway.chat("gpt", "Hi").key("weir-other"), 401, "invalid_api_key").await;
+    refused(gateway.chat("gpt", "Hi").header("authorization", "Basic YTpi"), 401, "invalid_api_key").await;
+}
+
+#[tokio::test]
+async fn a_key_opens_its_models_only() {
+    let Shared { gateway, .. } = shared().await;
+    let message = refused(gateway.chat("secret", "Hi").key("weir-ada"), 403, "model_not_allowed").await;
+    assert!(message.contains("'secret'"), "{message}");
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_named() {
+    let Shared { gateway, .. } = shared().await;
+    let message = refused(gateway.chat("gtp", "Hi"), 404, "model_not_found").await;
+    assert!(message.contains("'gtp'"), "{message}");
+    let message = refused(gateway.post("/v1/chat/complete", json!({})), 404, "unknown_path").await;
+    assert!(message.contains("/v1/chat/complete"), "{message}");
+    refused(gateway.get("/v1/chat/completions"), 405, "method_not_allowed").await;
+    refused(gateway.ask("DELETE", "/v1/models"), 405, "method_not_allowed").await;
+}
+
+#[tokio::test]
+async fn an_error_in_the_body_is_told_with_its_place() {
+    let Shared { gateway, .. } = shared().await;
+    let chat = || gateway.chat("gpt", "Hi");
+    let message = refused(chat().raw("{\"model\": \"gpt\",\n \"messages\": [}"), 400, "invalid_json").await;
+    assert!(message.contains("line 2, column 15"), "{message}");
+    refused(chat().raw("[1]"), 400, "invalid_value").await;
+    refused(chat().raw(""), 400, "invalid_json").await;
+    refused(chat().raw("{}"), 400, "missing_required_parameter").await;
+    refused(chat().with(json!({ "stream": "yes" })), 400, "invalid_value").await;
+    refused(chat().with(json!({ "model": 7 })), 400, "invalid_value").await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_refused_whether_it_says_so_or_not() {
+    let Shared { gateway, .. } = shared().await;
+    let long = "x".repeat(80 << 10);
+    let message = refused(gateway.chat("gpt", &long), 413, "request_too_large").await;
+    assert!(message.contains("65536"), "{message}");
+    refused(gateway.chat("gpt", &long).chunked(), 413, "request_too_large").await;
+    // Longer than Envoy itself would keep.
+    let longer = "x".repeat(20 << 20);
+    refused(gateway.chat("gpt", &longer), 413, "request_too_large").await;
+}
+
+#[tokio::test]
+async fn what_envoy_refuses_by_itself_looks_the_same() {
+    let Shared { gateway, upstream } = shared().await;
+    let large = gateway.chat("gpt", "Hi").header("x-large", &"x".repeat(100 << 10)).await;
+    assert_eq!((large.status(), large.code().as_str()), (431, "headers_too_large"));
+    let garbage = gateway.raw(b"GARBAGE\r\n\r\n").await;
+    assert!(garbage.starts_with("HTTP/1.1 400"), "{garbage}");
+    assert_eq!(upstream.served(), 0);
+}
+
+#[tokio::test]
+async fn no_header_of_a_caller_can_forge_a_plan() {
+    let Shared { gateway, upstream } = shared().await;
+    let ask = gateway.get("/v1/anything").without_key();
+    let ask = ask.header("x-envoy-max-retries", "9").header("weir.next", "sim|0|").header("wasm.weir.next", "sim|0|");
+    assert_eq!(ask.await.status(), 401);
+    assert_eq!(upstream.served(), 0);
+}

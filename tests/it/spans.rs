@@ -1,0 +1,60 @@
+//! Spans over OTLP: one for the caller's request, one for each try, under the caller's own trace.
+
+use weir_tests::{Collector, Gateway, Span, Upstream};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const PARENT: &str = "b7ad6b7169203331";
+
+fn attribute<'s>(span: &'s Span, name: &str) -> &'s str {
+    span.attributes.get(name).map_or("", String::as_str)
+}
+
+#[tokio::test]
+async fn a_request_has_a_span_with_one_below_it_for_each_try() {
+    let collector = Collector::start().await;
+    let upstream = Upstream::sim().await;
+    let gateway =
+        Gateway::with(&upstream).model("gpt", ["sim/fault-503", "sim/gpt-4o"]).traced(&collector.url()).start().await;
+    let ask = gateway.chat("gpt", "A private matter").header("traceparent", &format!("00-{TRACE}-{PARENT}-01"));
+    assert_eq!(ask.await.status(), 200);
+
+    let spans = collector.spans(TRACE, 3).await;
+    assert_eq!(spans.len(), 3, "{spans:#?}");
+    let edge = spans.iter().find(|span| span.parent == PARENT).expect("a span under the caller's");
+    let tries: Vec<&Span> = spans.iter().filter(|span| span.parent == edge.id).collect();
+    assert_eq!(tries.len(), 2, "{spans:#?}");
+    for (name, expect) in [
+        ("gen_ai.operation.name", "chat"),
+        ("gen_ai.request.model", "gpt"),
+        ("gen_ai.response.model", "gpt-4o"),
+        ("gen_ai.provider.name", "openai"),
+        ("weir.tenant", "team"),
+    ] {
+        assert_eq!(attribute(edge, name), expect, "{name} in {edge:#?}");
+    }
+    assert!(attribute(edge, "gen_ai.usage.output_tokens").parse::<u32>().unwrap() > 0);
+    assert!(!format!("{spans:?}").contains("private matter"));
+
+    let ids: Vec<&str> = tries.iter().map(|span| span.id.as_str()).collect();
+    let seen = upstream.requests();
+    for request in &seen {
+        let [_, trace, parent, _] = request.header("traceparent").unwrap().split('-').collect::<Vec<_>>()[..] else {
+            panic!("no traceparent")
+        };
+        assert_eq!(trace, TRACE);
+        assert!(ids.contains(&parent), "the provider continues the try's span: {parent} in {ids:?}");
+    }
+    assert_eq!(seen.len(), 2);
+}
+
+#[tokio::test]
+async fn a_caller_without_a_trace_gets_one() {
+    let collector = Collector::start().await;
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o"]).traced(&collector.url()).start().await;
+    assert_eq!(gateway.chat("gpt", "Hi").streamed().await.status(), 200);
+    let traceparent = upstream.requests()[0].header("traceparent").unwrap().to_owned();
+    let trace = traceparent.split('-').nth(1).unwrap();
+    let spans = collector.spans(trace, 2).await;
+    assert!(spans.iter().any(|span| span.parent.is_empty()), "{spans:#?}");
+}

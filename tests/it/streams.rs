@@ -1,0 +1,122 @@
+//! What goes wrong after the first token: nothing cut short ever ends as if it were whole.
+
+use serde_json::json;
+use tokio::sync::OnceCell;
+use weir_tests::{Answer, Ended, Gateway, Upstream};
+
+use crate::SAID;
+
+struct Shared {
+    upstream: Upstream,
+    gateway: Gateway,
+}
+
+async fn shared() -> &'static Shared {
+    static SHARED: OnceCell<Shared> = OnceCell::const_new();
+    let start = || async {
+        let upstream = Upstream::sim().await;
+        let mut builder = Gateway::with(&upstream);
+        for fault in ["cut", "break", "reset", "error-event-late", "malformed", "no-done"] {
+            builder = builder.model(fault, [format!("sim/fault-{fault}+gap-20ms").as_str(), "sim/gpt-4o"]);
+        }
+        let gateway = builder
+            .model("stall", ["sim/fault-stall+gap-20ms", "sim/gpt-4o"])
+            .within(json!({ "first_token": "500ms", "gap": "500ms" }))
+            .model("late stall", ["sim/fault-stall+gap-20ms"])
+            .within(json!({ "first_token": "500ms", "gap": "600ms" }))
+            .model("steady", ["sim/gpt-4o+gap-300ms"])
+            .within(json!({ "first_token": "600ms", "gap": "600ms" }))
+            .start()
+            .await;
+        Shared { upstream, gateway }
+    };
+    SHARED.get_or_init(start).await
+}
+
+/// Asks for a stream and checks that some tokens came, and no sign of an end as it should be.
+async fn cut_short(model: &str, outcome: &str) -> Answer {
+    let Shared { gateway, .. } = shared().await;
+    let answer = gateway.chat(model, "Hi").streamed().await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert!(!answer.said().is_empty() && SAID.starts_with(&answer.said()), "{}", answer.text());
+    assert!(!answer.is_done() && !answer.text().contains("[DONE]"), "{}", answer.text());
+    let record = gateway.record(answer.id()).await;
+    assert_eq!(record["outcome"], outcome, "{}", *record);
+    assert_eq!(record["tries"].as_array().map(Vec::len), Some(1), "an answer that has begun is not asked for again");
+    answer
+}
+
+#[tokio::test]
+async fn a_clean_end_without_a_finish_becomes_an_error_event() {
+    for model in ["cut", "no-done"] {
+        let answer = cut_short(model, "cut").await;
+        assert_eq!((answer.ended(), answer.code().as_str()), (Ended::Cleanly, "stream_incomplete"));
+    }
+}
+
+#[tokio::test]
+async fn a_late_error_event_becomes_one_of_ours() {
+    let answer = cut_short("error-event-late", "error_event").await;
+    assert_eq!((answer.ended(), answer.code().as_str()), (Ended::Cleanly, "stream_incomplete"));
+    let answer = cut_short("malformed", "malformed").await;
+    assert_eq!((answer.ended(), answer.code().as_str()), (Ended::Cleanly, "stream_incomplete"));
+}
+
+#[tokio::test]
+async fn a_break_breaks_the_callers_connection() {
+    assert_eq!(cut_short("break", "cut").await.ended(), Ended::Broken);
+}
+
+#[tokio::test]
+async fn a_break_resets_the_callers_stream_over_http2() {
+    let Shared { gateway, .. } = shared().await;
+    let answer = gateway.chat("break", "Hi").streamed().by_http2().await;
+    assert_eq!((answer.status(), answer.ended()), (200, Ended::Broken));
+}
+
+#[tokio::test]
+async fn a_stall_breaks_the_callers_connection() {
+    assert_eq!(cut_short("stall", "cut").await.ended(), Ended::Broken);
+}
+
+/// Envoy deletes the timer that would notice when the limit of the first token passes in the middle of an answer: with
+/// both limits on one try, this stream hung forever.
+#[tokio::test]
+async fn a_stall_breaks_the_connection_also_where_the_limits_differ() {
+    assert_eq!(cut_short("late stall", "cut").await.ended(), Ended::Broken);
+}
+
+#[tokio::test]
+async fn a_stream_may_take_longer_than_any_limit_as_long_as_it_goes_on() {
+    let Shared { gateway, .. } = shared().await;
+    let answer = gateway.chat("steady", "Hi").streamed().await;
+    assert_eq!((answer.said().as_str(), answer.is_done()), (SAID, true), "{}", answer.text());
+    let record = gateway.record(answer.id()).await;
+    assert!(record["duration_ms"].as_u64() > Some(1500), "{}", *record);
+}
+
+#[tokio::test]
+async fn tokens_come_as_they_are_made() {
+    let Shared { gateway, upstream } = shared().await;
+    let mut stream = gateway.chat("steady", "As they are made").streamed().open().await;
+    let mut said = String::new();
+    while said.is_empty() {
+        let event = stream.event().await.expect("a token").json();
+        said.push_str(event["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+    }
+    let seen = upstream.requests();
+    let this = seen.iter().find(|seen| String::from_utf8_lossy(&seen.body).contains("As they are made")).unwrap();
+    assert_eq!(this.outcome, weir_sim::Outcome::Open, "the first token is here before the last is made");
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_ends_the_providers_work() {
+    let Shared { gateway, upstream } = shared().await;
+    let mut stream = gateway.chat("steady", "Not any more").streamed().open().await;
+    stream.event().await.expect("a token");
+    stream.hang_up();
+    let aborted = |seen: &weir_sim::Seen| {
+        String::from_utf8_lossy(&seen.body).contains("Not any more") && seen.outcome == weir_sim::Outcome::Aborted
+    };
+    upstream.until(|seen| seen.iter().any(aborted)).await;
+}
