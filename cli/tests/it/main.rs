@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod fetched;
 mod home;
 mod keys;
 mod running;
