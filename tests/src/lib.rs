@@ -28,6 +28,7 @@ mod folder;
 mod gateway;
 mod logs;
 mod port;
+mod up;
 mod upstream;
 
 pub use answer::{Answer, Ended, Event, Stream};
@@ -37,6 +38,7 @@ pub use client::Ask;
 pub use collector::{Collector, Span};
 pub use gateway::{Builder, Gateway, KEY, Record};
 pub use port::Port;
+pub use up::{Ports, Up, signal};
 pub use upstream::{Provider, Upstream};
 
 use std::time::{Duration, Instant};

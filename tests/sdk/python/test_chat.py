@@ -1,7 +1,6 @@
 """Chat through either dialect: callers see no difference."""
 
 import asyncio
-import base64
 import json
 
 import pytest
@@ -26,13 +25,7 @@ WEATHER = {
     },
 }
 # One pixel.
-PNG = base64.b64encode(
-    bytes.fromhex(
-        "89504e470d0a1a0a0000000d4948445200000001000000010806000000 1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082".replace(
-            " ", ""
-        )
-    )
-).decode()
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 
 
 def test_a_whole_answer(client, path):

@@ -1,0 +1,272 @@
+//! `weir up` as its users run it: the binary, with a home and ports of its own.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{env, process};
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::Ask;
+use crate::folder::Folder;
+use crate::gateway::Record;
+use crate::logs;
+
+/// How long a test waits for processes: only one that fails waits so long.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Ties a process to ours, as Envoy is in other tests; what `weir up` starts is tied to it by itself.
+const TIED: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 $$) 2>/dev/null & exec "$@" 3<&- </dev/null"#;
+
+/// A running `weir up`, gone when dropped.
+#[derive(Debug)]
+pub struct Up {
+    child: Mutex<Child>,
+    id: u32,
+    ports: Ports,
+    folder: Folder,
+}
+
+/// Where things listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// The gateway.
+    pub listen: SocketAddr,
+    /// Envoy's admin interface.
+    pub admin: SocketAddr,
+    /// The simulated provider.
+    pub sim: SocketAddr,
+    /// The sidecar's health.
+    pub sidecar: SocketAddr,
+}
+
+impl Ports {
+    fn free() -> Self {
+        Self { listen: free(), admin: free(), sim: free(), sidecar: free() }
+    }
+
+    /// A configuration that is written for the usual ports, with these in their place.
+    pub fn replace(&self, configuration: &str) -> String {
+        let usual = [("127.0.0.1:10000", self.listen), ("127.0.0.1:10001", self.admin), ("127.0.0.1:10002", self.sim)];
+        usual.iter().fold(configuration.to_owned(), |text, (usual, own)| text.replace(usual, &own.to_string()))
+    }
+}
+
+impl Up {
+    /// Starts it with these flags and a configuration that is written for the usual ports. Returns once all is ready.
+    pub async fn start(configuration: &str, flags: &[&str]) -> Self {
+        let (folder, ports) = (Folder::new(), Ports::free());
+        let file = folder.path().join("weir.yaml");
+        fs::write(file, ports.replace(configuration)).expect("the configuration");
+        let child = spawn(&folder, &ports, flags);
+        let up = Self { id: child.id(), child: Mutex::new(child), ports, folder };
+        for log in ["out", "err", "run/logs/envoy.log", "run/logs/sidecar.log"] {
+            logs::show_on_failure(&up.folder.path().join(log));
+        }
+        let ready = up.path("ready.json");
+        up.until("it is ready", async || ready.is_file().then_some(())).await;
+        up
+    }
+
+    /// Where things listen.
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// A path in its folder: `weir.yaml`, `out`, `err`, `run`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Replaces the configuration, as an editor does: written beside it, and renamed.
+    pub fn configure(&self, configuration: &str) {
+        let beside = self.path("weir.yaml.new");
+        fs::write(&beside, self.ports.replace(configuration)).expect("the configuration");
+        fs::rename(beside, self.path("weir.yaml")).expect("the configuration");
+    }
+
+    /// Everything it has said.
+    pub fn said(&self) -> String {
+        format!("{}{}", logs::since(&self.path("out"), 0), logs::since(&self.path("err"), 0))
+    }
+
+    /// Runs `weir` with other arguments in the same home, and returns what it prints.
+    pub fn weir(&self, arguments: &[&str]) -> String {
+        let mut weir = Command::new(binary());
+        at_home(&mut weir, &self.folder).args(arguments).stdin(Stdio::null());
+        let output = weir.output().expect("weir runs");
+        assert!(output.status.success(), "weir {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    }
+
+    /// The key that the first start made.
+    pub fn key(&self) -> String {
+        fs::read_to_string(self.path("state/key")).expect("the first key").trim().to_owned()
+    }
+
+    /// Asks `model` to answer `text`.
+    pub fn chat(&self, model: &str, text: &str) -> Ask {
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": text }] });
+        self.post("/v1/chat/completions", body)
+    }
+
+    /// Asks `model` for embeddings: of a text, or of each in a list.
+    pub fn embed(&self, model: &str, input: impl Into<Value>) -> Ask {
+        self.post("/v1/embeddings", json!({ "model": model, "input": input.into() }))
+    }
+
+    /// Posts JSON, with the first key.
+    pub fn post(&self, path: &str, body: Value) -> Ask {
+        let log = self.path("run/logs/envoy.log");
+        Ask::new(self.ports.listen, log, &self.key(), Method::POST, path).json(body)
+    }
+
+    /// One of Envoy's counters or gauges.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let path = format!("/stats?filter=^{}$&format=json", name.replace('.', "\\."));
+        let answer = Ask::new(self.ports.admin, self.path("run/logs/envoy.log"), "", Method::GET, &path).await;
+        answer.json()["stats"][0]["value"].as_u64().unwrap_or_default()
+    }
+
+    /// What the simulated provider answers under `/_sim/`.
+    pub async fn sim(&self, path: &str) -> Value {
+        let log = self.path("run/logs/sim.log");
+        Ask::new(self.ports.sim, log, "", Method::GET, &format!("/_sim/{path}")).await.json()
+    }
+
+    /// Waits for the record of the request with this id.
+    pub async fn record(&self, id: &str) -> Record {
+        assert!(!id.is_empty(), "an answer without x-request-id");
+        let log = self.path("run/logs/access.log");
+        let find = || Record::all(&log).into_iter().find(|record| record["request_id"] == id);
+        self.until("the record", async || find()).await
+    }
+
+    /// Its own process id.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The process id of `sim`, `sidecar` or `envoy`, as of its last start.
+    pub fn child(&self, name: &str) -> u32 {
+        let again = format!("{name} was started again (process ");
+        if let Some((_, after)) = self.said().rsplit_once(&again) {
+            return after.split(')').next().and_then(|id| id.parse().ok()).expect("a process id");
+        }
+        let ready = fs::read(self.path("ready.json")).expect("ready.json");
+        let ready: Value = serde_json::from_slice(&ready).expect("JSON");
+        ready["children"][name].as_u64().and_then(|id| u32::try_from(id).ok()).expect("a process id")
+    }
+
+    /// Every process that it has started and that still runs, found by what they were started with.
+    pub fn processes(&self) -> Vec<String> {
+        let marks = [self.folder.path().display().to_string(), self.ports.sim.to_string()];
+        let mut found = Vec::new();
+        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            // The watcher of `TIED` is ours.
+            if marks.iter().any(|mark| line.contains(mark)) && !line.starts_with("sh ") {
+                found.push(line);
+            }
+        }
+        found
+    }
+
+    /// Waits until `found` finds something. Fails if it never does, or if `weir up` ends before.
+    pub async fn until<T>(&self, what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = found().await {
+                return found;
+            }
+            let ended = self.has_ended();
+            assert!(ended.is_none(), "`weir up` has ended ({ended:?}) before {what}");
+            assert!(Instant::now() < deadline, "waited in vain until {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until it has said this.
+    pub async fn until_said(&self, words: &str) {
+        let logs = [self.path("out"), self.path("err")];
+        let said = || logs.iter().any(|log| logs::since(log, 0).contains(words));
+        self.until(&format!("it says: {words}"), async || said().then_some(())).await;
+    }
+
+    fn has_ended(&self) -> Option<ExitStatus> {
+        self.child.lock().expect("nobody panicked with it").try_wait().expect("a child")
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.has_ended() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        drop(child.stdin.take());
+        let _ = child.wait();
+    }
+}
+
+/// Sends a signal, by its name without SIG.
+pub fn signal(process: u32, signal: &str) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "no process {process} to send {signal} to");
+}
+
+fn spawn(folder: &Folder, ports: &Ports, flags: &[&str]) -> Child {
+    let mut weir = Command::new("sh");
+    at_home(&mut weir, folder).args(["-c", TIED, "sh"]).arg(binary());
+    weir.args(["up", "--config", "weir.yaml", "--run", "run", "--ready-file", "ready.json", "--concurrency", "1"]);
+    weir.args(["--sim", &ports.sim.to_string(), "--sidecar-admin", &ports.sidecar.to_string()]).args(flags);
+    let file = |name| File::create(folder.path().join(name)).expect("a log");
+    weir.process_group(0).stdin(Stdio::piped()).stdout(file("out")).stderr(file("err")).spawn().expect("a shell")
+}
+
+/// Gives `weir` a home of its own; what was fetched is everybody's.
+fn at_home<'c>(command: &'c mut Command, folder: &Folder) -> &'c mut Command {
+    for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command.env("WEIR_STATE", folder.path().join("state")).current_dir(folder.path())
+}
+
+/// The binary that was built beside this test.
+fn binary() -> PathBuf {
+    let own = env::current_exe().expect("a path");
+    let weir = own.ancestors().nth(2).unwrap_or(Path::new("/")).join("weir");
+    assert!(weir.is_file(), "there is no {}: run `cargo build -p weir`", weir.display());
+    weir
+}
+
+/// A port that is free, and that the system gives to nobody who does not ask for it: below those of outgoing connections.
+fn free() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u32 = 11_000;
+    const SPAN: u32 = 20_000;
+    loop {
+        let next = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST + (process::id().wrapping_mul(37) + next) % SPAN;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}

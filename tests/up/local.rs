@@ -1,0 +1,108 @@
+//! The model on this machine as one more target: killed or full, the next one answers, and it comes back by itself.
+
+use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use weir_tests::{Answer, Up, signal};
+
+const CONFIGURATION: &str = "
+listen: 127.0.0.1:10000
+admin: 127.0.0.1:10001
+providers:
+  sim: { dialect: openai, endpoint: 'http://127.0.0.1:10002/v1' }
+  local: { dialect: local }
+models:
+  embed: { targets: [{ provider: local, model: all-minilm-l6-v2 }, { provider: sim, model: text-embedding-3-small }] }
+  only-local: { targets: [{ provider: local, model: all-minilm-l6-v2 }] }
+local:
+  models: { all-minilm-l6-v2: {} }
+  max_waiting: 1
+  threads: 1
+";
+const LOCAL: &str = "local/all-minilm-l6-v2 ok";
+const HOSTED: &str = "sim/text-embedding-3-small ok";
+
+/// One test at a time: each does harm to the same sidecar.
+async fn shared() -> MutexGuard<'static, Up> {
+    static SHARED: OnceCell<Mutex<Up>> = OnceCell::const_new();
+    let start = async || Mutex::new(Up::start(CONFIGURATION, &[]).await);
+    SHARED.get_or_init(start).await.lock().await
+}
+
+/// Waits until the local model answers as the first target.
+async fn until_it_serves(up: &Up) {
+    let ask = up.embed("only-local", "Hi");
+    up.until("the local model answers", async || (ask.clone().await.status() == 200).then_some(())).await;
+    let answer = up.embed("embed", "Hi").await;
+    assert_eq!(tries(up, &answer).await, [LOCAL]);
+}
+
+async fn tries(up: &Up, answer: &Answer) -> Vec<String> {
+    up.record(answer.id()).await.tries()
+}
+
+#[tokio::test]
+async fn a_sidecar_killed_before_a_request_is_made_good_by_the_next_target_and_comes_back() {
+    let up = shared().await;
+    until_it_serves(&up).await;
+    let sidecar = up.child("sidecar");
+    signal(sidecar, "KILL");
+    let answer = up.embed("embed", "Hi").await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let record = tries(&up, &answer).await;
+    assert_eq!(record.last().unwrap(), HOSTED, "{record:?}");
+    up.until("it is started again", async || (up.child("sidecar") != sidecar).then_some(())).await;
+    until_it_serves(&up).await;
+    assert!(up.said().contains("sidecar was killed by signal 9; starting it again in"), "{}", up.said());
+}
+
+#[tokio::test]
+async fn a_sidecar_killed_while_it_works_is_made_good_by_the_next_target_and_comes_back() {
+    let up = shared().await;
+    until_it_serves(&up).await;
+    let sidecar = up.child("sidecar");
+    // Stopped, it takes the request and answers nothing.
+    signal(sidecar, "STOP");
+    let with_another = tokio::spawn(up.embed("embed", "Hi").into_future());
+    let without = tokio::spawn(up.embed("only-local", "Hi").into_future());
+    until_under_way(&up, 2).await;
+    signal(sidecar, "KILL");
+    let answer = with_another.await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let record = tries(&up, &answer).await;
+    assert_eq!((record.len(), record.last().unwrap().as_str()), (2, HOSTED), "{record:?}");
+    let answer = without.await.unwrap();
+    assert_eq!((answer.status(), answer.code().as_str()), (503, "upstream_unavailable"), "{}", answer.text());
+    until_it_serves(&up).await;
+}
+
+/// Waits until so many requests are with the sidecar.
+async fn until_under_way(up: &Up, count: u64) {
+    let active = "cluster.weir-sidecar.upstream_rq_active";
+    up.until("the sidecar has the requests", async || (up.stat(active).await == count).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_full_queue_is_made_good_by_the_next_target_or_told_with_an_end() {
+    let up = shared().await;
+    until_it_serves(&up).await;
+    // More inputs than may wait are taken while nothing waits; they keep the model busy for a while.
+    let long = "so that it takes a while ".repeat(40);
+    let large = tokio::spawn(up.embed("only-local", json!(vec![long; 256])).into_future());
+    until_under_way(&up, 1).await;
+    let ask = up.embed("only-local", "Hi");
+    let told = up
+        .until("the queue is full", async || {
+            let answer = ask.clone().await;
+            (answer.status() == 429).then_some(answer)
+        })
+        .await;
+    assert_eq!(told.code(), "rate_limited", "{}", told.text());
+    assert!(told.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1), "{told:?}");
+    // While it rests it is passed over; when it is asked again it may be full again.
+    let answer = up.embed("embed", "Hi").await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(tries(&up, &answer).await.last().unwrap(), HOSTED);
+    let large = large.await.unwrap();
+    assert_eq!(large.json()["data"].as_array().map(Vec::len), Some(256), "{}", large.status());
+    until_it_serves(&up).await;
+}

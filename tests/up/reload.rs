@@ -1,0 +1,84 @@
+//! A change of the configuration under load: it is live at once, and not one request fails for it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use weir_tests::{Ended, Up};
+
+use crate::SAID;
+
+/// How many callers there are, half of them streaming.
+const CALLERS: usize = 8;
+
+/// The configuration for the so-manieth time: what was added the last time is renamed or gone, providers too.
+fn version(number: usize) -> String {
+    let (this, other) = (format!("provider-{number}"), format!("provider-{}", number + 1));
+    let second = if number.is_multiple_of(2) { ", { provider: steady, model: gpt-4o }" } else { "" };
+    format!(
+        "listen: 127.0.0.1:10000
+admin: 127.0.0.1:10001
+providers:
+  steady: {{ dialect: openai, endpoint: 'http://127.0.0.1:10002/v1' }}
+  {this}: {{ dialect: openai, endpoint: 'http://127.0.0.1:10002/v1' }}
+  {other}: {{ dialect: anthropic, endpoint: 'http://127.0.0.1:10002/v1' }}
+models:
+  # Its first target always fails, so that every request is a retry; who makes it good is another each time.
+  retried:
+    targets: [{{ provider: {this}, model: fault-503 }}, {{ provider: {other}, model: claude-sonnet-4-5 }}{second}]
+  plain:
+    targets: [{{ provider: {this}, model: gpt-4o }}]
+  model-{number}:
+    targets: [{{ provider: {other}, model: claude-sonnet-4-5 }}]
+"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_changes_under_load_fail_no_request() {
+    let up = Up::start(&version(0), &["--concurrency", "2"]).await;
+    let (over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let asks = [up.chat("retried", "Hi"), up.chat("plain", "Hi")].map(|ask| [ask.clone(), ask.streamed()]);
+    let caller = async |number: usize| {
+        let ask = &asks[number % 2][number / 2 % 2];
+        while !over.load(Ordering::Relaxed) {
+            let answer = ask.clone().await;
+            let whole = answer.status() == 200 && answer.said() == SAID && answer.ended() == Ended::Cleanly;
+            assert!(whole, "{}: {}", answer.status(), answer.text());
+            served.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let changes = async {
+        for number in 1..=10 {
+            let before = served.load(Ordering::Relaxed);
+            up.configure(&version(number));
+            let (new, old) = (format!("model-{number}"), format!("model-{}", number - 1));
+            let (new, old) = (up.chat(&new, "Hi"), up.chat(&old, "Hi"));
+            up.until("the new model answers", async || (new.clone().await.status() == 200).then_some(())).await;
+            up.until("the old one is gone", async || (old.clone().await.status() == 404).then_some(())).await;
+            // Not only before and after a change, but with it.
+            up.until("callers are served", async || (served.load(Ordering::Relaxed) > before + CALLERS).then_some(()))
+                .await;
+        }
+        over.store(true, Ordering::Relaxed);
+    };
+    let callers = futures_util::future::join_all((0..CALLERS).map(caller));
+    futures_util::future::join(callers, changes).await;
+    assert_eq!(up.said().matches("the change is live").count(), 10, "{}", up.said());
+}
+
+#[tokio::test]
+async fn a_file_with_errors_is_refused_with_their_lines_and_the_old_one_stays() {
+    let up = Up::start(&version(0), &[]).await;
+    let bad = version(1).replace("provider: provider-1, model: gpt-4o", "provider: provider-7, model: gpt-4o");
+    let line = 1 + bad.lines().position(|line| line.contains("provider-7")).unwrap();
+    up.configure(&bad);
+    up.until_said(&format!("weir.yaml:{line}: models.plain.targets[0].provider: no provider is called \"provider-7\""))
+        .await;
+    assert_eq!(up.chat("model-0", "Hi").await.said(), SAID);
+    up.configure("listen: [");
+    up.until_said("weir.yaml:1").await;
+    assert_eq!(up.chat("model-0", "Hi").await.said(), SAID);
+    // What is mended is taken.
+    up.configure(&version(1));
+    let new = up.chat("model-1", "Hi");
+    up.until("the mended one is live", async || (new.clone().await.said() == SAID).then_some(())).await;
+}
