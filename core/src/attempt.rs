@@ -34,6 +34,9 @@ const MAX_HELD: usize = 1 << 20;
 /// The most that a compressed answer may become.
 const MAX_INFLATED: usize = 256 << 20;
 
+/// By how much a limit may seem to pass too early: Envoy's timers count in milliseconds from where its event loop was.
+const LAG: Duration = Duration::from_millis(20);
+
 /// What the host must now do, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -51,6 +54,8 @@ pub enum Effect {
     Headers(Vec<(&'static str, String)>),
     /// Replace the bytes that just came (for an answer that was held by the host: all of them).
     Body(Vec<u8>),
+    /// Answer the caller in the provider's stead, and let no other target be tried.
+    Answer(Answer),
 }
 
 /// What becomes of what just came.
@@ -70,6 +75,15 @@ pub struct Attempt {
     traced: bool,
     plan: Plan,
     phase: Phase,
+    room: Room,
+}
+
+/// Whether the answer that came can take a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    Body,
+    /// It ended with its headers, and Envoy lets no filter add a body to those.
+    HeadersOnly,
 }
 
 enum Phase {
@@ -163,7 +177,7 @@ impl Attempt {
         let text = plan.to_text();
         let tries = (!plan.failed.is_empty()).then(|| plan.tries());
         let (name, prefix, traced) = (upstream.provider.clone(), upstream.prefix.clone(), upstream.traced);
-        let attempt = Self { provider, name, prefix, traced, plan, phase: Phase::Asked };
+        let attempt = Self { provider, name, prefix, traced, plan, phase: Phase::Asked, room: Room::Body };
         let span = traced.then(|| (span::PROVIDER, provider.name().to_string()));
         Ok(Begun { attempt, plan: text, tries, span, request })
     }
@@ -213,7 +227,11 @@ impl Attempt {
                 told: None,
             });
         }
-        if end { self.response_body(&[], true, now, effects) } else { Flow::Hold }
+        if !end {
+            return Flow::Hold;
+        }
+        self.room = Room::HeadersOnly;
+        self.response_body(&[], true, now, effects)
     }
 
     /// Whether the answer's body must come in one piece: the host then holds it and passes all of it at its end.
@@ -245,10 +263,11 @@ impl Attempt {
             return None;
         }
         let limit = limit_of(&self.plan.class);
-        let timed_out = limit.is_some_and(|limit| now - self.plan.since >= limit);
+        let timed_out = limit.is_some_and(|limit| now - self.plan.since + LAG >= limit);
         let outcome = match (connected, timed_out) {
-            (false, false) => "connect_failure",
-            (_, true) => FaultKind::Timeout.name(),
+            // The limit begins with the connection.
+            (false, _) => "connect_failure",
+            (true, true) => FaultKind::Timeout.name(),
             (true, false) => "reset",
         };
         self.plan.fail(outcome, 0, None, now);
@@ -319,16 +338,30 @@ impl Attempt {
         let answer = Answer::problem(&problem);
         effects.push(Effect::Plan(self.plan.to_text()));
         effects.push(Effect::Tries(self.plan.tries()));
-        if self.plan.is_last() || fault.kind.whose() == Whose::Caller {
-            let progress = self.progress(Stage::Failed, answer.outcome);
-            effects.push(Effect::Progress(progress.to_text()));
+        let last = self.plan.is_last() || fault.kind.whose() == Whose::Caller;
+        if last {
+            effects.push(Effect::Progress(self.refused(&answer)));
         }
+        // An error without a body would be none that a caller can read. Envoy does not retry what is answered so, so this is
+        // for when it would not anyway; before that, the status is enough.
+        if last && self.room == Room::HeadersOnly {
+            effects.push(Effect::Answer(answer));
+            return Flow::Hold;
+        }
+        let body = if self.room == Room::Body { answer.body } else { Vec::new() };
         let mut headers = alloc::vec![(":status", answer.status.to_string())];
         headers.extend(answer.headers);
-        headers.push(("content-length", answer.body.len().to_string()));
+        headers.push(("content-length", body.len().to_string()));
         effects.push(Effect::Headers(headers));
-        effects.push(Effect::Body(answer.body));
+        if self.room == Room::Body {
+            effects.push(Effect::Body(body));
+        }
         Flow::Continue
+    }
+
+    /// How far the answer has come where the caller is told `answer` instead.
+    pub fn refused(&self, answer: &Answer) -> String {
+        self.progress(Stage::Failed, answer.outcome.clone()).to_text()
     }
 }
 

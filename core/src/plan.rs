@@ -103,6 +103,11 @@ impl Plan {
         self.begun >= self.targets.len()
     }
 
+    /// Whether the latest try has ended without an answer for the caller.
+    pub fn latest_has_failed(&self) -> bool {
+        self.begun.checked_sub(1).is_some_and(|latest| self.failed.last().is_some_and(|failed| failed.target == latest))
+    }
+
     /// Begins the next try: a preceding one without a noted outcome was [`UNANSWERED`]. `None` if there is none left.
     ///
     /// The plan's text must be stored before anything of the try can fail, so that a retry moves on in any case.
@@ -119,7 +124,7 @@ impl Plan {
     /// Notes that the latest try failed.
     pub fn fail(&mut self, outcome: &str, status: u16, retry_after: Option<Duration>, now: Instant) {
         if let Some(target) = self.begun.checked_sub(1)
-            && self.failed.last().is_none_or(|failed| failed.target != target)
+            && !self.latest_has_failed()
         {
             let (outcome, took) = (outcome.to_string(), now - self.since);
             self.failed.push(Failed { target, outcome, status, took, retry_after });
@@ -151,7 +156,7 @@ impl Plan {
             one(failed.target, &failed.outcome, failed.status);
         }
         if let Some(latest) = self.begun.checked_sub(1)
-            && self.failed.last().is_none_or(|failed| failed.target != latest)
+            && !self.latest_has_failed()
         {
             one(latest, UNANSWERED, 0);
         }

@@ -8,6 +8,7 @@ use core::fmt::Write;
 use core::time::Duration;
 
 use crate::endpoint::{Delivery, Endpoint};
+use crate::fault::exhausted;
 use crate::plan::{Candidate, Plan};
 use crate::time::Instant;
 use crate::usage::Usage;
@@ -134,9 +135,13 @@ pub struct Ending<'a> {
 }
 
 /// What became of the request, in a word.
-pub fn outcome(subject: &Subject, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
+pub fn outcome(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
     if let Some(answered) = &subject.answered {
         return answered.clone();
+    }
+    if let (None, false, Some(plan)) = (progress, ending.client_left, plan.filter(|plan| plan.latest_has_failed())) {
+        // The last try ended without an answer, so Envoy told the caller what the plan would have.
+        return exhausted(plan).code;
     }
     let word = match progress.map(|progress| (progress.stage, progress.code.as_str())) {
         Some((Stage::Done, _)) => "ok",
@@ -150,7 +155,7 @@ pub fn outcome(subject: &Subject, progress: Option<&Progress>, ending: &Ending<'
 
 /// The record's text; see [`ACCESS_LOG_FORMAT`] for why it is no whole JSON object.
 pub fn compose(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
-    let outcome = outcome(subject, progress, ending);
+    let outcome = outcome(subject, plan, progress, ending);
     let mut text = String::with_capacity(512);
     quoted(&mut text, &outcome);
     text.push('"');
@@ -214,7 +219,7 @@ fn write_plan(text: &mut String, plan: &Plan, outcome: &str, now: Instant) {
         one(failed.target, &failed.outcome, failed.status, failed.took);
     }
     if let Some(latest) = plan.begun.checked_sub(1)
-        && plan.failed.last().is_none_or(|failed| failed.target != latest)
+        && !plan.latest_has_failed()
     {
         one(latest, outcome, if outcome == "ok" { 200 } else { 0 }, now - plan.since);
     }

@@ -58,7 +58,10 @@ impl Try {
                 self.needs_body = false;
                 Action::Continue
             }
-            Err(answer) => self.refuse(&answer),
+            Err(answer) => {
+                host::set_filter_state(record::PROGRESS_KEY, &attempt.refused(&answer));
+                self.refuse(&answer)
+            }
         }
     }
 
@@ -73,6 +76,7 @@ impl Try {
                 Effect::Rest(rest) => let_rest(&rest),
                 Effect::Headers(headers) => host::replace_headers(Map::Response, &headers),
                 Effect::Body(with) => host::replace_body(Buffer::Response, size, &with),
+                Effect::Answer(answer) => host::respond(&answer),
             }
         }
     }

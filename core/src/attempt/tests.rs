@@ -24,7 +24,8 @@ fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
 }
 
 fn begin(plan: &str, provider: &str) -> Begun {
-    let upstream = Upstream { provider: provider.into(), dialect: "openai".into(), prefix: "/v1".into(), traced: false };
+    let upstream =
+        Upstream { provider: provider.into(), dialect: "openai".into(), prefix: "/v1".into(), traced: false };
     Attempt::begin(&upstream, plan, Instant::default()).map_err(|fault| format!("{fault:?}")).unwrap()
 }
 
@@ -71,7 +72,7 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
                 Effect::Rest(rest) => seen.rests.push(rest),
                 Effect::Progress(text) => seen.progress = Progress::from_text(&text),
                 Effect::Plan(text) => seen.plan = Plan::from_text(&text),
-                Effect::Tries(_) | Effect::Span(..) => {}
+                Effect::Tries(_) | Effect::Span(..) | Effect::Answer(_) => {}
             }
         }
         seen.body.extend(body.unwrap_or_default());
@@ -169,6 +170,32 @@ fn the_callers_fault_is_told_in_the_providers_words_and_not_tried_elsewhere() {
     let seen = refused("400", body, &[], &["a", "b"]);
     assert_eq!((seen.status(), seen.code().as_str()), ("400", "context_length_exceeded"));
     assert!(seen.rests.is_empty());
+}
+
+/// The headers of a 503 that end the answer: Envoy lets no filter add a body to those.
+fn headers_only(providers: &[&str]) -> Vec<Effect> {
+    let mut begun = begin(&plan(Delivery::Whole, providers).to_text(), "a");
+    let mut effects = vec![];
+    let headers = [(":status", "503"), ("content-length", "0")];
+    begun.attempt.response_headers(&headers, true, Instant::from_nanos(1000), &mut effects);
+    effects
+}
+
+/// A caller waited forever for the body that the error's `content-length` promised.
+#[test]
+fn an_error_without_a_body_promises_none_and_the_last_is_answered_in_its_stead() {
+    let effects = headers_only(&["a", "b"]);
+    let length = |effect: &Effect| match effect {
+        Effect::Headers(headers) => headers.iter().find(|(name, _)| *name == "content-length").cloned(),
+        _ => None,
+    };
+    assert_eq!(effects.iter().find_map(length), Some(("content-length", "0".to_string())));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Body(_) | Effect::Answer(_))));
+
+    let effects = headers_only(&["a"]);
+    let Some(Effect::Answer(answer)) = effects.last() else { unreachable!("{effects:?}") };
+    assert_eq!((answer.status, answer.outcome.as_str()), (503, "upstream_unavailable"));
+    assert!(!answer.body.is_empty() && !effects.iter().any(|effect| matches!(effect, Effect::Headers(_))));
 }
 
 #[test]
