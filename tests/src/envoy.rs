@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, io};
 
+use crate::background;
+
 /// Ties a process to ours without `unsafe`: a watcher beside it ends it as soon as our end of the pipe on its standard
 /// input closes. That happens on drop, and the kernel sees to it when the test process is killed.
 const TIED: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 $$) & exec "$@" 3<&- </dev/null"#;
@@ -17,29 +19,35 @@ pub(crate) struct Envoy {
 }
 
 /// What an Envoy is started with.
-pub(crate) struct Start<'a> {
-    pub(crate) bootstrap: &'a Path,
-    pub(crate) log: &'a Path,
-    pub(crate) admin: &'a Path,
-    pub(crate) env: &'a BTreeMap<String, String>,
+pub(crate) struct Start {
+    pub(crate) bootstrap: PathBuf,
+    pub(crate) log: PathBuf,
+    pub(crate) admin: PathBuf,
+    pub(crate) env: BTreeMap<String, String>,
     pub(crate) concurrency: u32,
 }
 
 impl Envoy {
-    pub(crate) fn start(start: &Start<'_>) -> Self {
-        let log = File::create(start.log).expect("Envoy's log");
+    /// Starts from a thread that outlives the test: Envoy asks the kernel for a SIGTERM when its parent dies, and to the
+    /// kernel the parent is the thread. A gateway that tests share would end with the first of them.
+    pub(crate) async fn start(start: Start) -> Self {
+        background::run(async move { Self::spawn(&start) }).await
+    }
+
+    fn spawn(start: &Start) -> Self {
+        let log = File::create(&start.log).expect("Envoy's log");
         let child = Command::new("sh")
             .args(["-c", TIED, "sh"])
             .arg(binary())
             .arg("--config-path")
-            .arg(start.bootstrap)
+            .arg(&start.bootstrap)
             .arg("--admin-address-path")
-            .arg(start.admin)
+            .arg(&start.admin)
             .args(["--use-dynamic-base-id", "--file-flush-interval-msec", "10", "--concurrency"])
             .arg(start.concurrency.to_string())
             .args(["--log-level", &env::var("WEIR_TESTS_LOG").unwrap_or_else(|_| "warning".to_owned())])
             .env_clear()
-            .envs(start.env)
+            .envs(&start.env)
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("Envoy's log"))

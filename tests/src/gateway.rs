@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use std::{fs, ops};
 
@@ -160,6 +160,14 @@ pub struct Gateway {
 pub struct Record(Value);
 
 impl Record {
+    /// Every record in an access log. Fails if a line is no JSON.
+    pub(crate) fn all(log: &Path) -> Vec<Self> {
+        let text = logs::since(log, 0);
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        whole.lines().map(read).map(Self).collect()
+    }
+
     /// The targets tried and what became of each, as `provider/model outcome`.
     pub fn tries(&self) -> Vec<String> {
         let tries = self["tries"].as_array().into_iter().flatten();
@@ -199,13 +207,13 @@ impl Gateway {
         let log = folder.path().join("envoy.log");
         let admin = folder.path().join("admin");
         let start = Start {
-            bootstrap: &paths.folder.join("bootstrap.json"),
-            log: &log,
-            admin: &admin,
-            env: &vars,
+            bootstrap: paths.folder.join("bootstrap.json"),
+            log: log.clone(),
+            admin: admin.clone(),
+            env: vars,
             concurrency: builder.concurrency,
         };
-        let mut envoy = Envoy::start(&start);
+        let mut envoy = Envoy::start(start).await;
         logs::show_on_failure(&log);
         let address = port.address();
         let deadline = Instant::now() + PATIENCE;
@@ -280,10 +288,7 @@ impl Gateway {
 
     /// Every record so far. Fails if a line is no JSON.
     pub fn records(&self) -> Vec<Record> {
-        let text = self.access_log();
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        whole.lines().map(read).map(Record).collect()
+        Record::all(&self.paths.access_log)
     }
 
     /// The access log's text.
