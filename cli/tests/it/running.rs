@@ -148,7 +148,13 @@ impl Drop for Running {
 fn spawn(home: &Home, sim: SocketAddr, flags: &[&str]) -> Child {
     let sim = sim.to_string();
     let mut command = home.command(&["up", "--config", "weir.yaml", "--run", "run", "--ready-file", "ready.json"]);
-    command.args(["--sim", &sim, "--concurrency", "1"]).args(flags).env("SIM_KEY", "sk-test").stdin(Stdio::null());
+    // Tests start at the same time, and the default is one port.
+    let health = free().to_string();
+    command
+        .args(["--sim", &sim, "--sidecar-admin", &health, "--concurrency", "1"])
+        .args(flags)
+        .env("SIM_KEY", "sk-test")
+        .stdin(Stdio::null());
     let file = |name| fs::File::create(home.path(name)).unwrap();
     command.stdout(file("out")).stderr(file("err")).spawn().unwrap()
 }
