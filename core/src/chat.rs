@@ -26,8 +26,8 @@ pub struct Chat<'a> {
     pub temperature: Option<Raw<'a>>,
     /// A number, as written.
     pub top_p: Option<Raw<'a>>,
-    /// A whole number; no field of `OpenAI`'s, but known to most others.
-    pub top_k: Option<u64>,
+    /// A whole number, as written; no field of OpenAI's, but known to most others.
+    pub top_k: Option<Raw<'a>>,
     /// Where the answer stops.
     pub stop: Vec<Cow<'a, str>>,
     /// What shape the answer must have.

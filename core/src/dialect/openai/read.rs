@@ -31,7 +31,10 @@ pub fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
             "max_completion_tokens" => completion_tokens = Some(count(value, at)?),
             "temperature" => chat.temperature = Some(number(value, at)?),
             "top_p" => chat.top_p = Some(number(value, at)?),
-            "top_k" => chat.top_k = Some(count(value, at)?),
+            "top_k" => {
+                count(value, at)?;
+                chat.top_k = Some(value);
+            }
             "stop" => chat.stop = stop(value)?,
             "response_format" => chat.format = response_format(value)?,
             "reasoning_effort" => chat.effort = Some(effort(value)?),

@@ -7,11 +7,13 @@ mod tools;
 use alloc::vec::Vec;
 
 use crate::chat::Chat;
+use crate::codec::json::Raw;
 use crate::codec::json::write::{object, string};
 use crate::endpoint::Delivery;
 use crate::fault::Reject;
 
 use super::model::Generation;
+use super::unsupported;
 use conversation::Conversation;
 use thinking::Thinking;
 
@@ -20,6 +22,10 @@ pub(super) fn write(chat: &Chat<'_>, model: &str, delivery: Delivery) -> Result<
     let generation = Generation::of(model);
     let thinking = Thinking::of(chat, generation)?;
     tools::check(chat, generation)?;
+    // One is what they are by default, which can be left out where they are no longer taken.
+    if let Some((name, _)) = sampling(chat).find(|(_, value)| !generation.samples() && value.number() != Some(1.0)) {
+        return Err(unsupported(name));
+    }
     let conversation = Conversation::of(&chat.turns)?;
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
@@ -31,13 +37,10 @@ pub(super) fn write(chat: &Chat<'_>, model: &str, delivery: Delivery) -> Result<
         conversation.write(body);
         tools::write(chat, thinking.answer, body);
         thinking.write(chat, generation, body);
-        for (name, value) in [("temperature", chat.temperature), ("top_p", chat.top_p)] {
-            if let Some(value) = value {
+        for (name, value) in sampling(chat) {
+            if generation.samples() {
                 body.raw(name, value.text());
             }
-        }
-        if let Some(top_k) = chat.top_k {
-            body.number("top_k", top_k);
         }
         if !chat.stop.is_empty() {
             body.array("stop_sequences", &chat.stop, |out, stop| string(out, stop));
@@ -47,4 +50,11 @@ pub(super) fn write(chat: &Chat<'_>, model: &str, delivery: Delivery) -> Result<
         }
     });
     Ok(out)
+}
+
+/// How the answer is to be drawn, as far as the caller says.
+fn sampling<'a>(chat: &Chat<'a>) -> impl Iterator<Item = (&'static str, Raw<'a>)> {
+    [("temperature", chat.temperature), ("top_p", chat.top_p), ("top_k", chat.top_k)]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
 }

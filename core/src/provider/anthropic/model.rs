@@ -1,37 +1,50 @@
 //! What the generations of Claude differ in, read from a model's name.
 //!
 //! <https://platform.claude.com/docs/en/about-claude/models/overview>,
+//! <https://platform.claude.com/docs/en/about-claude/models/migration-guide>,
 //! <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking>,
 //! <https://platform.claude.com/docs/en/build-with-claude/effort>
 
 use crate::chat::Effort;
 
-/// A generation, as far as requests differ. A name that is not known belongs to the newest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A generation, as far as requests differ. A Claude that is not known belongs to the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Generation {
+    /// No Claude: others speak this API as well, and what they support is theirs to say.
+    Foreign,
     /// Claude 3 and before: 4096 tokens of output, no thinking.
     Three,
     /// 3.5, which does not think either.
     ThreeFive,
     /// 3.7 to 4.1: thinking with a budget of tokens.
-    Budget,
+    Four,
     /// 4.5: as before; follows schemas strictly when told to.
     FourFive,
     /// 4.6: thinking as the model sees fit, guided by an effort.
-    Adaptive,
-    /// 4.7 and later: as before, with the effort `xhigh`; a budget is refused.
+    FourSix,
+    /// 4.7 and later: as before, with the effort `xhigh`; a budget is refused, and so is sampling.
     Latest,
+}
+
+/// How a generation is told to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thinks {
+    Never,
+    /// With a budget of tokens.
+    Budget,
+    /// As it sees fit, guided by an effort.
+    Adaptive,
 }
 
 impl Generation {
     pub(super) fn of(model: &str) -> Self {
         // Other clouds put their own prefixes before the name: `us.anthropic.claude-…`.
-        let Some((_, name)) = model.split_once("claude-") else { return Self::Latest };
+        let Some((_, name)) = model.split_once("claude-") else { return Self::Foreign };
         let is = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
         if is(&["3-5-", "3.5-"]) {
             Self::ThreeFive
         } else if is(&["3-7-", "3.7-"]) {
-            Self::Budget
+            Self::Four
         } else if is(&["1", "2", "3-", "instant"]) {
             Self::Three
         } else {
@@ -40,21 +53,40 @@ impl Generation {
             let major = numbers.next().filter(|major| *major < 1000);
             let minor = numbers.next().filter(|minor| *minor < 1000).unwrap_or(0);
             match (major, minor) {
-                (Some(4), ..=4) => Self::Budget,
+                (Some(4), ..=4) => Self::Four,
                 (Some(4), 5) => Self::FourFive,
-                (Some(4), 6) => Self::Adaptive,
+                (Some(4), 6) => Self::FourSix,
                 _ => Self::Latest,
             }
         }
     }
 
     /// `max_tokens`, which this API requires, for callers who leave it out: generous for an answer, and small enough for
-    /// every model of the generation.
+    /// every model of the generation to give whole. Thinking comes on top.
     pub(super) const fn default_max_tokens(self) -> u64 {
         match self {
             Self::Three => 4096,
-            _ => 8192,
+            Self::Foreign | Self::ThreeFive | Self::Four => 8192,
+            Self::FourFive | Self::FourSix | Self::Latest => 16_384,
         }
+    }
+
+    pub(super) const fn thinks(self) -> Thinks {
+        match self {
+            Self::Three | Self::ThreeFive => Thinks::Never,
+            Self::Foreign | Self::Four | Self::FourFive => Thinks::Budget,
+            Self::FourSix | Self::Latest => Thinks::Adaptive,
+        }
+    }
+
+    /// Whether tools can be `strict` and answers can have a schema (`output_config.format`).
+    pub(super) const fn follows_schemas(self) -> bool {
+        !matches!(self, Self::Three | Self::ThreeFive | Self::Four)
+    }
+
+    /// Whether `temperature`, `top_p` and `top_k` are taken.
+    pub(super) const fn samples(self) -> bool {
+        !matches!(self, Self::Latest)
     }
 
     /// The name of `effort` where thinking is adaptive.
@@ -69,14 +101,16 @@ impl Generation {
     }
 }
 
-/// The tokens that thinking may take, where it is given a budget; 1024 is the least that the API takes.
+/// The tokens that thinking may take, where it is given a budget (1024 is the least that the API takes); and the room it
+/// is given by default where it is not.
 pub(super) const fn budget(effort: Effort) -> u64 {
     match effort {
         Effort::None | Effort::Minimal => 1024,
         Effort::Low => 2048,
         Effort::Medium => 8192,
         Effort::High => 16_384,
-        Effort::Xhigh | Effort::Max => 24_576,
+        // With the room for an answer, just below the 32 000 that the smallest of these models gives.
+        Effort::Xhigh | Effort::Max => 23_552,
     }
 }
 
@@ -89,14 +123,17 @@ mod tests {
         let check = |name, expect| assert_eq!(Generation::of(name), expect, "{name}");
         check("claude-3-opus-20240229", Generation::Three);
         check("claude-3-5-sonnet-20241022", Generation::ThreeFive);
-        check("claude-3-7-sonnet-latest", Generation::Budget);
-        check("claude-sonnet-4-20250514", Generation::Budget);
-        check("claude-opus-4-1", Generation::Budget);
+        check("claude-3-7-sonnet-latest", Generation::Four);
+        check("claude-sonnet-4-20250514", Generation::Four);
+        check("claude-4-opus-20250514", Generation::Four);
+        check("claude-opus-4-1", Generation::Four);
         check("claude-haiku-4-5-20251001", Generation::FourFive);
         check("us.anthropic.claude-sonnet-4-5-20250929-v1:0", Generation::FourFive);
-        check("claude-opus-4-6", Generation::Adaptive);
+        check("claude-opus-4-6", Generation::FourSix);
         check("claude-opus-4-7", Generation::Latest);
-        check("claude-opus-5", Generation::Latest);
-        check("anything", Generation::Latest);
+        check("claude-opus-4-8", Generation::Latest);
+        check("claude-fable-5", Generation::Latest);
+        check("claude-mythos-preview", Generation::Latest);
+        check("deepseek-chat", Generation::Foreign);
     }
 }

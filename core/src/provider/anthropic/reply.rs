@@ -279,6 +279,10 @@ impl Reading {
         let uncached = self.usage.input - (self.usage.cached_read + self.usage.cache_write).min(self.usage.input);
         let (mut input, mut read, mut write) = (uncached, self.usage.cached_read, self.usage.cache_write);
         for (name, value) in usage.members() {
+            if name == "output_tokens_details" {
+                let thinking = value.get("thinking_tokens").and_then(Raw::integer);
+                self.usage.reasoning = thinking.unwrap_or(self.usage.reasoning);
+            }
             let Some(value) = value.integer() else { continue };
             match &*name {
                 "input_tokens" => input = value,

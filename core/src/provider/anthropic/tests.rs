@@ -90,11 +90,12 @@ fn an_effort_is_what_the_model_understands() {
         let body = asked(effort, model).unwrap();
         assert!(body.contains(expect), "{effort} {model}: {body}");
     };
-    check("low", "claude-sonnet-4-5", r#""max_tokens":10240"#);
+    check("low", "claude-sonnet-4-5", r#""max_tokens":18432"#);
     check("low", "claude-sonnet-4-5", r#""thinking":{"type":"enabled","budget_tokens":2048}"#);
     check("xhigh", "claude-opus-4-6", r#""thinking":{"type":"adaptive"},"output_config":{"effort":"high"}"#);
     check("xhigh", "claude-opus-4-7", r#""output_config":{"effort":"xhigh"}"#);
-    assert!(!asked("none", "claude-opus-4-7").unwrap().contains("thinking"));
+    check("none", "claude-opus-4-7", r#""thinking":{"type":"disabled"}"#);
+    assert!(!asked("none", "claude-sonnet-4-5").unwrap().contains("thinking"));
     assert_eq!(refused(asked("low", "claude-3-5-haiku-latest")).1, "reasoning_effort");
     assert_eq!(refused(with(r#""reasoning_effort":"low","max_tokens":2000"#)).1, "max_completion_tokens");
     assert_eq!(
@@ -154,4 +155,30 @@ fn a_status_tells_more_than_the_type_that_stands_for_all_requests() {
     check(400, &typed("invalid_request_error", "no"), FaultKind::InvalidRequest);
     check(400, &typed("invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"), FaultKind::ContextLength);
     check(503, "upstream connect error", FaultKind::Unavailable);
+}
+
+#[test]
+fn sampling_is_refused_where_the_model_takes_none() {
+    let asked =
+        |member: &str| asked(&format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#), "claude-opus-5");
+    for (member, field) in
+        [(r#""temperature":0"#, "temperature"), (r#""top_p":0.5"#, "top_p"), (r#""top_k":5"#, "top_k")]
+    {
+        assert_eq!(refused(asked(member)), ("unsupported_parameter".into(), field.into()));
+        assert!(with(member).is_ok());
+    }
+    assert_eq!(asked(r#""temperature":1.0,"top_p":1"#), asked(r#""n":1"#));
+}
+
+#[test]
+fn a_schema_is_followed_in_the_way_that_the_model_allows() {
+    let schema = r#"{"messages":[{"role":"user","content":"a"}],"response_format":
+        {"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}"#;
+    let native = r#""output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}"#;
+    assert!(asked(schema, "claude-opus-4-8").unwrap().contains(native));
+    assert!(
+        asked(schema, "claude-sonnet-4-5")
+            .unwrap()
+            .contains(r#""tool_choice":{"type":"tool","name":"weir_json_answer"}"#)
+    );
 }

@@ -10,7 +10,7 @@ use crate::chat::{Chat, Effort, Format};
 use crate::codec::json::Raw;
 use crate::codec::json::write::Object;
 use crate::fault::Reject;
-use crate::provider::anthropic::model::{Generation, budget};
+use crate::provider::anthropic::model::{Generation, Thinks, budget};
 use crate::provider::anthropic::unsupported;
 
 pub(super) struct Thinking<'a> {
@@ -21,6 +21,8 @@ pub(super) struct Thinking<'a> {
 
 #[derive(Clone, Copy)]
 enum Mode<'a> {
+    /// Nothing was said about it, and then most models do not.
+    Unsaid,
     Off,
     Budget(u64),
     Adaptive(Effort),
@@ -49,7 +51,8 @@ impl<'a> Thinking<'a> {
         let room = match mode {
             Mode::Budget(budget) => budget,
             Mode::AsGiven(given) => given.get("budget_tokens").and_then(Raw::integer).unwrap_or(0),
-            Mode::Off | Mode::Adaptive(_) => 0,
+            Mode::Adaptive(effort) => budget(effort),
+            Mode::Unsaid | Mode::Off => 0,
         };
         let max_tokens = chat.max_tokens.unwrap_or_else(|| generation.default_max_tokens().saturating_add(room));
         Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation)?, mode })
@@ -57,7 +60,8 @@ impl<'a> Thinking<'a> {
 
     pub(super) fn write(&self, chat: &Chat<'_>, generation: Generation, body: &mut Object<'_>) {
         match self.mode {
-            Mode::Off => {}
+            Mode::Unsaid => {}
+            Mode::Off => body.object("thinking", |thinking| thinking.string("type", "disabled")),
             Mode::AsGiven(given) => body.raw("thinking", given.text()),
             Mode::Adaptive(_) => body.object("thinking", |thinking| thinking.string("type", "adaptive")),
             Mode::Budget(tokens) => body.object("thinking", |thinking| {
@@ -67,7 +71,7 @@ impl<'a> Thinking<'a> {
         }
         let effort = match self.mode {
             Mode::Adaptive(effort) => Some(effort),
-            Mode::AsGiven(_) if generation >= Generation::Adaptive => chat.effort,
+            Mode::AsGiven(_) if generation.thinks() == Thinks::Adaptive => chat.effort,
             _ => None,
         };
         let schema = if let Answer::Native { schema } = self.answer { Some(schema) } else { None };
@@ -92,10 +96,14 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation) -> Result<Mode<'a>, Reject>
     if let Some((_, given)) = chat.extra.iter().find(|(name, _)| name == "thinking") {
         return Ok(Mode::AsGiven(*given));
     }
-    let Some(effort) = chat.effort.filter(|effort| *effort != Effort::None) else { return Ok(Mode::Off) };
-    match generation {
-        Generation::Three | Generation::ThreeFive => Err(unsupported("reasoning_effort")),
-        Generation::Budget | Generation::FourFive => {
+    let Some(effort) = chat.effort else { return Ok(Mode::Unsaid) };
+    match generation.thinks() {
+        // The newest may think unless told not to; those before need not be told, and some do not know the word.
+        Thinks::Adaptive if effort == Effort::None => Ok(Mode::Off),
+        _ if effort == Effort::None => Ok(Mode::Unsaid),
+        Thinks::Never => Err(unsupported("reasoning_effort")),
+        Thinks::Adaptive => Ok(Mode::Adaptive(effort)),
+        Thinks::Budget => {
             // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
             let most = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
             if most < budget(Effort::Minimal) {
@@ -106,20 +114,20 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation) -> Result<Mode<'a>, Reject>
             }
             Ok(Mode::Budget(budget(effort).min(most)))
         }
-        Generation::Adaptive | Generation::Latest => Ok(Mode::Adaptive(effort)),
     }
 }
 
 fn answer<'a>(format: &'a Format<'_>, mode: Mode<'_>, generation: Generation) -> Result<Answer<'a>, Reject> {
     // Thinking and a tool that must be called exclude each other.
     let thinks = match mode {
-        Mode::Off => false,
+        Mode::Unsaid | Mode::Off => false,
         Mode::AsGiven(given) => given.get("type").is_none_or(|kind| kind.text() != "\"disabled\""),
         Mode::Budget(_) | Mode::Adaptive(_) => true,
     };
     Ok(match format {
         Format::Text => Answer::Text,
-        Format::Schema { schema, .. } if thinks && generation >= Generation::FourFive => {
+        // Of the newest some always think, so that only their own way remains.
+        Format::Schema { schema, .. } if generation == Generation::Latest || thinks && generation.follows_schemas() => {
             Answer::Native { schema: schema.text() }
         }
         Format::Schema { .. } | Format::Json if thinks => return Err(unsupported("response_format.type")),

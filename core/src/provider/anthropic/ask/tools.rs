@@ -16,7 +16,7 @@ use crate::provider::anthropic::{ANSWER_TOOL, unsupported};
 
 /// Refuses what the model cannot do with tools.
 pub(super) fn check(chat: &Chat<'_>, generation: Generation) -> Result<(), Reject> {
-    if generation < Generation::FourFive
+    if !generation.follows_schemas()
         && let Some(strict) = chat.tools.iter().position(|tool| tool.strict == Some(true))
     {
         return Err(unsupported(&format!("tools[{strict}].function.strict")));
