@@ -1,6 +1,7 @@
 //! Answers with the bytes of a fixture: `<fixtures>/<provider>/<case>/3-answer.{sse,json,bin}`.
 //!
-//! `3-answer.headers` beside it may give the status (a first line `429` or `HTTP/1.1 429`) and headers (`name: value`).
+//! `meta.json` beside it may give the `status`, and `3-answer.headers` headers (`name: value`) and, in a first line, the
+//! status too (`429` or `HTTP/1.1 429`).
 
 use std::{
     fs, io,
@@ -89,14 +90,22 @@ impl Case {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         let extra = self.0.join("3-answer.headers");
-        let mut status = 200;
+        let mut status = self.status().unwrap_or(200);
         match fs::read_to_string(&extra) {
-            Ok(text) => status = read_headers(&text, &mut headers).map_err(unreadable(extra))?,
+            Ok(text) => {
+                status = read_headers(&text, &mut headers).map_err(unreadable(extra))?.unwrap_or(status);
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(unreadable(extra)(error)),
         }
         let length = if kind == "application/json" && chunk.is_none() { Length::Known } else { Length::Chunked };
         Ok(Reply { status, headers, script: pieces(&body, chunk), length })
+    }
+
+    /// What `meta.json` says.
+    fn status(&self) -> Option<u16> {
+        let meta: serde_json::Value = serde_json::from_slice(&fs::read(self.0.join("meta.json")).ok()?).ok()?;
+        meta.get("status")?.as_u64()?.try_into().ok()
     }
 }
 
@@ -105,16 +114,16 @@ fn pieces(body: &Bytes, chunk: Option<NonZeroUsize>) -> Vec<Step> {
     body.chunks(chunk.get()).flat_map(|piece| [Step::Send(body.slice_ref(piece)), Step::Flush]).collect()
 }
 
-/// Reads a status and headers; the file's own replace those of the same name.
-fn read_headers(text: &str, headers: &mut HeaderMap) -> io::Result<u16> {
-    let mut status = 200;
+/// Reads a status, if there is one, and headers; the file's own replace those of the same name.
+fn read_headers(text: &str, headers: &mut HeaderMap) -> io::Result<Option<u16>> {
+    let mut status = None;
     let mut given = HeaderMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let invalid =
             || io::Error::new(io::ErrorKind::InvalidData, format!("`{line}` is neither a status nor a header"));
         let number = line.trim_start_matches("HTTP/1.1 ").split(' ').next().and_then(|word| word.parse().ok());
         if let Some(number) = number {
-            status = number;
+            status = Some(number);
             continue;
         }
         let (name, value) = line.split_once(':').ok_or_else(invalid)?;
@@ -137,7 +146,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let text = "HTTP/1.1 429 Too Many Requests\ncontent-type: text/plain\nretry-after: 7\nset-cookie: a=1\nset-cookie: b=2\n";
-        assert_eq!(read_headers(text, &mut headers).unwrap(), 429);
+        assert_eq!(read_headers(text, &mut headers).unwrap(), Some(429));
         assert_eq!(headers.get(CONTENT_TYPE).unwrap(), "text/plain");
         assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
         assert!(read_headers("nonsense", &mut headers).is_err());
