@@ -1,6 +1,7 @@
 //! A target fails before the caller has received anything: the next one answers, and the caller sees only that.
 
 use futures_util::future::join_all;
+use serde_json::json;
 use tokio::sync::OnceCell;
 use weir_tests::{Ended, Gateway, Provider, Upstream};
 
@@ -103,7 +104,7 @@ async fn start() -> Shared {
         for delivery in Delivery::BOTH {
             builder = builder.model(&delivery.model(fault), [delivery.target(fault).as_str(), "sim/gpt-4o"]);
             if SLOW.contains(&fault) {
-                builder = builder.within(serde_json::json!({ "first_token": "1s", "gap": "1s", "whole": "1s" }));
+                builder = builder.within(json!({ "first_token": "1s", "gap": "1s", "whole": "1s" }));
             }
         }
     }
@@ -185,4 +186,24 @@ async fn a_dead_port_and_a_name_that_does_not_resolve_are_made_good_too() {
     assert_eq!((answer.status(), answer.code().as_str()), (503, "upstream_unavailable"));
     let tries = "dead/gpt-4o: connect_failure; nowhere/gpt-4o: unanswered";
     assert!(answer.message().contains(tries), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn the_callers_fault_is_told_in_the_providers_words_and_tried_nowhere_else() {
+    let first = Upstream::called("first").await;
+    let second = Upstream::called("second").await;
+    let faults = ["context-length", "content-filter", "invalid-request"];
+    let mut builder = Gateway::with(&first).and(&second);
+    for fault in faults {
+        builder = builder.model(fault, [format!("first/fault-{fault}").as_str(), "second/gpt-4o"]);
+    }
+    let gateway = builder.start().await;
+    for fault in faults {
+        let body = json!({ "model": format!("fault-{fault}"), "messages": [{ "role": "user", "content": "Hi" }] });
+        let direct = first.asked_directly("/v1/chat/completions").json(body).await;
+        let answer = gateway.chat(fault, "Hi").await;
+        assert_eq!((answer.status(), answer.message()), (400, direct.message()));
+        assert_eq!(answer.header("x-should-retry"), "false");
+    }
+    assert_eq!(second.served(), 0);
 }

@@ -69,10 +69,14 @@ async fn a_slow_reader_gets_all_of_a_long_stream() {
     assert!(answer.body().len() > 8 << 20);
 }
 
+/// Envoy takes no request that is one too many for a provider to the next target.
 #[tokio::test]
-async fn one_connection_can_carry_many_requests_to_a_provider_with_few_places() {
-    let upstream = Upstream::sim().await.but(|provider| provider.at_most(64));
-    let gateway = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o+first-5ms"]).start().await;
-    let answers = join_all((0..50).map(|_| gateway.chat("gpt", "Hi").into_future())).await;
-    assert!(answers.iter().all(|answer| answer.status() == 200));
+async fn one_request_too_many_is_told_so() {
+    let upstream = Upstream::sim().await.but(|provider| provider.at_most(1));
+    let gateway = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o+gap-50ms+tokens-5000"]).start().await;
+    let mut first = gateway.chat("gpt", "Hi").streamed().open().await;
+    first.event().await.expect("a token");
+    let second = gateway.chat("gpt", "Hi").await;
+    assert_eq!((second.status(), second.code().as_str()), (503, "overloaded"), "{}", second.text());
+    first.hang_up();
 }

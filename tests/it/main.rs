@@ -7,12 +7,14 @@
     reason = "a test may panic"
 )]
 
+mod corpus;
 mod edge;
 mod exhausted;
 mod failover;
 mod load;
 mod records;
 mod relay;
+mod reload;
 mod rests;
 mod secrets;
 mod spans;

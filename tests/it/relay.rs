@@ -41,7 +41,7 @@ fn masked(answer: &Answer) -> String {
     text
 }
 
-fn hi(more: serde_json::Value) -> serde_json::Value {
+fn hi(more: &serde_json::Value) -> serde_json::Value {
     let mut body = json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "Hi" }] });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     body
@@ -52,7 +52,7 @@ async fn a_whole_answer_comes_through_byte_for_byte() {
     let Shared { upstream, gateway } = shared().await;
     let answer = gateway.chat("gpt-4o", "Hi").await;
     assert_eq!((answer.status(), answer.said().as_str()), (200, SAID));
-    let direct = upstream.asked_directly("/v1/chat/completions").json(hi(json!({}))).await;
+    let direct = upstream.asked_directly("/v1/chat/completions").json(hi(&json!({}))).await;
     assert_eq!(masked(&answer), masked(&direct));
     assert_eq!(answer.header("content-length"), answer.body().len().to_string());
 }
@@ -62,7 +62,7 @@ async fn a_stream_comes_through_byte_for_byte() {
     let Shared { upstream, gateway } = shared().await;
     let answer = gateway.chat("gpt-4o", "Hi").streamed_with_usage().await;
     let asked = json!({ "stream": true, "stream_options": { "include_usage": true } });
-    let direct = upstream.asked_directly("/v1/chat/completions").json(hi(asked)).await;
+    let direct = upstream.asked_directly("/v1/chat/completions").json(hi(&asked)).await;
     assert_eq!(masked(&answer), masked(&direct));
     assert!(answer.is_done() && answer.ended() == Ended::Cleanly, "{}", answer.text());
     assert!(answer.header("content-type").starts_with("text/event-stream"));

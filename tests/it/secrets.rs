@@ -95,7 +95,9 @@ async fn each_provider_receives_its_own_key_and_nothing_else_whatever_failed_bef
         for (first, one) in upstreams {
             for (second, other) in upstreams {
                 for streamed in [false, true] {
-                    upstreams.iter().for_each(|(_, upstream)| upstream.clear());
+                    for (_, upstream) in upstreams {
+                        upstream.clear();
+                    }
                     let ask = gateway.chat(&format!("{first}-{second}"), "Hi").with(json!({ "stream": streamed }));
                     let ask = CALLERS.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
                     let answer = ask.header("traceparent", TRACEPARENT).await;

@@ -38,7 +38,7 @@ pub struct Event {
 
 impl Event {
     fn read(text: &str) -> Option<Self> {
-        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim_start());
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
         let data = field("data:")?.to_owned();
         Some(Self { name: field("event:").unwrap_or_default().to_owned(), data })
     }
@@ -165,9 +165,9 @@ impl Stream {
     /// Waits for the next event; `None` at the end, clean or not.
     pub async fn event(&mut self) -> Option<Event> {
         loop {
-            if let Some((text, rest)) = self.unread.split_once("\n\n") {
-                let event = Event::read(text);
-                self.unread = rest.to_owned();
+            if let Some(end) = self.unread.find("\n\n") {
+                let event = Event::read(&self.unread[..end]);
+                self.unread.drain(..end + 2);
                 if event.is_some() {
                     return event;
                 }
@@ -192,13 +192,11 @@ impl Stream {
         let mut body = std::mem::take(&mut self.unread).into_bytes();
         let mut ended = Ended::Cleanly;
         while let Some(frame) = self.frame().await {
-            match frame {
-                Ok(frame) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
-                Err(_) => {
-                    ended = Ended::Broken;
-                    break;
-                }
-            }
+            let Ok(frame) = frame else {
+                ended = Ended::Broken;
+                break;
+            };
+            body.extend_from_slice(&frame.into_data().unwrap_or_default());
         }
         Answer { status: self.status, headers: self.headers, body: body.into(), ended }
     }

@@ -23,7 +23,7 @@ impl Authority {
 
     /// A certificate for `name`.
     pub fn certify(&self, name: &str) -> Tls {
-        self.sign(params(name))
+        self.sign(&params(name))
     }
 
     /// A certificate for `name` that has expired.
@@ -31,10 +31,10 @@ impl Authority {
         let mut params = params(name);
         params.not_before = OffsetDateTime::now_utc() - Duration::days(3);
         params.not_after = OffsetDateTime::now_utc() - Duration::days(1);
-        self.sign(params)
+        self.sign(&params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Tls {
+    fn sign(&self, params: &CertificateParams) -> Tls {
         let key = key();
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Tls { certificate: certificate.pem().into_bytes(), key: key.serialize_pem().into_bytes() }

@@ -301,14 +301,6 @@ impl Gateway {
         logs::since(&self.log(), 0)
     }
 
-    /// One of Envoy's counters or gauges.
-    pub async fn stat(&self, name: &str) -> u64 {
-        let address: SocketAddr = self.admin.trim().parse().expect("Envoy's admin address");
-        let path = format!("/stats?filter=^{}$&format=json", name.replace('.', "\\."));
-        let answer = Ask::new(address, self.log(), "", Method::GET, &path).await;
-        answer.json()["stats"][0]["value"].as_u64().unwrap_or_default()
-    }
-
     fn log(&self) -> PathBuf {
         self.folder.path().join("envoy.log")
     }

@@ -234,7 +234,7 @@ pub fn signal(process: u32, signal: &str) {
 fn spawn(folder: &Folder, ports: &Ports, flags: &[&str]) -> Child {
     let mut weir = Command::new("sh");
     at_home(&mut weir, folder).args(["-c", TIED, "sh"]).arg(binary());
-    weir.args(["up", "--config", "weir.yaml", "--run", "run", "--ready-file", "ready.json", "--concurrency", "1"]);
+    weir.args(["up", "--config", "weir.yaml", "--run", "run", "--ready-file", "ready.json", "--concurrency", "2"]);
     weir.args(["--sim", &ports.sim.to_string(), "--sidecar-admin", &ports.sidecar.to_string()]).args(flags);
     let file = |name| File::create(folder.path().join(name)).expect("a log");
     weir.process_group(0).stdin(Stdio::piped()).stdout(file("out")).stderr(file("err")).spawn().expect("a shell")
