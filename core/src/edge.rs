@@ -291,6 +291,7 @@ fn plausible_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
 }
 
+#[allow(clippy::needless_pass_by_value)] // So that `map_err` can name it.
 fn reject(reject: Reject) -> Answer {
     Answer::problem(&reject.problem())
 }

@@ -76,7 +76,7 @@ pub(crate) async fn measure(folder: &Path, rounds: usize) -> io::Result<Embeddin
     wait_until_ready(weir.address).await?;
     for round in 0..rounds {
         eprintln!("embeddings, round {} of {rounds}", round + 1);
-        let mut cell = cells.iter_mut();
+        let mut next = cells.iter_mut();
         for (inputs, tokens) in SHAPES {
             let batches = [1, 4, 8, 16, 32];
             let speeds = batches.map(|batch| direct(&model, &library, batch, tokens, Duration::from_millis(700)));
@@ -90,7 +90,7 @@ pub(crate) async fn measure(folder: &Path, rounds: usize) -> io::Result<Embeddin
                 let call = Call::post(weir.address, "/v1/embeddings", setups::KEY, &body(inputs, tokens));
                 load::run(&call, clients, Duration::from_millis(200)).await?;
                 let run = load::run(&call, clients, Duration::from_millis(1500)).await?;
-                if let Some((direct, weir)) = cell.next() {
+                if let Some((direct, weir)) = next.next() {
                     direct.push(best);
                     weir.push(run.rate() * load::precise(inputs as u64));
                 }

@@ -46,7 +46,9 @@ async fn profile(setup: &str, kind: &str) -> io::Result<()> {
     let up = SocketAddr::from(([127, 0, 0, 1], 10900));
     let _sim = Sim::start(Options { listen: up, ..simulated(24) }).await.map_err(io::Error::other)?;
     let running = match setup {
-        path if path.ends_with(".json") => setups::from_file(Path::new(path), ENVOY_CORE)?,
+        path if Path::new(path).extension().is_some_and(|extension| extension == "json") => {
+            setups::from_file(Path::new(path), ENVOY_CORE)?
+        }
         "bare" => setups::bare(folder, up, ENVOY_CORE)?,
         "noop" => setups::noop(folder, up, ENVOY_CORE)?,
         "translate" => setups::weir(folder, setup, "anthropic", up, ENVOY_CORE)?,
@@ -88,11 +90,11 @@ async fn bench(rounds: usize) -> io::Result<()> {
                 let before = running.as_ref().map(envoy::Running::cpu_us).transpose()?.unwrap_or_default();
                 let busy = load::run(&call, CALLERS, Duration::from_millis(900)).await?;
                 let after = running.as_ref().map(envoy::Running::cpu_us).transpose()?.unwrap_or_default();
-                let calm = load::run(&call, 1, Duration::from_millis(400)).await?;
+                let alone = load::run(&call, 1, Duration::from_millis(400)).await?;
                 cells.entry((kind.clone(), (*name).to_owned())).or_default().push(Cell {
                     rate: busy.rate(),
-                    p50_us: calm.p50_us(),
-                    first_token_us: calm.first_token_us(),
+                    p50_us: alone.p50_us(),
+                    first_token_us: alone.first_token_us(),
                     cpu_us: (after - before) / load::precise(busy.answers),
                 });
             }

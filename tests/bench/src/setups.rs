@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use weir_control::render::{Paths, render};
 use weir_control::{Environment, load};
 
@@ -57,7 +56,7 @@ fn configured(
     core: Option<usize>,
 ) -> io::Result<Running> {
     let (address, admin) = (envoy::free_port()?, envoy::free_port()?);
-    let hash: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = weir_core::key::KeyHash::of(KEY.as_bytes());
     let yaml = format!(
         "listen: {address}\nadmin: {admin}\nproviders:\n  up: {provider}\nmodels:\n  {model}: {{targets: [{{provider: up}}]}}\n\
          keys:\n  - {{name: bench, sha256: {hash}}}\nkeys_file: {}/keys.yaml\n{more}",
