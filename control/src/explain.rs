@@ -131,7 +131,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], endpoint: Endpoint) -> Result<Exp
             provider: entry.name.clone(),
             dialect: entry.dialect.to_owned(),
             model: target.model.clone(),
-            outcome: outcome(entry, &begun, body),
+            outcome: outcome(entry, &begun, endpoint, body),
         });
         text = begun.plan;
     }
@@ -147,7 +147,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], endpoint: Endpoint) -> Result<Exp
     })
 }
 
-fn outcome(entry: &ProviderEntry, begun: &Begun, body: &[u8]) -> Outcome {
+fn outcome(entry: &ProviderEntry, begun: &Begun, endpoint: Endpoint, body: &[u8]) -> Outcome {
     let request = match begun.attempt.request(body) {
         Ok(request) => request,
         Err(answer) => return Outcome::Refused(answer.into()),
@@ -170,7 +170,8 @@ fn outcome(entry: &ProviderEntry, begun: &Begun, body: &[u8]) -> Outcome {
         headers.push((header.name.to_owned(), reference));
     }
     headers.sort();
-    Outcome::Request(Request { method: "POST", url: format!("{origin}{}", request.path), headers, body })
+    let path = request.path.as_deref().unwrap_or(endpoint.path());
+    Outcome::Request(Request { method: "POST", url: format!("{origin}{path}"), headers, body })
 }
 
 fn json(body: &[u8]) -> Value {

@@ -17,7 +17,7 @@ use crate::codec::gzip::Inflate;
 use crate::codec::json;
 use crate::config::Upstream;
 use crate::fault::{FaultKind, HostFault, UpstreamFault, Whose, exhausted};
-use crate::plan::Plan;
+use crate::plan::{Origin, Plan};
 use crate::provider::{self, Body, Call, Provider, Reply};
 use crate::record::{Progress, Stage};
 use crate::rests::Rest;
@@ -45,7 +45,7 @@ pub enum Effect {
     /// Store the failed tries in words.
     Tries(String),
     /// Store how far the answer has come.
-    Progress(String),
+    Progress(Progress),
     /// Let a target rest.
     Rest(Rest),
     /// Store an attribute for Envoy's spans.
@@ -147,8 +147,10 @@ pub enum RequestPlan {
 /// The request for this provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The path to ask for.
-    pub path: String,
+    /// The path to ask for, unless it is what the headers say already.
+    pub path: Option<String>,
+    /// The body's length in bytes, unless it is what the headers say already.
+    pub length: Option<usize>,
     /// The body.
     pub body: Body,
 }
@@ -189,7 +191,14 @@ impl Attempt {
         let call = Call { endpoint, delivery, usage, body, scan: &scan };
         let model = self.plan.current().map_or("", |target| target.model.as_str());
         let ask = self.provider.ask(&call, model).map_err(|reject| Answer::problem(&reject.problem()))?;
-        Ok(Request { path: format!("{}{}", self.prefix, ask.path), body: ask.body })
+        let path = format!("{}{}", self.prefix, ask.path);
+        // A later try finds the path and the length that an earlier one left behind, and writes both absolutely.
+        let first = self.plan.begun == 1;
+        let length = match &ask.body {
+            Body::AsIs => (!first).then_some(body.len()),
+            Body::Replaced(with) => Some(with.len()),
+        };
+        Ok(Request { path: (!first || path != endpoint.path()).then_some(path), length, body: ask.body })
     }
 
     /// Reads the answer's headers; `end` if no body follows.
@@ -360,8 +369,13 @@ impl Attempt {
     }
 
     /// How far the answer has come where the caller is told `answer` instead.
-    pub fn refused(&self, answer: &Answer) -> String {
-        self.progress(Stage::Failed, answer.outcome.clone()).to_text()
+    pub fn refused(&self, answer: &Answer) -> Progress {
+        self.progress(Stage::Failed, answer.outcome.clone())
+    }
+
+    /// The request that this is a try of.
+    pub fn origin(&self) -> Origin {
+        self.plan.origin
     }
 }
 

@@ -15,7 +15,7 @@ use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::fault::{FaultKind, HostFault, Problem, Reject, Retry};
 use crate::key::KeyHash;
 use crate::listing;
-use crate::plan::{Candidate, Plan};
+use crate::plan::{Candidate, Origin, Plan};
 use crate::provider::{self, Call};
 use crate::record::{self, Ending, Progress, Stage, Subject};
 use crate::rests::Rests;
@@ -28,6 +28,7 @@ const SCHEME: &str = "x-forwarded-proto";
 /// One request of a caller, from its headers to its record.
 #[derive(Debug, Default)]
 pub struct Edge {
+    origin: Origin,
     phase: Phase,
     subject: Subject,
     /// The plan as it was before any try.
@@ -56,6 +57,11 @@ pub struct Forward<'h> {
 }
 
 impl Edge {
+    /// One request, which its plan will call `origin`.
+    pub fn new(origin: Origin) -> Self {
+        Self { origin, ..Self::default() }
+    }
+
     /// Reads the request's headers. An answer, if there is nothing to wait for: an error, or a path that Weir serves itself.
     pub fn headers(&mut self, routing: &Routing, headers: &[(&str, &str)], end: bool) -> Result<(), Answer> {
         let outcome = self.read_headers(routing, headers, end);
@@ -184,7 +190,21 @@ impl Edge {
         let class = model.class(delivery).to_string();
         let (tenant, model) = (self.subject.tenant.clone(), name.to_string());
         let (begun, failed) = (0, Vec::new());
-        Ok(Plan { endpoint, delivery, usage, class, tenant, model, targets, passed_over, begun, since: now, failed })
+        let origin = self.origin;
+        Ok(Plan {
+            origin,
+            endpoint,
+            delivery,
+            usage,
+            class,
+            tenant,
+            model,
+            targets,
+            passed_over,
+            begun,
+            since: now,
+            failed,
+        })
     }
 }
 

@@ -41,6 +41,8 @@ pub fn class_suffix(class: &str) -> String {
 /// What one request will try, and what it has tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
+    /// Who wrote it.
+    pub origin: Origin,
     /// What is asked for.
     pub endpoint: Endpoint,
     /// How the answer is to be delivered.
@@ -63,6 +65,15 @@ pub struct Plan {
     pub since: Instant,
     /// Tries that ended without an answer for the caller.
     pub failed: Vec<Failed>,
+}
+
+/// The edge that wrote a plan: an attempt in the same VM can tell it things without asking the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The VM, by when it was started, in nanoseconds since the Unix epoch.
+    pub vm: u64,
+    /// The request, by its number within the VM.
+    pub request: u32,
 }
 
 /// One upstream's model.
@@ -174,7 +185,9 @@ impl Plan {
         let delivery = if self.delivery == Delivery::Streamed { 's' } else { 'w' };
         let usage = if self.usage == UsageChunk::Wanted { 'u' } else { '-' };
         // Writing to a String cannot fail.
-        let _ = write!(text, "{next}|{}|{}|{endpoint}{delivery}{usage}|", self.begun, self.since.as_nanos());
+        let Origin { vm, request } = self.origin;
+        let since = self.since.as_nanos();
+        let _ = write!(text, "{next}|{vm}.{request}|{}|{since}|{endpoint}{delivery}{usage}|", self.begun);
         escape(&mut text, &self.tenant);
         text.push('|');
         escape(&mut text, &self.model);
@@ -206,6 +219,8 @@ impl Plan {
         let (text, class) = text.rsplit_once('#')?;
         let mut fields = text.split('|');
         let _next = fields.next()?;
+        let (vm, request) = fields.next()?.split_once('.')?;
+        let origin = Origin { vm: vm.parse().ok()?, request: request.parse().ok()? };
         let begun = fields.next()?.parse().ok()?;
         let since = Instant::from_nanos(fields.next()?.parse().ok()?);
         let mut kind = fields.next()?.chars();
@@ -227,7 +242,20 @@ impl Plan {
             .collect::<Option<_>>()?;
         let failed = items(fields.next()?).map(read_failed).collect::<Option<_>>()?;
         let class = class.to_string();
-        Some(Self { endpoint, delivery, usage, class, tenant, model, targets, passed_over, begun, since, failed })
+        Some(Self {
+            origin,
+            endpoint,
+            delivery,
+            usage,
+            class,
+            tenant,
+            model,
+            targets,
+            passed_over,
+            begun,
+            since,
+            failed,
+        })
     }
 }
 
@@ -290,6 +318,7 @@ mod tests {
     fn plan(model: &str, providers: &[&str]) -> Plan {
         let candidate = |provider: &&str| Candidate { provider: provider.to_string(), model: model.to_string() };
         Plan {
+            origin: Origin { vm: 1_790_000_000_000_000_000, request: 7 },
             endpoint: Endpoint::Chat,
             delivery: Delivery::Streamed,
             usage: UsageChunk::Wanted,

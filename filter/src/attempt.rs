@@ -9,9 +9,9 @@ use weir_core::attempt::{Attempt, Effect, Flow, RequestPlan};
 use weir_core::config::Upstream;
 use weir_core::plan;
 use weir_core::provider::Body;
-use weir_core::record;
 use weir_core::rests::{self, Rest, Rests};
 
+use crate::board;
 use crate::host::{self, Buffer, Map};
 
 /// Tries at a compare-and-swap before a rest is let go: it is a hint, and the next failure writes it again.
@@ -45,13 +45,12 @@ impl Try {
         let body = host::body(Buffer::Request, size).unwrap_or_default();
         match attempt.request(&body) {
             Ok(request) => {
-                // An earlier try may have left another path and length behind: both are written absolutely.
-                host::set_header(Map::Request, ":path", &request.path);
-                let length = match &request.body {
-                    Body::AsIs => body.len(),
-                    Body::Replaced(with) => with.len(),
-                };
-                host::set_header(Map::Request, "content-length", &length.to_string());
+                if let Some(path) = &request.path {
+                    host::set_header(Map::Request, ":path", path);
+                }
+                if let Some(length) = request.length {
+                    host::set_header(Map::Request, "content-length", &length.to_string());
+                }
                 if let Body::Replaced(with) = &request.body {
                     host::replace_body(Buffer::Request, body.len(), with);
                 }
@@ -59,7 +58,7 @@ impl Try {
                 Action::Continue
             }
             Err(answer) => {
-                host::set_filter_state(record::PROGRESS_KEY, &attempt.refused(&answer));
+                board::tell(attempt.origin(), attempt.refused(&answer));
                 self.refuse(&answer)
             }
         }
@@ -67,11 +66,12 @@ impl Try {
 
     /// Performs what the core has decided; `size` is how many bytes the chunk at hand has.
     fn perform(&mut self, size: usize) {
+        let origin = self.attempt.as_ref().map(Attempt::origin).unwrap_or_default();
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Plan(text) => host::set_filter_state(plan::KEY, &text),
                 Effect::Tries(text) => host::set_filter_state(plan::TRIES_KEY, &text),
-                Effect::Progress(text) => host::set_filter_state(record::PROGRESS_KEY, &text),
+                Effect::Progress(progress) => board::tell(origin, progress),
                 Effect::Span(attribute, value) => host::set_filter_state(attribute.key, &value),
                 Effect::Rest(rest) => let_rest(&rest),
                 Effect::Headers(headers) => host::replace_headers(Map::Response, &headers),

@@ -9,9 +9,10 @@ use weir_core::answer::Answer;
 use weir_core::config::Routing;
 use weir_core::edge::Edge;
 use weir_core::plan::{self, Plan};
-use weir_core::record::{self, Ending, Progress};
+use weir_core::record::{self, Ending};
 use weir_core::rests::{self, Rests};
 
+use crate::board;
 use crate::host::{self, Buffer, Headers, Map};
 
 /// `DownstreamConnectionTermination` among Envoy's response flags: the caller hung up.
@@ -19,6 +20,7 @@ const CALLER_LEFT: u64 = 1 << 14;
 
 /// One request of a caller.
 pub(crate) struct Request {
+    id: u32,
     routing: Rc<Routing>,
     edge: Edge,
     stage: Stage,
@@ -32,8 +34,8 @@ enum Stage {
 }
 
 impl Request {
-    pub(crate) fn new(routing: Rc<Routing>) -> Self {
-        Self { routing, edge: Edge::default(), stage: Stage::Reading(None) }
+    pub(crate) fn new(id: u32, routing: Rc<Routing>) -> Self {
+        Self { id, routing, edge: Edge::new(board::origin(id)), stage: Stage::Reading(None) }
     }
 
     fn answer(&mut self, answer: &Answer) -> Action {
@@ -100,12 +102,13 @@ impl HttpContext for Request {
 
     fn on_log(&mut self) {
         let edge = take(&mut self.edge);
-        let state = |name: &str| host::text_property(&format!("filter_state\0wasm.{name}"));
         let forwarded = matches!(self.stage, Stage::Forwarded);
-        let progress = forwarded.then(|| state(record::PROGRESS_KEY)).flatten();
-        let progress = progress.and_then(|text| Progress::from_text(&text));
+        let progress = if forwarded { board::take(self.id) } else { None };
         let needs_plan = forwarded && edge.needs_plan(progress.as_ref());
-        let plan = needs_plan.then(|| state(plan::KEY)).flatten().and_then(|text| Plan::from_text(&text));
+        let plan = needs_plan
+            .then(|| host::text_property("filter_state\0wasm.weir.next"))
+            .flatten()
+            .and_then(|text| Plan::from_text(&text));
         // A property costs about a microsecond; an answer that is complete needs no explanation.
         let complete = progress.as_ref().is_some_and(|progress| progress.stage == record::Stage::Done);
         let details = if complete { None } else { host::text_property("response\0code_details") };

@@ -81,6 +81,7 @@ fn taken(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
     if data.is_null() {
         return Some(Vec::new());
     }
+    #[allow(clippy::same_length_and_capacity)] // That is how the SDK's allocator made it; see below.
     // SAFETY: the host asked `proxy_on_memory_allocate` for exactly `size` bytes, which came from a Vec of that
     // capacity, has filled them, and gives up its claim.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })

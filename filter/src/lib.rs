@@ -3,8 +3,10 @@
 //! One module, three roles, chosen by the plugin's configuration: [`edge`] in the listener's chain, [`attempt`] in every
 //! provider cluster's upstream chain, and the steward, which does nothing but live as long as the process, since shared
 //! data dies with the last VM. All contact with Envoy goes through [`host`].
+#![allow(missing_docs, reason = "proxy_wasm::main! makes a public function without docs")]
 
 mod attempt;
+mod board;
 mod edge;
 mod host;
 
@@ -48,9 +50,9 @@ impl RootContext for Root {
         true
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
         match &self.role {
-            Configured::Edge(routing) => Some(Box::new(edge::Request::new(Rc::clone(routing)))),
+            Configured::Edge(routing) => Some(Box::new(edge::Request::new(id, Rc::clone(routing)))),
             Configured::Attempt(upstream) => Some(Box::new(attempt::Try::new(Rc::clone(upstream)))),
             Configured::Not | Configured::Steward => None,
         }

@@ -116,7 +116,7 @@ impl Attempt {
         }
         let first_token = answering.first_token;
         let progress = Progress { first_token, usage, model, ..self.progress(stage, code) };
-        effects.push(Effect::Progress(progress.to_text()));
+        effects.push(Effect::Progress(progress));
     }
 }
 

@@ -9,6 +9,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
     let candidate = |provider: &&str| Candidate { provider: (*provider).into(), model: "gpt".into() };
     Plan {
+        origin: crate::plan::Origin::default(),
         endpoint: Endpoint::Chat,
         delivery,
         usage: UsageChunk::Unwanted,
@@ -70,7 +71,7 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
                 Effect::Headers(headers) => seen.headers = headers,
                 Effect::Body(with) => body = Some(with),
                 Effect::Rest(rest) => seen.rests.push(rest),
-                Effect::Progress(text) => seen.progress = Progress::from_text(&text),
+                Effect::Progress(progress) => seen.progress = Some(progress),
                 Effect::Plan(text) => seen.plan = Plan::from_text(&text),
                 Effect::Tries(_) | Effect::Span(..) | Effect::Answer(_) => {}
             }

@@ -1,4 +1,5 @@
 //! A filter whose every callback is empty: the benchmark's baseline for what wasm itself costs.
+#![allow(missing_docs, reason = "proxy_wasm::main! makes a public function without docs")]
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
