@@ -31,6 +31,9 @@ const MAX_ERROR_BODY: usize = 64 << 10;
 /// The most that is held before the first token; pings and role deltas come nowhere near.
 const MAX_HELD: usize = 1 << 20;
 
+/// The most of a whole answer that the host holds. Envoy refuses what is a little longer, and tries no other target then.
+pub const MAX_WHOLE: usize = 16 << 20;
+
 /// The most that a compressed answer may become.
 const MAX_INFLATED: usize = 256 << 20;
 
@@ -246,6 +249,12 @@ impl Attempt {
     /// Whether the answer's body must come in one piece: the host then holds it and passes all of it at its end.
     pub fn wants_whole_answer(&self) -> bool {
         matches!(self.phase, Phase::Answering(_)) && self.plan.delivery == crate::endpoint::Delivery::Whole
+    }
+
+    /// The answer that the host holds has become longer than [`MAX_WHOLE`]: the try has failed.
+    pub fn too_long(&mut self, now: Instant, effects: &mut Vec<Effect>) -> Flow {
+        let fault = UpstreamFault::new(FaultKind::Malformed, "an answer longer than any that is held");
+        self.fail(&fault, 200, None, now, effects)
     }
 
     /// Reads the next bytes of the answer; `end` if they are the last.

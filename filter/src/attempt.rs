@@ -5,7 +5,7 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use weir_core::answer::Answer;
-use weir_core::attempt::{Attempt, Effect, Flow, RequestPlan};
+use weir_core::attempt::{Attempt, Effect, Flow, MAX_WHOLE, RequestPlan};
 use weir_core::config::Upstream;
 use weir_core::plan;
 use weir_core::provider::Body;
@@ -84,7 +84,12 @@ impl Try {
     fn read_body(&mut self, size: usize, end: bool) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
         if !end && attempt.wants_whole_answer() {
-            return Action::Pause;
+            if size <= MAX_WHOLE {
+                return Action::Pause;
+            }
+            let flow = attempt.too_long(host::now(), &mut self.effects);
+            self.perform(size);
+            return action(flow);
         }
         let chunk = if size == 0 { Vec::new() } else { host::body(Buffer::Response, size).unwrap_or_default() };
         let flow = attempt.response_body(&chunk, end, host::now(), &mut self.effects);

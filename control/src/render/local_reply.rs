@@ -22,7 +22,7 @@ enum When {
 use When::{Details, Flags};
 
 /// In order; the first that fits is taken. One request can have several flags (`URX` joins the last try's).
-const REPLIES: [Reply; 13] = [
+const REPLIES: [Reply; 14] = [
     Reply {
         when: Flags(&["UO"]),
         status: 503,
@@ -50,6 +50,13 @@ const REPLIES: [Reply; 13] = [
         kind: "upstream_error",
         code: "upstream_auth",
         message: "The gateway's credential for the provider could not be read.",
+    },
+    Reply {
+        when: Details(&["response_payload_too_large"]),
+        status: 502,
+        kind: "upstream_error",
+        code: "upstream_bad_answer",
+        message: "The provider's answer is longer than any that is held.",
     },
     Reply {
         when: Details(&["wasm_fail_stream"]),

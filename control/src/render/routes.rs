@@ -13,7 +13,7 @@ pub(super) const NAME: &str = "weir";
 /// The cluster of a request without a plan. It does not exist, so that such a request finds no provider and no key.
 const NO_PLAN: &str = "weir-no-plan";
 /// The most a held answer takes, in bytes.
-const HELD_ANSWER: u64 = 16 << 20;
+const HELD_ANSWER: u64 = weir_core::attempt::MAX_WHOLE as u64;
 /// What a connection may take, before a try's own limit begins.
 const CONNECT: Duration = Duration::from_secs(5);
 /// One try less than a plan can have targets; the edge narrows it to the plan at hand.
