@@ -80,3 +80,14 @@ async fn one_request_too_many_is_told_so() {
     assert_eq!((second.status(), second.code().as_str()), (503, "overloaded"), "{}", second.text());
     first.hang_up();
 }
+
+/// A whole answer is held until its end, and what Envoy holds is bounded.
+#[tokio::test]
+async fn an_answer_that_is_too_long_to_be_held_is_an_error() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o+size-40m", "sim/gpt-4o"]).start().await;
+    let answer = gateway.chat("gpt", "Hi").await;
+    assert_eq!((answer.status(), answer.said().as_str()), (200, SAID), "{}", answer.text());
+    let streamed = gateway.chat("gpt", "Hi").streamed().await;
+    assert!(streamed.is_done() && streamed.body().len() > 40 << 20, "a stream is not held");
+}

@@ -102,3 +102,17 @@ async fn a_caller_who_leaves_before_the_first_token_is_recorded_too() {
     assert_eq!(record.tries(), ["sim/fault-hang client_left"]);
     assert_eq!(upstream.served(), 1, "nobody is asked for a caller who has left");
 }
+
+#[tokio::test]
+async fn a_caller_who_leaves_in_the_middle_of_the_request_is_recorded_too() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o"]).start().await;
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: weir\r\nx-request-id: left-earlier\r\n";
+    let tcp = tokio::net::TcpStream::connect(gateway.address()).await.unwrap();
+    let request = format!("{head}authorization: Bearer {KEY}\r\ncontent-length: 1000\r\n\r\n{{");
+    tcp.writable().await.unwrap();
+    assert_eq!(tcp.try_write(request.as_bytes()).unwrap(), request.len());
+    drop(tcp);
+    assert_eq!(gateway.record("left-earlier").await["outcome"], "client_left");
+    assert_eq!(upstream.served(), 0);
+}

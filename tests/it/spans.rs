@@ -5,6 +5,10 @@ use weir_tests::{Collector, Gateway, Span, Upstream};
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
+/// Kinds of spans, by their numbers in OTLP.
+const SERVER: i32 = 2;
+const CLIENT: i32 = 3;
+
 fn attribute<'s>(span: &'s Span, name: &str) -> &'s str {
     span.attributes.get(name).map_or("", String::as_str)
 }
@@ -32,6 +36,12 @@ async fn a_request_has_a_span_with_one_below_it_for_each_try() {
     ] {
         assert_eq!(attribute(edge, name), expect, "{name} in {edge:#?}");
     }
+    let [failed, answered] = ["unavailable", ""].map(|error| {
+        tries.iter().find(|span| attribute(span, "error.type") == error).unwrap_or_else(|| panic!("{tries:#?}"))
+    });
+    assert_eq!((edge.kind, failed.kind, answered.kind), (SERVER, CLIENT, CLIENT));
+    assert_eq!((attribute(failed, "gen_ai.provider.name"), attribute(failed, "gen_ai.response.model")), ("openai", ""));
+    assert_eq!(attribute(answered, "gen_ai.response.model"), "gpt-4o");
     assert!(attribute(edge, "gen_ai.usage.output_tokens").parse::<u32>().unwrap() > 0);
     assert!(!format!("{spans:?}").contains("private matter"));
 
