@@ -8,6 +8,11 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// What is assumed before anything was measured.
 const FIRST_GUESS: Duration = Duration::from_secs(1);
 
+/// Nobody is sent away for longer. What waits may leave before its turn, and a rate that was measured on single short
+/// inputs is far below that of full batches: a caller who comes too early is told again at once, but a model that a
+/// gateway lets rest for too long stands idle.
+const LONGEST: Duration = Duration::from_secs(5);
+
 /// Tokens finished per second of being busy, older seconds counting less.
 #[derive(Clone, Debug, Default)]
 pub struct Drain {
@@ -33,14 +38,14 @@ impl Drain {
         self.tokens += tokens;
     }
 
-    /// How long `tokens` that wait will take.
+    /// How long `tokens` that wait will take, and at most [`LONGEST`].
     pub fn estimate(&self, tokens: usize) -> Duration {
         if self.tokens <= 0.0 || self.seconds <= 0.0 {
             return FIRST_GUESS;
         }
         #[allow(clippy::cast_precision_loss)] // queues are far shorter than 2^52 tokens
         let seconds = tokens as f64 * self.seconds / self.tokens;
-        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+        Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST)
     }
 
     fn pass(&mut self, now: Instant) {
@@ -72,6 +77,15 @@ mod tests {
         drain.started(at(60_000));
         drain.finished(at(60_100), 200);
         assert!((490..510).contains(&drain.estimate(1000).as_millis()), "{:?}", drain.estimate(1000));
+    }
+
+    #[test]
+    fn nobody_is_sent_away_for_minutes_because_short_inputs_were_slow() {
+        let start = Instant::now();
+        let mut drain = Drain::default();
+        drain.started(start);
+        drain.finished(start + Duration::from_millis(30), 3);
+        assert_eq!(drain.estimate(64_000), LONGEST);
     }
 
     #[test]
