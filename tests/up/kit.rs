@@ -76,7 +76,8 @@ async fn there(program: &str) -> bool {
 }
 
 async fn run(what: &str, command: &mut Command) -> Output {
-    let hint = "the SDK tests need Python 3.10 or later with venv, and, once, the package registries of Python and Node";
+    let hint =
+        "the SDK tests need Python 3.10 or later with venv, and, once, the package registries of Python and Node";
     let output = command.output().await.unwrap_or_else(|error| panic!("{what}: {error}; {hint}"));
     let said = || [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();
     assert!(output.status.success(), "{what} failed; {hint}\n{}", said());

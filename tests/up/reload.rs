@@ -34,7 +34,7 @@ models:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_changes_under_load_fail_no_request() {
-    let up = Up::start(&version(0), &["--concurrency", "2"]).await;
+    let up = Up::start(&version(0), &[]).await;
     let (over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
     let asks = [up.chat("retried", "Hi"), up.chat("plain", "Hi")].map(|ask| [ask.clone(), ask.streamed()]);
     let caller = async |number: usize| {

@@ -38,15 +38,19 @@ def test_many_inputs_are_answered_in_order(client, model):
     assert distance(together[13].embedding, alone) < 1e-4
 
 
-def test_fewer_dimensions_of_a_hosted_model(client):
-    embedding = client.embeddings.create(model=HOSTED, input="Hello", dimensions=256).data[0].embedding
+@pytest.mark.parametrize("model", [HOSTED, LOCAL])
+@pytest.mark.parametrize("encoding", [None, "float"])
+def test_fewer_dimensions(client, model, encoding):
+    more = {"encoding_format": encoding} if encoding else {}
+    embedding = client.embeddings.create(model=model, input="Hello", dimensions=256, **more).data[0].embedding
     assert len(embedding) == 256
+    assert math.isclose(sum(value * value for value in embedding), 1, rel_tol=1e-3)
 
 
-def test_dimensions_that_a_local_model_does_not_have_are_refused(client):
-    assert len(client.embeddings.create(model=LOCAL, input="Hello", dimensions=384).data[0].embedding) == 384
+@pytest.mark.parametrize("model, size", [(HOSTED, 1536), (LOCAL, 384)])
+def test_more_dimensions_than_a_model_has_are_refused(client, model, size):
     with pytest.raises(BadRequestError) as refused:
-        client.embeddings.create(model=LOCAL, input="Hello", dimensions=256)
+        client.embeddings.create(model=model, input="Hello", dimensions=size + 1)
     assert refused.value.param == "dimensions"
 
 
