@@ -78,9 +78,8 @@ const STRIPPED: [&str; 15] = [
     "x-goog-api-key",
     "x-real-ip",
 ];
-/// The same by prefix.
-const STRIPPED_PREFIXES: [&str; 9] =
-    ["anthropic-", "cf-", "openai-", "sec-", "x-amz-", "x-envoy-", "x-forwarded-", "x-stainless-", "x-weir-"];
+/// The same by prefix, as one pattern: each matcher walks all headers.
+const STRIPPED_PREFIXES: &str = "(?:anthropic|cf|openai|sec|x-(?:amz|envoy|forwarded|stainless|weir))-.*";
 /// Removes every credential header of every provider, and writes this one's own headers.
 fn strip(speaks: Option<&'static dyn Provider>) -> Value {
     let mut names: Vec<&str> = STRIPPED.to_vec();
@@ -92,9 +91,7 @@ fn strip(speaks: Option<&'static dyn Provider>) -> Value {
     names.dedup();
     let written = written_headers(speaks);
     let mut mutations: Vec<Value> = names.iter().map(|name| json!({ "remove": name })).collect();
-    mutations.extend(
-        STRIPPED_PREFIXES.iter().map(|prefix| json!({ "remove_on_match": { "key_matcher": { "prefix": prefix } } })),
-    );
+    mutations.push(json!({ "remove_on_match": { "key_matcher": { "safe_regex": { "regex": STRIPPED_PREFIXES } } } }));
     mutations.extend(written.iter().map(|(key, value)| {
         let header = json!({ "key": key, "value": value });
         json!({ "append": { "header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" } })
