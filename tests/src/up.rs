@@ -84,7 +84,12 @@ impl Up {
         self.folder.path().join(name)
     }
 
-    /// Replaces the configuration, as an editor does: written beside it, and renamed.
+    /// Writes the configuration anew where it is, as some editors do.
+    pub fn overwrite(&self, configuration: &str) {
+        fs::write(self.path("weir.yaml"), self.ports.replace(configuration)).expect("the configuration");
+    }
+
+    /// Replaces the configuration, as other editors do: written beside it, and renamed.
     pub fn configure(&self, configuration: &str) {
         let beside = self.path("weir.yaml.new");
         fs::write(&beside, self.ports.replace(configuration)).expect("the configuration");

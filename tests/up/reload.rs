@@ -7,7 +7,7 @@ use weir_tests::{Ended, Up};
 use crate::SAID;
 
 /// How many callers there are, half of them streaming.
-const CALLERS: usize = 8;
+const CALLERS: usize = 12;
 
 /// The configuration for the so-manieth time: what was added the last time is renamed or gone, providers too.
 fn version(number: usize) -> String {
@@ -26,6 +26,8 @@ models:
     targets: [{{ provider: {this}, model: fault-503 }}, {{ provider: {other}, model: claude-sonnet-4-5 }}{second}]
   plain:
     targets: [{{ provider: {this}, model: gpt-4o }}]
+  slow:
+    targets: [{{ provider: {other}, model: claude-sonnet-4-5+gap-20ms }}]
   model-{number}:
     targets: [{{ provider: {other}, model: claude-sonnet-4-5 }}]
 "
@@ -36,9 +38,9 @@ models:
 async fn ten_changes_under_load_fail_no_request() {
     let up = Up::start(&version(0), &[]).await;
     let (over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let asks = [up.chat("retried", "Hi"), up.chat("plain", "Hi")].map(|ask| [ask.clone(), ask.streamed()]);
+    let asks = ["retried", "plain", "slow"].map(|model| [up.chat(model, "Hi"), up.chat(model, "Hi").streamed()]);
     let caller = async |number: usize| {
-        let ask = &asks[number % 2][number / 2 % 2];
+        let ask = &asks[number % 3][number / 3 % 2];
         while !over.load(Ordering::Relaxed) {
             let answer = ask.clone().await;
             let whole = answer.status() == 200 && answer.said() == SAID && answer.ended() == Ended::Cleanly;
@@ -47,9 +49,13 @@ async fn ten_changes_under_load_fail_no_request() {
         }
     };
     let changes = async {
-        for number in 1..=10 {
+        for number in 1..=10_usize {
             let before = served.load(Ordering::Relaxed);
-            up.configure(&version(number));
+            if number.is_multiple_of(2) {
+                up.configure(&version(number))
+            } else {
+                up.overwrite(&version(number))
+            }
             let (new, old) = (format!("model-{number}"), format!("model-{}", number - 1));
             let (new, old) = (up.chat(&new, "Hi"), up.chat(&old, "Hi"));
             up.until("the new model answers", async || (new.clone().await.status() == 200).then_some(())).await;

@@ -24,6 +24,8 @@ async fn shared() -> &'static Shared {
             let annotated = include_str!("../../config/weir.yaml");
             let up = Up::start(&annotated.replace("\nmodels:\n", &format!("\nmodels:\n{}", models())), &[]).await;
             let limited = up.weir(&["keys", "new", "limited", "--models", "gpt-4o-mini"]);
+            let ask = up.chat("gpt-4o-mini", "Hi").key(&limited);
+            up.until("the new key works", async || (ask.clone().await.status() == 200).then_some(())).await;
             Shared { up, limited }
         })
         .await
@@ -56,11 +58,11 @@ fn models() -> String {
 }
 
 /// Runs a program that knows where the gateway is.
-async fn run(program: &Path, arguments: &[&str], folder: &str) -> Output {
+async fn run(program: &Path, arguments: &[&str], folder: &Path) -> Output {
     let Shared { up, limited } = shared().await;
     let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sidecar/tests/fixtures/minilm-reference.json");
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(kit::folder(folder)).kill_on_drop(true);
+    command.args(arguments).current_dir(folder).kill_on_drop(true).env("PYTHONDONTWRITEBYTECODE", "1");
     command.env("WEIR_URL", format!("http://{}/v1", up.ports().listen)).env("WEIR_KEY", up.key());
     command.env("WEIR_LIMITED_KEY", limited).env("WEIR_SIMULATOR", format!("http://{}", up.ports().sim));
     command.env("WEIR_REFERENCE", reference);
@@ -82,13 +84,13 @@ fn check(output: &Output) {
 async fn the_python_sdk_sees_openai() {
     let python = kit::python().await;
     let arguments = ["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "--color=no"];
-    check(&run(&python, &arguments, "python").await);
+    check(&run(&python, &arguments, &kit::for_python()).await);
 }
 
 #[tokio::test]
 async fn the_node_sdk_sees_openai() {
     let node = kit::node().await;
-    check(&run(&node, &["--test", "--test-reporter=spec"], "node").await);
+    check(&run(&node, &["--test", "--test-reporter=spec"], &kit::for_node()).await);
 }
 
 #[tokio::test]
@@ -97,14 +99,14 @@ async fn what_the_banner_shows_works_as_it_is_pasted() {
     let curls: Vec<&str> = said.split("\n\n").filter(|block| block.starts_with("curl http")).collect();
     assert_eq!(curls.len(), 2, "one for chat, one for the model on this machine:\n{said}");
     for (curl, expect) in curls.into_iter().zip(["chat.completion", "\"embedding\""]) {
-        let answer = run(Path::new("sh"), &["-c", curl], "python").await;
+        let answer = run(Path::new("sh"), &["-c", curl], &kit::for_python()).await;
         let answer = String::from_utf8(answer.stdout).unwrap();
         assert!(answer.contains(expect), "{curl}\n{answer}");
     }
     let snippet = said.split("\n\n").find(|block| block.contains("from openai import OpenAI"));
     let snippet = snippet.unwrap_or_else(|| panic!("no snippet:\n{said}"));
     let python = kit::python().await;
-    let answer = run(&python, &["-c", snippet], "python").await;
+    let answer = run(&python, &["-c", snippet], &kit::for_python()).await;
     check(&answer);
     assert!(String::from_utf8(answer.stdout).unwrap().contains(crate::SAID), "{snippet}");
 }
