@@ -272,7 +272,7 @@ pub fn rank(
 
 fn accepts(target: &Target, call: &Call<'_>) -> Result<(), Reject> {
     match provider::by_name(&target.dialect) {
-        Some(provider) => provider.accepts(call),
+        Some(provider) => provider.accepts(call, &target.model),
         None => Err(Reject::UnknownModel { model: target.model.clone() }),
     }
 }

@@ -109,9 +109,9 @@ pub trait Provider: Send + Sync {
     /// Headers that every request to this upstream carries (name in lower case, value).
     fn headers(&self) -> &'static [(&'static str, &'static str)];
 
-    /// Whether this upstream can serve the call, judged cheaply from its top-level fields: called for every target when
+    /// Whether this upstream's model `model` can serve the call, judged cheaply from its top-level fields: called for every target when
     /// the plan is made. The refusal names the field.
-    fn accepts(&self, call: &Call<'_>) -> Result<(), Reject>;
+    fn accepts(&self, call: &Call<'_>, model: &str) -> Result<(), Reject>;
 
     /// The path below the endpoint, if a call for a model of the same name can go up as it is: same dialect, nothing to
     /// add. Such a body is never looked at again.

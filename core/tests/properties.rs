@@ -123,7 +123,7 @@ proptest! {
         let Ok(scan) = scan(body.as_bytes()) else { return Ok(()) };
         for provider in provider::ALL {
             let call = Call { body: body.as_bytes(), scan: &scan, ..case.call() };
-            let accepted = provider.accepts(&call);
+            let accepted = provider.accepts(&call, "claude-opus-4-6");
             match provider.ask(&call, "claude-opus-4-6") {
                 Ok(ask) => {
                     prop_assert!(accepted.is_ok());

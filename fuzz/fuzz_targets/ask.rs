@@ -12,7 +12,7 @@ fuzz_target!(|body: &[u8]| {
         for endpoint in Endpoint::ALL {
             let (delivery, usage) = (Delivery::Streamed, UsageChunk::Unwanted);
             let call = Call { endpoint, delivery, usage, body, scan: &found };
-            let _ = provider.accepts(&call);
+            let _ = provider.accepts(&call, "claude-haiku-4-5");
             if let Ok(ask) = provider.ask(&call, "claude-opus-4-6")
                 && let Body::Replaced(body) = ask.body
             {

@@ -147,6 +147,23 @@ fn a_target_that_cannot_express_the_request_is_no_candidate() {
 }
 
 #[test]
+fn a_target_whose_model_cannot_express_the_request_is_passed_over() {
+    let mut routing = routing();
+    let claude = Target { provider: "c".into(), dialect: "anthropic".into(), model: "claude-opus-4-8".into() };
+    routing.models.get_mut("gpt").unwrap().targets.push(claude);
+    let mut edge = Edge::default();
+    edge.headers(&routing, &CHAT, false).unwrap();
+    let body = br#"{"model":"gpt","messages":[],"temperature":0.2}"#;
+    let forward = edge.body(&routing, &Rests::default(), Instant::from_nanos(5), &CHAT, body).unwrap();
+    let plan = Plan::from_text(&forward.plan).unwrap();
+    assert_eq!(plan.targets.len(), 2);
+    assert_eq!(
+        (plan.passed_over[0].0.provider.as_str(), plan.passed_over[0].1.as_str()),
+        ("c", "unsupported_parameter")
+    );
+}
+
+#[test]
 fn the_model_list_shows_what_the_key_may_use() {
     let list = |path: &'static str| {
         let mut headers = with(":path", path);

@@ -19,6 +19,7 @@ use crate::codec::json::{Kind, Raw};
 use crate::dialect::openai;
 use crate::endpoint::Endpoint;
 use crate::fault::{Reject, UpstreamFault};
+use model::Generation;
 
 /// See the module.
 pub(super) struct Anthropic;
@@ -42,13 +43,14 @@ impl Provider for Anthropic {
         &[("anthropic-version", "2023-06-01")]
     }
 
-    fn accepts(&self, call: &Call<'_>) -> Result<(), Reject> {
+    fn accepts(&self, call: &Call<'_>, model: &str) -> Result<(), Reject> {
         if call.endpoint != Endpoint::Chat {
             return Err(wrong_endpoint(call));
         }
+        let generation = Generation::of(model);
         for (name, value) in call.scan.members(call.body) {
             let value = Raw::of_checked(value).unwrap_or(Raw::NULL);
-            if !value.is_null() && !expresses(&name, value) {
+            if !value.is_null() && !(expresses(&name, value) && generation.takes(&name, value)) {
                 return Err(unsupported(&name));
             }
         }
@@ -56,7 +58,7 @@ impl Provider for Anthropic {
     }
 
     fn ask(&self, call: &Call<'_>, model: &str) -> Result<Ask, Reject> {
-        self.accepts(call)?;
+        self.accepts(call, model)?;
         let chat = openai::read(call.body, call.scan)?;
         Ok(Ask { path: "/messages".to_owned(), body: Body::Replaced(ask::write(&chat, model, call.delivery)?) })
     }

@@ -28,7 +28,7 @@ impl Provider for Local {
         &[]
     }
 
-    fn accepts(&self, call: &Call<'_>) -> Result<(), Reject> {
+    fn accepts(&self, call: &Call<'_>, _: &str) -> Result<(), Reject> {
         match call.endpoint {
             Endpoint::Embeddings => Ok(()),
             Endpoint::Chat => Err(wrong_endpoint(call)),
@@ -36,7 +36,7 @@ impl Provider for Local {
     }
 
     fn ask(&self, call: &Call<'_>, model: &str) -> Result<Ask, Reject> {
-        self.accepts(call)?;
+        self.accepts(call, model)?;
         Ok(Ask { path: Endpoint::Embeddings.path().to_owned(), body: openai::body(call, model)? })
     }
 

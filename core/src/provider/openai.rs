@@ -38,7 +38,7 @@ impl Provider for OpenAi {
         &[]
     }
 
-    fn accepts(&self, _: &Call<'_>) -> Result<(), Reject> {
+    fn accepts(&self, _: &Call<'_>, _: &str) -> Result<(), Reject> {
         Ok(())
     }
 

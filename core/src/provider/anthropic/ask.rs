@@ -13,7 +13,6 @@ use crate::endpoint::Delivery;
 use crate::fault::Reject;
 
 use super::model::Generation;
-use super::unsupported;
 use conversation::Conversation;
 use thinking::Thinking;
 
@@ -22,10 +21,6 @@ pub(super) fn write(chat: &Chat<'_>, model: &str, delivery: Delivery) -> Result<
     let generation = Generation::of(model);
     let thinking = Thinking::of(chat, generation)?;
     tools::check(chat, generation)?;
-    // One is what they are by default, which can be left out where they are no longer taken.
-    if let Some((name, _)) = sampling(chat).find(|(_, value)| !generation.samples() && value.number() != Some(1.0)) {
-        return Err(unsupported(name));
-    }
     let conversation = Conversation::of(&chat.turns)?;
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {

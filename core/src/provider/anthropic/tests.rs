@@ -118,7 +118,7 @@ fn embeddings_are_not_served() {
     let scan = scan(body).unwrap();
     let (endpoint, delivery) = (Endpoint::Embeddings, Delivery::Whole);
     let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, body, scan: &scan };
-    assert_eq!(Anthropic.accepts(&call).unwrap_err().problem().code, "endpoint_not_supported");
+    assert_eq!(Anthropic.accepts(&call, "claude-haiku-4-5").unwrap_err().problem().code, "endpoint_not_supported");
 }
 
 #[test]
