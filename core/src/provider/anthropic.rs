@@ -50,7 +50,8 @@ impl Provider for Anthropic {
         let generation = Generation::of(model);
         for (name, value) in call.scan.members(call.body) {
             let value = Raw::of_checked(value).unwrap_or(Raw::NULL);
-            if !value.is_null() && !(expresses(&name, value) && generation.takes(&name, value)) {
+            let fits = value.is_null() || (expresses(&name, value) && generation.takes(&name, value));
+            if !fits {
                 return Err(unsupported(&name));
             }
         }
