@@ -52,9 +52,9 @@ async fn ten_changes_under_load_fail_no_request() {
         for number in 1..=10_usize {
             let before = served.load(Ordering::Relaxed);
             if number.is_multiple_of(2) {
-                up.configure(&version(number))
+                up.configure(&version(number));
             } else {
-                up.overwrite(&version(number))
+                up.overwrite(&version(number));
             }
             let (new, old) = (format!("model-{number}"), format!("model-{}", number - 1));
             let (new, old) = (up.chat(&new, "Hi"), up.chat(&old, "Hi"));
