@@ -1,8 +1,9 @@
 //! The models that are served, and how far each got. Start at [`Models`].
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use thiserror::Error;
 
 use crate::batch::{Pool, PoolSettings};
@@ -72,24 +73,26 @@ pub struct Models {
 pub struct Entry {
     /// Name that callers write.
     pub name: String,
-    state: RwLock<State>,
+    /// Read by every request, written twice in a lifetime: readers never wait.
+    state: ArcSwap<State>,
 }
 
 impl Entry {
     /// How far it got.
     pub fn state(&self) -> State {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+        State::clone(&self.state.load())
     }
 
     fn set(&self, state: State) {
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        self.state.store(Arc::new(state));
     }
 }
 
 impl Models {
     /// All models, none of them loaded yet.
     pub fn new(settings: &[ModelSettings]) -> Self {
-        let entry = |model: &ModelSettings| Entry { name: model.name.clone(), state: RwLock::new(State::Loading) };
+        let entry =
+            |model: &ModelSettings| Entry { name: model.name.clone(), state: ArcSwap::from_pointee(State::Loading) };
         Self { entries: settings.iter().map(entry).collect() }
     }
 
