@@ -18,7 +18,7 @@ use crate::codec::json;
 use crate::config::Upstream;
 use crate::fault::{FaultKind, HostFault, UpstreamFault, Whose, exhausted};
 use crate::plan::{Origin, Plan};
-use crate::provider::{self, Body, Call, Provider, Reply};
+use crate::provider::{self, Body, Call, Provider, Reach, Reply};
 use crate::record::{Progress, Stage};
 use crate::rests::Rest;
 use crate::span::{self, Attribute};
@@ -342,9 +342,10 @@ impl Attempt {
         effects: &mut Vec<Effect>,
     ) -> Flow {
         self.phase = Phase::Over;
-        if let Some(rest) = self.plan.current().and_then(|target| Rest::after(target, fault.kind, retry_after, now)) {
-            effects.push(Effect::Rest(rest));
-        }
+        // The sidecar is next door, and a full queue is told in microseconds: resting would only leave it idle.
+        let rests = self.provider.reach() == Reach::Url;
+        let target = self.plan.current().filter(|_| rests);
+        effects.extend(target.and_then(|target| Rest::after(target, fault.kind, retry_after, now)).map(Effect::Rest));
         self.plan.fail(fault.kind.name(), status, retry_after, now);
         if self.traced {
             effects.push(Effect::Span(span::ERROR, fault.kind.name().to_string()));

@@ -158,6 +158,16 @@ fn a_rate_limit_rests_the_target_and_asks_for_the_next() {
 }
 
 #[test]
+fn a_full_queue_next_door_is_asked_again_by_the_next_request() {
+    let mut plan = plan(Delivery::Whole, &["a", "b"]);
+    plan.endpoint = Endpoint::Embeddings;
+    let upstream = Upstream { provider: "a".into(), dialect: "local".into(), prefix: String::new(), traced: false };
+    let mut begun = Attempt::begin(&upstream, &plan.to_text(), Instant::default()).map_err(|_| ()).unwrap();
+    let seen = run(&mut begun.attempt, &[(":status", "429"), ("retry-after", "5")], &[b"{}"]);
+    assert_eq!((seen.status(), seen.rests.len()), ("429", 0));
+}
+
+#[test]
 fn our_wrong_key_never_blames_the_callers() {
     let seen = refused("401", r#"{"error":{"message":"Incorrect API key provided: sk-abcdef"}}"#, &[], &["a"]);
     assert_eq!((seen.status(), seen.code().as_str()), ("502", "upstream_auth"));
