@@ -57,32 +57,15 @@ pub(super) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
     json!(chain)
 }
 
-/// Headers that go to no upstream, wherever they come from: the caller, Envoy, or the try before this one.
+/// Headers that Envoy adds behind the edge role, and those that only providers of other dialects take, as one pattern:
+/// each matcher walks all headers.
 ///
-/// The edge role's allow-list has been there before; this is what holds if a filter in between adds one, and what
-/// removes the previous try's, which Envoy keeps.
-const STRIPPED: [&str; 15] = [
-    "accept-encoding",
-    "api-key",
-    "authorization",
-    "baggage",
-    "cookie",
-    "forwarded",
-    "origin",
-    "proxy-authorization",
-    "referer",
-    "user-agent",
-    "via",
-    "x-api-key",
-    "x-auth-token",
-    "x-goog-api-key",
-    "x-real-ip",
-];
-/// The same by prefix, as one pattern: each matcher walks all headers.
-const STRIPPED_PREFIXES: &str = "(?:anthropic|cf|openai|sec|x-(?:amz|envoy|forwarded|stainless|weir))-.*";
+/// What the caller sent has passed the edge role's allow-list, so nothing else needs to be named here.
+const STRIPPED: &str = "(?:anthropic|openai|x-(?:amz|envoy|forwarded|stainless|weir))-.*";
+
 /// Removes every credential header of every provider, and writes this one's own headers.
 fn strip(speaks: Option<&'static dyn Provider>) -> Value {
-    let mut names: Vec<&str> = STRIPPED.to_vec();
+    let mut names = Vec::new();
     for other in provider::ALL {
         names.extend(other.credential().map(|header| header.name));
         names.extend(other.headers().iter().map(|(name, _)| *name));
@@ -91,7 +74,7 @@ fn strip(speaks: Option<&'static dyn Provider>) -> Value {
     names.dedup();
     let written = written_headers(speaks);
     let mut mutations: Vec<Value> = names.iter().map(|name| json!({ "remove": name })).collect();
-    mutations.push(json!({ "remove_on_match": { "key_matcher": { "safe_regex": { "regex": STRIPPED_PREFIXES } } } }));
+    mutations.push(json!({ "remove_on_match": { "key_matcher": { "safe_regex": { "regex": STRIPPED } } } }));
     mutations.extend(written.iter().map(|(key, value)| {
         let header = json!({ "key": key, "value": value });
         json!({ "append": { "header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" } })

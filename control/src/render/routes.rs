@@ -97,7 +97,6 @@ impl Routes {
             "virtual_hosts": [{
                 "name": NAME,
                 "domains": ["*"],
-                "include_request_attempt_count": true,
                 // On the virtual host, because the edge buffers before the route is known. It also bounds what the
                 // attempt role holds of an answer.
                 "request_body_buffer_limit": self.largest_body.max(HELD_ANSWER) + (1 << 20),
