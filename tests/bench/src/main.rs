@@ -34,8 +34,19 @@ fn main() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match arguments.as_slice() {
         [flag, setup, kind] if flag == "--profile" => runtime.block_on(profile(setup, kind)),
+        [flag] if flag == "--embeddings" => runtime.block_on(embeddings_only()),
         _ => runtime.block_on(bench(if quick { 2 } else { 7 })),
     }
+}
+
+/// The embeddings' table alone.
+async fn embeddings_only() -> io::Result<()> {
+    let folder = Path::new("target/bench");
+    std::fs::create_dir_all(folder)?;
+    envoy::pin(None);
+    let embeddings = embeddings::measure(folder, 3).await?;
+    println!("{}worst with 8 and 32 clients: {:.2}", embeddings.table(), embeddings.ratio());
+    Ok(())
 }
 
 /// Keeps one setup busy for half a minute and prints what it costs: something to point a profiler at.
