@@ -139,6 +139,15 @@ impl Up {
         answer.json()["stats"][0]["value"].as_u64().unwrap_or_default()
     }
 
+    /// One of the sidecar's metrics, its labels left out; 0 before it has a value.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let log = self.path("run/logs/sidecar.log");
+        let answer = Ask::new(self.ports.sidecar, log, "", Method::GET, "/metrics").await;
+        let text = answer.text();
+        let line = text.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
+    }
+
     /// What the simulated provider answers under `/_sim/`.
     pub async fn sim(&self, path: &str) -> Value {
         let log = self.path("run/logs/sim.log");

@@ -88,11 +88,14 @@ async fn a_full_queue_is_made_good_by_the_next_target_or_told_with_an_end() {
     // More inputs than may wait are taken while nothing waits; they keep the model busy for a while.
     let long = "so that it takes a while ".repeat(40);
     let large = tokio::spawn(up.embed("only-local", json!(vec![long; 32])).into_future());
-    until_under_way(&up, 1).await;
-    // One may wait behind it, so that of three some are refused at once, and the target rests.
+    let runs = async || (up.metric("vllm:num_requests_running").await > 0.0).then_some(());
+    up.until("the large one runs", runs).await;
+    // One may wait behind it, so that of three some are refused at once.
     let three = (0..3).map(|_| up.embed("embed", "Hi").into_future());
     let (first, _, others) = select_all(three).await;
-    let told = up.embed("only-local", "Hi").await;
+    // The sidecar never rests, so that one of these may find room; of four at once the others do not.
+    let four = join_all((0..4).map(|_| up.embed("only-local", "Hi").into_future())).await;
+    let told = four.iter().find(|answer| answer.status() != 200).expect("some find the queue full");
     assert_eq!((told.status(), told.code().as_str()), (429, "rate_limited"), "{}", told.text());
     let wait: u64 = told.header("retry-after").parse().unwrap();
     assert!((1..=5).contains(&wait), "{wait}");
