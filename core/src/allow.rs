@@ -1,4 +1,4 @@
-//! The allow-lists: what goes up to a provider, and what comes back to a caller. Everything else stays here.
+//! What of a caller's request goes up to a provider. (What comes back needs no list: an answer's headers are written anew.)
 
 /// Whether a caller's request header goes on towards a provider.
 ///
@@ -8,19 +8,9 @@ pub fn goes_up(name: &str) -> bool {
     name.starts_with(':') || REQUEST.contains(&name)
 }
 
-/// Whether a provider's response header comes back to the caller.
-///
-/// Never a provider's cookies, its request or organization ids, or the rate limits of the operator's account.
-pub fn comes_back(name: &str) -> bool {
-    name.starts_with(':') || RESPONSE.contains(&name)
-}
-
 /// Request headers that go up, besides the pseudo headers.
 pub const REQUEST: [&str; 6] =
     ["accept", "content-length", "content-type", "traceparent", "tracestate", "x-request-id"];
-
-/// Response headers that come back, besides the pseudo headers.
-pub const RESPONSE: [&str; 4] = ["cache-control", "content-length", "content-type", "retry-after"];
 
 #[cfg(test)]
 mod tests {
@@ -30,13 +20,6 @@ mod tests {
     fn nothing_that_names_a_caller_goes_up() {
         for name in ["authorization", "cookie", "x-api-key", "x-forwarded-for", "x-envoy-max-retries", "user-agent"] {
             assert!(!goes_up(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn nothing_that_names_the_operators_account_comes_back() {
-        for name in ["set-cookie", "openai-organization", "x-ratelimit-limit-requests", "request-id", "server"] {
-            assert!(!comes_back(name), "{name}");
         }
     }
 }

@@ -7,12 +7,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
 use super::routing::{Model, Routing, Upstream};
 use super::source::{Engine, Source};
 use super::url::{Credential, Url};
-use super::{ConfigError, routing};
 use crate::endpoint::Delivery;
+use crate::plan;
 
 /// A configuration without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +74,8 @@ impl Limits {
     /// The delivery class of answers under these limits.
     pub fn class(&self, delivery: Delivery) -> String {
         match delivery {
-            Delivery::Whole => routing::class(delivery, self.whole, self.whole),
-            Delivery::Streamed => routing::class(delivery, self.first_token, self.gap),
+            Delivery::Whole => plan::class(delivery, self.whole, self.whole),
+            Delivery::Streamed => plan::class(delivery, self.first_token, self.gap),
         }
     }
 }

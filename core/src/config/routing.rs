@@ -3,13 +3,11 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::{Delivery, Endpoint};
 use crate::key::KeyHash;
-use crate::plan;
 
 /// What one instance of the filter is configured with, as JSON in its plugin configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +94,7 @@ impl Key {
 pub struct Model {
     /// What may answer, best first; never empty.
     pub targets: Vec<Target>,
-    /// The delivery class of a whole answer; see [`plan::class`].
+    /// The delivery class of a whole answer; see [`plan::class`](crate::plan::class).
     pub whole: String,
     /// The delivery class of a streamed answer.
     pub streamed: String,
@@ -137,9 +135,4 @@ pub struct Upstream {
     /// Spans are written; see [`span`](crate::span).
     #[serde(default)]
     pub traced: bool,
-}
-
-/// The delivery class for these limits.
-pub(super) fn class(delivery: Delivery, first: Duration, gap: Duration) -> String {
-    plan::class(delivery, first, gap)
 }
