@@ -9,23 +9,18 @@ mod models;
 mod write;
 
 use bytes::Bytes;
-use hyper::{
-    HeaderMap,
-    header::{AUTHORIZATION, HeaderValue},
-};
+use hyper::HeaderMap;
 use serde_json::Value;
 
-pub(crate) use self::{
-    ask::input as count_tokens,
-    cache::Prefixes,
-    models::{list, one},
-};
+pub(crate) use self::{cache::Prefixes, models::models};
 use crate::{
-    Keyless, Options,
+    Keyless,
     answer::{Answer, Ask},
+    chat,
     dialect::{Dialect, Event, Failure, accepts, quote, set},
     model::Model,
-    state::State,
+    route::Call,
+    service::Decision,
 };
 
 /// The dialect of `/v1/messages`.
@@ -36,26 +31,25 @@ impl Dialect for Anthropic {
         "anthropic"
     }
 
-    fn admit(&self, headers: &HeaderMap, options: &Options) -> Result<(), Failure> {
+    fn admit(&self, call: &Call<'_>) -> Result<(), Failure> {
         // Clients since 2.0 of the Python SDK send a bearer; where there are both, the older header counts.
-        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-        let bearer = || text(headers.get(AUTHORIZATION)?)?.strip_prefix("Bearer ").map(str::to_owned);
-        match headers.get("x-api-key").and_then(text).or_else(bearer) {
-            Some(key) if !accepts(options, &key) => return Err(Failure::WrongKey(String::new())),
-            None if options.keyless == Keyless::Refuse => return Err(Failure::NoKey),
+        let bearer = || call.header("authorization")?.strip_prefix("Bearer ");
+        match call.header("x-api-key").or_else(bearer) {
+            Some(key) if !accepts(call.options(), key) => return Err(Failure::WrongKey(String::new())),
+            None if call.options().keyless == Keyless::Refuse => return Err(Failure::NoKey),
             _ => {}
         }
-        match headers.get("anthropic-version").and_then(text) {
+        match call.header("anthropic-version") {
             None => Err(Failure::invalid("anthropic-version: header is required", None, None)),
-            Some(version) if Version::read(&version).is_some() => Ok(()),
+            Some(version) if Version::read(version).is_some() => Ok(()),
             Some(other) => {
                 Err(Failure::invalid(format!("anthropic-version: \"{other}\" is not a valid version"), None, None))
             }
         }
     }
 
-    fn ask(&self, headers: &HeaderMap, body: &Value, model: &Model, state: &State) -> Result<Ask, Failure> {
-        ask::read(body, model, Version::of(headers), state)
+    fn ask(&self, call: &Call<'_>, body: &Value, model: &Model) -> Result<Ask, Failure> {
+        ask::read(body, model, Version::of(call), call)
     }
 
     fn whole(&self, answer: &Answer) -> Bytes {
@@ -103,6 +97,20 @@ impl Dialect for Anthropic {
             set(headers, name, value);
         }
     }
+
+    fn overload(&self) -> u16 {
+        529
+    }
+
+    fn no_model(&self) -> &'static str {
+        "model: Field required"
+    }
+}
+
+/// Answers `POST /v1/messages/count_tokens`.
+pub(crate) fn count_tokens(call: &Call<'_>) -> Decision {
+    let counted = |body: &Value| Bytes::from(format!("{{\"input_tokens\":{}}}", ask::input(body)));
+    call.tell(chat::read(call).map(|(body, _)| counted(&body)))
 }
 
 /// A version of the API; later ones refuse more.
@@ -126,9 +134,8 @@ impl Version {
     }
 
     /// The version a request was [admitted](Dialect::admit) with.
-    fn of(headers: &HeaderMap) -> Self {
-        let sent = headers.get("anthropic-version").and_then(|value| value.to_str().ok());
-        sent.and_then(Self::read).unwrap_or(Self::Of2023)
+    fn of(call: &Call<'_>) -> Self {
+        call.header("anthropic-version").and_then(Self::read).unwrap_or(Self::Of2023)
     }
 }
 

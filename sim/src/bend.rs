@@ -5,13 +5,10 @@ use hyper::{HeaderMap, header::CONTENT_TYPE};
 
 use crate::{
     Fault, Pace,
-    dialect::{Event, Moment},
+    dialect::{Event, Moment, half},
     script::Step,
     service::{Length, Reply},
 };
-
-/// What ends an event that a provider lost its mind over.
-const GARBAGE: &[u8] = b"\x01\x02,,[{]}\n\n";
 
 /// How many tokens "some tokens" are, where the answer has that many.
 const SOME: usize = 3;
@@ -36,13 +33,14 @@ pub(crate) fn whole(headers: HeaderMap, body: Bytes, fault: Option<Fault>, error
     Reply { status: 200, headers, script, length }
 }
 
-/// A stream. `error` is what an in-band error looks like.
+/// A stream. `error` is what an in-band error looks like, `malformed` what comes in place of an event.
 pub(crate) fn stream(
     headers: HeaderMap,
     mut events: Vec<Event>,
     pace: Pace,
     fault: Option<Fault>,
     error: impl FnOnce() -> Bytes,
+    malformed: impl FnOnce(&[u8]) -> Bytes,
 ) -> Reply {
     debug_assert!(headers.contains_key(CONTENT_TYPE), "a stream says that it is one");
     let last = match fault {
@@ -68,9 +66,7 @@ pub(crate) fn stream(
         (None, Some(Fault::Malformed)) => {
             let (kept, rest) = split(events, SOME);
             script.events(&kept);
-            // Begins as the next event does: a reader that goes by the event's name must meet it, too.
-            script.bytes(rest.first().map_or(b"data: ", half));
-            script.bytes(GARBAGE);
+            script.bytes(&malformed(rest.first().map_or(b"data: data: ", |event| &event.bytes)));
             script.events(&rest);
         }
         (None, _) => {
@@ -92,11 +88,6 @@ fn split(mut events: Vec<Event>, tokens: usize) -> (Vec<Event>, Vec<Event>) {
     let at = places.get(kept).copied().unwrap_or(events.len().min(1));
     let rest = events.split_off(at);
     (events, rest)
-}
-
-/// The first half of an event.
-fn half(event: &Event) -> &[u8] {
-    event.bytes.get(..event.bytes.len() / 2).unwrap_or_default()
 }
 
 /// What follows the events that are kept.
@@ -157,7 +148,7 @@ impl Script {
                 self.steps.push(Step::Silence);
             }
             After::Break => {
-                self.bytes(next.map_or(b"", half));
+                self.bytes(next.map_or(b"", |event| half(&event.bytes)));
                 self.send();
                 self.steps.extend([Step::Flush, Step::Break]);
             }
@@ -187,7 +178,9 @@ mod tests {
     fn check(tokens: usize, fault: Option<Fault>, expect: &str) {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/event-stream"));
-        let reply = stream(headers, events(tokens), Pace::default(), fault, || Bytes::from_static(b"error|"));
+        let error = || Bytes::from_static(b"error|");
+        let malformed = |event: &[u8]| Bytes::from([half(event), b"?|"].concat());
+        let reply = stream(headers, events(tokens), Pace::default(), fault, error, malformed);
         let written: String = reply
             .script
             .iter()
@@ -210,8 +203,7 @@ mod tests {
         check(5, Some(Fault::ErrorEvent), "open|error|");
         check(5, Some(Fault::ErrorEventLate), "open|token0|token1|token2|error|");
         check(5, Some(Fault::Break), "open|token0|token1|token2|tok<Flush><Break>");
-        let garbage = "tok\u{1}\u{2},,[{]}\n\n";
-        check(4, Some(Fault::Malformed), &format!("open|token0|token1|token2|{garbage}token3|finish|done|"));
+        check(4, Some(Fault::Malformed), "open|token0|token1|token2|tok?|token3|finish|done|");
         let slow = Duration::from_millis(9);
         check(2, Some(Fault::SlowFirstToken(slow)), "open|<Wait(9ms)>token0|token1|finish|done|");
     }

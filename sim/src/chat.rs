@@ -3,97 +3,78 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::{HeaderMap, header::CONTENT_TYPE, http::request::Parts};
+use hyper::HeaderMap;
 use serde_json::Value;
 
 use crate::{
-    Fault, Pace,
+    Fault,
     answer::{Answer, Ask, Delivery, End},
-    anthropic::{self, Anthropic},
     bend,
-    dialect::{Dialect, Failure, set},
+    dialect::{Failure, known, set},
     model::Model,
-    openai::{self, OpenAi},
     replay,
-    seen::Ticket,
-    service::{Decision, Length, Reply, failure, headers, json, unavailable},
-    state::State,
+    route::Call,
+    service::{Decision, Length, Reply, headers, json, unavailable},
 };
 
-/// The dialect of a path; where both have it (`/v1/models`), that of the key's header.
-pub(crate) fn dialect(head: &Parts) -> &'static dyn Dialect {
-    let sent = |name| head.headers.contains_key(name);
-    let path = head.uri.path();
-    if path.starts_with("/v1/messages")
-        || (path.starts_with("/v1/models") && (sent("x-api-key") || sent("anthropic-version")))
-    {
-        &Anthropic
-    } else {
-        &OpenAi
-    }
-}
-
 /// Answers a chat request.
-pub(crate) fn chat(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -> Decision {
-    let dialect = dialect(head);
-    let id = state.id();
-    let refuse = |why: Failure| Decision::now(failure(dialect, &why, &id));
-    if let Some(quick) = &state.quick {
-        return match dialect.admit(&head.headers, &state.options) {
-            Err(why) => refuse(why),
-            Ok(()) => match faulty(state, dialect, &id, "", None, ticket) {
+pub(crate) fn chat(call: &Call<'_>) -> Decision {
+    if let Some(quick) = &call.state.quick {
+        return match call.dialect.admit(call) {
+            Err(why) => call.refuse(&why),
+            Ok(()) => match faulty(call, &Model::default()) {
                 Faulty::Decided(decision) => decision,
                 // What would bend the answer itself is not for prerendered ones.
-                Faulty::Bent(_) => Decision::now(quick.reply(dialect, body)),
+                Faulty::Bent(_) => Decision::now(quick.reply(call)),
             },
         };
     }
-    let (body, name) = match read(state, head, dialect, body) {
+    let (body, model) = match read(call) {
         Ok(read) => read,
-        Err(why) => return refuse(why),
+        Err(why) => return call.refuse(&why),
     };
-    let model = Model::read(&name);
-    let fault = match faulty(state, dialect, &id, &name, model.fault, ticket) {
+    let fault = match faulty(call, &model) {
         Faulty::Decided(decision) => return decision,
         Faulty::Bent(fault) => fault,
     };
     if let Some(case) = &model.replay {
-        let chunk = model.chunk.or(state.options.chunk);
-        let reply = replay::find(&state.options, case, Some(dialect.folder())).and_then(|case| case.reply(chunk));
+        let options = call.options();
+        let chunk = model.chunk.or(options.chunk);
+        let reply = replay::find(options, case, Some(call.dialect.folder())).and_then(|case| case.reply(chunk));
         return Decision::Verbatim(reply.unwrap_or_else(|error| unavailable(&error)));
     }
-    match dialect.ask(&head.headers, &body, &model, state) {
-        Err(why) => refuse(why),
-        Ok(ask) => say(state, dialect, &ask, &model, fault, &id),
+    match call.dialect.ask(call, &body, &model) {
+        Err(why) => call.refuse(&why),
+        Ok(ask) => say(call, &ask, &model, fault),
     }
 }
 
 /// Says an answer, in one piece or as a stream.
-fn say(state: &State, dialect: &dyn Dialect, ask: &Ask, model: &Model, fault: Option<Fault>, id: &str) -> Decision {
-    let mut answer = Answer::to(ask, model, state.options.tokens, id.to_owned());
+fn say(call: &Call<'_>, ask: &Ask, model: &Model, fault: Option<Fault>) -> Decision {
+    let (dialect, id) = (call.dialect, call.id.as_str());
+    let mut answer = Answer::to(ask, model, call.options().tokens, id.to_owned());
     if fault == Some(Fault::FinishContentFilter) {
         filter(&mut answer);
     }
-    let pace = model.pace(state.options.pace);
+    let pace = model.pace(call.options().pace);
     let headers = headers(dialect, id, ask.delivery);
-    let error = || dialect.failure_event(&Failure::Status(overload(dialect)), id);
+    let error = || dialect.failure_event(&Failure::Status(dialect.overload()), id);
     let (mut after, reply) = match ask.delivery {
         Delivery::Whole => {
-            let error = || Bytes::from(dialect.failure(&Failure::Status(overload(dialect)), id).1);
+            let error = || Bytes::from(dialect.failure(&Failure::Status(dialect.overload()), id).1);
             (answer.takes(pace), bend::whole(headers, dialect.whole(&answer), fault, error))
         }
-        Delivery::Streamed => (Duration::ZERO, bend::stream(headers, dialect.events(&answer), pace, fault, error)),
+        Delivery::Streamed => {
+            let events = dialect.events(&answer);
+            let malformed = |event: &[u8]| dialect.malformed(event);
+            (Duration::ZERO, bend::stream(headers, events, pace, fault, error, malformed))
+        }
     };
     match (fault, ask.delivery) {
         (Some(Fault::SlowWhole(wait)), _) | (Some(Fault::SlowFirstToken(wait)), Delivery::Whole) => after += wait,
         _ => {}
     }
     Decision::Answer { after, reply, fault }
-}
-
-/// The status an in-band error stands for.
-fn overload(dialect: &dyn Dialect) -> u16 {
-    if dialect.folder() == Anthropic.folder() { 529 } else { 500 }
 }
 
 /// Cuts an answer short as a provider's filter does.
@@ -118,16 +99,10 @@ enum Faulty {
     Bent(Option<Fault>),
 }
 
-fn faulty(
-    state: &State,
-    dialect: &dyn Dialect,
-    id: &str,
-    model: &str,
-    named: Option<Fault>,
-    ticket: &Ticket,
-) -> Faulty {
-    let fault = state.faults.take(model, named);
-    ticket.fault(fault);
+fn faulty(call: &Call<'_>, model: &Model) -> Faulty {
+    let Call { dialect, id, .. } = call;
+    let fault = call.state.faults.take(&model.name, model.fault);
+    call.ticket.fault(fault);
     let refusal = match fault {
         Some(Fault::Refuse) => return Faulty::Decided(Decision::Refuse),
         Some(Fault::Reset) => return Faulty::Decided(Decision::Reset),
@@ -135,7 +110,7 @@ fn faulty(
         Some(Fault::Status(502)) => return Faulty::Decided(Decision::now(page(502, "502 Bad Gateway"))),
         Some(Fault::MalformedWhole) => return Faulty::Decided(Decision::now(page(200, "Welcome"))),
         Some(Fault::Empty200) => {
-            let mut reply = json(headers(dialect, id, Delivery::Whole), 200, Bytes::new());
+            let mut reply = json(headers(*dialect, id, Delivery::Whole), 200, Bytes::new());
             reply.script.clear();
             return Faulty::Decided(Decision::now(reply));
         }
@@ -148,7 +123,7 @@ fn faulty(
         Some(Fault::InvalidRequest) => Failure::invalid("The request is invalid: a fault asked for this.", None, None),
         other => return Faulty::Bent(other),
     };
-    Faulty::Decided(Decision::now(failure(dialect, &refusal, id)))
+    Faulty::Decided(call.refuse(&refusal))
 }
 
 /// A page of HTML, such as a proxy puts before a provider that is down.
@@ -160,82 +135,46 @@ fn page(status: u16, title: &str) -> Reply {
     Reply { status, headers, script: vec![crate::script::Step::Send(Bytes::from(body))], length: Length::Known }
 }
 
-/// Checks headers, JSON and model: the body, and the model's name.
-fn read(state: &State, head: &Parts, dialect: &dyn Dialect, body: &Bytes) -> Result<(Value, String), Failure> {
-    dialect.admit(&head.headers, &state.options)?;
-    let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+/// Checks headers, JSON and model: the body, and the model asked for.
+pub(crate) fn read(call: &Call<'_>) -> Result<(Value, Model), Failure> {
+    call.dialect.admit(call)?;
+    let kind = call.header("content-type").unwrap_or_default();
     if !kind.to_ascii_lowercase().starts_with("application/json") {
         let message =
             format!("Unsupported content type: '{kind}'. This method only accepts 'application/json' requests.");
         return Err(Failure::invalid(message, None, Some("unsupported_content_type")));
     }
-    let body: Value = serde_json::from_slice(body)
+    let body: Value = serde_json::from_slice(call.body)
         .map_err(|error| Failure::invalid(format!("The body is not valid JSON: {error}."), None, None))?;
-    let Some(name) = body.get("model").and_then(Value::as_str).filter(|name| !name.is_empty()) else {
-        let missing = if dialect.folder() == Anthropic.folder() {
-            "model: Field required"
-        } else {
-            "you must provide a model parameter"
-        };
-        return Err(Failure::invalid(missing, None, None));
+    let named = call.model.as_deref().or_else(|| body.get("model").and_then(Value::as_str));
+    let Some(name) = named.filter(|name| !name.is_empty()) else {
+        return Err(Failure::invalid(call.dialect.no_model(), None, None));
     };
-    let name = name.to_owned();
-    openai::known(&state.options, &name, &Model::read(&name))?;
-    Ok((body, name))
+    let model = Model::read(name);
+    known(call.options(), name, &model)?;
+    Ok((body, model))
 }
 
-/// Answers an embeddings request.
-pub(crate) fn embeddings(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -> Decision {
-    let id = state.id();
-    let refuse = |why: Failure| Decision::now(failure(&OpenAi, &why, &id));
-    let (body, name) = match read(state, head, &OpenAi, body) {
+/// Answers what is not a chat: in one piece, as `write` has it.
+pub(crate) fn plain(call: &Call<'_>, write: impl FnOnce(&Value, &Model) -> Result<Bytes, Failure>) -> Decision {
+    let (body, model) = match read(call) {
         Ok(read) => read,
-        Err(why) => return refuse(why),
+        Err(why) => return call.refuse(&why),
     };
-    let fault = match faulty(state, &OpenAi, &id, &name, Model::read(&name).fault, ticket) {
+    let fault = match faulty(call, &model) {
         Faulty::Decided(decision) => return decision,
         Faulty::Bent(fault) => fault,
     };
-    match openai::embed(&body) {
-        Err(why) => refuse(why),
+    match write(&body, &model) {
+        Err(why) => call.refuse(&why),
         Ok(body) => {
-            let error = || Bytes::from(OpenAi.failure(&Failure::Status(500), &id).1);
-            let reply = bend::whole(headers(&OpenAi, &id, Delivery::Whole), body, fault, error);
+            let error = || Bytes::from(call.dialect.failure(&Failure::Status(500), &call.id).1);
+            let reply = bend::whole(headers(call.dialect, &call.id, Delivery::Whole), body, fault, error);
             let after = match fault {
                 Some(Fault::SlowWhole(wait) | Fault::SlowFirstToken(wait)) => wait,
-                _ => Pace::default().whole(0),
+                _ => Duration::ZERO,
             };
             Decision::Answer { after, reply, fault }
         }
-    }
-}
-
-/// Answers `POST /v1/messages/count_tokens`.
-pub(crate) fn count_tokens(state: &State, head: &Parts, body: &Bytes) -> Reply {
-    let id = state.id();
-    match read(state, head, &Anthropic, body) {
-        Err(why) => failure(&Anthropic, &why, &id),
-        Ok((body, _)) => {
-            let count = anthropic::count_tokens(&body);
-            json(headers(&Anthropic, &id, Delivery::Whole), 200, Bytes::from(format!("{{\"input_tokens\":{count}}}")))
-        }
-    }
-}
-
-/// Answers `GET /v1/models` and `GET /v1/models/{id}`.
-pub(crate) fn models(state: &State, head: &Parts) -> Reply {
-    let dialect = dialect(head);
-    let id = state.id();
-    let one = head.uri.path().strip_prefix("/v1/models/");
-    let options = &state.options;
-    let found = dialect.admit(&head.headers, options).and_then(|()| match (dialect.folder(), one) {
-        ("anthropic", None) => Ok(anthropic::list(options)),
-        ("anthropic", Some(name)) => anthropic::one(options, name),
-        (_, None) => Ok(openai::list(options)),
-        (_, Some(name)) => openai::one(options, name),
-    });
-    match found {
-        Ok(body) => json(headers(dialect, &id, Delivery::Whole), 200, body),
-        Err(why) => failure(dialect, &why, &id),
     }
 }

@@ -5,22 +5,22 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 use crate::{
-    Options,
+    Options, UnknownModels,
     answer::{Answer, Ask},
     model::Model,
-    state::State,
+    route::Call,
 };
 
-/// Speaks one provider's API. Stateless: what outlives a request is in [`State`].
+/// Speaks one provider's API. Stateless: what outlives a request is in [`State`](crate::state::State).
 pub(crate) trait Dialect: Sync {
     /// The folder of its fixtures.
     fn folder(&self) -> &'static str;
 
-    /// Checks what a request must carry in its headers.
-    fn admit(&self, headers: &HeaderMap, options: &Options) -> Result<(), Failure>;
+    /// Checks what a request must carry in its headers, its key above all.
+    fn admit(&self, call: &Call<'_>) -> Result<(), Failure>;
 
     /// Reads a chat request, and refuses what the provider would refuse.
-    fn ask(&self, headers: &HeaderMap, body: &Value, model: &Model, state: &State) -> Result<Ask, Failure>;
+    fn ask(&self, call: &Call<'_>, body: &Value, model: &Model) -> Result<Ask, Failure>;
 
     /// Writes an answer in one piece.
     fn whole(&self, answer: &Answer) -> Bytes;
@@ -36,6 +36,41 @@ pub(crate) trait Dialect: Sync {
 
     /// Adds the headers of the provider's own that come with every answer.
     fn headers(&self, headers: &mut HeaderMap, request: &str);
+
+    /// Adds the headers of the provider's own that come with a failure.
+    fn failure_headers(&self, headers: &mut HeaderMap, failure: &Failure, status: u16) {
+        if let Failure::RateLimited(Some(seconds)) = failure {
+            set(headers, "retry-after", &seconds.to_string());
+        }
+        set(headers, "x-should-retry", if matches!(status, 408 | 429 | 500..) { "true" } else { "false" });
+    }
+
+    /// What a stream is served as.
+    fn stream_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
+
+    /// An event that cannot be read, where `event` would have come. It begins as that one does: a reader that goes by
+    /// the event's name must meet it, too.
+    fn malformed(&self, event: &[u8]) -> Bytes {
+        const GARBAGE: &[u8] = b"\x01\x02,,[{]}\n\n";
+        Bytes::from([half(event), GARBAGE].concat())
+    }
+
+    /// The status an error within an answer stands for.
+    fn overload(&self) -> u16 {
+        500
+    }
+
+    /// What is said to a request that names no model.
+    fn no_model(&self) -> &'static str {
+        "you must provide a model parameter"
+    }
+}
+
+/// The first half of an event.
+pub(crate) fn half(event: &[u8]) -> &[u8] {
+    event.get(..event.len() / 2).unwrap_or_default()
 }
 
 /// One event of a stream, framed.
@@ -100,6 +135,16 @@ pub(crate) fn quote(text: &str) -> String {
 /// Whether `key` is one the simulator accepts.
 pub(crate) fn accepts(options: &Options, key: &str) -> bool {
     if options.keys.is_empty() { key.starts_with("sk-") } else { options.keys.iter().any(|known| known == key) }
+}
+
+/// Refuses a model that is not listed, where the options say so.
+pub(crate) fn known(options: &Options, name: &str, model: &Model) -> Result<(), Failure> {
+    let listed = || options.models.contains(&model.base);
+    if options.unknown_models == UnknownModels::Answer || model.is_special() || listed() {
+        Ok(())
+    } else {
+        Err(Failure::NoModel(name.to_owned()))
+    }
 }
 
 /// Adds a header whose name and value are known to be well-formed; another is left out.

@@ -19,6 +19,7 @@ mod options;
 mod pace;
 mod quick;
 mod replay;
+mod route;
 mod schema;
 mod script;
 mod seen;

@@ -22,6 +22,8 @@ use crate::{Fault, Pace, pace::duration};
 /// A model's name, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Model {
+    /// The name as it was asked for.
+    pub(crate) name: String,
     /// The fault its name calls for.
     pub(crate) fault: Option<Fault>,
     /// The fixture its name calls for.
@@ -46,6 +48,7 @@ impl Model {
         let mut parts = name.split('+');
         let base = parts.next().unwrap_or_default();
         let mut model = Self {
+            name: name.to_owned(),
             fault: base.strip_prefix("fault-").and_then(|fault| fault.parse().ok()),
             replay: base.strip_prefix("replay-").map(str::to_owned),
             base: base.to_owned(),

@@ -8,19 +8,16 @@ mod models;
 mod write;
 
 use bytes::Bytes;
-use hyper::{HeaderMap, header::AUTHORIZATION};
+use hyper::HeaderMap;
 use serde_json::Value;
 
-pub(crate) use self::{
-    embeddings::embed,
-    models::{known, list, one},
-};
+pub(crate) use self::{embeddings::embeddings, models::models};
 use crate::{
-    Keyless, Options,
+    Keyless,
     answer::{Answer, Ask},
     dialect::{Dialect, Event, Failure, accepts, quote, set},
     model::Model,
-    state::State,
+    route::Call,
 };
 
 /// The dialect of `/v1/chat/completions`.
@@ -31,17 +28,18 @@ impl Dialect for OpenAi {
         "openai"
     }
 
-    fn admit(&self, headers: &HeaderMap, options: &Options) -> Result<(), Failure> {
-        if options.keyless == Keyless::Admit && !headers.contains_key(AUTHORIZATION) {
+    fn admit(&self, call: &Call<'_>) -> Result<(), Failure> {
+        let options = call.options();
+        if options.keyless == Keyless::Admit && !call.headers().contains_key("authorization") {
             return Ok(());
         }
-        let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(Failure::NoKey)?;
-        let key = value.strip_prefix("Bearer ").ok_or(Failure::NoKey)?.trim();
+        let key = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let key = key.ok_or(Failure::NoKey)?.trim();
         if accepts(options, key) { Ok(()) } else { Err(Failure::WrongKey(shown(key))) }
     }
 
-    fn ask(&self, _: &HeaderMap, body: &Value, model: &Model, _: &State) -> Result<Ask, Failure> {
-        ask::read(body, model)
+    fn ask(&self, call: &Call<'_>, body: &Value, model: &Model) -> Result<Ask, Failure> {
+        ask::read(body, model, call.delivery(body))
     }
 
     fn whole(&self, answer: &Answer) -> Bytes {

@@ -11,6 +11,7 @@ use crate::{
     dialect::Dialect,
     model::Model,
     openai::OpenAi,
+    route::Call,
     script::Step,
     service::{Length, Reply, headers},
 };
@@ -35,8 +36,9 @@ impl Quick {
 
     /// Picks the answer to a chat request by searching its bytes. What a message says cannot be mistaken for a field:
     /// within a string, quotes are escaped.
-    pub(crate) fn reply(&self, dialect: &dyn Dialect, body: &[u8]) -> Reply {
-        let rendered = if dialect.folder() == Anthropic.folder() { &self.anthropic } else { &self.openai };
+    pub(crate) fn reply(&self, call: &Call<'_>) -> Reply {
+        let body = call.body;
+        let rendered = if call.dialect.folder() == Anthropic.folder() { &self.anthropic } else { &self.openai };
         let streamed = is_true(body, b"\"stream\"");
         let ((headers, bytes), length) =
             if streamed { (&rendered.stream, Length::Chunked) } else { (&rendered.whole, Length::Known) };

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode, Version,
+    HeaderMap, Request, Response, StatusCode, Version,
     body::Incoming,
     header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY},
     http::request::Parts,
@@ -14,9 +14,8 @@ use hyper::{
 use crate::{
     Compression, Fault, admin,
     answer::Delivery,
-    chat,
     dialect::{Dialect, Failure, set},
-    gzip,
+    gzip, route,
     script::{Broken, Connection, Play, Step, internal_error, refused_stream},
     seen::{Arrival, Ticket},
     server::Switch,
@@ -77,7 +76,7 @@ pub(crate) async fn serve(
     let body = match read(incoming).await {
         Ok(body) => body,
         Err(Unread::TooLarge) => {
-            let reply = failure(chat::dialect(&head), &Failure::TooLarge, &state.id());
+            let reply = failure(route::dialect(&head), &Failure::TooLarge, &state.id());
             return respond(reply, connection, state.log.open(&head, &Bytes::new(), Arrival::Whole));
         }
         Err(Unread::Broken(part, error)) => {
@@ -157,18 +156,7 @@ fn decide(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -> Decisio
     if let Some(case) = state.replaying() {
         return Decision::Verbatim(case.reply(state.options.chunk).unwrap_or_else(|error| unavailable(&error)));
     }
-    match (&head.method, head.uri.path()) {
-        (&Method::POST, "/v1/chat/completions" | "/v1/messages") => chat::chat(state, head, body, ticket),
-        (&Method::POST, "/v1/embeddings") => chat::embeddings(state, head, body, ticket),
-        (&Method::POST, "/v1/messages/count_tokens") => Decision::now(chat::count_tokens(state, head, body)),
-        (&Method::GET, path) if path == "/v1/models" || path.starts_with("/v1/models/") => {
-            Decision::now(chat::models(state, head))
-        }
-        (method, path) => {
-            let missing = Failure::NoPath { method: method.to_string(), path: path.to_owned() };
-            Decision::now(failure(chat::dialect(head), &missing, &state.id()))
-        }
-    }
+    route::answer(state, head, body, ticket)
 }
 
 /// A fixture that cannot be replayed is the test's mistake: it is told in the answer.
@@ -190,11 +178,8 @@ pub(crate) fn json(mut headers: HeaderMap, status: u16, body: Bytes) -> Reply {
 pub(crate) fn failure(dialect: &dyn Dialect, failure: &Failure, id: &str) -> Reply {
     let mut headers = HeaderMap::new();
     dialect.headers(&mut headers, id);
-    if let Failure::RateLimited(Some(seconds)) = failure {
-        set(&mut headers, "retry-after", &seconds.to_string());
-    }
     let (status, body) = dialect.failure(failure, id);
-    set(&mut headers, "x-should-retry", if matches!(status, 408 | 429 | 500..) { "true" } else { "false" });
+    dialect.failure_headers(&mut headers, failure, status);
     json(headers, status, Bytes::from(body))
 }
 
@@ -205,7 +190,7 @@ pub(crate) fn headers(dialect: &dyn Dialect, id: &str, delivery: Delivery) -> He
     match delivery {
         Delivery::Whole => set(&mut headers, "content-type", "application/json"),
         Delivery::Streamed => {
-            set(&mut headers, "content-type", "text/event-stream; charset=utf-8");
+            set(&mut headers, "content-type", dialect.stream_type());
             set(&mut headers, "cache-control", "no-cache");
         }
     }

@@ -4,26 +4,23 @@ use serde_json::Value;
 
 use super::{Version, check::check};
 use crate::{
-    answer::{Ask, Delivery, Heard, Tool, UsageEvent, tokens},
+    answer::{Ask, Heard, Tool, UsageEvent, tokens},
     dialect::Failure,
     model::Model,
-    state::State,
+    route::Call,
 };
 
 /// What an image costs here, in tokens; the real price goes by its pixels.
 const IMAGE_TOKENS: u32 = 258;
 
-pub(super) fn read(body: &Value, model: &Model, version: Version, state: &State) -> Result<Ask, Failure> {
+pub(super) fn read(body: &Value, model: &Model, version: Version, call: &Call<'_>) -> Result<Ask, Failure> {
     check(body, model, version)?;
     let messages = body.get("messages").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let last = messages.iter().rev().find(|message| text(message, "role") != "system");
-    let cache = state.prefixes.visit(body);
+    let cache = call.state.prefixes.visit(body);
     Ok(Ask {
-        model: text(body, "model").to_owned(),
-        delivery: match body.get("stream").and_then(Value::as_bool) {
-            Some(true) => Delivery::Streamed,
-            _ => Delivery::Whole,
-        },
+        model: model.name.clone(),
+        delivery: call.delivery(body),
         usage: UsageEvent::Wanted,
         heard: heard(messages),
         images: last.map_or(0, images),
@@ -42,7 +39,7 @@ pub(super) fn read(body: &Value, model: &Model, version: Version, state: &State)
 }
 
 /// The tokens of a request; also what `count_tokens` answers.
-pub(crate) fn input(body: &Value) -> u32 {
+pub(super) fn input(body: &Value) -> u32 {
     let messages = body.get("messages").and_then(Value::as_array);
     let said: u32 = messages
         .into_iter()

@@ -4,23 +4,26 @@ use bytes::Bytes;
 
 use crate::{
     Options,
-    dialect::{Failure, quote},
+    dialect::{known, quote},
     model::Model,
-    openai,
+    route::Call,
+    service::Decision,
 };
 
-/// The models the simulator lists.
-pub(crate) fn list(options: &Options) -> Bytes {
+/// Answers with one model, or with all that the simulator lists.
+pub(crate) fn models(call: &Call<'_>) -> Decision {
+    let options = call.options();
+    call.tell(call.dialect.admit(call).and_then(|()| match &call.model {
+        None => Ok(list(options)),
+        Some(name) => known(options, name, &Model::read(name)).map(|()| Bytes::from(entry(name))),
+    }))
+}
+
+fn list(options: &Options) -> Bytes {
     let models: Vec<String> = options.models.iter().map(|name| entry(name)).collect();
     let end = |name: Option<&String>| name.map_or("null".to_owned(), |name| quote(name));
     let (first, last) = (end(options.models.first()), end(options.models.last()));
     Bytes::from(format!(r#"{{"data":[{}],"has_more":false,"first_id":{first},"last_id":{last}}}"#, models.join(",")))
-}
-
-/// One model.
-pub(crate) fn one(options: &Options, name: &str) -> Result<Bytes, Failure> {
-    openai::known(options, name, &Model::read(name))?;
-    Ok(Bytes::from(entry(name)))
 }
 
 fn entry(name: &str) -> String {

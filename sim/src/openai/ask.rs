@@ -11,12 +11,11 @@ use crate::{
 /// What an image costs, in tokens, at low detail.
 const IMAGE_TOKENS: u32 = 85;
 
-pub(super) fn read(body: &Value, model: &Model) -> Result<Ask, Failure> {
+pub(super) fn read(body: &Value, model: &Model, delivery: Delivery) -> Result<Ask, Failure> {
     let messages = messages(body)?;
     bounds(body, model)?;
-    let streamed = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
     let options = body.get("stream_options").filter(|options| !options.is_null());
-    if options.is_some() && !streamed {
+    if options.is_some() && delivery == Delivery::Whole {
         let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
         return Err(Failure::invalid(message, Some("stream_options"), None));
     }
@@ -25,8 +24,8 @@ pub(super) fn read(body: &Value, model: &Model) -> Result<Ask, Failure> {
     let offered = body.get("tools").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let last = messages.last();
     Ok(Ask {
-        model: text(body, "model").to_owned(),
-        delivery: if streamed { Delivery::Streamed } else { Delivery::Whole },
+        model: model.name.clone(),
+        delivery,
         usage: if wanted { UsageEvent::Wanted } else { UsageEvent::Unwanted },
         heard: heard(messages),
         images: last.map_or(0, |last| count(std::slice::from_ref(last)).1),

@@ -6,15 +6,21 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
+    chat,
     dialect::{Failure, quote},
+    route::Call,
+    service::Decision,
 };
 
 /// More inputs than this in one request are refused.
 const MOST_INPUTS: usize = 2048;
 
 /// Answers an embeddings request.
-pub(crate) fn embed(body: &Value) -> Result<Bytes, Failure> {
-    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+pub(crate) fn embeddings(call: &Call<'_>) -> Decision {
+    chat::plain(call, |body, model| write(body, &model.name))
+}
+
+fn write(body: &Value, model: &str) -> Result<Bytes, Failure> {
     let inputs = inputs(body)?;
     let dimensions = dimensions(body, model)?;
     let encode = body.get("encoding_format").and_then(Value::as_str) == Some("base64");
@@ -144,7 +150,7 @@ mod tests {
     fn the_two_encodings_say_the_same() {
         let read = |encoding: &str| -> Value {
             let body = serde_json::json!({"model": "m", "input": ["one", [1, 2]], "dimensions": 4, "encoding_format": encoding});
-            serde_json::from_slice(&embed(&body).unwrap()).unwrap()
+            serde_json::from_slice(&write(&body, "m").unwrap()).unwrap()
         };
         let (floats, base64) = (read("float"), read("base64"));
         let bytes = BASE64_STANDARD.decode(base64["data"][1]["embedding"].as_str().unwrap()).unwrap();
@@ -156,7 +162,7 @@ mod tests {
     #[test]
     fn an_empty_input_is_refused() {
         for input in [serde_json::json!([]), serde_json::json!(""), Value::Null, serde_json::json!([true])] {
-            assert!(embed(&serde_json::json!({"model": "m", "input": input})).is_err(), "{input}");
+            assert!(write(&serde_json::json!({"input": input}), "m").is_err(), "{input}");
         }
     }
 }

@@ -3,31 +3,25 @@
 use bytes::Bytes;
 
 use crate::{
-    Options, UnknownModels,
-    dialect::{Failure, quote},
+    Options,
+    dialect::{known, quote},
     model::Model,
+    route::Call,
+    service::Decision,
 };
 
-/// The models the simulator lists.
-pub(crate) fn list(options: &Options) -> Bytes {
+/// Answers with one model, or with all that the simulator lists.
+pub(crate) fn models(call: &Call<'_>) -> Decision {
+    let options = call.options();
+    call.tell(call.dialect.admit(call).and_then(|()| match &call.model {
+        None => Ok(list(options)),
+        Some(name) => known(options, name, &Model::read(name)).map(|()| Bytes::from(entry(name))),
+    }))
+}
+
+fn list(options: &Options) -> Bytes {
     let models: Vec<String> = options.models.iter().map(|name| entry(name)).collect();
     Bytes::from(format!(r#"{{"object":"list","data":[{}]}}"#, models.join(",")))
-}
-
-/// One model.
-pub(crate) fn one(options: &Options, name: &str) -> Result<Bytes, Failure> {
-    known(options, name, &Model::read(name))?;
-    Ok(Bytes::from(entry(name)))
-}
-
-/// Refuses a model that is not listed, where the options say so.
-pub(crate) fn known(options: &Options, name: &str, model: &Model) -> Result<(), Failure> {
-    let listed = || options.models.contains(&model.base);
-    if options.unknown_models == UnknownModels::Answer || model.is_special() || listed() {
-        Ok(())
-    } else {
-        Err(Failure::NoModel(name.to_owned()))
-    }
 }
 
 fn entry(name: &str) -> String {

@@ -1,0 +1,215 @@
+//! Which path is whose: the table of every request the simulator answers, and a request that found its line.
+
+use bytes::Bytes;
+use hyper::{HeaderMap, http::request::Parts};
+use serde_json::Value;
+
+use crate::{
+    Options,
+    answer::Delivery,
+    anthropic::{self, Anthropic},
+    chat,
+    dialect::{Dialect, Failure},
+    openai::{self, OpenAi},
+    seen::Ticket,
+    service::{self, Decision},
+    state::State,
+};
+
+/// What answers a request.
+pub(crate) type Verb = fn(&Call<'_>) -> Decision;
+
+/// Every request there is. The first line that fits counts.
+///
+/// `{model}` stands for a model's name and `{}` for anything, both within one segment; a `{model}` in the last one takes
+/// all that is left, for names have slashes.
+static ROUTES: &[Route] = &[
+    post("/v1/chat/completions", &OpenAi, chat::chat),
+    post("/v1/embeddings", &OpenAi, openai::embeddings),
+    post("/v1/messages", &Anthropic, chat::chat),
+    post("/v1/messages/count_tokens", &Anthropic, anthropic::count_tokens),
+    get("/v1/models", &Anthropic, anthropic::models).for_headers(&["x-api-key", "anthropic-version"]),
+    get("/v1/models/{model}", &Anthropic, anthropic::models).for_headers(&["x-api-key", "anthropic-version"]),
+    get("/v1/models", &OpenAi, openai::models),
+    get("/v1/models/{model}", &OpenAi, openai::models),
+];
+
+/// Who says that nothing is at a path, by how the path begins.
+static ROOTS: &[(&str, &dyn Dialect)] = &[("/v1/messages", &Anthropic), ("", &OpenAi)];
+
+/// One line of the table.
+pub(crate) struct Route {
+    method: &'static str,
+    path: &'static str,
+    /// The request must have one of these; any will do where none is named.
+    headers: &'static [&'static str],
+    dialect: &'static dyn Dialect,
+    delivery: Delivery,
+    verb: Verb,
+}
+
+const fn post(path: &'static str, dialect: &'static dyn Dialect, verb: Verb) -> Route {
+    Route { method: "POST", path, headers: &[], dialect, delivery: Delivery::Whole, verb }
+}
+
+const fn get(path: &'static str, dialect: &'static dyn Dialect, verb: Verb) -> Route {
+    Route { method: "GET", path, headers: &[], dialect, delivery: Delivery::Whole, verb }
+}
+
+impl Route {
+    /// Only for a request with one of these headers: where two providers have the same path.
+    const fn for_headers(self, headers: &'static [&'static str]) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// The model named in the path, empty where none is; nothing where the path or the headers are not this route's.
+    fn fits(&self, head: &Parts) -> Option<String> {
+        let sent = |name: &&str| head.headers.contains_key(*name);
+        let meant = self.headers.is_empty() || self.headers.iter().any(sent);
+        meant.then(|| model(self.path, head.uri.path())).flatten()
+    }
+}
+
+/// The dialect to fail in.
+pub(crate) fn dialect(head: &Parts) -> &'static dyn Dialect {
+    if let Some(route) = ROUTES.iter().find(|route| route.fits(head).is_some()) {
+        return route.dialect;
+    }
+    let path = head.uri.path();
+    ROOTS.iter().find(|(root, _)| path.starts_with(root)).map_or(&OpenAi as &dyn Dialect, |(_, dialect)| *dialect)
+}
+
+/// Answers a request by its line of the table.
+pub(crate) fn answer(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -> Decision {
+    let id = state.id();
+    let fits = |route: &'static Route| Some((route, route.fits(head)?));
+    let of_method = |route: &&Route| head.method.as_str() == route.method;
+    let Some((route, model)) = ROUTES.iter().filter(of_method).find_map(fits) else {
+        let missing = Failure::NoPath { method: head.method.to_string(), path: head.uri.path().to_owned() };
+        return Decision::now(service::failure(dialect(head), &missing, &id));
+    };
+    let model = Some(model).filter(|model| !model.is_empty());
+    (route.verb)(&Call { state, head, body, ticket, dialect: route.dialect, delivery: route.delivery, model, id })
+}
+
+/// A request that found its line of the table.
+pub(crate) struct Call<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) head: &'a Parts,
+    pub(crate) body: &'a Bytes,
+    pub(crate) ticket: &'a Ticket,
+    pub(crate) dialect: &'static dyn Dialect,
+    delivery: Delivery,
+    /// The model, where it stands in the path.
+    pub(crate) model: Option<String>,
+    /// Names this request.
+    pub(crate) id: String,
+}
+
+impl Call<'_> {
+    pub(crate) fn options(&self) -> &Options {
+        &self.state.options
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// The text of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get(name)?.to_str().ok()
+    }
+
+    /// How the answer is to come: by the path, or by `stream` in the body.
+    pub(crate) fn delivery(&self, body: &Value) -> Delivery {
+        match body.get("stream").and_then(Value::as_bool) {
+            Some(true) => Delivery::Streamed,
+            _ => self.delivery,
+        }
+    }
+
+    /// Says no in the dialect's words.
+    pub(crate) fn refuse(&self, why: &Failure) -> Decision {
+        Decision::now(service::failure(self.dialect, why, &self.id))
+    }
+
+    /// Says what was found, at once and in one piece.
+    pub(crate) fn tell(&self, found: Result<Bytes, Failure>) -> Decision {
+        match found {
+            Err(why) => self.refuse(&why),
+            Ok(body) => {
+                Decision::now(service::json(service::headers(self.dialect, &self.id, Delivery::Whole), 200, body))
+            }
+        }
+    }
+}
+
+/// Compares a path with a pattern: the model it names, decoded; empty where the pattern names none.
+fn model(pattern: &str, path: &str) -> Option<String> {
+    let (mut pattern, mut path) = (pattern, path);
+    let mut found = String::new();
+    loop {
+        let (want, more) = pattern.split_once('/').map_or((pattern, None), |(want, more)| (want, Some(more)));
+        let (part, rest) = match path.split_once('/') {
+            Some((part, rest)) if more.is_some() || !want.starts_with("{model}") => (part, Some(rest)),
+            _ => (path, None),
+        };
+        match (want.strip_prefix("{model}"), want) {
+            (Some(end), _) => {
+                let name = part.strip_suffix(end).filter(|name| !name.is_empty())?;
+                found = decoded(name);
+            }
+            (None, "{}") if !part.is_empty() => {}
+            (None, _) if want == part => {}
+            _ => return None,
+        }
+        match (more, rest) {
+            (None, None) => return Some(found),
+            (Some(more), Some(rest)) => (pattern, path) = (more, rest),
+            _ => return None,
+        }
+    }
+}
+
+/// Undoes percent-encoding; what is not well encoded stays as it is.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
+        let (byte, used) = match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => (byte, 2),
+            None => (*first, 0),
+        };
+        bytes.push(byte);
+        rest = after.get(used..).unwrap_or_default();
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_fits_its_paths_and_finds_the_model() {
+        let check = |pattern: &str, path: &str, expect: Option<&str>| {
+            assert_eq!(model(pattern, path).as_deref(), expect, "{pattern} {path}");
+        };
+        check("/v1/messages", "/v1/messages", Some(""));
+        check("/v1/messages", "/v1/messages/", None);
+        check("/v1/models/{model}", "/v1/models/org/name", Some("org/name"));
+        check("/v1/models/{model}", "/v1/models/", None);
+        check("/model/{model}/converse", "/model/a.b%3A0/converse", Some("a.b:0"));
+        check("/model/{model}/converse", "/model/a/b/converse", None);
+        check("/models/{model}:go", "/models/m+gap-5ms:go", Some("m+gap-5ms"));
+        check("/models/{model}:go", "/models/m:stop", None);
+        check("/p/{}/models/{model}:go", "/p/x/models/m:go", Some("m"));
+        check("/p/{}/models/{model}:go", "/p//models/m:go", None);
+    }
+
+    #[test]
+    fn what_is_not_well_encoded_stays() {
+        assert_eq!(decoded("a%2Fb%zz%4"), "a/b%zz%4");
+    }
+}
