@@ -4,13 +4,14 @@
 //! shown as its reference.
 
 use std::fmt;
+use std::rc::Rc;
 
 use serde::Serialize;
 use serde_json::Value;
 use weir_core::attempt::{Attempt, Begun};
 use weir_core::config::{Credential, Gateway, Key, ProviderEntry};
 use weir_core::edge::Edge;
-use weir_core::endpoint::{Delivery, Endpoint};
+use weir_core::endpoint::{Delivery, Endpoint, Family};
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
 use weir_core::provider::{self, Body, Provider};
@@ -126,12 +127,12 @@ pub fn explain(gateway: &Gateway, body: &[u8], endpoint: Endpoint) -> Result<Exp
     let mut tries = Vec::new();
     for target in &plan.targets {
         let entry = gateway.providers().find(|entry| entry.name == target.provider).ok_or_else(Refusal::unreadable)?;
-        let begun = Attempt::begin(&entry.upstream(), &text, now).map_err(|_| Refusal::unreadable())?;
+        let mut begun = Attempt::begin(&Rc::new(entry.upstream()), &text, now).map_err(|_| Refusal::unreadable())?;
         tries.push(Try {
             provider: entry.name.clone(),
             dialect: entry.dialect.to_owned(),
             model: target.model.clone(),
-            outcome: outcome(entry, &begun, endpoint, body),
+            outcome: outcome(entry, &mut begun, endpoint, body),
         });
         text = begun.plan;
     }
@@ -147,7 +148,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], endpoint: Endpoint) -> Result<Exp
     })
 }
 
-fn outcome(entry: &ProviderEntry, begun: &Begun, endpoint: Endpoint, body: &[u8]) -> Outcome {
+fn outcome(entry: &ProviderEntry, begun: &mut Begun, endpoint: Endpoint, body: &[u8]) -> Outcome {
     let request = match begun.attempt.request(body) {
         Ok(request) => request,
         Err(answer) => return Outcome::Refused(answer.into()),
@@ -180,7 +181,7 @@ fn json(body: &[u8]) -> Value {
 
 impl Refusal {
     fn unreadable() -> Self {
-        weir_core::answer::Answer::problem(&weir_core::fault::HostFault::NoPlan.problem()).into()
+        weir_core::answer::Answer::problem(&weir_core::fault::HostFault::NoPlan.problem(), Family::OpenAi).into()
     }
 }
 

@@ -3,7 +3,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::dialect::openai;
+use crate::dialect;
+use crate::endpoint::Family;
 use crate::fault::{Problem, Retry};
 
 /// Status, headers and body of a reply.
@@ -27,7 +28,7 @@ impl Answer {
 
     /// A problem as the caller's dialect writes it, with `retry-after` where waiting helps, and `x-should-retry`, which
     /// official SDKs obey before their own rules.
-    pub fn problem(problem: &Problem) -> Self {
+    pub fn problem(problem: &Problem, family: Family) -> Self {
         let mut headers = json_headers();
         if let Some(wait) = problem.retry_after {
             // Rounded up: a caller that waits as long as told must not come too early.
@@ -36,7 +37,7 @@ impl Answer {
         }
         let retry = if problem.retry == Retry::Yes { "true" } else { "false" };
         headers.push(("x-should-retry", retry.to_string()));
-        Self { status: problem.status, headers, body: openai::error(problem), outcome: problem.code.clone() }
+        Self { status: problem.status, headers, body: dialect::error(family, problem), outcome: problem.code.clone() }
     }
 }
 

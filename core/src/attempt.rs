@@ -8,17 +8,20 @@ mod answer;
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::allow;
 use crate::answer::Answer;
 use crate::codec::gzip::Inflate;
 use crate::codec::json;
 use crate::config::Upstream;
-use crate::fault::{FaultKind, HostFault, UpstreamFault, Whose, exhausted};
+use crate::embed::Encoding;
+use crate::fault::{FaultKind, HostFault, Reject, UpstreamFault, Whose, exhausted};
 use crate::plan::{Origin, Plan};
-use crate::provider::{self, Body, Call, Provider, Reach, Reply};
+use crate::provider::{self, Body, Call, Notes, Provider, Reach, Reply, Untouched};
 use crate::record::{Progress, Stage};
 use crate::rests::Rest;
 use crate::span::{self, Attribute};
@@ -73,10 +76,12 @@ pub enum Flow {
 /// One try at one target.
 pub struct Attempt {
     provider: &'static dyn Provider,
-    name: String,
-    prefix: String,
-    traced: bool,
+    upstream: Rc<Upstream>,
     plan: Plan,
+    /// What was left out of the request, or is had in another way.
+    notes: Notes,
+    /// How the caller wants vectors written.
+    encoding: Encoding,
     phase: Phase,
     room: Room,
 }
@@ -114,6 +119,8 @@ struct Answering {
     inflate: Option<Inflate>,
     status: u16,
     content_type: String,
+    /// Headers of the provider's that come back.
+    headers: Vec<(&'static str, String)>,
     /// What the caller will receive, held until the first token; `None` once that has come.
     held: Option<Vec<u8>>,
     first_token: Option<Duration>,
@@ -152,6 +159,8 @@ pub enum RequestPlan {
 pub struct Request {
     /// The path to ask for, unless it is what the headers say already.
     pub path: Option<String>,
+    /// Headers to set (name in lower case, value).
+    pub headers: Vec<(&'static str, String)>,
     /// The body's length in bytes, unless it is what the headers say already.
     pub length: Option<usize>,
     /// The body.
@@ -160,7 +169,7 @@ pub struct Request {
 
 impl Attempt {
     /// Begins the try that `plan` says is next.
-    pub fn begin(upstream: &Upstream, plan: &str, now: Instant) -> Result<Begun, HostFault> {
+    pub fn begin(upstream: &Rc<Upstream>, plan: &str, now: Instant) -> Result<Begun, HostFault> {
         let provider = provider::by_name(&upstream.dialect).ok_or(HostFault::NoConfig)?;
         let mut plan = Plan::from_text(plan).ok_or(HostFault::NoPlan)?;
         let target = plan.begin(now).ok_or(HostFault::NoPlan)?.clone();
@@ -170,7 +179,9 @@ impl Attempt {
         let same = target.model == plan.model;
         // A later try starts with the length and path that an earlier one left behind, and must write both.
         let first = plan.begun == 1;
-        let untouched = provider.untouched(plan.endpoint, plan.delivery, plan.usage).filter(|_| same && first);
+        let Plan { endpoint, delivery, usage, .. } = plan;
+        let relays = same && first && provider.relays(endpoint, upstream);
+        let untouched = relays.then(|| provider.untouched(Untouched { endpoint, delivery, usage }, upstream)).flatten();
         let request = match untouched {
             None => RequestPlan::NeedsBody,
             Some(path) => {
@@ -181,27 +192,39 @@ impl Attempt {
         };
         let text = plan.to_text();
         let tries = (!plan.failed.is_empty()).then(|| plan.tries());
-        let (name, prefix, traced) = (upstream.provider.clone(), upstream.prefix.clone(), upstream.traced);
-        let attempt = Self { provider, name, prefix, traced, plan, phase: Phase::Asked, room: Room::Body };
-        let span = traced.then(|| (span::PROVIDER, provider.name().to_string()));
+        let attempt = Self {
+            provider,
+            upstream: Rc::clone(upstream),
+            plan,
+            notes: Notes::default(),
+            encoding: Encoding::Float,
+            phase: Phase::Asked,
+            room: Room::Body,
+        };
+        let span = upstream.traced.then(|| (span::PROVIDER, provider.name().to_string()));
         Ok(Begun { attempt, plan: text, tries, span, request })
     }
 
     /// Writes the request. An answer, if this provider cannot express it.
-    pub fn request(&self, body: &[u8]) -> Result<Request, Answer> {
+    pub fn request(&mut self, body: &[u8]) -> Result<Request, Answer> {
         let Plan { endpoint, delivery, usage, .. } = self.plan;
-        let scan = json::scan(body).map_err(|reject| Answer::problem(&reject.problem()))?;
-        let call = Call { endpoint, delivery, usage, body, scan: &scan };
+        let refuse = |reject: Reject| Answer::problem(&reject.problem(), endpoint.family());
+        let scan = json::scan(body).map_err(refuse)?;
+        let (asked, betas) = (self.plan.model.as_str(), self.plan.betas.as_str());
+        let call = Call { endpoint, delivery, usage, model: asked, betas, body, scan: &scan };
         let model = self.plan.current().map_or("", |target| target.model.as_str());
-        let ask = self.provider.ask(&call, model).map_err(|reject| Answer::problem(&reject.problem()))?;
-        let path = format!("{}{}", self.prefix, ask.path);
+        let ask = provider::ask(&call, &self.upstream, model).map_err(refuse)?;
+        self.notes = ask.notes;
+        self.encoding = provider::encoding(&call);
+        let path = format!("{}{}", self.upstream.prefix, ask.path);
         // A later try finds the path and the length that an earlier one left behind, and writes both absolutely.
         let first = self.plan.begun == 1;
         let length = match &ask.body {
             Body::AsIs => (!first).then_some(body.len()),
             Body::Replaced(with) => Some(with.len()),
         };
-        Ok(Request { path: (!first || path != endpoint.path()).then_some(path), length, body: ask.body })
+        let path = (!first || path != endpoint.path()).then_some(path);
+        Ok(Request { path, headers: ask.headers, length, body: ask.body })
     }
 
     /// Reads the answer's headers; `end` if no body follows.
@@ -228,12 +251,20 @@ impl Attempt {
             self.phase = Phase::Failing(Failing { status, retry_after, inflate, fault: unreadable, body: Vec::new() });
         } else {
             let Plan { endpoint, delivery, usage, .. } = self.plan;
-            let start = provider::ReplyStart { endpoint, delivery, usage, created: now.as_millis() / 1000 };
+            let model = self.plan.current().map_or("", |target| target.model.as_str());
+            let Origin { vm, request } = self.plan.origin;
+            let id = format!("weir-{vm:x}-{request:x}");
+            let (encoding, created) = (self.encoding, now.as_millis() / 1000);
+            let start = provider::ReplyStart { endpoint, delivery, usage, encoding, model, id: &id, created };
             self.phase = Phase::Answering(Answering {
-                reply: self.provider.reply(start),
+                reply: provider::reply(self.provider, &self.upstream, &start),
                 inflate,
                 status,
                 content_type: value("content-type").unwrap_or("application/json").to_string(),
+                headers: headers
+                    .iter()
+                    .filter_map(|(name, value)| Some((allow::comes_back(name)?, (*value).to_string())))
+                    .collect(),
                 held: Some(Vec::new()),
                 first_token: None,
                 told: None,
@@ -347,14 +378,14 @@ impl Attempt {
         let target = self.plan.current().filter(|_| rests);
         effects.extend(target.and_then(|target| Rest::after(target, fault.kind, retry_after, now)).map(Effect::Rest));
         self.plan.fail(fault.kind.name(), status, retry_after, now);
-        if self.traced {
+        if self.upstream.traced {
             effects.push(Effect::Span(span::ERROR, fault.kind.name().to_string()));
         }
         let problem = match fault.kind.whose() {
             Whose::Caller => fault.problem(),
             Whose::Provider | Whose::Ours => exhausted(&self.plan),
         };
-        let answer = Answer::problem(&problem);
+        let answer = Answer::problem(&problem, self.plan.endpoint.family());
         effects.push(Effect::Plan(self.plan.to_text()));
         effects.push(Effect::Tries(self.plan.tries()));
         let last = self.plan.is_last() || fault.kind.whose() == Whose::Caller;

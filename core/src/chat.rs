@@ -28,16 +28,47 @@ pub struct Chat<'a> {
     pub top_p: Option<Raw<'a>>,
     /// A whole number, as written; no field of OpenAI's, but known to most others.
     pub top_k: Option<Raw<'a>>,
+    /// A number, as written.
+    pub presence_penalty: Option<Raw<'a>>,
+    /// A number, as written.
+    pub frequency_penalty: Option<Raw<'a>>,
+    /// A whole number, as written.
+    pub seed: Option<Raw<'a>>,
+    /// Token ids and their biases, as written; not empty.
+    pub logit_bias: Option<Raw<'a>>,
+    /// How many answers; `None` for one.
+    pub n: Option<u64>,
+    /// Whether the tokens' log probabilities are wanted, and of how many others besides.
+    pub logprobs: Option<u64>,
     /// Where the answer stops.
     pub stop: Vec<Cow<'a, str>>,
     /// What shape the answer must have.
     pub format: Format<'a>,
     /// How much to reason.
     pub effort: Option<Effort>,
+    /// Whether to reason at all, where the caller says so in so many words or tokens.
+    pub thinking: Option<Thinking>,
     /// Who asks, as the caller's application names them.
     pub user: Option<Cow<'a, str>>,
-    /// Fields without a place here, as written.
+    /// An object of the caller's own notes, as written; not empty.
+    pub metadata: Option<Raw<'a>>,
+    /// How fast and how dear; absent for the usual.
+    pub service_tier: Option<Cow<'a, str>>,
+    /// Fields without a place here, as written, under the caller's names.
     pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
+    /// Paths of what is asked that no other dialect has words for: `tools[2].web_search`.
+    pub foreign: Vec<String>,
+}
+
+/// Whether a model is to reason before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinking {
+    /// It must not.
+    Off,
+    /// As it sees fit.
+    Adaptive,
+    /// With so many tokens.
+    Budget(u64),
 }
 
 /// One message.
@@ -119,14 +150,56 @@ pub enum Content<'a> {
     Result {
         /// The call.
         id: Cow<'a, str>,
-        /// Text and images.
+        /// Text, images and documents.
         parts: Vec<Part<'a>>,
+        /// Whether it worked, where the caller says.
+        outcome: Outcome,
     },
-    /// A kind of part without a place here (audio, files).
+    /// A document, such as a PDF.
+    Document {
+        /// Where it is, or what.
+        source: Source<'a>,
+        /// The name of its file, or its title.
+        name: Option<Cow<'a, str>>,
+    },
+    /// Sound.
+    Audio {
+        /// `wav`, `mp3` and the like.
+        format: Cow<'a, str>,
+        /// In base64.
+        data: Cow<'a, str>,
+    },
+    /// A kind of part without a place here.
     Other {
         /// The path of what cannot be expressed: `messages[2].content[1].input_audio`.
         field: String,
     },
+}
+
+/// Whether a tool did what it was called for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did, as far as anybody says.
+    #[default]
+    Worked,
+    /// What it gave back is an error.
+    Failed,
+}
+
+/// A document's contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// At an address.
+    Url(Cow<'a, str>),
+    /// The file itself.
+    File {
+        /// `application/pdf` and the like.
+        media_type: Cow<'a, str>,
+        /// In base64.
+        data: Cow<'a, str>,
+    },
+    /// Plain text.
+    Text(Cow<'a, str>),
 }
 
 /// Something that the model may call.
@@ -167,6 +240,10 @@ pub enum Format<'a> {
     Json,
     /// JSON that follows a schema.
     Schema {
+        /// What the caller calls it.
+        name: Option<Cow<'a, str>>,
+        /// Whether the answer must follow it exactly.
+        strict: Option<bool>,
         /// JSON Schema, as written.
         schema: Raw<'a>,
         /// What it is for.
@@ -198,71 +275,4 @@ impl Effort {
         ("xhigh", Self::Xhigh),
         ("max", Self::Max),
     ];
-}
-
-/// The next bit of an answer. A row of them, from [`Start`](Self::Start) to [`Finish`](Self::Finish), is an answer,
-/// and whether it came whole or streamed makes no difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
-    /// Comes first.
-    Start {
-        /// The provider's name for the answer.
-        id: &'a str,
-        /// The provider's name for the model.
-        model: &'a str,
-    },
-    /// More text.
-    Text(&'a str),
-    /// More reasoning.
-    Reasoning {
-        /// Which block of reasoning, from 0.
-        block: u32,
-        /// The words.
-        text: &'a str,
-    },
-    /// The proof of a block of reasoning.
-    Signature {
-        /// Which block.
-        block: u32,
-        /// The proof.
-        signature: &'a str,
-    },
-    /// A block of reasoning that only the provider can read.
-    Redacted {
-        /// Which block.
-        block: u32,
-        /// Encrypted.
-        data: &'a str,
-    },
-    /// A tool call begins.
-    Call {
-        /// Which call, from 0.
-        index: u32,
-        /// Names the call in its result.
-        id: &'a str,
-        /// The tool.
-        name: &'a str,
-    },
-    /// More of a tool call's arguments.
-    Arguments {
-        /// Which call.
-        index: u32,
-        /// A fragment of JSON.
-        json: &'a str,
-    },
-    /// Comes last.
-    Finish(Finish),
-}
-
-/// Why an answer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finish {
-    /// The model was done, or came to a stop sequence.
-    Stop,
-    /// No tokens were left.
-    Length,
-    /// The caller is to run tools.
-    ToolCalls,
-    /// The provider's policy ended it.
-    ContentFilter,
 }

@@ -12,7 +12,7 @@ mod url;
 
 pub use gateway::{AccessLog, Gateway, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
 pub use hint::did_you_mean;
-pub use routing::{BodyLimits, Key, Model, Role, Routing, Target, Upstream};
+pub use routing::{BodyLimits, Key, Model, Quirks, Role, Routing, StreamUsage, Target, Upstream};
 pub use url::{Credential, Scheme, Url};
 
 use alloc::string::String;

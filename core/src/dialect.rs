@@ -1,3 +1,64 @@
-//! What callers speak.
+//! The APIs that callers speak to chat models: one file each. A request is read into a [`Chat`], an answer written from
+//! [`Piece`]s, and neither knows which provider is on the other side.
+//!
+//! [`of`] finds the dialect of an endpoint. Errors belong to a whole [`Family`] of endpoints: [`error`] and [`error_event`].
 
+mod fields;
 pub mod openai;
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::chat::Chat;
+use crate::endpoint::{Endpoint, Family};
+use crate::fault::{Problem, Reject};
+use crate::piece::{Answer, Piece};
+use crate::provider::{Call, ReplyStart};
+use crate::usage::Usage;
+
+/// One of the APIs that callers speak to chat models.
+pub trait Dialect: Sync {
+    /// Reads a request. What is wrong with it is told by the field's name in this dialect.
+    fn read<'a>(&self, call: &Call<'a>) -> Result<Chat<'a>, Reject>;
+
+    /// The name that this dialect has for a field, given as OpenAI's chat completions call it: `stop`, `messages[2].content`.
+    fn field<'f>(&self, field: &'f str) -> Cow<'f, str>;
+
+    /// Starts writing a streamed answer.
+    fn stream(&self, start: &ReplyStart<'_>) -> Box<dyn Writer>;
+
+    /// Appends a whole answer.
+    fn whole(&self, answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>);
+}
+
+/// Writes the events of one streamed answer.
+pub trait Writer: Send {
+    /// Appends what `piece` adds, possibly nothing.
+    fn piece(&mut self, piece: Piece<'_>, out: &mut Vec<u8>);
+
+    /// The answer is complete: appends what the stream ends with.
+    fn end(&mut self, usage: &Usage, out: &mut Vec<u8>);
+}
+
+/// The dialect of a chat endpoint; `None` for an endpoint that is no way to ask a chat model.
+pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
+    match endpoint {
+        Endpoint::Chat => Some(&openai::Chat),
+        _ => None,
+    }
+}
+
+/// The body of an error answer.
+pub fn error(family: Family, problem: &Problem) -> Vec<u8> {
+    match family {
+        Family::OpenAi | Family::Anthropic | Family::Gemini => openai::error(problem),
+    }
+}
+
+/// The event with which a stream of `endpoint` ends that cannot go on.
+pub fn error_event(endpoint: Endpoint, problem: &Problem) -> Vec<u8> {
+    match endpoint.family() {
+        Family::OpenAi | Family::Anthropic | Family::Gemini => openai::error_event(problem),
+    }
+}

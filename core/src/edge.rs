@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use crate::allow;
 use crate::answer::Answer;
 use crate::codec::json::{self, Scan};
-use crate::config::{Model, Routing, Target};
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::config::{Key, Model, Routing, Target};
+use crate::endpoint::{Delivery, Endpoint, Family, UsageChunk};
 use crate::fault::{FaultKind, HostFault, Problem, Reject, Retry};
 use crate::key::KeyHash;
 use crate::listing;
@@ -29,6 +29,9 @@ const SCHEME: &str = "x-forwarded-proto";
 #[derive(Debug, Default)]
 pub struct Edge {
     origin: Origin,
+    family: Family,
+    /// `anthropic-beta`, as the caller sent it.
+    betas: String,
     phase: Phase,
     subject: Subject,
     /// The plan as it was before any try.
@@ -39,10 +42,18 @@ pub struct Edge {
 enum Phase {
     #[default]
     Headers,
-    /// The caller and the endpoint are known; the body is awaited.
-    Body(Endpoint, KeyHash),
+    /// The caller and what is asked for are known; the body is awaited.
+    Body(Wanted, KeyHash),
     /// A plan was written, or an answer given.
     Over,
+}
+
+/// What the path asks for.
+#[derive(Clone, Debug)]
+struct Wanted {
+    endpoint: Endpoint,
+    /// The model and its answer's delivery, where the path says so.
+    in_path: Option<(String, Delivery)>,
 }
 
 /// A request that goes on to a provider.
@@ -70,8 +81,8 @@ impl Edge {
 
     /// Refuses a body that has become too long; `len` is what has come so far, in bytes.
     pub fn body_so_far(&mut self, routing: &Routing, len: usize) -> Result<(), Answer> {
-        let Phase::Body(endpoint, _) = self.phase else { return Ok(()) };
-        let outcome = within(routing, endpoint, len as u64).map_err(reject);
+        let Phase::Body(Wanted { endpoint, .. }, _) = self.phase else { return Ok(()) };
+        let outcome = within(routing, endpoint, len as u64).map_err(|reject| self.reject(&reject));
         self.note(outcome)
     }
 
@@ -84,16 +95,17 @@ impl Edge {
         headers: &[(&'h str, &'h str)],
         body: &[u8],
     ) -> Result<Forward<'h>, Answer> {
-        let outcome = match self.phase {
-            Phase::Body(endpoint, key) => self.plan(routing, rests, now, (endpoint, key), body),
-            Phase::Headers | Phase::Over => Err(Answer::problem(&HostFault::Host.problem())),
+        let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Body(wanted, key) => self.plan(routing, rests, now, (wanted, key), body),
+            Phase::Headers | Phase::Over => Err(HostFault::Host.problem()),
         };
+        let outcome = outcome.map_err(|problem| Answer::problem(&problem, self.family));
         let plan = self.note(outcome)?;
-        self.phase = Phase::Over;
         let mut passed: Vec<(&str, Cow<'_, str>)> = headers
             .iter()
             .filter(|(name, _)| (allow::goes_up(name) && *name != "x-request-id") || *name == SCHEME)
-            .map(|(name, value)| (*name, Cow::Borrowed(*value)))
+            // What the caller's query says is for Weir, if for anybody.
+            .map(|(name, value)| (*name, Cow::Borrowed(if *name == ":path" { plan.endpoint.path() } else { *value })))
             .collect();
         passed.push(("x-request-id", Cow::Owned(self.subject.request_id.clone())));
         // An exhausted plan then ends with the last try's own error, not with a plan that names nothing.
@@ -137,32 +149,55 @@ impl Edge {
     fn read_headers(&mut self, routing: &Routing, headers: &[(&str, &str)], end: bool) -> Result<(), Answer> {
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let path = value(":path").unwrap_or_default();
-        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        self.family = if value("anthropic-version").is_some() { Family::Anthropic } else { Family::at(path) };
         let method = value(":method").unwrap_or_default();
         self.subject.request_id = value("x-request-id").filter(|id| plausible_id(id)).unwrap_or_default().to_string();
         if path == "/healthz" || path == "/readyz" {
             return Err(Answer::json(br#"{"status":"ok"}"#.to_vec()));
         }
-        let sent = value("authorization").ok_or_else(|| reject(Reject::NoKey))?;
-        let sent = sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let (hash, key) = sent.and_then(|(_, key)| routing.key(key.trim())).ok_or_else(|| reject(Reject::BadKey))?;
+        let (hash, key) = caller(routing, value).map_err(|reject| self.reject(&reject))?;
         self.subject.tenant.clone_from(&key.name);
-        if path == "/v1/models" || path.starts_with("/v1/models/") {
-            only("GET", method)?;
-            return Err(listing::answer(routing, key, path).unwrap_or_else(reject));
+        if listing::is_at(path) {
+            only("GET", method).map_err(|reject| self.reject(&reject))?;
+            return Err(listing::answer(routing, key, path, self.family).unwrap_or_else(|reject| self.reject(&reject)));
         }
-        let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.path() == path);
-        let endpoint = endpoint.ok_or_else(|| reject(Reject::UnknownPath { path: path.to_string() }))?;
-        only("POST", method)?;
-        self.subject.endpoint = Some(endpoint);
-        let length = value("content-length").and_then(|length| length.parse().ok());
-        within(routing, endpoint, length.unwrap_or_default()).map_err(reject)?;
+        let wanted = self.wanted(routing, path, query, value);
+        let wanted = wanted.map_err(|reject| self.reject(&reject))?;
         if end {
             let problem = "expected a JSON object, found an empty body";
-            return Err(reject(Reject::InvalidJson { offset: 0, line: 1, column: 1, problem }));
+            return Err(self.reject(&Reject::InvalidJson { offset: 0, line: 1, column: 1, problem }));
         }
-        self.phase = Phase::Body(endpoint, hash);
+        if wanted.endpoint.family() == Family::Anthropic {
+            self.betas = value("anthropic-beta").filter(|betas| plausible_betas(betas)).unwrap_or_default().to_string();
+        }
+        self.phase = Phase::Body(wanted, hash);
         Ok(())
+    }
+
+    /// What is asked for at `path`, if anything is there.
+    fn wanted<'h>(
+        &mut self,
+        routing: &Routing,
+        path: &str,
+        query: &str,
+        value: impl Fn(&str) -> Option<&'h str>,
+    ) -> Result<Wanted, Reject> {
+        let asked = Endpoint::at(path).ok_or_else(|| Reject::UnknownPath { path: path.to_string() })?;
+        only("POST", value(":method").unwrap_or_default())?;
+        let endpoint = asked.endpoint;
+        self.subject.endpoint = Some(endpoint);
+        self.family = endpoint.family();
+        let length = value("content-length").and_then(|length| length.parse().ok());
+        within(routing, endpoint, length.unwrap_or_default())?;
+        let in_path = asked.in_path.map(|(model, delivery)| (listing::percent_decoded(model), delivery));
+        if in_path.as_ref().is_some_and(|(_, delivery)| *delivery == Delivery::Streamed)
+            && !query.split('&').any(|pair| pair == "alt=sse")
+        {
+            let problem = "a stream is written as server-sent events only: ask with ?alt=sse".to_string();
+            return Err(Reject::Invalid { field: "alt".to_string(), problem });
+        }
+        Ok(Wanted { endpoint, in_path })
     }
 
     fn plan(
@@ -170,47 +205,67 @@ impl Edge {
         routing: &Routing,
         rests: &Rests,
         now: Instant,
-        (endpoint, key): (Endpoint, KeyHash),
+        (wanted, key): (Wanted, KeyHash),
         body: &[u8],
-    ) -> Result<Plan, Answer> {
-        within(routing, endpoint, body.len() as u64).map_err(reject)?;
-        let scan = json::scan(body).map_err(reject)?;
-        let name = scan.string(body, "model").map_err(reject)?;
-        let name = name.ok_or_else(|| reject(Reject::Missing { field: "model".to_string() }))?;
+    ) -> Result<Plan, Problem> {
+        let Wanted { endpoint, in_path } = wanted;
+        let refuse = |reject: Reject| reject.problem();
+        within(routing, endpoint, body.len() as u64).map_err(refuse)?;
+        let scan = json::scan(body).map_err(refuse)?;
+        let (name, (delivery, usage)) = if let Some((model, delivery)) = &in_path {
+            (Cow::Borrowed(model.as_str()), (*delivery, UsageChunk::Unwanted))
+        } else {
+            let name = scan.string(body, "model").map_err(refuse)?;
+            let name = name.ok_or_else(|| refuse(Reject::Missing { field: "model".to_string() }))?;
+            self.subject.model = name.to_string();
+            (name, delivery(endpoint, body, &scan).map_err(refuse)?)
+        };
         self.subject.model = name.to_string();
-        let (delivery, usage) = delivery(endpoint, body, &scan).map_err(reject)?;
         self.subject.delivery = Some(delivery);
-        let unknown = || reject(Reject::UnknownModel { model: name.to_string() });
+        let unknown = || refuse(Reject::UnknownModel { model: name.to_string() });
         let model = routing.models.get(&*name).ok_or_else(unknown)?;
         if !routing.keys.get(&key).is_some_and(|key| key.may_use(&name)) {
-            return Err(reject(Reject::ModelNotAllowed { model: name.to_string() }));
+            return Err(refuse(Reject::ModelNotAllowed { model: name.to_string() }));
         }
-        let call = Call { endpoint, delivery, usage, body, scan: &scan };
-        let (targets, passed_over) = rank(model, &call, rests, now)?;
-        let class = model.class(delivery).to_string();
-        let (tenant, model) = (self.subject.tenant.clone(), name.to_string());
-        let (begun, failed) = (0, Vec::new());
-        let origin = self.origin;
+        let betas = self.betas.as_str();
+        let call = Call { endpoint, delivery, usage, model: &name, betas, body, scan: &scan };
+        let (targets, passed_over) = rank(routing, model, &call, rests, now)?;
         Ok(Plan {
-            origin,
+            origin: self.origin,
             endpoint,
             delivery,
             usage,
-            class,
-            tenant,
-            model,
+            class: model.class(delivery).to_string(),
+            tenant: self.subject.tenant.clone(),
+            model: name.to_string(),
+            betas: self.betas.clone(),
             targets,
             passed_over,
-            begun,
+            begun: 0,
             since: now,
-            failed,
+            failed: Vec::new(),
         })
     }
+
+    fn reject(&self, reject: &Reject) -> Answer {
+        Answer::problem(&reject.problem(), self.family)
+    }
+}
+
+/// Whom the key that was sent belongs to. Each family's clients have their own header for it.
+fn caller<'r, 'h>(routing: &'r Routing, value: impl Fn(&str) -> Option<&'h str>) -> Result<(KeyHash, &'r Key), Reject> {
+    let bearer = value("authorization").map(|sent| {
+        let scheme = sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        scheme.map(|(_, key)| key.trim())
+    });
+    let bare = || value("x-api-key").or_else(|| value("x-goog-api-key")).map(|key| Some(key.trim()));
+    let sent = bearer.or_else(bare).ok_or(Reject::NoKey)?;
+    sent.and_then(|key| routing.key(key)).ok_or(Reject::BadKey)
 }
 
 fn attributes(plan: &Plan) -> Vec<(Attribute, String)> {
     alloc::vec![
-        (span::OPERATION, plan.endpoint.name().to_string()),
+        (span::OPERATION, plan.endpoint.operation().to_string()),
         (span::REQUEST_MODEL, plan.model.clone()),
         (span::TENANT, plan.tenant.clone()),
     ]
@@ -222,17 +277,18 @@ fn attributes(plan: &Plan) -> Vec<(Attribute, String)> {
 /// caller is told how long; a rest for a fault of ours is broken instead, since the operator may have mended it.
 #[allow(clippy::type_complexity)] // Two lists, named in the sentence above and taken apart at once.
 pub fn rank(
+    routing: &Routing,
     model: &Model,
     call: &Call<'_>,
     rests: &Rests,
     now: Instant,
-) -> Result<(Vec<Candidate>, Vec<(Candidate, String)>), Answer> {
+) -> Result<(Vec<Candidate>, Vec<(Candidate, String)>), Problem> {
     let mut fit = Vec::with_capacity(model.targets.len());
     let mut passed_over = Vec::new();
     let mut refusal = None;
     let mut resting = Vec::new();
     for target in &model.targets {
-        match accepts(target, call) {
+        match accepts(routing, target, call) {
             Err(reject) => {
                 passed_over.push((candidate(target), reject.problem().code));
                 refusal.get_or_insert(reject);
@@ -247,7 +303,7 @@ pub fn rank(
         let waits = resting.iter().filter(|(_, rest)| rest.kind == FaultKind::RateLimited);
         let wait = waits.clone().map(|(_, rest)| rest.until - now).min();
         if let Some(wait) = wait.filter(|_| waits.count() == resting.len()) {
-            return Err(Answer::problem(&Problem {
+            return Err(Problem {
                 status: 429,
                 kind: "rate_limit_error",
                 code: "rate_limited".to_string(),
@@ -256,7 +312,7 @@ pub fn rank(
                 param: None,
                 retry_after: Some(wait),
                 retry: Retry::Yes,
-            }));
+            });
         }
         fit.extend(resting.drain(..).map(|(target, _)| candidate(target)));
     }
@@ -265,14 +321,14 @@ pub fn rank(
         (candidate(target), why)
     }));
     match refusal {
-        Some(reject) if fit.is_empty() => Err(self::reject(reject)),
+        Some(reject) if fit.is_empty() => Err(reject.problem()),
         _ => Ok((fit, passed_over)),
     }
 }
 
-fn accepts(target: &Target, call: &Call<'_>) -> Result<(), Reject> {
-    match provider::by_name(&target.dialect) {
-        Some(provider) => provider.accepts(call, &target.model),
+fn accepts(routing: &Routing, target: &Target, call: &Call<'_>) -> Result<(), Reject> {
+    match routing.upstreams.get(&target.provider) {
+        Some(upstream) => provider::accepts(call, upstream, &target.model),
         None => Err(Reject::UnknownModel { model: target.model.clone() }),
     }
 }
@@ -283,7 +339,11 @@ fn candidate(target: &Target) -> Candidate {
 
 /// Reads `stream` and `stream_options.include_usage`.
 fn delivery(endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(Delivery, UsageChunk), Reject> {
-    if endpoint != Endpoint::Chat || !scan.boolean(body, "stream")?.unwrap_or(false) {
+    if endpoint == Endpoint::Speech {
+        return Ok((Delivery::Streamed, UsageChunk::Unwanted));
+    }
+    let streams = endpoint.is_chat() || endpoint == Endpoint::Images;
+    if !streams || !scan.boolean(body, "stream")?.unwrap_or(false) {
         return Ok((Delivery::Whole, UsageChunk::Unwanted));
     }
     let options = scan.raw(body, "stream_options").filter(|options| !options.is_null());
@@ -302,18 +362,18 @@ fn within(routing: &Routing, endpoint: Endpoint, len: u64) -> Result<(), Reject>
     if len > limit { Err(Reject::BodyTooLarge { limit }) } else { Ok(()) }
 }
 
-fn only(allowed: &'static str, method: &str) -> Result<(), Answer> {
-    if method == allowed { Ok(()) } else { Err(reject(Reject::WrongMethod { allowed })) }
+fn only(allowed: &'static str, method: &str) -> Result<(), Reject> {
+    if method == allowed { Ok(()) } else { Err(Reject::WrongMethod { allowed }) }
+}
+
+/// Whether the value of `anthropic-beta` can go into a plan and a header as it is.
+fn plausible_betas(betas: &str) -> bool {
+    betas.len() <= 1024 && betas.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_., ".contains(&b))
 }
 
 /// Whether a request id can go into logs and headers as it is.
 fn plausible_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
-}
-
-#[allow(clippy::needless_pass_by_value)] // So that `map_err` can name it.
-fn reject(reject: Reject) -> Answer {
-    Answer::problem(&reject.problem())
 }
 
 #[cfg(test)]

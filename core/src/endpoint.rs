@@ -1,4 +1,4 @@
-//! What a caller can ask for, and how the answer is to be delivered.
+//! What a caller can ask for, where, and how the answer is to be delivered.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,27 +8,198 @@ use serde::{Deserialize, Serialize};
 pub enum Endpoint {
     /// `POST /v1/chat/completions`
     Chat,
+    /// `POST /v1/completions`, OpenAI's legacy text completions.
+    Completions,
+    /// `POST /v1/responses`
+    Responses,
+    /// `POST /v1/messages`, Anthropic's.
+    Messages,
+    /// `POST /v1/messages/count_tokens`, Anthropic's.
+    CountTokens,
+    /// `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`, Gemini's.
+    GenerateContent,
     /// `POST /v1/embeddings`
     Embeddings,
+    /// `POST /v1/images/generations`
+    Images,
+    /// `POST /v1/images/edits`
+    ImageEdits,
+    /// `POST /v1/audio/transcriptions`
+    Transcriptions,
+    /// `POST /v1/audio/translations`
+    Translations,
+    /// `POST /v1/audio/speech`
+    Speech,
+    /// `POST /v1/moderations`
+    Moderations,
+    /// `POST /v1/rerank`, in the shape of Cohere and Jina.
+    Rerank,
+}
+
+/// Whose API an endpoint belongs to: it decides how errors are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// OpenAI's, and what has grown around it.
+    #[default]
+    OpenAi,
+    /// Anthropic's.
+    Anthropic,
+    /// Google's.
+    Gemini,
+}
+
+/// What a request's body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyKind {
+    /// One JSON object.
+    Json,
+    /// `multipart/form-data`, with a file.
+    Multipart,
+}
+
+/// What a path asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked<'p> {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The model and how its answer is delivered, where the path says so and not the body.
+    pub in_path: Option<(&'p str, Delivery)>,
 }
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 2] = [Self::Chat, Self::Embeddings];
+    pub const ALL: [Self; 14] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Responses,
+        Self::Messages,
+        Self::CountTokens,
+        Self::GenerateContent,
+        Self::Embeddings,
+        Self::Images,
+        Self::ImageEdits,
+        Self::Transcriptions,
+        Self::Translations,
+        Self::Speech,
+        Self::Moderations,
+        Self::Rerank,
+    ];
+
+    /// What `path`, without its query, asks for.
+    pub fn at(path: &str) -> Option<Asked<'_>> {
+        if let Some((model, verb)) = path.strip_prefix("/v1beta/models/").and_then(|rest| rest.rsplit_once(':')) {
+            let delivery = match verb {
+                "generateContent" => Delivery::Whole,
+                "streamGenerateContent" => Delivery::Streamed,
+                _ => return None,
+            };
+            return Some(Asked { endpoint: Self::GenerateContent, in_path: Some((model, delivery)) });
+        }
+        // Cohere's own clients know their own version.
+        let path = if path == "/v2/rerank" { Self::Rerank.path() } else { path };
+        let endpoint = Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)?;
+        (endpoint != Self::GenerateContent).then_some(Asked { endpoint, in_path: None })
+    }
 
     /// The path that callers use, without a query.
     pub const fn path(self) -> &'static str {
         match self {
             Self::Chat => "/v1/chat/completions",
+            Self::Completions => "/v1/completions",
+            Self::Responses => "/v1/responses",
+            Self::Messages => "/v1/messages",
+            Self::CountTokens => "/v1/messages/count_tokens",
+            Self::GenerateContent => "/v1beta/models/{model}:generateContent",
             Self::Embeddings => "/v1/embeddings",
+            Self::Images => "/v1/images/generations",
+            Self::ImageEdits => "/v1/images/edits",
+            Self::Transcriptions => "/v1/audio/transcriptions",
+            Self::Translations => "/v1/audio/translations",
+            Self::Speech => "/v1/audio/speech",
+            Self::Moderations => "/v1/moderations",
+            Self::Rerank => "/v1/rerank",
         }
     }
 
-    /// The endpoint's name in the configuration and in `gen_ai.operation.name`.
+    /// The endpoint's name in the configuration and in the record.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Completions => "completions",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::CountTokens => "count_tokens",
+            Self::GenerateContent => "generate_content",
             Self::Embeddings => "embeddings",
+            Self::Images => "images",
+            Self::ImageEdits => "image_edits",
+            Self::Transcriptions => "transcriptions",
+            Self::Translations => "translations",
+            Self::Speech => "speech",
+            Self::Moderations => "moderations",
+            Self::Rerank => "rerank",
+        }
+    }
+
+    /// Reads the name that [`name`](Self::name) writes.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|endpoint| endpoint.name() == name)
+    }
+
+    /// `gen_ai.operation.name`, as OpenTelemetry's conventions have it.
+    pub const fn operation(self) -> &'static str {
+        match self {
+            Self::Chat | Self::Responses | Self::Messages => "chat",
+            Self::GenerateContent => "generate_content",
+            Self::Completions => "text_completion",
+            other => other.name(),
+        }
+    }
+
+    /// Whose API it belongs to.
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Messages | Self::CountTokens => Family::Anthropic,
+            Self::GenerateContent => Family::Gemini,
+            _ => Family::OpenAi,
+        }
+    }
+
+    /// Whether it is one of the ways to ask a chat model, so that any chat provider can answer.
+    pub const fn is_chat(self) -> bool {
+        matches!(self, Self::Chat | Self::Completions | Self::Responses | Self::Messages | Self::GenerateContent)
+    }
+
+    /// What its request bodies are.
+    pub const fn body(self) -> BodyKind {
+        match self {
+            Self::ImageEdits | Self::Transcriptions | Self::Translations => BodyKind::Multipart,
+            _ => BodyKind::Json,
+        }
+    }
+
+    /// The largest request body in bytes, where the configuration says nothing.
+    pub const fn default_body_limit(self) -> u64 {
+        match self {
+            Self::Embeddings | Self::Images | Self::Moderations | Self::Speech => 4 << 20,
+            Self::Rerank => 8 << 20,
+            // OpenAI takes audio files of 25 MB, and images of up to 50 MB; the form around them comes on top.
+            Self::Transcriptions | Self::Translations => 26 << 20,
+            Self::ImageEdits => 51 << 20,
+            _ => 16 << 20,
+        }
+    }
+}
+
+impl Family {
+    /// The API that a caller seems to speak at a path where nothing is.
+    pub fn at(path: &str) -> Self {
+        if path.starts_with("/v1/messages") {
+            Self::Anthropic
+        } else if path.starts_with("/v1beta/") {
+            Self::Gemini
+        } else {
+            Self::OpenAi
         }
     }
 }
@@ -36,9 +207,9 @@ impl Endpoint {
 /// How an answer reaches the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Delivery {
-    /// One JSON body.
+    /// One body.
     Whole,
-    /// Server-sent events.
+    /// Piece by piece: server-sent events, or the bytes of a file as they are made.
     Streamed,
 }
 

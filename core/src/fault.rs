@@ -9,6 +9,7 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use crate::plan::Plan;
+use crate::provider::Call;
 
 /// An error as callers see it, before a dialect writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +111,11 @@ pub enum Reject {
 }
 
 impl Reject {
+    /// The model that `call` names does not serve what it asks for.
+    pub fn unserved(call: &Call<'_>) -> Self {
+        Self::WrongEndpoint { model: call.model.to_string(), path: call.endpoint.path() }
+    }
+
     /// This error as the caller sees it.
     pub fn problem(&self) -> Problem {
         let invalid = |status, code: &str, message, param: Option<&str>| Problem {

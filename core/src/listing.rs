@@ -1,4 +1,4 @@
-//! `GET /v1/models`: the models that a key may use.
+//! `GET /v1/models` and `GET /v1beta/models`: the models that a key may use.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -7,32 +7,61 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::config::{Key, Model, Routing};
+use crate::endpoint::Family;
 use crate::fault::Reject;
 
-/// The list under `/v1/models`, or the one model under `/v1/models/{id}`.
-pub fn answer(routing: &Routing, key: &Key, path: &str) -> Result<Answer, Reject> {
-    let id = path.strip_prefix("/v1/models").and_then(|rest| rest.strip_prefix('/')).filter(|id| !id.is_empty());
+/// Whether models are listed at `path`, all or one.
+pub fn is_at(path: &str) -> bool {
+    let rest = path.strip_prefix("/v1/models").or_else(|| path.strip_prefix("/v1beta/models"));
+    // A verb behind a colon asks the model something.
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') && !rest.contains(':'))
+}
+
+/// The list under `/v1/models`, or the one model under `/v1/models/{id}`, in the shape of the caller's family.
+pub fn answer(routing: &Routing, key: &Key, path: &str, family: Family) -> Result<Answer, Reject> {
+    let rest = path.strip_prefix("/v1beta/models").or_else(|| path.strip_prefix("/v1/models"));
+    let id = rest.and_then(|rest| rest.strip_prefix('/')).filter(|id| !id.is_empty());
     let body = match id {
         None => {
             let usable = routing.models.iter().filter(|(name, _)| key.may_use(name));
-            json!({"object": "list", "data": usable.map(|(name, model)| entry(name, model)).collect::<Vec<_>>()})
+            let entries: Vec<Value> = usable.map(|(name, model)| entry(name, model, family)).collect();
+            match family {
+                Family::OpenAi => json!({"object": "list", "data": entries}),
+                Family::Anthropic => json!({
+                    "first_id": entries.first().map(|entry| &entry["id"]),
+                    "last_id": entries.last().map(|entry| &entry["id"]),
+                    "has_more": false,
+                    "data": entries,
+                }),
+                Family::Gemini => json!({"models": entries}),
+            }
         }
         Some(id) => {
             let id = percent_decoded(id);
             let found = routing.models.get(&id).filter(|_| key.may_use(&id));
-            entry(&id, found.ok_or_else(|| Reject::UnknownModel { model: id.clone() })?)
+            entry(&id, found.ok_or_else(|| Reject::UnknownModel { model: id.clone() })?, family)
         }
     };
     Ok(Answer::json(body.to_string().into_bytes()))
 }
 
-/// One model in OpenAI's shape. Weir does not know when a model was made, so `created` is 0.
-fn entry(name: &str, model: &Model) -> Value {
-    json!({"id": name, "object": "model", "created": 0, "owned_by": model.owned_by})
+/// One model. Weir does not know when a model was made, so that is the beginning of time.
+fn entry(name: &str, model: &Model, family: Family) -> Value {
+    match family {
+        Family::OpenAi => json!({"id": name, "object": "model", "created": 0, "owned_by": model.owned_by}),
+        Family::Anthropic => {
+            json!({"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"})
+        }
+        Family::Gemini => json!({
+            "name": alloc::format!("models/{name}"),
+            "displayName": name,
+            "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+        }),
+    }
 }
 
 /// Names such as `org/model` come with their slash escaped from some clients.
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

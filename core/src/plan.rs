@@ -55,6 +55,8 @@ pub struct Plan {
     pub tenant: String,
     /// The model that the caller named.
     pub model: String,
+    /// The features that an Anthropic caller turns on by name.
+    pub betas: String,
     /// What will be tried, in order.
     pub targets: Vec<Candidate>,
     /// Targets of the model that will not be tried, and why.
@@ -178,19 +180,18 @@ impl Plan {
     pub fn to_text(&self) -> String {
         let next = self.targets.get(self.begun).map_or("", |target| target.provider.as_str());
         let mut text = String::with_capacity(96 + self.targets.len() * 32);
-        let endpoint = match self.endpoint {
-            Endpoint::Chat => 'c',
-            Endpoint::Embeddings => 'e',
-        };
+        let endpoint = self.endpoint.name();
         let delivery = if self.delivery == Delivery::Streamed { 's' } else { 'w' };
         let usage = if self.usage == UsageChunk::Wanted { 'u' } else { '-' };
         // Writing to a String cannot fail.
         let Origin { vm, request } = self.origin;
         let since = self.since.as_nanos();
-        let _ = write!(text, "{next}|{vm}.{request}|{}|{since}|{endpoint}{delivery}{usage}|", self.begun);
+        let _ = write!(text, "{next}|{vm}.{request}|{}|{since}|{delivery}{usage}{endpoint}|", self.begun);
         escape(&mut text, &self.tenant);
         text.push('|');
         escape(&mut text, &self.model);
+        text.push('|');
+        escape(&mut text, &self.betas);
         text.push('|');
         for target in &self.targets {
             candidate(&mut text, target);
@@ -224,15 +225,12 @@ impl Plan {
         let begun = fields.next()?.parse().ok()?;
         let since = Instant::from_nanos(fields.next()?.parse().ok()?);
         let mut kind = fields.next()?.chars();
-        let endpoint = match kind.next()? {
-            'c' => Endpoint::Chat,
-            'e' => Endpoint::Embeddings,
-            _ => return None,
-        };
         let delivery = if kind.next()? == 's' { Delivery::Streamed } else { Delivery::Whole };
         let usage = if kind.next()? == 'u' { UsageChunk::Wanted } else { UsageChunk::Unwanted };
+        let endpoint = Endpoint::from_name(kind.as_str())?;
         let tenant = unescape(fields.next()?)?;
         let model = unescape(fields.next()?)?;
+        let betas = unescape(fields.next()?)?;
         let targets = items(fields.next()?).map(|item| read_candidate(item.split_once('=')?)).collect::<Option<_>>()?;
         let passed_over = items(fields.next()?)
             .map(|item| {
@@ -250,6 +248,7 @@ impl Plan {
             class,
             tenant,
             model,
+            betas,
             targets,
             passed_over,
             begun,
@@ -325,6 +324,7 @@ mod tests {
             class: class(Delivery::Streamed, Duration::from_secs(5), Duration::from_secs(9)),
             tenant: "team-a".to_string(),
             model: model.to_string(),
+            betas: "context-1m-2025-08-07".to_string(),
             targets: providers.iter().map(candidate).collect(),
             passed_over: vec![(candidate(&"resting"), "rate_limited until 12".to_string())],
             begun: 0,

@@ -1,22 +1,35 @@
 //! The providers: one file each, one line in [`ALL`] each, one fixture folder each.
 //!
-//! A provider translates between what callers speak (OpenAI's API today; see [`dialect`](crate::dialect)) and what one
-//! kind of upstream speaks. To add one, write `provider/name.rs`, add it to [`ALL`], and put cases under
-//! `tests/fixtures/name/`.
+//! A provider speaks to one kind of upstream. What a caller says in the same dialect is [relayed](Provider::relay): the
+//! bytes pass, and only what must change is changed. Anything else goes through a hub: a chat is [written](Provider::write)
+//! from a [`Chat`], and its answer [read](Provider::reader) as pieces. To add one, write `provider/name.rs`, add it to
+//! [`ALL`], and put cases under `tests/fixtures/name/`.
 
 mod anthropic;
+mod embedding;
 mod local;
 mod openai;
+mod relay;
+pub mod signature;
+mod to;
+mod translate;
 mod words;
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::codec::json::Scan;
+use crate::chat::Chat;
+use crate::codec::json::{Raw, Scan};
+use crate::config::Upstream;
+use crate::dialect;
+use crate::embed::{Embed, Encoding, Vectors};
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
-use crate::fault::{Reject, UpstreamFault};
+use crate::fault::{FaultKind, Reject, UpstreamFault};
+use crate::piece::Piece;
 use crate::usage::Usage;
+
+pub use to::{Notes, To};
 
 /// Every provider that can be named in the configuration as a `dialect`.
 pub static ALL: [&dyn Provider; 3] = [&openai::OpenAi, &anthropic::Anthropic, &local::Local];
@@ -35,6 +48,10 @@ pub struct Call<'a> {
     pub delivery: Delivery,
     /// Whether the caller wants a stream's usage chunk.
     pub usage: UsageChunk,
+    /// The model that the caller named.
+    pub model: &'a str,
+    /// The features that an Anthropic caller turns on by name (`anthropic-beta`); empty if none.
+    pub betas: &'a str,
     /// The caller's body, in the caller's dialect; valid JSON, an object.
     pub body: &'a [u8],
     /// Where the body's top-level members lie.
@@ -43,13 +60,19 @@ pub struct Call<'a> {
 
 /// What a [`Reply`] must know of the call that it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplyStart {
+pub struct ReplyStart<'a> {
     /// What was asked for.
     pub endpoint: Endpoint,
     /// How the answer is delivered.
     pub delivery: Delivery,
     /// Whether the caller wants a stream's usage chunk.
     pub usage: UsageChunk,
+    /// How the caller wants vectors written.
+    pub encoding: Encoding,
+    /// The model that was asked, as the upstream names it: for answers that do not say.
+    pub model: &'a str,
+    /// Names the answer where its upstream does not; letters, digits and `-`.
+    pub id: &'a str,
     /// Now, in seconds since the Unix epoch: `created` in answers whose upstream does not say.
     pub created: u64,
 }
@@ -57,10 +80,26 @@ pub struct ReplyStart {
 /// What to send upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Path below the provider's endpoint, with a leading slash: `/chat/completions`.
+    /// Path below the provider's endpoint, with a leading slash and, where it needs one, a query: `/chat/completions`.
     pub path: String,
+    /// Headers of this request alone (name in lower case, value).
+    pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Body,
+    /// What was left out or is had in another way.
+    pub notes: Notes,
+}
+
+impl Ask {
+    /// `body` for `path`.
+    pub fn new(path: impl Into<String>, body: Body) -> Self {
+        Self { path: path.into(), headers: Vec::new(), body, notes: Notes::default() }
+    }
+
+    /// JSON for `path`.
+    pub fn json(path: impl Into<String>, body: Vec<u8>) -> Self {
+        Self::new(path, Body::Replaced(body))
+    }
 }
 
 /// A body as it goes on.
@@ -90,10 +129,17 @@ pub struct CredentialHeader {
     pub prefix: &'static str,
 }
 
+/// How an upstream's streams are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+}
+
 /// Speaks one upstream's dialect.
 ///
-/// Pure and stateless: what lives as long as an answer belongs in the [`Reply`] it returns. Never sees a partial frame;
-/// framing is proven once, in [`codec`](crate::codec).
+/// Pure and stateless: what lives as long as an answer belongs in the [`Reader`] or [`Reply`] it returns. Never sees a
+/// partial frame; framing is proven once, in [`codec`](crate::codec).
 pub trait Provider: Send + Sync {
     /// The name used as `dialect` in the configuration, and as `gen_ai.provider.name`.
     fn name(&self) -> &'static str;
@@ -106,30 +152,175 @@ pub trait Provider: Send + Sync {
     /// Where the credential goes; `None` for an upstream that takes none.
     fn credential(&self) -> Option<CredentialHeader>;
 
-    /// Headers that every request to this upstream carries (name in lower case, value).
-    fn headers(&self) -> &'static [(&'static str, &'static str)];
-
-    /// Whether this upstream's model `model` can serve the call, judged cheaply from its top-level fields: called for every target when
-    /// the plan is made. The refusal names the field.
-    fn accepts(&self, call: &Call<'_>, model: &str) -> Result<(), Reject>;
-
-    /// The path below the endpoint, if a call for a model of the same name can go up as it is: same dialect, nothing to
-    /// add. Such a body is never looked at again.
-    fn untouched(&self, endpoint: Endpoint, delivery: Delivery, usage: UsageChunk) -> Option<&'static str> {
-        let _ = (endpoint, delivery, usage);
+    /// The service for which AWS signs requests (`SigV4`), where that takes the place of a credential header.
+    fn signing(&self) -> Option<&'static str> {
         None
     }
 
-    /// Writes the call as this upstream expects to receive it, for its model `model`.
-    fn ask(&self, call: &Call<'_>, model: &str) -> Result<Ask, Reject>;
+    /// Headers that every request to this upstream carries (name in lower case, value).
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
 
-    /// Starts reading the answer to one call.
-    fn reply(&self, start: ReplyStart) -> Box<dyn Reply>;
+    /// Whether the upstream serves `endpoint` in the caller's own dialect, so that bytes can pass.
+    fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool;
+
+    /// The path below the endpoint, if a call for a model of the same name can go up as it is: nothing to add, nothing to
+    /// change. Such a body is never looked at again. Only for what is [relayed](Self::relays).
+    fn untouched(&self, call: Untouched, upstream: &Upstream) -> Option<&'static str> {
+        let _ = (call, upstream);
+        None
+    }
+
+    /// Writes the call, which is in the upstream's own dialect; refuses what this upstream does not take. Only for what
+    /// is [relayed](Self::relays).
+    fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let _ = call;
+        Err(to.wrong_endpoint())
+    }
+
+    /// Starts reading an answer that is passed on as it comes. Only for what is [relayed](Self::relays).
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply>;
+
+    /// Writes a chat as this upstream expects to receive it.
+    ///
+    /// What cannot be expressed is refused through [`To::unsupported`], by the field's name; nothing is dropped in silence.
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let _ = chat;
+        Err(to.wrong_endpoint())
+    }
+
+    /// How streamed answers to a chat are framed.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+
+    /// Starts reading the answer to a chat; `None` if the upstream serves no chats.
+    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
+        let _ = start;
+        None
+    }
+
+    /// Writes a request for embeddings as this upstream expects to receive it.
+    fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let _ = embed;
+        Err(to.wrong_endpoint())
+    }
+
+    /// Reads the answer to a request for embeddings; `None` if it is not what the upstream promises.
+    fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
+        let _ = answer;
+        None
+    }
 
     /// Reads a failure: whose fault it was, and what to tell.
     ///
     /// `status` is not 2xx; `body` may be empty, cut, or no JSON at all.
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault;
+
+    /// Reads an error that came as an event, or as a message, of an answer that began as a success; `None` if it is none.
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        let _ = answer;
+        None
+    }
+}
+
+/// A call of which only this is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Untouched {
+    /// What is asked for.
+    pub endpoint: Endpoint,
+    /// How the answer is to be delivered.
+    pub delivery: Delivery,
+    /// Whether the caller wants a stream's usage chunk.
+    pub usage: UsageChunk,
+}
+
+/// Writes `call` for `model` at `upstream`: relayed where both sides speak the same dialect, else through a hub.
+pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Reject> {
+    let Some(provider) = by_name(&upstream.dialect) else { return Err(Reject::unserved(call)) };
+    let mut to = To::new(provider, upstream, model, call);
+    let ask = if provider.relays(call.endpoint, upstream) {
+        provider.relay(call, &mut to)
+    } else if let Some(dialect) = dialect::of(call.endpoint) {
+        let chat = dialect.read(call)?;
+        to.known(&chat)?;
+        provider.write(&chat, &mut to)
+    } else if call.endpoint == Endpoint::Embeddings {
+        provider.embed(&embedding::read(call)?, &mut to)
+    } else {
+        Err(to.wrong_endpoint())
+    };
+    ask.map(|ask| Ask { notes: to.notes, ..ask })
+}
+
+/// How the caller wants vectors written, if it asks for any.
+pub fn encoding(call: &Call<'_>) -> Encoding {
+    if call.endpoint == Endpoint::Embeddings { embedding::encoding(call) } else { Encoding::Float }
+}
+
+/// Whether `model` at `upstream` can serve the call; the refusal names the field. Judged when the plan is made, for every
+/// target, so that a try never comes to one that cannot.
+pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), Reject> {
+    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays(call.endpoint, upstream));
+    // Nothing is refused of what passes as it is.
+    if relays && upstream.quirks.unsupported.is_empty() { Ok(()) } else { ask(call, upstream, model).map(drop) }
+}
+
+/// Starts reading the answer to a call at `upstream`.
+pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+    if !provider.relays(start.endpoint, upstream) {
+        if let (Some(dialect), Some(reader)) = (dialect::of(start.endpoint), provider.reader(start)) {
+            return translate::reply(dialect, provider.framing(), reader, start);
+        }
+        if start.endpoint == Endpoint::Embeddings {
+            return Box::new(embedding::Embedded::new(provider, start));
+        }
+    }
+    provider.relayed(start)
+}
+
+/// Reads one answer to a chat, frame by frame, as pieces.
+pub trait Reader: Send {
+    /// Reads one event of a stream.
+    ///
+    /// An error before the first token is a failed try; after it, the stream ends with an error event.
+    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault>;
+
+    /// Reads a whole answer.
+    fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault>;
+
+    /// A stream ended cleanly without an event that [ended](Flow::Ended) it. An error, if by this dialect that is too early.
+    fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        let _ = pieces;
+        Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
+    }
+}
+
+/// What a [`Reader`] gives its pieces to.
+pub type Pieces<'p> = dyn FnMut(Piece<'_>) + 'p;
+
+/// One event of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// JSON, and the name under which it came (`event:`, `:event-type`); empty if it had none.
+    Json {
+        /// The name.
+        name: &'a str,
+        /// The data.
+        data: Raw<'a>,
+    },
+    /// `[DONE]`
+    Done,
+}
+
+/// Whether a stream goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// More is to come.
+    More,
+    /// That was the last event; what may still follow says nothing.
+    Ended,
 }
 
 /// What becomes of the chunk that was just read.

@@ -5,7 +5,7 @@
 mod fixture;
 
 use fixture::{Fixture, all};
-use weir_core::dialect::openai;
+use weir_core::dialect;
 use weir_core::fault::{FaultKind, Whose};
 
 #[test]
@@ -35,7 +35,7 @@ fn failures_are_read_as_recorded() {
         assert_eq!(Some(fault.kind.name()), case.fault.as_deref(), "{}: {fault:?}", case.name);
         assert!(!fault.message.contains("sk-"), "{}: {fault:?}", case.name);
         if fault.kind.whose() == Whose::Caller {
-            case.check("4-caller.json", &openai::error(&fault.problem()));
+            case.check("4-caller.json", &dialect::error(case.endpoint.family(), &fault.problem()));
         }
     }
 }

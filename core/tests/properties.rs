@@ -10,6 +10,8 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use weir_core::codec::json::scan;
+use weir_core::config::Upstream;
+use weir_core::embed::Encoding;
 use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_core::provider::{self, Body, Call, ReplyStart};
 
@@ -94,9 +96,10 @@ proptest! {
         for provider in provider::ALL {
             for endpoint in Endpoint::ALL {
                 let delivery = if streamed { Delivery::Streamed } else { Delivery::Whole };
-                let start = ReplyStart { endpoint, delivery, usage: UsageChunk::Wanted, created: 0 };
-                let _ = received(provider, start, bytes.chunks(7));
-                let _ = received(provider, start, [&[&b"data: "[..], &bytes, b"\n\n"].concat()[..]]);
+                let start = ReplyStart { endpoint, delivery, usage: UsageChunk::Wanted, ..START };
+                let reply = || provider::reply(provider, &upstream(provider.name()), &start);
+                let _ = received(reply(), bytes.chunks(7));
+                let _ = received(reply(), [&[&b"data: "[..], &bytes, b"\n\n"].concat()[..]]);
             }
             let _ = provider.fault(status, &bytes);
         }
@@ -123,8 +126,9 @@ proptest! {
         let Ok(scan) = scan(body.as_bytes()) else { return Ok(()) };
         for provider in provider::ALL {
             let call = Call { body: body.as_bytes(), scan: &scan, ..case.call() };
-            let accepted = provider.accepts(&call, "claude-opus-4-6");
-            match provider.ask(&call, "claude-opus-4-6") {
+            let upstream = upstream(provider.name());
+            let accepted = provider::accepts(&call, &upstream, "claude-opus-4-6");
+            match provider::ask(&call, &upstream, "claude-opus-4-6") {
                 Ok(ask) => {
                     prop_assert!(accepted.is_ok());
                     if let Body::Replaced(body) = ask.body {
@@ -330,18 +334,33 @@ fn thought() -> impl Strategy<Value = Value> {
     ]
 }
 
+const START: ReplyStart<'_> = ReplyStart {
+    endpoint: Endpoint::Chat,
+    delivery: Delivery::Whole,
+    usage: UsageChunk::Unwanted,
+    encoding: Encoding::Float,
+    model: "m",
+    id: "weir-1-1",
+    created: 0,
+};
+
+fn upstream(dialect: &str) -> Upstream {
+    Upstream { provider: dialect.to_owned(), dialect: dialect.to_owned(), ..Upstream::default() }
+}
+
 fn asked_of_anthropic(body: &str) -> Value {
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, body: body.as_bytes(), scan: &scan };
-    let ask = provider::by_name("anthropic").unwrap().ask(&call, "claude").unwrap();
+    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
+    let ask = provider::ask(&call, &upstream("anthropic"), "claude").unwrap();
     let Body::Replaced(body) = ask.body else { panic!("it is translated") };
     serde_json::from_slice(&body).unwrap()
 }
 
 fn answered(delivery: Delivery, answer: &str) -> Vec<u8> {
-    let start = ReplyStart { endpoint: Endpoint::Chat, delivery, usage: UsageChunk::Unwanted, created: 0 };
-    let received = received(provider::by_name("anthropic").unwrap(), start, [answer.as_bytes()]);
+    let start = ReplyStart { delivery, ..START };
+    let reply = provider::reply(provider::by_name("anthropic").unwrap(), &upstream("anthropic"), &start);
+    let received = received(reply, [answer.as_bytes()]);
     received.end.unwrap();
     received.bytes
 }

@@ -7,6 +7,7 @@ use proxy_wasm::types::Action;
 use weir_core::answer::Answer;
 use weir_core::attempt::{Attempt, Effect, Flow, MAX_WHOLE, RequestPlan};
 use weir_core::config::Upstream;
+use weir_core::endpoint::Family;
 use weir_core::plan;
 use weir_core::provider::Body;
 use weir_core::rests::{self, Rest, Rests};
@@ -41,12 +42,15 @@ impl Try {
     }
 
     fn write_request(&mut self, size: usize) -> Action {
-        let Some(attempt) = &self.attempt else { return Action::Pause };
+        let Some(attempt) = &mut self.attempt else { return Action::Pause };
         let body = host::body(Buffer::Request, size).unwrap_or_default();
         match attempt.request(&body) {
             Ok(request) => {
                 if let Some(path) = &request.path {
                     host::set_header(Map::Request, ":path", path);
+                }
+                for (name, value) in &request.headers {
+                    host::set_header(Map::Request, name, value);
                 }
                 if let Some(length) = request.length {
                     host::set_header(Map::Request, "content-length", &length.to_string());
@@ -141,7 +145,7 @@ impl HttpContext for Try {
                     }
                 }
             }
-            Err(fault) => self.refuse(&Answer::problem(&fault.problem())),
+            Err(fault) => self.refuse(&Answer::problem(&fault.problem(), Family::default())),
         }
     }
 

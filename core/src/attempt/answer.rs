@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::mem::take;
 
 use super::{Answering, Attempt, Effect, Flow, MAX_HELD, Phase};
-use crate::dialect::openai;
+use crate::dialect;
 use crate::endpoint::Delivery;
 use crate::fault::{FaultKind, Problem, Retry, UpstreamFault};
 use crate::provider::Passage;
@@ -61,7 +61,7 @@ impl Attempt {
         }
         if let Some(fault) = &fault {
             let mut told = body.take().unwrap_or_default();
-            told.extend(openai::error_event(&broken_off(fault)));
+            told.extend(dialect::error_event(self.plan.endpoint, &broken_off(fault)));
             body = Some(told);
         }
         if let Some(body) = body {
@@ -88,7 +88,13 @@ impl Attempt {
                 headers.extend(length.map(|length| ("content-length", length.to_string())));
             }
         }
-        headers.push(("x-weir-provider", self.name.clone()));
+        headers.push(("x-weir-provider", self.upstream.provider.clone()));
+        for (name, fields) in [("x-weir-dropped", &self.notes.dropped), ("x-weir-emulated", &self.notes.emulated)] {
+            if !fields.is_empty() {
+                headers.push((name, fields.join(", ")));
+            }
+        }
+        headers.extend(answering.headers.iter().cloned());
         headers
     }
 
@@ -107,7 +113,7 @@ impl Attempt {
         };
         let code = fault.map_or_else(String::new, |fault| fault.kind.name().to_string());
         let model = answering.reply.model().unwrap_or_default().to_string();
-        if self.traced && over {
+        if self.upstream.traced && over {
             effects.push(Effect::Span(span::RESPONSE_MODEL, model.clone()));
             effects.push(Effect::Span(span::INPUT, usage.input.to_string()));
             effects.push(Effect::Span(span::OUTPUT, usage.output.to_string()));

@@ -16,6 +16,7 @@ fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
         class: "stream-5000-9000".into(),
         tenant: "team".into(),
         model: "gpt".into(),
+        betas: String::new(),
         targets: providers.iter().map(candidate).collect(),
         passed_over: vec![],
         begun: 0,
@@ -26,8 +27,8 @@ fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
 
 fn begin(plan: &str, provider: &str) -> Begun {
     let upstream =
-        Upstream { provider: provider.into(), dialect: "openai".into(), prefix: "/v1".into(), traced: false };
-    Attempt::begin(&upstream, plan, Instant::default()).map_err(|fault| format!("{fault:?}")).unwrap()
+        Upstream { provider: provider.into(), dialect: "openai".into(), prefix: "/v1".into(), ..Upstream::default() };
+    Attempt::begin(&Rc::new(upstream.clone()), plan, Instant::default()).map_err(|fault| format!("{fault:?}")).unwrap()
 }
 
 /// What the host would do with one try's answer, given as chunks.
@@ -109,10 +110,10 @@ fn the_plan_moves_on_before_anything_can_fail() {
 
 #[test]
 fn a_request_without_a_plan_is_refused() {
-    let upstream = Upstream { provider: "a".into(), dialect: "openai".into(), prefix: String::new(), traced: false };
-    assert!(matches!(Attempt::begin(&upstream, "", Instant::default()), Err(HostFault::NoPlan)));
+    let upstream = Upstream { provider: "a".into(), dialect: "openai".into(), ..Upstream::default() };
+    assert!(matches!(Attempt::begin(&Rc::new(upstream.clone()), "", Instant::default()), Err(HostFault::NoPlan)));
     let other = plan(Delivery::Whole, &["b"]).to_text();
-    assert!(matches!(Attempt::begin(&upstream, &other, Instant::default()), Err(HostFault::NoPlan)));
+    assert!(matches!(Attempt::begin(&Rc::new(upstream.clone()), &other, Instant::default()), Err(HostFault::NoPlan)));
 }
 
 #[test]
@@ -161,8 +162,9 @@ fn a_rate_limit_rests_the_target_and_asks_for_the_next() {
 fn a_full_queue_next_door_is_asked_again_by_the_next_request() {
     let mut plan = plan(Delivery::Whole, &["a", "b"]);
     plan.endpoint = Endpoint::Embeddings;
-    let upstream = Upstream { provider: "a".into(), dialect: "local".into(), prefix: String::new(), traced: false };
-    let mut begun = Attempt::begin(&upstream, &plan.to_text(), Instant::default()).map_err(|_| ()).unwrap();
+    let upstream = Upstream { provider: "a".into(), dialect: "local".into(), ..Upstream::default() };
+    let mut begun =
+        Attempt::begin(&Rc::new(upstream.clone()), &plan.to_text(), Instant::default()).map_err(|_| ()).unwrap();
     let seen = run(&mut begun.attempt, &[(":status", "429"), ("retry-after", "5")], &[b"{}"]);
     assert_eq!((seen.status(), seen.rests.len()), ("429", 0));
 }

@@ -6,6 +6,7 @@
 mod check;
 mod edit;
 mod raw;
+mod str;
 pub mod write;
 
 use alloc::borrow::Cow;
@@ -16,6 +17,7 @@ use core::ops::Range;
 pub use check::{Flaw, MAX_DEPTH, check};
 pub use edit::{Edit, patch};
 pub use raw::{Kind, Raw};
+pub use str::{Collected, Str};
 
 use crate::fault::Reject;
 use check::{Checker, Surrogates};

@@ -11,7 +11,7 @@ use core::time::Duration;
 use super::ConfigError;
 use super::gateway::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
 use super::hint::did_you_mean;
-use super::routing::{BodyLimits, Key, Target};
+use super::routing::{BodyLimits, Key, Quirks, Target};
 use super::source::{self, Source};
 use super::units;
 use super::url::{Credential, Url};
@@ -93,13 +93,11 @@ impl Check {
                     continue;
                 }
             };
-            match Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name) {
-                Some(Endpoint::Chat) => limits.chat = size,
-                Some(Endpoint::Embeddings) => limits.embeddings = size,
-                None => {
-                    let hint = did_you_mean(name, Endpoint::ALL.into_iter().map(Endpoint::name));
-                    self.error(path, format!("no endpoint is called \"{name}\""), hint);
-                }
+            if let Some(endpoint) = Endpoint::from_name(name) {
+                limits.0.insert(endpoint, size);
+            } else {
+                let hint = did_you_mean(name, Endpoint::ALL.into_iter().map(Endpoint::name));
+                self.error(path, format!("no endpoint is called \"{name}\""), hint);
             }
         }
         limits
@@ -176,6 +174,9 @@ impl Check {
             ca: from.ca.clone(),
             max_in_flight: from.max_in_flight.unwrap_or(4096),
             traced: self.traced,
+            drop_unsupported: false,
+            api_version: None,
+            quirks: Quirks::default(),
         })
     }
 
@@ -241,7 +242,7 @@ impl Check {
                 let hint = did_you_mean(&model, source.local.models.keys().map(String::as_str));
                 self.error(format!("{path}.model"), format!("local.models has no \"{model}\""), hint);
             }
-            targets.push(Target { provider: entry.name.clone(), dialect: entry.dialect.to_owned(), model });
+            targets.push(Target { provider: entry.name.clone(), model });
         }
         targets
     }

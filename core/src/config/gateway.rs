@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
-use super::routing::{Model, Routing, Upstream};
+use super::routing::{Model, Quirks, Routing, Upstream};
 use super::source::{Engine, Source};
 use super::url::{Credential, Url};
 use crate::endpoint::Delivery;
@@ -45,6 +45,12 @@ pub struct ProviderEntry {
     pub max_in_flight: u32,
     /// Spans are written, so each try must name its attributes.
     pub traced: bool,
+    /// What it cannot express is left out and named, instead of being refused.
+    pub drop_unsupported: bool,
+    /// The version of its API, where the dialect has one.
+    pub api_version: Option<String>,
+    /// How it deviates from its dialect.
+    pub quirks: Quirks,
 }
 
 impl ProviderEntry {
@@ -55,6 +61,9 @@ impl ProviderEntry {
             dialect: self.dialect.to_owned(),
             prefix: self.url.as_ref().map_or_else(String::new, |url| url.prefix.clone()),
             traced: self.traced,
+            drop_unsupported: self.drop_unsupported,
+            api_version: self.api_version.clone(),
+            quirks: self.quirks.clone(),
         }
     }
 }
@@ -172,12 +181,15 @@ impl Gateway {
         if !check.errors.is_empty() {
             return Err(check.errors);
         }
+        let providers: BTreeMap<String, ProviderEntry> =
+            providers.into_iter().filter_map(|(name, entry)| Some((name, entry?))).collect();
+        let upstreams = providers.iter().map(|(name, entry)| (name.clone(), entry.upstream())).collect();
         Ok(Self {
             listen,
             admin,
-            providers: providers.into_iter().filter_map(|(name, entry)| Some((name, entry?))).collect(),
+            providers,
             limits,
-            routing: Routing { body, models, keys, traced },
+            routing: Routing { body, models, upstreams, keys, traced },
             local,
             telemetry,
             left_out: check.left_out,

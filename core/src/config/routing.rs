@@ -28,6 +28,9 @@ pub struct Routing {
     pub body: BodyLimits,
     /// The models that callers can name.
     pub models: BTreeMap<String, Model>,
+    /// The upstreams that targets name.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, Upstream>,
     /// Who may call, by the hash of their key.
     pub keys: BTreeMap<KeyHash, Key>,
     /// Spans are written; see [`span`](crate::span).
@@ -43,33 +46,20 @@ impl Routing {
     }
 }
 
-/// Largest request bodies in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BodyLimits {
-    /// For [`Endpoint::Chat`].
-    pub chat: u64,
-    /// For [`Endpoint::Embeddings`].
-    pub embeddings: u64,
-}
+/// Largest request bodies in bytes, where they differ from [`Endpoint::default_body_limit`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BodyLimits(pub BTreeMap<Endpoint, u64>);
 
 impl BodyLimits {
     /// The limit of one endpoint, in bytes.
-    pub const fn of(&self, endpoint: Endpoint) -> u64 {
-        match endpoint {
-            Endpoint::Chat => self.chat,
-            Endpoint::Embeddings => self.embeddings,
-        }
+    pub fn of(&self, endpoint: Endpoint) -> u64 {
+        self.0.get(&endpoint).copied().unwrap_or_else(|| endpoint.default_body_limit())
     }
 
     /// The largest of all, in bytes: what Envoy must be able to buffer.
     pub fn largest(&self) -> u64 {
         Endpoint::ALL.into_iter().map(|endpoint| self.of(endpoint)).max().unwrap_or_default()
-    }
-}
-
-impl Default for BodyLimits {
-    fn default() -> Self {
-        Self { chat: 16 << 20, embeddings: 4 << 20 }
     }
 }
 
@@ -117,13 +107,11 @@ impl Model {
 pub struct Target {
     /// The provider's name in the configuration, which is also its cluster's.
     pub provider: String,
-    /// What the provider speaks.
-    pub dialect: String,
     /// The model's name there.
     pub model: String,
 }
 
-/// One upstream: the attempt role's configuration in that upstream's chain.
+/// One upstream: what the edge role must know to rank it, and the attempt role's configuration in that upstream's chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upstream {
     /// The provider's name in the configuration.
@@ -133,6 +121,65 @@ pub struct Upstream {
     /// The path prefix of its endpoint, without a trailing slash.
     pub prefix: String,
     /// Spans are written; see [`span`](crate::span).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub traced: bool,
+    /// What this upstream cannot express is left out and named in a response header, instead of being refused.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drop_unsupported: bool,
+    /// The version of its API in the query, where the dialect has one (`azure`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub api_version: Option<String>,
+    /// How it deviates from its dialect.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub quirks: Quirks,
+}
+
+/// How one host deviates from the dialect that it speaks: data, from the list of presets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quirks {
+    /// The endpoints that it serves; all of its dialect's, if none is named.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub endpoints: Vec<Endpoint>,
+    /// Paths below the prefix that differ from the dialect's own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub paths: BTreeMap<Endpoint, String>,
+    /// Top-level fields of a chat request that it refuses, or takes without doing what they say.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unsupported: Vec<String>,
+    /// Top-level fields of a chat request that have another name there.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub renamed: BTreeMap<String, String>,
+    /// When a stream tells its usage.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stream_usage: StreamUsage,
+}
+
+/// When a stream of an OpenAI-compatible host tells its usage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamUsage {
+    /// When `stream_options.include_usage` asks for it.
+    #[default]
+    Asked,
+    /// Without being asked; it does not know `stream_options`.
+    Unasked,
+}
+
+impl Quirks {
+    /// Whether there are none that change a request.
+    pub fn is_plain(&self) -> bool {
+        let Self { endpoints: _, paths, unsupported, renamed, stream_usage } = self;
+        let asked = *stream_usage == StreamUsage::Asked;
+        asked && paths.is_empty() && unsupported.is_empty() && renamed.is_empty()
+    }
+
+    /// Whether the host serves `endpoint`, as far as its preset says.
+    pub fn serves(&self, endpoint: Endpoint) -> bool {
+        self.endpoints.is_empty() || self.endpoints.contains(&endpoint)
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

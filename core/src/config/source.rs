@@ -57,7 +57,8 @@ pub struct Limits {
     /// How long a whole answer may take, per try. Default `300s`.
     #[serde(default)]
     pub whole: Option<String>,
-    /// Largest request body by endpoint (`chat`, `embeddings`). Default `16MiB` and `4MiB`.
+    /// Largest request body by endpoint (`chat`, `embeddings`, `transcriptions` and so on). Default `16MiB` for chats and
+    /// `4MiB` for embeddings.
     #[serde(default)]
     pub body: BTreeMap<String, String>,
 }

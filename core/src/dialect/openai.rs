@@ -1,11 +1,44 @@
-//! The API of `OpenAI`, as callers speak it: requests are read, answers and errors written.
+//! OpenAI's chat completions, as callers speak them: requests are read, answers and errors written.
 //!
 //! <https://platform.openai.com/docs/api-reference/chat>
 
 mod fault;
 mod read;
+mod stream;
+mod whole;
 mod write;
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 pub use fault::{error, error_event};
-pub use read::read;
-pub use write::Answer;
+pub(crate) use read::is_neutral;
+
+use super::{Dialect, Writer};
+use crate::chat;
+use crate::fault::Reject;
+use crate::piece::Answer;
+use crate::provider::{Call, ReplyStart};
+use crate::usage::Usage;
+
+/// See the module.
+pub struct Chat;
+
+impl Dialect for Chat {
+    fn read<'a>(&self, call: &Call<'a>) -> Result<chat::Chat<'a>, Reject> {
+        read::read(call.body, call.scan)
+    }
+
+    fn field<'f>(&self, field: &'f str) -> Cow<'f, str> {
+        Cow::Borrowed(field)
+    }
+
+    fn stream(&self, start: &ReplyStart<'_>) -> Box<dyn Writer> {
+        Box::new(stream::Stream::new(start))
+    }
+
+    fn whole(&self, answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>) {
+        whole::write(answer, usage, start, out);
+    }
+}

@@ -1,22 +1,26 @@
 use std::prelude::v1::*;
 
 use super::*;
-use crate::config::{Key, Target};
+use crate::config::{Key, Target, Upstream};
 use crate::rests::Rest;
 use core::time::Duration;
 
-fn target(provider: &str, dialect: &str) -> Target {
-    Target { provider: provider.into(), dialect: dialect.into(), model: "gpt".into() }
+fn target(provider: &str) -> Target {
+    Target { provider: provider.into(), model: "gpt".into() }
 }
 
 fn routing() -> Routing {
     let model =
         |targets| Model { targets, whole: "whole-1".into(), streamed: "stream-1-1".into(), owned_by: "w".into() };
     let mut routing = Routing::default();
-    routing.body.chat = 200;
-    routing.models.insert("gpt".into(), model(vec![target("a", "openai"), target("b", "openai")]));
-    routing.models.insert("other".into(), model(vec![target("a", "openai")]));
-    routing.models.insert("local".into(), model(vec![target("l", "local")]));
+    routing.body.0.insert(Endpoint::Chat, 200);
+    for (provider, dialect) in [("a", "openai"), ("b", "openai"), ("c", "anthropic"), ("l", "local")] {
+        let upstream = Upstream { provider: provider.into(), dialect: dialect.into(), ..Upstream::default() };
+        routing.upstreams.insert(provider.into(), upstream);
+    }
+    routing.models.insert("gpt".into(), model(vec![target("a"), target("b")]));
+    routing.models.insert("other".into(), model(vec![target("a")]));
+    routing.models.insert("local".into(), model(vec![target("l")]));
     let key = |models: Option<&[&str]>| Key {
         name: "team".into(),
         models: models.map(|models| models.iter().map(|model| (*model).into()).collect()),
@@ -149,11 +153,11 @@ fn a_target_that_cannot_express_the_request_is_no_candidate() {
 #[test]
 fn a_target_whose_model_cannot_express_the_request_is_passed_over() {
     let mut routing = routing();
-    let claude = Target { provider: "c".into(), dialect: "anthropic".into(), model: "claude-opus-4-8".into() };
+    let claude = Target { provider: "c".into(), model: "claude-opus-4-8".into() };
     routing.models.get_mut("gpt").unwrap().targets.push(claude);
     let mut edge = Edge::default();
     edge.headers(&routing, &CHAT, false).unwrap();
-    let body = br#"{"model":"gpt","messages":[],"temperature":0.2}"#;
+    let body = br#"{"model":"gpt","messages":[{"role":"user","content":"a"}],"temperature":0.2}"#;
     let forward = edge.body(&routing, &Rests::default(), Instant::from_nanos(5), &CHAT, body).unwrap();
     let plan = Plan::from_text(&forward.plan).unwrap();
     assert_eq!(plan.targets.len(), 2);

@@ -1,10 +1,10 @@
 //! The team's own models, run by the sidecar next door, which speaks OpenAI's embeddings.
 
-use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 
 use super::openai;
-use super::{Ask, Call, CredentialHeader, Provider, Reach, Reply, ReplyStart};
+use super::{Ask, Call, CredentialHeader, Provider, Reach, Reply, ReplyStart, To};
+use crate::config::Upstream;
 use crate::endpoint::Endpoint;
 use crate::fault::{Reject, UpstreamFault};
 
@@ -24,33 +24,19 @@ impl Provider for Local {
         None
     }
 
-    fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
+    fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
+        endpoint == Endpoint::Embeddings
     }
 
-    fn accepts(&self, call: &Call<'_>, _: &str) -> Result<(), Reject> {
-        match call.endpoint {
-            Endpoint::Embeddings => Ok(()),
-            Endpoint::Chat => Err(wrong_endpoint(call)),
-        }
+    fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::new(call.endpoint.path(), openai::body(call, to)?))
     }
 
-    fn ask(&self, call: &Call<'_>, model: &str) -> Result<Ask, Reject> {
-        self.accepts(call, model)?;
-        Ok(Ask { path: Endpoint::Embeddings.path().to_owned(), body: openai::body(call, model)? })
-    }
-
-    fn reply(&self, start: ReplyStart) -> Box<dyn Reply> {
-        openai::reply(start)
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+        openai::relayed(start)
     }
 
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         openai::fault(status, body)
     }
-}
-
-/// The refusal of a call whose endpoint a provider does not serve.
-pub(super) fn wrong_endpoint(call: &Call<'_>) -> Reject {
-    let model = call.scan.string(call.body, "model").ok().flatten().map(Cow::into_owned).unwrap_or_default();
-    Reject::WrongEndpoint { model, path: call.endpoint.path() }
 }

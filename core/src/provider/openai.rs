@@ -17,9 +17,11 @@ use alloc::vec::Vec;
 pub(super) use fault::{by_status, fault};
 pub(super) use whole::parse;
 
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reply, ReplyStart};
+use super::{Ask, Body, Call, CredentialHeader, Provider, Reply, ReplyStart, To, Untouched};
 use crate::codec::json::{self, Edit, patch, write};
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::config::{StreamUsage, Upstream};
+use crate::dialect::openai;
+use crate::endpoint::{Delivery, Endpoint, Family, UsageChunk};
 use crate::fault::{Reject, UpstreamFault};
 
 /// See the module.
@@ -34,25 +36,22 @@ impl Provider for OpenAi {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }
 
-    fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
+    fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool {
+        endpoint.family() == Family::OpenAi && upstream.quirks.serves(endpoint)
     }
 
-    fn accepts(&self, _: &Call<'_>, _: &str) -> Result<(), Reject> {
-        Ok(())
+    fn untouched(&self, call: Untouched, upstream: &Upstream) -> Option<&'static str> {
+        let asks_for_usage = call.delivery == Delivery::Whole || call.usage == UsageChunk::Wanted;
+        let plain = upstream.quirks.is_plain();
+        (asks_for_usage && plain).then(|| path(call.endpoint))
     }
 
-    fn untouched(&self, endpoint: Endpoint, delivery: Delivery, usage: UsageChunk) -> Option<&'static str> {
-        let asks_for_usage = delivery == Delivery::Whole || usage == UsageChunk::Wanted;
-        asks_for_usage.then(|| path(endpoint))
+    fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        relay(call, to)
     }
 
-    fn ask(&self, call: &Call<'_>, model: &str) -> Result<Ask, Reject> {
-        Ok(Ask { path: path(call.endpoint).to_owned(), body: body(call, model)? })
-    }
-
-    fn reply(&self, start: ReplyStart) -> Box<dyn Reply> {
-        reply(start)
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+        relayed(start)
     }
 
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
@@ -60,36 +59,68 @@ impl Provider for OpenAi {
     }
 }
 
+/// The path below `/v1`.
 fn path(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Chat => "/chat/completions",
-        Endpoint::Embeddings => "/embeddings",
-    }
+    let path = endpoint.path();
+    path.strip_prefix("/v1").unwrap_or(path)
 }
 
-/// Reads an answer in OpenAI's dialect for a caller who speaks it too.
-pub(super) fn reply(start: ReplyStart) -> Box<dyn Reply> {
+/// Passes an answer in OpenAI's dialect on to a caller who speaks it too.
+pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
     match start.delivery {
         Delivery::Whole => Box::new(whole::Whole::new(start.endpoint)),
         Delivery::Streamed => Box::new(stream::Stream::new(start.usage)),
     }
 }
 
-/// The caller's body for `model`; a stream always tells its usage, because Weir settles quotas with it.
-pub(super) fn body(call: &Call<'_>, model: &str) -> Result<Body, Reject> {
+/// The caller's own request, with what this host has other names for.
+pub(super) fn relay(call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+    let path =
+        to.upstream.quirks.paths.get(&call.endpoint).map_or_else(|| path(call.endpoint).to_owned(), Clone::clone);
+    Ok(Ask::new(path, body(call, to)?))
+}
+
+/// The caller's body for the model; a stream always tells its usage, because Weir settles quotas with it.
+pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
+    let quirks = &to.upstream.quirks;
     let mut edits = Vec::with_capacity(2);
     let mut name = Vec::new();
-    if call.scan.string(call.body, "model")?.as_deref() != Some(model) {
-        write::string(&mut name, model);
+    if call.scan.string(call.body, "model")?.as_deref() != Some(to.model) {
+        write::string(&mut name, to.model);
         edits.push(("model", Edit::Set(&name)));
     }
     let options;
-    if call.delivery == Delivery::Streamed
-        && call.endpoint == Endpoint::Chat
-        && let Some(asking) = asking_for_usage(call.scan.get(call.body, "stream_options"))?
-    {
-        options = asking;
-        edits.push(("stream_options", Edit::Set(&options)));
+    let tells_usage = matches!(call.endpoint, Endpoint::Chat | Endpoint::Completions);
+    if call.delivery == Delivery::Streamed && tells_usage {
+        match quirks.stream_usage {
+            StreamUsage::Asked => {
+                if let Some(asking) = asking_for_usage(call.scan.get(call.body, "stream_options"))? {
+                    options = asking;
+                    edits.push(("stream_options", Edit::Set(&options)));
+                }
+            }
+            StreamUsage::Unasked => {
+                if call.scan.get(call.body, "stream_options").is_some() {
+                    edits.push(("stream_options", Edit::Remove));
+                }
+            }
+        }
+    }
+    for field in &quirks.unsupported {
+        let given = call.scan.raw(call.body, field).filter(|value| !value.is_null());
+        if given.is_some_and(|value| !openai::is_neutral(field, value)) {
+            to.unsupported(field)?;
+            edits.push((field, Edit::Remove));
+        }
+    }
+    let renamed: Vec<(&str, &[u8])> = quirks
+        .renamed
+        .iter()
+        .filter_map(|(from, into)| Some((from.as_str(), into.as_str(), call.scan.get(call.body, from)?)))
+        .flat_map(|(from, into, value)| [(from, &b""[..]), (into, value)])
+        .collect();
+    for (field, value) in &renamed {
+        edits.push((field, if value.is_empty() { Edit::Remove } else { Edit::Set(value) }));
     }
     Ok(if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) })
 }

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use super::check::{Checker, Surrogates};
+use super::str::Str;
 
 /// One JSON value as it is written, without space around it; known to be valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,11 @@ impl<'a> Raw<'a> {
     /// The string, unescaped; a lone surrogate becomes U+FFFD.
     pub fn string(self) -> Option<Cow<'a, str>> {
         self.0.strip_prefix('"')?.strip_suffix('"').map(unescape)
+    }
+
+    /// The string, as it is written.
+    pub fn str(self) -> Option<Str<'a>> {
+        self.0.strip_prefix('"')?.strip_suffix('"').map(Str::Escaped)
     }
 
     /// The boolean.

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::check::plain_end;
+use super::str::Str;
 
 /// Appends `text` as a JSON string, with its quotes.
 pub fn string(out: &mut Vec<u8>, text: &str) {
@@ -92,6 +93,11 @@ impl Object<'_> {
     /// A string.
     pub fn string(&mut self, name: &str, value: &str) {
         string(self.member(name), value);
+    }
+
+    /// A string that may have its escapes already.
+    pub fn str(&mut self, name: &str, value: Str<'_>) {
+        value.write(self.member(name));
     }
 
     /// A whole number.

@@ -2,16 +2,17 @@
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::{Arguments, Display};
+use core::fmt::Arguments;
 
-use crate::chat::{Chat, Content, Effort, Format, Part, Role, Tool, ToolChoice, Turn};
+use crate::chat::{Chat, Content, Effort, Format, Outcome, Part, Role, Source, Tool, ToolChoice, Turn};
 use crate::codec::json::{Kind, Raw, Scan};
+use crate::dialect::fields::{boolean, count, data_url, each, invalid, number, object, required, string};
 use crate::fault::Reject;
 
 /// Reads the request in `body`, which `scan` has passed.
-pub fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
+pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
     let mut chat = Chat::default();
     // The newer name wins, as it does at OpenAI.
     let mut completion_tokens = None;
@@ -24,7 +25,9 @@ pub fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
             "model" | "stream" | "stream_options" => {}
             "messages" => messages = Some(value),
             _ if value.is_null() => {}
-            "tools" => chat.tools = each(value, at, tool)?,
+            // Whatever their name, values that change nothing ask for nothing.
+            _ if is_neutral(&name, value) => {}
+            "tools" => chat.tools = tools(value, &mut chat.foreign)?,
             "tool_choice" => chat.tool_choice = Some(tool_choice(value)?),
             "parallel_tool_calls" => chat.parallel_tools = Some(boolean(value, at)?),
             "max_tokens" => chat.max_tokens = Some(count(value, at)?),
@@ -38,6 +41,24 @@ pub fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
             "stop" => chat.stop = stop(value)?,
             "response_format" => chat.format = response_format(value)?,
             "reasoning_effort" => chat.effort = Some(effort(value)?),
+            "presence_penalty" => chat.presence_penalty = Some(number(value, at)?),
+            "frequency_penalty" => chat.frequency_penalty = Some(number(value, at)?),
+            "seed" => chat.seed = Some(number(value, at)?),
+            "logit_bias" => {
+                object(value, at)?;
+                chat.logit_bias = Some(value);
+            }
+            "n" => chat.n = Some(count(value, at)?),
+            "logprobs" => chat.logprobs = chat.logprobs.or(boolean(value, at)?.then_some(0)),
+            "top_logprobs" => {
+                let most = value.integer().ok_or_else(|| invalid(at, "it must be a whole number"))?;
+                chat.logprobs = Some(most);
+            }
+            "metadata" => {
+                object(value, at)?;
+                chat.metadata = Some(value);
+            }
+            "service_tier" => chat.service_tier = Some(string(value, at)?),
             "user" => chat.user = Some(string(value, at)?),
             "safety_identifier" => identifier = Some(string(value, at)?),
             _ => chat.extra.push((name, value)),
@@ -54,6 +75,23 @@ pub fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
     chat.turns =
         each(messages, format_args!("messages"), |message, path| turn(message, at.next().unwrap_or_default(), path))?;
     Ok(chat)
+}
+
+/// Whether a field has the value that it has when it is left out.
+pub(crate) fn is_neutral(name: &str, value: Raw<'_>) -> bool {
+    let is_empty = || value.members().next().is_none() && value.items().next().is_none();
+    match name {
+        "n" => value.integer() == Some(1),
+        "presence_penalty" | "frequency_penalty" => value.number() == Some(0.0),
+        "logprobs" | "store" => value.boolean() == Some(false),
+        "top_logprobs" => value.integer() == Some(0),
+        "logit_bias" | "metadata" => value.kind() == Kind::Object && is_empty(),
+        "tools" | "functions" => value.kind() == Kind::Array && is_empty(),
+        "modalities" => value.kind() == Kind::Array && value.items().all(|modality| modality.text() == "\"text\""),
+        "service_tier" => matches!(value.text(), "\"auto\"" | "\"default\""),
+        "verbosity" => value.text() == "\"medium\"",
+        _ => false,
+    }
 }
 
 fn turn<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>) -> Result<Turn<'a>, Reject> {
@@ -105,7 +143,7 @@ fn turn<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>) -> Result<Turn<'a
     };
     if role == Role::Tool {
         let id = call_id.ok_or_else(|| Reject::Missing { field: format!("{at}.tool_call_id") })?;
-        turn.parts.push(Content::Result { id, parts: said }.into());
+        turn.parts.push(Content::Result { id, parts: said, outcome: Outcome::Worked }.into());
     } else {
         turn.parts.extend(said);
     }
@@ -132,6 +170,16 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Part<'a>, Re
         "refusal" => Content::Refusal(string(required(part, "refusal", at)?, format_args!("{at}.refusal"))?),
         // OpenAI takes images from people only; that tools give some back is common all the same.
         "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at)?,
+        "file" if role != Role::Assistant => file(part, at)?,
+        "input_audio" if role == Role::User => {
+            let audio = required(part, "input_audio", at)?;
+            let at = format_args!("{at}.input_audio");
+            object(audio, at)?;
+            Content::Audio {
+                format: string(required(audio, "format", at)?, format_args!("{at}.format"))?,
+                data: string(required(audio, "data", at)?, format_args!("{at}.data"))?,
+            }
+        }
         kind => Content::Other { field: format!("{at}.{kind}") },
     };
     Ok(Part { content, cache: part.get("cache_control").filter(|mark| !mark.is_null()) })
@@ -146,28 +194,24 @@ fn image<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
     if url.starts_with("https://") || url.starts_with("http://") {
         return Ok(Content::ImageUrl(url));
     }
-    data_url(url).ok_or_else(|| invalid(at, "it must be an http(s) URL or a data URL with base64"))
+    let (media_type, data) =
+        data_url(url).ok_or_else(|| invalid(at, "it must be an http(s) URL or a data URL with base64"))?;
+    Ok(Content::Image { media_type, data })
 }
 
-/// `data:image/png;base64,…`
-fn data_url(url: Cow<'_, str>) -> Option<Content<'_>> {
-    fn split(url: &str) -> Option<(&str, &str)> {
-        let (kind, data) = url.strip_prefix("data:")?.split_once(',')?;
-        // Parameters such as a charset may stand between.
-        let kind = kind.strip_suffix(";base64")?;
-        let (media_type, _) = kind.split_once(';').unwrap_or((kind, ""));
-        Some((media_type, data))
+/// A file in the request; one that was uploaded before belongs to one provider.
+fn file<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    let file = required(part, "file", at)?;
+    object(file, format_args!("{at}.file"))?;
+    let Some(data) = file.get("file_data").filter(|data| !data.is_null()) else {
+        return Ok(Content::Other { field: format!("{at}.file.file_id") });
+    };
+    let at = format_args!("{at}.file.file_data");
+    let name = file.get("filename").and_then(Raw::string);
+    match data_url(string(data, at)?) {
+        Some((media_type, data)) => Ok(Content::Document { source: Source::File { media_type, data }, name }),
+        _ => Err(invalid(at, "it must be a data URL with base64")),
     }
-    Some(match url {
-        Cow::Borrowed(url) => {
-            let (media_type, data) = split(url)?;
-            Content::Image { media_type: media_type.into(), data: data.into() }
-        }
-        Cow::Owned(url) => {
-            let (media_type, data) = split(&url)?;
-            Content::Image { media_type: media_type.to_owned().into(), data: data.to_owned().into() }
-        }
-    })
 }
 
 fn call<'a>(call: Raw<'a>, at: Arguments<'_>) -> Result<Part<'a>, Reject> {
@@ -230,12 +274,23 @@ fn reasoning<'a>(
     Ok(())
 }
 
+/// Functions; a tool of another kind is run by its provider, and noted.
+fn tools<'a>(tools: Raw<'a>, foreign: &mut Vec<String>) -> Result<Vec<Tool<'a>>, Reject> {
+    let mut functions = Vec::new();
+    each(tools, format_args!("tools"), |item, at| {
+        object(item, at)?;
+        let kind = string(required(item, "type", at)?, format_args!("{at}.type"))?;
+        if kind == "function" {
+            functions.push(tool(item, at)?);
+        } else {
+            foreign.push(format!("{at}.{kind}"));
+        }
+        Ok(())
+    })?;
+    Ok(functions)
+}
+
 fn tool<'a>(tool: Raw<'a>, at: Arguments<'_>) -> Result<Tool<'a>, Reject> {
-    object(tool, at)?;
-    let kind = string(required(tool, "type", at)?, format_args!("{at}.type"))?;
-    if kind != "function" {
-        return Err(invalid(format_args!("{at}.type"), "only 'function' is known here"));
-    }
     let cache = tool.get("cache_control").filter(|mark| !mark.is_null());
     let function = required(tool, "function", at)?;
     let at = format_args!("{at}.function");
@@ -292,8 +347,9 @@ fn response_format(format: Raw<'_>) -> Result<Format<'_>, Reject> {
             object(named, at)?;
             let schema = required(named, "schema", at)?;
             object(schema, format_args!("{at}.schema"))?;
-            let description = named.get("description").and_then(Raw::string);
-            Ok(Format::Schema { schema, description })
+            let text = |name| named.get(name).and_then(Raw::string);
+            let strict = named.get("strict").and_then(Raw::boolean);
+            Ok(Format::Schema { name: text("name"), strict, schema, description: text("description") })
         }
         _ => Err(invalid(format_args!("response_format.type"), "it must be 'text', 'json_object' or 'json_schema'")),
     }
@@ -306,45 +362,6 @@ fn effort(effort: Raw<'_>) -> Result<Effort, Reject> {
     level
         .map(|(_, level)| level)
         .ok_or_else(|| invalid(at, "it must be 'none', 'minimal', 'low', 'medium', 'high', 'xhigh' or 'max'"))
-}
-
-fn each<'a, T>(
-    array: Raw<'a>,
-    at: Arguments<'_>,
-    mut read: impl FnMut(Raw<'a>, Arguments<'_>) -> Result<T, Reject>,
-) -> Result<Vec<T>, Reject> {
-    if array.kind() != Kind::Array {
-        return Err(invalid(at, "it must be an array"));
-    }
-    array.items().enumerate().map(|(index, item)| read(item, format_args!("{at}[{index}]"))).collect()
-}
-
-fn required<'a>(object: Raw<'a>, name: &str, at: impl Display) -> Result<Raw<'a>, Reject> {
-    object.get(name).filter(|value| !value.is_null()).ok_or_else(|| Reject::Missing { field: format!("{at}.{name}") })
-}
-
-fn object(value: Raw<'_>, at: Arguments<'_>) -> Result<(), Reject> {
-    if value.kind() == Kind::Object { Ok(()) } else { Err(invalid(at, "it must be an object")) }
-}
-
-fn string<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
-    value.string().ok_or_else(|| invalid(at, "it must be a string"))
-}
-
-fn boolean(value: Raw<'_>, at: Arguments<'_>) -> Result<bool, Reject> {
-    value.boolean().ok_or_else(|| invalid(at, "it must be true or false"))
-}
-
-fn count(value: Raw<'_>, at: Arguments<'_>) -> Result<u64, Reject> {
-    value.integer().filter(|count| *count > 0).ok_or_else(|| invalid(at, "it must be a whole number from 1"))
-}
-
-fn number<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Raw<'a>, Reject> {
-    if value.kind() == Kind::Number { Ok(value) } else { Err(invalid(at, "it must be a number")) }
-}
-
-fn invalid(at: Arguments<'_>, problem: &str) -> Reject {
-    Reject::Invalid { field: at.to_string(), problem: problem.to_owned() }
 }
 
 #[cfg(test)]
@@ -397,17 +414,6 @@ mod tests {
             "response_format.json_schema.schema",
         );
         top(r#""reasoning_effort":"huge""#, "reasoning_effort");
-    }
-
-    #[test]
-    fn a_data_url_is_taken_apart() {
-        let image = |url: &str| data_url(Cow::Owned(url.to_owned()));
-        let png = |data: &str| {
-            Some(Content::Image { media_type: "image/png".to_owned().into(), data: data.to_owned().into() })
-        };
-        assert_eq!(image("data:image/png;base64,AAAA"), png("AAAA"));
-        assert_eq!(image("data:image/png;charset=utf-8;base64,AAAA"), png("AAAA"));
-        assert_eq!(image("data:image/png,AAAA"), None);
     }
 
     #[test]

@@ -7,33 +7,35 @@ mod tools;
 use alloc::vec::Vec;
 
 use crate::chat::Chat;
-use crate::codec::json::Raw;
 use crate::codec::json::write::{object, string};
+use crate::codec::json::{Kind, Raw};
 use crate::endpoint::Delivery;
 use crate::fault::Reject;
 
 use super::model::Generation;
+use crate::provider::To;
 use conversation::Conversation;
 use thinking::Thinking;
 
-/// The request for `chat`, for this upstream's model `model`.
-pub(super) fn write(chat: &Chat<'_>, model: &str, delivery: Delivery) -> Result<Vec<u8>, Reject> {
-    let generation = Generation::of(model);
-    let thinking = Thinking::of(chat, generation)?;
-    tools::check(chat, generation)?;
-    let conversation = Conversation::of(&chat.turns)?;
+/// The request for `chat`.
+pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    let generation = Generation::of(to.model);
+    expressible(chat, generation, to)?;
+    let thinking = Thinking::of(chat, generation, to)?;
+    tools::check(chat, generation, to)?;
+    let conversation = Conversation::of(&chat.turns, to)?;
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
-        body.string("model", model);
+        body.string("model", to.model);
         body.number("max_tokens", thinking.max_tokens);
-        if delivery == Delivery::Streamed {
+        if to.delivery == Delivery::Streamed {
             body.raw("stream", "true");
         }
         conversation.write(body);
         tools::write(chat, thinking.answer, body);
         thinking.write(chat, generation, body);
         for (name, value) in sampling(chat) {
-            if generation.samples() {
+            if generation.samples() && !is_too_hot(name, value) {
                 body.raw(name, value.text());
             }
         }
@@ -45,6 +47,44 @@ pub(super) fn write(chat: &Chat<'_>, model: &str, delivery: Delivery) -> Result<
         }
     });
     Ok(out)
+}
+
+/// Refuses the fields that have no counterpart here.
+fn expressible(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<(), Reject> {
+    for (name, value) in sampling(chat) {
+        // One is what they are by default, which can be left out where they are no longer taken.
+        if is_too_hot(name, value) || !generation.samples() && value.number() != Some(1.0) {
+            to.unsupported(name)?;
+        }
+    }
+    let Chat { presence_penalty, frequency_penalty, seed, logit_bias, metadata, .. } = chat;
+    let raw = [
+        ("presence_penalty", presence_penalty),
+        ("frequency_penalty", frequency_penalty),
+        ("seed", seed),
+        ("logit_bias", logit_bias),
+        ("metadata", metadata),
+    ];
+    for (name, _) in raw.into_iter().filter(|(_, value)| value.is_some()) {
+        to.unsupported(name)?;
+    }
+    if chat.n.is_some_and(|n| n > 1) {
+        to.unsupported("n")?;
+    }
+    if let Some(others) = chat.logprobs {
+        to.unsupported(if others > 0 { "top_logprobs" } else { "logprobs" })?;
+    }
+    if chat.service_tier.is_some() {
+        to.unsupported("service_tier")?;
+    }
+    // The caller's own words for this provider.
+    let thinks = chat.extra.iter().any(|(name, value)| name == "thinking" && value.kind() == Kind::Object);
+    to.rest(&chat.extra, if thinks { &["thinking"] } else { &[] })
+}
+
+/// OpenAI allows temperatures up to 2; what lies beyond 1 has no counterpart.
+fn is_too_hot(name: &str, value: Raw<'_>) -> bool {
+    name == "temperature" && value.number().is_some_and(|temperature| temperature > 1.0)
 }
 
 /// How the answer is to be drawn, as far as the caller says.

@@ -6,7 +6,6 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/effort>
 
 use crate::chat::Effort;
-use crate::codec::json::Raw;
 
 /// A generation, as far as requests differ. A Claude that is not known belongs to the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,16 +87,6 @@ impl Generation {
     /// Whether `temperature`, `top_p` and `top_k` are taken.
     pub(super) const fn samples(self) -> bool {
         !matches!(self, Self::Latest)
-    }
-
-    /// Whether a top-level field of `OpenAI`'s can have this value with this generation, as far as generations differ.
-    pub(super) fn takes(self, name: &str, value: Raw<'_>) -> bool {
-        match name {
-            // One is what they are by default, which can be left out where they are no longer taken.
-            "temperature" | "top_p" | "top_k" => self.samples() || value.number() == Some(1.0),
-            "reasoning_effort" => self.thinks() != Thinks::Never || value.text() == "\"none\"",
-            _ => true,
-        }
     }
 
     /// The name of `effort` where thinking is adaptive.

@@ -1,46 +1,20 @@
-//! Reads a Messages answer, whole or streamed, as pieces, and writes them in the caller's dialect.
+//! Reads a Messages answer, whole or streamed, as pieces.
 
-use alloc::boxed::Box;
-use alloc::string::String;
-use alloc::vec::Vec;
+use alloc::borrow::Cow;
 
 use super::ANSWER_TOOL;
 use super::fault::in_answer;
-use crate::chat::{Finish, Piece};
-use crate::codec::json::{Raw, check};
-use crate::codec::sse::{self, Block};
-use crate::dialect::openai::Answer;
-use crate::endpoint::Delivery;
-use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::openai::parse;
-use crate::provider::{Passage, Reply, ReplyStart};
+use crate::codec::json::{Raw, Str};
+use crate::endpoint::Endpoint;
+use crate::fault::UpstreamFault;
+use crate::piece::{Citation, Finish, Piece};
+use crate::provider::translate::malformed;
+use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 
-/// More than any answer has.
-const MAX_BODY: usize = 64 << 20;
-
-pub(super) fn reply(start: ReplyStart) -> Box<dyn Reply> {
-    let reading = Reading::new(start);
-    match start.delivery {
-        Delivery::Whole => Box::new(Whole { held: Vec::new(), reading }),
-        Delivery::Streamed => Box::new(Stream { reader: sse::Reader::new(sse::MAX_EVENT), reading }),
-    }
-}
-
-struct Stream {
-    reader: sse::Reader,
-    reading: Reading,
-}
-
-struct Whole {
-    held: Vec<u8>,
-    reading: Reading,
-}
-
 /// How far an answer has been read.
-struct Reading {
-    answer: Answer,
-    phase: Phase,
+pub(super) struct Reading {
+    awaited: Awaited,
     usage: Usage,
     /// The content block being read.
     open: Open,
@@ -53,12 +27,18 @@ struct Reading {
     finish: Option<Finish>,
 }
 
+/// What kind of answer is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// No token yet.
-    Waiting,
-    Begun,
-    Done,
+pub(super) enum Awaited {
+    Message,
+    /// `{"input_tokens": 7}`
+    Count,
+}
+
+impl Awaited {
+    pub(super) const fn at(endpoint: Endpoint) -> Self {
+        if matches!(endpoint, Endpoint::CountTokens) { Self::Count } else { Self::Message }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +48,7 @@ enum Open {
     Thought,
     Call(Arguments),
     /// [`ANSWER_TOOL`]: its input is text to the caller.
-    Shaped,
+    Shaped(Arguments),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,10 +58,9 @@ enum Arguments {
 }
 
 impl Reading {
-    fn new(start: ReplyStart) -> Self {
+    pub(super) fn new(awaited: Awaited) -> Self {
         Self {
-            answer: Answer::new(start.delivery, start.usage, start.created),
-            phase: Phase::Waiting,
+            awaited,
             usage: Usage { estimated: true, ..Usage::default() },
             open: Open::Other,
             calls: 0,
@@ -90,170 +69,167 @@ impl Reading {
             finish: None,
         }
     }
+}
 
-    /// Writes a piece that is part of the answer proper; counts it until the provider has.
-    fn token(&mut self, piece: Piece<'_>, out: &mut Vec<u8>) {
-        if let Piece::Text(text) | Piece::Reasoning { text, .. } | Piece::Arguments { json: text, .. } = piece
-            && self.usage.estimated
-        {
-            self.usage.output += (text.len() as u64).div_ceil(4);
-        }
-        if self.phase == Phase::Waiting {
-            self.phase = Phase::Begun;
-        }
-        self.answer.write(piece, out);
-    }
-
-    /// One event of a stream.
-    fn event(&mut self, event: Raw<'_>, out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+impl Reader for Reading {
+    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        let Event::Json { data: event, .. } = event else { return Ok(Flow::More) };
         let kind = text(event, "type");
         match &*kind {
-            "message_start" => self.start(event.get("message").unwrap_or(Raw::NULL), out),
-            "content_block_start" => self.open(event.get("content_block").unwrap_or(Raw::NULL), out),
-            "content_block_delta" => self.delta(event.get("delta").unwrap_or(Raw::NULL), out),
-            "content_block_stop" => self.close(out),
+            "message_start" => self.start(event.get("message").unwrap_or(Raw::NULL), pieces),
+            "content_block_start" => self.open(event.get("content_block").unwrap_or(Raw::NULL), pieces),
+            "content_block_delta" => self.delta(event.get("delta").unwrap_or(Raw::NULL), pieces),
+            "content_block_stop" => self.close(pieces),
             "message_delta" => {
                 if let Some(usage) = event.get("usage") {
                     self.count(usage);
                     self.usage.estimated = false;
+                    pieces(Piece::Usage(self.usage));
                 }
-                self.finish(event.get("delta").unwrap_or(Raw::NULL), out);
+                self.finish(event.get("delta").unwrap_or(Raw::NULL), pieces);
             }
             "message_stop" => {
                 if self.finish.is_none() {
                     return Err(malformed("The provider's stream ended without a stop reason."));
                 }
-                self.end(out);
+                return Ok(Flow::Ended);
             }
             "error" => return Err(in_answer(event)),
             // Pings, and kinds to come, which by the API's own rule may be passed over.
             _ => {}
         }
-        Ok(())
+        Ok(Flow::More)
     }
 
-    /// A whole answer.
-    fn message(&mut self, message: Raw<'_>, out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+    fn whole(&mut self, message: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if self.awaited == Awaited::Count {
+            let count = message.get("input_tokens").and_then(Raw::integer);
+            return count.map(drop).ok_or_else(|| malformed("The provider's answer has no count."));
+        }
         match &*text(message, "type") {
             "message" => {}
             "error" => return Err(in_answer(message)),
             _ => return Err(malformed("The provider's answer is not a message.")),
         }
-        self.start(message, out);
         self.usage.estimated = message.get("usage").is_none();
+        self.start(message, pieces);
         for block in message.get("content").unwrap_or(Raw::NULL).items() {
-            self.open(block, out);
-            self.close(out);
+            self.open(block, pieces);
+            self.close(pieces);
         }
-        self.finish(message, out);
+        self.finish(message, pieces);
         if self.finish.is_none() {
             return Err(malformed("The provider's answer has no stop reason."));
         }
-        self.end(out);
         Ok(())
     }
+}
 
-    fn start(&mut self, message: Raw<'_>, out: &mut Vec<u8>) {
-        let estimate = self.usage.output;
+impl Reading {
+    fn start(&mut self, message: Raw<'_>, pieces: &mut Pieces<'_>) {
         if let Some(usage) = message.get("usage") {
             self.count(usage);
             // What a stream says of its output at its start is a placeholder; of a whole answer it is all.
             if message.get("stop_reason").is_none_or(Raw::is_null) {
-                self.usage.output = estimate;
+                self.usage.output = 0;
             }
+            pieces(Piece::Usage(self.usage));
         }
-        self.answer.write(Piece::Start { id: &text(message, "id"), model: &text(message, "model") }, out);
+        pieces(Piece::Start { id: str(message, "id"), model: str(message, "model") });
     }
 
     /// A content block begins. In a whole answer it is complete as well.
-    fn open(&mut self, block: Raw<'_>, out: &mut Vec<u8>) {
+    fn open(&mut self, block: Raw<'_>, pieces: &mut Pieces<'_>) {
         self.open = Open::Other;
         match &*text(block, "type") {
-            "text" => self.say(&text(block, "text"), out),
+            "text" => Self::say(str(block, "text"), pieces),
             "thinking" => {
                 self.open = Open::Thought;
                 self.thoughts += 1;
-                self.think(&text(block, "thinking"), out);
-                self.sign(&text(block, "signature"), out);
+                self.think(str(block, "thinking"), pieces);
+                self.sign(str(block, "signature"), pieces);
             }
             "redacted_thinking" => {
                 self.open = Open::Thought;
                 self.thoughts += 1;
                 let block_index = self.thoughts - 1;
-                self.token(Piece::Redacted { block: block_index, data: &text(block, "data") }, out);
+                pieces(Piece::Redacted { block: block_index, data: str(block, "data") });
             }
             "tool_use" => {
                 let name = text(block, "name");
                 if name == ANSWER_TOOL {
-                    self.open = Open::Shaped;
+                    self.open = Open::Shaped(Arguments::Missing);
                     self.shaped = true;
                 } else {
                     self.open = Open::Call(Arguments::Missing);
                     self.calls += 1;
-                    self.token(Piece::Call { index: self.calls - 1, id: &text(block, "id"), name: &name }, out);
+                    pieces(Piece::Call { index: self.calls - 1, id: str(block, "id"), name: str(block, "name") });
                 }
                 // A stream begins with an empty object and gives the real one in fragments.
                 let input = block.get("input").filter(|input| input.members().next().is_some());
-                self.input(input.map_or("", Raw::text), out);
+                self.input(input.map_or(Str::EMPTY, |input| Str::Plain(input.text())), pieces);
             }
             _ => {}
         }
     }
 
-    fn delta(&mut self, delta: Raw<'_>, out: &mut Vec<u8>) {
+    fn delta(&mut self, delta: Raw<'_>, pieces: &mut Pieces<'_>) {
         match &*text(delta, "type") {
-            "text_delta" => self.say(&text(delta, "text"), out),
-            "thinking_delta" => self.think(&text(delta, "thinking"), out),
-            "signature_delta" => self.sign(&text(delta, "signature"), out),
-            "input_json_delta" => self.input(&text(delta, "partial_json"), out),
-            // Citations point into documents of the request, for which callers have no words.
+            "text_delta" => Self::say(str(delta, "text"), pieces),
+            "thinking_delta" => self.think(str(delta, "thinking"), pieces),
+            "signature_delta" => self.sign(str(delta, "signature"), pieces),
+            "input_json_delta" => self.input(str(delta, "partial_json"), pieces),
+            "citations_delta" => cite(delta.get("citation").unwrap_or(Raw::NULL), pieces),
+            // Kinds to come.
             _ => {}
         }
     }
 
-    fn close(&mut self, out: &mut Vec<u8>) {
+    fn close(&mut self, pieces: &mut Pieces<'_>) {
         match self.open {
             // A call without arguments: callers parse what they get, so it must be JSON.
-            Open::Call(Arguments::Missing) => self.input("{}", out),
-            Open::Shaped if self.phase == Phase::Waiting => self.input("{}", out),
+            Open::Call(Arguments::Missing) | Open::Shaped(Arguments::Missing) => self.input("{}".into(), pieces),
             _ => {}
         }
         self.open = Open::Other;
     }
 
-    fn say(&mut self, text: &str, out: &mut Vec<u8>) {
+    fn say(text: Str<'_>, pieces: &mut Pieces<'_>) {
         if !text.is_empty() {
-            self.token(Piece::Text(text), out);
+            pieces(Piece::Text(text));
         }
     }
 
-    fn think(&mut self, text: &str, out: &mut Vec<u8>) {
+    fn think(&self, text: Str<'_>, pieces: &mut Pieces<'_>) {
         if !text.is_empty() {
-            self.token(Piece::Reasoning { block: self.thoughts.saturating_sub(1), text }, out);
+            pieces(Piece::Reasoning { block: self.thoughts.saturating_sub(1), text });
         }
     }
 
-    fn sign(&mut self, signature: &str, out: &mut Vec<u8>) {
+    fn sign(&self, signature: Str<'_>, pieces: &mut Pieces<'_>) {
         if !signature.is_empty() {
-            self.token(Piece::Signature { block: self.thoughts.saturating_sub(1), signature }, out);
+            pieces(Piece::Signature { block: self.thoughts.saturating_sub(1), signature });
         }
     }
 
-    fn input(&mut self, json: &str, out: &mut Vec<u8>) {
+    fn input(&mut self, json: Str<'_>, pieces: &mut Pieces<'_>) {
         if json.is_empty() {
             return;
         }
         match self.open {
             Open::Call(_) => {
                 self.open = Open::Call(Arguments::Given);
-                self.token(Piece::Arguments { index: self.calls.saturating_sub(1), json }, out);
+                pieces(Piece::Arguments { index: self.calls.saturating_sub(1), json });
             }
-            Open::Shaped => self.token(Piece::Text(json), out),
+            Open::Shaped(_) => {
+                self.open = Open::Shaped(Arguments::Given);
+                pieces(Piece::Text(json));
+            }
             Open::Other | Open::Thought => {}
         }
     }
 
-    fn finish(&mut self, delta: Raw<'_>, out: &mut Vec<u8>) {
+    fn finish(&mut self, delta: Raw<'_>, pieces: &mut Pieces<'_>) {
         let Some(reason) = delta.get("stop_reason").and_then(Raw::string) else { return };
         if self.finish.is_some() {
             return;
@@ -266,12 +242,10 @@ impl Reading {
             _ => Finish::Stop,
         };
         self.finish = Some(finish);
-        self.token(Piece::Finish(finish), out);
-    }
-
-    fn end(&mut self, out: &mut Vec<u8>) {
-        self.phase = Phase::Done;
-        self.answer.end(&self.usage, out);
+        if let Some(sequence) = delta.get("stop_sequence").and_then(Raw::str) {
+            pieces(Piece::StopSequence(sequence));
+        }
+        pieces(Piece::Finish(finish));
     }
 
     /// Reads a usage object; what it does not say stays as it was. The counts exclude each other here.
@@ -297,92 +271,29 @@ impl Reading {
     }
 }
 
-fn text<'a>(value: Raw<'a>, name: &str) -> alloc::borrow::Cow<'a, str> {
+/// Where a stretch of text comes from.
+///
+/// <https://platform.claude.com/docs/en/build-with-claude/citations>
+fn cite(citation: Raw<'_>, pieces: &mut Pieces<'_>) {
+    let given = |name| citation.get(name).and_then(Raw::str);
+    let citation = Citation {
+        url: given("url"),
+        title: given("document_title").or_else(|| given("title")),
+        cited: given("cited_text"),
+        document: citation.get("document_index").and_then(Raw::integer),
+        // The places that are told are the document's, not the answer's.
+        start: None,
+        end: None,
+    };
+    if citation != Citation::default() {
+        pieces(Piece::Citation(citation));
+    }
+}
+
+fn text<'a>(value: Raw<'a>, name: &str) -> Cow<'a, str> {
     value.get(name).and_then(Raw::string).unwrap_or_default()
 }
 
-fn malformed(message: &str) -> UpstreamFault {
-    UpstreamFault::new(FaultKind::Malformed, String::from(message))
-}
-
-impl Reading {
-    fn block(&mut self, block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
-        let data = match block.data.as_deref() {
-            Some(data) if !data.is_empty() && self.phase != Phase::Done => data,
-            _ => return Ok(()),
-        };
-        let event = core::str::from_utf8(data).ok().and_then(|text| check(text).ok());
-        self.event(event.ok_or_else(|| malformed("The provider sent an event that is not JSON."))?, out)
-    }
-}
-
-impl Reply for Stream {
-    fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let reading = &mut self.reading;
-        self.reader.read(chunk, |block| reading.block(&block, out))?;
-        Ok(Passage::Rewritten)
-    }
-
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let reading = &mut self.reading;
-        // The last event may lack its blank line; it counts if it is complete all the same.
-        self.reader.end(|block| {
-            let is_last =
-                block.name == b"message_stop" && block.data.as_deref().is_some_and(|data| data.ends_with(b"}"));
-            if is_last { reading.block(&block, out) } else { Ok(()) }
-        })?;
-        if self.done() {
-            Ok(Passage::Rewritten)
-        } else {
-            Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
-        }
-    }
-
-    fn begun(&self) -> bool {
-        self.reading.phase != Phase::Waiting
-    }
-
-    fn done(&self) -> bool {
-        self.reading.phase == Phase::Done
-    }
-
-    fn usage(&self) -> Usage {
-        self.reading.usage
-    }
-
-    fn model(&self) -> Option<&str> {
-        self.reading.answer.model()
-    }
-}
-
-impl Reply for Whole {
-    fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        if self.held.len() + chunk.len() > MAX_BODY {
-            return Err(malformed("The provider's answer is too long."));
-        }
-        self.held.extend_from_slice(chunk);
-        Ok(Passage::Rewritten)
-    }
-
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let held = core::mem::take(&mut self.held);
-        self.reading.message(parse(&held)?, out)?;
-        Ok(Passage::Rewritten)
-    }
-
-    fn begun(&self) -> bool {
-        self.reading.phase == Phase::Done
-    }
-
-    fn done(&self) -> bool {
-        self.reading.phase == Phase::Done
-    }
-
-    fn usage(&self) -> Usage {
-        self.reading.usage
-    }
-
-    fn model(&self) -> Option<&str> {
-        self.reading.answer.model()
-    }
+fn str<'a>(value: Raw<'a>, name: &str) -> Str<'a> {
+    value.get(name).and_then(Raw::str).unwrap_or(Str::EMPTY)
 }

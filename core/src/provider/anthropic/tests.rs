@@ -8,8 +8,10 @@ use alloc::string::String;
 fn asked(body: &str, model: &str) -> Result<String, Reject> {
     let scan = scan(body.as_bytes())?;
     let (endpoint, delivery) = (Endpoint::Chat, Delivery::Whole);
-    let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, body: body.as_bytes(), scan: &scan };
-    match Anthropic.ask(&call, model)?.body {
+    let (body, usage) = (body.as_bytes(), UsageChunk::Unwanted);
+    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+    let upstream = Upstream { dialect: "anthropic".into(), ..Upstream::default() };
+    match crate::provider::ask(&call, &upstream, model)?.body {
         Body::Replaced(body) => Ok(String::from_utf8(body).unwrap()),
         Body::AsIs => panic!("it is translated"),
     }
@@ -63,10 +65,10 @@ fn parts_that_cannot_be_expressed_are_refused_by_path() {
         assert_eq!(refused(asked(&body, "claude")).1, field, "{messages}");
     };
     check(
-        r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"input_audio","input_audio":{}}]}"#,
+        r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"input_audio","input_audio":{"format":"wav","data":"AAAA"}}]}"#,
         "messages[1].content[1].input_audio",
     );
-    check(r#"{"role":"user","content":[{"type":"file","file":{}}]}"#, "messages[1].content[0].file");
+    check(r#"{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}"#, "messages[1].content[0].file.file_id");
     check(r#"{"role":"user","name":"ann","content":"a"}"#, "messages[1].name");
     check(r#"{"role":"assistant","audio":{"id":"a"}}"#, "messages[1].audio");
     check(
@@ -117,8 +119,13 @@ fn embeddings_are_not_served() {
     let body = br#"{"model":"m","input":"a"}"#;
     let scan = scan(body).unwrap();
     let (endpoint, delivery) = (Endpoint::Embeddings, Delivery::Whole);
-    let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, body, scan: &scan };
-    assert_eq!(Anthropic.accepts(&call, "claude-haiku-4-5").unwrap_err().problem().code, "endpoint_not_supported");
+    let usage = UsageChunk::Unwanted;
+    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+    let upstream = Upstream { dialect: "anthropic".into(), ..Upstream::default() };
+    assert_eq!(
+        crate::provider::accepts(&call, &upstream, "claude-haiku-4-5").unwrap_err().problem().code,
+        "endpoint_not_supported"
+    );
 }
 
 #[test]

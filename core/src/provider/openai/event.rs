@@ -10,6 +10,7 @@ use crate::usage::Usage;
 pub(super) struct Members<'a> {
     pub(super) choices: Option<Raw<'a>>,
     pub(super) data: Option<Raw<'a>>,
+    pub(super) results: Option<Raw<'a>>,
     pub(super) usage: Option<Raw<'a>>,
     pub(super) model: Option<Raw<'a>>,
     pub(super) error: Option<Raw<'a>>,
@@ -23,6 +24,7 @@ impl<'a> Members<'a> {
             match &*name {
                 "choices" => members.choices = Some(value),
                 "data" => members.data = Some(value),
+                "results" => members.results = Some(value),
                 "usage" if !value.is_null() => members.usage = Some(value),
                 "model" => members.model = Some(value),
                 "error" if !value.is_null() => members.error = Some(value),
@@ -70,6 +72,10 @@ impl Deltas {
                 match &*name {
                     // A whole answer has messages where a stream has deltas.
                     "delta" | "message" => deltas.tokens += tokens(value),
+                    // Legacy completions have bare text.
+                    "text" if !matches!(value.text(), "null" | "\"\"") => {
+                        deltas.tokens += (value.text().len() as u64).div_ceil(4);
+                    }
                     "finish_reason" => deltas.finished |= !value.is_null(),
                     _ => {}
                 }
@@ -100,14 +106,15 @@ fn usage(usage: Raw<'_>) -> Option<Usage> {
     for (name, value) in usage.members() {
         let count = value.integer();
         match &*name {
-            "prompt_tokens" => read.input = count.inspect(|_| counted = true).unwrap_or(0),
-            "completion_tokens" => read.output = count.inspect(|_| counted = true).unwrap_or(0),
+            // Newer endpoints count input and output.
+            "prompt_tokens" | "input_tokens" => read.input = count.inspect(|_| counted = true).unwrap_or(0),
+            "completion_tokens" | "output_tokens" => read.output = count.inspect(|_| counted = true).unwrap_or(0),
             "total_tokens" => total = count.unwrap_or(0),
-            "prompt_tokens_details" => {
+            "prompt_tokens_details" | "input_tokens_details" => {
                 read.cached_read = value.get("cached_tokens").and_then(Raw::integer).unwrap_or(0);
                 read.cache_write = value.get("cache_write_tokens").and_then(Raw::integer).unwrap_or(0);
             }
-            "completion_tokens_details" => {
+            "completion_tokens_details" | "output_tokens_details" => {
                 read.reasoning = value.get("reasoning_tokens").and_then(Raw::integer).unwrap_or(0);
             }
             _ => {}

@@ -1,5 +1,6 @@
 use super::*;
 use crate::codec::json::scan;
+use crate::embed::Encoding;
 use crate::endpoint::UsageChunk;
 use crate::fault::FaultKind;
 use crate::provider::Passage;
@@ -7,8 +8,10 @@ use alloc::string::String;
 
 fn asked(endpoint: Endpoint, delivery: Delivery, body: &str, model: &str) -> Result<Body, Reject> {
     let scan = scan(body.as_bytes()).unwrap();
-    let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, body: body.as_bytes(), scan: &scan };
-    OpenAi.ask(&call, model).map(|ask| ask.body)
+    let body = body.as_bytes();
+    let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, model: "asked", betas: "", body, scan: &scan };
+    let upstream = Upstream { dialect: "openai".into(), ..Upstream::default() };
+    crate::provider::ask(&call, &upstream, model).map(|ask| ask.body)
 }
 
 #[test]
@@ -45,8 +48,13 @@ fn stream_options_of_another_type_are_refused_by_name() {
     check(r#"{"include_usage":"yes"}"#, "stream_options.include_usage");
 }
 
-fn start(usage: UsageChunk) -> ReplyStart {
-    ReplyStart { endpoint: Endpoint::Chat, delivery: Delivery::Streamed, usage, created: 0 }
+fn start(usage: UsageChunk) -> ReplyStart<'static> {
+    let (endpoint, delivery, encoding) = (Endpoint::Chat, Delivery::Streamed, Encoding::Float);
+    ReplyStart { endpoint, delivery, usage, encoding, model: "m", id: "i", created: 0 }
+}
+
+fn reply(start: ReplyStart<'_>) -> Box<dyn Reply> {
+    relayed(&start)
 }
 
 #[test]

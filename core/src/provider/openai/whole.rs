@@ -36,14 +36,17 @@ impl Whole {
             return Err(in_answer(answer));
         }
         let (due, missing) = match self.endpoint {
-            Endpoint::Chat => (members.choices, "The provider's answer has no choices."),
-            Endpoint::Embeddings => (members.data, "The provider's answer has no data."),
+            Endpoint::Embeddings | Endpoint::Images | Endpoint::ImageEdits => {
+                (members.data, "The provider's answer has no data.")
+            }
+            Endpoint::Moderations | Endpoint::Rerank => (members.results, "The provider's answer has no results."),
+            _ => (members.choices, "The provider's answer has no choices."),
         };
         let due = due.filter(|due| due.kind() == Kind::Array).ok_or_else(|| malformed(missing))?;
         self.model = members.model().map(Cow::into_owned);
         match members.usage() {
             Some(usage) => self.usage = usage,
-            None if self.endpoint == Endpoint::Chat => self.usage.output = Deltas::read(due).tokens,
+            None if self.endpoint.is_chat() => self.usage.output = Deltas::read(due).tokens,
             None => {}
         }
         self.complete = true;

@@ -1,15 +1,16 @@
 //! A conversation as this API knows it: one system prompt, then people and model by turns.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::chat::{Content, Part, Role, Turn};
+use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::write::{Object, array, object};
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::Reject;
-use crate::provider::anthropic::unsupported;
+use crate::provider::To;
+use crate::provider::signature::{self, Maker};
 
 pub(super) struct Conversation<'a> {
     system: Vec<&'a Part<'a>>,
@@ -19,11 +20,11 @@ pub(super) struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     /// Sorts the turns: system messages, wherever they stand, go into the system prompt in their order (a later one keeps
     /// its authority that way, at the cost of its place); tool results are the person's; neighbours of one role are one.
-    pub(super) fn of(turns: &'a [Turn<'a>]) -> Result<Self, Reject> {
+    pub(super) fn of(turns: &'a [Turn<'a>], to: &mut To<'_>) -> Result<Self, Reject> {
         let mut system = Vec::new();
         let mut merged: Vec<(Role, Vec<&Part<'_>>)> = Vec::new();
         for turn in turns {
-            expressible(turn)?;
+            expressible(turn, to)?;
             let mut said = turn.parts.iter().filter(|part| says_something(part)).peekable();
             let role = match turn.role {
                 Role::System => {
@@ -40,10 +41,8 @@ impl<'a> Conversation<'a> {
             }
         }
         if merged.is_empty() {
-            return Err(Reject::Invalid {
-                field: "messages".to_owned(),
-                problem: "there must be a message other than 'system' that says something".to_owned(),
-            });
+            let problem = "there must be a message other than 'system' that says something";
+            return Err(to.invalid("messages", problem));
         }
         // Within a turn of a person, results come before anything else; a stable sort keeps the rest in order.
         for (role, parts) in &mut merged {
@@ -68,29 +67,21 @@ impl<'a> Conversation<'a> {
 }
 
 /// Refuses what of a turn has no counterpart here.
-fn expressible(turn: &Turn<'_>) -> Result<(), Reject> {
-    fn nowhere<'p>(part: &'p Part<'_>) -> Option<&'p str> {
-        match &part.content {
-            Content::Other { field } => Some(field),
-            Content::Result { parts, .. } => parts.iter().find_map(nowhere),
-            _ => None,
+fn expressible(turn: &Turn<'_>, to: &mut To<'_>) -> Result<(), Reject> {
+    for (at, part) in turn.parts.iter().enumerate() {
+        if matches!(part.content, Content::Audio { .. }) {
+            to.unsupported(&To::of_message(turn.at, &format!("content[{at}].input_audio")))?;
         }
-    }
-    if let Some((name, _)) = turn.extra.first() {
-        return Err(unsupported(&format!("messages[{}].{name}", turn.at)));
-    }
-    if let Some(field) = turn.parts.iter().find_map(nowhere) {
-        return Err(unsupported(field));
     }
     let calls = turn.parts.iter().filter_map(|part| match &part.content {
         Content::Call { arguments, .. } => Some(arguments),
         _ => None,
     });
     match calls.enumerate().find(|(_, arguments)| input(arguments).is_none()) {
-        Some((call, _)) => Err(Reject::Invalid {
-            field: format!("messages[{}].tool_calls[{call}].function.arguments", turn.at),
-            problem: "it must be a JSON object".to_owned(),
-        }),
+        Some((call, _)) => {
+            let field = format!("tool_calls[{call}].function.arguments");
+            Err(to.invalid(&To::of_message(turn.at, &field), "it must be a JSON object"))
+        }
         None => Ok(()),
     }
 }
@@ -100,7 +91,11 @@ fn expressible(turn: &Turn<'_>) -> Result<(), Reject> {
 fn says_something(part: &Part<'_>) -> bool {
     match &part.content {
         Content::Text(text) | Content::Refusal(text) => !text.trim().is_empty(),
-        Content::Reasoning { signature, .. } => signature.is_some(),
+        Content::Reasoning { signature, .. } => {
+            signature.as_deref().is_some_and(|proof| signature::of(Maker::Anthropic, proof).is_some())
+        }
+        Content::Redacted(data) => signature::of(Maker::Anthropic, data).is_some(),
+        Content::Audio { .. } | Content::Other { .. } => false,
         _ => true,
     }
 }
@@ -160,16 +155,41 @@ fn block(out: &mut Vec<u8>, part: &Part<'_>) {
                 block.string("name", name);
                 block.raw("input", input(arguments).unwrap_or("{}"));
             }
-            Content::Result { id, parts } => {
+            Content::Document { source, name } => {
+                block.string("type", "document");
+                block.object("source", |to| match source {
+                    Source::Url(url) => {
+                        to.string("type", "url");
+                        to.string("url", url);
+                    }
+                    Source::File { media_type, data } => {
+                        to.string("type", "base64");
+                        to.string("media_type", media_type);
+                        to.string("data", data);
+                    }
+                    Source::Text(text) => {
+                        to.string("type", "text");
+                        to.string("media_type", "text/plain");
+                        to.string("data", text);
+                    }
+                });
+                if let Some(name) = name {
+                    block.string("title", name);
+                }
+            }
+            Content::Result { id, parts, outcome } => {
                 block.string("type", "tool_result");
                 block.string("tool_use_id", &call_id(id));
                 let said = parts.iter().filter(|part| says_something(part));
                 if said.clone().next().is_some() {
                     content(block, "content", said);
                 }
+                if *outcome == Outcome::Failed {
+                    block.raw("is_error", "true");
+                }
             }
-            // Refused before.
-            Content::Other { .. } => {}
+            // Refused or left out before.
+            Content::Audio { .. } | Content::Other { .. } => {}
         }
         if let Some(mark) = part.cache {
             block.raw("cache_control", mark.text());

@@ -4,14 +4,12 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>,
 //! <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>
 
-use alloc::borrow::ToOwned;
-
 use crate::chat::{Chat, Effort, Format};
 use crate::codec::json::Raw;
 use crate::codec::json::write::Object;
 use crate::fault::Reject;
+use crate::provider::To;
 use crate::provider::anthropic::model::{Generation, Thinks, budget};
-use crate::provider::anthropic::unsupported;
 
 pub(super) struct Thinking<'a> {
     pub(super) max_tokens: u64,
@@ -46,8 +44,8 @@ pub(super) enum Answer<'a> {
 }
 
 impl<'a> Thinking<'a> {
-    pub(super) fn of(chat: &'a Chat<'_>, generation: Generation) -> Result<Self, Reject> {
-        let mode = mode(chat, generation)?;
+    pub(super) fn of(chat: &'a Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<Self, Reject> {
+        let mode = mode(chat, generation, to)?;
         let room = match mode {
             Mode::Budget(budget) => budget,
             Mode::AsGiven(given) => given.get("budget_tokens").and_then(Raw::integer).unwrap_or(0),
@@ -55,7 +53,7 @@ impl<'a> Thinking<'a> {
             Mode::Unsaid | Mode::Off => 0,
         };
         let max_tokens = chat.max_tokens.unwrap_or_else(|| generation.default_max_tokens().saturating_add(room));
-        Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation)?, mode })
+        Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation, to)?, mode })
     }
 
     pub(super) fn write(&self, chat: &Chat<'_>, generation: Generation, body: &mut Object<'_>) {
@@ -92,48 +90,77 @@ impl<'a> Thinking<'a> {
     }
 }
 
-fn mode<'a>(chat: &Chat<'a>, generation: Generation) -> Result<Mode<'a>, Reject> {
+fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<Mode<'a>, Reject> {
     if let Some((_, given)) = chat.extra.iter().find(|(name, _)| name == "thinking") {
         return Ok(Mode::AsGiven(*given));
     }
-    let Some(effort) = chat.effort else { return Ok(Mode::Unsaid) };
+    let effort = match (chat.thinking, chat.effort) {
+        (Some(crate::chat::Thinking::Off), _) => Effort::None,
+        (Some(crate::chat::Thinking::Budget(tokens)), None) if generation.thinks() == Thinks::Budget => {
+            return Ok(Mode::Budget(tokens));
+        }
+        (Some(crate::chat::Thinking::Budget(tokens)), None) => of_budget(tokens),
+        (Some(crate::chat::Thinking::Adaptive), None) => Effort::High,
+        (_, Some(effort)) => effort,
+        (None, None) => return Ok(Mode::Unsaid),
+    };
     match generation.thinks() {
         // The newest may think unless told not to; those before need not be told, and some do not know the word.
         Thinks::Adaptive if effort == Effort::None => Ok(Mode::Off),
         _ if effort == Effort::None => Ok(Mode::Unsaid),
-        Thinks::Never => Err(unsupported("reasoning_effort")),
+        Thinks::Never => to.unsupported("reasoning_effort").map(|()| Mode::Unsaid),
         Thinks::Adaptive => Ok(Mode::Adaptive(effort)),
         Thinks::Budget => {
             // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
             let most = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
             if most < budget(Effort::Minimal) {
-                return Err(Reject::Invalid {
-                    field: "max_completion_tokens".to_owned(),
-                    problem: "it must be at least 2048 for this model to reason".to_owned(),
-                });
+                let problem = "it must be at least 2048 for this model to reason";
+                return Err(to.invalid("max_completion_tokens", problem));
             }
             Ok(Mode::Budget(budget(effort).min(most)))
         }
     }
 }
 
-fn answer<'a>(format: &'a Format<'_>, mode: Mode<'_>, generation: Generation) -> Result<Answer<'a>, Reject> {
+fn answer<'a>(
+    format: &'a Format<'_>,
+    mode: Mode<'_>,
+    generation: Generation,
+    to: &mut To<'_>,
+) -> Result<Answer<'a>, Reject> {
     // Thinking and a tool that must be called exclude each other.
     let thinks = match mode {
         Mode::Unsaid | Mode::Off => false,
         Mode::AsGiven(given) => given.get("type").is_none_or(|kind| kind.text() != "\"disabled\""),
         Mode::Budget(_) | Mode::Adaptive(_) => true,
     };
-    Ok(match format {
+    let answer = match format {
         Format::Text => Answer::Text,
         // Of the newest some always think, so that only their own way remains.
         Format::Schema { schema, .. } if generation == Generation::Latest || thinks && generation.follows_schemas() => {
             Answer::Native { schema: schema.text() }
         }
-        Format::Schema { .. } | Format::Json if thinks => return Err(unsupported("response_format.type")),
-        Format::Schema { schema, description } => {
+        Format::Schema { .. } | Format::Json if thinks => {
+            to.unsupported("response_format.type")?;
+            Answer::Text
+        }
+        Format::Schema { schema, description, .. } => {
             Answer::Tool { schema: schema.text(), description: description.as_deref() }
         }
         Format::Json => Answer::Tool { schema: "{\"type\":\"object\"}", description: None },
-    })
+    };
+    if matches!(answer, Answer::Tool { .. }) {
+        to.emulates("response_format");
+    }
+    Ok(answer)
+}
+
+/// The effort that comes nearest to a budget of tokens.
+fn of_budget(tokens: u64) -> Effort {
+    match tokens {
+        0..=2047 => Effort::Minimal,
+        2048..=4095 => Effort::Low,
+        4096..=12_287 => Effort::Medium,
+        _ => Effort::High,
+    }
 }

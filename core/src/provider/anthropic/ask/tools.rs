@@ -2,7 +2,7 @@
 //!
 //! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use>
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -11,18 +11,19 @@ use crate::chat::{Chat, Content, Tool, ToolChoice};
 use crate::codec::json::Raw;
 use crate::codec::json::write::{Object, object};
 use crate::fault::Reject;
+use crate::provider::To;
+use crate::provider::anthropic::ANSWER_TOOL;
 use crate::provider::anthropic::model::Generation;
-use crate::provider::anthropic::{ANSWER_TOOL, unsupported};
 
 /// Refuses what the model cannot do with tools.
-pub(super) fn check(chat: &Chat<'_>, generation: Generation) -> Result<(), Reject> {
+pub(super) fn check(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<(), Reject> {
     if !generation.follows_schemas()
         && let Some(strict) = chat.tools.iter().position(|tool| tool.strict == Some(true))
     {
-        return Err(unsupported(&format!("tools[{strict}].function.strict")));
+        to.unsupported(&format!("tools[{strict}].function.strict"))?;
     }
     if chat.tools.is_empty() && matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
-        return Err(Reject::Invalid { field: "tool_choice".to_owned(), problem: "there are no tools".to_owned() });
+        return Err(to.invalid("tool_choice", "there are no tools"));
     }
     Ok(())
 }

@@ -1,0 +1,122 @@
+//! A string that need not be unescaped on its way from one JSON document to another.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::raw::unescape;
+use super::write;
+
+/// A string: as text, or as it stands between the quotes of a JSON document.
+#[derive(Clone, Copy, Debug)]
+pub enum Str<'a> {
+    /// Text.
+    Plain(&'a str),
+    /// With JSON's escapes.
+    Escaped(&'a str),
+}
+
+impl<'a> Str<'a> {
+    /// Nothing.
+    pub const EMPTY: Str<'static> = Str::Plain("");
+
+    /// As it is written here, with or without escapes: its length is about that of the text.
+    pub const fn written(self) -> &'a str {
+        match self {
+            Self::Plain(text) | Self::Escaped(text) => text,
+        }
+    }
+
+    /// Whether it has no characters.
+    pub const fn is_empty(self) -> bool {
+        self.written().is_empty()
+    }
+
+    /// The text; a lone surrogate becomes U+FFFD.
+    pub fn text(self) -> Cow<'a, str> {
+        match self {
+            Self::Plain(text) => Cow::Borrowed(text),
+            Self::Escaped(text) => unescape(text),
+        }
+    }
+
+    /// Appends it as a JSON string, with its quotes.
+    pub fn write(self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        self.write_inside(out);
+        out.push(b'"');
+    }
+
+    /// Appends it as it stands inside a JSON string.
+    pub fn write_inside(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Plain(text) => write::escaped(out, text),
+            Self::Escaped(text) => out.extend_from_slice(text.as_bytes()),
+        }
+    }
+}
+
+impl PartialEq for Str<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Str<'_> {}
+
+impl<'a> From<&'a str> for Str<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Plain(text)
+    }
+}
+
+/// A string collected from pieces, kept as it stands inside a JSON string.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collected(Vec<u8>);
+
+impl Collected {
+    /// Appends `more`.
+    pub fn push(&mut self, more: Str<'_>) {
+        more.write_inside(&mut self.0);
+    }
+
+    /// Whether nothing was collected.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What was collected.
+    pub fn get(&self) -> Str<'_> {
+        Str::Escaped(core::str::from_utf8(&self.0).unwrap_or_default())
+    }
+
+    /// What was collected, as text.
+    pub fn text(&self) -> String {
+        self.get().text().into_owned()
+    }
+}
+
+impl From<Str<'_>> for Collected {
+    fn from(text: Str<'_>) -> Self {
+        let mut collected = Self::default();
+        collected.push(text);
+        collected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_one_string_in_both_forms() {
+        let (plain, escaped) = (Str::Plain("a\n\"é"), Str::Escaped("a\\n\\\"\\u00e9"));
+        assert_eq!(plain, escaped);
+        let mut out = Vec::new();
+        escaped.write(&mut out);
+        assert_eq!(out, b"\"a\\n\\\"\\u00e9\"");
+        let mut collected = Collected::from(plain);
+        collected.push(escaped);
+        assert_eq!(collected.text(), "a\n\"éa\n\"é");
+    }
+}

@@ -1,0 +1,86 @@
+//! Reading the fields of a request; what is wrong with one is told by its path.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt::{Arguments, Display};
+
+use crate::codec::json::{Kind, Raw};
+use crate::fault::Reject;
+
+pub(super) fn each<'a, T>(
+    array: Raw<'a>,
+    at: Arguments<'_>,
+    mut read: impl FnMut(Raw<'a>, Arguments<'_>) -> Result<T, Reject>,
+) -> Result<Vec<T>, Reject> {
+    if array.kind() != Kind::Array {
+        return Err(invalid(at, "it must be an array"));
+    }
+    array.items().enumerate().map(|(index, item)| read(item, format_args!("{at}[{index}]"))).collect()
+}
+
+pub(super) fn required<'a>(object: Raw<'a>, name: &str, at: impl Display) -> Result<Raw<'a>, Reject> {
+    object.get(name).filter(|value| !value.is_null()).ok_or_else(|| Reject::Missing { field: format!("{at}.{name}") })
+}
+
+pub(super) fn object(value: Raw<'_>, at: Arguments<'_>) -> Result<(), Reject> {
+    if value.kind() == Kind::Object { Ok(()) } else { Err(invalid(at, "it must be an object")) }
+}
+
+pub(super) fn string<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
+    value.string().ok_or_else(|| invalid(at, "it must be a string"))
+}
+
+pub(super) fn boolean(value: Raw<'_>, at: Arguments<'_>) -> Result<bool, Reject> {
+    value.boolean().ok_or_else(|| invalid(at, "it must be true or false"))
+}
+
+pub(super) fn count(value: Raw<'_>, at: Arguments<'_>) -> Result<u64, Reject> {
+    value.integer().filter(|count| *count > 0).ok_or_else(|| invalid(at, "it must be a whole number from 1"))
+}
+
+pub(super) fn number<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Raw<'a>, Reject> {
+    if value.kind() == Kind::Number { Ok(value) } else { Err(invalid(at, "it must be a number")) }
+}
+
+pub(super) fn invalid(at: Arguments<'_>, problem: &str) -> Reject {
+    Reject::Invalid { field: at.to_string(), problem: problem.to_owned() }
+}
+
+/// `data:image/png;base64,…` as media type and data.
+pub(super) fn data_url(url: Cow<'_, str>) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+    fn split(url: &str) -> Option<(&str, &str)> {
+        let (kind, data) = url.strip_prefix("data:")?.split_once(',')?;
+        // Parameters such as a charset may stand between.
+        let kind = kind.strip_suffix(";base64")?;
+        let (media_type, _) = kind.split_once(';').unwrap_or((kind, ""));
+        Some((media_type, data))
+    }
+    Some(match url {
+        Cow::Borrowed(url) => {
+            let (media_type, data) = split(url)?;
+            (media_type.into(), data.into())
+        }
+        Cow::Owned(url) => {
+            let (media_type, data) = split(&url)?;
+            (media_type.to_owned().into(), data.to_owned().into())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_url_is_taken_apart() {
+        let check = |url: &str, expect: Option<(&str, &str)>| {
+            assert_eq!(data_url(url.into()), expect.map(|(kind, data)| (kind.into(), data.into())), "{url}");
+            assert_eq!(data_url(Cow::Owned(url.to_owned())), expect.map(|(kind, data)| (kind.into(), data.into())));
+        };
+        check("data:image/png;base64,AAAA", Some(("image/png", "AAAA")));
+        check("data:image/png;charset=utf-8;base64,AAAA", Some(("image/png", "AAAA")));
+        check("data:image/png,AAAA", None);
+    }
+}

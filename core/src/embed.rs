@@ -1,0 +1,42 @@
+//! The hub of embeddings: what a caller asks and what comes back, whatever the provider's words for it.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::codec::json::Raw;
+use crate::usage::Usage;
+
+/// What a caller asks of an embedding model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embed<'a> {
+    /// The texts.
+    pub inputs: Vec<Cow<'a, str>>,
+    /// How many numbers a vector is to have.
+    pub dimensions: Option<u64>,
+    /// How the vectors are to be written.
+    pub encoding: Encoding,
+    /// Fields without a place here, as written.
+    pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
+}
+
+/// How vectors are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// As JSON numbers.
+    #[default]
+    Float,
+    /// As base64 of little-endian 32-bit floats.
+    Base64,
+}
+
+/// What an embedding model answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Vectors<'a> {
+    /// The provider's name for the model; empty if it does not say.
+    pub model: String,
+    /// One JSON array of numbers for each text, in their order.
+    pub vectors: Vec<Raw<'a>>,
+    /// Tokens used.
+    pub usage: Usage,
+}

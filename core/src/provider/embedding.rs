@@ -1,0 +1,166 @@
+//! Embeddings between OpenAI's dialect and a provider's own: the request is read here, the answer written.
+//!
+//! <https://platform.openai.com/docs/api-reference/embeddings>
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::openai::parse;
+use super::translate::malformed;
+use super::{Call, Passage, Provider, Reply, ReplyStart};
+use crate::codec::json::write::{object, string};
+use crate::codec::json::{Kind, Raw};
+use crate::embed::{Embed, Encoding, Vectors};
+use crate::fault::{Reject, UpstreamFault};
+use crate::usage::Usage;
+
+/// Reads a request. Token ids are refused: they belong to one provider's tokenizer.
+pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
+    let mut embed = Embed::default();
+    let mut given = false;
+    for (name, value) in call.scan.members(call.body) {
+        let Some(value) = Raw::of_checked(value).filter(|value| !value.is_null()) else { continue };
+        let invalid = |problem: &str| Reject::Invalid { field: (*name).to_owned(), problem: problem.to_owned() };
+        match &*name {
+            "model" | "user" => {}
+            "input" => {
+                given = true;
+                match value.kind() {
+                    Kind::String => embed.inputs.extend(value.string()),
+                    Kind::Array => {
+                        for (index, item) in value.items().enumerate() {
+                            embed.inputs.push(item.string().ok_or_else(|| Reject::Invalid {
+                                field: format!("input[{index}]"),
+                                problem: "it must be a string for this provider".to_owned(),
+                            })?);
+                        }
+                    }
+                    _ => return Err(invalid("it must be a string or an array of strings")),
+                }
+                if embed.inputs.is_empty() || embed.inputs.iter().any(|text| text.is_empty()) {
+                    return Err(invalid("it must not be empty"));
+                }
+            }
+            "dimensions" => {
+                let count = value.integer().filter(|count| *count > 0);
+                embed.dimensions = Some(count.ok_or_else(|| invalid("it must be a whole number of at least 1"))?);
+            }
+            "encoding_format" => {
+                embed.encoding = match value.text() {
+                    "\"float\"" => Encoding::Float,
+                    "\"base64\"" => Encoding::Base64,
+                    _ => return Err(invalid("it must be 'float' or 'base64'")),
+                }
+            }
+            _ => embed.extra.push((name, value)),
+        }
+    }
+    if given { Ok(embed) } else { Err(Reject::Missing { field: "input".to_owned() }) }
+}
+
+/// How the caller of a request for embeddings wants its vectors written.
+pub(super) fn encoding(call: &Call<'_>) -> Encoding {
+    match call.scan.get(call.body, "encoding_format") {
+        Some(b"\"base64\"") => Encoding::Base64,
+        _ => Encoding::Float,
+    }
+}
+
+/// An answer being read.
+pub(super) struct Embedded {
+    provider: &'static dyn Provider,
+    held: Vec<u8>,
+    model: String,
+    usage: Usage,
+    encoding: Encoding,
+    done: bool,
+}
+
+impl Embedded {
+    pub(super) fn new(provider: &'static dyn Provider, start: &ReplyStart<'_>) -> Self {
+        let usage = Usage { estimated: true, ..Usage::default() };
+        Self { provider, held: Vec::new(), model: start.model.into(), usage, encoding: start.encoding, done: false }
+    }
+}
+
+impl Reply for Embedded {
+    fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        self.held.extend_from_slice(chunk);
+        Ok(Passage::Rewritten)
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let held = core::mem::take(&mut self.held);
+        let answer = parse(&held)?;
+        if let Some(fault) = self.provider.fault_in_answer(answer) {
+            return Err(fault);
+        }
+        let vectors = self.provider.embedded(answer);
+        let vectors = vectors.ok_or_else(|| malformed("The provider's answer holds no embeddings."))?;
+        if !vectors.model.is_empty() {
+            self.model.clone_from(&vectors.model);
+        }
+        self.usage = vectors.usage;
+        write(&vectors, &self.model, self.encoding, out)?;
+        self.done = true;
+        Ok(Passage::Rewritten)
+    }
+
+    fn begun(&self) -> bool {
+        self.done
+    }
+
+    fn done(&self) -> bool {
+        self.done
+    }
+
+    fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    fn model(&self) -> Option<&str> {
+        Some(&self.model)
+    }
+}
+
+fn write(vectors: &Vectors<'_>, model: &str, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+    let mut broken = false;
+    object(out, |body| {
+        body.string("object", "list");
+        body.array("data", vectors.vectors.iter().enumerate(), |out, (index, vector)| {
+            object(out, |item| {
+                item.string("object", "embedding");
+                item.number("index", index as u64);
+                match encoding {
+                    Encoding::Float => item.raw("embedding", vector.text()),
+                    Encoding::Base64 => match floats(*vector) {
+                        Some(bytes) => string(item.member("embedding"), &STANDARD.encode(bytes)),
+                        None => broken = true,
+                    },
+                }
+            });
+        });
+        body.string("model", model);
+        body.object("usage", |usage| {
+            usage.number("prompt_tokens", vectors.usage.input);
+            usage.number("total_tokens", vectors.usage.input);
+        });
+    });
+    if broken { Err(malformed("The provider's embeddings are not numbers.")) } else { Ok(()) }
+}
+
+/// A vector as little-endian 32-bit floats.
+fn floats(vector: Raw<'_>) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for number in vector.items() {
+        #[allow(clippy::cast_possible_truncation)] // As clients read them.
+        let number = number.number()? as f32;
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    Some(bytes)
+}

@@ -1,0 +1,140 @@
+//! An answer that is passed on byte for byte, while a reader watches what it says.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::openai::parse;
+use super::translate::{Progress, event, malformed};
+use super::{Flow, Passage, Reader, Reply, ReplyStart};
+use crate::codec::sse;
+use crate::endpoint::Delivery;
+use crate::fault::UpstreamFault;
+use crate::usage::Usage;
+
+/// More than any answer has.
+const MAX_BODY: usize = 64 << 20;
+
+/// Passes an answer on, which `reader` watches.
+pub(super) fn reply(reader: Box<dyn Reader>, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+    let watch = Watch { reader, progress: Progress::new(start) };
+    match start.delivery {
+        Delivery::Streamed => Box::new(Stream { frames: sse::Reader::new(sse::MAX_EVENT), watch }),
+        Delivery::Whole => Box::new(Whole { held: Vec::new(), watch }),
+    }
+}
+
+struct Watch {
+    reader: Box<dyn Reader>,
+    progress: Progress,
+}
+
+struct Stream {
+    frames: sse::Reader,
+    watch: Watch,
+}
+
+impl Reply for Stream {
+    fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let before = out.len();
+        let mut all_passed = !self.frames.holds();
+        let Watch { reader, progress } = &mut self.watch;
+        self.frames.read(chunk, |block| {
+            // What follows the end is none of the caller's business.
+            if progress.is_done() {
+                all_passed = false;
+                return Ok(());
+            }
+            if let Some(event) = event(&block)? {
+                let flow = reader.event(event, &mut |piece| _ = progress.note(piece))?;
+                if flow == Flow::Ended {
+                    progress.done();
+                }
+            }
+            out.extend_from_slice(block.raw);
+            Ok(())
+        })?;
+        if all_passed && !self.frames.holds() {
+            out.truncate(before);
+            return Ok(Passage::AsIs);
+        }
+        Ok(Passage::Rewritten)
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let Watch { reader, progress } = &mut self.watch;
+        // The last event may lack its blank line; it counts if it is complete all the same.
+        self.frames.end(|block| {
+            if !progress.is_done()
+                && let Ok(Some(event)) = event(&block)
+            {
+                let flow = reader.event(event, &mut |piece| _ = progress.note(piece))?;
+                if flow == Flow::Ended {
+                    progress.done();
+                }
+                out.extend_from_slice(block.raw.trim_ascii_end());
+                out.extend_from_slice(b"\n\n");
+            }
+            Ok(())
+        })?;
+        if !progress.is_done() {
+            reader.end(&mut |piece| _ = progress.note(piece))?;
+            progress.done();
+        }
+        Ok(Passage::Rewritten)
+    }
+
+    fn begun(&self) -> bool {
+        self.watch.progress.has_begun()
+    }
+
+    fn done(&self) -> bool {
+        self.watch.progress.is_done()
+    }
+
+    fn usage(&self) -> Usage {
+        self.watch.progress.usage()
+    }
+
+    fn model(&self) -> Option<&str> {
+        self.watch.progress.model()
+    }
+}
+
+struct Whole {
+    held: Vec<u8>,
+    watch: Watch,
+}
+
+impl Reply for Whole {
+    fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        if self.held.len() + chunk.len() > MAX_BODY {
+            return Err(malformed("The provider's answer is too long."));
+        }
+        self.held.extend_from_slice(chunk);
+        Ok(Passage::AsIs)
+    }
+
+    fn end(&mut self, _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let Watch { reader, progress } = &mut self.watch;
+        let held = core::mem::take(&mut self.held);
+        reader.whole(parse(&held)?, &mut |piece| _ = progress.note(piece))?;
+        progress.done();
+        Ok(Passage::AsIs)
+    }
+
+    fn begun(&self) -> bool {
+        self.watch.progress.is_done()
+    }
+
+    fn done(&self) -> bool {
+        self.watch.progress.is_done()
+    }
+
+    fn usage(&self) -> Usage {
+        self.watch.progress.usage()
+    }
+
+    fn model(&self) -> Option<&str> {
+        self.watch.progress.model()
+    }
+}

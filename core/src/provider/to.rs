@@ -1,0 +1,136 @@
+//! Where a request goes, and what must be said of it on the way.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Call, Provider};
+use crate::chat::{Chat, Content, Part};
+use crate::codec::json::Raw;
+use crate::config::Upstream;
+use crate::dialect;
+use crate::endpoint::{Delivery, Endpoint};
+use crate::fault::Reject;
+
+/// Fields that say where cached work may be found, or how to keep it: they promise nothing about the answer.
+const HINTS: [&str; 3] = ["prompt_cache_key", "prompt_cache_retention", "context_management"];
+
+/// What of a request was left out or is had in another way; it is told in the answer's headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Fields that were left out.
+    pub dropped: Vec<String>,
+    /// Fields that the provider does not know, and whose effect is had by other means.
+    pub emulated: Vec<String>,
+}
+
+/// One upstream's model, to which a call is being written.
+pub struct To<'t> {
+    /// The upstream.
+    pub upstream: &'t Upstream,
+    /// Its model.
+    pub model: &'t str,
+    /// How the answer is to be delivered.
+    pub delivery: Delivery,
+    /// What the caller spoke.
+    pub endpoint: Endpoint,
+    /// What has been said so far.
+    pub notes: Notes,
+    provider: &'static str,
+    /// The model that the caller named.
+    asked: &'t str,
+}
+
+impl<'t> To<'t> {
+    pub(super) fn new(
+        provider: &'static dyn Provider,
+        upstream: &'t Upstream,
+        model: &'t str,
+        call: &Call<'t>,
+    ) -> Self {
+        let Call { endpoint, delivery, model: asked, .. } = *call;
+        Self { upstream, model, delivery, endpoint, notes: Notes::default(), provider: provider.name(), asked }
+    }
+
+    /// `field` cannot be expressed here. A refusal, unless the configuration says to leave such fields out; then it is noted.
+    ///
+    /// `field` is named as OpenAI's chat completions call it; the caller is told its own dialect's name.
+    pub fn unsupported(&mut self, field: &str) -> Result<(), Reject> {
+        let field = self.field(field);
+        if self.upstream.drop_unsupported {
+            self.notes.dropped.push(field);
+            return Ok(());
+        }
+        Err(Reject::Unsupported { field, provider: self.provider })
+    }
+
+    /// `field` promises nothing about the answer (a hint for a cache, say), and is left out; that is noted.
+    pub fn hint(&mut self, field: &str) {
+        let field = self.field(field);
+        self.notes.dropped.push(field);
+    }
+
+    /// Refuses what no provider but the caller's own has words for.
+    pub(super) fn known(&mut self, chat: &Chat<'_>) -> Result<(), Reject> {
+        fn nowhere<'p>(part: &'p Part<'_>) -> Option<&'p str> {
+            match &part.content {
+                Content::Other { field } => Some(field),
+                Content::Result { parts, .. } => parts.iter().find_map(nowhere),
+                _ => None,
+            }
+        }
+        for field in &chat.foreign {
+            self.unsupported(field)?;
+        }
+        for turn in &chat.turns {
+            for (name, _) in &turn.extra {
+                self.unsupported(&Self::of_message(turn.at, name))?;
+            }
+            for field in turn.parts.iter().filter_map(nowhere) {
+                self.unsupported(field)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deals with the fields that have no place in the hub, but for those that the provider `takes` by itself.
+    pub fn rest(&mut self, extra: &[(Cow<'_, str>, Raw<'_>)], takes: &[&str]) -> Result<(), Reject> {
+        for (name, _) in extra.iter().filter(|(name, _)| !takes.contains(&&**name)) {
+            if HINTS.contains(&&**name) || self.upstream.drop_unsupported {
+                self.notes.dropped.push(name.to_string());
+            } else {
+                return Err(Reject::Unsupported { field: name.to_string(), provider: self.provider });
+            }
+        }
+        Ok(())
+    }
+
+    /// What `field` asks for is had in another way; that is noted.
+    pub fn emulates(&mut self, field: &str) {
+        let field = self.field(field);
+        self.notes.emulated.push(field);
+    }
+
+    /// `field` has a value that this upstream does not take.
+    pub fn invalid(&self, field: &str, problem: impl Into<String>) -> Reject {
+        Reject::Invalid { field: self.field(field), problem: problem.into() }
+    }
+
+    /// The upstream does not serve what is asked for.
+    pub fn wrong_endpoint(&self) -> Reject {
+        Reject::WrongEndpoint { model: self.asked.to_string(), path: self.endpoint.path() }
+    }
+
+    /// The path of a field of one of the conversation's messages.
+    pub fn of_message(index: usize, field: &str) -> String {
+        format!("messages[{index}].{field}")
+    }
+
+    fn field(&self, field: &str) -> String {
+        match dialect::of(self.endpoint) {
+            Some(dialect) => dialect.field(field).into_owned(),
+            None => field.to_string(),
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! An answer read as pieces from one dialect and written in another.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::openai::parse;
+use super::{Event, Flow, Framing, Passage, Reader, Reply, ReplyStart};
+use crate::codec::json::{Str, check};
+use crate::codec::sse::{self, Block};
+use crate::dialect::{Dialect, Writer};
+use crate::embed::Encoding;
+use crate::endpoint::Delivery;
+use crate::endpoint::{Endpoint, UsageChunk};
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::piece::{Answer, Piece};
+use crate::usage::Usage;
+
+/// More than any answer has.
+const MAX_BODY: usize = 64 << 20;
+
+/// Reads an answer with `reader` and writes it in `dialect`.
+pub(super) fn reply(
+    dialect: &'static dyn Dialect,
+    framing: Framing,
+    reader: Box<dyn Reader>,
+    start: &ReplyStart<'_>,
+) -> Box<dyn Reply> {
+    let progress = Progress::new(start);
+    match start.delivery {
+        Delivery::Streamed => {
+            Box::new(Stream { frames: Frames::new(framing), reader, writer: dialect.stream(start), progress })
+        }
+        Delivery::Whole => Box::new(Whole {
+            held: Vec::new(),
+            reader,
+            dialect,
+            answer: Answer::default(),
+            start: Kept::from(start),
+            progress,
+        }),
+    }
+}
+
+/// How far an answer has come, as its pieces tell.
+pub(super) struct Progress {
+    phase: Phase,
+    usage: Usage,
+    model: String,
+    id: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No token yet.
+    Waiting,
+    Begun,
+    Done,
+}
+
+impl Progress {
+    pub(super) fn new(start: &ReplyStart<'_>) -> Self {
+        let usage = Usage { estimated: true, ..Usage::default() };
+        Self { phase: Phase::Waiting, usage, model: start.model.to_string(), id: start.id.to_string() }
+    }
+
+    /// Notes what `piece` tells. An answer that its provider did not name is named.
+    pub(super) fn note<'p>(&'p mut self, piece: Piece<'p>) -> Piece<'p> {
+        let content = match piece {
+            Piece::Start { id, model } => {
+                if !model.is_empty() {
+                    self.model = model.text().into_owned();
+                }
+                let id = if id.is_empty() { Str::Plain(&self.id) } else { id };
+                return Piece::Start { id, model: Str::Plain(&self.model) };
+            }
+            Piece::Usage(usage) => {
+                self.usage = usage;
+                return piece;
+            }
+            Piece::Choice(_) | Piece::StopSequence(_) => return piece,
+            Piece::Text(text)
+            | Piece::Refusal(text)
+            | Piece::Reasoning { text, .. }
+            | Piece::Arguments { json: text, .. } => text.written().len(),
+            Piece::Signature { .. }
+            | Piece::Redacted { .. }
+            | Piece::Call { .. }
+            | Piece::Citation(_)
+            | Piece::Image { .. }
+            | Piece::Logprobs(_)
+            | Piece::Finish(_) => 0,
+        };
+        // What the provider has not counted yet is guessed at four bytes a token.
+        if self.usage.estimated {
+            self.usage.output += (content as u64).div_ceil(4);
+        }
+        if self.phase == Phase::Waiting {
+            self.phase = Phase::Begun;
+        }
+        piece
+    }
+
+    pub(super) fn done(&mut self) {
+        self.phase = Phase::Done;
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.phase != Phase::Waiting
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    pub(super) fn model(&self) -> Option<&str> {
+        Some(self.model.as_str()).filter(|model| !model.is_empty())
+    }
+}
+
+/// Finds the events in the bytes of a stream, by its framing.
+pub(super) enum Frames {
+    Sse(sse::Reader),
+}
+
+impl Frames {
+    pub(super) fn new(framing: Framing) -> Self {
+        match framing {
+            Framing::Sse => Self::Sse(sse::Reader::new(sse::MAX_EVENT)),
+        }
+    }
+
+    /// Calls `on` for each event that is now complete.
+    pub(super) fn read(
+        &mut self,
+        chunk: &[u8],
+        mut on: impl FnMut(Event<'_>) -> Result<(), UpstreamFault>,
+    ) -> Result<(), UpstreamFault> {
+        match self {
+            Self::Sse(reader) => reader.read(chunk, |block| match event(&block)? {
+                Some(event) => on(event),
+                None => Ok(()),
+            }),
+        }
+    }
+
+    /// Calls `on` for an event that the end of the stream completes: its blank line may lack.
+    pub(super) fn end(&mut self, on: impl FnOnce(Event<'_>) -> Result<(), UpstreamFault>) -> Result<(), UpstreamFault> {
+        match self {
+            // What is no JSON was cut off; that the stream is not complete will be told by what it lacks.
+            Self::Sse(reader) => reader.end(|block| match event(&block) {
+                Ok(Some(event)) => on(event),
+                _ => Ok(()),
+            }),
+        }
+    }
+}
+
+/// The event that a block is, if it is one.
+pub(super) fn event<'b>(block: &'b Block<'_>) -> Result<Option<Event<'b>>, UpstreamFault> {
+    let data = match block.data.as_deref() {
+        None | Some(b"") => return Ok(None),
+        Some(b"[DONE]") => return Ok(Some(Event::Done)),
+        Some(data) => data,
+    };
+    let data = core::str::from_utf8(data).ok().and_then(|text| check(text).ok());
+    let data = data.ok_or_else(|| malformed("The provider sent an event that is not JSON."))?;
+    Ok(Some(Event::Json { name: core::str::from_utf8(block.name).unwrap_or_default(), data }))
+}
+
+struct Stream {
+    frames: Frames,
+    reader: Box<dyn Reader>,
+    writer: Box<dyn Writer>,
+    progress: Progress,
+}
+
+impl Reply for Stream {
+    fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let Self { frames, reader, writer, progress } = self;
+        frames.read(chunk, |event| step(event, &mut **reader, &mut **writer, progress, out))?;
+        Ok(Passage::Rewritten)
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let Self { frames, reader, writer, progress } = self;
+        frames.end(|event| step(event, &mut **reader, &mut **writer, progress, out))?;
+        if !progress.is_done() {
+            reader.end(&mut |piece| writer.piece(progress.note(piece), out))?;
+            progress.done();
+            writer.end(&progress.usage, out);
+        }
+        Ok(Passage::Rewritten)
+    }
+
+    fn begun(&self) -> bool {
+        self.progress.has_begun()
+    }
+
+    fn done(&self) -> bool {
+        self.progress.is_done()
+    }
+
+    fn usage(&self) -> Usage {
+        self.progress.usage
+    }
+
+    fn model(&self) -> Option<&str> {
+        self.progress.model()
+    }
+}
+
+fn step(
+    event: Event<'_>,
+    reader: &mut dyn Reader,
+    writer: &mut dyn Writer,
+    progress: &mut Progress,
+    out: &mut Vec<u8>,
+) -> Result<(), UpstreamFault> {
+    if progress.is_done() {
+        return Ok(());
+    }
+    let flow = reader.event(event, &mut |piece| writer.piece(progress.note(piece), out))?;
+    if flow == Flow::Ended {
+        progress.done();
+        writer.end(&progress.usage, out);
+    }
+    Ok(())
+}
+
+struct Whole {
+    held: Vec<u8>,
+    reader: Box<dyn Reader>,
+    dialect: &'static dyn Dialect,
+    answer: Answer,
+    start: Kept,
+    progress: Progress,
+}
+
+/// A [`ReplyStart`], kept until the end.
+struct Kept {
+    endpoint: Endpoint,
+    delivery: Delivery,
+    usage: UsageChunk,
+    encoding: Encoding,
+    created: u64,
+    model: String,
+    id: String,
+}
+
+impl From<&ReplyStart<'_>> for Kept {
+    fn from(start: &ReplyStart<'_>) -> Self {
+        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created } = *start;
+        Self { endpoint, delivery, usage, encoding, created, model: model.into(), id: id.into() }
+    }
+}
+
+impl Kept {
+    fn get(&self) -> ReplyStart<'_> {
+        let Self { endpoint, delivery, usage, encoding, created, ref model, ref id } = *self;
+        ReplyStart { endpoint, delivery, usage, encoding, model, id, created }
+    }
+}
+
+impl Reply for Whole {
+    fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        if self.held.len() + chunk.len() > MAX_BODY {
+            return Err(malformed("The provider's answer is too long."));
+        }
+        self.held.extend_from_slice(chunk);
+        Ok(Passage::Rewritten)
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let Self { held, reader, dialect, answer, start, progress } = self;
+        let held = core::mem::take(held);
+        reader.whole(parse(&held)?, &mut |piece| answer.add(progress.note(piece)))?;
+        progress.done();
+        dialect.whole(answer, &progress.usage, &start.get(), out);
+        Ok(Passage::Rewritten)
+    }
+
+    fn begun(&self) -> bool {
+        self.progress.is_done()
+    }
+
+    fn done(&self) -> bool {
+        self.progress.is_done()
+    }
+
+    fn usage(&self) -> Usage {
+        self.progress.usage
+    }
+
+    fn model(&self) -> Option<&str> {
+        self.progress.model()
+    }
+}
+
+/// A fault of an answer that is not what was promised.
+pub(super) fn malformed(message: &str) -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Malformed, message)
+}
