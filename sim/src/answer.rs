@@ -5,7 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Pace, model::Model, schema};
 
@@ -152,6 +152,12 @@ impl Answer {
     }
 }
 
+/// The tools that are called of those on offer: the first, or as many as the model's name says.
+pub(crate) fn called(offered: &[Tool], times: Option<u32>) -> Vec<Tool> {
+    let times = usize::try_from(times.unwrap_or(1).clamp(1, 64)).unwrap_or(1);
+    offered.iter().cycle().take(times).cloned().collect()
+}
+
 /// Decides on one choice and counts its tokens.
 fn choice(ask: &Ask, model: &Model, tokens: Option<u32>, id: &str, index: u32) -> (Choice, u32) {
     let mut left = ask.limit.unwrap_or(u32::MAX);
@@ -162,7 +168,9 @@ fn choice(ask: &Ask, model: &Model, tokens: Option<u32>, id: &str, index: u32) -
     }
     let mut calls = Vec::new();
     for (number, tool) in ask.tools.iter().enumerate() {
-        let arguments = schema::example(&tool.schema).to_string();
+        // A tool may be offered without a schema: it has no arguments then.
+        let arguments = Some(schema::example(&tool.schema)).filter(Value::is_object).unwrap_or_else(|| json!({}));
+        let arguments = arguments.to_string();
         let arguments = take(pieces(&arguments), &mut left, &mut end);
         calls.push(Call { id: format!("{id}{index}{number}"), name: tool.name.clone(), arguments });
     }

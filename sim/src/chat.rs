@@ -10,7 +10,7 @@ use crate::{
     Fault,
     answer::{Answer, Ask, Delivery, End},
     bend,
-    dialect::{Failure, known, set},
+    dialect::{Failure, Refusal, known, set},
     model::Model,
     replay,
     route::Call,
@@ -25,7 +25,10 @@ pub(crate) fn chat(call: &Call<'_>) -> Decision {
             Ok(()) => match faulty(call, &Model::default()) {
                 Faulty::Decided(decision) => decision,
                 // What would bend the answer itself is not for prerendered ones.
-                Faulty::Bent(_) => Decision::now(quick.reply(call)),
+                Faulty::Bent(_) => match quick.reply(call) {
+                    Some(reply) => Decision::now(reply),
+                    None => call.refuse(&Failure::Status(500)),
+                },
             },
         };
     }
@@ -53,8 +56,10 @@ pub(crate) fn chat(call: &Call<'_>) -> Decision {
 fn say(call: &Call<'_>, ask: &Ask, model: &Model, fault: Option<Fault>) -> Decision {
     let (dialect, id) = (call.dialect, call.id.as_str());
     let mut answer = Answer::to(ask, model, call.options().tokens, id.to_owned());
-    if fault == Some(Fault::FinishContentFilter) {
-        filter(&mut answer);
+    match fault {
+        Some(Fault::FinishContentFilter) => filter(&mut answer),
+        Some(Fault::ContentFilter) => silence(&mut answer),
+        _ => {}
     }
     let pace = model.pace(call.options().pace);
     let headers = headers(dialect, id, ask.delivery);
@@ -75,6 +80,13 @@ fn say(call: &Call<'_>, ask: &Ask, model: &Model, fault: Option<Fault>) -> Decis
         _ => {}
     }
     Decision::Answer { after, reply, fault }
+}
+
+/// Leaves nothing of an answer but what it cost to read the question.
+fn silence(answer: &mut Answer) {
+    answer.choices.clear();
+    answer.usage.output = 0;
+    answer.usage.reasoning = 0;
 }
 
 /// Cuts an answer short as a provider's filter does.
@@ -119,7 +131,7 @@ fn faulty(call: &Call<'_>, model: &Model) -> Faulty {
         Some(Fault::RetryAfter(seconds)) => Failure::RateLimited(Some(seconds)),
         Some(Fault::InsufficientQuota) => Failure::InsufficientQuota,
         Some(Fault::ContextLength) => Failure::ContextLength,
-        Some(Fault::ContentFilter) => Failure::ContentFilter,
+        Some(Fault::ContentFilter) if dialect.refusal() == Refusal::Failure => Failure::ContentFilter,
         Some(Fault::InvalidRequest) => Failure::invalid("The request is invalid: a fault asked for this.", None, None),
         other => return Faulty::Bent(other),
     };

@@ -45,6 +45,11 @@ pub(crate) trait Dialect: Sync {
         set(headers, "x-should-retry", if matches!(status, 408 | 429 | 500..) { "true" } else { "false" });
     }
 
+    /// What a whole answer, or a failure, is served as.
+    fn whole_type(&self) -> &'static str {
+        "application/json"
+    }
+
     /// What a stream is served as.
     fn stream_type(&self) -> &'static str {
         "text/event-stream; charset=utf-8"
@@ -66,6 +71,20 @@ pub(crate) trait Dialect: Sync {
     fn no_model(&self) -> &'static str {
         "you must provide a model parameter"
     }
+
+    /// How the content policy refuses a request.
+    fn refusal(&self) -> Refusal {
+        Refusal::Failure
+    }
+}
+
+/// How the content policy refuses a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// With an error.
+    Failure,
+    /// With an answer that has no choices.
+    Answer,
 }
 
 /// The first half of an event.

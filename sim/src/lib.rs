@@ -1,4 +1,4 @@
-//! A provider simulator: it speaks OpenAI and Anthropic as they really are, and fails as they really fail.
+//! A provider simulator: it speaks OpenAI, Anthropic and Gemini as they really are, and fails as they really fail.
 //!
 //! Start with [`Sim::start`]. [`Options`] says how it answers, the name of the model asked for can change that for one
 //! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
@@ -12,6 +12,8 @@ mod bend;
 mod chat;
 mod dialect;
 mod fault;
+mod field;
+mod gemini;
 mod gzip;
 pub mod model;
 mod openai;

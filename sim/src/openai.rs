@@ -11,7 +11,10 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::Value;
 
-pub(crate) use self::{embeddings::embeddings, models::models};
+pub(crate) use self::{
+    embeddings::{embeddings, vector},
+    models::models,
+};
 use crate::{
     Keyless,
     answer::{Answer, Ask},

@@ -3,24 +3,20 @@
 use bytes::Bytes;
 use hyper::HeaderMap;
 use memchr::memmem;
+use serde_json::Value;
 
 use crate::{
     Options,
     answer::{Answer, Ask, Cache, Delivery, Heard, UsageEvent},
-    anthropic::Anthropic,
     dialect::Dialect,
     model::Model,
-    openai::OpenAi,
-    route::Call,
+    route::{self, Call},
     script::Step,
     service::{Length, Reply, headers},
 };
 
-/// The rendered answers of both dialects.
-pub(crate) struct Quick {
-    openai: Rendered,
-    anthropic: Rendered,
-}
+/// The rendered answers, one for each line of the table of routes.
+pub(crate) struct Quick(Vec<Rendered>);
 
 struct Rendered {
     whole: (HeaderMap, Bytes),
@@ -31,20 +27,20 @@ struct Rendered {
 
 impl Quick {
     pub(crate) fn new(options: &Options) -> Self {
-        Self { openai: Rendered::new(&OpenAi, options), anthropic: Rendered::new(&Anthropic, options) }
+        Self(route::dialects().map(|dialect| Rendered::new(dialect, options)).collect())
     }
 
     /// Picks the answer to a chat request by searching its bytes. What a message says cannot be mistaken for a field:
     /// within a string, quotes are escaped.
-    pub(crate) fn reply(&self, call: &Call<'_>) -> Reply {
+    pub(crate) fn reply(&self, call: &Call<'_>) -> Option<Reply> {
         let body = call.body;
-        let rendered = if call.dialect.folder() == Anthropic.folder() { &self.anthropic } else { &self.openai };
-        let streamed = is_true(body, b"\"stream\"");
+        let rendered = self.0.get(call.line)?;
+        let streamed = call.delivery(&Value::Null) == Delivery::Streamed || is_true(body, b"\"stream\"");
         let ((headers, bytes), length) =
             if streamed { (&rendered.stream, Length::Chunked) } else { (&rendered.whole, Length::Known) };
         let counted = streamed && is_true(body, b"\"include_usage\"");
         let bytes = if counted { &rendered.counted } else { bytes };
-        Reply { status: 200, headers: headers.clone(), script: vec![Step::Send(bytes.clone())], length }
+        Some(Reply { status: 200, headers: headers.clone(), script: vec![Step::Send(bytes.clone())], length })
     }
 }
 

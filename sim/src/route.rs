@@ -10,6 +10,7 @@ use crate::{
     anthropic::{self, Anthropic},
     chat,
     dialect::{Dialect, Failure},
+    gemini::{self, Framing, Gemini},
     openai::{self, OpenAi},
     seen::Ticket,
     service::{self, Decision},
@@ -32,10 +33,20 @@ static ROUTES: &[Route] = &[
     get("/v1/models/{model}", &Anthropic, anthropic::models).for_headers(&["x-api-key", "anthropic-version"]),
     get("/v1/models", &OpenAi, openai::models),
     get("/v1/models/{model}", &OpenAi, openai::models),
+    post("/v1beta/models/{model}:generateContent", GEMINI, chat::chat),
+    post("/v1beta/models/{model}:streamGenerateContent", GEMINI, chat::chat).for_query("alt=sse").streamed(),
+    post("/v1beta/models/{model}:streamGenerateContent", &Gemini(Framing::Array), chat::chat).streamed(),
+    post("/v1beta/models/{model}:countTokens", GEMINI, gemini::count_tokens),
+    post("/v1beta/models/{model}:embedContent", GEMINI, gemini::embed),
+    post("/v1beta/models/{model}:batchEmbedContents", GEMINI, gemini::batch),
+    get("/v1beta/models", GEMINI, gemini::models),
+    get("/v1beta/models/{model}", GEMINI, gemini::models),
 ];
 
+const GEMINI: &dyn Dialect = &Gemini(Framing::Sse);
+
 /// Who says that nothing is at a path, by how the path begins.
-static ROOTS: &[(&str, &dyn Dialect)] = &[("/v1/messages", &Anthropic), ("", &OpenAi)];
+static ROOTS: &[(&str, &dyn Dialect)] = &[("/v1/messages", &Anthropic), ("/v1beta/", GEMINI), ("", &OpenAi)];
 
 /// One line of the table.
 pub(crate) struct Route {
@@ -43,17 +54,19 @@ pub(crate) struct Route {
     path: &'static str,
     /// The request must have one of these; any will do where none is named.
     headers: &'static [&'static str],
+    /// The query must have this among its pairs, where there is one.
+    query: Option<&'static str>,
     dialect: &'static dyn Dialect,
     delivery: Delivery,
     verb: Verb,
 }
 
 const fn post(path: &'static str, dialect: &'static dyn Dialect, verb: Verb) -> Route {
-    Route { method: "POST", path, headers: &[], dialect, delivery: Delivery::Whole, verb }
+    Route { method: "POST", path, headers: &[], query: None, dialect, delivery: Delivery::Whole, verb }
 }
 
 const fn get(path: &'static str, dialect: &'static dyn Dialect, verb: Verb) -> Route {
-    Route { method: "GET", path, headers: &[], dialect, delivery: Delivery::Whole, verb }
+    Route { method: "GET", path, headers: &[], query: None, dialect, delivery: Delivery::Whole, verb }
 }
 
 impl Route {
@@ -62,10 +75,21 @@ impl Route {
         Self { headers, ..self }
     }
 
+    /// Only for a request with this in its query.
+    const fn for_query(self, pair: &'static str) -> Self {
+        Self { query: Some(pair), ..self }
+    }
+
+    /// Answered with a stream, whatever the body says.
+    const fn streamed(self) -> Self {
+        Self { delivery: Delivery::Streamed, ..self }
+    }
+
     /// The model named in the path, empty where none is; nothing where the path or the headers are not this route's.
     fn fits(&self, head: &Parts) -> Option<String> {
         let sent = |name: &&str| head.headers.contains_key(*name);
-        let meant = self.headers.is_empty() || self.headers.iter().any(sent);
+        let asked = |pair| head.uri.query().unwrap_or_default().split('&').any(|other| other == pair);
+        let meant = (self.headers.is_empty() || self.headers.iter().any(sent)) && self.query.is_none_or(asked);
         meant.then(|| model(self.path, head.uri.path())).flatten()
     }
 }
@@ -79,17 +103,22 @@ pub(crate) fn dialect(head: &Parts) -> &'static dyn Dialect {
     ROOTS.iter().find(|(root, _)| path.starts_with(root)).map_or(&OpenAi as &dyn Dialect, |(_, dialect)| *dialect)
 }
 
+/// The dialect of each line of the table.
+pub(crate) fn dialects() -> impl Iterator<Item = &'static dyn Dialect> {
+    ROUTES.iter().map(|route| route.dialect)
+}
+
 /// Answers a request by its line of the table.
 pub(crate) fn answer(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -> Decision {
     let id = state.id();
-    let fits = |route: &'static Route| Some((route, route.fits(head)?));
-    let of_method = |route: &&Route| head.method.as_str() == route.method;
-    let Some((route, model)) = ROUTES.iter().filter(of_method).find_map(fits) else {
+    let fits = |(line, route): (usize, &'static Route)| Some((line, route, route.fits(head)?));
+    let of_method = |(_, route): &(usize, &Route)| head.method.as_str() == route.method;
+    let Some((line, route, model)) = ROUTES.iter().enumerate().filter(of_method).find_map(fits) else {
         let missing = Failure::NoPath { method: head.method.to_string(), path: head.uri.path().to_owned() };
         return Decision::now(service::failure(dialect(head), &missing, &id));
     };
     let model = Some(model).filter(|model| !model.is_empty());
-    (route.verb)(&Call { state, head, body, ticket, dialect: route.dialect, delivery: route.delivery, model, id })
+    (route.verb)(&Call { state, head, body, ticket, line, dialect: route.dialect, delivery: route.delivery, model, id })
 }
 
 /// A request that found its line of the table.
@@ -98,6 +127,8 @@ pub(crate) struct Call<'a> {
     pub(crate) head: &'a Parts,
     pub(crate) body: &'a Bytes,
     pub(crate) ticket: &'a Ticket,
+    /// Which line of the table it is.
+    pub(crate) line: usize,
     pub(crate) dialect: &'static dyn Dialect,
     delivery: Delivery,
     /// The model, where it stands in the path.

@@ -170,7 +170,7 @@ pub(crate) fn unavailable(error: &crate::ReplayError) -> Reply {
 
 /// An answer of JSON with a known length.
 pub(crate) fn json(mut headers: HeaderMap, status: u16, body: Bytes) -> Reply {
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     Reply { status, headers, script: vec![Step::Send(body)], length: Length::Known }
 }
 
@@ -180,6 +180,7 @@ pub(crate) fn failure(dialect: &dyn Dialect, failure: &Failure, id: &str) -> Rep
     dialect.headers(&mut headers, id);
     let (status, body) = dialect.failure(failure, id);
     dialect.failure_headers(&mut headers, failure, status);
+    set(&mut headers, "content-type", dialect.whole_type());
     json(headers, status, Bytes::from(body))
 }
 
@@ -188,7 +189,7 @@ pub(crate) fn headers(dialect: &dyn Dialect, id: &str, delivery: Delivery) -> He
     let mut headers = HeaderMap::new();
     dialect.headers(&mut headers, id);
     match delivery {
-        Delivery::Whole => set(&mut headers, "content-type", "application/json"),
+        Delivery::Whole => set(&mut headers, "content-type", dialect.whole_type()),
         Delivery::Streamed => {
             set(&mut headers, "content-type", dialect.stream_type());
             set(&mut headers, "cache-control", "no-cache");

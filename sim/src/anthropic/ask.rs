@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Version, check::check};
 use crate::{
-    answer::{Ask, Heard, Tool, UsageEvent, tokens},
+    answer::{self, Ask, Heard, Tool, UsageEvent, tokens},
     dialect::Failure,
     model::Model,
     route::Call,
@@ -88,8 +88,7 @@ fn called(body: &Value, last: Option<&Value>, model: &Model) -> Result<Vec<Tool>
         };
     }
     let single = choice.get("disable_parallel_tool_use").and_then(Value::as_bool).unwrap_or(false);
-    let times = if single { 1 } else { model.parallel.unwrap_or(1).clamp(1, 64) };
-    Ok(tools.iter().cycle().take(usize::try_from(times).unwrap_or(1)).cloned().collect())
+    Ok(answer::called(&tools, model.parallel.filter(|_| !single)))
 }
 
 /// The last thing said by the user or by a tool.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    answer::{Ask, Cache, Delivery, Heard, Tool, UsageEvent, tokens},
+    answer::{self, Ask, Cache, Delivery, Heard, Tool, UsageEvent, tokens},
     dialect::Failure,
     model::Model,
 };
@@ -180,8 +180,7 @@ fn called(body: &Value, offered: &[Value], last: Option<&Value>, model: &Model) 
         return Ok(vec![tool]);
     }
     let allowed = body.get("parallel_tool_calls").and_then(Value::as_bool).unwrap_or(true);
-    let times = if allowed { model.parallel.unwrap_or(1).clamp(1, 64) } else { 1 };
-    Ok(tools.iter().cycle().take(usize::try_from(times).unwrap_or(1)).cloned().collect())
+    Ok(answer::called(&tools, model.parallel.filter(|_| allowed)))
 }
 
 /// The schema the answer must follow.

@@ -93,7 +93,7 @@ fn dimensions(body: &Value, model: &str) -> Result<usize, Failure> {
 }
 
 /// The sum of one pseudo-random direction for each word, at length one.
-fn vector(text: &str, dimensions: usize) -> Vec<f32> {
+pub(crate) fn vector(text: &str, dimensions: usize) -> Vec<f32> {
     let mut sum = vec![0.0_f32; dimensions];
     let lower = text.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());

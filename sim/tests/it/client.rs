@@ -45,6 +45,7 @@ impl Got {
             event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
         };
         self.text()
+            .replace("\r\n", "\n")
             .split("\n\n")
             .filter(|event| !event.is_empty())
             .map(|event| (field(event, "event:"), field(event, "data:")))

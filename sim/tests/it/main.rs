@@ -11,6 +11,7 @@ mod anthropic;
 mod client;
 mod connections;
 mod faults;
+mod gemini;
 mod openai;
 mod outside;
 mod seen;
