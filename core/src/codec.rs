@@ -2,6 +2,7 @@
 //!
 //! Cutting the input anywhere never changes the result, and held bytes are capped.
 
+pub mod eventstream;
 pub mod gzip;
 pub mod json;
 pub mod sse;
