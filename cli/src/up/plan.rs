@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use weir_control::render::{File, Paths};
 use weir_control::{Environment, Loaded};
 use weir_core::config::source::Engine;
+use weir_core::endpoint::Endpoint;
 use weir_places::Places;
 use weir_places::envoy::{self, Envoy};
 use weir_sidecar::settings::{EngineChoice, Limits, ModelSettings, QueueSettings};
@@ -152,7 +153,7 @@ impl Plan {
                 threads: local.threads.and_then(|threads| usize::try_from(threads).ok()),
                 ..QueueSettings::default()
             },
-            limits: limits(self.loaded.gateway.routing().body.embeddings),
+            limits: limits(self.loaded.gateway.routing().body.of(Endpoint::Embeddings)),
             otlp: self
                 .loaded
                 .gateway

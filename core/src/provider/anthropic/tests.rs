@@ -68,7 +68,10 @@ fn parts_that_cannot_be_expressed_are_refused_by_path() {
         r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"input_audio","input_audio":{"format":"wav","data":"AAAA"}}]}"#,
         "messages[1].content[1].input_audio",
     );
-    check(r#"{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}"#, "messages[1].content[0].file.file_id");
+    check(
+        r#"{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}"#,
+        "messages[1].content[0].file.file_id",
+    );
     check(r#"{"role":"user","name":"ann","content":"a"}"#, "messages[1].name");
     check(r#"{"role":"assistant","audio":{"id":"a"}}"#, "messages[1].audio");
     check(
