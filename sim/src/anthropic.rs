@@ -12,7 +12,7 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::Value;
 
-pub(crate) use self::{cache::Prefixes, models::models};
+pub(crate) use self::models::models;
 use crate::{
     Keyless,
     answer::{Answer, Ask},

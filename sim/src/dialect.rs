@@ -146,6 +146,12 @@ impl Failure {
     }
 }
 
+/// The id of a request in the form of a UUID.
+pub(crate) fn uuid(id: &str) -> String {
+    let part = |from: usize, to: usize| id.get(from..to).unwrap_or_default();
+    format!("{:0>8}-{:0>4}-4000-8000-{:0>12}", part(0, 8), part(8, 12), part(12, 24))
+}
+
 /// `text` as JSON.
 pub(crate) fn quote(text: &str) -> String {
     Value::from(text).to_string()

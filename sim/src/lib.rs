@@ -1,4 +1,4 @@
-//! A provider simulator: it speaks OpenAI, Anthropic and Gemini as they really are, and fails as they really fail.
+//! A provider simulator: it speaks OpenAI, Anthropic, Gemini and Bedrock as they really are, and fails as they really fail.
 //!
 //! Start with [`Sim::start`]. [`Options`] says how it answers, the name of the model asked for can change that for one
 //! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
@@ -8,6 +8,7 @@
 mod admin;
 mod answer;
 mod anthropic;
+mod bedrock;
 mod bend;
 mod chat;
 mod dialect;
@@ -19,6 +20,7 @@ pub mod model;
 mod openai;
 mod options;
 mod pace;
+mod prefixes;
 mod quick;
 mod replay;
 mod route;
@@ -34,7 +36,7 @@ mod tls;
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 pub use fault::{Fault, Listed, UnknownFault, faults};
-pub use options::{Compression, Effort, Keep, Keyless, Options, StartError, Tls, UnknownModels};
+pub use options::{AwsKey, Compression, Effort, Keep, Keyless, Options, StartError, Tls, UnknownModels};
 pub use pace::{InvalidPace, Pace};
 pub use replay::ReplayError;
 pub use seen::{Outcome, Seen};

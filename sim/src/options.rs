@@ -15,6 +15,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The keys it accepts. None: any that begins with `sk-`.
     pub keys: Vec<String>,
+    /// What requests to Bedrock must be signed with. None: any signature of the right form will do.
+    pub aws: Option<AwsKey>,
     /// Whether a request without any key is answered all the same.
     pub keyless: Keyless,
     /// The models it lists under `/v1/models`.
@@ -44,6 +46,7 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             keys: Vec::new(),
+            aws: None,
             keyless: Keyless::Refuse,
             models: ["gpt-4o", "gpt-4o-mini", "text-embedding-3-small", "claude-sonnet-4-5", "claude-haiku-4-5"]
                 .map(str::to_owned)
@@ -118,6 +121,21 @@ impl Keep {
 impl Default for Keep {
     fn default() -> Self {
         Self { requests: 4096, bytes: 64 << 20 }
+    }
+}
+
+/// A key pair of AWS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AwsKey {
+    /// The id of the access key.
+    pub access: String,
+    /// The secret access key.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for AwsKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsKey").field("access", &self.access).finish_non_exhaustive()
     }
 }
 

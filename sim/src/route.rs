@@ -8,6 +8,7 @@ use crate::{
     Options,
     answer::Delivery,
     anthropic::{self, Anthropic},
+    bedrock::{self, Bedrock},
     chat,
     dialect::{Dialect, Failure},
     gemini::{self, Framing, Gemini},
@@ -41,12 +42,16 @@ static ROUTES: &[Route] = &[
     post("/v1beta/models/{model}:batchEmbedContents", GEMINI, gemini::batch),
     get("/v1beta/models", GEMINI, gemini::models),
     get("/v1beta/models/{model}", GEMINI, gemini::models),
+    post("/model/{model}/converse", &Bedrock, chat::chat),
+    post("/model/{model}/converse-stream", &Bedrock, chat::chat).streamed(),
+    post("/model/{model}/invoke", &Bedrock, bedrock::invoke),
 ];
 
 const GEMINI: &dyn Dialect = &Gemini(Framing::Sse);
 
 /// Who says that nothing is at a path, by how the path begins.
-static ROOTS: &[(&str, &dyn Dialect)] = &[("/v1/messages", &Anthropic), ("/v1beta/", GEMINI), ("", &OpenAi)];
+static ROOTS: &[(&str, &dyn Dialect)] =
+    &[("/v1/messages", &Anthropic), ("/v1beta/", GEMINI), ("/model/", &Bedrock), ("", &OpenAi)];
 
 /// One line of the table.
 pub(crate) struct Route {

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     Effort, Fault, Options, ReplayError,
-    anthropic::Prefixes,
+    prefixes::Prefixes,
     quick::Quick,
     replay::{self, Case},
     seen::Log,

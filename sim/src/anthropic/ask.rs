@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Version, check::check};
+use super::{Version, cache::prefix, check::check};
 use crate::{
     answer::{self, Ask, Heard, Tool, UsageEvent, tokens},
     dialect::Failure,
@@ -17,7 +17,7 @@ pub(super) fn read(body: &Value, model: &Model, version: Version, call: &Call<'_
     check(body, model, version)?;
     let messages = body.get("messages").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let last = messages.iter().rev().find(|message| text(message, "role") != "system");
-    let cache = call.state.prefixes.visit(body);
+    let cache = call.state.prefixes.visit(&model.name, prefix(body));
     Ok(Ask {
         model: model.name.clone(),
         delivery: call.delivery(body),
