@@ -37,10 +37,15 @@ pub(crate) enum Command {
         file: PathBuf,
         /// The request's body as JSON; `-` for standard input
         request: PathBuf,
+        /// The path that is asked, such as `/v1/messages` [default: as the body looks]
+        #[arg(long)]
+        path: Option<String>,
         /// As JSON
         #[arg(long)]
         json: bool,
     },
+    /// List the hosts that a provider's `preset` can name
+    Presets,
     /// Make, list and revoke callers' keys
     Keys {
         /// The keys file [default: keys.yaml in Weir's state folder]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use weir_control::render::{Paths, Resources, render as rendered};
 use weir_control::{Environment, Loaded, explain};
+use weir_core::config::Preset;
 use weir_places::Places;
 
 use crate::problem::{Outcome, Problem, at};
@@ -73,7 +74,7 @@ pub(crate) enum Form {
 }
 
 /// `weir explain`.
-pub(crate) fn explain(file: &Path, request: &Path, form: Form) -> Outcome {
+pub(crate) fn explain(file: &Path, request: &Path, path: Option<&str>, form: Form) -> Outcome {
     let (loaded, ..) = load(file)?;
     let body = if request == Path::new("-") {
         let mut body = Vec::new();
@@ -83,7 +84,8 @@ pub(crate) fn explain(file: &Path, request: &Path, form: Form) -> Outcome {
         fs::read(request).map_err(at(request))?
     };
     // A refusal is as good an explanation as any.
-    let (text, value) = match explain::explain(&loaded.gateway, &body, explain::endpoint(&body)) {
+    let path = path.unwrap_or_else(|| explain::endpoint(&body).path());
+    let (text, value) = match explain::explain(&loaded.gateway, &body, path) {
         Ok(explanation) => (explanation.to_string(), serde_json::to_value(&explanation)),
         Err(refusal) => (format!("refused: {refusal}"), serde_json::to_value(&refusal)),
     };
@@ -92,6 +94,14 @@ pub(crate) fn explain(file: &Path, request: &Path, form: Form) -> Outcome {
         Form::Json => say::result(&serde_json::to_string_pretty(&value.unwrap_or_default()).unwrap_or_default()),
     }
     Ok(())
+}
+
+/// `weir presets`.
+pub(crate) fn presets() {
+    for (name, preset) in Preset::all() {
+        let credential = preset.credential.as_deref().unwrap_or("no credential");
+        say::result(&format!("{name:<14} {:<10} {}  ({credential})", preset.dialect, preset.endpoint));
+    }
 }
 
 /// `weir schema`.

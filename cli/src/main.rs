@@ -35,8 +35,13 @@ fn run(command: Command) -> Outcome {
         Command::Up(args) => up::run(args),
         Command::Check { file } => config::check(&file),
         Command::Render { file, out } => config::render(&file, out.as_deref()),
-        Command::Explain { file, request, json } => {
-            config::explain(&file, &request, if json { config::Form::Json } else { config::Form::Text })
+        Command::Explain { file, request, path, json } => {
+            let form = if json { config::Form::Json } else { config::Form::Text };
+            config::explain(&file, &request, path.as_deref(), form)
+        }
+        Command::Presets => {
+            config::presets();
+            Ok(())
         }
         Command::Keys { file, command } => keys::run(file, command),
         Command::Models(args) => models::run(&args),

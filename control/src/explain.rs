@@ -9,9 +9,9 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde_json::Value;
 use weir_core::attempt::{Attempt, Begun};
-use weir_core::config::{Credential, Gateway, Key, ProviderEntry};
+use weir_core::config::{Credential, Gateway, Key, ProviderEntry, Signing};
 use weir_core::edge::Edge;
-use weir_core::endpoint::{Delivery, Endpoint, Family};
+use weir_core::endpoint::{BodyKind, Delivery, Endpoint, Family};
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
 use weir_core::provider::{self, Body, Provider};
@@ -98,14 +98,32 @@ pub struct Refusal {
     pub body: Value,
 }
 
-/// The endpoint that a body is for, by its looks: only embeddings have an `input`.
+/// The endpoint that a body is most likely for, by its looks. (Of what looks alike it is the more common one: a message with
+/// a `system` beside it is Anthropic's, one without could be either, and is taken for OpenAI's.)
 pub fn endpoint(body: &[u8]) -> Endpoint {
-    let has = |name| serde_json::from_slice::<Value>(body).is_ok_and(|body| body.get(name).is_some());
-    if has("input") && !has("messages") { Endpoint::Embeddings } else { Endpoint::Chat }
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let has = |names: &[&str]| names.iter().any(|name| body.get(name).is_some());
+    if has(&["contents"]) {
+        Endpoint::GenerateContent
+    } else if has(&["documents"]) && has(&["query"]) {
+        Endpoint::Rerank
+    } else if has(&["messages"]) && has(&["system", "stop_sequences", "thinking"]) {
+        Endpoint::Messages
+    } else if has(&["messages"]) {
+        Endpoint::Chat
+    } else if has(&["prompt"]) {
+        Endpoint::Completions
+    } else if has(&["input"]) && has(&["instructions", "max_output_tokens", "tools", "reasoning", "text"]) {
+        Endpoint::Responses
+    } else if has(&["input"]) {
+        Endpoint::Embeddings
+    } else {
+        Endpoint::Chat
+    }
 }
 
-/// Follows `body`, a request for `endpoint` of a caller who may use every model, at a time when no target rests.
-pub fn explain(gateway: &Gateway, body: &[u8], endpoint: Endpoint) -> Result<Explanation, Refusal> {
+/// Follows `body`, a request to `path` of a caller who may use every model, at a time when no target rests.
+pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation, Refusal> {
     const KEY: &str = "explain";
     let mut routing = gateway.routing().clone();
     routing.keys.insert(KeyHash::of(KEY.as_bytes()), Key { name: KEY.to_owned(), models: None });
@@ -113,7 +131,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], endpoint: Endpoint) -> Result<Exp
     let length = body.len().to_string();
     let headers = [
         (":method", "POST"),
-        (":path", endpoint.path()),
+        (":path", path),
         ("authorization", key.as_str()),
         ("content-type", "application/json"),
         ("content-length", length.as_str()),
@@ -132,14 +150,14 @@ pub fn explain(gateway: &Gateway, body: &[u8], endpoint: Endpoint) -> Result<Exp
             provider: entry.name.clone(),
             dialect: entry.dialect.to_owned(),
             model: target.model.clone(),
-            outcome: outcome(entry, &mut begun, endpoint, body),
+            outcome: outcome(entry, &mut begun, plan.endpoint, body),
         });
         text = begun.plan;
     }
     let passed_over = plan.passed_over.into_iter();
     Ok(Explanation {
         model: plan.model,
-        endpoint: endpoint.path(),
+        endpoint: plan.endpoint.path(),
         delivery: if plan.delivery == Delivery::Streamed { "streamed" } else { "whole" },
         class: plan.class,
         tries,
@@ -162,13 +180,21 @@ fn outcome(entry: &ProviderEntry, begun: &mut Begun, endpoint: Endpoint, body: &
         Body::Replaced(body) => json(body),
     };
     let speaks = provider::by_name(entry.dialect);
-    let mut headers = written_headers(speaks);
+    let mut headers = written_headers(entry);
     if let (Some(header), Some(credential)) = (speaks.and_then(Provider::credential), &entry.credential) {
         let reference = match credential {
             Credential::Env(name) => format!("{}«env:{name}»", header.prefix),
             Credential::File(file) => format!("{}«file:{file}»", header.prefix),
         };
         headers.push((header.name.to_owned(), reference));
+    }
+    headers.extend(request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    headers.extend(entry.signing.as_ref().map(|signing| {
+        let Signing { service, region, .. } = signing;
+        ("authorization".to_owned(), format!("AWS4-HMAC-SHA256 «signed for {service} in {region}»"))
+    }));
+    if endpoint.body() == BodyKind::Json {
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
     }
     headers.sort();
     let path = request.path.as_deref().unwrap_or(endpoint.path());

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use weir_core::config::source::{Key, Source};
-use weir_core::config::{ConfigError, Credential, Gateway};
+use weir_core::config::{ConfigError, Credential, Gateway, Preset};
 
 use crate::{Diagnostic, Environment, schema};
 use shape::Misfit;
@@ -79,7 +79,15 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
 /// Writes the paths in `source` as Envoy and the sidecar, which run in another folder, can use them.
 fn resolve(source: &mut Source, environment: &Environment, folder: &Path) {
     let absolute = |written: &str| environment.absolute(written, folder).display().to_string();
+    let presets = Preset::all();
     for provider in source.providers.values_mut() {
+        let preset = provider.preset.as_ref().and_then(|name| presets.get(name));
+        if let (None, Some(preset)) = (&provider.credential, preset) {
+            provider.credential.clone_from(&preset.credential);
+        }
+        if let Some(file) = provider.aws.as_mut().and_then(|aws| aws.credentials_file.as_mut()) {
+            *file = absolute(file);
+        }
         if let Some(Ok(Credential::File(file))) = provider.credential.as_deref().map(Credential::parse) {
             provider.credential = Some(format!("file:{}", absolute(&file)));
         }
@@ -121,6 +129,8 @@ fn files(path: &Path, keys: PathBuf, gateway: &Gateway) -> Vec<PathBuf> {
             files.push(file.into());
         }
         files.extend(provider.ca.iter().map(PathBuf::from));
+        files
+            .extend(provider.signing.iter().filter_map(|signing| signing.credentials_file.as_ref()).map(PathBuf::from));
     }
     files
 }

@@ -57,8 +57,10 @@ const NODE: &str = "weir";
 pub fn render(gateway: &Gateway, paths: &Paths) -> Result<Resources, RenderError> {
     let mut clusters = std::collections::BTreeMap::new();
     let mut secrets = std::collections::BTreeMap::new();
+    let headers = gateway.providers().flat_map(|entry| &entry.headers);
+    let own = headers.map(|(name, _)| name.as_str()).collect();
     for entry in gateway.providers() {
-        clusters.insert(entry.name.clone(), clusters::cluster(entry, paths)?);
+        clusters.insert(entry.name.clone(), clusters::cluster(entry, &own, paths)?);
         if let Some((name, secret)) = secrets::secret(entry) {
             secrets.insert(name, secret);
         }

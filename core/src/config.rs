@@ -5,13 +5,15 @@
 mod check;
 mod gateway;
 mod hint;
+mod preset;
 mod routing;
 pub mod source;
 pub mod units;
 mod url;
 
-pub use gateway::{AccessLog, Gateway, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
+pub use gateway::{AccessLog, Gateway, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
 pub use hint::did_you_mean;
+pub use preset::Preset;
 pub use routing::{BodyLimits, Key, Model, Quirks, Role, Routing, StreamUsage, Target, Upstream};
 pub use url::{Credential, Scheme, Url};
 

@@ -11,7 +11,7 @@ use crate::allow;
 use crate::answer::Answer;
 use crate::codec::json::{self, Scan};
 use crate::config::{Key, Model, Routing, Target};
-use crate::endpoint::{Delivery, Endpoint, Family, UsageChunk};
+use crate::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
 use crate::fault::{FaultKind, HostFault, Problem, Reject, Retry};
 use crate::key::KeyHash;
 use crate::listing;
@@ -104,9 +104,13 @@ impl Edge {
         let mut passed: Vec<(&str, Cow<'_, str>)> = headers
             .iter()
             .filter(|(name, _)| (allow::goes_up(name) && *name != "x-request-id") || *name == SCHEME)
-            // What the caller's query says is for Weir, if for anybody.
-            .map(|(name, value)| (*name, Cow::Borrowed(if *name == ":path" { plan.endpoint.path() } else { *value })))
+            .map(|(name, value)| (*name, Cow::Borrowed(passed_value(plan.endpoint, name, value))))
             .collect();
+        if plan.endpoint.body() == BodyKind::Json {
+            // Some clients say nothing of it, or something else; that it is JSON has been seen.
+            passed.retain(|(name, _)| *name != "content-type");
+            passed.push(("content-type", Cow::Borrowed("application/json")));
+        }
         passed.push(("x-request-id", Cow::Owned(self.subject.request_id.clone())));
         // An exhausted plan then ends with the last try's own error, not with a plan that names nothing.
         passed.push(("x-envoy-max-retries", Cow::Owned(plan.targets.len().saturating_sub(1).to_string())));
@@ -114,6 +118,11 @@ impl Edge {
         let text = plan.to_text();
         self.plan = Some(plan);
         Ok(Forward { plan: text, headers: passed, span })
+    }
+
+    /// Whose API the caller speaks: Envoy's own errors are then written in it.
+    pub fn family(&self) -> Family {
+        self.family
     }
 
     /// What the record says of this request, as far as the edge knows it.
@@ -261,6 +270,15 @@ fn caller<'r, 'h>(routing: &'r Routing, value: impl Fn(&str) -> Option<&'h str>)
     let bare = || value("x-api-key").or_else(|| value("x-goog-api-key")).map(|key| Some(key.trim()));
     let sent = bearer.or_else(bare).ok_or(Reject::NoKey)?;
     sent.and_then(|key| routing.key(key)).ok_or(Reject::BadKey)
+}
+
+/// A request header's value as it goes on.
+fn passed_value<'h>(endpoint: Endpoint, name: &str, value: &'h str) -> &'h str {
+    match name {
+        // What the caller's query says is for Weir, if for anybody.
+        ":path" => endpoint.path(),
+        _ => value,
+    }
 }
 
 fn attributes(plan: &Plan) -> Vec<(Attribute, String)> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// An endpoint that reaches a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
     /// `POST /v1/chat/completions`
@@ -192,6 +193,15 @@ impl Endpoint {
 }
 
 impl Family {
+    /// The name under which the filter sets a mark where a caller speaks another API than OpenAI's.
+    pub const fn mark(self) -> Option<&'static str> {
+        match self {
+            Self::OpenAi => None,
+            Self::Anthropic => Some("weir.anthropic"),
+            Self::Gemini => Some("weir.gemini"),
+        }
+    }
+
     /// The API that a caller seems to speak at a path where nothing is.
     pub fn at(path: &str) -> Self {
         if path.starts_with("/v1/messages") {

@@ -73,6 +73,9 @@ impl HttpContext for Request {
         let headers = host::headers(Map::Request);
         match self.edge.headers(&self.routing, &headers.pairs(), end) {
             Ok(()) => {
+                if let Some(mark) = self.edge.family().mark() {
+                    host::set_filter_state(mark, "1");
+                }
                 self.stage = Stage::Reading(Some(headers));
                 Action::Pause
             }

@@ -1,7 +1,9 @@
 //! The wasm filter in its three roles, and the filters of a provider's upstream chain.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
-use weir_core::config::{ProviderEntry, Role, Routing};
+use weir_core::config::{ProviderEntry, Role, Routing, Signing};
 use weir_core::provider::{self, Provider};
 
 use super::secrets;
@@ -39,14 +41,19 @@ pub(super) fn steward(paths: &Paths) -> Value {
 }
 
 /// What a request passes on its way to `entry`, once per try.
-pub(super) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
+///
+/// `own` are the names of the headers that the configuration has some provider carry.
+pub(super) fn upstream_chain(entry: &ProviderEntry, own: &BTreeSet<&str>, paths: &Paths) -> Value {
     let speaks = provider::by_name(entry.dialect);
     let mut chain = vec![
-        strip(speaks),
+        strip(entry, own),
         json!({ "name": "weir-attempt", "typed_config": wasm("attempt", &Role::Attempt(entry.upstream()), paths) }),
     ];
     if let (Some(header), Some(name)) = (speaks.and_then(Provider::credential), secrets::name(entry)) {
         chain.push(inject(header, &name, paths));
+    }
+    if let Some(signing) = &entry.signing {
+        chain.push(sign(signing));
     }
     chain.push(json!({
         "name": "envoy.filters.http.upstream_codec",
@@ -61,18 +68,18 @@ pub(super) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
 /// each matcher walks all headers.
 ///
 /// What the caller sent has passed the edge role's allow-list, so nothing else needs to be named here.
-const STRIPPED: &str = "(?:anthropic|openai|x-(?:amz|envoy|forwarded|stainless|weir))-.*";
+const STRIPPED: &str = "(?:anthropic|openai|x-(?:amz|envoy|forwarded|goog|stainless|weir))-.*";
 
 /// Removes every credential header of every provider, and writes this one's own headers.
-fn strip(speaks: Option<&'static dyn Provider>) -> Value {
-    let mut names = Vec::new();
+fn strip(entry: &ProviderEntry, own: &BTreeSet<&str>) -> Value {
+    let mut names: Vec<&str> = own.iter().copied().collect();
     for other in provider::ALL {
         names.extend(other.credential().map(|header| header.name));
         names.extend(other.headers().iter().map(|(name, _)| *name));
     }
     names.sort_unstable();
     names.dedup();
-    let written = written_headers(speaks);
+    let written = written_headers(entry);
     let mut mutations: Vec<Value> = names.iter().map(|name| json!({ "remove": name })).collect();
     mutations.push(json!({ "remove_on_match": { "key_matcher": { "safe_regex": { "regex": STRIPPED } } } }));
     mutations.extend(written.iter().map(|(key, value)| {
@@ -89,11 +96,11 @@ fn strip(speaks: Option<&'static dyn Provider>) -> Value {
 }
 
 /// The headers that every request to a provider carries, besides its credential.
-pub(crate) fn written_headers(speaks: Option<&'static dyn Provider>) -> Vec<(String, String)> {
+pub(crate) fn written_headers(entry: &ProviderEntry) -> Vec<(String, String)> {
     let agent = format!("{}/{}", super::NODE, env!("CARGO_PKG_VERSION"));
-    let mut written =
-        vec![("accept-encoding", "identity"), ("content-type", "application/json"), ("user-agent", agent.as_str())];
-    written.extend(speaks.map(Provider::headers).unwrap_or_default());
+    let mut written = vec![("accept-encoding", "identity"), ("user-agent", agent.as_str())];
+    written.extend(provider::by_name(entry.dialect).map(Provider::headers).unwrap_or_default());
+    written.extend(entry.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     written.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
@@ -116,6 +123,29 @@ fn inject(header: provider::CredentialHeader, secret: &str, paths: &Paths) -> Va
             },
         },
     })
+}
+
+/// Signs the request as it then is, body and all; without credentials it goes out unsigned, and AWS refuses it.
+fn sign(signing: &Signing) -> Value {
+    let mut config = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning",
+        "service_name": signing.service,
+        "region": signing.region,
+        // What proxies on the way may change is not signed.
+        "match_excluded_headers": [
+            { "prefix": "x-envoy" }, { "prefix": "x-forwarded" }, { "exact": "x-request-id" },
+            { "exact": "traceparent" }, { "exact": "tracestate" }, { "exact": "user-agent" },
+        ],
+    });
+    if let (Some(config), Some(file)) = (config.as_object_mut(), &signing.credentials_file) {
+        let mut provider = json!({ "credentials_data_source": { "filename": file } });
+        if let (Some(provider), Some(profile)) = (provider.as_object_mut(), &signing.profile) {
+            provider.insert("profile".to_owned(), json!(profile));
+        }
+        let chain = json!({ "custom_credential_provider_chain": true, "credentials_file_provider": provider });
+        config.insert("credential_provider".to_owned(), chain);
+    }
+    json!({ "name": "envoy.filters.http.aws_request_signing", "typed_config": config })
 }
 
 /// Lets the secrets in `cluster` be looked up in the bootstrap.

@@ -1,9 +1,12 @@
-//! Errors that Envoy makes itself, as `OpenAI`'s error object.
+//! Errors that Envoy makes itself, as the error object of the API that the caller speaks.
 //!
 //! Told apart by Envoy's response flags, and where it sets none, by its response code details. The filter's own replies
 //! have neither and pass untouched.
 
 use serde_json::{Value, json};
+use weir_core::dialect;
+use weir_core::endpoint::Family;
+use weir_core::fault::{Problem, Retry};
 
 /// What a caller sees instead of one of Envoy's own replies.
 struct Reply {
@@ -141,29 +144,53 @@ pub(super) fn config() -> Value {
 
 /// The mappers of one reply: what a provider may have to do with names the tries, if there was more than one.
 fn mappers(reply: &Reply) -> Vec<Value> {
-    let plain = mapper(reply, &when(reply), reply.message);
-    if reply.status < 500 {
-        return vec![plain];
-    }
     // Text that the filter has made fit to be shown; `json_format` makes it fit for JSON.
-    let message = format!("{} Tried: %FILTER_STATE({TRIES}:PLAIN)%.", reply.message);
-    let tried = cel(&format!("'{TRIES}' in filter_state"));
-    let both = json!({ "and_filter": { "filters": [when(reply), tried] } });
-    vec![mapper(reply, &both, &message), plain]
+    let tried = format!("{} Tried: %FILTER_STATE({TRIES}:PLAIN)%.", reply.message);
+    let mut mappers = Vec::new();
+    for family in [Family::Anthropic, Family::Gemini, Family::OpenAi] {
+        let marked = family.mark().map(|mark| has(&format!("wasm.{mark}")));
+        let mut add = |tries: Option<Value>, message: &str| {
+            let filters: Vec<Value> = [Some(when(reply)), marked.clone(), tries].into_iter().flatten().collect();
+            let filter = match filters.as_slice() {
+                [one] => one.clone(),
+                _ => json!({ "and_filter": { "filters": filters } }),
+            };
+            mappers.push(mapper(reply, family, &filter, message));
+        };
+        if reply.status >= 500 {
+            add(Some(has(TRIES)), &tried);
+        }
+        add(None, reply.message);
+    }
+    mappers
+}
+
+/// Whether the filter has set a filter state object.
+fn has(name: &str) -> Value {
+    cel(&format!("'{name}' in filter_state"))
 }
 
 /// Where the filter keeps the failed tries in words.
 const TRIES: &str = "wasm.weir.tries";
 
-fn mapper(reply: &Reply, filter: &Value, message: &str) -> Value {
-    let error = json!({ "code": reply.code, "message": message, "param": null, "type": reply.kind });
+fn mapper(reply: &Reply, family: Family, filter: &Value, message: &str) -> Value {
+    let problem = Problem {
+        status: reply.status,
+        kind: reply.kind,
+        code: reply.code.to_owned(),
+        message: message.to_owned(),
+        param: None,
+        retry_after: None,
+        retry: Retry::No,
+    };
+    let error: Value = serde_json::from_slice(&dialect::error(family, &problem)).unwrap_or_default();
     json!({
         "filter": filter,
         "status_code": reply.status,
         "headers_to_add": [
             { "header": { "key": "x-should-retry", "value": "false" }, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" },
         ],
-        "body_format_override": { "json_format": { "error": error }, "content_type": "application/json" },
+        "body_format_override": { "json_format": error, "content_type": "application/json" },
     })
 }
 

@@ -16,7 +16,7 @@ fn gateway() -> Gateway {
 #[test]
 fn each_try_is_told_as_its_provider_would_receive_it_without_a_secret() {
     let body = json!({ "model": "assistant", "messages": [{ "role": "user", "content": "Hi" }] }).to_string();
-    let told = explain(&gateway(), body.as_bytes(), endpoint(body.as_bytes())).unwrap();
+    let told = explain(&gateway(), body.as_bytes(), endpoint(body.as_bytes()).path()).unwrap();
     let order: Vec<_> = told.tries.iter().map(|one| (one.provider.as_str(), one.model.as_str())).collect();
     assert_eq!(
         order,
@@ -39,7 +39,7 @@ fn each_try_is_told_as_its_provider_would_receive_it_without_a_secret() {
 #[test]
 fn what_goes_nowhere_is_told_as_the_caller_sees_it() {
     let check = |body: &str, code: &str| {
-        assert_eq!(explain(&gateway(), body.as_bytes(), Endpoint::Chat).unwrap_err().code, code, "{body}");
+        assert_eq!(explain(&gateway(), body.as_bytes(), Endpoint::Chat.path()).unwrap_err().code, code, "{body}");
     };
     check(r#"{"model": "gpt-5", "messages": []}"#, "model_not_found");
     check(r#"{"model": "#, "invalid_json");
@@ -49,7 +49,7 @@ fn what_goes_nowhere_is_told_as_the_caller_sees_it() {
 #[test]
 fn an_embedding_goes_to_the_sidecar() {
     let body = br#"{"model": "all-minilm-l6-v2", "input": "Hi"}"#;
-    let told = explain(&gateway(), body, endpoint(body)).unwrap();
+    let told = explain(&gateway(), body, endpoint(body).path()).unwrap();
     let Outcome::Request(request) = &told.tries[0].outcome else { panic!("{told}") };
     assert!(request.url.starts_with("weir-sidecar:/"), "{}", request.url);
 }

@@ -51,6 +51,23 @@ pub struct ProviderEntry {
     pub api_version: Option<String>,
     /// How it deviates from its dialect.
     pub quirks: Quirks,
+    /// Headers that every request to it carries, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// How requests to it are signed, where that takes the place of a credential.
+    pub signing: Option<Signing>,
+}
+
+/// How Envoy signs requests to AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signing {
+    /// The service, as signatures name it.
+    pub service: &'static str,
+    /// The region.
+    pub region: String,
+    /// An AWS credentials file; `None` for AWS's own chain.
+    pub credentials_file: Option<String>,
+    /// The profile in that file.
+    pub profile: Option<String>,
 }
 
 impl ProviderEntry {

@@ -136,6 +136,7 @@ pub struct Upstream {
 
 /// How one host deviates from the dialect that it speaks: data, from the list of presets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Quirks {
     /// The endpoints that it serves; all of its dialect's, if none is named.
@@ -157,6 +158,7 @@ pub struct Quirks {
 
 /// When a stream of an OpenAI-compatible host tells its usage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StreamUsage {
     /// When `stream_options.include_usage` asks for it.

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::routing::Quirks;
+
 /// A Weir configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -68,8 +70,13 @@ pub struct Limits {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
-    /// What it speaks: `openai`, `anthropic`, or `local` for the sidecar.
-    pub dialect: String,
+    /// What it speaks: `openai`, `anthropic`, `gemini` and so on, or `local` for the sidecar. A preset says it too.
+    #[serde(default)]
+    pub dialect: Option<String>,
+    /// A host from Weir's list (`weir presets` prints it): it gives the dialect, the endpoint, the credential and the quirks,
+    /// where they are not written here.
+    #[serde(default)]
+    pub preset: Option<String>,
     /// Its http or https URL with the API's path prefix: `https://api.openai.com/v1`. Not for `local`.
     #[serde(default)]
     pub endpoint: Option<String>,
@@ -82,9 +89,42 @@ pub struct Provider {
     /// Leave this provider and its targets out while its credential is not set. Default `false`.
     #[serde(default)]
     pub optional: bool,
+    /// Leave out what it cannot express and name it in the header `x-weir-dropped`, instead of refusing the request.
+    /// Default `false`.
+    #[serde(default)]
+    pub drop_unsupported: bool,
+    /// For `azure`: the API version of a deployment's path, such as `2024-10-21`. Default: the v1 API, which has none.
+    #[serde(default)]
+    pub api_version: Option<String>,
+    /// For `bedrock` without a credential: how requests are signed.
+    #[serde(default)]
+    pub aws: Option<Aws>,
+    /// Headers that every request to it carries besides Weir's own. No place for a credential.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// How it deviates from its dialect; takes the place of what its preset says.
+    #[serde(default)]
+    pub quirks: Option<Quirks>,
     /// How many requests may be under way to it at once; one more is answered 503 `overloaded`. Default 4096.
     #[serde(default)]
     pub max_in_flight: Option<u32>,
+}
+
+/// How Envoy signs requests to AWS (`SigV4`).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Aws {
+    /// The region. Default: as the endpoint's host says.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// An AWS credentials file, watched for changes. Default: AWS's own chain, from `AWS_ACCESS_KEY_ID` and
+    /// `AWS_SECRET_ACCESS_KEY` to the instance's role.
+    #[serde(default)]
+    pub credentials_file: Option<String>,
+    /// The profile in that file. Default `default`.
+    #[serde(default)]
+    pub profile: Option<String>,
 }
 
 /// A model that callers can name.
