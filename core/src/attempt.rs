@@ -82,6 +82,8 @@ pub struct Attempt {
     notes: Notes,
     /// How the caller wants vectors written.
     encoding: Encoding,
+    /// What the answer repeats of the request.
+    echo: String,
     phase: Phase,
     room: Room,
 }
@@ -198,6 +200,7 @@ impl Attempt {
             plan,
             notes: Notes::default(),
             encoding: Encoding::Float,
+            echo: String::new(),
             phase: Phase::Asked,
             room: Room::Body,
         };
@@ -216,6 +219,7 @@ impl Attempt {
         let ask = provider::ask(&call, &self.upstream, model).map_err(refuse)?;
         self.notes = ask.notes;
         self.encoding = provider::encoding(&call);
+        self.echo = provider::echo(&call, &self.upstream);
         let path = format!("{}{}", self.upstream.prefix, ask.path);
         // A later try finds the path and the length that an earlier one left behind, and writes both absolutely.
         let first = self.plan.begun == 1;
@@ -254,8 +258,8 @@ impl Attempt {
             let model = self.plan.current().map_or("", |target| target.model.as_str());
             let Origin { vm, request } = self.plan.origin;
             let id = format!("weir-{vm:x}-{request:x}");
-            let (encoding, created) = (self.encoding, now.as_millis() / 1000);
-            let start = provider::ReplyStart { endpoint, delivery, usage, encoding, model, id: &id, created };
+            let (encoding, created, echo) = (self.encoding, now.as_millis() / 1000, self.echo.as_str());
+            let start = provider::ReplyStart { endpoint, delivery, usage, encoding, model, id: &id, created, echo };
             self.phase = Phase::Answering(Answering {
                 reply: provider::reply(self.provider, &self.upstream, &start),
                 inflate,

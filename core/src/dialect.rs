@@ -8,6 +8,7 @@ pub mod openai;
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::chat::Chat;
@@ -24,6 +25,13 @@ pub trait Dialect: Sync {
 
     /// The name that this dialect has for a field, given as OpenAI's chat completions call it: `stop`, `messages[2].content`.
     fn field<'f>(&self, field: &'f str) -> Cow<'f, str>;
+
+    /// What an answer repeats of its request: an object of the members that this dialect's answers have from there, on
+    /// one line; empty if they have none.
+    fn echo(&self, call: &Call<'_>) -> String {
+        let _ = call;
+        String::new()
+    }
 
     /// Starts writing a streamed answer.
     fn stream(&self, start: &ReplyStart<'_>) -> Box<dyn Writer>;

@@ -75,6 +75,8 @@ pub struct ReplyStart<'a> {
     pub id: &'a str,
     /// Now, in seconds since the Unix epoch: `created` in answers whose upstream does not say.
     pub created: u64,
+    /// What the answer repeats of its request; see [`Dialect::echo`](dialect::Dialect::echo).
+    pub echo: &'a str,
 }
 
 /// What to send upstream.
@@ -257,6 +259,16 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
 /// How the caller wants vectors written, if it asks for any.
 pub fn encoding(call: &Call<'_>) -> Encoding {
     if call.endpoint == Endpoint::Embeddings { embedding::encoding(call) } else { Encoding::Float }
+}
+
+/// What an answer to the call repeats of it; empty where answers repeat nothing, or pass as they come.
+pub fn echo(call: &Call<'_>, upstream: &Upstream) -> String {
+    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays(call.endpoint, upstream));
+    if relays {
+        String::new()
+    } else {
+        dialect::of(call.endpoint).map_or_else(String::new, |dialect| dialect.echo(call))
+    }
 }
 
 /// Whether `model` at `upstream` can serve the call; the refusal names the field. Judged when the plan is made, for every

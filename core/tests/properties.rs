@@ -342,6 +342,7 @@ const START: ReplyStart<'_> = ReplyStart {
     model: "m",
     id: "weir-1-1",
     created: 0,
+    echo: "",
 };
 
 fn upstream(dialect: &str) -> Upstream {

@@ -250,19 +250,20 @@ struct Kept {
     created: u64,
     model: String,
     id: String,
+    echo: String,
 }
 
 impl From<&ReplyStart<'_>> for Kept {
     fn from(start: &ReplyStart<'_>) -> Self {
-        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created } = *start;
-        Self { endpoint, delivery, usage, encoding, created, model: model.into(), id: id.into() }
+        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo } = *start;
+        Self { endpoint, delivery, usage, encoding, created, model: model.into(), id: id.into(), echo: echo.into() }
     }
 }
 
 impl Kept {
     fn get(&self) -> ReplyStart<'_> {
-        let Self { endpoint, delivery, usage, encoding, created, ref model, ref id } = *self;
-        ReplyStart { endpoint, delivery, usage, encoding, model, id, created }
+        let Self { endpoint, delivery, usage, encoding, created, ref model, ref id, ref echo } = *self;
+        ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo }
     }
 }
 
