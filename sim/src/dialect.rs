@@ -5,7 +5,7 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 use crate::{
-    Options, UnknownModels,
+    Keyless, Options, UnknownModels,
     answer::{Answer, Ask},
     model::Model,
     route::Call,
@@ -160,6 +160,16 @@ pub(crate) fn quote(text: &str) -> String {
 /// Whether `key` is one the simulator accepts.
 pub(crate) fn accepts(options: &Options, key: &str) -> bool {
     if options.keys.is_empty() { key.starts_with("sk-") } else { options.keys.iter().any(|known| known == key) }
+}
+
+/// Checks a key that comes as a bearer token.
+pub(crate) fn bearer(call: &Call<'_>) -> Result<(), Failure> {
+    match call.header("authorization").map(|value| value.strip_prefix("Bearer ")) {
+        None if call.options().keyless == Keyless::Admit => Ok(()),
+        None | Some(None) => Err(Failure::NoKey),
+        Some(Some(key)) if accepts(call.options(), key.trim()) => Ok(()),
+        Some(Some(_)) => Err(Failure::WrongKey(String::new())),
+    }
 }
 
 /// Refuses a model that is not listed, where the options say so.

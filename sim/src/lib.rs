@@ -1,4 +1,4 @@
-//! A provider simulator: it speaks OpenAI, Anthropic, Gemini and Bedrock as they really are, and fails as they really fail.
+//! A provider simulator: it speaks OpenAI, Anthropic, Gemini, Bedrock and Cohere as they really are, and fails as they really fail.
 //!
 //! Start with [`Sim::start`]. [`Options`] says how it answers, the name of the model asked for can change that for one
 //! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
@@ -11,6 +11,7 @@ mod anthropic;
 mod bedrock;
 mod bend;
 mod chat;
+mod cohere;
 mod dialect;
 mod fault;
 mod field;

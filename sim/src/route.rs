@@ -10,6 +10,7 @@ use crate::{
     anthropic::{self, Anthropic},
     bedrock::{self, Bedrock},
     chat,
+    cohere::{self, Cohere},
     dialect::{Dialect, Failure},
     gemini::{self, Framing, Gemini},
     openai::{self, OpenAi},
@@ -45,13 +46,15 @@ static ROUTES: &[Route] = &[
     post("/model/{model}/converse", &Bedrock, chat::chat),
     post("/model/{model}/converse-stream", &Bedrock, chat::chat).streamed(),
     post("/model/{model}/invoke", &Bedrock, bedrock::invoke),
+    post("/v2/chat", &Cohere, chat::chat),
+    post("/v2/embed", &Cohere, cohere::embed),
 ];
 
 const GEMINI: &dyn Dialect = &Gemini(Framing::Sse);
 
 /// Who says that nothing is at a path, by how the path begins.
 static ROOTS: &[(&str, &dyn Dialect)] =
-    &[("/v1/messages", &Anthropic), ("/v1beta/", GEMINI), ("/model/", &Bedrock), ("", &OpenAi)];
+    &[("/v1/messages", &Anthropic), ("/v1beta/", GEMINI), ("/model/", &Bedrock), ("/v2/", &Cohere), ("", &OpenAi)];
 
 /// One line of the table.
 pub(crate) struct Route {
