@@ -377,6 +377,7 @@ impl Attempt {
         effects: &mut Vec<Effect>,
     ) -> Flow {
         self.phase = Phase::Over;
+        let retry_after = retry_after.or(fault.retry_after);
         // The sidecar is next door, and a full queue is told in microseconds: resting would only leave it idle.
         let rests = self.provider.reach() == Reach::Url;
         let target = self.plan.current().filter(|_| rests);

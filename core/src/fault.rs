@@ -301,12 +301,14 @@ pub struct UpstreamFault {
     pub code: Option<String>,
     /// The request's field at fault, as the provider names it.
     pub param: Option<String>,
+    /// How long to wait before trying again, where the provider says so in its words and not only in a header.
+    pub retry_after: Option<Duration>,
 }
 
 impl UpstreamFault {
     /// A fault without more words than its kind.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, param: None }
+        Self { kind, message: message.into(), code: None, param: None, retry_after: None }
     }
 
     /// A caller's fault as the caller sees it: with the provider's words, and the status that SDKs map to a bad request.

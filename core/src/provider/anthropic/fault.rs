@@ -43,7 +43,7 @@ fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {
         _ => otherwise,
     };
     let code = if code.is_empty() { None } else { Some(words::fit(&code)) };
-    Some(UpstreamFault { kind, message: words::fit(&message), code, param: None })
+    Some(UpstreamFault { code, ..UpstreamFault::new(kind, words::fit(&message)) })
 }
 
 /// One type stands for all that is wrong with a request; only the words tell more, and sometimes the status.

@@ -76,10 +76,9 @@ impl<'a> Said<'a> {
 
     fn fault(&self, by_status: FaultKind) -> UpstreamFault {
         UpstreamFault {
-            kind: self.kind(by_status),
-            message: words::fit(&self.message),
             code: self.code.as_deref().or(self.kind.as_deref()).map(words::fit),
             param: self.param.as_deref().map(words::fit),
+            ..UpstreamFault::new(self.kind(by_status), words::fit(&self.message))
         }
     }
 
