@@ -1,7 +1,9 @@
-//! Framing, proven once: JSON bodies, server-sent events, compressed answers.
+//! Framing, proven once: JSON bodies, event streams (server-sent and AWS's), compressed answers.
 //!
 //! Cutting the input anywhere never changes the result, and held bytes are capped.
 
+pub mod brotli;
+pub mod encoding;
 pub mod eventstream;
 pub mod gzip;
 pub mod json;

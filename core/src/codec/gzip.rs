@@ -9,13 +9,11 @@ use crc32fast::Hasher;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
-use crate::fault::{FaultKind, UpstreamFault};
+use super::encoding::{STEP, corrupt, cut};
+use crate::fault::UpstreamFault;
 
 /// Longer than any header with a file name in it.
 const MAX_HEADER: usize = 64 << 10;
-
-/// How much room an answer is given at a time.
-const STEP: usize = 8 << 10;
 
 /// Inflates one answer. What it is compressed with is told from its first bytes.
 pub struct Inflate {
@@ -87,10 +85,7 @@ impl Inflate {
         match self.stage {
             Stage::Between | Stage::End => Ok(()),
             Stage::Start if self.held.is_empty() => Ok(()),
-            _ => Err(UpstreamFault::new(
-                FaultKind::Cut,
-                "The provider's compressed answer ended before it was complete.",
-            )),
+            _ => Err(cut()),
         }
     }
 
@@ -247,13 +242,10 @@ fn header_length(bytes: &[u8]) -> Result<Option<usize>, UpstreamFault> {
     Ok((at <= bytes.len()).then_some(at))
 }
 
-fn corrupt(problem: &str) -> UpstreamFault {
-    UpstreamFault::new(FaultKind::Malformed, alloc::format!("The provider's compressed answer is broken: {problem}."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::FaultKind;
     use alloc::vec;
     use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
     use proptest::prelude::*;

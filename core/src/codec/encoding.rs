@@ -1,0 +1,90 @@
+//! Compressed answers: whichever of the codings it is, by the name that `content-encoding` gives it
+//! ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#name-content-encoding)).
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::brotli::Brotli;
+use super::gzip::Inflate;
+use crate::fault::{FaultKind, UpstreamFault};
+
+/// How much room an answer is given at a time.
+pub(super) const STEP: usize = 8 << 10;
+
+/// Undoes the coding of one answer.
+pub enum Decoder {
+    /// gzip and deflate.
+    Inflate(Box<Inflate>),
+    /// Brotli.
+    Brotli(Box<Brotli>),
+}
+
+impl Decoder {
+    /// What undoes the coding of this name, giving at most `cap` bytes. `None` if there is nothing to undo; an error for a
+    /// coding that nobody asked for, or several on top of each other.
+    pub fn of(content_encoding: &str, cap: usize) -> Result<Option<Self>, UpstreamFault> {
+        let is = |name: &str| content_encoding.trim().eq_ignore_ascii_case(name);
+        if is("") || is("identity") {
+            Ok(None)
+        } else if is("gzip") || is("x-gzip") || is("deflate") {
+            Ok(Some(Self::Inflate(Box::new(Inflate::new(cap)))))
+        } else if is("br") {
+            Ok(Some(Self::Brotli(Box::new(Brotli::new(cap)))))
+        } else {
+            Err(UpstreamFault::new(
+                FaultKind::Malformed,
+                "The provider's answer has an encoding that nobody asked for.",
+            ))
+        }
+    }
+
+    /// Reads the next bytes and appends what they stand for.
+    pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+        match self {
+            Self::Inflate(inflate) => inflate.read(chunk, out),
+            Self::Brotli(brotli) => brotli.read(chunk, out),
+        }
+    }
+
+    /// The answer ended. An error unless its compression ended as well; an answer without any bytes is fine.
+    pub fn end(&mut self) -> Result<(), UpstreamFault> {
+        match self {
+            Self::Inflate(inflate) => inflate.end(),
+            Self::Brotli(brotli) => brotli.end(),
+        }
+    }
+}
+
+pub(super) fn corrupt(problem: &str) -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Malformed, format!("The provider's compressed answer is broken: {problem}."))
+}
+
+pub(super) fn cut() -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Cut, "The provider's compressed answer ended before it was complete.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_coding_is_known_by_its_name() {
+        let check = |name: &str, packed: &[u8]| {
+            let mut decoder = Decoder::of(name, 100).unwrap().unwrap();
+            let mut out = Vec::new();
+            decoder.read(packed, &mut out).unwrap();
+            assert_eq!((decoder.end(), out), (Ok(()), b"hello".to_vec()), "{name}");
+        };
+        let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\xcbH\xcd\xc9\xc9\x07\0\x86\xa6\x106\x05\0\0\0";
+        check("gzip", gzip);
+        check("X-GZIP", gzip);
+        check(" deflate", b"\xcbH\xcd\xc9\xc9\x07\0");
+        check("br", b"\x0b\x02\x80hello\x03");
+        assert!(matches!(Decoder::of("", 0), Ok(None)));
+        assert!(matches!(Decoder::of("identity", 0), Ok(None)));
+        for name in ["zstd", "compress", "gzip, br", "brotli"] {
+            assert_eq!(Decoder::of(name, 0).err().map(|fault| fault.kind), Some(FaultKind::Malformed), "{name}");
+        }
+    }
+}
