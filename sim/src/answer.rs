@@ -80,6 +80,8 @@ pub(crate) struct Answer {
     pub(crate) choices: Vec<Choice>,
     pub(crate) usage: Usage,
     pub(crate) usage_event: UsageEvent,
+    /// What of the request the answer repeats, where its dialect does that.
+    pub(crate) echo: Value,
 }
 
 /// One of the answers asked for with `n`.
@@ -90,6 +92,8 @@ pub(crate) struct Choice {
     pub(crate) text: Vec<String>,
     pub(crate) calls: Vec<Call>,
     pub(crate) end: End,
+    /// Whether the text is the model's refusal to answer.
+    pub(crate) refused: bool,
 }
 
 /// A tool call.
@@ -123,6 +127,9 @@ pub(crate) struct Usage {
     pub(crate) reasoning: u32,
 }
 
+/// What a model says that refuses.
+const REFUSAL: &str = "I'm sorry, but I can't help with that.";
+
 /// The pieces of text so large that single tokens would be a waste.
 const LARGE_PIECE: usize = 8 << 10;
 
@@ -142,7 +149,7 @@ impl Answer {
         let usage =
             Usage { input: ask.input_tokens, cache, output, reasoning: thought.saturating_add(model.reasoning) };
         let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Self { id, model: ask.model.clone(), created, choices, usage, usage_event: ask.usage }
+        Self { id, model: ask.model.clone(), created, choices, usage, usage_event: ask.usage, echo: Value::Null }
     }
 
     /// How long it takes to say all of it.
@@ -167,7 +174,8 @@ fn choice(ask: &Ask, model: &Model, tokens: Option<u32>, id: &str, index: u32) -
         thinking = take(pieces("The question is clear, so a short answer will do."), &mut left, &mut end);
     }
     let mut calls = Vec::new();
-    for (number, tool) in ask.tools.iter().enumerate() {
+    let tools = if model.refuses { &[] } else { ask.tools.as_slice() };
+    for (number, tool) in tools.iter().enumerate() {
         // A tool may be offered without a schema: it has no arguments then.
         let arguments = Some(schema::example(&tool.schema)).filter(Value::is_object).unwrap_or_else(|| json!({}));
         let arguments = arguments.to_string();
@@ -178,12 +186,12 @@ fn choice(ask: &Ask, model: &Model, tokens: Option<u32>, id: &str, index: u32) -
     if let (Some(size), true) = (model.size, calls.is_empty()) {
         text = filler(size);
         let spent = u32::try_from(size / 4).unwrap_or(u32::MAX);
-        return (Choice { thinking, text, calls, end }, spent);
+        return (Choice { thinking, text, calls, end, refused: false }, spent);
     }
     if calls.is_empty() {
-        let said = sentence(ask, index);
+        let said = if model.refuses { REFUSAL.to_owned() } else { sentence(ask, index) };
         let said = match model.tokens.or(tokens) {
-            Some(count) if ask.shape.is_none() => repeat(&said, count),
+            Some(count) if ask.shape.is_none() || model.refuses => repeat(&said, count),
             _ => pieces(&said),
         };
         let (said, stopped) = stop(said, &ask.stop);
@@ -195,7 +203,7 @@ fn choice(ask: &Ask, model: &Model, tokens: Option<u32>, id: &str, index: u32) -
         end = End::Tools;
     }
     let spent = count(&thinking) + count(&text) + calls.iter().map(|call| count(&call.arguments)).sum::<u32>();
-    (Choice { thinking, text, calls, end }, spent)
+    (Choice { thinking, text, calls, end, refused: model.refuses }, spent)
 }
 
 /// What is said in reply: it repeats what was heard, so that a test can match it.

@@ -33,19 +33,19 @@ pub(crate) fn whole(headers: HeaderMap, body: Bytes, fault: Option<Fault>, error
     Reply { status: 200, headers, script, length }
 }
 
-/// A stream. `error` is what an in-band error looks like, `malformed` what comes in place of an event.
+/// A stream. `error` is what an in-band error looks like after some events, `malformed` what comes in place of an event.
 pub(crate) fn stream(
     headers: HeaderMap,
     mut events: Vec<Event>,
     pace: Pace,
     fault: Option<Fault>,
-    error: impl FnOnce() -> Bytes,
+    error: impl FnOnce(&[Event]) -> Bytes,
     malformed: impl FnOnce(&[u8]) -> Bytes,
 ) -> Reply {
     debug_assert!(headers.contains_key(CONTENT_TYPE), "a stream says that it is one");
     let last = match fault {
-        Some(Fault::ErrorEvent) => Some((0, After::Event(error()))),
-        Some(Fault::ErrorEventLate) => Some((SOME, After::Event(error()))),
+        Some(Fault::ErrorEvent) => Some((0, After::Error)),
+        Some(Fault::ErrorEventLate) => Some((SOME, After::Error)),
         Some(Fault::Stall) => Some((SOME, After::Silence)),
         Some(Fault::StallBefore) => Some((0, After::Silence)),
         Some(Fault::Cut | Fault::TruncatedJson) => Some((SOME, After::End)),
@@ -61,7 +61,10 @@ pub(crate) fn stream(
         (Some((tokens, after)), _) => {
             let (kept, rest) = split(events, tokens);
             script.events(&kept);
-            script.end(after, rest.first());
+            match after {
+                After::Error => script.bytes(&error(&kept)),
+                other => script.end(&other, rest.first()),
+            }
         }
         (None, Some(Fault::Malformed)) => {
             let (kept, rest) = split(events, SOME);
@@ -92,7 +95,7 @@ fn split(mut events: Vec<Event>, tokens: usize) -> (Vec<Event>, Vec<Event>) {
 
 /// What follows the events that are kept.
 enum After {
-    Event(Bytes),
+    Error,
     Silence,
     End,
     Break,
@@ -139,10 +142,9 @@ impl Script {
         }
     }
 
-    fn end(&mut self, after: After, next: Option<&Event>) {
+    fn end(&mut self, after: &After, next: Option<&Event>) {
         match after {
-            After::Event(bytes) => self.bytes(&bytes),
-            After::End => {}
+            After::Error | After::End => {}
             After::Silence => {
                 self.send();
                 self.steps.push(Step::Silence);
@@ -178,7 +180,7 @@ mod tests {
     fn check(tokens: usize, fault: Option<Fault>, expect: &str) {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/event-stream"));
-        let error = || Bytes::from_static(b"error|");
+        let error = |_: &[Event]| Bytes::from_static(b"error|");
         let malformed = |event: &[u8]| Bytes::from([half(event), b"?|"].concat());
         let reply = stream(headers, events(tokens), Pace::default(), fault, error, malformed);
         let written: String = reply

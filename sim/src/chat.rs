@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::{
     Fault,
-    answer::{Answer, Ask, Delivery, End},
+    answer::{Answer, Delivery, End},
     bend,
-    dialect::{Failure, Refusal, known, set},
+    dialect::{Event, Failure, Refusal, known, set},
     model::Model,
     replay,
     route::Call,
@@ -48,34 +48,37 @@ pub(crate) fn chat(call: &Call<'_>) -> Decision {
     }
     match call.dialect.ask(call, &body, &model) {
         Err(why) => call.refuse(&why),
-        Ok(ask) => say(call, &ask, &model, fault),
+        Ok(ask) => {
+            let answer = call.dialect.answer(call, &body, &ask, &model);
+            say(call, answer, ask.delivery, &model, fault)
+        }
     }
 }
 
 /// Says an answer, in one piece or as a stream.
-fn say(call: &Call<'_>, ask: &Ask, model: &Model, fault: Option<Fault>) -> Decision {
+fn say(call: &Call<'_>, mut answer: Answer, delivery: Delivery, model: &Model, fault: Option<Fault>) -> Decision {
     let (dialect, id) = (call.dialect, call.id.as_str());
-    let mut answer = Answer::to(ask, model, call.options().tokens, id.to_owned());
     match fault {
         Some(Fault::FinishContentFilter) => filter(&mut answer),
         Some(Fault::ContentFilter) => silence(&mut answer),
         _ => {}
     }
     let pace = model.pace(call.options().pace);
-    let headers = headers(dialect, id, ask.delivery);
-    let error = || dialect.failure_event(&Failure::Status(dialect.overload()), id);
-    let (mut after, reply) = match ask.delivery {
+    let headers = headers(dialect, id, delivery);
+    let overload = Failure::Status(dialect.overload());
+    let (mut after, reply) = match delivery {
         Delivery::Whole => {
-            let error = || Bytes::from(dialect.failure(&Failure::Status(dialect.overload()), id).1);
+            let error = || dialect.failed(&answer, &overload);
             (answer.takes(pace), bend::whole(headers, dialect.whole(&answer), fault, error))
         }
         Delivery::Streamed => {
             let events = dialect.events(&answer);
+            let error = |told: &[Event]| dialect.broken(&answer, &overload, told);
             let malformed = |event: &[u8]| dialect.malformed(event);
             (Duration::ZERO, bend::stream(headers, events, pace, fault, error, malformed))
         }
     };
-    match (fault, ask.delivery) {
+    match (fault, delivery) {
         (Some(Fault::SlowWhole(wait)), _) | (Some(Fault::SlowFirstToken(wait)), Delivery::Whole) => after += wait,
         _ => {}
     }

@@ -22,6 +22,11 @@ pub(crate) trait Dialect: Sync {
     /// Reads a chat request, and refuses what the provider would refuse.
     fn ask(&self, call: &Call<'_>, body: &Value, model: &Model) -> Result<Ask, Failure>;
 
+    /// Decides what to say. A dialect whose answers repeat the request, or are referred to later, sees to it here.
+    fn answer(&self, call: &Call<'_>, _body: &Value, ask: &Ask, model: &Model) -> Answer {
+        Answer::to(ask, model, call.options().tokens, call.id.clone())
+    }
+
     /// Writes an answer in one piece.
     fn whole(&self, answer: &Answer) -> Bytes;
 
@@ -33,6 +38,16 @@ pub(crate) trait Dialect: Sync {
 
     /// Writes a failure as an event of a stream that has begun.
     fn failure_event(&self, failure: &Failure, request: &str) -> Bytes;
+
+    /// Writes in one piece that an answer failed whose status already said that all is well.
+    fn failed(&self, answer: &Answer, failure: &Failure) -> Bytes {
+        Bytes::from(self.failure(failure, &answer.id).1)
+    }
+
+    /// Writes that an answer failed of which some events have been told.
+    fn broken(&self, answer: &Answer, failure: &Failure, _told: &[Event]) -> Bytes {
+        self.failure_event(failure, &answer.id)
+    }
 
     /// Adds the headers of the provider's own that come with every answer.
     fn headers(&self, headers: &mut HeaderMap, request: &str);

@@ -12,6 +12,7 @@
 //! | `+cached-N` | N of the input tokens came from the cache |
 //! | `+reasoning-N` | N hidden reasoning tokens (OpenAI) |
 //! | `+thinking` | thinks aloud before it answers: `reasoning_content` (OpenAI-compatible), thinking blocks (Anthropic) |
+//! | `+refusal` | the model refuses: `refusal` in place of the text (OpenAI) |
 //! | `+chunk-N` | a replay in chunks of N bytes |
 //! | `+no-prefill` | refuses a last message of the assistant, as newer Anthropic models do |
 
@@ -40,6 +41,7 @@ pub(crate) struct Model {
     pub(crate) thinking: bool,
     pub(crate) chunk: Option<NonZeroUsize>,
     pub(crate) no_prefill: bool,
+    pub(crate) refuses: bool,
 }
 
 impl Model {
@@ -66,6 +68,7 @@ impl Model {
                 "reasoning" => model.reasoning = value.parse().unwrap_or_default(),
                 "thinking" => model.thinking = true,
                 "chunk" => model.chunk = value.parse().ok(),
+                "refusal" => model.refuses = true,
                 "no" => model.no_prefill |= value == "prefill",
                 _ => {}
             }

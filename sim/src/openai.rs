@@ -3,8 +3,10 @@
 //! Shapes: <https://platform.openai.com/docs/api-reference/chat>, <https://platform.openai.com/docs/guides/error-codes>.
 
 mod ask;
+mod check;
 mod embeddings;
 mod models;
+mod responses;
 mod write;
 
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use serde_json::Value;
 pub(crate) use self::{
     embeddings::{embeddings, vector},
     models::models,
+    responses::{Past, Responses, input_tokens},
 };
 use crate::{
     Keyless,

@@ -13,7 +13,7 @@ use crate::{
     cohere::{self, Cohere},
     dialect::{Dialect, Failure},
     gemini::{self, Framing, Gemini},
-    openai::{self, OpenAi},
+    openai::{self, OpenAi, Responses},
     seen::Ticket,
     service::{self, Decision},
     state::State,
@@ -28,6 +28,8 @@ pub(crate) type Verb = fn(&Call<'_>) -> Decision;
 /// all that is left, for names have slashes.
 static ROUTES: &[Route] = &[
     post("/v1/chat/completions", &OpenAi, chat::chat),
+    post("/v1/responses", &Responses, chat::chat),
+    post("/v1/responses/input_tokens", &Responses, openai::input_tokens),
     post("/v1/embeddings", &OpenAi, openai::embeddings),
     post("/v1/messages", &Anthropic, chat::chat),
     post("/v1/messages/count_tokens", &Anthropic, anthropic::count_tokens),

@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     Effort, Fault, Options, ReplayError,
+    openai::Past,
     prefixes::Prefixes,
     quick::Quick,
     replay::{self, Case},
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) log: Arc<Log>,
     pub(crate) faults: Faults,
     pub(crate) prefixes: Prefixes,
+    pub(crate) past: Past,
     pub(crate) quick: Option<Quick>,
     replaying: Mutex<Option<Case>>,
     ids: AtomicU64,
@@ -34,6 +36,7 @@ impl State {
             log: Arc::new(Log::new(options.keep)),
             faults: Faults::default(),
             prefixes: Prefixes::default(),
+            past: Past::default(),
             quick: (options.effort == Effort::Prerendered).then(|| Quick::new(&options)),
             replaying: Mutex::default(),
             ids: AtomicU64::new(0),

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What an image costs, in tokens, at low detail.
-const IMAGE_TOKENS: u32 = 85;
+pub(super) const IMAGE_TOKENS: u32 = 85;
 
 pub(super) fn read(body: &Value, model: &Model, delivery: Delivery) -> Result<Ask, Failure> {
     let messages = messages(body)?;
@@ -102,7 +102,7 @@ fn all_answered(unanswered: &[&str], index: usize) -> Result<(), Failure> {
 }
 
 /// Numbers that must be within bounds.
-fn bounds(body: &Value, model: &Model) -> Result<(), Failure> {
+pub(super) fn bounds(body: &Value, model: &Model) -> Result<(), Failure> {
     for (param, least, most) in [
         ("temperature", 0.0, 2.0),
         ("top_p", 0.0, 1.0),
@@ -133,7 +133,7 @@ fn bounds(body: &Value, model: &Model) -> Result<(), Failure> {
 }
 
 /// Whether the model is of a family that reasons, and so refuses some parameters.
-fn reasons(model: &Model) -> bool {
+pub(super) fn reasons(model: &Model) -> bool {
     ["o1", "o3", "o4-", "gpt-5"].iter().any(|family| model.base.starts_with(family))
 }
 

@@ -37,7 +37,7 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
         events: Vec::new(),
     };
     for (index, choice) in answer.choices.iter().enumerate() {
-        let content = if choice.calls.is_empty() { r#""""# } else { "null" };
+        let content = if choice.calls.is_empty() && !choice.refused { r#""""# } else { "null" };
         writer.chunk(
             Moment::Frame,
             index,
@@ -92,7 +92,8 @@ impl Writer {
 
 fn deltas(choice: &Choice) -> Vec<(Moment, String)> {
     let thinking = choice.thinking.iter().map(|piece| format!(r#"{{"reasoning_content":{}}}"#, quote(piece)));
-    let text = choice.text.iter().map(|piece| format!(r#"{{"content":{}}}"#, quote(piece)));
+    let field = if choice.refused { "refusal" } else { "content" };
+    let text = choice.text.iter().map(|piece| format!(r#"{{"{field}":{}}}"#, quote(piece)));
     let mut deltas: Vec<_> = thinking.chain(text).map(|delta| (Moment::Token, delta)).collect();
     for (index, call) in choice.calls.iter().enumerate() {
         deltas.push((
@@ -114,7 +115,8 @@ fn deltas(choice: &Choice) -> Vec<(Moment, String)> {
 
 fn message(index: usize, choice: &Choice) -> String {
     let mut message = String::from(r#"{"role":"assistant","content":"#);
-    message.push_str(&if choice.calls.is_empty() { quote(&choice.text.concat()) } else { "null".to_owned() });
+    let text = quote(&choice.text.concat());
+    message.push_str(if choice.calls.is_empty() && !choice.refused { &text } else { "null" });
     if !choice.thinking.is_empty() {
         message.push_str(r#","reasoning_content":"#);
         message.push_str(&quote(&choice.thinking.concat()));
@@ -123,7 +125,7 @@ fn message(index: usize, choice: &Choice) -> String {
         let calls: Vec<String> = choice.calls.iter().map(call).collect();
         message.extend([r#","tool_calls":["#, &calls.join(","), "]"]);
     }
-    message.push_str(r#","refusal":null,"annotations":[]}"#);
+    message.extend([r#","refusal":"#, if choice.refused { &text } else { "null" }, r#","annotations":[]}"#]);
     let finish = finish(&choice.end);
     format!(r#"{{"index":{index},"message":{message},"logprobs":null,"finish_reason":"{finish}"}}"#)
 }

@@ -16,4 +16,5 @@ mod faults;
 mod gemini;
 mod openai;
 mod outside;
+mod responses;
 mod seen;

@@ -143,6 +143,12 @@ async fn a_model_name_sets_tokens_size_reasoning_and_cached_tokens() {
     assert_eq!(body["choices"][0]["message"]["content"].as_str().unwrap().len(), 8 << 20);
     let chunks = chat(&sim, "x+thinking", json!({"stream": true})).await.data();
     assert!(chunks[1]["choices"][0]["delta"]["reasoning_content"].is_string());
+    let body = chat(&sim, "x+refusal", json!({"tools": weather()})).await.json();
+    let message = &body["choices"][0]["message"];
+    assert!(message["content"].is_null() && message["refusal"].is_string(), "{message}");
+    let chunks = chat(&sim, "x+refusal", json!({"stream": true})).await.data();
+    let said: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["refusal"].as_str()).collect();
+    assert_eq!(message["refusal"], said);
 }
 
 #[tokio::test]

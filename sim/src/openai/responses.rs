@@ -1,0 +1,104 @@
+//! OpenAI's Responses API. Requests are checked in [`check`] and read in [`ask`], answers written in [`write`] and
+//! [`events`]; [`past`] remembers what `previous_response_id` may refer to.
+//!
+//! Shapes: <https://platform.openai.com/docs/api-reference/responses>,
+//! <https://platform.openai.com/docs/api-reference/responses-streaming>.
+
+mod ask;
+mod check;
+mod events;
+mod past;
+mod write;
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use serde_json::Value;
+
+pub(crate) use self::past::Past;
+use super::{OpenAi, told};
+use crate::{
+    answer::{Answer, Ask},
+    chat,
+    dialect::{Dialect, Event, Failure},
+    model::Model,
+    route::Call,
+    service::Decision,
+};
+
+/// The dialect of `/v1/responses`.
+pub(crate) struct Responses;
+
+impl Dialect for Responses {
+    fn folder(&self) -> &'static str {
+        "openai"
+    }
+
+    fn admit(&self, call: &Call<'_>) -> Result<(), Failure> {
+        OpenAi.admit(call)
+    }
+
+    fn ask(&self, call: &Call<'_>, body: &Value, model: &Model) -> Result<Ask, Failure> {
+        check::check(body, model)?;
+        ask::read(call, body, model)
+    }
+
+    fn answer(&self, call: &Call<'_>, body: &Value, ask: &Ask, model: &Model) -> Answer {
+        let mut answer = Answer::to(ask, model, call.options().tokens, call.id.clone());
+        if body.get("store").and_then(Value::as_bool) != Some(false) {
+            call.state.past.note(&answer);
+        }
+        answer.echo = body.clone();
+        if let Some(fields) = answer.echo.as_object_mut() {
+            fields.remove("input");
+        }
+        answer
+    }
+
+    fn whole(&self, answer: &Answer) -> Bytes {
+        write::whole(answer)
+    }
+
+    fn events(&self, answer: &Answer) -> Vec<Event> {
+        events::events(answer)
+    }
+
+    fn failed(&self, answer: &Answer, failure: &Failure) -> Bytes {
+        write::failed(answer, &said(failure))
+    }
+
+    fn broken(&self, answer: &Answer, failure: &Failure, told: &[Event]) -> Bytes {
+        events::broken(answer, &said(failure), told)
+    }
+
+    fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
+        let told = said(failure);
+        (told.status, told.body())
+    }
+
+    fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
+        events::error(&said(failure), 0)
+    }
+
+    fn headers(&self, headers: &mut HeaderMap, request: &str) {
+        OpenAi.headers(headers, request);
+    }
+}
+
+/// A failure as this endpoint tells it.
+fn said(failure: &Failure) -> super::Told {
+    let mut told = told(failure);
+    if *failure == Failure::ContextLength {
+        told.param = Some("input".to_owned());
+        "Your input exceeds the context window of this model. Please adjust your input and try again."
+            .clone_into(&mut told.message);
+    }
+    told
+}
+
+/// Answers `/v1/responses/input_tokens`.
+pub(crate) fn input_tokens(call: &Call<'_>) -> Decision {
+    chat::plain(call, |body, model| {
+        let ask = call.dialect.ask(call, body, model)?;
+        Ok(Bytes::from(format!(r#"{{"object":"response.input_tokens","input_tokens":{}}}"#, ask.input_tokens)))
+    })
+}
