@@ -5,7 +5,9 @@
 //! from a [`Chat`], and its answer [read](Provider::reader) as pieces. To add one, write `provider/name.rs`, add it to
 //! [`ALL`], and put cases under `tests/fixtures/name/`.
 
+mod answer_tool;
 mod anthropic;
+mod cohere;
 mod embedding;
 mod local;
 mod openai;
@@ -32,7 +34,7 @@ use crate::usage::Usage;
 pub use to::{Notes, To};
 
 /// Every provider that can be named in the configuration as a `dialect`.
-pub static ALL: [&dyn Provider; 3] = [&openai::OpenAi, &anthropic::Anthropic, &local::Local];
+pub static ALL: [&dyn Provider; 4] = [&openai::OpenAi, &anthropic::Anthropic, &cohere::Cohere, &local::Local];
 
 /// The provider called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
@@ -275,8 +277,9 @@ pub fn echo(call: &Call<'_>, upstream: &Upstream) -> String {
 /// target, so that a try never comes to one that cannot.
 pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), Reject> {
     let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays(call.endpoint, upstream));
-    // Nothing is refused of what passes as it is.
-    if relays && upstream.quirks.unsupported.is_empty() { Ok(()) } else { ask(call, upstream, model).map(drop) }
+    // Nothing is refused of what passes as it is; rerank is one endpoint for two shapes, of which none is everywhere.
+    let passes = relays && upstream.quirks.unsupported.is_empty() && call.endpoint != Endpoint::Rerank;
+    if passes { Ok(()) } else { ask(call, upstream, model).map(drop) }
 }
 
 /// Starts reading the answer to a call at `upstream`.

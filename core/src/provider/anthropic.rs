@@ -26,9 +26,6 @@ use reply::Awaited;
 /// See the module.
 pub(super) struct Anthropic;
 
-/// The tool through which an answer comes that must be JSON (`response_format`). Its input is the answer's content.
-const ANSWER_TOOL: &str = "weir_json_answer";
-
 impl Provider for Anthropic {
     fn name(&self) -> &'static str {
         "anthropic"

@@ -2,12 +2,12 @@
 
 use alloc::borrow::Cow;
 
-use super::ANSWER_TOOL;
 use super::fault::in_answer;
 use crate::codec::json::{Raw, Str};
 use crate::endpoint::Endpoint;
 use crate::fault::UpstreamFault;
 use crate::piece::{Citation, Finish, Piece};
+use crate::provider::answer_tool::ANSWER_TOOL;
 use crate::provider::translate::malformed;
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;

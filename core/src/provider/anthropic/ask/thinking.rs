@@ -9,6 +9,7 @@ use crate::codec::json::Raw;
 use crate::codec::json::write::Object;
 use crate::fault::Reject;
 use crate::provider::To;
+use crate::provider::answer_tool::ANY_OBJECT;
 use crate::provider::anthropic::model::{Generation, Thinks, budget};
 
 pub(super) struct Thinking<'a> {
@@ -147,7 +148,7 @@ fn answer<'a>(
         Format::Schema { schema, description, .. } => {
             Answer::Tool { schema: schema.text(), description: description.as_deref() }
         }
-        Format::Json => Answer::Tool { schema: "{\"type\":\"object\"}", description: None },
+        Format::Json => Answer::Tool { schema: ANY_OBJECT, description: None },
     };
     if matches!(answer, Answer::Tool { .. }) {
         to.emulates("response_format");

@@ -2,17 +2,16 @@
 //!
 //! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use>
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
 
 use super::thinking::Answer;
-use crate::chat::{Chat, Content, Tool, ToolChoice};
+use crate::chat::{Chat, Tool, ToolChoice};
 use crate::codec::json::Raw;
 use crate::codec::json::write::{Object, object};
 use crate::fault::Reject;
 use crate::provider::To;
-use crate::provider::anthropic::ANSWER_TOOL;
+use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
 use crate::provider::anthropic::model::Generation;
 
 /// Refuses what the model cannot do with tools.
@@ -29,16 +28,9 @@ pub(super) fn check(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) ->
 }
 
 pub(super) fn write(chat: &Chat<'_>, answer: Answer<'_>, body: &mut Object<'_>) {
-    let answer = if let Answer::Tool { schema, description } = answer {
-        Some(Tool {
-            name: Cow::Borrowed(ANSWER_TOOL),
-            description: Some(description.unwrap_or("Gives the final answer to the user, as JSON.").into()),
-            parameters: Raw::parse(schema),
-            strict: None,
-            cache: None,
-        })
-    } else {
-        None
+    let answer = match answer {
+        Answer::Tool { schema, description } => Some(answer_tool(schema, description)),
+        Answer::Text | Answer::Native { .. } => None,
     };
     // A conversation in which tools were called must name them, even if none may be called now.
     let past = if chat.tools.is_empty() { called(chat) } else { Vec::new() };
@@ -47,20 +39,6 @@ pub(super) fn write(chat: &Chat<'_>, answer: Answer<'_>, body: &mut Object<'_>) 
         body.array("tools", tools(), tool);
         choice(chat, answer.is_some(), body);
     }
-}
-
-/// The tools that were called so far.
-fn called<'a>(chat: &'a Chat<'_>) -> Vec<Tool<'a>> {
-    let mut tools: Vec<Tool<'a>> = Vec::new();
-    for part in chat.turns.iter().flat_map(|turn| &turn.parts) {
-        if let Content::Call { name, .. } = &part.content
-            && !tools.iter().any(|tool| tool.name == *name)
-        {
-            let name = Cow::Borrowed(&**name);
-            tools.push(Tool { name, description: None, parameters: None, strict: None, cache: None });
-        }
-    }
-    tools
 }
 
 fn choice(chat: &Chat<'_>, answers_by_tool: bool, body: &mut Object<'_>) {

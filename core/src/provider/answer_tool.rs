@@ -1,0 +1,39 @@
+//! An answer that must be JSON, had through a tool that the model has to call: for providers that have no other way.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use crate::chat::{Chat, Content, Tool};
+use crate::codec::json::Raw;
+
+/// The tool through which an answer comes that must be JSON (`response_format`). Its input is the answer's content.
+pub(super) const ANSWER_TOOL: &str = "weir_json_answer";
+
+/// The schema of an answer of which only that it is an object is asked.
+pub(super) const ANY_OBJECT: &str = "{\"type\":\"object\"}";
+
+/// The tool, for an answer that follows `schema`.
+pub(super) fn answer_tool<'a>(schema: &'a str, description: Option<&'a str>) -> Tool<'a> {
+    Tool {
+        name: Cow::Borrowed(ANSWER_TOOL),
+        description: Some(description.unwrap_or("Gives the final answer to the user, as JSON.").into()),
+        parameters: Raw::parse(schema),
+        strict: None,
+        cache: None,
+    }
+}
+
+/// The tools that were called so far, of which no more than the name is known: some providers want those that a
+/// conversation speaks of to be there, even if none may be called now.
+pub(super) fn called<'a>(chat: &'a Chat<'_>) -> Vec<Tool<'a>> {
+    let mut tools: Vec<Tool<'a>> = Vec::new();
+    for part in chat.turns.iter().flat_map(|turn| &turn.parts) {
+        if let Content::Call { name, .. } = &part.content
+            && !tools.iter().any(|tool| tool.name == *name)
+        {
+            let name = Cow::Borrowed(&**name);
+            tools.push(Tool { name, description: None, parameters: None, strict: None, cache: None });
+        }
+    }
+    tools
+}

@@ -1,0 +1,74 @@
+//! Cohere's API, version 2: chat, embeddings and rerank.
+//!
+//! <https://docs.cohere.com/reference/chat>,
+//! <https://docs.cohere.com/reference/chat-stream>,
+//! <https://docs.cohere.com/reference/embed>,
+//! <https://docs.cohere.com/reference/rerank>,
+//! <https://docs.cohere.com/reference/errors>
+
+mod ask;
+mod embed;
+mod fault;
+mod reply;
+mod rerank;
+
+use alloc::boxed::Box;
+
+use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
+use crate::chat::Chat;
+use crate::codec::json::Raw;
+use crate::config::Upstream;
+use crate::embed::{Embed, Vectors};
+use crate::endpoint::Endpoint;
+use crate::fault::{Reject, UpstreamFault};
+
+pub(super) use embed::{read as read_embeddings, write as write_embeddings};
+
+/// See the module.
+pub(super) struct Cohere;
+
+impl Provider for Cohere {
+    fn name(&self) -> &'static str {
+        "cohere"
+    }
+
+    fn credential(&self) -> Option<CredentialHeader> {
+        Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
+    }
+
+    fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
+        endpoint == Endpoint::Rerank
+    }
+
+    fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::new("/rerank", rerank::body(call, to)?))
+    }
+
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+        relay::reply(Box::new(rerank::Ranking), start)
+    }
+
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::json("/chat", ask::write(chat, to)?))
+    }
+
+    fn reader(&self, _: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
+        Some(Box::new(reply::Reading::new()))
+    }
+
+    fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let model = to.model;
+        Ok(Ask::json("/embed", write_embeddings(embed, Some(model), to)?))
+    }
+
+    fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
+        read_embeddings(answer)
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! Writes a chat as a request of Cohere's.
+
+mod conversation;
+mod tools;
+
+use alloc::vec::Vec;
+
+use crate::chat::{Chat, Effort, Format, Thinking};
+use crate::codec::json::write::{Object, array, object, string};
+use crate::codec::json::{Kind, Raw};
+use crate::endpoint::Delivery;
+use crate::fault::Reject;
+use crate::provider::To;
+use conversation::Conversation;
+use tools::Tools;
+
+/// The caller's own words for this provider.
+const OWN: [&str; 6] = ["citation_options", "documents", "priority", "safety_mode", "strict_tools", "thinking"];
+
+/// The request for `chat`.
+pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    expressible(chat, to)?;
+    let thinks = thinks(to.model);
+    let thinking = thinking(chat, thinks, to)?;
+    let documents = own(chat, "documents");
+    if documents.is_some_and(|documents| documents.kind() != Kind::Array) {
+        return Err(to.invalid("documents", "it must be an array"));
+    }
+    let conversation = Conversation::of(&chat.turns, thinks, to)?;
+    let grounded = documents.is_some() || !conversation.documents.is_empty();
+    let tools = Tools::of(chat, grounded, to)?;
+    let mut out = Vec::with_capacity(1024);
+    object(&mut out, |body| {
+        body.string("model", to.model);
+        if to.delivery == Delivery::Streamed {
+            body.raw("stream", "true");
+        }
+        conversation.write(body);
+        if grounded {
+            let own = documents.into_iter().flat_map(Raw::items);
+            array(
+                body.member("documents"),
+                own.map(Ok).chain(conversation.documents.iter().map(Err)),
+                |out, document| match document {
+                    Ok(own) => out.extend_from_slice(own.text().as_bytes()),
+                    Err(document) => conversation::document(out, document),
+                },
+            );
+        }
+        tools.write(body);
+        if let Some(thinking) = thinking {
+            thinking.write(body);
+        }
+        if let Some(max) = chat.max_tokens {
+            body.number("max_tokens", max);
+        }
+        for (name, _, value) in sampling(chat) {
+            body.raw(name, value.text());
+        }
+        if !chat.stop.is_empty() {
+            body.array("stop_sequences", &chat.stop, |out, stop| string(out, stop));
+        }
+        if chat.logprobs.is_some() {
+            body.raw("logprobs", "true");
+        }
+        for name in ["citation_options", "priority", "safety_mode"] {
+            if let Some(value) = own_value(chat, name) {
+                body.raw(name, value);
+            }
+        }
+    });
+    Ok(out)
+}
+
+/// The caller's own value for a field of this API.
+fn own<'a>(chat: &Chat<'a>, name: &str) -> Option<Raw<'a>> {
+    chat.extra.iter().find(|(given, _)| given == name).map(|(_, value)| *value)
+}
+
+fn own_value<'a>(chat: &Chat<'a>, name: &str) -> Option<&'a str> {
+    own(chat, name).map(Raw::text)
+}
+
+/// Refuses the fields that have no counterpart here, or not for this value.
+fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
+    // OpenAI allows temperatures up to 2 and penalties from -2 to 2; here all of them lie between 0 and 1.
+    for (_, name, value) in sampling(chat) {
+        let bounded = matches!(name, "temperature" | "presence_penalty" | "frequency_penalty");
+        if bounded && !is_within(value) {
+            to.unsupported(name)?;
+        }
+    }
+    if chat.logit_bias.is_some() {
+        to.unsupported("logit_bias")?;
+    }
+    if chat.metadata.is_some() {
+        to.unsupported("metadata")?;
+    }
+    if chat.n.is_some_and(|n| n > 1) {
+        to.unsupported("n")?;
+    }
+    if chat.logprobs.is_some_and(|others| others > 0) {
+        to.unsupported("top_logprobs")?;
+    }
+    if chat.service_tier.is_some() {
+        to.unsupported("service_tier")?;
+    }
+    // Who asks makes no difference to the answer, and this API does not want to know.
+    if chat.user.is_some() {
+        to.hint("user");
+    }
+    // Its caches find by themselves what they hold.
+    let marked = |cache: &Option<Raw<'_>>| cache.is_some();
+    if chat.turns.iter().flat_map(|turn| &turn.parts).any(|part| marked(&part.cache))
+        || chat.tools.iter().any(|tool| marked(&tool.cache))
+    {
+        to.hint("cache_control");
+    }
+    to.rest(&chat.extra, &OWN)
+}
+
+fn is_within(value: Raw<'_>) -> bool {
+    value.number().is_some_and(|value| (0.0..=1.0).contains(&value))
+}
+
+/// How the answer is to be drawn, as far as the caller says and it can be said here: the name here, OpenAI's, the value.
+fn sampling<'a>(chat: &Chat<'a>) -> impl Iterator<Item = (&'static str, &'static str, Raw<'a>)> {
+    [
+        ("temperature", "temperature", chat.temperature),
+        ("p", "top_p", chat.top_p),
+        ("k", "top_k", chat.top_k),
+        ("seed", "seed", chat.seed),
+        ("presence_penalty", "presence_penalty", chat.presence_penalty),
+        ("frequency_penalty", "frequency_penalty", chat.frequency_penalty),
+    ]
+    .into_iter()
+    .filter_map(|(name, openai, value)| Some((name, openai, value?)))
+}
+
+/// Whether a model can reason. One that is not known can.
+///
+/// <https://docs.cohere.com/docs/models>
+pub(super) fn thinks(model: &str) -> bool {
+    const PLAIN: [&str; 6] =
+        ["command-r", "command-a-03-2025", "command-a-translate", "command-a-vision", "c4ai-", "tiny-aya"];
+    !PLAIN.iter().any(|plain| model.starts_with(plain))
+}
+
+/// <https://docs.cohere.com/docs/reasoning>
+#[derive(Clone, Copy)]
+enum Think {
+    Off,
+    On { budget: Option<u64> },
+}
+
+impl Think {
+    fn write(self, body: &mut Object<'_>) {
+        body.object("thinking", |thinking| match self {
+            Self::Off => thinking.string("type", "disabled"),
+            Self::On { budget } => {
+                thinking.string("type", "enabled");
+                if let Some(budget) = budget {
+                    thinking.number("token_budget", budget);
+                }
+            }
+        });
+    }
+}
+
+/// What the caller says about reasoning, in its own words or in those of other providers. Unsaid, models that can, do.
+fn thinking(chat: &Chat<'_>, thinks: bool, to: &mut To<'_>) -> Result<Option<Think>, Reject> {
+    let think = if let Some(own) = own(chat, "thinking") {
+        let kind = own.get("type").and_then(Raw::string);
+        let budget = ["token_budget", "budget_tokens"].iter().find_map(|name| own.get(name)?.integer());
+        match kind.as_deref() {
+            Some("disabled") => Think::Off,
+            Some("enabled" | "adaptive") => Think::On { budget },
+            _ => return Err(to.invalid("thinking.type", "it must be 'enabled' or 'disabled'")),
+        }
+    } else {
+        match (chat.thinking, chat.effort) {
+            (Some(Thinking::Off), _) | (None, Some(Effort::None)) => Think::Off,
+            (Some(Thinking::Budget(tokens)), _) => Think::On { budget: Some(tokens) },
+            (_, Some(effort)) => Think::On { budget: budget(effort) },
+            (Some(Thinking::Adaptive), None) => Think::On { budget: None },
+            (None, None) => return Ok(None),
+        }
+    };
+    match think {
+        // A model that cannot does not, and knows no word for it.
+        Think::Off if !thinks => Ok(None),
+        Think::On { .. } if !thinks => to.unsupported("reasoning_effort").map(|()| None),
+        Think::On { budget: Some(budget) } => {
+            // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
+            let most = chat.max_tokens.map_or(u64::MAX, |max| (max / 2).max(1));
+            Ok(Some(Think::On { budget: Some(budget.min(most)) }))
+        }
+        think => Ok(Some(think)),
+    }
+}
+
+/// The tokens that thinking may take; the highest efforts have no limit but the model's.
+const fn budget(effort: Effort) -> Option<u64> {
+    match effort {
+        Effort::None | Effort::Minimal => Some(1024),
+        Effort::Low => Some(2048),
+        Effort::Medium => Some(8192),
+        Effort::High | Effort::Xhigh | Effort::Max => None,
+    }
+}
+
+/// The schema that an answer must follow; of an object of any shape only that it is one.
+fn schema<'a>(format: &'a Format<'_>) -> Option<&'a str> {
+    match format {
+        Format::Schema { schema, .. } => Some(schema.text()),
+        Format::Text | Format::Json => None,
+    }
+}

@@ -1,0 +1,281 @@
+//! A conversation as this API knows it: as OpenAI's, but results of tools are documents, documents stand beside the
+//! messages, and reasoning is a plan or a part of its own.
+//!
+//! <https://docs.cohere.com/reference/chat>, `messages` and `documents`
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
+use crate::codec::json::write::{Object, object};
+use crate::fault::Reject;
+use crate::provider::To;
+
+pub(super) struct Conversation<'a> {
+    messages: Vec<Message<'a>>,
+    /// What the answer may rest on, in the order in which it is numbered in citations.
+    pub(super) documents: Vec<Document<'a>>,
+    thinks: bool,
+}
+
+/// One message.
+struct Message<'a> {
+    role: Role,
+    parts: Vec<&'a Part<'a>>,
+}
+
+/// A text with a title.
+pub(super) struct Document<'a> {
+    title: Option<&'a str>,
+    text: Cow<'a, str>,
+}
+
+impl<'a> Conversation<'a> {
+    /// Sorts the turns: each result of a tool is a message of its own and comes first in its turn, and documents leave theirs.
+    pub(super) fn of(turns: &'a [Turn<'a>], thinks: bool, to: &mut To<'_>) -> Result<Self, Reject> {
+        let mut conversation = Self { messages: Vec::new(), documents: Vec::new(), thinks };
+        for turn in turns {
+            let mut said = Vec::new();
+            for (at, part) in turn.parts.iter().enumerate() {
+                expressible(turn, at, part, to)?;
+                match &part.content {
+                    Content::Result { .. } => {
+                        conversation.messages.push(Message { role: Role::Tool, parts: Vec::from([part]) });
+                    }
+                    Content::Document { source, name } => {
+                        conversation.documents.extend(Document::of(source, name.as_deref()));
+                    }
+                    _ if says_something(part) => said.push(part),
+                    _ => {}
+                }
+            }
+            // Thoughts are said with a call, as its plan, or by a model that reasons; alone they are no message.
+            if !thinks && !said.iter().any(|part| matches!(part.content, Content::Call { .. })) {
+                said.retain(|part| !matches!(part.content, Content::Reasoning { .. }));
+            }
+            if !said.is_empty() {
+                conversation.messages.push(Message { role: turn.role, parts: said });
+            }
+        }
+        if conversation.messages.is_empty() {
+            return Err(to.invalid("messages", "there must be a message that says something"));
+        }
+        Ok(conversation)
+    }
+
+    pub(super) fn write(&self, body: &mut Object<'_>) {
+        body.array("messages", &self.messages, |out, message| {
+            object(out, |object| match (message.role, &message.parts[..]) {
+                (_, [Part { content: Content::Result { id, parts, outcome }, .. }]) => {
+                    object.string("role", "tool");
+                    object.string("tool_call_id", id);
+                    result(object, parts, *outcome);
+                }
+                (Role::System, parts) => {
+                    object.string("role", "system");
+                    content(object, parts);
+                }
+                (Role::Assistant, parts) => {
+                    object.string("role", "assistant");
+                    assistant(object, parts, self.thinks);
+                }
+                (Role::User | Role::Tool, parts) => {
+                    object.string("role", "user");
+                    content(object, parts);
+                }
+            });
+        });
+    }
+}
+
+impl<'a> Document<'a> {
+    /// `None` if it is no text, which was refused before.
+    fn of(source: &'a Source<'_>, title: Option<&'a str>) -> Option<Self> {
+        let text = match source {
+            Source::Text(text) => Cow::Borrowed(&**text),
+            Source::File { media_type, data } if is_text(media_type) => {
+                Cow::Owned(String::from_utf8(STANDARD.decode(&**data).ok()?).ok()?)
+            }
+            Source::File { .. } | Source::Url(_) => return None,
+        };
+        Some(Self { title, text })
+    }
+}
+
+fn is_text(media_type: &str) -> bool {
+    media_type.starts_with("text/") || matches!(media_type, "application/json" | "application/xml")
+}
+
+/// One document: what it says, under names of our own choice.
+pub(super) fn document(out: &mut Vec<u8>, document: &Document<'_>) {
+    object(out, |out| {
+        out.object("data", |data| {
+            if let Some(title) = document.title {
+                data.string("title", title);
+            }
+            data.string("text", &document.text);
+        });
+    });
+}
+
+/// Refuses what of a turn has no counterpart here.
+fn expressible(turn: &Turn<'_>, at: usize, part: &Part<'_>, to: &mut To<'_>) -> Result<(), Reject> {
+    let mut refuse = |at: usize, kind: &str| to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")));
+    let file = |source: &Source<'_>| {
+        let broken = || Document::of(source, None).is_none();
+        if matches!(source, Source::Url(_)) || broken() { Some("file") } else { None }
+    };
+    match &part.content {
+        Content::Audio { .. } => refuse(at, "input_audio"),
+        // Only people show pictures here.
+        Content::Image { .. } | Content::ImageUrl(_) if !matches!(turn.role, Role::User | Role::Tool) => {
+            refuse(at, "image_url")
+        }
+        Content::Document { source, .. } => file(source).map_or(Ok(()), |kind| refuse(at, kind)),
+        Content::Result { parts, .. } => {
+            for (at, part) in parts.iter().enumerate() {
+                match &part.content {
+                    Content::Image { .. } | Content::ImageUrl(_) => refuse(at, "image_url")?,
+                    Content::Audio { .. } => refuse(at, "input_audio")?,
+                    Content::Document { source, .. } => {
+                        if let Some(kind) = file(source) {
+                            refuse(at, kind)?;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether this API takes the part at all: it refuses empty messages. Reasoning with a proof is another provider's, and
+/// so is what was encrypted; a conversation that began elsewhere goes on without it.
+fn says_something(part: &Part<'_>) -> bool {
+    match &part.content {
+        Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
+        Content::Reasoning { text, signature } => signature.is_none() && !text.is_empty(),
+        Content::Redacted(_) | Content::Audio { .. } | Content::Other { .. } => false,
+        _ => true,
+    }
+}
+
+/// What the model said: its plan or its thoughts, its words, its calls.
+fn assistant(message: &mut Object<'_>, parts: &[&Part<'_>], thinks: bool) {
+    let calls = || parts.iter().filter(|part| matches!(part.content, Content::Call { .. }));
+    let thoughts = parts.iter().filter_map(|part| match &part.content {
+        Content::Reasoning { text, .. } => Some(&**text),
+        _ => None,
+    });
+    if calls().next().is_some() {
+        // What a model that does not reason thinks before it calls a tool is its plan.
+        let plan: String = thoughts.collect();
+        if !thinks && !plan.is_empty() {
+            message.string("tool_plan", &plan);
+        }
+        message.array("tool_calls", calls(), |out, part| {
+            let Content::Call { id, name, arguments } = &part.content else { return };
+            object(out, |call| {
+                call.string("id", id);
+                call.string("type", "function");
+                call.object("function", |function| {
+                    function.string("name", name);
+                    function.string("arguments", if arguments.trim().is_empty() { "{}" } else { arguments });
+                });
+            });
+        });
+    }
+    let said: Vec<_> = parts
+        .iter()
+        .copied()
+        .filter(|part| match part.content {
+            Content::Call { .. } => false,
+            Content::Reasoning { .. } => thinks,
+            _ => true,
+        })
+        .collect();
+    if !said.is_empty() {
+        content(message, &said);
+    }
+}
+
+/// The member `content`: one text or many parts.
+fn content(message: &mut Object<'_>, parts: &[&Part<'_>]) {
+    if let [Part { content: Content::Text(text) | Content::Refusal(text), .. }] = parts {
+        message.string("content", text);
+        return;
+    }
+    message.array("content", parts, |out, part| {
+        object(out, |object| match &part.content {
+            Content::Text(text) | Content::Refusal(text) => {
+                object.string("type", "text");
+                object.string("text", text);
+            }
+            Content::Reasoning { text, .. } => {
+                object.string("type", "thinking");
+                object.string("thinking", text);
+            }
+            Content::ImageUrl(url) => {
+                object.string("type", "image_url");
+                object.object("image_url", |image| image.string("url", url));
+            }
+            Content::Image { media_type, data } => {
+                object.string("type", "image_url");
+                object.object("image_url", |image| image.string("url", &format!("data:{media_type};base64,{data}")));
+            }
+            // Written elsewhere, refused or left out before.
+            _ => {}
+        });
+    });
+}
+
+/// What a tool gave back, as the member `content`.
+fn result(message: &mut Object<'_>, parts: &[Part<'_>], outcome: Outcome) {
+    let text = |part: &Part<'_>| match &part.content {
+        Content::Text(text) | Content::Refusal(text) => Some(String::from(&**text)),
+        _ => None,
+    };
+    if outcome == Outcome::Failed {
+        // There is no mark for it, but results are documents, and those can name what they hold.
+        let words: String = parts.iter().filter_map(text).collect();
+        message.array("content", [words], |out, words| {
+            object(out, |part| {
+                part.string("type", "document");
+                part.object("document", |document| document.object("data", |data| data.string("error", &words)));
+            });
+        });
+        return;
+    }
+    match parts {
+        [] => message.string("content", ""),
+        [Part { content: Content::Text(text), .. }] => message.string("content", text),
+        parts => message.array(
+            "content",
+            parts.iter().filter(|part| text(part).is_some() || is_document(part)),
+            |out, part| {
+                object(out, |object| {
+                    if let Some(text) = text(part) {
+                        object.string("type", "text");
+                        object.string("text", &text);
+                    } else if let Content::Document { source, name } = &part.content
+                        && let Some(source) = Document::of(source, name.as_deref())
+                    {
+                        object.string("type", "document");
+                        document(object.member("document"), &source);
+                    }
+                });
+            },
+        ),
+    }
+}
+
+fn is_document(part: &Part<'_>) -> bool {
+    matches!(&part.content, Content::Document { source, .. } if Document::of(source, None).is_some())
+}

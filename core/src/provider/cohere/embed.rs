@@ -1,0 +1,63 @@
+//! Cohere's embeddings, which Bedrock serves too.
+//!
+//! <https://docs.cohere.com/reference/embed>
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::codec::json::Raw;
+use crate::codec::json::write::{object, string};
+use crate::embed::{Embed, Vectors};
+use crate::fault::Reject;
+use crate::provider::To;
+use crate::usage::Usage;
+
+/// More texts than one request may have.
+const MAX_TEXTS: usize = 96;
+
+/// The request for `embed`; `model` is named in it unless its address does.
+///
+/// What the texts are for must be said (`input_type`), and OpenAI has no word for it: callers who care give Cohere's; for
+/// all others they are texts to be found later, `search_document`.
+pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    if embed.inputs.len() > MAX_TEXTS {
+        return Err(to.invalid("input", "it must not have more than 96 texts for this provider"));
+    }
+    to.rest(&embed.extra, &["input_type", "truncate", "max_tokens", "priority"])?;
+    let own = |name: &str| embed.extra.iter().find(|(given, _)| given == name).map(|(_, value)| *value);
+    let mut out = Vec::with_capacity(256);
+    object(&mut out, |body| {
+        if let Some(model) = model {
+            body.string("model", model);
+        }
+        body.array("texts", &embed.inputs, |out, text| string(out, text));
+        body.raw("input_type", own("input_type").map_or("\"search_document\"", Raw::text));
+        body.raw("embedding_types", "[\"float\"]");
+        if let Some(dimensions) = embed.dimensions {
+            body.number("output_dimension", dimensions);
+        }
+        for name in ["truncate", "max_tokens", "priority"] {
+            if let Some(value) = own(name) {
+                body.raw(name, value.text());
+            }
+        }
+    });
+    Ok(out)
+}
+
+/// The vectors of an answer; `None` if it holds none.
+pub(in crate::provider) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
+    let embeddings = answer.get("embeddings")?;
+    // By type, as was asked for; older models know but one.
+    let floats = embeddings.get("float").unwrap_or(embeddings);
+    let vectors: Vec<_> = floats.items().collect();
+    if vectors.is_empty() {
+        return None;
+    }
+    let counted = answer.get("meta").and_then(|meta| {
+        let count = |of: &str| meta.get(of)?.get("input_tokens")?.integer();
+        count("tokens").or_else(|| count("billed_units"))
+    });
+    let usage = Usage { input: counted.unwrap_or(0), estimated: counted.is_none(), ..Usage::default() };
+    Some(Vectors { model: String::new(), vectors, usage })
+}

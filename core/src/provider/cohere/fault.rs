@@ -1,0 +1,42 @@
+//! Cohere's errors: `{"message":…}`, and a status.
+//!
+//! <https://docs.cohere.com/reference/errors>
+
+use crate::codec::json::{Raw, check};
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::openai::by_status;
+use crate::provider::words;
+
+/// Reads an answer whose status is not 2xx.
+pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
+    let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
+    let Some(message) = json.and_then(|json| json.get("message")).and_then(Raw::string) else {
+        return UpstreamFault::new(kind(status, ""), words::from_text(status, body));
+    };
+    UpstreamFault::new(kind(status, &message), words::fit(&message))
+}
+
+/// What kind of failure it is. Nothing but the words tells more than the status.
+fn kind(status: u16, message: &str) -> FaultKind {
+    match status {
+        400 | 422 if message.starts_with("too many tokens") => FaultKind::ContextLength,
+        // A trial key's calls of a month are used up; its calls of a minute come back.
+        429 if message.contains("/ month") || message.contains("per month") => FaultKind::Billing,
+        // A word that the operator or Cohere has put on a list.
+        498 => FaultKind::ContentPolicy,
+        // The request was cancelled, and not by us.
+        499 => FaultKind::Unavailable,
+        status => by_status(status),
+    }
+}
+
+/// What an answer says that ended with an error.
+pub(super) fn ended(reason: &str, message: Option<&str>) -> UpstreamFault {
+    let message = message.map(words::fit).filter(|message| !message.is_empty());
+    UpstreamFault {
+        kind: FaultKind::ErrorEvent,
+        message: message.unwrap_or_else(|| "The provider ended its answer with an error.".into()),
+        code: Some(words::fit(reason)).filter(|code| !code.is_empty()),
+        param: None,
+    }
+}
