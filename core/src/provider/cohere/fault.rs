@@ -38,5 +38,6 @@ pub(super) fn ended(reason: &str, message: Option<&str>) -> UpstreamFault {
         message: message.unwrap_or_else(|| "The provider ended its answer with an error.".into()),
         code: Some(words::fit(reason)).filter(|code| !code.is_empty()),
         param: None,
+        retry_after: None,
     }
 }
