@@ -18,6 +18,7 @@ use serde_json::Value;
 pub(crate) use self::{
     embed::{batch, one as embed},
     models::models,
+    told::{Told, told},
 };
 use crate::{
     Keyless,
@@ -30,7 +31,19 @@ use crate::{
 };
 
 /// The dialect of `/v1beta/models/…`.
-pub(crate) struct Gemini(pub(crate) Framing);
+pub(crate) struct Gemini {
+    pub(crate) framing: Framing,
+    pub(crate) api: Api,
+}
+
+/// Who offers it. Vertex AI wants roles, knows more of JSON schema, and tells what kind of traffic it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Api {
+    /// The Gemini API, for developers.
+    Developer,
+    /// Vertex AI.
+    Vertex,
+}
 
 /// How a stream is cut into events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,26 +71,26 @@ impl Dialect for Gemini {
     }
 
     fn ask(&self, call: &Call<'_>, body: &Value, model: &Model) -> Result<Ask, Failure> {
-        check::check(body, model)?;
+        check::check(body, model, self.api)?;
         ask::read(body, model, call)
     }
 
     fn whole(&self, answer: &Answer) -> Bytes {
-        write::whole(answer)
+        write::whole(answer, self.api)
     }
 
     fn events(&self, answer: &Answer) -> Vec<Event> {
-        write::events(answer, self.0)
+        write::events(answer, self.framing, self.api)
     }
 
     fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
-        told::told(failure).body()
+        told(failure).body()
     }
 
     /// Not an event at all: where the model gives up in the middle of a stream, the error's JSON follows as it is, over
     /// several lines and without `data:`, and the body ends. <https://github.com/theopenco/llmgateway/pull/3616>
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
-        Bytes::from(told::told(failure).body().1)
+        Bytes::from(told(failure).body().1)
     }
 
     fn headers(&self, headers: &mut HeaderMap, _: &str) {
@@ -104,7 +117,7 @@ impl Dialect for Gemini {
     }
 
     fn stream_type(&self) -> &'static str {
-        match self.0 {
+        match self.framing {
             Framing::Sse => "text/event-stream",
             Framing::Array => "application/json; charset=UTF-8",
         }

@@ -1,4 +1,5 @@
-//! A provider simulator: it speaks OpenAI, Anthropic, Gemini, Bedrock and Cohere as they really are, and fails as they really fail.
+//! A provider simulator: it speaks OpenAI, Anthropic, Gemini, Vertex AI, Bedrock and Cohere as they really are, and
+//! fails as they really fail.
 //!
 //! Start with [`Sim::start`]. [`Options`] says how it answers, the name of the model asked for can change that for one
 //! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
@@ -33,6 +34,7 @@ mod service;
 mod state;
 mod tasks;
 mod tls;
+mod vertex;
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 

@@ -12,11 +12,12 @@ use crate::{
     chat,
     cohere::{self, Cohere},
     dialect::{Dialect, Failure},
-    gemini::{self, Framing, Gemini},
+    gemini::{self, Api, Framing, Gemini},
     openai::{self, OpenAi, Responses},
     seen::Ticket,
     service::{self, Decision},
     state::State,
+    vertex::{self, Claude, Vertex},
 };
 
 /// What answers a request.
@@ -39,7 +40,7 @@ static ROUTES: &[Route] = &[
     get("/v1/models/{model}", &OpenAi, openai::models),
     post("/v1beta/models/{model}:generateContent", GEMINI, chat::chat),
     post("/v1beta/models/{model}:streamGenerateContent", GEMINI, chat::chat).for_query("alt=sse").streamed(),
-    post("/v1beta/models/{model}:streamGenerateContent", &Gemini(Framing::Array), chat::chat).streamed(),
+    post("/v1beta/models/{model}:streamGenerateContent", GEMINI_ARRAY, chat::chat).streamed(),
     post("/v1beta/models/{model}:countTokens", GEMINI, gemini::count_tokens),
     post("/v1beta/models/{model}:embedContent", GEMINI, gemini::embed),
     post("/v1beta/models/{model}:batchEmbedContents", GEMINI, gemini::batch),
@@ -50,13 +51,36 @@ static ROUTES: &[Route] = &[
     post("/model/{model}/invoke", &Bedrock, bedrock::invoke),
     post("/v2/chat", &Cohere, chat::chat),
     post("/v2/embed", &Cohere, cohere::embed),
+    post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:generateContent", VERTEX, chat::chat),
+    post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:streamGenerateContent", VERTEX, chat::chat)
+        .for_query("alt=sse")
+        .streamed(),
+    post(
+        "/v1/projects/{}/locations/{}/publishers/google/models/{model}:streamGenerateContent",
+        VERTEX_ARRAY,
+        chat::chat,
+    )
+    .streamed(),
+    post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:countTokens", VERTEX, gemini::count_tokens),
+    post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:predict", VERTEX, vertex::predict),
+    post("/v1/projects/{}/locations/{}/publishers/anthropic/models/{model}:rawPredict", &Claude, chat::chat),
+    post("/v1/projects/{}/locations/{}/publishers/anthropic/models/{model}:streamRawPredict", &Claude, chat::chat),
 ];
 
-const GEMINI: &dyn Dialect = &Gemini(Framing::Sse);
+const GEMINI: &dyn Dialect = &Gemini { framing: Framing::Sse, api: Api::Developer };
+const GEMINI_ARRAY: &dyn Dialect = &Gemini { framing: Framing::Array, api: Api::Developer };
+const VERTEX: &dyn Dialect = &Vertex(Framing::Sse);
+const VERTEX_ARRAY: &dyn Dialect = &Vertex(Framing::Array);
 
 /// Who says that nothing is at a path, by how the path begins.
-static ROOTS: &[(&str, &dyn Dialect)] =
-    &[("/v1/messages", &Anthropic), ("/v1beta/", GEMINI), ("/model/", &Bedrock), ("/v2/", &Cohere), ("", &OpenAi)];
+static ROOTS: &[(&str, &dyn Dialect)] = &[
+    ("/v1/messages", &Anthropic),
+    ("/v1beta/", GEMINI),
+    ("/model/", &Bedrock),
+    ("/v2/", &Cohere),
+    ("/v1/projects/", VERTEX),
+    ("", &OpenAi),
+];
 
 /// One line of the table.
 pub(crate) struct Route {

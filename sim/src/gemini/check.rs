@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::ask::{field, has, snake, text_of};
+use super::{
+    Api,
+    ask::{field, has, snake, text_of},
+};
 use crate::{
     dialect::Failure,
     field::{list, text},
@@ -69,7 +72,7 @@ const PART: [&str; 13] = [
 
 /// The fields of a `Schema`, which can say less than a JSON schema.
 /// <https://ai.google.dev/api/caching#Schema>
-const SCHEMA: [&str; 21] = [
+const SCHEMA: [&str; 22] = [
     "type",
     "format",
     "title",
@@ -91,24 +94,28 @@ const SCHEMA: [&str; 21] = [
     "default",
     "items",
     "minimum",
+    "maximum",
 ];
 
+/// What Vertex AI knows besides.
+const VERTEX_SCHEMA: [&str; 3] = ["additionalProperties", "ref", "defs"];
+
 /// Refuses a request that is not valid.
-pub(super) fn check(body: &Value, model: &Model) -> Result<(), Failure> {
+pub(super) fn check(body: &Value, model: &Model, api: Api) -> Result<(), Failure> {
     names(body, &REQUEST, "")?;
     let none = Value::Null;
     let config = field(body, "generationConfig").unwrap_or(&none);
     names(config, &CONFIG, "generation_config")?;
     if let Some(schema) = field(config, "responseSchema") {
-        schema_names(schema, "generation_config.response_schema")?;
+        schema_names(schema, "generation_config.response_schema", api)?;
     }
-    functions(body)?;
+    functions(body, api)?;
     let contents = list(body, "contents");
     if contents.is_empty() {
         return refuse("* GenerateContentRequest.contents: contents is not specified\n");
     }
     for (index, content) in contents.iter().enumerate() {
-        self::content(content, index)?;
+        self::content(content, index, api)?;
     }
     turns(contents)?;
     signatures(contents, model)?;
@@ -130,29 +137,30 @@ fn names(value: &Value, known: &[&str], place: &str) -> Result<(), Failure> {
 }
 
 /// Refuses what a JSON schema may say and a `Schema` may not: `$ref`, `additionalProperties`, `const` and the like.
-fn schema_names(schema: &Value, place: &str) -> Result<(), Failure> {
-    let known = [&SCHEMA[..], &["maximum"]].concat();
+fn schema_names(schema: &Value, place: &str, api: Api) -> Result<(), Failure> {
+    let more: &[&str] = if api == Api::Vertex { &VERTEX_SCHEMA } else { &[] };
+    let known = [&SCHEMA[..], more].concat();
     names(schema, &known, place)?;
     for (index, (_, value)) in schema.get("properties").and_then(Value::as_object).into_iter().flatten().enumerate() {
-        schema_names(value, &format!("{place}.properties[{index}].value"))?;
+        schema_names(value, &format!("{place}.properties[{index}].value"), api)?;
     }
     if let Some(items) = schema.get("items") {
-        schema_names(items, &format!("{place}.items"))?;
+        schema_names(items, &format!("{place}.items"), api)?;
     }
     let any = field(schema, "anyOf").and_then(Value::as_array);
     any.into_iter()
         .flatten()
         .enumerate()
-        .try_for_each(|(index, one)| schema_names(one, &format!("{place}.any_of[{index}]")))
+        .try_for_each(|(index, one)| schema_names(one, &format!("{place}.any_of[{index}]"), api))
 }
 
-fn functions(body: &Value) -> Result<(), Failure> {
+fn functions(body: &Value, api: Api) -> Result<(), Failure> {
     for (index, tool) in list(body, "tools").iter().enumerate() {
         let declared = field(tool, "functionDeclarations").and_then(Value::as_array);
         for (at, function) in declared.into_iter().flatten().enumerate() {
             let place = format!("tools[{index}].function_declarations[{at}]");
             if let Some(schema) = function.get("parameters") {
-                schema_names(schema, &format!("{place}.parameters"))?;
+                schema_names(schema, &format!("{place}.parameters"), api)?;
             }
             let name = text(function, "name");
             let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -167,9 +175,10 @@ fn functions(body: &Value) -> Result<(), Failure> {
     Ok(())
 }
 
-fn content(content: &Value, index: usize) -> Result<(), Failure> {
+fn content(content: &Value, index: usize, api: Api) -> Result<(), Failure> {
     names(content, &["role", "parts"], &format!("contents[{index}]"))?;
-    if !matches!(text(content, "role"), "" | "user" | "model" | "function") {
+    let role = text(content, "role");
+    if !matches!(role, "user" | "model" | "function") && (api == Api::Vertex || !role.is_empty()) {
         return refuse("Please use a valid role: user, model.");
     }
     let parts = list(content, "parts");

@@ -8,18 +8,18 @@ use crate::dialect::{Failure, quote};
 
 /// A failure in Google's words.
 pub(crate) struct Told {
-    pub(crate) code: u16,
-    pub(crate) message: String,
-    pub(crate) status: &'static str,
-    pub(crate) details: Vec<Value>,
+    code: u16,
+    message: String,
+    status: &'static str,
+    details: Vec<Value>,
 }
 
 impl Told {
-    fn new(code: u16, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: u16, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), status: status(code), details: Vec::new() }
     }
 
-    fn with(mut self, kind: &str, mut detail: Value) -> Self {
+    pub(crate) fn with(mut self, kind: &str, mut detail: Value) -> Self {
         if let Some(fields) = detail.as_object_mut() {
             fields.insert("@type".to_owned(), format!("type.googleapis.com/google.rpc.{kind}").into());
         }

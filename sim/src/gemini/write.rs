@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::Framing;
+use super::{Api, Framing};
 use crate::{
     answer::{Answer, Call, Choice, End},
     dialect::{Event, Moment, quote},
@@ -21,19 +21,19 @@ pub(super) fn signs(model: &str) -> bool {
 }
 
 /// A `GenerateContentResponse`.
-pub(super) fn whole(answer: &Answer) -> Bytes {
+pub(super) fn whole(answer: &Answer, api: Api) -> Bytes {
     let candidates: Vec<String> = answer
         .choices
         .iter()
         .enumerate()
         .map(|(index, choice)| candidate(&parts(answer, choice), Some(&choice.end), index))
         .collect();
-    Bytes::from(response(answer, &candidates, answer.usage.output))
+    Bytes::from(response(answer, &candidates, answer.usage.output, api))
 }
 
 /// The chunks of a stream.
-pub(super) fn events(answer: &Answer, framing: Framing) -> Vec<Event> {
-    let mut writer = Writer { answer, framing, events: Vec::new() };
+pub(super) fn events(answer: &Answer, framing: Framing, api: Api) -> Vec<Event> {
+    let mut writer = Writer { answer, framing, api, events: Vec::new() };
     if answer.choices.is_empty() {
         writer.chunk(Moment::Finish, &[], 0);
     }
@@ -69,12 +69,13 @@ pub(super) fn events(answer: &Answer, framing: Framing) -> Vec<Event> {
 struct Writer<'a> {
     answer: &'a Answer,
     framing: Framing,
+    api: Api,
     events: Vec<Event>,
 }
 
 impl Writer<'_> {
     fn chunk(&mut self, moment: Moment, candidates: &[String], said: u32) {
-        let chunk = response(self.answer, candidates, said);
+        let chunk = response(self.answer, candidates, said, self.api);
         let framed = match (self.framing, self.events.is_empty()) {
             (Framing::Sse, _) => format!("data: {chunk}\r\n\r\n"),
             (Framing::Array, true) => format!("[{chunk}"),
@@ -142,25 +143,26 @@ fn candidate(parts: &[String], end: Option<&End>, index: usize) -> String {
 }
 
 /// `said` is all output so far, thoughts included.
-fn response(answer: &Answer, candidates: &[String], said: u32) -> String {
+fn response(answer: &Answer, candidates: &[String], said: u32, api: Api) -> String {
     let body = if answer.choices.is_empty() {
         r#""promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}"#.to_owned()
     } else {
         format!(r#""candidates":[{}]"#, candidates.join(","))
     };
     let (model, id) = (quote(&answer.model), &answer.id);
-    format!(r#"{{{body},"usageMetadata":{},"modelVersion":{model},"responseId":"{id}"}}"#, usage(answer, said))
+    format!(r#"{{{body},"usageMetadata":{},"modelVersion":{model},"responseId":"{id}"}}"#, usage(answer, said, api))
 }
 
 /// Thoughts are counted apart from what the candidates say.
-fn usage(answer: &Answer, said: u32) -> String {
+fn usage(answer: &Answer, said: u32, api: Api) -> String {
     let used = answer.usage;
     let thoughts = used.reasoning.min(said);
     let spoken = said - thoughts;
     let (input, cached) = (used.input, used.cache.read);
+    let traffic = if api == Api::Vertex { r#","trafficType":"ON_DEMAND""# } else { "" };
     let some = |name: &str, count: u32| if count > 0 { format!(r#","{name}":{count}"#) } else { String::new() };
     format!(
-        r#"{{"promptTokenCount":{input}{}{},"totalTokenCount":{},"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{input}}}]{}}}"#,
+        r#"{{"promptTokenCount":{input}{}{},"totalTokenCount":{},"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{input}}}]{}{traffic}}}"#,
         some("cachedContentTokenCount", cached),
         some("candidatesTokenCount", spoken),
         input.saturating_add(said),

@@ -18,3 +18,4 @@ mod openai;
 mod outside;
 mod responses;
 mod seen;
+mod vertex;
