@@ -1,4 +1,4 @@
-//! Framing, proven once: JSON bodies, event streams (server-sent and AWS's), compressed answers.
+//! Framing, proven once: JSON bodies, event streams (server-sent and AWS's), compressed answers, uploaded forms.
 //!
 //! Cutting the input anywhere never changes the result, and held bytes are capped.
 
@@ -7,4 +7,5 @@ pub mod encoding;
 pub mod eventstream;
 pub mod gzip;
 pub mod json;
+pub mod multipart;
 pub mod sse;

@@ -1,0 +1,315 @@
+//! `multipart/form-data` bodies, scanned slice by slice: where each field's value lies, without holding what was uploaded.
+//!
+//! [`Scanner`] is fed the body in order and finds its [`Part`]s; only short texts that somebody asked for are kept. The
+//! format: [RFC 7578](https://www.rfc-editor.org/rfc/rfc7578) on top of
+//! [RFC 2046, 5.1](https://www.rfc-editor.org/rfc/rfc2046#section-5.1).
+//!
+//! Whatever two readers could take for two different forms is refused (a bare line feed before a boundary, a field name with
+//! escapes, text before the first boundary): what a key may use is decided by this reading, and the provider's must agree.
+
+mod header;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::mem;
+use core::ops::Range;
+
+pub use header::Boundary;
+
+use crate::fault::Reject;
+use header::Headers;
+
+/// More than any endpoint has fields, with room for lists.
+pub const MAX_PARTS: usize = 64;
+
+/// How long a part's headers may be together.
+pub const MAX_HEADERS: usize = 8 << 10;
+
+/// How long a text that is kept may be.
+pub const MAX_TEXT: usize = 1 << 10;
+
+/// One field of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The field's name.
+    pub name: String,
+    /// The file's name, if the field is a file.
+    pub filename: Option<String>,
+    /// The part's own `Content-Type`.
+    pub content_type: Option<String>,
+    /// Where its value lies in the body.
+    pub value: Range<u64>,
+    /// The value, if the field is one of those to keep.
+    pub text: Option<String>,
+}
+
+/// Finds the parts of one body.
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    /// A line feed, two hyphens, the boundary. What ends a value is this behind a carriage return.
+    line: Vec<u8>,
+    /// Names of the fields whose values are kept; each may be given once.
+    keep: &'static [&'static str],
+    state: State,
+    parts: Vec<Part>,
+    /// How much of the body has been read.
+    at: u64,
+    /// The first error, which is the last word.
+    fault: Option<Reject>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Before the first boundary; so many bytes of `line`, and of a carriage return before it, have come.
+    Start(usize),
+    /// Behind a boundary, on its line.
+    Boundary(Tail),
+    Headers(Headers),
+    Value(Value),
+    /// Behind the closing boundary.
+    End,
+}
+
+/// What has come behind a boundary.
+#[derive(Clone, Copy, Debug)]
+enum Tail {
+    Nothing,
+    /// One hyphen; a second makes it the closing boundary.
+    Hyphen,
+    /// Spaces and tabs, which mean nothing.
+    Padding,
+    /// A carriage return.
+    Return,
+}
+
+#[derive(Clone, Debug)]
+struct Value {
+    /// The part as far as it is known: its value ends where it starts.
+    part: Part,
+    /// The beginning of the value, if it is to be kept, and of the boundary that follows it.
+    text: Option<Vec<u8>>,
+    /// So many bytes of the scanner's `line` have come.
+    matched: usize,
+    /// What came before them; while there are none, what came last.
+    before: Before,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Return,
+    Other,
+}
+
+impl Scanner {
+    /// A scanner of a body with this boundary that keeps the values of these fields.
+    pub fn new(boundary: &Boundary, keep: &'static [&'static str]) -> Self {
+        let line = [b"\n--", boundary.as_str().as_bytes()].concat();
+        Self { line, keep, state: State::Start(0), parts: Vec::new(), at: 0, fault: None }
+    }
+
+    /// Reads the next bytes of the body. The first error ends the reading for good.
+    pub fn read(&mut self, slice: &[u8]) -> Result<(), Reject> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let mut rest = slice;
+        while !rest.is_empty() {
+            match self.step(rest) {
+                Ok(after) => {
+                    self.at += (rest.len() - after.len()) as u64;
+                    rest = after;
+                }
+                Err(fault) => {
+                    (self.state, self.parts) = (State::End, Vec::new());
+                    self.fault = Some(fault.clone());
+                    return Err(fault);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The body ended: its parts, in order. An error unless the closing boundary has come.
+    pub fn end(self) -> Result<Vec<Part>, Reject> {
+        match (self.fault, self.state) {
+            (Some(fault), _) => Err(fault),
+            (None, State::End) => Ok(self.parts),
+            (None, _) => Err(body("its closing boundary is missing")),
+        }
+    }
+
+    /// Reads up to the end of what the state is about; gives what is left.
+    fn step<'a>(&mut self, slice: &'a [u8]) -> Result<&'a [u8], Reject> {
+        match mem::replace(&mut self.state, State::End) {
+            State::Start(matched) => self.start(slice, matched),
+            State::Boundary(tail) => self.boundary(slice, tail),
+            State::Headers(headers) => self.headers(slice, headers),
+            State::Value(value) => self.value(slice, value),
+            State::End if slice.iter().all(u8::is_ascii_whitespace) => Ok(&[]),
+            State::End => Err(body("bytes follow its closing boundary")),
+        }
+    }
+
+    /// The body starts with its boundary, or with a line break and its boundary.
+    fn start<'a>(&mut self, slice: &'a [u8], mut matched: usize) -> Result<&'a [u8], Reject> {
+        let mut rest = slice;
+        while let Some((byte, after)) = rest.split_first() {
+            if matched == 0 && *byte == b'-' {
+                matched = 2;
+            }
+            let expected = matched.checked_sub(1).map_or(Some(&b'\r'), |at| self.line.get(at));
+            if expected != Some(byte) {
+                return Err(body("it does not start with its boundary"));
+            }
+            (rest, matched) = (after, matched + 1);
+            if matched > self.line.len() {
+                self.state = State::Boundary(Tail::Nothing);
+                return Ok(rest);
+            }
+        }
+        self.state = State::Start(matched);
+        Ok(rest)
+    }
+
+    fn boundary<'a>(&mut self, slice: &'a [u8], mut tail: Tail) -> Result<&'a [u8], Reject> {
+        let mut rest = slice;
+        while let Some((byte, after)) = rest.split_first() {
+            rest = after;
+            tail = match (tail, byte) {
+                (Tail::Nothing, b'-') => Tail::Hyphen,
+                (Tail::Nothing | Tail::Padding, b' ' | b'\t') => Tail::Padding,
+                (Tail::Nothing | Tail::Padding, b'\r') => Tail::Return,
+                (Tail::Hyphen, b'-') => {
+                    self.state = State::End;
+                    return Ok(rest);
+                }
+                (Tail::Return, b'\n') if self.parts.len() < MAX_PARTS => {
+                    self.state = State::Headers(Headers::default());
+                    return Ok(rest);
+                }
+                (Tail::Return, b'\n') => return Err(body("it has too many parts")),
+                _ => return Err(body("a boundary is followed by other bytes on its line")),
+            };
+        }
+        self.state = State::Boundary(tail);
+        Ok(rest)
+    }
+
+    fn headers<'a>(&mut self, slice: &'a [u8], mut headers: Headers) -> Result<&'a [u8], Reject> {
+        let (line, rest) = match memchr::memchr(b'\n', slice) {
+            Some(at) => slice.split_at_checked(at + 1).unwrap_or((slice, &[])),
+            None => (slice, &[][..]),
+        };
+        let Some(mut part) = headers.read(line)? else {
+            self.state = State::Headers(headers);
+            return Ok(rest);
+        };
+        let kept = self.keep.contains(&part.name.as_str());
+        if kept && part.filename.is_some() {
+            return Err(invalid(&part.name, "it must be text, not a file"));
+        }
+        if kept && self.parts.iter().any(|other| other.name == part.name) {
+            return Err(invalid(&part.name, "it is given twice"));
+        }
+        let start = self.at + line.len() as u64;
+        part.value = start..start;
+        // The line break before the value is its headers'. A boundary right behind it leaves none for the value.
+        let (matched, before) = (1, Before::Return);
+        self.state = State::Value(Value { part, text: kept.then(Vec::new), matched, before });
+        Ok(rest)
+    }
+
+    fn value<'a>(&mut self, slice: &'a [u8], mut value: Value) -> Result<&'a [u8], Reject> {
+        let mut rest = slice;
+        // No line feed is within a boundary: where a match fails, the next can only begin there.
+        let found = loop {
+            if value.matched == 0 {
+                let Some(at) = memchr::memchr(b'\n', rest) else {
+                    if let Some(last) = rest.last() {
+                        value.before = Before::of(*last);
+                    }
+                    rest = &[];
+                    break false;
+                };
+                if let Some(before) = at.checked_sub(1).and_then(|at| rest.get(at)) {
+                    value.before = Before::of(*before);
+                }
+                value.matched = 1;
+                rest = rest.get(at + 1..).unwrap_or_default();
+            }
+            let wanted = self.line.get(value.matched..).unwrap_or_default();
+            let more = wanted.iter().zip(rest).take_while(|(wanted, byte)| wanted == byte).count();
+            value.matched += more;
+            rest = rest.get(more..).unwrap_or_default();
+            if more == wanted.len() {
+                break true;
+            }
+            if rest.is_empty() {
+                break false;
+            }
+            (value.matched, value.before) = (0, Before::Other);
+        };
+        let read = slice.get(..slice.len() - rest.len()).unwrap_or(slice);
+        if let Some(text) = &mut value.text {
+            // Room for the longest text and the boundary behind it, and one byte more to tell that it is too long.
+            let most = MAX_TEXT + 1 + self.line.len() + 1;
+            text.extend_from_slice(read.get(..most - text.len()).unwrap_or(read));
+            if text.len() == most {
+                return Err(invalid(&value.part.name, "it is too long"));
+            }
+        }
+        if found {
+            let end = self.at + read.len() as u64 - self.line.len() as u64;
+            self.parts.push(value.finish(end)?);
+            self.state = State::Boundary(Tail::Nothing);
+        } else {
+            self.state = State::Value(value);
+        }
+        Ok(rest)
+    }
+}
+
+impl Before {
+    fn of(byte: u8) -> Self {
+        if byte == b'\r' { Self::Return } else { Self::Other }
+    }
+}
+
+impl Value {
+    /// The part whose value is followed by the line feed at `feed`, and that by a boundary.
+    fn finish(self, feed: u64) -> Result<Part, Reject> {
+        let Self { mut part, text, before, .. } = self;
+        let end = feed.saturating_sub(1);
+        if before != Before::Return || end < part.value.start {
+            return Err(body("a boundary does not follow a line break (CR LF)"));
+        }
+        part.value.end = end;
+        if let Some(mut text) = text {
+            let length = usize::try_from(end - part.value.start).unwrap_or(usize::MAX);
+            if length > MAX_TEXT {
+                return Err(invalid(&part.name, "it is too long"));
+            }
+            text.truncate(length);
+            part.text = Some(String::from_utf8(text).map_err(|_| invalid(&part.name, "it is not UTF-8"))?);
+        }
+        Ok(part)
+    }
+}
+
+/// `body` with other bytes in the place of `range`, which a scan of it has found. `with` must not hold the boundary.
+pub fn replace(body: &[u8], range: &Range<u64>, with: &[u8]) -> Vec<u8> {
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
+    let (start, end) = (place(range.start), place(range.end));
+    [body.get(..start).unwrap_or_default(), with, body.get(end..).unwrap_or_default()].concat()
+}
+
+fn body(problem: &str) -> Reject {
+    invalid("body", problem)
+}
+
+fn invalid(field: &str, problem: &str) -> Reject {
+    Reject::Invalid { field: field.to_string(), problem: problem.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! What of a part's headers and of the request's `content-type` matters.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{MAX_HEADERS, Part, body};
+use crate::fault::Reject;
+
+/// What separates a form's parts: 1 to 70 characters that need no care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boundary(String);
+
+impl Boundary {
+    /// Reads a request's `content-type`.
+    pub fn parse(content_type: &str) -> Result<Self, Reject> {
+        let (kind, mut rest) = head(content_type);
+        if !kind.eq_ignore_ascii_case("multipart/form-data") {
+            return Err(body("its content type must be multipart/form-data"));
+        }
+        let mut boundary = None;
+        while !rest.is_empty() {
+            let (name, value) = parameter(&mut rest).ok_or_else(|| body("its content type cannot be read"))?;
+            if name.eq_ignore_ascii_case("boundary") && boundary.replace(value).is_some() {
+                return Err(body("its content type has two boundaries"));
+            }
+        }
+        let boundary = boundary.ok_or_else(|| body("its content type has no boundary"))?;
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
+        if !(1..=70).contains(&boundary.len()) || !boundary.bytes().all(allowed) || boundary.ends_with(' ') {
+            return Err(body("its boundary must be 1 to 70 letters, digits or '()+_,-./:=?"));
+        }
+        Ok(Self(boundary.to_string()))
+    }
+
+    /// Without the hyphens that precede it in the body.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The headers of one part, as far as they have come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Headers {
+    /// The beginning of a line.
+    held: Vec<u8>,
+    /// Length of the lines before it.
+    length: usize,
+    field: Option<Field>,
+    content_type: Option<String>,
+}
+
+/// What `Content-Disposition` says.
+#[derive(Clone, Debug)]
+struct Field {
+    name: String,
+    filename: Option<String>,
+}
+
+impl Headers {
+    /// Reads a line, or a piece of one if it ends without a line feed. The part, if they are complete; it has no value yet.
+    pub(super) fn read(&mut self, piece: &[u8]) -> Result<Option<Part>, Reject> {
+        if self.length + self.held.len() + piece.len() > MAX_HEADERS {
+            return Err(body("the headers of a part are too long"));
+        }
+        self.held.extend_from_slice(piece);
+        if !self.held.ends_with(b"\n") {
+            return Ok(None);
+        }
+        self.length += self.held.len();
+        let line = self.held.strip_suffix(b"\r\n").and_then(|line| str::from_utf8(line).ok());
+        let line = line.filter(|line| !line.contains(['\r', '\0'])).ok_or_else(unreadable)?;
+        if line.is_empty() {
+            let Field { name, filename } =
+                self.field.take().ok_or_else(|| body("a part has no Content-Disposition with a name"))?;
+            let content_type = self.content_type.take();
+            return Ok(Some(Part { name, filename, content_type, value: 0..0, text: None }));
+        }
+        // A line that starts with a space would continue the one before; nobody has sent such since mail.
+        let (name, value) = line.split_once(':').ok_or_else(unreadable)?;
+        if name.is_empty() || name.contains([' ', '\t']) {
+            return Err(unreadable());
+        }
+        let value = value.trim_matches([' ', '\t']);
+        if name.eq_ignore_ascii_case("content-disposition") {
+            if self.field.replace(Field::parse(value)?).is_some() {
+                return Err(body("a part has two Content-Dispositions"));
+            }
+        } else if name.eq_ignore_ascii_case("content-type") {
+            if self.content_type.replace(value.to_string()).is_some() {
+                return Err(body("a part has two Content-Types"));
+            }
+        } else if name.eq_ignore_ascii_case("content-transfer-encoding") {
+            // Some clients still say that they encode nothing, as RFC 7578, 4.7 would have it.
+            if !["7bit", "8bit", "binary"].iter().any(|plain| value.eq_ignore_ascii_case(plain)) {
+                return Err(body("a part has a Content-Transfer-Encoding; values must be sent as they are"));
+            }
+        }
+        self.held.clear();
+        Ok(None)
+    }
+}
+
+impl Field {
+    fn parse(value: &str) -> Result<Self, Reject> {
+        let (kind, mut rest) = head(value);
+        if !kind.eq_ignore_ascii_case("form-data") {
+            return Err(body("a part's Content-Disposition is not form-data"));
+        }
+        let (mut field, mut file) = (None, None);
+        while !rest.is_empty() {
+            let (name, value) = parameter(&mut rest).ok_or_else(unreadable)?;
+            let given = if name.eq_ignore_ascii_case("name") {
+                field.replace(value)
+            } else if name.eq_ignore_ascii_case("filename") {
+                file.replace(value)
+            } else if name.eq_ignore_ascii_case("name*") {
+                return Err(body("a part's name must be plain (name, not name*)"));
+            } else {
+                None
+            };
+            if given.is_some() {
+                return Err(body("a part has two names"));
+            }
+        }
+        let field = field.ok_or_else(|| body("a part has no name"))?;
+        // Half the world takes a backslash for itself, the other half for an escape.
+        if field.contains('\\') {
+            return Err(body("a part's name has a backslash"));
+        }
+        let filename = file.map(|name| name.replace("\\\"", "\"").replace("\\\\", "\\"));
+        Ok(Self { name: field.to_string(), filename })
+    }
+}
+
+/// What comes before a header value's parameters, and those.
+fn head(value: &str) -> (&str, &str) {
+    let value = value.trim_end_matches([' ', '\t', ';']);
+    let (head, rest) = value.split_at_checked(value.find(';').unwrap_or(value.len())).unwrap_or((value, ""));
+    (head.trim_matches([' ', '\t']), rest)
+}
+
+/// The name and the value of the parameter that `rest` starts with, its semicolon first; what stands between quotes is as it
+/// came, escapes and all. `None` if it is broken.
+fn parameter<'a>(rest: &mut &'a str) -> Option<(&'a str, &'a str)> {
+    let blank = [' ', '\t'];
+    let (name, text) = rest.strip_prefix(';')?.trim_start_matches(blank).split_once('=')?;
+    let (value, after) = if let Some(quoted) = text.strip_prefix('"') {
+        let end = closing(quoted)?;
+        (quoted.get(..end)?, quoted.get(end + 1..)?)
+    } else {
+        let end = text.find([';', ' ', '\t']).unwrap_or(text.len());
+        text.split_at_checked(end).filter(|(value, _)| !value.is_empty() && !value.contains('"'))?
+    };
+    if name.is_empty() || name.contains([';', '"', ' ', '\t']) {
+        return None;
+    }
+    *rest = after.trim_start_matches(blank);
+    Some((name, value))
+}
+
+/// The offset of the quote that ends `quoted`. Of escapes only those count that could hide it.
+fn closing(quoted: &str) -> Option<usize> {
+    let mut bytes = quoted.bytes().enumerate().peekable();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => return Some(at),
+            b'\\' => {
+                bytes.next_if(|(_, next)| matches!(next, b'"' | b'\\'));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn unreadable() -> Reject {
+    body("the headers of a part cannot be read")
+}
