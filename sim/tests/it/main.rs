@@ -8,6 +8,7 @@
 )]
 
 mod anthropic;
+mod azure;
 mod bedrock;
 mod client;
 mod cohere;
