@@ -275,4 +275,19 @@ impl Effort {
         ("xhigh", Self::Xhigh),
         ("max", Self::Max),
     ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, effort)| *effort == self).map_or("", |(name, _)| name)
+    }
+
+    /// The effort that comes nearest to a budget of tokens.
+    pub const fn of_budget(tokens: u64) -> Self {
+        match tokens {
+            0..=2047 => Self::Minimal,
+            2048..=4095 => Self::Low,
+            4096..=12_287 => Self::Medium,
+            _ => Self::High,
+        }
+    }
 }

@@ -14,7 +14,7 @@ mod url;
 pub use gateway::{AccessLog, Gateway, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
 pub use hint::did_you_mean;
 pub use preset::Preset;
-pub use routing::{BodyLimits, Key, Model, Quirks, Role, Routing, StreamUsage, Target, Upstream};
+pub use routing::{BodyLimits, Key, Model, Quirks, ReasoningField, Role, Routing, StreamUsage, Target, Upstream};
 pub use url::{Credential, Scheme, Url};
 
 use alloc::string::String;

@@ -154,6 +154,28 @@ pub struct Quirks {
     /// When a stream tells its usage.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stream_usage: StreamUsage,
+    /// Top-level fields of a chat request that it takes beyond its dialect's own: `top_k` and the like.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub takes: Vec<String>,
+    /// Where it takes back what its model thought; nowhere, if none is named.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reasoning: Option<ReasoningField>,
+    /// It takes marks for a prompt cache (`cache_control`) as Anthropic does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cache_marks: bool,
+}
+
+/// The field of an assistant's message in which reasoning is sent back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ReasoningField {
+    /// Its words.
+    ReasoningContent,
+    /// Its words, under another name.
+    Reasoning,
+    /// Items with words or proofs, as `OpenRouter` has them.
+    ReasoningDetails,
 }
 
 /// When a stream of an OpenAI-compatible host tells its usage.
@@ -169,9 +191,10 @@ pub enum StreamUsage {
 }
 
 impl Quirks {
-    /// Whether there are none that change a request.
+    /// Whether there are none that change a request in its own dialect.
     pub fn is_plain(&self) -> bool {
-        let Self { endpoints: _, paths, unsupported, renamed, stream_usage } = self;
+        // The others say only what it takes besides, which a caller of its own dialect may send as it is.
+        let Self { paths, unsupported, renamed, stream_usage, .. } = self;
         let asked = *stream_usage == StreamUsage::Asked;
         asked && paths.is_empty() && unsupported.is_empty() && renamed.is_empty()
     }

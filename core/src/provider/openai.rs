@@ -4,21 +4,26 @@
 //! <https://platform.openai.com/docs/api-reference/embeddings>,
 //! <https://platform.openai.com/docs/guides/error-codes>
 
+mod ask;
 mod event;
 mod fault;
+mod model;
+mod reply;
 mod stream;
 mod whole;
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 pub(super) use fault::{by_status, fault};
 pub(super) use whole::parse;
 
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reply, ReplyStart, To, Untouched};
-use crate::codec::json::{self, Edit, patch, write};
+use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, Untouched};
+use crate::chat::Chat;
+use crate::codec::json::{self, Edit, Raw, patch, write};
 use crate::config::{StreamUsage, Upstream};
 use crate::dialect::openai;
 use crate::endpoint::{Delivery, Endpoint, Family, UsageChunk};
@@ -54,8 +59,23 @@ impl Provider for OpenAi {
         relayed(start)
     }
 
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        if !to.upstream.quirks.serves(Endpoint::Chat) {
+            return Err(to.wrong_endpoint());
+        }
+        Ok(Ask::json(path_at(Endpoint::Chat, to.upstream), ask::write(chat, &ask::PLAIN, to)?))
+    }
+
+    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
+        Some(Box::new(reply::Reading::new(start)))
+    }
+
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         fault(status, body)
+    }
+
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        fault_in_answer(answer)
     }
 }
 
@@ -63,6 +83,16 @@ impl Provider for OpenAi {
 fn path(endpoint: Endpoint) -> &'static str {
     let path = endpoint.path();
     path.strip_prefix("/v1").unwrap_or(path)
+}
+
+/// The path of an endpoint at a host that may have its own.
+fn path_at(endpoint: Endpoint, upstream: &Upstream) -> String {
+    upstream.quirks.paths.get(&endpoint).map_or_else(|| path(endpoint).to_owned(), Clone::clone)
+}
+
+/// Reads an error that came as an answer.
+pub(super) fn fault_in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
+    event::Members::read(answer).is_error().then(|| fault::in_answer(answer))
 }
 
 /// Passes an answer in OpenAI's dialect on to a caller who speaks it too.
@@ -75,9 +105,7 @@ pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
 
 /// The caller's own request, with what this host has other names for.
 pub(super) fn relay(call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-    let path =
-        to.upstream.quirks.paths.get(&call.endpoint).map_or_else(|| path(call.endpoint).to_owned(), Clone::clone);
-    Ok(Ask::new(path, body(call, to)?))
+    Ok(Ask::new(path_at(call.endpoint, to.upstream), body(call, to)?))
 }
 
 /// The caller's body for the model; a stream always tells its usage, because Weir settles quotas with it.

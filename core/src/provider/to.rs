@@ -59,7 +59,7 @@ impl<'t> To<'t> {
     pub fn unsupported(&mut self, field: &str) -> Result<(), Reject> {
         let field = self.field(field);
         if self.upstream.drop_unsupported {
-            self.notes.dropped.push(field);
+            note(&mut self.notes.dropped, field);
             return Ok(());
         }
         Err(Reject::Unsupported { field, provider: self.provider })
@@ -68,7 +68,7 @@ impl<'t> To<'t> {
     /// `field` promises nothing about the answer (a hint for a cache, say), and is left out; that is noted.
     pub fn hint(&mut self, field: &str) {
         let field = self.field(field);
-        self.notes.dropped.push(field);
+        note(&mut self.notes.dropped, field);
     }
 
     /// Refuses what no provider but the caller's own has words for.
@@ -109,7 +109,7 @@ impl<'t> To<'t> {
     /// What `field` asks for is had in another way; that is noted.
     pub fn emulates(&mut self, field: &str) {
         let field = self.field(field);
-        self.notes.emulated.push(field);
+        note(&mut self.notes.emulated, field);
     }
 
     /// `field` has a value that this upstream does not take.
@@ -132,5 +132,12 @@ impl<'t> To<'t> {
             Some(dialect) => dialect.field(field).into_owned(),
             None => field.to_string(),
         }
+    }
+}
+
+/// Adds `field`, unless it is there already.
+fn note(fields: &mut Vec<String>, field: String) {
+    if !fields.contains(&field) {
+        fields.push(field);
     }
 }

@@ -12,7 +12,10 @@ pub(super) struct Members<'a> {
     pub(super) data: Option<Raw<'a>>,
     pub(super) results: Option<Raw<'a>>,
     pub(super) usage: Option<Raw<'a>>,
+    pub(super) id: Option<Raw<'a>>,
     pub(super) model: Option<Raw<'a>>,
+    /// Pages that an answer rests on, as hosts that search tell them.
+    pub(super) sources: Option<Raw<'a>>,
     pub(super) error: Option<Raw<'a>>,
     is_error: bool,
 }
@@ -26,7 +29,10 @@ impl<'a> Members<'a> {
                 "data" => members.data = Some(value),
                 "results" => members.results = Some(value),
                 "usage" if !value.is_null() => members.usage = Some(value),
+                "id" => members.id = Some(value),
                 "model" => members.model = Some(value),
+                "search_results" if value.items().next().is_some() => members.sources = Some(value),
+                "citations" if members.sources.is_none() => members.sources = Some(value),
                 "error" if !value.is_null() => members.error = Some(value),
                 "object" => members.is_error = value.text() == "\"error\"",
                 _ => {}

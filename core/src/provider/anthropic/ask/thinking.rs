@@ -100,7 +100,7 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
         (Some(crate::chat::Thinking::Budget(tokens)), None) if generation.thinks() == Thinks::Budget => {
             return Ok(Mode::Budget(tokens));
         }
-        (Some(crate::chat::Thinking::Budget(tokens)), None) => of_budget(tokens),
+        (Some(crate::chat::Thinking::Budget(tokens)), None) => Effort::of_budget(tokens),
         (Some(crate::chat::Thinking::Adaptive), None) => Effort::High,
         (_, Some(effort)) => effort,
         (None, None) => return Ok(Mode::Unsaid),
@@ -154,14 +154,4 @@ fn answer<'a>(
         to.emulates("response_format");
     }
     Ok(answer)
-}
-
-/// The effort that comes nearest to a budget of tokens.
-fn of_budget(tokens: u64) -> Effort {
-    match tokens {
-        0..=2047 => Effort::Minimal,
-        2048..=4095 => Effort::Low,
-        4096..=12_287 => Effort::Medium,
-        _ => Effort::High,
-    }
 }

@@ -1,0 +1,299 @@
+//! Writes a chat as a chat-completions request, for OpenAI and for those that speak nearly like it.
+
+mod conversation;
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use super::model::Reasons;
+use crate::chat::{Chat, Effort, Format, Thinking, Tool, ToolChoice};
+use crate::codec::json::write::{array, number, object, string};
+use crate::config::{ReasoningField, StreamUsage};
+use crate::endpoint::Delivery;
+use crate::fault::Reject;
+use crate::provider::To;
+use conversation::Conversation;
+pub(super) use conversation::FORMATS;
+
+/// How a provider deviates whose API is otherwise this one. (What a host deviates in that speaks this very dialect is data:
+/// [`Quirks`](crate::config::Quirks).)
+pub(in crate::provider) struct Accent {
+    /// Fields that it has no counterpart for.
+    pub(in crate::provider) unsupported: &'static [&'static str],
+    /// Fields that it calls otherwise.
+    pub(in crate::provider) renamed: &'static [(&'static str, &'static str)],
+    /// Fields without a place in the hub that it takes as they are.
+    pub(in crate::provider) takes: &'static [&'static str],
+    /// The `tool_choice` that demands a call.
+    pub(in crate::provider) required: &'static str,
+    /// When a stream tells its usage.
+    pub(in crate::provider) stream_usage: StreamUsage,
+    /// A call's name in the characters that it allows.
+    pub(in crate::provider) call_id: fn(&str) -> Cow<'_, str>,
+    /// What a tool's message may hold.
+    pub(in crate::provider) results: Results,
+    /// Reasoning is sent back as an item of the content, `{"type":"thinking"}`.
+    pub(in crate::provider) thinks_in_content: bool,
+    /// Documents may be at an address: `{"type":"document_url"}`.
+    pub(in crate::provider) document_urls: bool,
+}
+
+/// What a tool's message may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::provider) enum Results {
+    /// Text alone.
+    Text,
+    /// Whatever a person's message may hold.
+    Parts,
+}
+
+/// `OpenAI`'s own.
+pub(super) const PLAIN: Accent = Accent {
+    unsupported: &[],
+    renamed: &[],
+    takes: &[
+        "audio",
+        "function_call",
+        "functions",
+        "modalities",
+        "prediction",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "store",
+        "verbosity",
+        "web_search_options",
+    ],
+    required: "required",
+    stream_usage: StreamUsage::Asked,
+    call_id: |id| Cow::Borrowed(id),
+    results: Results::Text,
+    thinks_in_content: false,
+    document_urls: false,
+};
+
+/// The request for `chat`.
+pub(in crate::provider) fn write(chat: &Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    let fields = fields(chat, accent, to)?;
+    let conversation = Conversation::of(&chat.turns, accent, to)?;
+    let mut out = Vec::with_capacity(1024);
+    object(&mut out, |body| {
+        body.string("model", to.model);
+        conversation.write(body);
+        for (name, value) in &fields {
+            body.member(name).extend_from_slice(value);
+        }
+        if to.delivery == Delivery::Streamed {
+            body.raw("stream", "true");
+            // Weir settles quotas with it.
+            if accent.stream_usage == StreamUsage::Asked && to.upstream.quirks.stream_usage == StreamUsage::Asked {
+                body.raw("stream_options", "{\"include_usage\":true}");
+            }
+        }
+    });
+    Ok(out)
+}
+
+/// A field's name, and its value.
+type Field<'f> = (Cow<'f, str>, Vec<u8>);
+
+/// The fields beside the conversation, as this host calls them.
+fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<Field<'f>>, Reject> {
+    let mut fields = Fields { accent, list: Vec::new() };
+    if !chat.tools.is_empty() {
+        let marks = to.upstream.quirks.cache_marks;
+        if !marks && chat.tools.iter().any(|tool| tool.cache.is_some()) {
+            to.hint("cache_control");
+        }
+        fields.add("tools", to, |out| array(out, &chat.tools, |out, tool| write_tool(out, tool, marks)))?;
+        if let Some(parallel) = chat.parallel_tools {
+            fields.raw("parallel_tool_calls", to, if parallel { "true" } else { "false" })?;
+        }
+    }
+    if let Some(choice) = &chat.tool_choice {
+        if !chat.tools.is_empty() {
+            fields.add("tool_choice", to, |out| tool_choice(choice, accent, out))?;
+        } else if matches!(choice, ToolChoice::Required | ToolChoice::Named(_)) {
+            return Err(to.invalid("tool_choice", "there are no tools"));
+        }
+    }
+    if let Some(max) = chat.max_tokens {
+        fields.add("max_completion_tokens", to, |out| number(out, max))?;
+    }
+    let Chat { temperature, top_p, top_k, presence_penalty, frequency_penalty, seed, logit_bias, metadata, .. } = chat;
+    let given = [
+        ("temperature", temperature),
+        ("top_p", top_p),
+        ("presence_penalty", presence_penalty),
+        ("frequency_penalty", frequency_penalty),
+        ("seed", seed),
+        ("logit_bias", logit_bias),
+        ("metadata", metadata),
+    ];
+    for (name, value) in given {
+        if let Some(value) = value {
+            fields.raw(name, to, value.text())?;
+        }
+    }
+    if let Some(top_k) = top_k {
+        if to.upstream.quirks.takes.iter().any(|field| field == "top_k") {
+            fields.raw("top_k", to, top_k.text())?;
+        } else {
+            to.unsupported("top_k")?;
+        }
+    }
+    if let Some(n) = chat.n.filter(|n| *n > 1) {
+        fields.add("n", to, |out| number(out, n))?;
+    }
+    if let Some(others) = chat.logprobs {
+        fields.raw("logprobs", to, "true")?;
+        if others > 0 {
+            fields.add("top_logprobs", to, |out| number(out, others))?;
+        }
+    }
+    if !chat.stop.is_empty() {
+        fields.add("stop", to, |out| array(out, &chat.stop, |out, stop| string(out, stop)))?;
+    }
+    if chat.format != Format::Text {
+        fields.add("response_format", to, |out| response_format(&chat.format, out))?;
+    }
+    if let Some(effort) = effort(chat, to)? {
+        fields.add("reasoning_effort", to, |out| string(out, effort.name()))?;
+    }
+    if let Some(user) = &chat.user {
+        fields.add("user", to, |out| string(out, user))?;
+    }
+    if let Some(tier) = &chat.service_tier {
+        // Anthropic's name for no other than the usual.
+        let tier = if tier == "standard_only" { "default" } else { tier };
+        fields.add("service_tier", to, |out| string(out, tier))?;
+    }
+    let quirks = &to.upstream.quirks;
+    let takes: Vec<&str> = accent.takes.iter().copied().chain(quirks.takes.iter().map(|field| &**field)).collect();
+    to.rest(&chat.extra, &takes)?;
+    for (name, value) in chat.extra.iter().filter(|(name, _)| takes.contains(&&**name)) {
+        fields.raw(name, to, value.text())?;
+    }
+    Ok(fields.list)
+}
+
+/// Fields on their way through what this host lacks and what it calls otherwise.
+struct Fields<'f, 'a> {
+    accent: &'a Accent,
+    list: Vec<Field<'f>>,
+}
+
+impl<'f> Fields<'f, '_> {
+    fn add(&mut self, name: &'f str, to: &mut To<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Reject> {
+        let quirks = &to.upstream.quirks;
+        if self.accent.unsupported.contains(&name) || quirks.unsupported.iter().any(|field| field == name) {
+            return to.unsupported(name);
+        }
+        let renamed = self.accent.renamed.iter().find(|(from, _)| *from == name);
+        let name = match (quirks.renamed.get(name), renamed) {
+            (Some(into), _) => Cow::Owned(into.clone()),
+            (None, Some((_, into))) => Cow::Borrowed(*into),
+            (None, None) => Cow::Borrowed(name),
+        };
+        let mut value = Vec::new();
+        write(&mut value);
+        self.list.push((name, value));
+        Ok(())
+    }
+
+    fn raw(&mut self, name: &'f str, to: &mut To<'_>, value: &str) -> Result<(), Reject> {
+        self.add(name, to, |out| out.extend_from_slice(value.as_bytes()))
+    }
+}
+
+fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, marks: bool) {
+    object(out, |object| {
+        object.string("type", "function");
+        object.object("function", |function| {
+            function.string("name", &tool.name);
+            if let Some(description) = &tool.description {
+                function.string("description", description);
+            }
+            if let Some(parameters) = tool.parameters {
+                function.raw("parameters", parameters.text());
+            }
+            if let Some(strict) = tool.strict {
+                function.raw("strict", if strict { "true" } else { "false" });
+            }
+        });
+        if let Some(mark) = tool.cache.filter(|_| marks) {
+            object.raw("cache_control", mark.text());
+        }
+    });
+}
+
+fn tool_choice(choice: &ToolChoice<'_>, accent: &Accent, out: &mut Vec<u8>) {
+    match choice {
+        ToolChoice::Auto => string(out, "auto"),
+        ToolChoice::None => string(out, "none"),
+        ToolChoice::Required => string(out, accent.required),
+        ToolChoice::Named(name) => object(out, |choice| {
+            choice.string("type", "function");
+            choice.object("function", |function| function.string("name", name));
+        }),
+    }
+}
+
+fn response_format(format: &Format<'_>, out: &mut Vec<u8>) {
+    object(out, |to| match format {
+        Format::Text => to.string("type", "text"),
+        Format::Json => to.string("type", "json_object"),
+        Format::Schema { name, strict, schema, description } => {
+            to.string("type", "json_schema");
+            to.object("json_schema", |named| {
+                // A name is required here; other dialects have none.
+                named.string("name", name.as_deref().unwrap_or("answer"));
+                if let Some(description) = description {
+                    named.string("description", description);
+                }
+                if let Some(strict) = strict {
+                    named.raw("strict", if *strict { "true" } else { "false" });
+                }
+                named.raw("schema", schema.text());
+            });
+        }
+    });
+}
+
+/// The effort to ask for; `None` to leave it to the model.
+fn effort(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Option<Effort>, Reject> {
+    let reasons = Reasons::of(to.model);
+    let wanted = match (chat.thinking, chat.effort) {
+        (Some(Thinking::Off), _) if reasons == Reasons::Unknown => {
+            // Not all know a word for it.
+            to.hint("reasoning_effort");
+            return Ok(None);
+        }
+        (Some(Thinking::Off), _) => Effort::None,
+        (_, Some(effort)) => effort,
+        (Some(Thinking::Budget(tokens)), None) => {
+            to.emulates("reasoning_effort");
+            Effort::of_budget(tokens)
+        }
+        // That is how these models think, but for those that have to be told.
+        (Some(Thinking::Adaptive), None) if matches!(reasons, Reasons::IfTold { .. }) => Effort::Medium,
+        (Some(Thinking::Adaptive) | None, None) => return Ok(None),
+    };
+    match reasons.nearest(wanted) {
+        None if wanted == Effort::None => Ok(None),
+        None => to.unsupported("reasoning_effort").map(|()| None),
+        Some(nearest) => {
+            if wanted == Effort::None && nearest != wanted {
+                to.emulates("reasoning_effort");
+            }
+            Ok(Some(nearest))
+        }
+    }
+}
+
+/// Where this host takes back reasoning.
+fn reasoning_field(accent: &Accent, to: &To<'_>) -> Option<ReasoningField> {
+    to.upstream.quirks.reasoning.filter(|_| !accent.thinks_in_content)
+}
+
+#[cfg(test)]
+mod tests;

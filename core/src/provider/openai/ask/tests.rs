@@ -1,0 +1,154 @@
+use super::*;
+use crate::codec::json::scan;
+use crate::config::{Quirks, Upstream};
+use crate::dialect;
+use crate::endpoint::{Endpoint, UsageChunk};
+use crate::provider::openai::OpenAi;
+use crate::provider::{Call, Notes};
+use alloc::format;
+use alloc::string::{String, ToString};
+use std::path::Path;
+use std::{fs, vec};
+
+/// A body in the callers' dialect, through the hub.
+fn through(body: &str, model: &str, quirks: &Quirks, delivery: Delivery) -> Result<(String, Notes), Reject> {
+    let scan = scan(body.as_bytes())?;
+    let (endpoint, usage, body) = (Endpoint::Chat, UsageChunk::Unwanted, body.as_bytes());
+    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+    let upstream = Upstream { dialect: "openai".into(), quirks: quirks.clone(), ..Upstream::default() };
+    let mut to = To::new(&OpenAi, &upstream, model, &call);
+    let chat = dialect::of(endpoint).unwrap().read(&call)?;
+    let body = write(&chat, &PLAIN, &mut to)?;
+    Ok((String::from_utf8(body).unwrap(), to.notes))
+}
+
+fn asked(messages: &str) -> String {
+    through(&format!("{{\"messages\":[{messages}]}}"), "m", &Quirks::default(), Delivery::Whole).unwrap().0
+}
+
+fn with(member: &str) -> Result<String, Reject> {
+    let body = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#);
+    through(&body, "m", &Quirks::default(), Delivery::Whole).map(|(body, _)| body)
+}
+
+/// Takes all that some host takes.
+fn generous() -> Quirks {
+    let takes = ["top_k", "unknown_field", "thinking"].map(ToString::to_string).to_vec();
+    Quirks { takes, cache_marks: true, reasoning: Some(ReasoningField::ReasoningDetails), ..Quirks::default() }
+}
+
+#[test]
+fn what_is_written_reads_as_the_same_chat() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+    let mut count = 0;
+    for provider in ["openai", "anthropic"] {
+        for case in fs::read_dir(root.join(provider)).unwrap() {
+            let folder = case.unwrap().path();
+            let meta = fs::read_to_string(folder.join("meta.json")).unwrap();
+            let body = fs::read_to_string(folder.join("1-caller.json")).unwrap();
+            // Images that tools gave back move, by their own rule.
+            if meta.contains("\"endpoint\"") || folder.ends_with("tool-results") {
+                continue;
+            }
+            let read = |body: &str| {
+                let scan = scan(body.as_bytes()).unwrap();
+                let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
+                let call = Call { endpoint, delivery, usage, model: "", betas: "", body: body.as_bytes(), scan: &scan };
+                format!("{:#?}", dialect::of(endpoint).unwrap().read(&call).unwrap())
+            };
+            let (written, _) = through(&body, "m", &generous(), Delivery::Whole).unwrap();
+            let same = read(&written).replace("\\n", "\n") == read(&body).replace("\\n", "\n");
+            assert!(same, "{}\n{body}\n{written}", folder.display());
+            count += 1;
+        }
+    }
+    assert!(count > 60, "{count} cases");
+}
+
+#[test]
+fn results_come_first_and_hold_text_alone() {
+    let image = r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}"#;
+    let body = format!(
+        r#"{{"messages":[{{"role":"tool","tool_call_id":"c1","content":[{{"type":"text","text":"one"}},{image}]}},
+            {{"role":"tool","tool_call_id":"c2","content":"two"}},{{"role":"user","content":"Well?"}}]}}"#
+    );
+    let (body, notes) = through(&body, "m", &Quirks::default(), Delivery::Whole).unwrap();
+    let expect = [
+        r#"{"role":"tool","tool_call_id":"c1","content":"one"},{"role":"tool","tool_call_id":"c2","content":"two"},"#,
+        r#"{"role":"user","content":[{"type":"text","text":"Result of the tool call c1, besides its text:"},"#,
+        image,
+        r#"]},{"role":"user","content":"Well?"}]"#,
+    ]
+    .concat();
+    assert!(body.contains(&expect), "{body}");
+    assert_eq!(notes.emulated, vec!["messages[0].content".to_string()]);
+}
+
+#[test]
+fn a_stream_tells_its_usage_if_the_host_can_be_asked() {
+    let body = r#"{"messages":[{"role":"user","content":"a"}]}"#;
+    let written = |quirks| through(body, "m", &quirks, Delivery::Streamed).unwrap().0;
+    assert!(written(Quirks::default()).ends_with(r#","stream":true,"stream_options":{"include_usage":true}}"#));
+    let unasked = Quirks { stream_usage: StreamUsage::Unasked, ..Quirks::default() };
+    assert!(written(unasked).ends_with(r#"}],"stream":true}"#));
+}
+
+#[test]
+fn a_host_has_other_names_and_lacks_some() {
+    let body = r#"{"messages":[{"role":"user","content":"a"}],"max_tokens":5,"seed":1,"metadata":{"a":"b"}}"#;
+    let renamed = [("max_completion_tokens".to_string(), "max_tokens".to_string())].into_iter().collect();
+    let quirks = Quirks { renamed, unsupported: vec!["seed".into()], ..Quirks::default() };
+    let refused = through(body, "m", &quirks, Delivery::Whole).unwrap_err().problem();
+    assert_eq!((refused.code.as_str(), refused.param.as_deref()), ("unsupported_parameter", Some("seed")));
+    let (body, _) = through(&body.replace("\"seed\":1,", ""), "m", &quirks, Delivery::Whole).unwrap();
+    assert!(body.ends_with(r#","max_tokens":5,"metadata":{"a":"b"}}"#), "{body}");
+}
+
+#[test]
+fn what_cannot_be_expressed_is_refused_by_name() {
+    let check = |member: &str, field: &str| {
+        let problem = with(member).unwrap_err().problem();
+        assert_eq!((problem.code.as_str(), problem.param.as_deref()), ("unsupported_parameter", Some(field)));
+    };
+    check(r#""top_k":5"#, "top_k");
+    check(r#""brand_new":1"#, "brand_new");
+    assert_eq!(with(r#""tool_choice":"required""#).unwrap_err().problem().param.as_deref(), Some("tool_choice"));
+    assert_eq!(with(r#""tool_choice":"auto""#), with(r#""parallel_tool_calls":true"#));
+    assert!(with(r#""store":true,"verbosity":"low""#).unwrap().ends_with(r#","store":true,"verbosity":"low"}"#));
+}
+
+#[test]
+fn reasoning_goes_back_only_to_those_who_take_it() {
+    let messages = r#"{"role":"assistant","content":"b","reasoning_details":[
+        {"type":"reasoning.text","text":"t","signature":"s","index":0},{"type":"reasoning.encrypted","data":"gemini~x","index":1}]}"#;
+    assert!(asked(messages).ends_with(r#""messages":[{"role":"assistant","content":"b"}]}"#));
+    let body = format!("{{\"messages\":[{messages}]}}");
+    let check = |field, expect: &str| {
+        let quirks = Quirks { reasoning: Some(field), ..Quirks::default() };
+        let (body, _) = through(&body, "m", &quirks, Delivery::Whole).unwrap();
+        assert!(body.contains(&format!("\"content\":\"b\",{expect}}}")), "{body}");
+    };
+    check(ReasoningField::ReasoningContent, r#""reasoning_content":"t""#);
+    check(ReasoningField::Reasoning, r#""reasoning":"t""#);
+    check(
+        ReasoningField::ReasoningDetails,
+        concat!(
+            r#""reasoning_details":[{"type":"reasoning.text","text":"t","signature":"s","format":"anthropic-claude-v1","index":0},"#,
+            r#"{"type":"reasoning.encrypted","data":"x","format":"google-gemini-v1","index":1}]"#
+        ),
+    );
+}
+
+#[test]
+fn an_effort_is_what_the_model_understands() {
+    let effort = |level: &str, model: &str| {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],"reasoning_effort":"{level}"}}"#);
+        through(&body, model, &Quirks::default(), Delivery::Whole)
+    };
+    assert!(effort("xhigh", "gpt-5.1").unwrap().0.ends_with(r#""reasoning_effort":"high"}"#));
+    assert!(!effort("none", "gpt-4o").unwrap().0.contains("effort"));
+    assert_eq!(effort("low", "gpt-4o").unwrap_err().problem().param.as_deref(), Some("reasoning_effort"));
+    let (body, notes) = effort("none", "o3").unwrap();
+    assert!(body.ends_with(r#""reasoning_effort":"low"}"#));
+    assert_eq!(notes.emulated, vec!["reasoning_effort".to_string()]);
+}

@@ -1,0 +1,77 @@
+//! What OpenAI's models take of reasoning, as far as their names tell.
+//!
+//! <https://platform.openai.com/docs/guides/reasoning>,
+//! <https://platform.openai.com/docs/api-reference/chat/create#chat-create-reasoning_effort>
+
+use crate::chat::Effort;
+
+/// How a model reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reasons {
+    /// Not at all.
+    Never,
+    /// Always, from `low`.
+    Always,
+    /// Always, from `minimal`.
+    FromMinimal,
+    /// If told to.
+    IfTold {
+        /// As much as `xhigh`.
+        most: Effort,
+    },
+    /// Another maker's model, or a deployment under a name of its own.
+    Unknown,
+}
+
+impl Reasons {
+    pub(super) fn of(model: &str) -> Self {
+        let begins = |names: &[&str]| names.iter().any(|name| model.starts_with(name));
+        if begins(&["gpt-3.5", "gpt-4", "chatgpt-", "gpt-5-chat"]) {
+            Self::Never
+        } else if begins(&["o1", "o3", "o4-"]) {
+            Self::Always
+        } else if model == "gpt-5" || begins(&["gpt-5-"]) {
+            Self::FromMinimal
+        } else if begins(&["gpt-5."]) && !model.contains("-chat") {
+            let first = begins(&["gpt-5.1"]) && !begins(&["gpt-5.1-codex-max"]);
+            Self::IfTold { most: if first { Effort::High } else { Effort::Xhigh } }
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// The nearest effort that the model knows; `None` for a model without any.
+    pub(super) fn nearest(self, effort: Effort) -> Option<Effort> {
+        match self {
+            Self::Never => None,
+            Self::Always => Some(effort.clamp(Effort::Low, Effort::High)),
+            Self::FromMinimal => Some(effort.clamp(Effort::Minimal, Effort::High)),
+            Self::IfTold { .. } if effort == Effort::Minimal => Some(Effort::Low),
+            Self::IfTold { most } => Some(effort.min(most)),
+            Self::Unknown => Some(effort),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_gets_the_nearest_effort_that_it_knows() {
+        let check =
+            |model, effort, expect| assert_eq!(Reasons::of(model).nearest(effort), expect, "{model} {effort:?}");
+        check("gpt-4o", Effort::Low, None);
+        check("gpt-5-chat-latest", Effort::Low, None);
+        check("o3", Effort::None, Some(Effort::Low));
+        check("o4-mini", Effort::Max, Some(Effort::High));
+        check("gpt-5", Effort::None, Some(Effort::Minimal));
+        check("gpt-5-mini", Effort::Xhigh, Some(Effort::High));
+        check("gpt-5.1", Effort::None, Some(Effort::None));
+        check("gpt-5.1", Effort::Xhigh, Some(Effort::High));
+        check("gpt-5.1-codex-max", Effort::Xhigh, Some(Effort::Xhigh));
+        check("gpt-5.2", Effort::Max, Some(Effort::Xhigh));
+        check("gpt-5.2", Effort::Minimal, Some(Effort::Low));
+        check("openai/gpt-oss-120b", Effort::Max, Some(Effort::Max));
+    }
+}

@@ -1,0 +1,194 @@
+//! Reads a chat-completions answer, whole or streamed, as pieces.
+//!
+//! <https://platform.openai.com/docs/api-reference/chat/object>,
+//! <https://platform.openai.com/docs/api-reference/chat-streaming>
+
+mod calls;
+mod said;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::event::Members;
+use super::fault::{in_answer, malformed};
+use crate::codec::json::{Raw, Str};
+use crate::endpoint::Delivery;
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::piece::{Finish, Piece};
+use crate::provider::{Event, Flow, Pieces, Reader, ReplyStart};
+use calls::Calls;
+use said::{Delta, Thoughts};
+
+/// More choices than anybody asks for; a larger index is a mistake that must not take memory.
+const MAX_CHOICES: usize = 128;
+
+/// How far an answer has been read.
+pub(in crate::provider) struct Reading {
+    /// Names tool calls whose host does not.
+    id: String,
+    delivery: Delivery,
+    started: bool,
+    /// The choice that pieces belong to now.
+    at: u32,
+    choices: Vec<Choice>,
+}
+
+/// How far one choice has been read.
+#[derive(Default)]
+struct Choice {
+    calls: Calls,
+    thoughts: Thoughts,
+    cited: bool,
+    finished: bool,
+}
+
+impl Reading {
+    pub(in crate::provider) fn new(start: &ReplyStart<'_>) -> Self {
+        let (id, delivery) = (start.id.to_string(), start.delivery);
+        Self { id, delivery, started: false, at: 0, choices: Vec::new() }
+    }
+
+    /// Reads a chunk, or a whole answer.
+    fn read(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        let members = Members::read(answer);
+        if members.is_error() {
+            return Err(in_answer(answer));
+        }
+        if let Some(usage) = members.usage() {
+            pieces(Piece::Usage(usage));
+        }
+        let choices = members.choices.unwrap_or(Raw::NULL);
+        let named = members.id.and_then(Raw::str).filter(|id| !id.is_empty());
+        // Azure's first event has neither name nor choices, but notes about the prompt.
+        if !self.started && (named.is_some() || choices.items().next().is_some()) {
+            self.started = true;
+            let model = members.model.and_then(Raw::str).unwrap_or(Str::EMPTY);
+            pieces(Piece::Start { id: named.unwrap_or(Str::EMPTY), model });
+        }
+        for choice in choices.items() {
+            self.choice(choice, members.sources, pieces)?;
+        }
+        Ok(())
+    }
+
+    fn choice(
+        &mut self,
+        choice: Raw<'_>,
+        sources: Option<Raw<'_>>,
+        pieces: &mut Pieces<'_>,
+    ) -> Result<(), UpstreamFault> {
+        let (mut index, mut delta, mut reason, mut logprobs, mut met) = (0, None, None, None, None);
+        for (name, value) in choice.members() {
+            match &*name {
+                "index" => index = value.integer().and_then(|index| usize::try_from(index).ok()).unwrap_or(0),
+                "delta" | "message" if !value.is_null() => delta = Some(value),
+                "finish_reason" => reason = value.string(),
+                "logprobs" => logprobs = Some(value),
+                // vLLM's and SGLang's words for the stop sequence that was met; a token's number is none.
+                "stop_reason" | "matched_stop" => met = value.str().or(met),
+                _ => {}
+            }
+        }
+        let index = index.min(MAX_CHOICES - 1);
+        while self.choices.len() <= index {
+            self.choices.push(Choice::default());
+        }
+        let Some(state) = self.choices.get_mut(index) else { return Ok(()) };
+        if state.finished {
+            return Ok(());
+        }
+        let number = u32::try_from(index).unwrap_or_default();
+        if self.at != number {
+            self.at = number;
+            pieces(Piece::Choice(number));
+        }
+        if let Some(delta) = delta {
+            state.delta(&Delta::read(delta), &self.id, self.delivery, pieces);
+        }
+        for kind in ["content", "refusal"] {
+            let items = logprobs.and_then(|logprobs| logprobs.get(kind));
+            if let Some(items) = items.filter(|items| items.items().next().is_some()) {
+                pieces(Piece::Logprobs(items));
+            }
+        }
+        let Some(reason) = reason else { return Ok(()) };
+        if let Some(all) = sources.filter(|_| !state.cited) {
+            said::sources(all, pieces);
+        }
+        if let Some(met) = met.filter(|met| reason == "stop" && !matches!(met.written(), "stop" | "")) {
+            pieces(Piece::StopSequence(met));
+        }
+        state.finish(&reason, &self.id, pieces)
+    }
+
+    /// The answer is complete. A choice that gave no reason for its end had none but its end.
+    fn complete(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if self.choices.is_empty() {
+            return Err(malformed("The provider's answer has no choices."));
+        }
+        for (index, choice) in self.choices.iter_mut().enumerate().filter(|(_, choice)| !choice.finished) {
+            let number = u32::try_from(index).unwrap_or_default();
+            if self.at != number {
+                self.at = number;
+                pieces(Piece::Choice(number));
+            }
+            choice.finish("stop", &self.id, pieces)?;
+        }
+        Ok(())
+    }
+}
+
+impl Reader for Reading {
+    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        match event {
+            Event::Done => self.complete(pieces).map(|()| Flow::Ended),
+            Event::Json { name: "error", data } => Err(in_answer(data)),
+            Event::Json { data, .. } => self.read(data, pieces).map(|()| Flow::More),
+        }
+    }
+
+    fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        self.read(answer, pieces)?;
+        self.complete(pieces)
+    }
+}
+
+impl Choice {
+    fn delta(&mut self, delta: &Delta<'_>, id: &str, delivery: Delivery, pieces: &mut Pieces<'_>) {
+        delta.thoughts(&mut self.thoughts, pieces);
+        if delta.say(&mut self.thoughts, pieces) {
+            self.thoughts.interrupt();
+        }
+        self.cited |= delta.cite(pieces);
+        delta.show(pieces);
+        let legacy = delta.function_call.map(|call| (call, call));
+        let calls = delta.tool_calls.unwrap_or(Raw::NULL).items();
+        let calls = calls.map(|call| (call, call.get("function").unwrap_or(Raw::NULL)));
+        for (call, function) in calls.chain(legacy) {
+            self.thoughts.interrupt();
+            self.calls.fragment(call, function, id, delivery, pieces);
+        }
+    }
+
+    fn finish(&mut self, reason: &str, id: &str, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        self.calls.close(id, pieces)?;
+        let finish = match reason {
+            "length" | "max_tokens" | "model_length" => Finish::Length,
+            "content_filter" => Finish::ContentFilter,
+            // Neither is an end that the model came to; OpenRouter and Mistral, DeepSeek.
+            "error" | "insufficient_system_resource" => {
+                let message = "The provider's model failed before the answer was complete.";
+                return Err(UpstreamFault::new(FaultKind::ErrorEvent, message));
+            }
+            // One that has to be called ends with `stop`, at OpenAI itself as well.
+            _ if self.calls.any() => Finish::ToolCalls,
+            _ => Finish::Stop,
+        };
+        self.finished = true;
+        pieces(Piece::Finish(finish));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

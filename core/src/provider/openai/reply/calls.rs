@@ -1,0 +1,158 @@
+//! Tool calls put together from their fragments.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::codec::json::{Collected, Kind, Raw, Str};
+use crate::endpoint::Delivery;
+use crate::fault::UpstreamFault;
+use crate::piece::Piece;
+use crate::provider::Pieces;
+use crate::provider::translate::malformed;
+
+/// The calls of one choice.
+#[derive(Default)]
+pub(super) struct Calls {
+    calls: Vec<Call>,
+    begun: u32,
+}
+
+#[derive(Default)]
+struct Call {
+    /// The host's number for it, where it gives one.
+    index: Option<u64>,
+    id: Collected,
+    name: Collected,
+    /// What came before the call could begin.
+    held: Collected,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Phase {
+    /// Its name or its id is still to come.
+    #[default]
+    Awaited,
+    /// It has this number among those that have begun.
+    Begun(u32, Arguments),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arguments {
+    Missing,
+    Given,
+}
+
+impl Calls {
+    /// Whether there is any.
+    pub(super) fn any(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Reads a fragment of a call, or a whole one; `answer` names calls without an id.
+    pub(super) fn fragment(
+        &mut self,
+        call: Raw<'_>,
+        function: Raw<'_>,
+        answer: &str,
+        delivery: Delivery,
+        pieces: &mut Pieces<'_>,
+    ) {
+        let index = call.get("index").and_then(Raw::integer);
+        let (id, name) = (given(call, "id"), given(function, "name"));
+        let arguments = function.get("arguments").and_then(|arguments| match arguments.kind() {
+            Kind::String => arguments.str().filter(|json| !json.is_empty()),
+            // Some give the object itself.
+            Kind::Object => Some(Str::Plain(arguments.text())),
+            _ => None,
+        });
+        let known = if delivery == Delivery::Whole { None } else { self.known(index, id, name) };
+        let at = known.unwrap_or_else(|| {
+            self.calls.push(Call { index, ..Call::default() });
+            self.calls.len() - 1
+        });
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.phase == Phase::Awaited {
+            if let Some(id) = id {
+                call.id = id.into();
+            }
+            if let Some(name) = name {
+                call.name = name.into();
+            }
+            let all = !call.id.is_empty() || arguments.is_some() || delivery == Delivery::Whole;
+            if !call.name.is_empty() && all {
+                call.begin(&mut self.begun, answer, pieces);
+            }
+        }
+        if let Some(json) = arguments {
+            call.say(json, pieces);
+        }
+    }
+
+    /// Which call a fragment belongs to; `None` for one that begins.
+    fn known(&self, index: Option<u64>, id: Option<Str<'_>>, name: Option<Str<'_>>) -> Option<usize> {
+        let last = |is: &dyn Fn(&Call) -> bool| self.calls.iter().rposition(is);
+        match (index, id) {
+            (Some(index), id) => {
+                let at = last(&|call| call.index == Some(index))?;
+                // Some number all their calls alike; others give a call a new id with each fragment, but no new name.
+                let other =
+                    |call: &Call| name.is_some() && id.is_some_and(|id| !call.id.is_empty() && call.id.get() != id);
+                if self.calls.get(at).is_some_and(other) { None } else { Some(at) }
+            }
+            (None, Some(id)) => last(&|call| call.id.get() == id),
+            // Without either, a name begins a call.
+            (None, None) if name.is_some() => None,
+            (None, None) => self.calls.len().checked_sub(1),
+        }
+    }
+
+    /// The choice is complete, and so are its calls.
+    pub(super) fn close(&mut self, answer: &str, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        for call in &mut self.calls {
+            if call.phase == Phase::Awaited {
+                if call.name.is_empty() {
+                    return Err(malformed("The provider's answer calls a tool without a name."));
+                }
+                call.begin(&mut self.begun, answer, pieces);
+            }
+            // Callers parse what they get, so it must be JSON.
+            if matches!(call.phase, Phase::Begun(_, Arguments::Missing)) {
+                call.say("{}".into(), pieces);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Call {
+    fn begin(&mut self, begun: &mut u32, answer: &str, pieces: &mut Pieces<'_>) {
+        let index = *begun;
+        *begun += 1;
+        if self.id.is_empty() {
+            let id: String = format!("call_{answer}_{index}");
+            self.id.push(Str::Plain(&id));
+        }
+        self.phase = Phase::Begun(index, Arguments::Missing);
+        pieces(Piece::Call { index, id: self.id.get(), name: self.name.get() });
+        let held = core::mem::take(&mut self.held);
+        if !held.is_empty() {
+            self.say(held.get(), pieces);
+        }
+    }
+
+    fn say(&mut self, json: Str<'_>, pieces: &mut Pieces<'_>) {
+        match self.phase {
+            Phase::Awaited => self.held.push(json),
+            Phase::Begun(index, _) => {
+                self.phase = Phase::Begun(index, Arguments::Given);
+                pieces(Piece::Arguments { index, json });
+            }
+        }
+    }
+}
+
+fn given<'a>(value: Raw<'a>, name: &str) -> Option<Str<'a>> {
+    value.get(name).and_then(Raw::str).filter(|text| !text.is_empty())
+}
