@@ -9,6 +9,7 @@ mod answer_tool;
 mod anthropic;
 mod cohere;
 mod embedding;
+mod gemini;
 mod local;
 mod openai;
 mod relay;
@@ -34,7 +35,8 @@ use crate::usage::Usage;
 pub use to::{Notes, To};
 
 /// Every provider that can be named in the configuration as a `dialect`.
-pub static ALL: [&dyn Provider; 4] = [&openai::OpenAi, &anthropic::Anthropic, &cohere::Cohere, &local::Local];
+pub static ALL: [&dyn Provider; 5] =
+    [&openai::OpenAi, &anthropic::Anthropic, &cohere::Cohere, &gemini::Gemini, &local::Local];
 
 /// The provider called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Provider> {

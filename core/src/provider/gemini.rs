@@ -1,0 +1,115 @@
+//! Gemini, as Google AI serves it. Vertex serves the same with small differences, and shares what is here.
+//!
+//! Schemas go up as JSON Schema, which the API takes as it is (`parametersJsonSchema`, `responseJsonSchema`): its own older
+//! kind of schema can say less.
+//!
+//! <https://ai.google.dev/api/generate-content>, <https://ai.google.dev/api/caching#Content>,
+//! <https://ai.google.dev/gemini-api/docs/thought-signatures>, <https://ai.google.dev/gemini-api/docs/troubleshooting>
+
+mod ask;
+mod embedding;
+mod fault;
+mod model;
+mod reply;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+
+use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
+use crate::chat::Chat;
+use crate::codec::json::Raw;
+use crate::config::Upstream;
+use crate::embed::{Embed, Vectors};
+use crate::endpoint::{Delivery, Endpoint};
+use crate::fault::{Reject, UpstreamFault};
+use reply::Reading;
+
+/// See the module.
+pub(super) struct Gemini;
+
+/// Where Gemini is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Host {
+    GoogleAi,
+}
+
+impl Provider for Gemini {
+    fn name(&self) -> &'static str {
+        "gemini"
+    }
+
+    fn credential(&self) -> Option<CredentialHeader> {
+        Some(CredentialHeader { name: "x-goog-api-key", prefix: "" })
+    }
+
+    fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
+        endpoint == Endpoint::GenerateContent
+    }
+
+    fn relay(&self, _: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::new(path(to), Body::AsIs))
+    }
+
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+        relay::reply(Box::new(Reading::new(start)), start)
+    }
+
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let body = ask::write(chat, Host::GoogleAi, to)?;
+        Ok(Ask::json(path(to), body))
+    }
+
+    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
+        Some(Box::new(Reading::new(start)))
+    }
+
+    fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let body = embedding::write(embed, to)?;
+        Ok(Ask::json(format!("/models/{}:batchEmbedContents", segment(to.model)), body))
+    }
+
+    fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
+        embedding::read(answer)
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        fault::in_answer(answer)
+    }
+}
+
+/// The path of a chat.
+fn path(to: &To<'_>) -> String {
+    format!("/models/{}:{}", segment(to.model), verb(to.delivery))
+}
+
+/// What a model is asked to do. Without `alt=sse` a stream would be one JSON array.
+pub(super) const fn verb(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Whole => "generateContent",
+        Delivery::Streamed => "streamGenerateContent?alt=sse",
+    }
+}
+
+/// A model's name as one segment of a path, before which no colon may stand but the verb's.
+///
+/// <https://datatracker.ietf.org/doc/html/rfc3986#section-3.3>
+pub(super) fn segment(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let digit = |four: u8| char::from(b"0123456789ABCDEF".get(usize::from(four)).copied().unwrap_or(b'0'));
+            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Writes a chat as a request for content.
+
+mod conversation;
+mod thinking;
+mod tools;
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::Host;
+use super::model::Model;
+use crate::chat::{Chat, Format};
+use crate::codec::json::write::{Object, object, string};
+use crate::codec::json::{Kind, Raw};
+use crate::fault::Reject;
+use crate::provider::To;
+use conversation::Conversation;
+use thinking::Thinking;
+
+/// Fields without a place in the hub that this API has words for.
+const TAKES: [&str; 2] = ["modalities", "web_search_options"];
+
+/// The request for `chat`.
+pub(super) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    let model = Model::of(to.model);
+    expressible(chat, to)?;
+    let searches = searches(chat, to)?;
+    let modalities = modalities(chat, to)?;
+    let format = format(chat, model, to)?;
+    let thinking = Thinking::of(chat, model, to)?;
+    let tier = tier(chat, to)?;
+    tools::check(chat, to)?;
+    let conversation = Conversation::of(&chat.turns, model, host, to)?;
+    let mut out = Vec::with_capacity(1024);
+    object(&mut out, |body| {
+        conversation.write(body);
+        tools::write(chat, searches, body);
+        let mut config = Vec::new();
+        object(&mut config, |config| {
+            sampling(chat, config);
+            if !modalities.is_empty() {
+                config.array("responseModalities", &modalities, |out, modality| string(out, modality));
+            }
+            write_format(format, config);
+            thinking.write(config);
+        });
+        if config != b"{}" {
+            body.member("generationConfig").extend_from_slice(&config);
+        }
+        if let Some(tier) = tier {
+            body.string("serviceTier", tier);
+        }
+    });
+    Ok(out)
+}
+
+/// Refuses the fields that have no counterpart here.
+fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
+    if chat.logit_bias.is_some() {
+        to.unsupported("logit_bias")?;
+    }
+    if chat.metadata.is_some() {
+        to.unsupported("metadata")?;
+    }
+    if chat.user.is_some() {
+        to.hint("user");
+    }
+    // Here it has 32 bits.
+    if chat.seed.is_some_and(|seed| seed.text().parse::<i32>().is_err()) {
+        return Err(to.invalid("seed", "it must be a whole number of 32 bits for this provider"));
+    }
+    to.rest(&chat.extra, &TAKES)
+}
+
+fn extra<'a>(chat: &Chat<'a>, wanted: &str) -> Option<Raw<'a>> {
+    chat.extra.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value)
+}
+
+/// Whether the model may search the web. How much it reads, or from where it searches, cannot be told.
+///
+/// <https://ai.google.dev/gemini-api/docs/google-search>
+fn searches(chat: &Chat<'_>, to: &mut To<'_>) -> Result<bool, Reject> {
+    let Some(options) = extra(chat, "web_search_options") else { return Ok(false) };
+    if options.kind() != Kind::Object {
+        return Err(to.invalid("web_search_options", "it must be an object"));
+    }
+    for (name, value) in options.members() {
+        let is_usual = value.is_null() || name == "search_context_size" && value.text() == "\"medium\"";
+        if !is_usual {
+            to.unsupported(&alloc::format!("web_search_options.{name}"))?;
+        }
+    }
+    Ok(true)
+}
+
+/// What the answer may consist of, where it is more than text.
+///
+/// <https://ai.google.dev/gemini-api/docs/image-generation>
+fn modalities(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<&'static str>, Reject> {
+    let mut wanted = Vec::new();
+    for modality in extra(chat, "modalities").unwrap_or(Raw::NULL).items() {
+        match modality.string().as_deref() {
+            Some("text") => wanted.push("TEXT"),
+            Some("image") => wanted.push("IMAGE"),
+            _ => to.unsupported("modalities")?,
+        }
+    }
+    Ok(wanted)
+}
+
+/// The shape of the answer, as far as the model can be told.
+fn format<'f, 'a>(chat: &'f Chat<'a>, model: Model, to: &mut To<'_>) -> Result<&'f Format<'a>, Reject> {
+    if chat.format != Format::Text && !chat.tools.is_empty() && !model.answers_in_json_beside_tools() {
+        to.unsupported("response_format")?;
+        return Ok(&Format::Text);
+    }
+    Ok(&chat.format)
+}
+
+/// <https://ai.google.dev/gemini-api/docs/structured-output>
+fn write_format(format: &Format<'_>, config: &mut Object<'_>) {
+    match format {
+        Format::Text => {}
+        Format::Json => config.string("responseMimeType", "application/json"),
+        Format::Schema { schema, .. } => {
+            config.string("responseMimeType", "application/json");
+            config.raw("responseJsonSchema", schema.text());
+        }
+    }
+}
+
+/// <https://ai.google.dev/gemini-api/docs/flex-inference>
+fn tier(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Option<&'static str>, Reject> {
+    match chat.service_tier.as_deref() {
+        None => Ok(None),
+        Some("flex") => Ok(Some("flex")),
+        Some("priority") => Ok(Some("priority")),
+        Some(_) => to.unsupported("service_tier").map(|()| None),
+    }
+}
+
+/// How the answer is to be drawn, as far as the caller says.
+fn sampling(chat: &Chat<'_>, config: &mut Object<'_>) {
+    let Chat { temperature, top_p, top_k, presence_penalty, frequency_penalty, seed, .. } = *chat;
+    let numbers = [
+        ("temperature", temperature),
+        ("topP", top_p),
+        ("topK", top_k),
+        ("seed", seed),
+        ("presencePenalty", presence_penalty),
+        ("frequencyPenalty", frequency_penalty),
+    ];
+    for (name, value) in numbers.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        config.raw(name, value.text());
+    }
+    if let Some(max) = chat.max_tokens {
+        config.number("maxOutputTokens", max);
+    }
+    if let Some(count) = chat.n {
+        config.number("candidateCount", count);
+    }
+    if !chat.stop.is_empty() {
+        config.array("stopSequences", &chat.stop, |out, stop| string(out, stop));
+    }
+    if let Some(others) = chat.logprobs {
+        config.raw("responseLogprobs", "true");
+        if others > 0 {
+            config.raw("logprobs", &others.to_string());
+        }
+    }
+}

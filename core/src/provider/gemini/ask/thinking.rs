@@ -1,0 +1,83 @@
+//! How the model is to think.
+//!
+//! <https://ai.google.dev/gemini-api/docs/thinking>
+
+use crate::chat::{Chat, Effort, Thinking as Asked};
+use crate::codec::json::write::Object;
+use crate::fault::Reject;
+use crate::provider::To;
+use crate::provider::gemini::model::{Model, Thinks, budget, effort};
+
+/// What is said of it.
+#[derive(Clone, Copy)]
+pub(super) enum Thinking {
+    /// Nothing: most models then do as they see fit, and keep it to themselves.
+    Unsaid,
+    Off,
+    /// As the model sees fit.
+    Dynamic,
+    Budget(u64),
+    Level(&'static str),
+}
+
+/// What the caller wants.
+enum Wanted {
+    Nothing,
+    AsItLikes,
+    Effort(Effort),
+    Tokens(u64),
+}
+
+impl Thinking {
+    pub(super) fn of(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Result<Self, Reject> {
+        let wanted = match (chat.thinking, chat.effort) {
+            (Some(Asked::Off), _) | (_, Some(Effort::None)) => Wanted::Nothing,
+            (_, Some(effort)) => Wanted::Effort(effort),
+            (Some(Asked::Budget(tokens)), None) => Wanted::Tokens(tokens),
+            (Some(Asked::Adaptive), None) => Wanted::AsItLikes,
+            (None, None) => return Ok(Self::Unsaid),
+        };
+        // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
+        let room = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
+        match (model.thinks(), wanted) {
+            (Thinks::Never, Wanted::Nothing) => Ok(Self::Unsaid),
+            (Thinks::Budget { can_be_off: true, .. }, Wanted::Nothing) => Ok(Self::Off),
+            (Thinks::Never, _) | (Thinks::Budget { .. }, Wanted::Nothing) => {
+                to.unsupported("reasoning_effort").map(|()| Self::Unsaid)
+            }
+            (_, Wanted::AsItLikes) => Ok(Self::Dynamic),
+            (Thinks::Budget { least, most, .. }, Wanted::Effort(effort)) => {
+                Ok(Self::Budget(budget(effort).min(room).clamp(least, most)))
+            }
+            (Thinks::Budget { least, most, .. }, Wanted::Tokens(tokens)) => Ok(Self::Budget(tokens.clamp(least, most))),
+            (Thinks::Level, wanted) => {
+                let effort = match wanted {
+                    Wanted::Effort(effort) => effort,
+                    Wanted::Tokens(tokens) => effort(tokens),
+                    Wanted::Nothing | Wanted::AsItLikes => Effort::None,
+                };
+                match model.level(effort) {
+                    Some(level) => Ok(Self::Level(level)),
+                    None => to.unsupported("reasoning_effort").map(|()| Self::Unsaid),
+                }
+            }
+        }
+    }
+
+    pub(super) fn write(self, config: &mut Object<'_>) {
+        if matches!(self, Self::Unsaid) {
+            return;
+        }
+        config.object("thinkingConfig", |thinking| {
+            match self {
+                Self::Unsaid | Self::Dynamic => {}
+                Self::Off => thinking.raw("thinkingBudget", "0"),
+                Self::Budget(tokens) => thinking.number("thinkingBudget", tokens),
+                Self::Level(level) => thinking.string("thinkingLevel", level),
+            }
+            if !matches!(self, Self::Off) {
+                thinking.raw("includeThoughts", "true");
+            }
+        });
+    }
+}

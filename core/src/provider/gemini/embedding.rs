@@ -1,0 +1,42 @@
+//! Embeddings: one request for each text, in one batch.
+//!
+//! <https://ai.google.dev/api/embeddings>
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::codec::json::Raw;
+use crate::codec::json::write::{array, object};
+use crate::embed::{Embed, Vectors};
+use crate::fault::Reject;
+use crate::provider::To;
+use crate::usage::Usage;
+
+pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    to.rest(&embed.extra, &[])?;
+    let model = format!("models/{}", to.model);
+    let mut out = Vec::with_capacity(256);
+    object(&mut out, |body| {
+        body.array("requests", &embed.inputs, |out, text| {
+            object(out, |request| {
+                request.string("model", &model);
+                request.object("content", |content| {
+                    array(content.member("parts"), [text], |out, text| object(out, |part| part.string("text", text)));
+                });
+                if let Some(dimensions) = embed.dimensions {
+                    request.number("outputDimensionality", dimensions);
+                }
+            });
+        });
+    });
+    Ok(out)
+}
+
+pub(super) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
+    let vectors: Option<Vec<_>> = answer.get("embeddings")?.items().map(|embedding| embedding.get("values")).collect();
+    // Some models do not say what they read.
+    let said = answer.get("usageMetadata").and_then(|usage| usage.get("promptTokenCount")?.integer());
+    let usage = Usage { input: said.unwrap_or(0), estimated: said.is_none(), ..Usage::default() };
+    Some(Vectors { model: String::new(), vectors: vectors?, usage })
+}

@@ -1,0 +1,111 @@
+//! Google's errors: `{"error":{"code":429,"message":…,"status":"RESOURCE_EXHAUSTED","details":[…]}}`.
+//!
+//! <https://ai.google.dev/gemini-api/docs/troubleshooting>, <https://google.aip.dev/193>
+
+use alloc::borrow::Cow;
+use core::time::Duration;
+
+use crate::codec::json::{Kind, Raw, check};
+use crate::fault::{FaultKind, UpstreamFault, Whose};
+use crate::provider::openai::by_status;
+use crate::provider::words;
+
+/// Reads an answer whose status is not 2xx.
+pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
+    let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
+    match json.and_then(error) {
+        Some(error) => said(error, by_status(status)),
+        None => UpstreamFault::new(by_status(status), words::from_text(status, body)),
+    }
+}
+
+/// Reads an error that came as an answer, or as an event. Whose fault it was counts, not how it travelled: all that is the
+/// provider's stays an error event.
+pub(in crate::provider) fn in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
+    let error = error(answer)?;
+    let status = error.get("code").and_then(Raw::integer).and_then(|code| u16::try_from(code).ok());
+    let mut fault = said(error, by_status(status.unwrap_or(500)));
+    if fault.kind.whose() == Whose::Provider && fault.kind != FaultKind::RateLimited {
+        fault.kind = FaultKind::ErrorEvent;
+    }
+    Some(fault)
+}
+
+/// The error object. Where a stream was asked for, some errors come in an array.
+fn error(body: Raw<'_>) -> Option<Raw<'_>> {
+    let body = if body.kind() == Kind::Array { body.items().next()? } else { body };
+    body.get("error").filter(|error| error.kind() == Kind::Object)
+}
+
+fn said(error: Raw<'_>, by_status: FaultKind) -> UpstreamFault {
+    let text = |name| error.get(name).and_then(Raw::string).unwrap_or_default();
+    let (message, status) = (text("message"), text("status"));
+    let details = || error.get("details").unwrap_or(Raw::NULL).items();
+    let detail = |kind: &str| details().find(|detail| is_a(*detail, kind));
+    let reason = detail("ErrorInfo").and_then(|info| info.get("reason")).and_then(Raw::string);
+    let kind = kind(&status, reason.as_deref().unwrap_or_default(), &message, by_status);
+    let violation = detail("BadRequest").and_then(|bad| bad.get("fieldViolations")?.items().next()?.get("field"));
+    let message: Cow<'_, str> = if message.is_empty() { "The provider gave no reason.".into() } else { message };
+    UpstreamFault {
+        code: reason
+            .filter(|reason| !reason.is_empty())
+            .or(Some(status))
+            .filter(|code| !code.is_empty())
+            .map(|code| words::fit(&code)),
+        param: violation.and_then(Raw::string).filter(|field| !field.is_empty()).map(|field| words::fit(&field)),
+        retry_after: detail("RetryInfo").and_then(|info| delay(&info.get("retryDelay")?.string()?)),
+        ..UpstreamFault::new(kind, words::fit(&message))
+    }
+}
+
+/// Whether a detail is of `kind`: `type.googleapis.com/google.rpc.RetryInfo`.
+fn is_a(detail: Raw<'_>, kind: &str) -> bool {
+    let name = detail.get("@type").and_then(Raw::string).unwrap_or_default();
+    name.rsplit('.').next() == Some(kind)
+}
+
+/// A duration as these APIs write it: `34.07s`.
+fn delay(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// One status stands for much: the reason and the words tell more.
+fn kind(status: &str, reason: &str, message: &str, by_status: FaultKind) -> FaultKind {
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    match reason {
+        "API_KEY_INVALID" | "API_KEY_SERVICE_BLOCKED" | "ACCESS_TOKEN_EXPIRED" | "SERVICE_DISABLED" => {
+            return FaultKind::Auth;
+        }
+        "BILLING_DISABLED" => return FaultKind::Billing,
+        _ => {}
+    }
+    match status {
+        "INVALID_ARGUMENT" if says(&["API key not valid", "API key expired", "API Key not found"]) => FaultKind::Auth,
+        "INVALID_ARGUMENT" if says(&["input token count", "exceeds the maximum number of tokens"]) => {
+            FaultKind::ContextLength
+        }
+        "INVALID_ARGUMENT" if says(&["payload size exceeds"]) => FaultKind::TooLarge,
+        "INVALID_ARGUMENT" if says(&["was blocked", "safety"]) => FaultKind::ContentPolicy,
+        "INVALID_ARGUMENT" | "OUT_OF_RANGE" => by_status_of_caller(by_status),
+        // A region that is not served, or a project without an account.
+        "FAILED_PRECONDITION" if says(&["billing", "Billing"]) => FaultKind::Billing,
+        "FAILED_PRECONDITION" if says(&["location is not supported"]) => FaultKind::Auth,
+        // Every limit that was met is called a quota, and asks to check one's plan. Credits alone do not come back.
+        "RESOURCE_EXHAUSTED" if says(&["credits are depleted", "limit: 0,", "spending cap"]) => FaultKind::Billing,
+        "RESOURCE_EXHAUSTED" => FaultKind::RateLimited,
+        "UNAUTHENTICATED" | "PERMISSION_DENIED" => FaultKind::Auth,
+        "NOT_FOUND" => FaultKind::NotFound,
+        "DEADLINE_EXCEEDED" => FaultKind::Timeout,
+        "UNAVAILABLE" | "INTERNAL" | "ABORTED" | "UNKNOWN" | "CANCELLED" | "DATA_LOSS" => match by_status {
+            FaultKind::Timeout => FaultKind::Timeout,
+            _ => FaultKind::Unavailable,
+        },
+        _ => by_status,
+    }
+}
+
+/// The caller's fault, of the kind that the status says.
+fn by_status_of_caller(by_status: FaultKind) -> FaultKind {
+    if by_status.whose() == Whose::Caller { by_status } else { FaultKind::InvalidRequest }
+}

@@ -1,0 +1,291 @@
+//! Reads an answer, whole or streamed, as pieces. Every event of a stream is an answer of its own, with the next parts.
+//!
+//! No event says that it is the last, and some say why the answer ended more than once: it is complete when the stream
+//! ends and a reason was given.
+//!
+//! <https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse>
+
+mod citation;
+mod logprobs;
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::fault::in_answer;
+use crate::codec::json::{Raw, Str};
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::piece::{Finish, Piece};
+use crate::provider::signature::{Maker, named};
+use crate::provider::translate::malformed;
+use crate::provider::words;
+use crate::provider::{Event, Flow, Pieces, Reader, ReplyStart};
+use crate::usage::Usage;
+use citation::Cited;
+
+/// How far an answer has been read.
+pub(in crate::provider) struct Reading {
+    /// Names the answer, and so the calls to which the model gives no name.
+    id: String,
+    begun: bool,
+    usage: Usage,
+    candidates: Vec<Candidate>,
+    /// The one that the next pieces belong to.
+    at: u8,
+}
+
+/// How far one of several answers has been read.
+#[derive(Default)]
+struct Candidate {
+    /// How many blocks of reasoning have begun.
+    thoughts: u32,
+    thinking: Thinking,
+    /// How many calls there were.
+    calls: u32,
+    cited: Cited,
+    finish: Option<Finish>,
+}
+
+/// Whether the last part was a thought, so that another continues it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Thinking {
+    #[default]
+    Not,
+    Now,
+}
+
+impl Reading {
+    pub(in crate::provider) fn new(start: &ReplyStart<'_>) -> Self {
+        let usage = Usage { estimated: true, ..Usage::default() };
+        Self { id: start.id.into(), begun: false, usage, candidates: Vec::new(), at: 0 }
+    }
+}
+
+impl Reader for Reading {
+    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        if let Event::Json { data, .. } = event {
+            self.read(data, pieces)?;
+        }
+        Ok(Flow::More)
+    }
+
+    fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        self.read(answer, pieces)?;
+        if !self.is_complete() {
+            return Err(malformed("The provider's answer does not say why it ended."));
+        }
+        self.finish(pieces);
+        Ok(())
+    }
+
+    fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if !self.is_complete() {
+            return Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."));
+        }
+        self.finish(pieces);
+        Ok(())
+    }
+}
+
+impl Reading {
+    fn read(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if let Some(fault) = in_answer(answer) {
+            return Err(fault);
+        }
+        let usage = answer.get("usageMetadata").filter(|usage| !usage.is_null());
+        if let Some(usage) = usage {
+            self.count(usage);
+        }
+        if !self.begun {
+            self.begun = true;
+            if usage.is_some() {
+                // What it says of the output comes with it, further below.
+                pieces(Piece::Usage(Usage { output: 0, reasoning: 0, ..self.usage }));
+            }
+            pieces(Piece::Start { id: str(answer, "responseId"), model: str(answer, "modelVersion") });
+        }
+        for candidate in answer.get("candidates").unwrap_or(Raw::NULL).items() {
+            self.candidate(candidate, pieces)?;
+        }
+        let feedback = answer.get("promptFeedback").unwrap_or(Raw::NULL);
+        let blocked = feedback.get("blockReason").and_then(Raw::string);
+        // The prompt itself was refused: there are no candidates.
+        if blocked.is_some_and(|reason| reason != "BLOCK_REASON_UNSPECIFIED") && self.candidates.is_empty() {
+            self.candidates.push(Candidate { finish: Some(Finish::ContentFilter), ..Candidate::default() });
+        }
+        if usage.is_some() {
+            self.usage.estimated = !self.is_complete();
+            pieces(Piece::Usage(self.usage));
+        }
+        Ok(())
+    }
+
+    fn candidate(&mut self, candidate: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        let index = candidate.get("index").and_then(Raw::integer).unwrap_or(0);
+        let index = u8::try_from(index).map_err(|_| malformed("The provider's answer has too many candidates."))?;
+        while self.candidates.len() <= usize::from(index) {
+            self.candidates.push(Candidate::default());
+        }
+        turn_to(index, &mut self.at, pieces);
+        let Some(state) = self.candidates.get_mut(usize::from(index)) else { return Ok(()) };
+        let content = candidate.get("content").unwrap_or(Raw::NULL);
+        for part in content.get("parts").unwrap_or(Raw::NULL).items() {
+            state.part(part, &self.id, pieces);
+        }
+        if let Some(result) = candidate.get("logprobsResult") {
+            logprobs::read(result, pieces);
+        }
+        state.cited.read(candidate, pieces);
+        if let Some(reason) = candidate.get("finishReason").and_then(Raw::string) {
+            let message = candidate.get("finishMessage").and_then(Raw::string);
+            state.finish = finish(&reason, message.as_deref())?.or(state.finish);
+        }
+        Ok(())
+    }
+
+    /// Whether each answer has said why it ended.
+    fn is_complete(&self) -> bool {
+        !self.candidates.is_empty() && self.candidates.iter().all(|candidate| candidate.finish.is_some())
+    }
+
+    fn finish(&mut self, pieces: &mut Pieces<'_>) {
+        for (index, candidate) in (0..=u8::MAX).zip(&self.candidates) {
+            turn_to(index, &mut self.at, pieces);
+            let finish = match candidate.finish {
+                // It says the same whether the model is done or waits for what it called.
+                Some(Finish::Stop) | None if candidate.calls > 0 => Finish::ToolCalls,
+                finish => finish.unwrap_or(Finish::Stop),
+            };
+            pieces(Piece::Finish(finish));
+        }
+    }
+
+    /// Reads a usage object. Thoughts and what tools of the provider's own read are counted apart from the rest here.
+    fn count(&mut self, usage: Raw<'_>) {
+        let count = |name| usage.get(name).and_then(Raw::integer).unwrap_or(0);
+        let reasoning = count("thoughtsTokenCount");
+        self.usage = Usage {
+            input: count("promptTokenCount").saturating_add(count("toolUsePromptTokenCount")),
+            output: count("candidatesTokenCount").saturating_add(reasoning),
+            cached_read: count("cachedContentTokenCount"),
+            cache_write: 0,
+            reasoning,
+            estimated: true,
+        };
+    }
+}
+
+impl Candidate {
+    fn part(&mut self, part: Raw<'_>, answer: &str, pieces: &mut Pieces<'_>) {
+        let signature = part.get("thoughtSignature").and_then(Raw::string).filter(|signature| !signature.is_empty());
+        let text = part.get("text").and_then(Raw::str);
+        if part.get("thought").and_then(Raw::boolean) == Some(true) {
+            // Drafts of images are thoughts too, but none that has words.
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                if self.thinking == Thinking::Not {
+                    self.thinking = Thinking::Now;
+                    self.thoughts += 1;
+                }
+                pieces(Piece::Reasoning { block: self.thoughts - 1, text });
+            }
+            self.sign(signature, None, pieces);
+            return;
+        }
+        self.thinking = Thinking::Not;
+        if let Some(text) = text {
+            self.sign(signature, None, pieces);
+            if !text.is_empty() {
+                self.cited.said(text);
+                pieces(Piece::Text(text));
+            }
+        } else if let Some(call) = part.get("functionCall") {
+            let index = self.calls;
+            self.calls += 1;
+            self.sign(signature, Some(index), pieces);
+            let made;
+            let mut id = str(call, "id");
+            if id.is_empty() {
+                made = format!("call_{answer}_{index}");
+                id = Str::Plain(&made);
+            }
+            pieces(Piece::Call { index, id, name: str(call, "name") });
+            let arguments = call.get("args").filter(|args| !args.is_null()).map_or("{}", Raw::text);
+            pieces(Piece::Arguments { index, json: Str::Plain(arguments) });
+        } else if let Some(data) = part.get("inlineData") {
+            self.sign(signature, None, pieces);
+            let media_type = str(data, "mimeType");
+            if media_type.written().starts_with("image") {
+                pieces(Piece::Image { media_type, data: str(data, "data") });
+            }
+        } else {
+            // Only a signature, or what a tool of the provider's own did, which only its own callers ask for.
+            self.sign(signature, None, pieces);
+        }
+    }
+
+    /// Tells the signature of what comes next, as a block of reasoning without words.
+    fn sign(&mut self, signature: Option<Cow<'_, str>>, call: Option<u32>, pieces: &mut Pieces<'_>) {
+        let Some(signature) = signature else { return };
+        let block = self.thoughts;
+        self.thoughts += 1;
+        self.thinking = Thinking::Not;
+        let proof = match call {
+            Some(call) => Cow::Owned(format!("{call}{OF_CALL}{signature}")),
+            None => signature,
+        };
+        pieces(Piece::Signature { block, signature: Str::Plain(&named(Maker::Gemini, &proof)) });
+    }
+}
+
+/// What follows belongs to the answer of this index.
+fn turn_to(index: u8, at: &mut u8, pieces: &mut Pieces<'_>) {
+    if *at != index {
+        *at = index;
+        pieces(Piece::Choice(index.into()));
+    }
+}
+
+/// Stands between the number of a call in its turn and the call's signature. Some callers' dialects keep reasoning apart
+/// from calls, and then its place does not tell to which it belongs.
+const OF_CALL: char = '.';
+
+/// The call to which a signature belongs, if to any, and the signature as the API knows it.
+pub(super) fn proof_of_call(proof: &str) -> (Option<usize>, &str) {
+    proof.split_once(OF_CALL).and_then(|(call, proof)| Some((Some(call.parse().ok()?), proof))).unwrap_or((None, proof))
+}
+
+/// What a finish reason means; `None` if it says nothing.
+///
+/// <https://ai.google.dev/api/generate-content#FinishReason>
+fn finish(reason: &str, message: Option<&str>) -> Result<Option<Finish>, UpstreamFault> {
+    Ok(Some(match reason {
+        "" | "FINISH_REASON_UNSPECIFIED" => return Ok(None),
+        "MAX_TOKENS" => Finish::Length,
+        "SAFETY"
+        | "RECITATION"
+        | "LANGUAGE"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "MODEL_ARMOR"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION" => Finish::ContentFilter,
+        // The model did not manage to write what it wanted; the next time it may.
+        "MALFORMED_FUNCTION_CALL" | "MALFORMED_RESPONSE" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => {
+            let message = message.unwrap_or("The model's answer is broken.");
+            return Err(malformed(&format!("{reason}: {}", words::fit(message))));
+        }
+        "MISSING_THOUGHT_SIGNATURE" => {
+            let message = message.unwrap_or("A tool call has come back without its signature.");
+            return Err(UpstreamFault::new(FaultKind::InvalidRequest, words::fit(message)));
+        }
+        // `STOP`, `OTHER`, and kinds to come.
+        _ => Finish::Stop,
+    }))
+}
+
+fn str<'a>(value: Raw<'a>, name: &str) -> Str<'a> {
+    value.get(name).and_then(Raw::str).unwrap_or(Str::EMPTY)
+}
