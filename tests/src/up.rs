@@ -61,7 +61,15 @@ impl Ports {
 impl Up {
     /// Starts it with these flags and a configuration that is written for the usual ports. Returns once all is ready.
     pub async fn start(configuration: &str, flags: &[&str]) -> Self {
+        Self::beside(&[], configuration, flags).await
+    }
+
+    /// The same, with these files (name, content) beside the configuration.
+    pub async fn beside(files: &[(&str, &str)], configuration: &str, flags: &[&str]) -> Self {
         let (folder, ports) = (Folder::new(), Ports::free());
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).expect("a file beside the configuration");
+        }
         let file = folder.path().join("weir.yaml");
         fs::write(file, ports.replace(configuration)).expect("the configuration");
         let child = spawn(&folder, &ports, flags);

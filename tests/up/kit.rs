@@ -27,11 +27,25 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk").join(name)
 }
 
-/// A Python that has the SDK.
+/// The tests that ask every provider through the SDKs of every dialect.
+pub(crate) fn for_matrix() -> PathBuf {
+    source("matrix")
+}
+
+/// A Python that has OpenAI's SDK, as new as it comes.
 pub(crate) async fn python() -> PathBuf {
-    let environment = environment();
+    python_with("sdk-python", "python/requirements.txt").await
+}
+
+/// A Python that has the SDKs of all dialects, and the frameworks that build on them (which want an older one of OpenAI's).
+pub(crate) async fn python_of_all() -> PathBuf {
+    python_with("sdk-matrix", "matrix/requirements.txt").await
+}
+
+async fn python_with(name: &str, list: &str) -> PathBuf {
+    let environment = environment(name);
     let python = environment.join("bin/python");
-    let list = source("python/requirements.txt");
+    let list = source(list);
     once(&environment, &environment.join("requirements.txt"), &list, async || {
         let _ = fs::remove_dir_all(&environment);
         run("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&environment)).await;
@@ -67,15 +81,15 @@ pub(crate) async fn node() -> PathBuf {
         npm.arg(home.join("lib/node_modules/npm/bin/npm-cli.js"));
     }
     let stamp = tests.join("node_modules/.weir-installed");
-    once(&environment(), &stamp, &tests.join("package-lock.json"), async || {
+    once(&environment("sdk-python"), &stamp, &tests.join("package-lock.json"), async || {
         run("npm ci", npm.current_dir(&tests).args(["ci", "--no-audit", "--no-fund"])).await;
     })
     .await;
     node
 }
 
-fn environment() -> PathBuf {
-    Places::here().expect("a cache folder").cache.join("sdk-python")
+fn environment(name: &str) -> PathBuf {
+    Places::here().expect("a cache folder").cache.join(name)
 }
 
 /// Installs unless what is installed came from the same list. One process at a time; others wait for it.

@@ -11,6 +11,7 @@
 
 mod kit;
 mod local;
+mod matrix;
 mod reload;
 mod sdk;
 mod start;
