@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use crate::allow;
 use crate::answer::Answer;
-use crate::codec::gzip::Inflate;
+use crate::codec::encoding::Decoder;
 use crate::codec::json;
 use crate::config::Upstream;
 use crate::embed::Encoding;
@@ -110,7 +110,7 @@ enum Phase {
 struct Failing {
     status: u16,
     retry_after: Option<Duration>,
-    inflate: Option<Inflate>,
+    decoder: Option<Decoder>,
     /// What is wrong, if the headers alone have told.
     fault: Option<UpstreamFault>,
     body: Vec<u8>,
@@ -118,7 +118,7 @@ struct Failing {
 
 struct Answering {
     reply: Box<dyn Reply>,
-    inflate: Option<Inflate>,
+    decoder: Option<Decoder>,
     status: u16,
     content_type: String,
     /// Headers of the provider's that come back.
@@ -242,17 +242,13 @@ impl Attempt {
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let status = value(":status").and_then(|status| status.parse().ok()).unwrap_or_default();
         let retry_after = value("retry-after").and_then(retry_after);
-        let mut unreadable = None;
-        let inflate = match value("content-encoding") {
-            None | Some("" | "identity") => None,
-            Some("gzip" | "x-gzip" | "deflate") => Some(Inflate::new(MAX_INFLATED)),
-            Some(_) => {
-                unreadable = Some(UpstreamFault::new(FaultKind::Malformed, "an encoding that nobody asked for"));
-                None
-            }
+        let decoder = Decoder::of(value("content-encoding").unwrap_or_default(), MAX_INFLATED);
+        let (decoder, unreadable) = match decoder {
+            Ok(decoder) => (decoder, None),
+            Err(fault) => (None, Some(fault)),
         };
         if unreadable.is_some() || !(200..300).contains(&status) {
-            self.phase = Phase::Failing(Failing { status, retry_after, inflate, fault: unreadable, body: Vec::new() });
+            self.phase = Phase::Failing(Failing { status, retry_after, decoder, fault: unreadable, body: Vec::new() });
         } else {
             let Plan { endpoint, delivery, usage, .. } = self.plan;
             let model = self.plan.current().map_or("", |target| target.model.as_str());
@@ -262,7 +258,7 @@ impl Attempt {
             let start = provider::ReplyStart { endpoint, delivery, usage, encoding, model, id: &id, created, echo };
             self.phase = Phase::Answering(Answering {
                 reply: provider::reply(self.provider, &self.upstream, &start),
-                inflate,
+                decoder,
                 status,
                 content_type: value("content-type").unwrap_or("application/json").to_string(),
                 headers: headers
@@ -350,9 +346,9 @@ impl Attempt {
         effects: &mut Vec<Effect>,
     ) -> Flow {
         let room = MAX_ERROR_BODY.saturating_sub(failing.body.len());
-        match &mut failing.inflate {
+        match &mut failing.decoder {
             // An error that cannot be unpacked is still an error; its status says what there is to say.
-            Some(inflate) => drop(inflate.read(chunk, &mut failing.body)),
+            Some(decoder) => drop(decoder.read(chunk, &mut failing.body)),
             None => failing.body.extend(chunk.iter().take(room)),
         }
         if !end && failing.body.len() < MAX_ERROR_BODY {

@@ -129,23 +129,23 @@ impl Attempt {
 impl Answering {
     /// Reads one chunk, and the end if it is the last. The first of the pair is what the caller receives instead of the chunk.
     fn read(&mut self, chunk: &[u8], end: bool) -> (Option<Vec<u8>>, Result<(), UpstreamFault>) {
-        let mut inflated = None;
-        if let Some(inflate) = &mut self.inflate {
+        let mut decoded = None;
+        if let Some(decoder) = &mut self.decoder {
             let mut plain = Vec::new();
-            let mut outcome = inflate.read(chunk, &mut plain);
+            let mut outcome = decoder.read(chunk, &mut plain);
             if end && outcome.is_ok() {
-                outcome = inflate.end();
+                outcome = decoder.end();
             }
             if let Err(fault) = outcome {
                 return (Some(Vec::new()), Err(fault));
             }
-            inflated = Some(plain);
+            decoded = Some(plain);
         }
         let mut out = Vec::new();
-        let plain = inflated.as_deref().unwrap_or(chunk);
+        let plain = decoded.as_deref().unwrap_or(chunk);
         let passage = if plain.is_empty() { Ok(Passage::AsIs) } else { self.reply.read(plain, &mut out) };
         let mut written = match passage {
-            Ok(Passage::AsIs) => inflated,
+            Ok(Passage::AsIs) => decoded,
             Ok(Passage::Rewritten) => Some(take(&mut out)),
             Err(fault) => return (Some(out), Err(fault)),
         };
