@@ -126,6 +126,9 @@ impl Builder {
             if let Some(most) = provider.max_in_flight {
                 entry["max_in_flight"] = json!(most);
             }
+            for (field, value) in &provider.settings {
+                entry[field] = value.clone();
+            }
             providers.insert(provider.name.clone(), entry);
         }
         let mut keys = vec![json!({ "name": "team", "sha256": KeyHash::of(KEY.as_bytes()).to_string() })];

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 
 use hyper::Method;
+use serde_json::{Map, Value};
 use weir_sim::{Options, Sim, Tls};
 
 use crate::background;
@@ -13,11 +14,12 @@ use crate::client::Ask;
 #[derive(Clone, Debug)]
 pub struct Provider {
     pub(crate) name: String,
-    pub(crate) dialect: &'static str,
+    pub(crate) dialect: String,
     pub(crate) endpoint: String,
     pub(crate) credential: Option<Credential>,
     pub(crate) ca: Option<String>,
     pub(crate) max_in_flight: Option<u32>,
+    pub(crate) settings: Map<String, Value>,
 }
 
 /// A credential, and where the gateway is to find it.
@@ -32,11 +34,12 @@ impl Provider {
     pub fn at(name: &str, endpoint: &str) -> Self {
         Self {
             name: name.to_owned(),
-            dialect: "openai",
+            dialect: "openai".to_owned(),
             endpoint: endpoint.to_owned(),
             credential: None,
             ca: None,
             max_in_flight: None,
+            settings: Map::new(),
         }
     }
 
@@ -58,6 +61,41 @@ impl Provider {
     #[must_use]
     pub fn trusting(mut self, bundle: &str) -> Self {
         self.ca = Some(bundle.to_owned());
+        self
+    }
+
+    /// Under another name.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// Has the gateway speak `dialect` with it.
+    #[must_use]
+    pub fn speaking(mut self, dialect: &str) -> Self {
+        self.dialect = dialect.to_owned();
+        self
+    }
+
+    /// With this path behind its address, in place of `/v1`.
+    #[must_use]
+    pub fn under(mut self, path: &str) -> Self {
+        self.endpoint = format!("{}{path}", self.endpoint.trim_end_matches("/v1"));
+        self
+    }
+
+    /// Sets another field of its configuration.
+    #[must_use]
+    pub fn set(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.settings.insert(field.to_owned(), value.into());
+        self
+    }
+
+    /// Without a credential.
+    #[must_use]
+    pub fn without_key(mut self) -> Self {
+        self.credential = None;
         self
     }
 
@@ -114,9 +152,8 @@ impl Upstream {
 
     /// Has the gateway speak `dialect` with it.
     #[must_use]
-    pub fn speaking(mut self, dialect: &'static str) -> Self {
-        self.provider.dialect = dialect;
-        self
+    pub fn speaking(self, dialect: &str) -> Self {
+        self.but(|provider| provider.speaking(dialect))
     }
 
     /// Changes what the configuration says of it.

@@ -82,7 +82,8 @@ type Cells = BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>;
 
 #[tokio::test]
 async fn every_dialect_is_answered_by_every_provider_that_can() {
-    let files = [("aws", "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n"), ("key", "sk-key")];
+    let files =
+        [("aws", "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n"), ("key", "sk-key")];
     let up = Up::beside(&files, &configuration(), &[]).await;
     let out = up.path("matrix.json");
     let names: Vec<&str> = PROVIDERS.iter().map(|column| column.name).collect();
@@ -91,8 +92,14 @@ async fn every_dialect_is_answered_by_every_provider_that_can() {
     pytest.current_dir(kit::for_matrix()).kill_on_drop(true).env("PYTHONDONTWRITEBYTECODE", "1");
     pytest.env("WEIR_URL", format!("http://{}/v1", up.ports().listen)).env("WEIR_KEY", up.key());
     pytest.env("WEIR_PROVIDERS", names.join(",")).env("WEIR_MATRIX", &out);
-    for name in ["OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "GOOGLE_API_KEY", "GEMINI_API_KEY"]
-    {
+    for name in [
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_BASE_URL",
+        "GOOGLE_API_KEY",
+        "GEMINI_API_KEY",
+    ] {
         pytest.env_remove(name);
     }
     for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
@@ -108,7 +115,10 @@ async fn every_dialect_is_answered_by_every_provider_that_can() {
         fs::write(path, fresh).unwrap();
         return;
     }
-    assert!(fs::read_to_string(path).is_ok_and(|held| held == fresh), "docs/providers.md is stale; `make bless`\n{fresh}");
+    assert!(
+        fs::read_to_string(path).is_ok_and(|held| held == fresh),
+        "docs/providers.md is stale; `make bless`\n{fresh}"
+    );
 }
 
 /// `docs/providers.md`.
@@ -118,7 +128,12 @@ fn page(cells: &Cells) -> String {
         let Some(rows) = cells.get(caller) else { continue };
         let features: Vec<&str> =
             FEATURES.into_iter().filter(|feature| rows.values().any(|row| row.contains_key(*feature))).collect();
-        let _ = write!(page, "\n## {title}\n\n| provider | {} |\n|---|{}\n", features.join(" | "), "---|".repeat(features.len()));
+        let _ = write!(
+            page,
+            "\n## {title}\n\n| provider | {} |\n|---|{}\n",
+            features.join(" | "),
+            "---|".repeat(features.len())
+        );
         for Column { name, .. } in PROVIDERS {
             let shown = |feature: &&str| match rows.get(name).and_then(|row| row.get(*feature)).map(String::as_str) {
                 Some("yes") => "yes",
