@@ -254,8 +254,9 @@ impl Attempt {
             let model = self.plan.current().map_or("", |target| target.model.as_str());
             let Origin { vm, request } = self.plan.origin;
             let id = format!("weir-{vm:x}-{request:x}");
-            let (encoding, created, echo) = (self.encoding, now.as_millis() / 1000, self.echo.as_str());
-            let start = provider::ReplyStart { endpoint, delivery, usage, encoding, model, id: &id, created, echo };
+            let (encoding, created, echo) = (self.encoding, now.as_millis() / 1000, core::mem::take(&mut self.echo));
+            let start =
+                provider::ReplyStart { endpoint, delivery, usage, encoding, model, id: &id, created, echo: &echo };
             self.phase = Phase::Answering(Answering {
                 reply: provider::reply(self.provider, &self.upstream, &start),
                 decoder,

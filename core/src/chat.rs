@@ -58,6 +58,8 @@ pub struct Chat<'a> {
     pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
     /// Paths of what is asked that no other dialect has words for: `tools[2].web_search`.
     pub foreign: Vec<String>,
+    /// Paths of what is asked that the caller's dialect itself has put in other words: `tools[3].custom`.
+    pub emulated: Vec<String>,
 }
 
 /// Whether a model is to reason before it answers.

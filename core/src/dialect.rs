@@ -5,6 +5,7 @@
 
 mod fields;
 pub mod openai;
+pub mod responses;
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -53,6 +54,7 @@ pub trait Writer: Send {
 pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
     match endpoint {
         Endpoint::Chat => Some(&openai::Chat),
+        Endpoint::Responses => Some(&responses::Responses),
         _ => None,
     }
 }
@@ -67,6 +69,7 @@ pub fn error(family: Family, problem: &Problem) -> Vec<u8> {
 /// The event with which a stream of `endpoint` ends that cannot go on.
 pub fn error_event(endpoint: Endpoint, problem: &Problem) -> Vec<u8> {
     match endpoint.family() {
+        _ if endpoint == Endpoint::Responses => responses::error_event(problem),
         Family::OpenAi | Family::Anthropic | Family::Gemini => openai::error_event(problem),
     }
 }

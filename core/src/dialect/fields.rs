@@ -6,6 +6,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt::{Arguments, Display};
 
+use crate::chat::{Content, Effort};
 use crate::codec::json::{Kind, Raw};
 use crate::fault::Reject;
 
@@ -46,6 +47,26 @@ pub(super) fn number<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Raw<'a>, R
 
 pub(super) fn invalid(at: Arguments<'_>, problem: &str) -> Reject {
     Reject::Invalid { field: at.to_string(), problem: problem.to_owned() }
+}
+
+/// How much to reason, by its name.
+pub(super) fn effort(value: Raw<'_>, at: Arguments<'_>) -> Result<Effort, Reject> {
+    let name = string(value, at)?;
+    let level = Effort::ALL.into_iter().find(|(level, _)| *level == name);
+    level
+        .map(|(_, level)| level)
+        .ok_or_else(|| invalid(at, "it must be 'none', 'minimal', 'low', 'medium', 'high', 'xhigh' or 'max'"))
+}
+
+/// An image at an address, or the image itself in a data URL.
+pub(super) fn image<'a>(url: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    let url = string(url, at)?;
+    if url.starts_with("https://") || url.starts_with("http://") {
+        return Ok(Content::ImageUrl(url));
+    }
+    let (media_type, data) =
+        data_url(url).ok_or_else(|| invalid(at, "it must be an http(s) URL or a data URL with base64"))?;
+    Ok(Content::Image { media_type, data })
 }
 
 /// `data:image/png;base64,…` as media type and data.

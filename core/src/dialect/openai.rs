@@ -12,6 +12,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+pub(crate) use fault::error_object;
 pub use fault::{error, error_event};
 pub(crate) use read::is_neutral;
 

@@ -12,6 +12,9 @@ use alloc::string::String;
 /// Stands between the maker and the proof; no proof is made of anything but base64's characters.
 const MARK: char = '~';
 
+/// Names Anthropic's where bare ones are another's.
+const ANTHROPIC: &str = "anthropic";
+
 /// Who made a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Maker {
@@ -49,7 +52,17 @@ pub fn of(maker: Maker, travelling: &str) -> Option<&str> {
 
 /// A proof that was read from a dialect whose own proofs are bare, as it travels: it is `maker`'s unless it says otherwise.
 pub fn adopted(maker: Maker, found: &str) -> String {
-    if found.contains(MARK) { found.into() } else { named(maker, found).into_owned() }
+    match found.split_once(MARK) {
+        Some((ANTHROPIC, proof)) => proof.into(),
+        Some(_) => found.into(),
+        None => named(maker, found).into_owned(),
+    }
+}
+
+/// What stands before a travelling proof in a dialect whose own proofs are bare and are not Anthropic's;
+/// [`adopted`] takes it off again.
+pub fn spelled_out(travelling: &str) -> &'static str {
+    if travelling.contains(MARK) { "" } else { "anthropic~" }
 }
 
 #[cfg(test)]
@@ -66,5 +79,9 @@ mod tests {
         assert_eq!(of(Maker::Gemini, "xyz"), None);
         assert_eq!(adopted(Maker::Gemini, "abc"), "gemini~abc");
         assert_eq!(adopted(Maker::Gemini, "openai~abc"), "openai~abc");
+        for bare_or_not in ["abc", "openai~abc"] {
+            let written = alloc::format!("{}{bare_or_not}", spelled_out(bare_or_not));
+            assert_eq!(adopted(Maker::OpenAi, &written), bare_or_not);
+        }
     }
 }

@@ -13,8 +13,9 @@ use crate::dialect;
 use crate::endpoint::{Delivery, Endpoint};
 use crate::fault::Reject;
 
-/// Fields that say where cached work may be found, or how to keep it: they promise nothing about the answer.
-const HINTS: [&str; 3] = ["prompt_cache_key", "prompt_cache_retention", "context_management"];
+/// Fields that say where cached work may be found, how to keep it, or who asks: they promise nothing about the answer.
+const HINTS: [&str; 5] =
+    ["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "context_management", "client_metadata"];
 
 /// What of a request was left out or is had in another way; it is told in the answer's headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +84,7 @@ impl<'t> To<'t> {
         for field in &chat.foreign {
             self.unsupported(field)?;
         }
+        self.notes.emulated.extend(chat.emulated.iter().cloned());
         for turn in &chat.turns {
             for (name, _) in &turn.extra {
                 self.unsupported(&Self::of_message(turn.at, name))?;
@@ -97,10 +99,10 @@ impl<'t> To<'t> {
     /// Deals with the fields that have no place in the hub, but for those that the provider `takes` by itself.
     pub fn rest(&mut self, extra: &[(Cow<'_, str>, Raw<'_>)], takes: &[&str]) -> Result<(), Reject> {
         for (name, _) in extra.iter().filter(|(name, _)| !takes.contains(&&**name)) {
-            if HINTS.contains(&&**name) || self.upstream.drop_unsupported {
-                self.notes.dropped.push(name.to_string());
+            if HINTS.contains(&&**name) {
+                self.hint(name);
             } else {
-                return Err(Reject::Unsupported { field: name.to_string(), provider: self.provider });
+                self.unsupported(name)?;
             }
         }
         Ok(())

@@ -110,6 +110,16 @@ impl Object<'_> {
         self.member(name).extend_from_slice(value.as_bytes());
     }
 
+    /// Members that are JSON already, with commas between.
+    pub fn members(&mut self, members: &str) {
+        if !members.is_empty() {
+            if core::mem::replace(&mut self.comma, true) {
+                self.out.push(b',');
+            }
+            self.out.extend_from_slice(members.as_bytes());
+        }
+    }
+
     /// An object.
     pub fn object(&mut self, name: &str, write: impl FnOnce(&mut Object<'_>)) {
         object(self.member(name), write);

@@ -8,7 +8,9 @@ use crate::fault::Problem;
 /// The body of an error answer: `{"error":{"message":…,"type":…,"param":…,"code":…}}`.
 pub fn error(problem: &Problem) -> Vec<u8> {
     let mut out = Vec::with_capacity(96 + problem.message.len() + problem.code.len());
-    object(&mut out, problem);
+    out.extend_from_slice(b"{\"error\":");
+    error_object(&mut out, problem);
+    out.push(b'}');
     out
 }
 
@@ -16,13 +18,15 @@ pub fn error(problem: &Problem) -> Vec<u8> {
 pub fn error_event(problem: &Problem) -> Vec<u8> {
     let mut out = Vec::with_capacity(104 + problem.message.len() + problem.code.len());
     out.extend_from_slice(b"data: ");
-    object(&mut out, problem);
-    out.extend_from_slice(b"\n\n");
+    out.extend_from_slice(b"{\"error\":");
+    error_object(&mut out, problem);
+    out.extend_from_slice(b"}\n\n");
     out
 }
 
-fn object(out: &mut Vec<u8>, problem: &Problem) {
-    out.extend_from_slice(b"{\"error\":{\"message\":");
+/// What stands in the member `error`.
+pub(crate) fn error_object(out: &mut Vec<u8>, problem: &Problem) {
+    out.extend_from_slice(b"{\"message\":");
     write::string(out, &problem.message);
     out.extend_from_slice(b",\"type\":");
     write::string(out, problem.kind);
@@ -33,7 +37,7 @@ fn object(out: &mut Vec<u8>, problem: &Problem) {
     }
     out.extend_from_slice(b",\"code\":");
     write::string(out, &problem.code);
-    out.extend_from_slice(b"}}");
+    out.push(b'}');
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
-use crate::chat::{Chat, Content, Effort, Format, Outcome, Part, Role, Source, Tool, ToolChoice, Turn};
+use crate::chat::{Chat, Content, Format, Outcome, Part, Role, Source, Tool, ToolChoice, Turn};
 use crate::codec::json::{Kind, Raw, Scan};
-use crate::dialect::fields::{boolean, count, data_url, each, invalid, number, object, required, string};
+use crate::dialect::fields::{self, boolean, count, data_url, each, effort, invalid, number, object, required, string};
 use crate::fault::Reject;
 
 /// Reads the request in `body`, which `scan` has passed.
@@ -40,7 +40,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             }
             "stop" => chat.stop = stop(value)?,
             "response_format" => chat.format = response_format(value)?,
-            "reasoning_effort" => chat.effort = Some(effort(value)?),
+            "reasoning_effort" => chat.effort = Some(effort(value, at)?),
             "presence_penalty" => chat.presence_penalty = Some(number(value, at)?),
             "frequency_penalty" => chat.frequency_penalty = Some(number(value, at)?),
             "seed" => chat.seed = Some(number(value, at)?),
@@ -190,13 +190,7 @@ fn image<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
     object(image, format_args!("{at}.image_url"))?;
     let at = format_args!("{at}.image_url.url");
     let url = image.get("url").ok_or_else(|| Reject::Missing { field: at.to_string() })?;
-    let url = string(url, at)?;
-    if url.starts_with("https://") || url.starts_with("http://") {
-        return Ok(Content::ImageUrl(url));
-    }
-    let (media_type, data) =
-        data_url(url).ok_or_else(|| invalid(at, "it must be an http(s) URL or a data URL with base64"))?;
-    Ok(Content::Image { media_type, data })
+    fields::image(url, at)
 }
 
 /// A file in the request; one that was uploaded before belongs to one provider.
@@ -353,15 +347,6 @@ fn response_format(format: Raw<'_>) -> Result<Format<'_>, Reject> {
         }
         _ => Err(invalid(format_args!("response_format.type"), "it must be 'text', 'json_object' or 'json_schema'")),
     }
-}
-
-fn effort(effort: Raw<'_>) -> Result<Effort, Reject> {
-    let at = format_args!("reasoning_effort");
-    let name = string(effort, at)?;
-    let level = Effort::ALL.into_iter().find(|(level, _)| *level == name);
-    level
-        .map(|(_, level)| level)
-        .ok_or_else(|| invalid(at, "it must be 'none', 'minimal', 'low', 'medium', 'high', 'xhigh' or 'max'"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,74 @@
+//! What a response repeats of its request. The official SDKs' types require some of it.
+
+use alloc::string::String;
+
+use crate::codec::json::{Raw, Scan};
+
+/// The members that are repeated, and what they are where the request does not say.
+const REPEATED: [(&str, &str); 15] = [
+    ("instructions", "null"),
+    ("max_output_tokens", "null"),
+    ("max_tool_calls", "null"),
+    ("metadata", "{}"),
+    ("parallel_tool_calls", "true"),
+    ("prompt_cache_key", "null"),
+    ("reasoning", r#"{"effort":null,"summary":null}"#),
+    ("safety_identifier", "null"),
+    ("temperature", "null"),
+    ("text", r#"{"format":{"type":"text"}}"#),
+    ("tool_choice", r#""auto""#),
+    ("tools", "[]"),
+    ("top_p", "null"),
+    ("truncation", r#""disabled""#),
+    ("user", "null"),
+];
+
+/// Those of the request in `body`, which `scan` has passed.
+pub(super) fn of(body: &[u8], scan: &Scan) -> String {
+    let mut echo = String::new();
+    for (name, default) in REPEATED {
+        echo.push_str(if echo.is_empty() { "{\"" } else { ",\"" });
+        echo.push_str(name);
+        echo.push_str("\":");
+        match scan.raw(body, name).filter(|value| !value.is_null()) {
+            Some(value) => on_one_line(value, &mut echo),
+            None => echo.push_str(default),
+        }
+    }
+    echo.push('}');
+    echo
+}
+
+/// Appends a value without the space between its parts: an event of a stream must not have a line break.
+pub(super) fn on_one_line(value: Raw<'_>, out: &mut String) {
+    let mut in_string = false;
+    // Everything up to a quote is in the same state; a quote that ends a string is one without a backslash before it.
+    let mut escaped = false;
+    for character in value.text().chars() {
+        if in_string || !character.is_ascii_whitespace() {
+            out.push(character);
+        }
+        if character == '"' && !escaped {
+            in_string = !in_string;
+        }
+        escaped = in_string && character == '\\' && !escaped;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::json::scan;
+
+    #[test]
+    fn what_the_request_says_is_repeated_on_one_line() {
+        let body = b"{\n \"metadata\": {\n  \"a b\": \"c\\\\\\\" \\n d\" },\n \"user\": null, \"top_p\": 0.5, \"input\": \"hi\"\n}";
+        let echo = of(body, &scan(body).unwrap());
+        assert!(!echo.contains('\n'), "{echo}");
+        let echo = Raw::parse(&echo).unwrap();
+        assert_eq!(echo.get("metadata").unwrap().text(), r#"{"a b":"c\\\" \n d"}"#);
+        assert_eq!(echo.get("top_p").unwrap().text(), "0.5");
+        assert!(echo.get("user").unwrap().is_null());
+        assert_eq!(echo.get("input"), None);
+    }
+}

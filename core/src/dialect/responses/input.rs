@@ -1,0 +1,194 @@
+//! Reads `input`: a text, or the conversation's items. Errors name the item: `input[2].content[0].image_url`.
+//!
+//! What the model said and did at one go comes as several items (reasoning, a message, calls); it becomes one turn.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt::Arguments;
+
+use super::tools::{argument, reached};
+use super::write::REDACTED;
+use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
+use crate::codec::json::{Kind, Raw};
+use crate::dialect::fields::{data_url, each, image, invalid, object, required, string};
+use crate::fault::Reject;
+use crate::provider::signature::{Maker, adopted};
+
+/// Reads `input` into the conversation.
+pub(super) fn read<'a>(input: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    let at = format_args!("input");
+    if let Some(text) = input.string() {
+        chat.turns.push(turn(Role::User, 0, vec![Content::Text(text).into()]));
+        return Ok(());
+    }
+    if input.kind() == Kind::Array && input.items().next().is_none() {
+        return Err(invalid(at, "it must not be empty"));
+    }
+    let mut index = 0..;
+    each(input, at, |value, at| item(value, index.next().unwrap_or_default(), at, chat)).map(drop)
+}
+
+fn turn(role: Role, at: usize, parts: Vec<Part<'_>>) -> Turn<'_> {
+    Turn { role, at, parts, extra: Vec::new() }
+}
+
+fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    object(item, at)?;
+    let text = |name: &str| string(required(item, name, at)?, format_args!("{at}.{name}"));
+    let kind = match given(item, "type") {
+        Some(kind) => string(kind, format_args!("{at}.type"))?,
+        None => Cow::Borrowed("message"),
+    };
+    let turns = &mut chat.turns;
+    match &*kind {
+        "message" => message(item, index, at, turns)?,
+        "reasoning" => by_model(turns, index, reasoning(item, at)?),
+        "function_call" | "custom_tool_call" => {
+            let namespace = given(item, "namespace").and_then(Raw::string);
+            let name = reached(namespace.as_deref(), text("name")?);
+            let arguments =
+                if kind == "function_call" { text("arguments")? } else { Cow::Owned(argument(&text("input")?)) };
+            by_model(turns, index, Some(Content::Call { id: text("call_id")?, name, arguments }));
+        }
+        "function_call_output" | "custom_tool_call_output" => {
+            let output = parts(required(item, "output", at)?, Role::Tool, format_args!("{at}.output"))?;
+            let result = Content::Result { id: text("call_id")?, parts: output, outcome: Outcome::Worked };
+            turns.push(turn(Role::Tool, index, vec![result.into()]));
+        }
+        "image_generation_call" => {
+            let media_type = match given(item, "output_format").and_then(Raw::string) {
+                Some(format) => Cow::Owned(format!("image/{format}")),
+                None => Cow::Borrowed("image/png"),
+            };
+            by_model(turns, index, Some(Content::Image { media_type, data: text("result")? }));
+        }
+        // Items that only their maker can read, or find in its store.
+        kind => chat.foreign.push(format!("{at}.{kind}")),
+    }
+    Ok(())
+}
+
+/// Adds to what the model says, if it has the word.
+fn by_model<'a>(turns: &mut Vec<Turn<'a>>, index: usize, said: impl IntoIterator<Item = Content<'a>>) {
+    let said = said.into_iter().map(Part::from);
+    match turns.last_mut() {
+        Some(Turn { role: Role::Assistant, parts, .. }) => parts.extend(said),
+        _ => turns.push(turn(Role::Assistant, index, said.collect())),
+    }
+}
+
+fn message<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, turns: &mut Vec<Turn<'a>>) -> Result<(), Reject> {
+    let role = match &*string(required(message, "role", at)?, format_args!("{at}.role"))? {
+        "system" | "developer" => Role::System,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        _ => {
+            let problem = "it must be 'system', 'developer', 'user' or 'assistant'";
+            return Err(invalid(format_args!("{at}.role"), problem));
+        }
+    };
+    let said = parts(required(message, "content", at)?, role, format_args!("{at}.content"))?;
+    let extra = message.members().filter(|(name, value)| {
+        // Names and notes of an earlier answer ask for nothing.
+        !matches!(&**name, "type" | "role" | "content" | "id" | "status" | "phase") && !value.is_null()
+    });
+    match turns.last_mut() {
+        Some(turn) if role == Role::Assistant && turn.role == role => {
+            turn.parts.extend(said);
+            turn.extra.extend(extra);
+        }
+        _ => turns.push(Turn { role, at: index, parts: said, extra: extra.collect() }),
+    }
+    Ok(())
+}
+
+fn parts<'a>(content: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Vec<Part<'a>>, Reject> {
+    match content.kind() {
+        Kind::String => Ok(content.string().map(|text| Content::Text(text).into()).into_iter().collect()),
+        Kind::Array => each(content, at, |part, at| self::part(part, role, at).map(Part::from)),
+        _ => Err(invalid(at, "it must be a string or an array of parts")),
+    }
+}
+
+fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    object(part, at)?;
+    let text = |name: &str| string(required(part, name, at)?, format_args!("{at}.{name}"));
+    Ok(match &*text("type")? {
+        "input_text" | "output_text" | "text" => Content::Text(text("text")?),
+        "refusal" => Content::Refusal(text("refusal")?),
+        "input_image" if matches!(role, Role::User | Role::Tool) => match given(part, "image_url") {
+            Some(url) => image(url, format_args!("{at}.image_url"))?,
+            None => uploaded(part, "image_url", at)?,
+        },
+        "input_file" if role != Role::Assistant => file(part, at)?,
+        "input_audio" if role == Role::User => {
+            let audio = required(part, "input_audio", at)?;
+            let at = format_args!("{at}.input_audio");
+            object(audio, at)?;
+            Content::Audio {
+                format: string(required(audio, "format", at)?, format_args!("{at}.format"))?,
+                data: string(required(audio, "data", at)?, format_args!("{at}.data"))?,
+            }
+        }
+        kind => Content::Other { field: format!("{at}.{kind}") },
+    })
+}
+
+/// A file in the request or at an address.
+fn file<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    let name = given(part, "filename").and_then(Raw::string);
+    if let Some(url) = given(part, "file_url") {
+        return Ok(Content::Document { source: Source::Url(string(url, format_args!("{at}.file_url"))?), name });
+    }
+    let Some(data) = given(part, "file_data") else { return uploaded(part, "file_data", at) };
+    let at = format_args!("{at}.file_data");
+    match data_url(string(data, at)?) {
+        Some((media_type, data)) => Ok(Content::Document { source: Source::File { media_type, data }, name }),
+        None => Err(invalid(at, "it must be a data URL with base64")),
+    }
+}
+
+/// What was uploaded before belongs to one provider.
+fn uploaded<'a>(part: Raw<'_>, instead: &str, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    match given(part, "file_id") {
+        Some(_) => Ok(Content::Other { field: format!("{at}.file_id") }),
+        None => Err(Reject::Missing { field: format!("{at}.{instead}") }),
+    }
+}
+
+/// A reasoning item; `None` for one that says nothing and proves nothing.
+fn reasoning<'a>(item: Raw<'a>, at: Arguments<'_>) -> Result<Option<Content<'a>>, Reject> {
+    let proof = given(item, "encrypted_content")
+        .map(|proof| string(proof, format_args!("{at}.encrypted_content")))
+        .transpose()?
+        .filter(|proof| !proof.is_empty());
+    if let Some(data) = proof.as_deref().and_then(|proof| proof.strip_prefix(REDACTED)) {
+        return Ok(Some(Content::Redacted(Cow::Owned(adopted(Maker::OpenAi, data)))));
+    }
+    // The words themselves are worth more than their summary.
+    let mut text = words(item, "content", "", at)?;
+    if text.is_empty() {
+        text = words(item, "summary", "\n\n", at)?;
+    }
+    let signature = proof.map(|proof| Cow::Owned(adopted(Maker::OpenAi, &proof)));
+    Ok((!text.is_empty() || signature.is_some()).then_some(Content::Reasoning { text, signature }))
+}
+
+/// The texts of an array of parts as one.
+fn words<'a>(item: Raw<'a>, name: &str, between: &str, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
+    let Some(list) = given(item, name) else { return Ok(Cow::Borrowed("")) };
+    let texts = each(list, format_args!("{at}.{name}"), |part, at| {
+        string(required(part, "text", at)?, format_args!("{at}.text"))
+    })?;
+    Ok(match <[Cow<'a, str>; 1]>::try_from(texts) {
+        Ok([text]) => text,
+        Err(texts) => Cow::Owned(texts.iter().map(ToString::to_string).collect::<Vec<String>>().join(between)),
+    })
+}
+
+fn given<'a>(object: Raw<'a>, name: &str) -> Option<Raw<'a>> {
+    object.get(name).filter(|value| !value.is_null())
+}

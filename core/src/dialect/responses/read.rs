@@ -1,0 +1,147 @@
+//! Reads a Responses request: everything but its items and tools.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use core::fmt::Arguments;
+
+use super::{input, tools};
+use crate::chat::{Chat, Content, Format, Role, Turn};
+use crate::codec::json::{Raw, Scan};
+use crate::dialect::fields::{boolean, count, each, effort, invalid, number, object, required, string};
+use crate::dialect::openai::is_neutral;
+use crate::fault::Reject;
+
+/// Reads the request in `body`, which `scan` has passed.
+pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
+    let mut chat = Chat::default();
+    let (mut instructions, mut items, mut choice, mut identifier) = (None, None, None, None);
+    for (name, value) in scan.members(body) {
+        let Some(value) = Raw::of_checked(value) else { continue };
+        let at = format_args!("{name}");
+        match &*name {
+            "model" | "stream" | "stream_options" => {}
+            "input" => items = Some(value),
+            _ if value.is_null() => {}
+            _ if is_neutral(&name, value) => {}
+            "instructions" => instructions = Some(string(value, at)?),
+            "previous_response_id" | "conversation" => {
+                let problem = "answers are not stored here; send the whole conversation as 'input'";
+                return Err(invalid(at, problem));
+            }
+            "prompt" => {
+                let problem = "prompts are not stored here; send its text as 'instructions' and 'input'";
+                return Err(invalid(at, problem));
+            }
+            "background" => {
+                if boolean(value, at)? {
+                    let problem = "answers are not stored here; use 'stream' for those that take long";
+                    return Err(invalid(at, problem));
+                }
+            }
+            // That it is stored by default cannot be relied on; who asks for it in so many words will look for it.
+            "store" => {
+                boolean(value, at)?;
+                chat.foreign.push("store".to_owned());
+            }
+            "include" => include(value, &mut chat)?,
+            "tools" => tools::read(value, &mut chat)?,
+            "tool_choice" => choice = Some(value),
+            "parallel_tool_calls" => chat.parallel_tools = Some(boolean(value, at)?),
+            "max_output_tokens" => chat.max_tokens = Some(count(value, at)?),
+            "temperature" => chat.temperature = Some(number(value, at)?),
+            "top_p" => chat.top_p = Some(number(value, at)?),
+            "top_logprobs" => {
+                let most = value.integer().ok_or_else(|| invalid(at, "it must be a whole number"))?;
+                chat.logprobs = Some(most);
+            }
+            "text" => text(value, &mut chat)?,
+            "reasoning" => reasoning(value, &mut chat)?,
+            "truncation" if value.text() == "\"disabled\"" => {}
+            // The caller's own notes: the answer repeats them, and that is all they are for.
+            "metadata" => object(value, at)?,
+            // Limits the calls of tools that run at the provider; such tools are refused.
+            "max_tool_calls" => {}
+            "service_tier" => chat.service_tier = Some(string(value, at)?),
+            "user" => chat.user = Some(string(value, at)?),
+            "safety_identifier" => identifier = Some(string(value, at)?),
+            _ => chat.extra.push((name, value)),
+        }
+    }
+    // The successor of `user`.
+    chat.user = identifier.or(chat.user);
+    if let Some(choice) = choice {
+        tools::choose(choice, &mut chat)?;
+    }
+    if let Some(text) = instructions {
+        let parts = alloc::vec![Content::Text(text).into()];
+        chat.turns.push(Turn { role: Role::System, at: 0, parts, extra: alloc::vec![] });
+    }
+    let items = items.filter(|items| !items.is_null()).ok_or_else(|| Reject::Missing { field: "input".to_owned() })?;
+    input::read(items, &mut chat)?;
+    Ok(chat)
+}
+
+/// What is to be in the answer besides. Reasoning's proof always is; what is about tools that run at the provider is refused.
+fn include(include: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
+    each(include, format_args!("include"), |item, at| {
+        match &*string(item, at)? {
+            "reasoning.encrypted_content" => {}
+            "message.output_text.logprobs" => chat.logprobs = chat.logprobs.or(Some(0)),
+            other => chat.foreign.push(format!("include.{other}")),
+        }
+        Ok(())
+    })
+    .map(drop)
+}
+
+/// `text`: the answer's shape, and how long-winded it is to be.
+fn text<'a>(text: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    object(text, format_args!("text"))?;
+    for (name, value) in text.members().filter(|(_, value)| !value.is_null()) {
+        match &*name {
+            "format" => chat.format = format(value)?,
+            "verbosity" if is_neutral("verbosity", value) => {}
+            // Under the name that it has at chat completions.
+            "verbosity" => chat.extra.push((Cow::Borrowed("verbosity"), value)),
+            _ => chat.foreign.push(format!("text.{name}")),
+        }
+    }
+    Ok(())
+}
+
+fn format(format: Raw<'_>) -> Result<Format<'_>, Reject> {
+    let at = format_args!("text.format");
+    object(format, at)?;
+    match &*string(required(format, "type", at)?, format_args!("text.format.type"))? {
+        "text" => Ok(Format::Text),
+        "json_object" => Ok(Format::Json),
+        "json_schema" => {
+            let schema = required(format, "schema", at)?;
+            object(schema, format_args!("text.format.schema"))?;
+            let text = |name| format.get(name).and_then(Raw::string);
+            let strict = format.get("strict").and_then(Raw::boolean);
+            Ok(Format::Schema { name: text("name"), strict, schema, description: text("description") })
+        }
+        _ => Err(invalid(format_args!("text.format.type"), "it must be 'text', 'json_object' or 'json_schema'")),
+    }
+}
+
+/// `reasoning`. A summary is given whenever the provider tells what its model thought.
+fn reasoning(reasoning: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
+    let at = format_args!("reasoning");
+    object(reasoning, at)?;
+    for (name, value) in reasoning.members().filter(|(_, value)| !value.is_null()) {
+        match (&*name, value.text()) {
+            ("effort", _) => chat.effort = Some(effort(value, format_args!("reasoning.effort"))?),
+            ("summary" | "generate_summary", _) => check_string(value, format_args!("reasoning.{name}"))?,
+            // All reasoning that the caller sends back goes up.
+            ("context", "\"auto\"" | "\"all_turns\"") | ("mode", "\"standard\"") => {}
+            _ => chat.foreign.push(format!("reasoning.{name}")),
+        }
+    }
+    Ok(())
+}
+
+fn check_string(value: Raw<'_>, at: Arguments<'_>) -> Result<(), Reject> {
+    string(value, at).map(drop)
+}

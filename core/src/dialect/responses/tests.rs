@@ -1,0 +1,128 @@
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::*;
+use crate::codec::json::scan;
+use crate::config::Upstream;
+use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::provider::{self, Ask};
+
+/// What becomes of a request to a provider that speaks no Responses.
+fn asked(body: &str, drop_unsupported: bool) -> Result<Ask, Reject> {
+    let scan = scan(body.as_bytes()).unwrap();
+    let (endpoint, delivery, usage) = (Endpoint::Responses, Delivery::Whole, UsageChunk::Unwanted);
+    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+    let upstream = Upstream { dialect: "anthropic".to_owned(), drop_unsupported, ..Upstream::default() };
+    provider::ask(&call, &upstream, "claude-sonnet-4-5")
+}
+
+fn refused(body: &str) -> (String, String) {
+    let Err(reject) = asked(body, false) else { panic!("{body} is accepted") };
+    let problem = reject.problem();
+    (problem.param.unwrap(), problem.message)
+}
+
+#[test]
+fn refusals_name_the_field() {
+    let check = |body: &str, field: &str| assert_eq!(refused(body).0, field, "{body}");
+    check("{}", "input");
+    let top = |member: &str, field: &str| check(&format!(r#"{{"input":"a",{member}}}"#), field);
+    top(r#""store":true"#, "store");
+    top(r#""store":"yes""#, "store");
+    top(r#""previous_response_id":"resp_1""#, "previous_response_id");
+    top(r#""conversation":{"id":"conv_1"}"#, "conversation");
+    top(r#""background":true"#, "background");
+    top(r#""prompt":{"id":"pmpt_1"}"#, "prompt");
+    top(r#""truncation":"auto""#, "truncation");
+    top(r#""include":["file_search_call.results"]"#, "include.file_search_call.results");
+    top(r#""include":["message.output_text.logprobs"]"#, "include.message.output_text.logprobs");
+    top(r#""top_logprobs":2"#, "top_logprobs");
+    top(r#""max_output_tokens":0"#, "max_output_tokens");
+    top(r#""reasoning":{"effort":"huge"}"#, "reasoning.effort");
+    top(r#""reasoning":{"mode":"pro"}"#, "reasoning.mode");
+    top(r#""text":{"verbosity":"low"}"#, "text.verbosity");
+    top(r#""text":{"format":{"type":"json_schema","name":"a"}}"#, "text.format.schema");
+    top(r#""service_tier":"flex""#, "service_tier");
+    top(r#""metadata":3"#, "metadata");
+    top(r#""moderation":{"model":"omni"}"#, "moderation");
+    top(r#""tools":[{"type":"web_search"}]"#, "tools[0].web_search");
+    top(r#""tools":[{"type":"mcp","server_label":"a"}]"#, "tools[0].mcp");
+    top(r#""tools":[{"type":"local_shell"}]"#, "tools[0].local_shell");
+    top(
+        r#""tools":[{"type":"namespace","name":"n","tools":[{"type":"tool_search"}]}]"#,
+        "tools[0].tools[0].tool_search",
+    );
+    top(r#""tools":[{"type":"function","name":"f","defer_loading":true}]"#, "tools[0].defer_loading");
+    top(r#""tools":[{"type":"function","parameters":{}}]"#, "tools[0].name");
+    top(r#""tool_choice":"maybe""#, "tool_choice");
+    top(r#""tool_choice":{"type":"file_search"}"#, "tool_choice.file_search");
+    top(r#""tool_choice":{"type":"allowed_tools","mode":"none","tools":[]}"#, "tool_choice.mode");
+}
+
+#[test]
+fn refusals_name_the_item() {
+    let check = |item: &str, field: &str| {
+        let body = format!(r#"{{"input":[{{"role":"user","content":"a"}},{item}]}}"#);
+        assert_eq!(refused(&body).0, field, "{body}");
+    };
+    check("3", "input[1]");
+    check("{}", "input[1].role");
+    check(r#"{"role":"tool","content":"a"}"#, "input[1].role");
+    check(r#"{"role":"user"}"#, "input[1].content");
+    check(r#"{"role":"user","content":"a","mood":1}"#, "input[1].mood");
+    check(r#"{"type":"item_reference","id":"msg_1"}"#, "input[1].item_reference");
+    check(r#"{"type":"web_search_call","id":"ws_1","status":"completed"}"#, "input[1].web_search_call");
+    check(r#"{"type":"function_call","call_id":"c","arguments":"{}"}"#, "input[1].name");
+    check(r#"{"type":"function_call","call_id":"c","name":"f","arguments":"[]"}"#, "input[1].arguments");
+    check(r#"{"type":"function_call_output","call_id":"c"}"#, "input[1].output");
+    check(r#"{"type":"function_call_output","call_id":"c","output":[{"type":"video"}]}"#, "input[1].output[0].video");
+    check(r#"{"type":"reasoning","summary":[{"type":"summary_text"}]}"#, "input[1].summary[0].text");
+    let part = |part: &str, field: &str| check(&format!(r#"{{"role":"user","content":[{part}]}}"#), field);
+    part(r#"{"type":"input_image","file_id":"file_1"}"#, "input[1].content[0].file_id");
+    part(r#"{"type":"input_image"}"#, "input[1].content[0].image_url");
+    part(r#"{"type":"input_image","image_url":"file:///etc/passwd"}"#, "input[1].content[0].image_url");
+    part(r#"{"type":"input_file","file_data":"JVBERi0="}"#, "input[1].content[0].file_data");
+    part(r#"{"type":"input_file","filename":"a"}"#, "input[1].content[0].file_data");
+    part(
+        r#"{"type":"input_audio","input_audio":{"format":"wav","data":"UklGRg=="}}"#,
+        "input[1].content[0].input_audio",
+    );
+}
+
+#[test]
+fn it_is_said_that_nothing_is_stored() {
+    let (_, message) = refused(r#"{"input":"a","previous_response_id":"resp_1"}"#);
+    assert!(message.contains("not stored here"), "{message}");
+    // Left out, it would mean another conversation: no configuration allows that.
+    assert!(asked(r#"{"input":"a","previous_response_id":"resp_1"}"#, true).is_err());
+}
+
+#[test]
+fn what_is_left_out_or_had_in_another_way_is_noted() {
+    let body = r#"{"input":"a","store":true,"text":{"verbosity":"low"},"prompt_cache_key":"k","client_metadata":{"a":"b"},
+        "tools":[{"type":"web_search"},{"type":"custom","name":"patch"},{"type":"namespace","name":"n","tools":[{"type":"function","name":"f"}]}]}"#;
+    let notes = asked(body, true).unwrap().notes;
+    let expect = ["store", "tools[0].web_search", "prompt_cache_key", "client_metadata", "text.verbosity"];
+    let mut dropped: Vec<_> = notes.dropped.iter().map(String::as_str).collect();
+    dropped.sort_unstable();
+    let mut expect = expect.to_vec();
+    expect.sort_unstable();
+    assert_eq!(dropped, expect);
+    assert_eq!(notes.emulated, ["tools[1].custom", "tools[2].namespace"]);
+}
+
+#[test]
+fn fields_have_this_dialects_names() {
+    let check = |field: &str, expect: &str| assert_eq!(Responses.field(field), expect);
+    check("messages", "input");
+    check("messages[2].content[1].input_audio", "input[2].content[1].input_audio");
+    check("messages[2].tool_calls[0].function.arguments", "input[2].arguments");
+    check("response_format", "text.format");
+    check("response_format.type", "text.format.type");
+    check("response_format.json_schema.schema", "text.format.schema");
+    check("max_completion_tokens", "max_output_tokens");
+    check("tools[3].function.strict", "tools[3].strict");
+    check("temperature", "temperature");
+}

@@ -1,0 +1,199 @@
+//! Tools, and whether the model must call one.
+//!
+//! Two kinds besides functions are run by the caller, and so can be had of any model. A custom tool takes free text: to
+//! the model it is a function with one string, and a grammar for that text is told to the model, which no other API
+//! enforces. A namespace is a group of tools: its name goes before theirs. Both are noted as emulated.
+//!
+//! <https://platform.openai.com/docs/guides/function-calling>
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Arguments;
+
+use crate::chat::{Chat, Tool, ToolChoice};
+use crate::codec::json::write::object as write_object;
+use crate::codec::json::{Collected, Kind, Raw, Str, check};
+use crate::dialect::fields::{boolean, each, invalid, object, required, string};
+use crate::fault::Reject;
+
+/// What a custom tool takes, as the function that it becomes.
+const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"string","description":"The tool's input, as plain text."}},"required":["input"],"additionalProperties":false}"#;
+
+/// Reads `tools`; a tool that its provider would run is noted as foreign.
+pub(super) fn read<'a>(tools: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    each(tools, format_args!("tools"), |item, at| tool(item, None, at, chat)).map(drop)
+}
+
+fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    object(item, at)?;
+    let text = |name: &str| string(required(item, name, at)?, format_args!("{at}.{name}"));
+    let kind = text("type")?;
+    match &*kind {
+        "function" | "custom" => {}
+        "namespace" if namespace.is_none() => {
+            let name = text("name")?;
+            chat.emulated.push(format!("{at}.namespace"));
+            let tools = required(item, "tools", at)?;
+            return each(tools, format_args!("{at}.tools"), |item, at| tool(item, Some(&name), at, chat)).map(drop);
+        }
+        kind => {
+            chat.foreign.push(format!("{at}.{kind}"));
+            return Ok(());
+        }
+    }
+    let given = |name| item.get(name).filter(|value| !value.is_null());
+    // Found by a search that the provider runs, and answered at some later time: nobody else knows such tools.
+    for name in ["defer_loading", "async"] {
+        if given(name).map(|value| boolean(value, format_args!("{at}.{name}"))).transpose()? == Some(true) {
+            chat.foreign.push(format!("{at}.{name}"));
+        }
+    }
+    let description = given("description").map(|value| string(value, format_args!("{at}.description"))).transpose()?;
+    let mut tool =
+        Tool { name: reached(namespace, text("name")?), description, parameters: None, strict: None, cache: None };
+    if kind == "function" {
+        tool.parameters = given("parameters");
+        if let Some(parameters) = tool.parameters {
+            object(parameters, format_args!("{at}.parameters"))?;
+        }
+        tool.strict = given("strict").map(|value| boolean(value, format_args!("{at}.strict"))).transpose()?;
+    } else {
+        chat.emulated.push(format!("{at}.custom"));
+        tool.parameters = Raw::parse(FREE_TEXT);
+        let format =
+            given("format").filter(|format| format.get("type").and_then(Raw::string).as_deref() == Some("grammar"));
+        if let Some(format) = format {
+            let part = |name| format.get(name).and_then(Raw::string).unwrap_or_default();
+            tool.description = Some(Cow::Owned(format!(
+                "{}\n\nThe input must follow this grammar ({}):\n{}",
+                tool.description.unwrap_or_default(),
+                part("syntax"),
+                part("definition")
+            )));
+        }
+    }
+    chat.tools.push(tool);
+    Ok(())
+}
+
+/// Reads `tool_choice`; the tools are known. Of a list of allowed tools the others are left out.
+pub(super) fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    let at = format_args!("tool_choice");
+    let mode = |mode: &str| match mode {
+        "auto" => Some(ToolChoice::Auto),
+        "none" => Some(ToolChoice::None),
+        "required" => Some(ToolChoice::Required),
+        _ => None,
+    };
+    if choice.kind() != Kind::Object {
+        let problem = "it must be 'auto', 'none', 'required' or an object";
+        let chosen = choice.string().and_then(|text| mode(&text)).ok_or_else(|| invalid(at, problem))?;
+        chat.tool_choice = Some(chosen);
+        return Ok(());
+    }
+    chat.tool_choice = match &*string(required(choice, "type", at)?, format_args!("{at}.type"))? {
+        "function" | "custom" => Some(ToolChoice::Named(called(choice, at)?)),
+        "allowed_tools" => {
+            let chosen = string(required(choice, "mode", at)?, format_args!("{at}.mode"))?;
+            let problem = "it must be 'auto' or 'required'";
+            let chosen = mode(&chosen).filter(|chosen| *chosen != ToolChoice::None);
+            let chosen = chosen.ok_or_else(|| invalid(format_args!("{at}.mode"), problem))?;
+            let allowed = each(required(choice, "tools", at)?, format_args!("{at}.tools"), |tool, at| {
+                // Others run at the provider, and were noted among the tools.
+                let by_name = matches!(tool.get("type").map(Raw::text), Some("\"function\"" | "\"custom\""));
+                by_name.then(|| called(tool, at)).transpose()
+            })?;
+            chat.tools.retain(|tool| allowed.iter().flatten().any(|name| *name == tool.name));
+            Some(chosen)
+        }
+        kind => {
+            chat.foreign.push(format!("{at}.{kind}"));
+            None
+        }
+    };
+    Ok(())
+}
+
+/// The name of the tool that an object means.
+fn called<'a>(tool: Raw<'a>, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
+    let namespace = tool.get("namespace").and_then(Raw::string);
+    Ok(reached(namespace.as_deref(), string(required(tool, "name", at)?, format_args!("{at}.name"))?))
+}
+
+/// The name under which a model reaches a tool, of a namespace or of none.
+pub(super) fn reached<'a>(namespace: Option<&str>, name: Cow<'a, str>) -> Cow<'a, str> {
+    match namespace {
+        Some(namespace) => Cow::Owned(format!("{namespace}__{name}")),
+        None => name,
+    }
+}
+
+/// The arguments of the function that a custom tool has become.
+pub(super) fn argument(input: &str) -> String {
+    let mut out = Vec::with_capacity(16 + input.len());
+    write_object(&mut out, |arguments| arguments.string("input", input));
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Gives `then` the input of a custom tool, from the arguments of the function that it has become. A model that kept to
+/// no schema gets its own words.
+pub(super) fn input<T>(arguments: &Collected, then: impl FnOnce(Str<'_>) -> T) -> T {
+    let text = arguments.get().text();
+    let input = check(&text).ok().and_then(|arguments| arguments.get("input")?.str());
+    then(input.unwrap_or(Str::Plain(&text)))
+}
+
+/// The tools of a request that are no plain functions.
+#[derive(Default)]
+pub(super) struct Special(Vec<Known>);
+
+/// One of them.
+pub(super) struct Known {
+    reached: String,
+    pub(super) name: String,
+    pub(super) namespace: Option<String>,
+    pub(super) kind: Takes,
+}
+
+/// What a tool takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// JSON.
+    Arguments,
+    /// Free text.
+    Input,
+}
+
+impl Special {
+    /// Those of `tools`, which were read before.
+    pub(super) fn of(tools: Raw<'_>) -> Self {
+        let mut special = Self::default();
+        special.add(tools, None);
+        special
+    }
+
+    fn add(&mut self, tools: Raw<'_>, namespace: Option<&str>) {
+        for tool in tools.items() {
+            let text = |name| tool.get(name).and_then(Raw::string).unwrap_or_default();
+            let kind = match &*text("type") {
+                "custom" => Takes::Input,
+                "function" if namespace.is_some() => Takes::Arguments,
+                "namespace" if namespace.is_none() => {
+                    self.add(tool.get("tools").unwrap_or(Raw::NULL), Some(&text("name")));
+                    continue;
+                }
+                _ => continue,
+            };
+            let name = text("name");
+            let reached = reached(namespace, Cow::Borrowed(&*name)).into_owned();
+            self.0.push(Known { reached, name: name.into_owned(), namespace: namespace.map(ToOwned::to_owned), kind });
+        }
+    }
+
+    /// The one that the model reaches as `name`.
+    pub(super) fn get(&self, name: Str<'_>) -> Option<&Known> {
+        self.0.iter().find(|known| Str::Plain(&known.reached) == name)
+    }
+}
