@@ -1,5 +1,5 @@
-//! A provider simulator: it speaks OpenAI, Azure OpenAI, Anthropic, Gemini, Vertex AI, Bedrock and Cohere as they
-//! really are, and fails as they really fail.
+//! A provider simulator: it speaks OpenAI, Azure OpenAI, Anthropic, Gemini, Vertex AI, Bedrock, Cohere and Mistral as
+//! they really are, and fails as they really fail.
 //!
 //! Start with [`Sim::start`]. [`Options`] says how it answers, the name of the model asked for can change that for one
 //! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
@@ -19,6 +19,7 @@ mod fault;
 mod field;
 mod gemini;
 mod gzip;
+mod mistral;
 pub mod model;
 mod openai;
 mod options;

@@ -15,6 +15,7 @@ mod cohere;
 mod connections;
 mod faults;
 mod gemini;
+mod mistral;
 mod openai;
 mod outside;
 mod responses;
