@@ -228,6 +228,15 @@ fn sentence(ask: &Ask, index: u32) -> String {
     said
 }
 
+/// What `model` makes of a text it is to say: the text in pieces, or as many as its name asks for.
+pub(crate) fn spoken(said: &str, model: &Model, tokens: Option<u32>) -> Vec<String> {
+    match (model.size, model.tokens.or(tokens)) {
+        (Some(size), _) => filler(size),
+        (None, Some(count)) => repeat(said, count),
+        (None, None) => pieces(said),
+    }
+}
+
 /// Cuts text into what stands for tokens here: words with the space before them, long ones every eight characters.
 pub(crate) fn pieces(text: &str) -> Vec<String> {
     cut(text).map(str::to_owned).collect()

@@ -40,11 +40,8 @@ pub(crate) fn chat(call: &Call<'_>) -> Decision {
         Faulty::Decided(decision) => return decision,
         Faulty::Bent(fault) => fault,
     };
-    if let Some(case) = &model.replay {
-        let options = call.options();
-        let chunk = model.chunk.or(options.chunk);
-        let reply = replay::find(options, case, Some(call.dialect.folder())).and_then(|case| case.reply(chunk));
-        return Decision::Verbatim(reply.unwrap_or_else(|error| unavailable(&error)));
+    if let Some(reply) = replayed(call, &model) {
+        return Decision::Verbatim(reply);
     }
     match call.dialect.ask(call, &body, &model) {
         Err(why) => call.refuse(&why),
@@ -53,6 +50,14 @@ pub(crate) fn chat(call: &Call<'_>) -> Decision {
             say(call, answer, ask.delivery, &model, fault)
         }
     }
+}
+
+/// The fixture the model's name calls for.
+pub(crate) fn replayed(call: &Call<'_>, model: &Model) -> Option<Reply> {
+    let options = call.options();
+    let chunk = model.chunk.or(options.chunk);
+    let case = replay::find(options, model.replay.as_ref()?, Some(call.dialect.folder()));
+    Some(case.and_then(|case| case.reply(chunk)).unwrap_or_else(|error| unavailable(&error)))
 }
 
 /// Says an answer, in one piece or as a stream.
@@ -107,14 +112,14 @@ fn filter(answer: &mut Answer) {
 }
 
 /// What a fault makes of a request.
-enum Faulty {
+pub(crate) enum Faulty {
     /// It decides by itself.
     Decided(Decision),
     /// It bends the answer, or there is none.
     Bent(Option<Fault>),
 }
 
-fn faulty(call: &Call<'_>, model: &Model) -> Faulty {
+pub(crate) fn faulty(call: &Call<'_>, model: &Model) -> Faulty {
     let Call { dialect, id, .. } = call;
     let fault = call.state.faults.take(&model.name, model.fault);
     call.ticket.fault(fault);
@@ -152,6 +157,14 @@ fn page(status: u16, title: &str) -> Reply {
 
 /// Checks headers, JSON and model: the body, and the model asked for.
 pub(crate) fn read(call: &Call<'_>) -> Result<(Value, Model), Failure> {
+    let body = body(call)?;
+    let name = call.model.as_deref().or_else(|| body.get("model").and_then(Value::as_str));
+    let model = named(call, name)?;
+    Ok((body, model))
+}
+
+/// Checks headers and JSON.
+pub(crate) fn body(call: &Call<'_>) -> Result<Value, Failure> {
     call.dialect.admit(call)?;
     let kind = call.header("content-type").unwrap_or_default();
     if !kind.to_ascii_lowercase().starts_with("application/json") {
@@ -159,37 +172,16 @@ pub(crate) fn read(call: &Call<'_>) -> Result<(Value, Model), Failure> {
             format!("Unsupported content type: '{kind}'. This method only accepts 'application/json' requests.");
         return Err(Failure::invalid(message, None, Some("unsupported_content_type")));
     }
-    let body: Value = serde_json::from_slice(call.body)
-        .map_err(|error| Failure::invalid(format!("The body is not valid JSON: {error}."), None, None))?;
-    let named = call.model.as_deref().or_else(|| body.get("model").and_then(Value::as_str));
-    let Some(name) = named.filter(|name| !name.is_empty()) else {
+    serde_json::from_slice(call.body)
+        .map_err(|error| Failure::invalid(format!("The body is not valid JSON: {error}."), None, None))
+}
+
+/// The model that is asked for, where it is known.
+pub(crate) fn named(call: &Call<'_>, name: Option<&str>) -> Result<Model, Failure> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Err(Failure::invalid(call.dialect.no_model(), None, None));
     };
     let model = Model::read(name);
     known(call.options(), name, &model)?;
-    Ok((body, model))
-}
-
-/// Answers what is not a chat: in one piece, as `write` has it.
-pub(crate) fn plain(call: &Call<'_>, write: impl FnOnce(&Value, &Model) -> Result<Bytes, Failure>) -> Decision {
-    let (body, model) = match read(call) {
-        Ok(read) => read,
-        Err(why) => return call.refuse(&why),
-    };
-    let fault = match faulty(call, &model) {
-        Faulty::Decided(decision) => return decision,
-        Faulty::Bent(fault) => fault,
-    };
-    match write(&body, &model) {
-        Err(why) => call.refuse(&why),
-        Ok(body) => {
-            let error = || Bytes::from(call.dialect.failure(&Failure::Status(500), &call.id).1);
-            let reply = bend::whole(headers(call.dialect, &call.id, Delivery::Whole), body, fault, error);
-            let after = match fault {
-                Some(Fault::SlowWhole(wait) | Fault::SlowFirstToken(wait)) => wait,
-                _ => Duration::ZERO,
-            };
-            Decision::Answer { after, reply, fault }
-        }
-    }
+    Ok(model)
 }

@@ -3,6 +3,7 @@
 //! Shapes: <https://platform.openai.com/docs/api-reference/chat>, <https://platform.openai.com/docs/guides/error-codes>.
 
 mod ask;
+mod audio;
 mod check;
 mod embeddings;
 mod models;
@@ -14,6 +15,7 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 pub(crate) use self::{
+    audio::{speech, transcriptions, translations},
     embeddings::{embeddings, vector},
     models::models,
     responses::{Past, Responses, input_tokens},

@@ -22,8 +22,8 @@ use crate::{
     state::State,
 };
 
-/// A request larger than this is refused, as by the real ones.
-const LARGEST_REQUEST: usize = 64 << 20;
+/// A request larger than this is refused, as by the real ones: a file of 64 MiB, and the form around it.
+const LARGEST_REQUEST: usize = 65 << 20;
 
 /// An answer, ready to be performed.
 pub(crate) struct Reply {
@@ -222,7 +222,8 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 fn compress(reply: &mut Reply) {
-    if reply.script.is_empty() || reply.headers.contains_key(CONTENT_ENCODING) {
+    let sound = reply.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"audio/"));
+    if sound || reply.script.is_empty() || reply.headers.contains_key(CONTENT_ENCODING) {
         return;
     }
     reply.script = gzip::compress(std::mem::take(&mut reply.script));

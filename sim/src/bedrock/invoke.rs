@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
-    chat,
     dialect::{Failure, quote, uuid},
     field::{list, strings, text},
     model::Model,
     openai::vector,
     route::Call,
+    said,
     service::Decision,
 };
 
@@ -23,7 +23,7 @@ const MOST_TEXTS: usize = 96;
 
 /// Answers an invocation.
 pub(crate) fn invoke(call: &Call<'_>) -> Decision {
-    chat::plain(call, |body, model| {
+    said::plain(call, |body, model| {
         if body.get("texts").is_some() || model.base.contains("cohere.") {
             return cohere(body, model, &call.id);
         }

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
-    chat,
     dialect::{Failure, quote, uuid},
     field::{list, strings, text},
     model::Model,
     openai::vector,
     route::Call,
+    said,
     service::Decision,
 };
 
@@ -20,7 +20,7 @@ const MOST_TEXTS: usize = 96;
 
 /// Answers an embed request.
 pub(crate) fn embed(call: &Call<'_>) -> Decision {
-    chat::plain(call, |body, model| write(body, model, &call.id))
+    said::plain(call, |body, model| write(body, model, &call.id))
 }
 
 fn write(body: &Value, model: &Model, id: &str) -> Result<Bytes, Failure> {

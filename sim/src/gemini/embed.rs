@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use super::ask::field;
 use crate::{
-    chat,
     dialect::Failure,
     field::{list, text},
     model::Model,
     openai::vector,
     route::Call,
+    said,
     service::Decision,
 };
 
@@ -19,7 +19,7 @@ const MOST_REQUESTS: usize = 100;
 
 /// Answers `:embedContent`.
 pub(crate) fn one(call: &Call<'_>) -> Decision {
-    chat::plain(call, |body, model| {
+    said::plain(call, |body, model| {
         let embedding = embedding(body, model, "EmbedContentRequest")?;
         Ok(Bytes::from(format!(r#"{{"embedding":{embedding}}}"#)))
     })
@@ -27,7 +27,7 @@ pub(crate) fn one(call: &Call<'_>) -> Decision {
 
 /// Answers `:batchEmbedContents`.
 pub(crate) fn batch(call: &Call<'_>) -> Decision {
-    chat::plain(call, |body, model| {
+    said::plain(call, |body, model| {
         let requests = list(body, "requests");
         if requests.is_empty() {
             return refuse("* BatchEmbedContentsRequest.requests: requests is not specified\n");

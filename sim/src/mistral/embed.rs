@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
-    chat,
     dialect::{Failure, quote},
     openai::vector,
     route::Call,
+    said,
     service::Decision,
 };
 
@@ -17,7 +17,7 @@ const DIMENSIONS: usize = 1024;
 
 /// Answers an embeddings request.
 pub(crate) fn embed(call: &Call<'_>) -> Decision {
-    chat::plain(call, |body, model| {
+    said::plain(call, |body, model| {
         let missing = || Failure::invalid("Field required", Some("input"), Some("missing"));
         let texts: Vec<&str> = match body.get("input") {
             Some(Value::String(text)) => vec![text],

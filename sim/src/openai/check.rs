@@ -53,6 +53,19 @@ pub(super) fn given<'a>(body: &'a Value, key: &str) -> Option<&'a Value> {
     body.get(key).filter(|value| !value.is_null())
 }
 
+/// A string that must be there and say something.
+pub(super) fn required<'a>(body: &'a Value, key: &str) -> Result<&'a str, Failure> {
+    match given(body, key) {
+        None => Err(missing(key)),
+        Some(Value::String(text)) if text.is_empty() => {
+            let message = format!("Invalid '{key}': empty string. Expected a string with minimum length 1.");
+            Err(Failure::invalid(message, Some(key), Some("empty_string")))
+        }
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => Err(mistyped(key, "a string", other)),
+    }
+}
+
 /// A whole number between `least` and `most`, where there is one. `param` is its name in full.
 pub(super) fn integer(body: &Value, key: &str, param: &str, least: u64, most: u64) -> Result<Option<u32>, Failure> {
     let Some(value) = given(body, key) else { return Ok(None) };
@@ -114,6 +127,7 @@ mod tests {
             word(&body, "size", "size", &["small", "large"]),
             "Invalid value: 'tiny'. Supported values are: 'small' and 'large'.",
         );
+        check(required(&body, "none"), "Missing required parameter: 'none'.");
         assert_eq!(integer(&body, "none", "none", 1, 10), Ok(None));
     }
 }

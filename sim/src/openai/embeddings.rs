@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
-    chat,
     dialect::{Failure, quote},
     route::Call,
+    said,
     service::Decision,
 };
 
@@ -17,7 +17,7 @@ const MOST_INPUTS: usize = 2048;
 
 /// Answers an embeddings request.
 pub(crate) fn embeddings(call: &Call<'_>) -> Decision {
-    chat::plain(call, |body, model| write(body, &model.name))
+    said::plain(call, |body, model| write(body, &model.name))
 }
 
 fn write(body: &Value, model: &str) -> Result<Bytes, Failure> {

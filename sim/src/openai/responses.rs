@@ -18,10 +18,10 @@ pub(crate) use self::past::Past;
 use super::{OpenAi, told};
 use crate::{
     answer::{Answer, Ask},
-    chat,
     dialect::{Dialect, Event, Failure},
     model::Model,
     route::Call,
+    said,
     service::Decision,
 };
 
@@ -97,7 +97,7 @@ fn said(failure: &Failure) -> super::Told {
 
 /// Answers `/v1/responses/input_tokens`.
 pub(crate) fn input_tokens(call: &Call<'_>) -> Decision {
-    chat::plain(call, |body, model| {
+    said::plain(call, |body, model| {
         let ask = call.dialect.ask(call, body, model)?;
         Ok(Bytes::from(format!(r#"{{"object":"response.input_tokens","input_tokens":{}}}"#, ask.input_tokens)))
     })

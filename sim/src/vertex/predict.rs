@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
-    chat,
     dialect::Failure,
     field::{list, text},
     openai::vector,
     route::Call,
+    said,
     service::Decision,
 };
 
@@ -20,7 +20,7 @@ const MOST_TEXTS: usize = 250;
 
 /// Answers a prediction.
 pub(crate) fn predict(call: &Call<'_>) -> Decision {
-    chat::plain(call, |body, model| {
+    said::plain(call, |body, model| {
         let instances = list(body, "instances");
         if instances.is_empty() || instances.len() > MOST_TEXTS {
             return refuse(format!(

@@ -177,3 +177,20 @@ pub(crate) async fn read_until(response: hyper::Response<Incoming>, enough: impl
     }
     text
 }
+
+/// One part of a form: its name, the file's name where it is one, and what it holds.
+pub(crate) type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
+
+/// Posts a form with good headers.
+pub(crate) async fn upload(sim: &Sim, path: &str, parts: &[Part<'_>]) -> Got {
+    let mut body = Vec::new();
+    for (name, file, bytes) in parts {
+        let file = file.map_or(String::new(), |file| format!("; filename=\"{file}\""));
+        body.extend(format!("--b0undary\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--b0undary--\r\n");
+    let headers = [("content-type", "multipart/form-data; boundary=b0undary"), HEADERS[1]];
+    send(sim, "POST", path, &headers, body).await.unwrap()
+}

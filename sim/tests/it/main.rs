@@ -8,6 +8,7 @@
 )]
 
 mod anthropic;
+mod audio;
 mod azure;
 mod bedrock;
 mod client;

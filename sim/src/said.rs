@@ -1,0 +1,96 @@
+//! What a request gets that is no chat: vectors, counts, transcripts, sound, pictures. Checked, bent by faults and paced
+//! as a chat is.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::{
+    Fault,
+    answer::Delivery,
+    bend,
+    chat::{self, Faulty},
+    dialect::{Event, Failure, set},
+    model::Model,
+    route::Call,
+    service::{Decision, headers},
+};
+
+/// An answer, before pace and faults.
+pub(crate) enum Said {
+    /// In one piece, which takes as long as so many pieces would.
+    Whole { kind: &'static str, body: Bytes, pieces: usize },
+    /// As events.
+    Events(Vec<Event>),
+    /// Bit by bit, but not as events: an error has no place in it.
+    Chunks { kind: &'static str, chunks: Vec<Event> },
+}
+
+/// Answers with the JSON that `write` makes of JSON.
+pub(crate) fn plain(call: &Call<'_>, write: impl FnOnce(&Value, &Model) -> Result<Bytes, Failure>) -> Decision {
+    say(call, chat::read, |body, model| {
+        let body = write(body, model)?;
+        Ok(Said::Whole { kind: call.dialect.whole_type(), body, pieces: 0 })
+    })
+}
+
+/// Answers with what `write` makes of what `read` finds in the request.
+pub(crate) fn say<T>(
+    call: &Call<'_>,
+    read: impl FnOnce(&Call<'_>) -> Result<(T, Model), Failure>,
+    write: impl FnOnce(&T, &Model) -> Result<Said, Failure>,
+) -> Decision {
+    let (body, model) = match read(call) {
+        Ok(read) => read,
+        Err(why) => return call.refuse(&why),
+    };
+    let fault = match chat::faulty(call, &model) {
+        Faulty::Decided(decision) => return decision,
+        Faulty::Bent(fault) => fault,
+    };
+    if let Some(reply) = chat::replayed(call, &model) {
+        return Decision::Verbatim(reply);
+    }
+    match write(&body, &model) {
+        Err(why) => call.refuse(&why),
+        Ok(said) => perform(call, said, &model, fault),
+    }
+}
+
+fn perform(call: &Call<'_>, said: Said, model: &Model, fault: Option<Fault>) -> Decision {
+    let (dialect, id) = (call.dialect, call.id.as_str());
+    let pace = model.pace(call.options().pace);
+    let overload = Failure::Status(dialect.overload());
+    let served = |delivery, kind: &'static str| {
+        let mut headers = headers(dialect, id, delivery);
+        headers.remove("content-type");
+        set(&mut headers, "content-type", kind);
+        headers
+    };
+    let malformed = |event: &[u8]| dialect.malformed(event);
+    let mut after = Duration::ZERO;
+    let reply = match said {
+        Said::Whole { kind, body, pieces } => {
+            if pieces > 0 {
+                after = pace.whole(u32::try_from(pieces).unwrap_or(u32::MAX));
+            }
+            if let Some(Fault::SlowFirstToken(wait)) = fault {
+                after += wait;
+            }
+            let error = || Bytes::from(dialect.failure(&overload, id).1);
+            bend::whole(served(Delivery::Whole, kind), body, fault, error)
+        }
+        Said::Events(events) => {
+            let error = |_: &[Event]| dialect.failure_event(&overload, id);
+            bend::stream(headers(dialect, id, Delivery::Streamed), events, pace, fault, error, malformed)
+        }
+        Said::Chunks { kind, chunks } => {
+            bend::stream(served(Delivery::Whole, kind), chunks, pace, fault, |_: &[Event]| Bytes::new(), malformed)
+        }
+    };
+    if let Some(Fault::SlowWhole(wait)) = fault {
+        after += wait;
+    }
+    Decision::Answer { after, reply, fault }
+}
