@@ -11,8 +11,8 @@ use brotli_decompressor::{
 use super::encoding::{STEP, corrupt, cut};
 use crate::fault::UpstreamFault;
 
-/// Unpacks one answer. Beside the answer it holds the window that the answer was packed with, at most 16 MB and no more
-/// than has come of it.
+/// Unpacks one answer. Besides, it holds the window that the answer was packed with: at most 16 MB, all of it as soon as a
+/// block says that it will need it.
 pub struct Brotli {
     stage: Stage,
     state: Box<BrotliState<Heap, Heap, Heap>>,

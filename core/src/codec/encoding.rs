@@ -23,6 +23,9 @@ pub enum Decoder {
 impl Decoder {
     /// What undoes the coding of this name, giving at most `cap` bytes. `None` if there is nothing to undo; an error for a
     /// coding that nobody asked for, or several on top of each other.
+    ///
+    /// zstd is among those: the one decoder that needs no `std` (ruzstd) gives nothing before it has a whole window of it,
+    /// and would hold back a stream to its end.
     pub fn of(content_encoding: &str, cap: usize) -> Result<Option<Self>, UpstreamFault> {
         let is = |name: &str| content_encoding.trim().eq_ignore_ascii_case(name);
         if is("") || is("identity") {
