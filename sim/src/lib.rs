@@ -4,6 +4,20 @@
 //! Start with [`Sim::start`]. [`Options`] says how it answers, the name of the model asked for can change that for one
 //! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
 //! serves the same over a port, with `/_sim/` for what a test would call directly.
+//!
+//! All of them are at one address. The path says which it is, but for `/v1/models`, where the key's header does:
+//!
+//! | path | speaks | key |
+//! |---|---|---|
+//! | `/v1/chat/completions`, `/v1/embeddings`, … | OpenAI | bearer |
+//! | `/v1/messages`, … | Anthropic | `x-api-key` or bearer |
+//! | `/openai/deployments/{deployment}/…`, `/openai/v1/…` | Azure OpenAI | `api-key` or bearer |
+//! | `/v1beta/models/{model}:…` | Gemini | `x-goog-api-key` or `key=` |
+//! | `/v1/projects/{}/locations/{}/publishers/google/models/{model}:…` | Gemini on Vertex AI | bearer |
+//! | `/v1/projects/{}/locations/{}/publishers/anthropic/models/{model}:…` | Anthropic on Vertex AI | bearer |
+//! | `/model/{model}/converse`, `…/converse-stream`, `…/invoke` | Bedrock | signature or bearer |
+//! | `/v2/chat`, `/v2/embed` | Cohere | bearer |
+//! | `/mistral/v1/…` | Mistral | bearer |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
 
 mod admin;

@@ -10,8 +10,8 @@
 //! | `+first-T`, `+gap-T` | time before the first token, between tokens (`20ms`, `2s`) |
 //! | `+parallel-N` | N tool calls at once, where tools are called |
 //! | `+cached-N` | N of the input tokens came from the cache |
-//! | `+reasoning-N` | N hidden reasoning tokens (OpenAI) |
-//! | `+thinking` | thinks aloud before it answers: `reasoning_content` (OpenAI-compatible), thinking blocks (Anthropic) |
+//! | `+reasoning-N` | N hidden reasoning tokens (OpenAI, Gemini) |
+//! | `+thinking` | thinks aloud before it answers: `reasoning_content` (OpenAI), else in the dialect's own form |
 //! | `+refusal` | the model refuses: `refusal` in place of the text (OpenAI) |
 //! | `+chunk-N` | a replay in chunks of N bytes |
 //! | `+no-prefill` | refuses a last message of the assistant, as newer Anthropic models do |

@@ -13,7 +13,7 @@ use crate::Pace;
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The keys it accepts. None: any that begins with `sk-`.
+    /// The keys it accepts. None: any that begins with `sk-`, and of each provider what begins as its own do.
     pub keys: Vec<String>,
     /// What requests to Bedrock must be signed with. None: any signature of the right form will do.
     pub aws: Option<AwsKey>,

@@ -14,6 +14,7 @@ mod bedrock;
 mod client;
 mod cohere;
 mod connections;
+mod dialects;
 mod faults;
 mod gemini;
 mod mistral;
