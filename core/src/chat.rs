@@ -60,6 +60,8 @@ pub struct Chat<'a> {
     pub foreign: Vec<String>,
     /// Paths of what is asked that the caller's dialect itself has put in other words: `tools[3].custom`.
     pub emulated: Vec<String>,
+    /// Names of what only advises, and has no place here: it is left out, and that is noted.
+    pub hints: Vec<String>,
 }
 
 /// Whether a model is to reason before it answers.

@@ -3,6 +3,8 @@
 //!
 //! [`of`] finds the dialect of an endpoint. Errors belong to a whole [`Family`] of endpoints: [`error`] and [`error_event`].
 
+pub mod anthropic;
+mod arguments;
 mod fields;
 pub mod openai;
 pub mod responses;
@@ -55,6 +57,7 @@ pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
     match endpoint {
         Endpoint::Chat => Some(&openai::Chat),
         Endpoint::Responses => Some(&responses::Responses),
+        Endpoint::Messages => Some(&anthropic::Messages),
         _ => None,
     }
 }
@@ -62,7 +65,8 @@ pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
 /// The body of an error answer.
 pub fn error(family: Family, problem: &Problem) -> Vec<u8> {
     match family {
-        Family::OpenAi | Family::Anthropic | Family::Gemini => openai::error(problem),
+        Family::OpenAi | Family::Gemini => openai::error(problem),
+        Family::Anthropic => anthropic::error(problem),
     }
 }
 
@@ -70,6 +74,7 @@ pub fn error(family: Family, problem: &Problem) -> Vec<u8> {
 pub fn error_event(endpoint: Endpoint, problem: &Problem) -> Vec<u8> {
     match endpoint.family() {
         _ if endpoint == Endpoint::Responses => responses::error_event(problem),
-        Family::OpenAi | Family::Anthropic | Family::Gemini => openai::error_event(problem),
+        Family::OpenAi | Family::Gemini => openai::error_event(problem),
+        Family::Anthropic => anthropic::error_event(problem),
     }
 }

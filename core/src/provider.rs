@@ -15,7 +15,7 @@ mod openai;
 mod relay;
 pub mod signature;
 mod to;
-mod translate;
+pub(crate) mod translate;
 mod words;
 
 use alloc::boxed::Box;

@@ -44,7 +44,7 @@ pub struct To<'t> {
 }
 
 impl<'t> To<'t> {
-    pub(super) fn new(
+    pub(crate) fn new(
         provider: &'static dyn Provider,
         upstream: &'t Upstream,
         model: &'t str,
@@ -73,13 +73,16 @@ impl<'t> To<'t> {
     }
 
     /// Refuses what no provider but the caller's own has words for.
-    pub(super) fn known(&mut self, chat: &Chat<'_>) -> Result<(), Reject> {
+    pub(crate) fn known(&mut self, chat: &Chat<'_>) -> Result<(), Reject> {
         fn nowhere<'p>(part: &'p Part<'_>) -> Option<&'p str> {
             match &part.content {
                 Content::Other { field } => Some(field),
                 Content::Result { parts, .. } => parts.iter().find_map(nowhere),
                 _ => None,
             }
+        }
+        for field in &chat.hints {
+            self.hint(field);
         }
         for field in &chat.foreign {
             self.unsupported(field)?;

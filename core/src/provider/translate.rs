@@ -20,7 +20,7 @@ use crate::usage::Usage;
 const MAX_BODY: usize = 64 << 20;
 
 /// Reads an answer with `reader` and writes it in `dialect`.
-pub(super) fn reply(
+pub(crate) fn reply(
     dialect: &'static dyn Dialect,
     framing: Framing,
     reader: Box<dyn Reader>,

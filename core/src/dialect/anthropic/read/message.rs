@@ -1,0 +1,192 @@
+//! Messages and their content blocks.
+//!
+//! <https://platform.claude.com/docs/en/api/messages/create>, `messages`
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::vec::Vec;
+use core::fmt::Arguments;
+
+use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
+use crate::codec::json::{Kind, Raw};
+use crate::dialect::fields::{boolean, each, invalid, object, required, string};
+use crate::fault::Reject;
+
+/// Reads one message: a turn, or several where a person's words stand beside what tools gave back.
+pub(super) fn read<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    object(message, at)?;
+    let role = match &*string(required(message, "role", at)?, format_args!("{at}.role"))? {
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "system" => Role::System,
+        _ => return Err(invalid(format_args!("{at}.role"), "it must be 'user' or 'assistant'")),
+    };
+    let content = required(message, "content", at)?;
+    let mut turn = Turn { role, at: index, parts: Vec::new(), extra: Vec::new() };
+    for (name, value) in message.members() {
+        if !matches!(&*name, "role" | "content") && !value.is_null() {
+            turn.extra.push((name, value));
+        }
+    }
+    let mut turns = Vec::new();
+    let mut add = |part: Part<'a>| {
+        if matches!(part.content, Content::Result { .. }) {
+            let next = Turn { role: Role::User, at: index, parts: Vec::new(), extra: Vec::new() };
+            turns.push(core::mem::replace(&mut turn, next));
+            turns.push(Turn { role: Role::Tool, at: index, parts: [part].into(), extra: Vec::new() });
+        } else {
+            turn.parts.push(part);
+        }
+    };
+    let at = format_args!("{at}.content");
+    match content.string() {
+        Some(text) => add(Content::Text(text).into()),
+        None => _ = blocks(content, at, |item, at| Ok(add(block(item, role, at, chat)?)))?,
+    }
+    turns.push(turn);
+    // What the results were cut out of may have nothing left to say.
+    let split = turns.len() > 1;
+    chat.turns.extend(turns.into_iter().filter(|turn| !split || !turn.parts.is_empty() || !turn.extra.is_empty()));
+    Ok(())
+}
+
+fn blocks<'a, T>(
+    content: Raw<'a>,
+    at: Arguments<'_>,
+    read: impl FnMut(Raw<'a>, Arguments<'_>) -> Result<T, Reject>,
+) -> Result<Vec<T>, Reject> {
+    if content.kind() != Kind::Array {
+        return Err(invalid(at, "it must be a string or an array of content blocks"));
+    }
+    each(content, at, read)
+}
+
+/// The system prompt.
+pub(super) fn texts<'a>(content: Raw<'a>, at: Arguments<'_>) -> Result<Vec<Part<'a>>, Reject> {
+    if let Some(text) = content.string() {
+        return Ok([Content::Text(text).into()].into());
+    }
+    blocks(content, at, |item, at| {
+        let (kind, cache) = kind(item, at)?;
+        if kind != "text" {
+            return Err(invalid(format_args!("{at}.type"), "it must be 'text'"));
+        }
+        Ok(Part { content: Content::Text(member(item, "text", at)?), cache })
+    })
+}
+
+/// What a block is, and its mark for the cache.
+fn kind<'a>(block: Raw<'a>, at: Arguments<'_>) -> Result<(Cow<'a, str>, Option<Raw<'a>>), Reject> {
+    object(block, at)?;
+    Ok((member(block, "type", at)?, block.get("cache_control").filter(|mark| !mark.is_null())))
+}
+
+fn member<'a>(object: Raw<'a>, name: &str, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
+    string(required(object, name, at)?, format_args!("{at}.{name}"))
+}
+
+fn block<'a>(item: Raw<'a>, role: Role, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<Part<'a>, Reject> {
+    let (kind, cache) = kind(item, at)?;
+    let content = match (&*kind, role) {
+        // Citations on it are notes about an earlier answer: nothing that is asked.
+        ("text", _) => Content::Text(member(item, "text", at)?),
+        ("image", Role::User) => image(item, at)?,
+        ("document", Role::User) => document(item, at, chat)?,
+        ("tool_result", Role::User) => result(item, at, chat)?,
+        ("thinking", Role::Assistant) => {
+            let signature = item.get("signature").and_then(Raw::string).filter(|proof| !proof.is_empty());
+            Content::Reasoning { text: member(item, "thinking", at)?, signature }
+        }
+        ("redacted_thinking", Role::Assistant) => Content::Redacted(member(item, "data", at)?),
+        ("tool_use", Role::Assistant) => {
+            let input = required(item, "input", at)?;
+            object(input, format_args!("{at}.input"))?;
+            // A call that a program of the provider's made can only go on there.
+            let by_program = |caller: Raw<'_>| {
+                !caller.is_null() && caller.get("type").is_none_or(|kind| kind.text() != "\"direct\"")
+            };
+            if item.get("caller").is_some_and(by_program) {
+                chat.foreign.push(format!("{at}.caller"));
+            }
+            let arguments = Cow::Borrowed(input.text());
+            Content::Call { id: member(item, "id", at)?, name: member(item, "name", at)?, arguments }
+        }
+        // Search results, what ran at the provider, and kinds to come.
+        (kind, _) => Content::Other { field: format!("{at}.{kind}") },
+    };
+    Ok(Part { content, cache })
+}
+
+fn image<'a>(item: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    let source = required(item, "source", at)?;
+    let at = format_args!("{at}.source");
+    object(source, at)?;
+    Ok(match &*member(source, "type", at)? {
+        "base64" => Content::Image { media_type: member(source, "media_type", at)?, data: member(source, "data", at)? },
+        "url" => Content::ImageUrl(member(source, "url", at)?),
+        // A file that was uploaded before belongs to one provider.
+        kind => Content::Other { field: format!("{at}.{kind}") },
+    })
+}
+
+/// <https://platform.claude.com/docs/en/build-with-claude/pdf-support>
+fn document<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<Content<'a>, Reject> {
+    let cites = item.get("citations").and_then(|citations| citations.get("enabled")?.boolean());
+    if cites == Some(true) {
+        chat.foreign.push(format!("{at}.citations"));
+    }
+    if item.get("context").is_some_and(|context| !context.is_null()) {
+        chat.foreign.push(format!("{at}.context"));
+    }
+    let name = item.get("title").and_then(Raw::string);
+    let source = required(item, "source", at)?;
+    let at = format_args!("{at}.source");
+    object(source, at)?;
+    let source = match &*member(source, "type", at)? {
+        "base64" => Source::File { media_type: member(source, "media_type", at)?, data: member(source, "data", at)? },
+        "url" => Source::Url(member(source, "url", at)?),
+        "text" => Source::Text(member(source, "data", at)?),
+        "content" => match chunks(required(source, "content", at)?, format_args!("{at}.content"))? {
+            Some(text) => Source::Text(text),
+            None => return Ok(Content::Other { field: format!("{at}.content") }),
+        },
+        kind => return Ok(Content::Other { field: format!("{at}.{kind}") }),
+    };
+    Ok(Content::Document { source, name })
+}
+
+/// A document that comes in chunks, as one text; `None` if there is more to it than text.
+fn chunks<'a>(content: Raw<'a>, at: Arguments<'_>) -> Result<Option<Cow<'a, str>>, Reject> {
+    if let Some(text) = content.string() {
+        return Ok(Some(text));
+    }
+    let texts = blocks(content, at, |item, at| {
+        Ok(if kind(item, at)?.0 == "text" { Some(member(item, "text", at)?) } else { None })
+    })?;
+    let texts: Option<Vec<_>> = texts.into_iter().collect();
+    Ok(texts.map(|texts| texts.join("\n").into()))
+}
+
+fn result<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<Content<'a>, Reject> {
+    let id = member(item, "tool_use_id", at)?;
+    let failed = item.get("is_error").filter(|failed| !failed.is_null());
+    let failed = failed.map(|failed| boolean(failed, format_args!("{at}.is_error"))).transpose()?;
+    let outcome = if failed == Some(true) { Outcome::Failed } else { Outcome::Worked };
+    let parts = match item.get("content").filter(|content| !content.is_null()) {
+        None => Vec::new(),
+        Some(content) => match content.string() {
+            Some(text) => [Content::Text(text).into()].into(),
+            None => blocks(content, format_args!("{at}.content"), |item, at| {
+                let (kind, cache) = kind(item, at)?;
+                let content = match &*kind {
+                    "text" => Content::Text(member(item, "text", at)?),
+                    "image" => image(item, at)?,
+                    "document" => document(item, at, chat)?,
+                    kind => Content::Other { field: format!("{at}.{kind}") },
+                };
+                Ok(Part { content, cache })
+            })?,
+        },
+    };
+    Ok(Content::Result { id, parts, outcome })
+}

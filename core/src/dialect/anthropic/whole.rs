@@ -1,0 +1,78 @@
+//! Writes a whole answer: `message`.
+
+use alloc::vec::Vec;
+
+use super::write::{citation, head, image, stop, usage};
+use crate::codec::json::write::{Object, object};
+use crate::codec::json::{Collected, Kind, Raw, Str};
+use crate::piece::{Answer, Block};
+use crate::usage::Usage;
+
+pub(super) fn write(answer: &Answer, used: &Usage, out: &mut Vec<u8>) {
+    let choice = answer.choices.first();
+    let blocks = || choice.into_iter().flat_map(|choice| &choice.blocks);
+    object(out, |message| {
+        head(message, Str::Plain(&answer.id), Str::Plain(&answer.model));
+        message.array("content", blocks().filter(|block| says_something(block)), |out, block| {
+            object(out, |to| content(to, block));
+        });
+        let refused = blocks().any(|block| matches!(block, Block::Refusal(_)));
+        let sequence = choice.and_then(|choice| choice.stop_sequence.as_ref());
+        stop(message, choice.and_then(|choice| choice.finish), refused, sequence.map(Collected::get));
+        usage(message, used);
+    });
+}
+
+/// Empty text is nothing that this API gives.
+fn says_something(block: &Block) -> bool {
+    match block {
+        Block::Text { text, citations } => !text.is_empty() || !citations.is_empty(),
+        Block::Refusal(text) => !text.is_empty(),
+        _ => true,
+    }
+}
+
+fn content(to: &mut Object<'_>, block: &Block) {
+    match block {
+        Block::Text { text, citations } => {
+            to.string("type", "text");
+            to.str("text", text.get());
+            if !citations.is_empty() {
+                to.array("citations", citations, |out, cited| citation(out, &cited.get()));
+            }
+        }
+        Block::Refusal(text) => {
+            to.string("type", "text");
+            to.str("text", text.get());
+        }
+        Block::Reasoning { text, signature, .. } => {
+            to.string("type", "thinking");
+            to.str("thinking", text.get());
+            to.str("signature", signature.as_ref().map_or(Str::EMPTY, Collected::get));
+        }
+        Block::Redacted { data, .. } => {
+            to.string("type", "redacted_thinking");
+            to.str("data", data.get());
+        }
+        Block::Call { id, name, arguments } => {
+            to.string("type", "tool_use");
+            to.str("id", id.get());
+            to.str("name", name.get());
+            input(to, arguments);
+        }
+        Block::Image { media_type, data } => image(to, media_type.get(), data.get()),
+    }
+}
+
+/// Arguments are an object here, not text. What a model wrote that is none is wrapped, in the way that this API's own guide
+/// tells callers to give it back.
+///
+/// <https://platform.claude.com/docs/en/agents-and-tools/tool-use/fine-grained-tool-streaming>
+fn input(to: &mut Object<'_>, arguments: &Collected) {
+    let text = arguments.get().text();
+    match Raw::parse(&text).filter(|value| value.kind() == Kind::Object) {
+        Some(value) => to.raw("input", value.text()),
+        None if text.trim().is_empty() => to.raw("input", "{}"),
+        None => to.object("input", |input| input.string("INVALID_JSON", &text)),
+    }
+}

@@ -1,0 +1,84 @@
+//! What streams and whole answers of Anthropic's have in common.
+
+use alloc::vec::Vec;
+
+use crate::codec::json::Str;
+use crate::codec::json::write::{Object, object};
+use crate::piece::{Citation, Finish};
+use crate::usage::Usage;
+
+/// Appends the members that a message begins with. Its name has this API's form, whoever gave it.
+pub(super) fn head(message: &mut Object<'_>, id: Str<'_>, model: Str<'_>) {
+    let out = message.member("id");
+    out.extend_from_slice(if id.written().starts_with("msg_") { b"\"" } else { b"\"msg_" });
+    id.write_inside(out);
+    out.push(b'"');
+    message.string("type", "message");
+    message.string("role", "assistant");
+    message.str("model", model);
+}
+
+/// Why an answer ended, and with which of the caller's sequences.
+pub(super) fn stop(to: &mut Object<'_>, finish: Option<Finish>, refused: bool, sequence: Option<Str<'_>>) {
+    let reason = match finish {
+        Some(Finish::Length) => "max_tokens",
+        Some(Finish::ToolCalls) => "tool_use",
+        Some(Finish::ContentFilter) => "refusal",
+        _ if refused => "refusal",
+        _ if sequence.is_some() => "stop_sequence",
+        Some(Finish::Stop) | None => "end_turn",
+    };
+    to.string("stop_reason", reason);
+    match sequence.filter(|_| reason == "stop_sequence") {
+        Some(sequence) => to.str("stop_sequence", sequence),
+        None => to.raw("stop_sequence", "null"),
+    }
+}
+
+/// `usage`. The counts of input exclude each other here.
+pub(super) fn usage(to: &mut Object<'_>, usage: &Usage) {
+    to.object("usage", |to| {
+        to.number("input_tokens", usage.input.saturating_sub(usage.cached_read.saturating_add(usage.cache_write)));
+        to.number("cache_creation_input_tokens", usage.cache_write);
+        to.number("cache_read_input_tokens", usage.cached_read);
+        to.number("output_tokens", usage.output);
+        if usage.reasoning > 0 {
+            to.object("output_tokens_details", |details| details.number("thinking_tokens", usage.reasoning));
+        }
+    });
+}
+
+/// A citation. Where in a document the words stand was not told, and the answer's own places have no member here.
+///
+/// <https://platform.claude.com/docs/en/build-with-claude/citations>
+pub(super) fn citation(out: &mut Vec<u8>, citation: &Citation<'_>) {
+    let Citation { url, title, cited, document, .. } = *citation;
+    object(out, |to| {
+        to.string("type", if url.is_some() { "web_search_result_location" } else { "char_location" });
+        to.str("cited_text", cited.unwrap_or(Str::EMPTY));
+        let mut title = |name| match title {
+            Some(title) => to.str(name, title),
+            None => to.raw(name, "null"),
+        };
+        if let Some(url) = url {
+            title("title");
+            to.str("url", url);
+            to.string("encrypted_index", "");
+        } else {
+            title("document_title");
+            to.number("document_index", document.unwrap_or(0));
+            to.raw("start_char_index", "null");
+            to.raw("end_char_index", "null");
+        }
+    });
+}
+
+/// The members of a block that is an image.
+pub(super) fn image(block: &mut Object<'_>, media_type: Str<'_>, data: Str<'_>) {
+    block.string("type", "image");
+    block.object("source", |source| {
+        source.string("type", "base64");
+        source.str("media_type", media_type);
+        source.str("data", data);
+    });
+}
