@@ -46,11 +46,7 @@ impl Nesting {
 
     fn step(&mut self, byte: u8) {
         self.at = match (self.at, byte) {
-            (At::Start, b'{') => {
-                self.depth = 1;
-                At::Inside
-            }
-            (At::Inside, b'{' | b'[') => {
+            (At::Start, b'{') | (At::Inside, b'{' | b'[') => {
                 self.depth += 1;
                 At::Inside
             }
@@ -58,10 +54,9 @@ impl Nesting {
                 self.depth = self.depth.saturating_sub(1);
                 if self.depth == 0 { At::End } else { At::Inside }
             }
-            (At::Inside, b'"') => At::String,
+            (At::Inside, b'"') | (At::Escape, _) => At::String,
             (At::String, b'"') => At::Inside,
             (At::String, b'\\') => At::Escape,
-            (At::Escape, _) => At::String,
             (at, _) => at,
         };
     }

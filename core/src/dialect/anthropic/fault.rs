@@ -55,6 +55,7 @@ const fn kind(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::json::Scan;
     use crate::dialect;
     use crate::endpoint::{Delivery, Endpoint, UsageChunk};
     use crate::fault::{FaultKind, HostFault, Reject, UpstreamFault};
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_count_of_tokens_is_refused_in_the_same_words() {
-        let scan = Default::default();
+        let scan = Scan::default();
         let call = Call {
             endpoint: Endpoint::CountTokens,
             delivery: Delivery::Whole,

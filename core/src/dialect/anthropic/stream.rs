@@ -59,8 +59,7 @@ impl Writer for Stream {
 
     fn end(&mut self, used: &Usage, out: &mut Vec<u8>) {
         self.close(out);
-        let mut rest = self.take_held();
-        while let Some(block) = rest.next() {
+        for block in self.take_held() {
             self.block(&block, out);
             self.close(out);
         }

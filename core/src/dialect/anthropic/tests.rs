@@ -18,6 +18,7 @@ const START: ReplyStart<'_> = ReplyStart {
     model: "m",
     id: "weir-1-1",
     created: 0,
+    echo: "",
 };
 
 /// What goes up to Anthropic if a request is not passed on but read and written anew.
@@ -366,13 +367,13 @@ proptest! {
             let call = call % calls.len();
             while begun <= call {
                 let name = Str::Plain(&calls[begun].0);
-                say(Piece::Call { index: begun as u32, id: name, name }, &mut out);
+                say(Piece::Call { index: u32::try_from(begun).unwrap(), id: name, name }, &mut out);
                 begun += 1;
             }
             if let Some(fragment) = calls[call].1.get(next[call]) {
                 next[call] += 1;
                 // As it comes in other JSON.
-                say(Piece::Arguments { index: call as u32, json: Collected::from(Str::Plain(fragment)).get() }, &mut out);
+                say(Piece::Arguments { index: u32::try_from(call).unwrap(), json: Collected::from(Str::Plain(fragment)).get() }, &mut out);
             }
             if speaks {
                 say(Piece::Text("well".into()), &mut out);
@@ -430,5 +431,6 @@ fn stream_of(message: &Value) -> String {
     events.push(json!({"type": "message_delta", "usage": message["usage"],
         "delta": {"stop_reason": reason, "stop_sequence": sequence}}));
     events.push(json!({"type": "message_stop"}));
-    events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect()
+    let text = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    events.iter().map(text).collect::<Vec<_>>().concat()
 }

@@ -41,7 +41,7 @@ pub(super) fn read<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, chat: 
     let at = format_args!("{at}.content");
     match content.string() {
         Some(text) => add(Content::Text(text).into()),
-        None => _ = blocks(content, at, |item, at| Ok(add(block(item, role, at, chat)?)))?,
+        None => blocks(content, at, |item, at| block(item, role, at, chat))?.into_iter().for_each(add),
     }
     turns.push(turn);
     // What the results were cut out of may have nothing left to say.
