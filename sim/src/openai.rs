@@ -5,6 +5,7 @@
 mod ask;
 mod audio;
 mod check;
+mod completions;
 mod embeddings;
 mod models;
 mod responses;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     audio::{speech, transcriptions, translations},
+    completions::Completions,
     embeddings::{embeddings, vector},
     models::models,
     responses::{Past, Responses, input_tokens},

@@ -14,19 +14,13 @@ pub(super) const IMAGE_TOKENS: u32 = 85;
 pub(super) fn read(body: &Value, model: &Model, delivery: Delivery) -> Result<Ask, Failure> {
     let messages = messages(body)?;
     bounds(body, model)?;
-    let options = body.get("stream_options").filter(|options| !options.is_null());
-    if options.is_some() && delivery == Delivery::Whole {
-        let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
-        return Err(Failure::invalid(message, Some("stream_options"), None));
-    }
-    let wanted = options.and_then(|options| options.get("include_usage")).and_then(Value::as_bool).unwrap_or(false);
     let (said, _) = count(messages);
     let offered = body.get("tools").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let last = messages.last();
     Ok(Ask {
         model: model.name.clone(),
         delivery,
-        usage: if wanted { UsageEvent::Wanted } else { UsageEvent::Unwanted },
+        usage: usage_event(body, delivery)?,
         heard: heard(messages),
         images: last.map_or(0, |last| count(std::slice::from_ref(last)).1),
         input_tokens: said + offered.iter().map(|tool| tokens(&tool.to_string())).sum::<u32>() + 3,
@@ -34,14 +28,30 @@ pub(super) fn read(body: &Value, model: &Model, delivery: Delivery) -> Result<As
         tools: called(body, offered, last, model)?,
         shape: shape(body, messages)?,
         limit: limit(body, model)?,
-        stop: match body.get("stop") {
-            Some(Value::String(stop)) => vec![stop.clone()],
-            Some(Value::Array(stops)) => stops.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            _ => Vec::new(),
-        },
+        stop: stops(body),
         choices: body.get("n").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1).clamp(1, 128),
         thinking: false,
     })
+}
+
+/// Whether a stream is to tell the tokens used.
+pub(super) fn usage_event(body: &Value, delivery: Delivery) -> Result<UsageEvent, Failure> {
+    let options = body.get("stream_options").filter(|options| !options.is_null());
+    if options.is_some() && delivery == Delivery::Whole {
+        let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
+        return Err(Failure::invalid(message, Some("stream_options"), None));
+    }
+    let wanted = options.and_then(|options| options.get("include_usage")).and_then(Value::as_bool).unwrap_or(false);
+    Ok(if wanted { UsageEvent::Wanted } else { UsageEvent::Unwanted })
+}
+
+/// What ends an answer when it is about to be said.
+pub(super) fn stops(body: &Value) -> Vec<String> {
+    match body.get("stop") {
+        Some(Value::String(stop)) => vec![stop.clone()],
+        Some(Value::Array(stops)) => stops.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The messages, each with a role, and each tool call answered.

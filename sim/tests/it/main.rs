@@ -13,6 +13,7 @@ mod azure;
 mod bedrock;
 mod client;
 mod cohere;
+mod completions;
 mod connections;
 mod dialects;
 mod faults;
