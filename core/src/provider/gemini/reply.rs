@@ -211,7 +211,8 @@ impl Candidate {
             }
             pieces(Piece::Call { index, id, name: str(call, "name") });
             let arguments = call.get("args").filter(|args| !args.is_null()).map_or("{}", Raw::text);
-            pieces(Piece::Arguments { index, json: Str::Plain(arguments) });
+            // Whole answers come indented.
+            pieces(Piece::Arguments { index, json: Str::Plain(&compact(arguments)) });
         } else if let Some(data) = part.get("inlineData") {
             self.sign(signature, None, pieces);
             let media_type = str(data, "mimeType");
@@ -236,6 +237,18 @@ impl Candidate {
         };
         pieces(Piece::Signature { block, signature: Str::Plain(&named(Maker::Gemini, &proof)) });
     }
+}
+
+/// JSON without space between its tokens.
+fn compact(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let keeps = |c: &char| {
+        let keeps = in_string || !c.is_ascii_whitespace();
+        in_string ^= *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        keeps
+    };
+    json.chars().filter(keeps).collect()
 }
 
 /// What follows belongs to the answer of this index.
@@ -288,4 +301,21 @@ fn finish(reason: &str, message: Option<&str>) -> Result<Option<Finish>, Upstrea
 
 fn str<'a>(value: Raw<'a>, name: &str) -> Str<'a> {
     value.get(name).and_then(Raw::str).unwrap_or(Str::EMPTY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_between_tokens_goes() {
+        let check = |json: &str, expect: &str| assert_eq!(compact(json), expect);
+        check("{\n  \"a b\": [1, 2],\n  \"c\": \"d \\\" \\\\\" }", "{\"a b\":[1,2],\"c\":\"d \\\" \\\\\"}");
+    }
+
+    #[test]
+    fn a_signature_says_to_which_call_it_belongs() {
+        assert_eq!(proof_of_call("0.abc+/="), (Some(0), "abc+/="));
+        assert_eq!(proof_of_call("abc+/="), (None, "abc+/="));
+    }
 }

@@ -1,17 +1,19 @@
 use super::*;
 use crate::codec::json::scan;
 use crate::endpoint::UsageChunk;
+use crate::fault::FaultKind;
+use core::time::Duration;
 
-fn call(body: &str, endpoint: Endpoint, model: &str) -> Result<Ask, Reject> {
+fn ask(body: &str, endpoint: Endpoint, delivery: Delivery, model: &str) -> Result<Ask, Reject> {
     let scan = scan(body.as_bytes())?;
-    let (delivery, usage, body) = (Delivery::Whole, UsageChunk::Unwanted, body.as_bytes());
+    let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
     let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
     let upstream = Upstream { dialect: "gemini".into(), ..Upstream::default() };
     crate::provider::ask(&call, &upstream, model)
 }
 
 fn asked(body: &str, model: &str) -> Result<String, Reject> {
-    match call(body, Endpoint::Chat, model)?.body {
+    match ask(body, Endpoint::Chat, Delivery::Whole, model)?.body {
         Body::Replaced(body) => Ok(String::from_utf8(body).unwrap()),
         Body::AsIs => panic!("it is translated"),
     }
@@ -27,6 +29,21 @@ fn refused(outcome: Result<String, Reject>) -> (String, String) {
 }
 
 #[test]
+fn a_model_is_named_in_the_path() {
+    let check = |body, endpoint, delivery, model, expect| {
+        assert_eq!(ask(body, endpoint, delivery, model).unwrap().path, expect);
+    };
+    let chat = r#"{"messages":[{"role":"user","content":"a"}]}"#;
+    let own = r#"{"contents":[]}"#;
+    check(chat, Endpoint::Chat, Delivery::Whole, "gemini-2.5-pro", "/models/gemini-2.5-pro:generateContent");
+    let streamed = "/models/gemini-2.5-pro:streamGenerateContent?alt=sse";
+    check(chat, Endpoint::Chat, Delivery::Streamed, "gemini-2.5-pro", streamed);
+    check(own, Endpoint::GenerateContent, Delivery::Streamed, "gemini-2.5-pro", streamed);
+    check(chat, Endpoint::Chat, Delivery::Whole, "a b/c:d?é", "/models/a%20b%2Fc%3Ad%3F%C3%A9:generateContent");
+    check(r#"{"input":"a"}"#, Endpoint::Embeddings, Delivery::Whole, "e", "/models/e:batchEmbedContents");
+}
+
+#[test]
 fn what_cannot_be_expressed_is_refused_by_name() {
     let check = |member: &str, field: &str| {
         let (code, param) = refused(with(member, "gemini-2.5-pro"));
@@ -36,11 +53,126 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""logit_bias":{"50256":-100}"#, "logit_bias");
     check(r#""metadata":{"a":"b"}"#, "metadata");
     check(r#""modalities":["text","audio"]"#, "modalities");
+    check(r#""audio":{"voice":"alloy"}"#, "audio");
     check(r#""service_tier":"scale""#, "service_tier");
     check(r#""store":true"#, "store");
     check(r#""reasoning_effort":"none""#, "reasoning_effort");
     check(r#""web_search_options":{"user_location":{}}"#, "web_search_options.user_location");
+    check(r#""web_search_options":{"search_context_size":"low"}"#, "web_search_options.search_context_size");
     check(&format!(r#"{tool},"parallel_tool_calls":false"#), "parallel_tool_calls");
     check(&format!(r#"{tool},"response_format":{{"type":"json_object"}}"#), "response_format");
     check(r#""brand_new":1"#, "brand_new");
+}
+
+#[test]
+fn what_changes_nothing_is_no_reason_to_refuse() {
+    let neutral = r#""n":1,"logprobs":false,"top_logprobs":0,"logit_bias":{},"presence_penalty":0,"seed":null,
+        "modalities":["text"],"audio":null,"metadata":{},"store":false,"service_tier":"auto","functions":[],
+        "prompt_cache_key":"k","user":"u","parallel_tool_calls":false"#;
+    assert_eq!(with(neutral, "gemini-2.5-pro"), with(r#""tools":[]"#, "gemini-2.5-pro"));
+}
+
+#[test]
+fn values_that_the_api_cannot_take_are_refused() {
+    let check = |member: &str, field: &str| {
+        let (code, param) = refused(with(member, "gemini-2.5-pro"));
+        assert_eq!((code.as_str(), param.as_str()), ("invalid_value", field), "{member}");
+    };
+    check(r#""seed":4294967296"#, "seed");
+    check(r#""tool_choice":"required""#, "tool_choice");
+    check(r#""web_search_options":true"#, "web_search_options");
+}
+
+#[test]
+fn parts_that_cannot_be_expressed_are_refused_by_path() {
+    let check = |messages: &str, field: &str| {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"a"}},{messages}]}}"#);
+        assert_eq!(refused(asked(&body, "gemini-2.0-flash")).1, field, "{messages}");
+    };
+    check(
+        r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.org/a.png"}}]}"#,
+        "messages[1].content[0].image_url.url",
+    );
+    check(
+        r#"{"role":"system","content":[{"type":"file","file":{"file_data":"data:application/pdf;base64,AAAA"}}]}"#,
+        "messages[1].content[0]",
+    );
+    check(
+        r#"{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}"#,
+        "messages[1].content[0].file.file_id",
+    );
+    check(r#"{"role":"tool","tool_call_id":"1","content":"a"}"#, "messages[1].tool_call_id");
+    check(
+        r#"{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"[1]"}}]}"#,
+        "messages[1].tool_calls[0].function.arguments",
+    );
+    assert_eq!(refused(asked(r#"{"messages":[{"role":"system","content":"a"}]}"#, "gemini-2.5-pro")).1, "messages");
+}
+
+#[test]
+fn files_that_google_keeps_are_read_by_every_model() {
+    let of = |url: &str| {
+        let body = format!(
+            r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"{url}"}}}}]}}]}}"#
+        );
+        asked(&body, "gemini-2.0-flash").map(drop)
+    };
+    assert_eq!(of("https://generativelanguage.googleapis.com/v1beta/files/abc"), Ok(()));
+    assert!(of("https://example.org/cat.png").is_err());
+}
+
+#[test]
+fn an_effort_is_what_the_model_understands() {
+    let check = |effort: &str, model, expect: &str| {
+        let body = with(&format!(r#""reasoning_effort":"{effort}""#), model).unwrap();
+        assert!(body.contains(expect), "{effort} {model}: {body}");
+    };
+    check("minimal", "gemini-2.5-pro", r#""thinkingBudget":1024"#);
+    check("max", "gemini-2.5-pro", r#""thinkingBudget":32768"#);
+    check("max", "gemini-2.5-flash", r#""thinkingBudget":24576"#);
+    check("none", "gemini-2.5-flash-lite", r#""thinkingConfig":{"thinkingBudget":0}"#);
+    check("medium", "gemini-3-pro-preview", r#""thinkingLevel":"high""#);
+    check("none", "gemini-3-flash-preview", r#""thinkingLevel":"minimal""#);
+    assert_eq!(refused(with(r#""reasoning_effort":"none""#, "gemini-3.8-flash")).1, "reasoning_effort");
+    assert_eq!(refused(with(r#""reasoning_effort":"low""#, "gemini-2.0-flash")).1, "reasoning_effort");
+    assert_eq!(with(r#""reasoning_effort":"none""#, "gemini-2.0-flash"), with(r#""n":1"#, "gemini-2.0-flash"));
+}
+
+#[test]
+fn a_signature_returns_to_its_call() {
+    let body = asked(
+        r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","reasoning_details":[
+            {"type":"reasoning.text","signature":"gemini~1.QQ==","index":0},
+            {"type":"reasoning.text","signature":"gemini~Qg==","index":1}],"tool_calls":[
+            {"id":"1","type":"function","function":{"name":"f","arguments":""}},
+            {"id":"2","type":"function","function":{"name":"g","arguments":"{\"h\":1}"}}]},
+            {"role":"tool","tool_call_id":"1","content":"c"},{"role":"tool","tool_call_id":"2","content":""}]}"#,
+        "gemini-2.5-flash",
+    );
+    let parts = r#""parts":[{"text":"b","thoughtSignature":"Qg=="},{"functionCall":{"name":"f","args":{}}},{"functionCall":{"name":"g","args":{"h":1}},"thoughtSignature":"QQ=="}]"#;
+    assert!(body.as_ref().unwrap().contains(parts), "{body:?}");
+}
+
+#[test]
+fn what_is_left_out_is_noted() {
+    let body = r#"{"user":"u","messages":[{"role":"user","content":[{"type":"file","cache_control":{"type":"ephemeral"},
+        "file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,AAAA"}}]}]}"#;
+    let notes = ask(body, Endpoint::Chat, Delivery::Whole, "gemini-2.5-pro").unwrap().notes;
+    assert_eq!(notes.dropped, ["user", "messages.cache_control", "messages[0].content[0].file.filename"]);
+}
+
+#[test]
+fn a_rate_limit_says_when_to_come_again() {
+    let check = |details: &str, expect| {
+        let body =
+            format!(r#"{{"error":{{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":{details}}}}}"#);
+        let fault = Gemini.fault(429, body.as_bytes());
+        assert_eq!((fault.kind, fault.retry_after), (FaultKind::RateLimited, expect), "{details}");
+    };
+    let retry =
+        |delay: &str| format!(r#"[{{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":{delay}}}]"#);
+    check(&retry(r#""34.5s""#), Some(Duration::from_millis(34_500)));
+    check(&retry(r#""-1s""#), None);
+    check(&retry("7"), None);
+    check("[]", None);
 }
