@@ -172,9 +172,11 @@ impl Response {
         let takes = known.map_or(Takes::Arguments, |known| known.kind);
         item.string("type", if takes == Takes::Input { "custom_tool_call" } else { "function_call" });
         self.id("id", prefix(takes), at, item);
-        item.string("status", status.name());
         match (takes, status) {
-            (Takes::Arguments, _) => item.str("arguments", arguments.get()),
+            (Takes::Arguments, _) => {
+                item.string("status", status.name());
+                item.str("arguments", arguments.get());
+            }
             (Takes::Input, Status::InProgress) => item.string("input", ""),
             (Takes::Input, _) => input(arguments, |input| item.str("input", input)),
         }
