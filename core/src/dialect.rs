@@ -5,6 +5,7 @@
 
 pub mod anthropic;
 mod arguments;
+pub mod completions;
 mod fields;
 pub mod openai;
 pub mod responses;
@@ -56,6 +57,7 @@ pub trait Writer: Send {
 pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
     match endpoint {
         Endpoint::Chat => Some(&openai::Chat),
+        Endpoint::Completions => Some(&completions::Completions),
         Endpoint::Responses => Some(&responses::Responses),
         Endpoint::Messages => Some(&anthropic::Messages),
         _ => None,

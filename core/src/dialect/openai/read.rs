@@ -321,7 +321,8 @@ fn tool_choice(choice: Raw<'_>) -> Result<ToolChoice<'_>, Reject> {
     }
 }
 
-fn stop(stop: Raw<'_>) -> Result<Vec<Cow<'_, str>>, Reject> {
+/// One stop sequence or several.
+pub(crate) fn stop(stop: Raw<'_>) -> Result<Vec<Cow<'_, str>>, Reject> {
     match stop.kind() {
         Kind::String => Ok(stop.string().into_iter().collect()),
         Kind::Array => each(stop, format_args!("stop"), |stop, at| string(stop, at)),

@@ -77,7 +77,7 @@ pub(super) fn finish_reason(finish: Option<Finish>) -> &'static [u8] {
 }
 
 /// `usage`.
-pub(super) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
+pub(crate) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
     let member = |out: &mut Vec<u8>, name: &[u8], value| {
         out.extend_from_slice(name);
         number(out, value);
