@@ -167,7 +167,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
 }
 
 fn outcome(entry: &ProviderEntry, begun: &mut Begun, endpoint: Endpoint, body: &[u8]) -> Outcome {
-    let request = match begun.attempt.request(body) {
+    let request = match begun.attempt.request("", body) {
         Ok(request) => request,
         Err(answer) => return Outcome::Refused(answer.into()),
     };

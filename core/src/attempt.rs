@@ -16,9 +16,11 @@ use core::time::Duration;
 use crate::allow;
 use crate::answer::Answer;
 use crate::codec::encoding::Decoder;
-use crate::codec::json;
+use crate::codec::json::{self, Scan};
+use crate::codec::multipart::{self, Boundary, Scanner};
 use crate::config::Upstream;
 use crate::embed::Encoding;
+use crate::endpoint::BodyKind;
 use crate::fault::{FaultKind, HostFault, Reject, UpstreamFault, Whose, exhausted};
 use crate::plan::{Origin, Plan};
 use crate::provider::{self, Body, Call, Notes, Provider, Reach, Reply, Untouched};
@@ -154,6 +156,8 @@ pub enum RequestPlan {
     },
     /// [`Attempt::request`] must see the whole body first.
     NeedsBody,
+    /// [`Attempt::request_as_it_is`] must know the body's length first.
+    NeedsLength,
 }
 
 /// The request for this provider.
@@ -184,7 +188,9 @@ impl Attempt {
         let Plan { endpoint, delivery, usage, .. } = plan;
         let relays = same && first && provider.relays(endpoint, upstream);
         let untouched = relays.then(|| provider.untouched(Untouched { endpoint, delivery, usage }, upstream)).flatten();
+        let passes = same && endpoint.body() == BodyKind::Multipart;
         let request = match untouched {
+            None if passes => RequestPlan::NeedsLength,
             None => RequestPlan::NeedsBody,
             Some(path) => {
                 let path = format!("{}{path}", upstream.prefix);
@@ -208,13 +214,33 @@ impl Attempt {
         Ok(Begun { attempt, plan: text, tries, span, request })
     }
 
-    /// Writes the request. An answer, if this provider cannot express it.
-    pub fn request(&mut self, body: &[u8]) -> Result<Request, Answer> {
+    /// Writes the request whose body of `len` bytes passes as it is.
+    pub fn request_as_it_is(&mut self, len: usize) -> Result<Request, Answer> {
+        let mut request = self.request_of(&[], &Scan::default())?;
+        // A later try finds the length that an earlier one left behind.
+        request.length = (self.plan.begun > 1).then_some(len);
+        Ok(request)
+    }
+
+    /// Writes the request. An answer, if this provider cannot express it. `content_type` is the caller's.
+    pub fn request(&mut self, content_type: &str, body: &[u8]) -> Result<Request, Answer> {
+        let family = self.plan.endpoint.family();
+        let refuse = |reject: Reject| Answer::problem(&reject.problem(), family);
+        if self.plan.endpoint.body() == BodyKind::Multipart {
+            let model = self.plan.current().map_or("", |target| target.model.as_str());
+            let with = renamed(content_type, body, model).map_err(refuse)?;
+            let request = self.request_of(&[], &Scan::default())?;
+            return Ok(Request { length: Some(with.len()), body: Body::Replaced(with), ..request });
+        }
+        let scan = json::scan(body).map_err(refuse)?;
+        self.request_of(body, &scan)
+    }
+
+    fn request_of(&mut self, body: &[u8], scan: &Scan) -> Result<Request, Answer> {
         let Plan { endpoint, delivery, usage, .. } = self.plan;
         let refuse = |reject: Reject| Answer::problem(&reject.problem(), endpoint.family());
-        let scan = json::scan(body).map_err(refuse)?;
         let (asked, betas) = (self.plan.model.as_str(), self.plan.betas.as_str());
-        let call = Call { endpoint, delivery, usage, model: asked, betas, body, scan: &scan };
+        let call = Call { endpoint, delivery, usage, model: asked, betas, body, scan };
         let model = self.plan.current().map_or("", |target| target.model.as_str());
         let ask = provider::ask(&call, &self.upstream, model).map_err(refuse)?;
         self.notes = ask.notes;
@@ -420,6 +446,16 @@ impl Attempt {
     pub fn origin(&self) -> Origin {
         self.plan.origin
     }
+}
+
+/// The form in `body`, with `model` in place of the model that it names.
+fn renamed(content_type: &str, body: &[u8], model: &str) -> Result<Vec<u8>, Reject> {
+    let mut scanner = Scanner::new(&Boundary::parse(content_type)?, &["model"]);
+    scanner.read(body)?;
+    let parts = scanner.end()?;
+    let named = parts.iter().find(|part| part.name == "model");
+    let named = named.ok_or_else(|| Reject::Missing { field: "model".to_string() })?;
+    Ok(multipart::replace(body, &named.value, model.as_bytes()))
 }
 
 /// How long Envoy waits for the first token or the whole answer, as the delivery class says.

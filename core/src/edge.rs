@@ -4,12 +4,14 @@
 //! answers it itself or forwards it with a [`Plan`]; at the end it composes the [record](crate::record).
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::allow;
 use crate::answer::Answer;
 use crate::codec::json::{self, Scan};
+use crate::codec::multipart::{Boundary, Scanner};
 use crate::config::{Key, Model, Routing, Target};
 use crate::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
 use crate::fault::{FaultKind, HostFault, Problem, Reject, Retry};
@@ -21,6 +23,12 @@ use crate::record::{self, Ending, Progress, Stage, Subject};
 use crate::rests::Rests;
 use crate::span::{self, Attribute};
 use crate::time::Instant;
+
+/// A body beyond this is a large one, of which a worker holds only so much at a time.
+pub const LARGE_BODY: u64 = 1 << 20;
+
+/// The fields of a form that Weir reads.
+const FORM_FIELDS: [&str; 2] = ["model", "stream"];
 
 /// Envoy's own header, without which it finds no route; each provider's chain removes it.
 const SCHEME: &str = "x-forwarded-proto";
@@ -54,6 +62,8 @@ struct Wanted {
     endpoint: Endpoint,
     /// The model and its answer's delivery, where the path says so.
     in_path: Option<(String, Delivery)>,
+    /// What reads the body, where that is a form.
+    form: Option<Box<Scanner>>,
 }
 
 /// A request that goes on to a provider.
@@ -79,11 +89,47 @@ impl Edge {
         self.note(outcome)
     }
 
-    /// Refuses a body that has become too long; `len` is what has come so far, in bytes.
-    pub fn body_so_far(&mut self, routing: &Routing, len: usize) -> Result<(), Answer> {
+    /// Refuses a body that has become too long: `len` is what has come so far, `others` what the large bodies of other
+    /// requests hold in this worker, both in bytes.
+    pub fn body_so_far(&mut self, routing: &Routing, len: u64, others: u64) -> Result<(), Answer> {
         let Phase::Body(Wanted { endpoint, .. }, _) = self.phase else { return Ok(()) };
-        let outcome = within(routing, endpoint, len as u64).map_err(|reject| self.reject(&reject));
+        let outcome = within(routing, endpoint, len).and_then(|()| {
+            let fits = len <= LARGE_BODY || others == 0 || others.saturating_add(len) <= routing.held;
+            if fits { Ok(()) } else { Err(Reject::Busy) }
+        });
+        let outcome = outcome.map_err(|reject| self.reject(&reject));
         self.note(outcome)
+    }
+
+    /// Whether the body is a form: then all of it is given to [`slice`](Self::slice), in order, and
+    /// [`form`](Self::form) ends it, instead of [`body`](Self::body).
+    pub fn reads_form(&self) -> bool {
+        matches!(&self.phase, Phase::Body(Wanted { form: Some(_), .. }, _))
+    }
+
+    /// Reads the next bytes of a form.
+    pub fn slice(&mut self, bytes: &[u8]) -> Result<(), Answer> {
+        let Phase::Body(Wanted { form: Some(form), .. }, _) = &mut self.phase else { return Ok(()) };
+        let outcome = form.read(bytes).map_err(|reject| Answer::problem(&reject.problem(), self.family));
+        self.note(outcome)
+    }
+
+    /// The form has ended, and is `len` bytes long: plans the tries.
+    pub fn form<'h>(
+        &mut self,
+        routing: &Routing,
+        rests: &Rests,
+        now: Instant,
+        headers: &[(&'h str, &'h str)],
+        len: u64,
+    ) -> Result<Forward<'h>, Answer> {
+        let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Body(Wanted { endpoint, form: Some(form), .. }, key) => {
+                self.plan_form(routing, rests, now, (endpoint, key), form, len)
+            }
+            _ => Err(HostFault::Host.problem()),
+        };
+        self.forward(routing, headers, outcome)
     }
 
     /// Reads the whole body and plans the tries. `headers` are those that [`headers`](Self::headers) has seen.
@@ -99,6 +145,15 @@ impl Edge {
             Phase::Body(wanted, key) => self.plan(routing, rests, now, (wanted, key), body),
             Phase::Headers | Phase::Over => Err(HostFault::Host.problem()),
         };
+        self.forward(routing, headers, outcome)
+    }
+
+    fn forward<'h>(
+        &mut self,
+        routing: &Routing,
+        headers: &[(&'h str, &'h str)],
+        outcome: Result<Plan, Problem>,
+    ) -> Result<Forward<'h>, Answer> {
         let outcome = outcome.map_err(|problem| Answer::problem(&problem, self.family));
         let plan = self.note(outcome)?;
         let mut passed: Vec<(&str, Cow<'_, str>)> = headers
@@ -206,7 +261,14 @@ impl Edge {
             let problem = "a stream is written as server-sent events only: ask with ?alt=sse".to_string();
             return Err(Reject::Invalid { field: "alt".to_string(), problem });
         }
-        Ok(Wanted { endpoint, in_path })
+        let form = match endpoint.body() {
+            BodyKind::Json => None,
+            BodyKind::Multipart => {
+                let boundary = Boundary::parse(value("content-type").unwrap_or_default())?;
+                Some(Box::new(Scanner::new(&boundary, &FORM_FIELDS)))
+            }
+        };
+        Ok(Wanted { endpoint, in_path, form })
     }
 
     fn plan(
@@ -217,7 +279,7 @@ impl Edge {
         (wanted, key): (Wanted, KeyHash),
         body: &[u8],
     ) -> Result<Plan, Problem> {
-        let Wanted { endpoint, in_path } = wanted;
+        let Wanted { endpoint, in_path, .. } = wanted;
         let refuse = |reject: Reject| reject.problem();
         within(routing, endpoint, body.len() as u64).map_err(refuse)?;
         let scan = json::scan(body).map_err(refuse)?;
@@ -229,16 +291,48 @@ impl Edge {
             self.subject.model = name.to_string();
             (name, delivery(endpoint, body, &scan).map_err(refuse)?)
         };
+        let betas = self.betas.clone();
+        let call = Call { endpoint, delivery, usage, model: &name, betas: &betas, body, scan: &scan };
+        self.plan_call(routing, rests, now, key, &call)
+    }
+
+    fn plan_form(
+        &mut self,
+        routing: &Routing,
+        rests: &Rests,
+        now: Instant,
+        (endpoint, key): (Endpoint, KeyHash),
+        form: Box<Scanner>,
+        len: u64,
+    ) -> Result<Plan, Problem> {
+        within(routing, endpoint, len).map_err(|reject| reject.problem())?;
+        let parts = form.end().map_err(|reject| reject.problem())?;
+        let field = |name: &str| parts.iter().find(|part| part.name == name).and_then(|part| part.text.as_deref());
+        let missing = || Reject::Missing { field: "model".to_string() }.problem();
+        let model = field("model").map(str::trim).filter(|model| !model.is_empty()).ok_or_else(missing)?;
+        let delivery = if field("stream") == Some("true") { Delivery::Streamed } else { Delivery::Whole };
+        let (usage, scan) = (UsageChunk::Unwanted, Scan::default());
+        let call = Call { endpoint, delivery, usage, model, betas: "", body: &[], scan: &scan };
+        self.plan_call(routing, rests, now, key, &call)
+    }
+
+    fn plan_call(
+        &mut self,
+        routing: &Routing,
+        rests: &Rests,
+        now: Instant,
+        key: KeyHash,
+        call: &Call<'_>,
+    ) -> Result<Plan, Problem> {
+        let Call { endpoint, delivery, usage, model: name, .. } = *call;
         self.subject.model = name.to_string();
         self.subject.delivery = Some(delivery);
-        let unknown = || refuse(Reject::UnknownModel { model: name.to_string() });
-        let model = routing.models.get(&*name).ok_or_else(unknown)?;
-        if !routing.keys.get(&key).is_some_and(|key| key.may_use(&name)) {
-            return Err(refuse(Reject::ModelNotAllowed { model: name.to_string() }));
+        let unknown = || Reject::UnknownModel { model: name.to_string() }.problem();
+        let model = routing.models.get(name).ok_or_else(unknown)?;
+        if !routing.keys.get(&key).is_some_and(|key| key.may_use(name)) {
+            return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem());
         }
-        let betas = self.betas.as_str();
-        let call = Call { endpoint, delivery, usage, model: &name, betas, body, scan: &scan };
-        let (targets, passed_over) = rank(routing, model, &call, rests, now)?;
+        let (targets, passed_over) = rank(routing, model, call, rests, now)?;
         Ok(Plan {
             origin: self.origin,
             endpoint,

@@ -93,6 +93,8 @@ pub enum Reject {
     NoKey,
     /// A key was sent that nobody has.
     BadKey,
+    /// The worker holds as much of large bodies as it may; the next one has room once one of those has been answered.
+    Busy,
     /// The body is longer than the endpoint allows.
     BodyTooLarge {
         /// The limit in bytes.
@@ -179,6 +181,17 @@ impl Reject {
             Self::BadKey => Problem {
                 kind: "authentication_error",
                 ..invalid(401, "invalid_api_key", "The API key is not known here.".to_string(), None)
+            },
+            Self::Busy => Problem {
+                kind: "rate_limit_error",
+                retry_after: Some(Duration::from_secs(1)),
+                retry: Retry::Yes,
+                ..invalid(
+                    429,
+                    "too_many_large_bodies",
+                    "As many large requests are under way as fit; try again shortly.".to_string(),
+                    None,
+                )
             },
             Self::BodyTooLarge { limit } => invalid(
                 413,

@@ -27,7 +27,7 @@ use crate::codec::json::{Raw, Scan};
 use crate::config::Upstream;
 use crate::dialect;
 use crate::embed::{Embed, Encoding, Vectors};
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::endpoint::{BodyKind, Delivery, Endpoint, UsageChunk};
 use crate::fault::{FaultKind, Reject, UpstreamFault};
 use crate::piece::Piece;
 use crate::usage::Usage;
@@ -279,6 +279,10 @@ pub fn echo(call: &Call<'_>, upstream: &Upstream) -> String {
 /// target, so that a try never comes to one that cannot.
 pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), Reject> {
     let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays(call.endpoint, upstream));
+    if call.endpoint.body() == BodyKind::Multipart {
+        // A form can only be passed on.
+        return if relays { Ok(()) } else { Err(Reject::unserved(call)) };
+    }
     // Nothing is refused of what passes as it is; rerank is one endpoint for two shapes, of which none is everywhere.
     let passes = relays && upstream.quirks.unsupported.is_empty() && call.endpoint != Endpoint::Rerank;
     if passes { Ok(()) } else { ask(call, upstream, model).map(drop) }

@@ -25,14 +25,22 @@ const PLAN: &str = "filter_state\0wasm.weir.next";
 pub(crate) struct Try {
     upstream: Rc<Upstream>,
     attempt: Option<Attempt>,
-    /// The request's body must be seen before anything goes up.
-    needs_body: bool,
+    /// What must be known of the request's body before anything goes up.
+    awaits: Awaits,
     effects: Vec<Effect>,
+}
+
+/// What must be known of the request's body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    Nothing,
+    Length,
+    Body,
 }
 
 impl Try {
     pub(crate) fn new(upstream: Rc<Upstream>) -> Self {
-        Self { upstream, attempt: None, needs_body: false, effects: Vec::new() }
+        Self { upstream, attempt: None, awaits: Awaits::Nothing, effects: Vec::new() }
     }
 
     fn refuse(&mut self, answer: &Answer) -> Action {
@@ -43,8 +51,18 @@ impl Try {
 
     fn write_request(&mut self, size: usize) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Pause };
-        let body = host::body(Buffer::Request, size).unwrap_or_default();
-        match attempt.request(&body) {
+        let body = match self.awaits {
+            Awaits::Body => host::body(Buffer::Request, size).unwrap_or_default(),
+            Awaits::Length | Awaits::Nothing => Vec::new(),
+        };
+        let outcome = if self.awaits == Awaits::Length {
+            attempt.request_as_it_is(size)
+        } else {
+            let headers = host::headers(Map::Request);
+            let kind = headers.pairs().into_iter().find(|(name, _)| *name == "content-type").map(|(_, value)| value);
+            attempt.request(kind.unwrap_or_default(), &body)
+        };
+        match outcome {
             Ok(request) => {
                 if let Some(path) = &request.path {
                     host::set_header(Map::Request, ":path", path);
@@ -58,7 +76,7 @@ impl Try {
                 if let Body::Replaced(with) = &request.body {
                     host::replace_body(Buffer::Request, body.len(), with);
                 }
-                self.needs_body = false;
+                self.awaits = Awaits::Nothing;
                 Action::Continue
             }
             Err(answer) => {
@@ -138,10 +156,10 @@ impl HttpContext for Try {
                         }
                         Action::Continue
                     }
-                    RequestPlan::NeedsBody if end => self.write_request(0),
-                    RequestPlan::NeedsBody => {
-                        self.needs_body = true;
-                        Action::Pause
+                    needs => {
+                        let length = needs == RequestPlan::NeedsLength;
+                        self.awaits = if length { Awaits::Length } else { Awaits::Body };
+                        if end { self.write_request(0) } else { Action::Pause }
                     }
                 }
             }
@@ -150,10 +168,10 @@ impl HttpContext for Try {
     }
 
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
-        match (self.needs_body, end) {
-            (false, _) => Action::Continue,
-            (true, false) => Action::Pause,
-            (true, true) => self.write_request(size),
+        match (self.awaits, end) {
+            (Awaits::Nothing, _) => Action::Continue,
+            (_, false) => Action::Pause,
+            (_, true) => self.write_request(size),
         }
     }
 

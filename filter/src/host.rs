@@ -112,6 +112,13 @@ pub(crate) fn body(buffer: Buffer, max: usize) -> Option<Vec<u8>> {
     taken(status, data, size)
 }
 
+/// At most `max` bytes of a buffer, from `start`.
+pub(crate) fn slice(buffer: Buffer, start: usize, max: usize) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (null_mut(), 0);
+    let status = unsafe { proxy_get_buffer_bytes(buffer as u32, start, max, &raw mut data, &raw mut size) };
+    taken(status, data, size)
+}
+
 /// Replaces the `len` bytes that a buffer holds.
 pub(crate) fn replace_body(buffer: Buffer, len: usize, with: &[u8]) {
     unsafe { proxy_set_buffer_bytes(buffer as u32, 0, len, with.as_ptr(), with.len()) };

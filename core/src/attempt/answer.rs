@@ -6,7 +6,7 @@ use core::mem::take;
 
 use super::{Answering, Attempt, Effect, Flow, MAX_HELD, Phase};
 use crate::dialect;
-use crate::endpoint::Delivery;
+use crate::endpoint::{Delivery, Endpoint};
 use crate::fault::{FaultKind, Problem, Retry, UpstreamFault};
 use crate::provider::Passage;
 use crate::record::{Progress, Stage};
@@ -79,6 +79,10 @@ impl Attempt {
         let mut headers = Vec::with_capacity(5);
         headers.push((":status", answering.status.to_string()));
         match self.plan.delivery {
+            // A file, as it is made.
+            Delivery::Streamed if self.plan.endpoint == Endpoint::Speech => {
+                headers.push(("content-type", answering.content_type.clone()));
+            }
             Delivery::Streamed => {
                 headers.push(("content-type", "text/event-stream; charset=utf-8".to_string()));
                 headers.push(("cache-control", "no-cache".to_string()));

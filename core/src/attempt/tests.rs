@@ -256,3 +256,43 @@ fn a_try_that_ends_late_does_not_take_the_plan_back() {
     let second = begin(&first.plan, "b");
     assert_eq!(first.attempt.ended_unanswered(&second.plan, true, Instant::default()), None);
 }
+
+#[test]
+fn a_form_passes_as_it_is_unless_its_model_has_another_name_there() {
+    let upstream = |quirks| Upstream {
+        provider: "a".into(),
+        dialect: "openai".into(),
+        prefix: "/v1".into(),
+        quirks,
+        ..Upstream::default()
+    };
+    let begin = |model: &str, tries: usize| {
+        let mut plan = plan(Delivery::Whole, &["a", "a"]);
+        plan.endpoint = Endpoint::Transcriptions;
+        for target in &mut plan.targets {
+            target.model = model.into();
+        }
+        let mut text = plan.to_text();
+        let mut begun = None;
+        for _ in 0..tries {
+            let next = Attempt::begin(&Rc::new(upstream(crate::config::Quirks::default())), &text, Instant::default());
+            let next = next.map_err(|fault| format!("{fault:?}")).unwrap();
+            text.clone_from(&next.plan);
+            begun = Some(next);
+        }
+        begun.unwrap()
+    };
+    assert_eq!(begin("gpt", 1).request, RequestPlan::AsIs { path: None });
+    let mut second = begin("gpt", 2);
+    assert_eq!(second.request, RequestPlan::NeedsLength);
+    let request = second.attempt.request_as_it_is(9).unwrap();
+    assert_eq!((request.path.as_deref(), request.length), (Some("/v1/audio/transcriptions"), Some(9)));
+    assert_eq!(request.body, Body::AsIs);
+    let mut other = begin("whisper-1", 1);
+    assert_eq!(other.request, RequestPlan::NeedsBody);
+    let form =
+        |model: &str| format!("--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n{model}\r\n--b--\r\n");
+    let request = other.attempt.request("multipart/form-data; boundary=b", form("gpt").as_bytes()).unwrap();
+    let expect = form("whisper-1").into_bytes();
+    assert_eq!((request.length, request.body), (Some(expect.len()), Body::Replaced(expect)));
+}

@@ -104,6 +104,18 @@ impl Check {
         limits
     }
 
+    pub(super) fn held(&mut self, written: &source::Limits) -> u64 {
+        const DEFAULT: u64 = 256 << 20;
+        match written.held.as_deref().map(units::size) {
+            None => DEFAULT,
+            Some(Ok(size)) => size,
+            Some(Err(problem)) => {
+                self.error("limits.held", problem, Some("such as 256MiB".to_owned()));
+                DEFAULT
+            }
+        }
+    }
+
     /// `None` if it is left out, or if it has errors, which are noted.
     pub(super) fn provider(
         &mut self,

@@ -160,6 +160,7 @@ impl Gateway {
         }
         let general = check.limits("limits", &source.limits, DEFAULT_LIMITS);
         let body = check.body_limits(&source.limits);
+        let held = check.held(&source.limits);
         let providers: BTreeMap<String, Option<ProviderEntry>> = source
             .providers
             .iter()
@@ -171,6 +172,9 @@ impl Gateway {
             let path = format!("models.{name}");
             check.name(&path, name);
             let own = check.limits(&format!("{path}.limits"), &written.limits, general);
+            if written.limits.held.is_some() {
+                check.error(format!("{path}.limits.held"), "this limit belongs to a worker, not to a model", None);
+            }
             if !written.limits.body.is_empty() {
                 check.error(
                     format!("{path}.limits.body"),
@@ -206,7 +210,7 @@ impl Gateway {
             admin,
             providers,
             limits,
-            routing: Routing { body, models, upstreams, keys, traced },
+            routing: Routing { body, held, models, upstreams, keys, traced },
             local,
             telemetry,
             left_out: check.left_out,

@@ -26,6 +26,9 @@ pub enum Role {
 pub struct Routing {
     /// Largest bodies.
     pub body: BodyLimits,
+    /// The most that large bodies may hold in one worker at a time, in bytes; one of them always may.
+    #[serde(default)]
+    pub held: u64,
     /// The models that callers can name.
     pub models: BTreeMap<String, Model>,
     /// The upstreams that targets name.

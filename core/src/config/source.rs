@@ -63,6 +63,10 @@ pub struct Limits {
     /// `4MiB` for embeddings.
     #[serde(default)]
     pub body: BTreeMap<String, String>,
+    /// The most that request bodies of more than 1 MiB may hold in one worker at a time; one beyond that is answered 429
+    /// with `retry-after`. Default `256MiB`.
+    #[serde(default)]
+    pub held: Option<String>,
 }
 
 /// One upstream.

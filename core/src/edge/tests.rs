@@ -113,8 +113,8 @@ fn a_body_beyond_the_limit_is_refused_as_early_as_it_is_known() {
     assert_eq!(edge.headers(&routing(), &headers, false).unwrap_err().status, 413);
     let mut edge = Edge::default();
     edge.headers(&routing(), &CHAT, false).unwrap();
-    assert!(edge.body_so_far(&routing(), 200).is_ok());
-    assert_eq!(edge.body_so_far(&routing(), 201).unwrap_err().status, 413);
+    assert!(edge.body_so_far(&routing(), 200, 0).is_ok());
+    assert_eq!(edge.body_so_far(&routing(), 201, 0).unwrap_err().status, 413);
     assert_eq!(edge.subject().answered.as_deref(), Some("request_too_large"));
 }
 
@@ -184,4 +184,65 @@ fn the_model_list_shows_what_the_key_may_use() {
 fn a_request_id_that_could_break_a_log_is_not_kept() {
     let forward = ask(&with("x-request-id", "a\"b"), r#"{"model":"gpt"}"#, &Rests::default()).unwrap();
     assert!(forward.headers.contains(&("x-request-id", "".into())));
+}
+
+const FORM: &str = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt\r\n--b\r\nContent-Disposition: form-data; \
+    name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\r\n--b--\r\n";
+
+fn upload(edge: &mut Edge, routing: &Routing, body: &str) -> Result<Plan, Answer> {
+    let mut headers = with(":path", "/v1/audio/transcriptions");
+    headers
+        .iter_mut()
+        .filter(|(name, _)| *name == "content-type")
+        .for_each(|pair| pair.1 = "multipart/form-data; boundary=b");
+    edge.headers(routing, &headers, false)?;
+    assert!(edge.reads_form());
+    for slice in body.as_bytes().chunks(7) {
+        edge.slice(slice)?;
+    }
+    let forward = edge.form(routing, &Rests::default(), Instant::default(), &headers, body.len() as u64)?;
+    assert!(forward.headers.contains(&("content-type", "multipart/form-data; boundary=b".into())));
+    Ok(Plan::from_text(&forward.plan).unwrap())
+}
+
+#[test]
+fn a_form_is_planned_by_its_model_field_without_being_held() {
+    let plan = upload(&mut Edge::default(), &routing(), FORM).unwrap();
+    assert_eq!((plan.endpoint, plan.delivery, plan.model.as_str()), (Endpoint::Transcriptions, Delivery::Whole, "gpt"));
+    let streamed = FORM.replace(
+        "--b\r\nContent-Disposition: form-data; name=\"file\"",
+        "--b\r\nContent-Disposition: form-data; name=\"stream\"\r\n\r\ntrue\r\n--b\r\nContent-Disposition: form-data; name=\"file\"",
+    );
+    assert_eq!(upload(&mut Edge::default(), &routing(), &streamed).unwrap().delivery, Delivery::Streamed);
+    let refused = |body: &str| upload(&mut Edge::default(), &routing(), body).unwrap_err().outcome;
+    assert_eq!(refused(&FORM.replace("\"model\"", "\"modal\"")), "missing_required_parameter");
+    assert_eq!(refused(&FORM.replace("gpt", "gpt-9")), "model_not_found");
+    assert_eq!(refused("--b--\r\n"), "missing_required_parameter");
+    assert_eq!(refused(FORM.trim_end_matches("--b--\r\n")), "invalid_value");
+}
+
+#[test]
+fn a_worker_holds_only_so_much_of_large_bodies() {
+    let mut routing = routing();
+    routing.body.0.insert(Endpoint::Transcriptions, 50 << 20);
+    routing.held = 10 << 20;
+    let headers = {
+        let mut headers = with(":path", "/v1/audio/transcriptions");
+        headers
+            .iter_mut()
+            .filter(|(name, _)| *name == "content-type")
+            .for_each(|pair| pair.1 = "multipart/form-data; boundary=b");
+        headers
+    };
+    let begun = || {
+        let mut edge = Edge::default();
+        edge.headers(&routing, &headers, false).unwrap();
+        edge
+    };
+    assert!(begun().body_so_far(&routing, 20 << 20, 0).is_ok(), "one always may");
+    assert!(begun().body_so_far(&routing, 4 << 20, 6 << 20).is_ok());
+    assert!(begun().body_so_far(&routing, 1 << 20, 60 << 20).is_ok(), "small ones are not counted");
+    let busy = begun().body_so_far(&routing, 5 << 20, 6 << 20).unwrap_err();
+    assert_eq!((busy.status, busy.outcome.as_str()), (429, "too_many_large_bodies"));
+    assert!(busy.headers.contains(&("retry-after", "1".into())));
 }

@@ -26,7 +26,7 @@ use crate::chat::Chat;
 use crate::codec::json::{self, Edit, Raw, patch, write};
 use crate::config::{StreamUsage, Upstream};
 use crate::dialect::openai;
-use crate::endpoint::{Delivery, Endpoint, Family, UsageChunk};
+use crate::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
 use crate::fault::{Reject, UpstreamFault};
 
 /// See the module.
@@ -110,6 +110,10 @@ pub(super) fn relay(call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
 
 /// The caller's body for the model; a stream always tells its usage, because Weir settles quotas with it.
 pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
+    // A form is not looked into here.
+    if call.endpoint.body() == BodyKind::Multipart {
+        return Ok(Body::AsIs);
+    }
     let quirks = &to.upstream.quirks;
     let mut edits = Vec::with_capacity(2);
     let mut name = Vec::new();
