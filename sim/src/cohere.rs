@@ -7,13 +7,14 @@
 mod ask;
 mod check;
 mod embed;
+mod rerank;
 mod write;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::Value;
 
-pub(crate) use self::embed::embed;
+pub(crate) use self::{embed::embed, rerank::rerank};
 use crate::{
     answer::{Answer, Ask},
     dialect::{Dialect, Event, Failure, bearer, quote, set, uuid},

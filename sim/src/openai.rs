@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod embeddings;
 mod models;
+mod moderations;
 mod responses;
 mod write;
 
@@ -20,6 +21,7 @@ pub(crate) use self::{
     completions::Completions,
     embeddings::{embeddings, vector},
     models::models,
+    moderations::moderations,
     responses::{Past, Responses, input_tokens},
 };
 use crate::{

@@ -14,6 +14,7 @@ use crate::{
     cohere::{self, Cohere},
     dialect::{Dialect, Failure},
     gemini::{self, Api, Framing, Gemini},
+    jina::{self, Jina},
     mistral::{self, Mistral},
     openai::{self, Completions, OpenAi, Responses},
     seen::Ticket,
@@ -34,6 +35,7 @@ static ROUTES: &[Route] = &[
     post("/v1/responses", &Responses, chat::chat),
     post("/v1/responses/input_tokens", &Responses, openai::input_tokens),
     post("/v1/completions", &Completions, chat::chat),
+    post("/v1/moderations", &OpenAi, openai::moderations),
     post("/v1/audio/transcriptions", &OpenAi, openai::transcriptions),
     post("/v1/audio/translations", &OpenAi, openai::translations),
     post("/v1/audio/speech", &OpenAi, openai::speech),
@@ -65,6 +67,8 @@ static ROUTES: &[Route] = &[
     get("/mistral/v1/models/{model}", &Mistral, openai::models),
     post("/v2/chat", &Cohere, chat::chat),
     post("/v2/embed", &Cohere, cohere::embed),
+    post("/v2/rerank", &Cohere, cohere::rerank),
+    post("/v1/rerank", &Jina, jina::rerank),
     post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:generateContent", VERTEX, chat::chat),
     post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:streamGenerateContent", VERTEX, chat::chat)
         .for_query("alt=sse")
