@@ -107,6 +107,11 @@ impl Dialect for Anthropic {
     }
 }
 
+/// Reads a chat request whose version is not in a header.
+pub(crate) fn read(call: &Call<'_>, body: &Value, model: &Model, version: &str) -> Result<Ask, Failure> {
+    ask::read(body, model, Version::read(version).unwrap_or(Version::Of2023), call)
+}
+
 /// Answers `POST /v1/messages/count_tokens`.
 pub(crate) fn count_tokens(call: &Call<'_>) -> Decision {
     let counted = |body: &Value| Bytes::from(format!("{{\"input_tokens\":{}}}", ask::input(body)));

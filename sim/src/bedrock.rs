@@ -90,6 +90,11 @@ impl Dialect for Bedrock {
         frame::event("contentBlockDelta", "\u{1}\u{2},,[{]}")
     }
 
+    /// Any: AWS's own clients send none where they invoke a model.
+    fn reads(&self, _: &str) -> bool {
+        true
+    }
+
     fn overload(&self) -> u16 {
         503
     }

@@ -167,7 +167,7 @@ pub(crate) fn read(call: &Call<'_>) -> Result<(Value, Model), Failure> {
 pub(crate) fn body(call: &Call<'_>) -> Result<Value, Failure> {
     call.dialect.admit(call)?;
     let kind = call.header("content-type").unwrap_or_default();
-    if !kind.to_ascii_lowercase().starts_with("application/json") {
+    if !call.dialect.reads(kind) {
         let message =
             format!("Unsupported content type: '{kind}'. This method only accepts 'application/json' requests.");
         return Err(Failure::invalid(message, None, Some("unsupported_content_type")));

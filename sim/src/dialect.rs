@@ -77,6 +77,11 @@ pub(crate) trait Dialect: Sync {
         Bytes::from([half(event), GARBAGE].concat())
     }
 
+    /// Whether a body of this content type is read. It is JSON all the same.
+    fn reads(&self, kind: &str) -> bool {
+        kind.to_ascii_lowercase().starts_with("application/json")
+    }
+
     /// The status an error within an answer stands for.
     fn overload(&self) -> u16 {
         500

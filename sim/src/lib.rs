@@ -12,8 +12,8 @@
 //! | `/v1/chat/completions`, `/v1/embeddings`, … | OpenAI | bearer |
 //! | `/v1/messages`, … | Anthropic | `x-api-key` or bearer |
 //! | `/openai/deployments/{deployment}/…`, `/openai/v1/…` | Azure OpenAI | `api-key` or bearer |
-//! | `/v1beta/models/{model}:…` | Gemini | `x-goog-api-key` or `key=` |
-//! | `/v1/projects/{}/locations/{}/publishers/google/models/{model}:…` | Gemini on Vertex AI | bearer |
+//! | `/v1/models/{model}:…`, `/v1beta/…` | Gemini | `x-goog-api-key` or `key=` |
+//! | `/v1/projects/{}/locations/{}/publishers/google/models/{model}:…`, `/v1beta1/…` | Gemini on Vertex AI | bearer |
 //! | `/v1/projects/{}/locations/{}/publishers/anthropic/models/{model}:…` | Anthropic on Vertex AI | bearer |
 //! | `/model/{model}/converse`, `…/converse-stream`, `…/invoke` | Bedrock | signature or bearer |
 //! | `/v2/chat`, `/v2/embed` | Cohere | bearer |

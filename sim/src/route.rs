@@ -44,14 +44,16 @@ static ROUTES: &[Route] = &[
     post("/v1/messages/count_tokens", &Anthropic, anthropic::count_tokens),
     get("/v1/models", &Anthropic, anthropic::models).for_headers(&["x-api-key", "anthropic-version"]),
     get("/v1/models/{model}", &Anthropic, anthropic::models).for_headers(&["x-api-key", "anthropic-version"]),
+    get("/v1/models", GEMINI, gemini::models).for_headers(&["x-goog-api-key"]),
+    get("/v1/models/{model}", GEMINI, gemini::models).for_headers(&["x-goog-api-key"]),
     get("/v1/models", &OpenAi, openai::models),
     get("/v1/models/{model}", &OpenAi, openai::models),
-    post("/v1beta/models/{model}:generateContent", GEMINI, chat::chat),
-    post("/v1beta/models/{model}:streamGenerateContent", GEMINI, chat::chat).for_query("alt=sse").streamed(),
-    post("/v1beta/models/{model}:streamGenerateContent", GEMINI_ARRAY, chat::chat).streamed(),
-    post("/v1beta/models/{model}:countTokens", GEMINI, gemini::count_tokens),
-    post("/v1beta/models/{model}:embedContent", GEMINI, gemini::embed),
-    post("/v1beta/models/{model}:batchEmbedContents", GEMINI, gemini::batch),
+    post("/{}/models/{model}:generateContent", GEMINI, chat::chat),
+    post("/{}/models/{model}:streamGenerateContent", GEMINI, chat::chat).for_query("alt=sse").streamed(),
+    post("/{}/models/{model}:streamGenerateContent", GEMINI_ARRAY, chat::chat).streamed(),
+    post("/{}/models/{model}:countTokens", GEMINI, gemini::count_tokens),
+    post("/{}/models/{model}:embedContent", GEMINI, gemini::embed),
+    post("/{}/models/{model}:batchEmbedContents", GEMINI, gemini::batch),
     get("/v1beta/models", GEMINI, gemini::models),
     get("/v1beta/models/{model}", GEMINI, gemini::models),
     post("/model/{model}/converse", &Bedrock, chat::chat),
@@ -69,20 +71,25 @@ static ROUTES: &[Route] = &[
     post("/v2/embed", &Cohere, cohere::embed),
     post("/v2/rerank", &Cohere, cohere::rerank),
     post("/v1/rerank", &Jina, jina::rerank),
-    post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:generateContent", VERTEX, chat::chat),
-    post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:streamGenerateContent", VERTEX, chat::chat)
+    post("/{}/projects/{}/locations/{}/publishers/google/models/{model}:generateContent", VERTEX, chat::chat),
+    post("/{}/projects/{}/locations/{}/publishers/google/models/{model}:streamGenerateContent", VERTEX, chat::chat)
         .for_query("alt=sse")
         .streamed(),
     post(
-        "/v1/projects/{}/locations/{}/publishers/google/models/{model}:streamGenerateContent",
+        "/{}/projects/{}/locations/{}/publishers/google/models/{model}:streamGenerateContent",
         VERTEX_ARRAY,
         chat::chat,
     )
     .streamed(),
-    post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:countTokens", VERTEX, gemini::count_tokens),
-    post("/v1/projects/{}/locations/{}/publishers/google/models/{model}:predict", VERTEX, vertex::predict),
-    post("/v1/projects/{}/locations/{}/publishers/anthropic/models/{model}:rawPredict", &Claude, chat::chat),
-    post("/v1/projects/{}/locations/{}/publishers/anthropic/models/{model}:streamRawPredict", &Claude, chat::chat),
+    post("/{}/projects/{}/locations/{}/publishers/google/models/{model}:countTokens", VERTEX, gemini::count_tokens),
+    post("/{}/projects/{}/locations/{}/publishers/google/models/{model}:predict", VERTEX, vertex::predict),
+    post(
+        "/{}/projects/{}/locations/{}/publishers/anthropic/models/count-tokens:rawPredict",
+        &Claude,
+        anthropic::count_tokens,
+    ),
+    post("/{}/projects/{}/locations/{}/publishers/anthropic/models/{model}:rawPredict", &Claude, chat::chat),
+    post("/{}/projects/{}/locations/{}/publishers/anthropic/models/{model}:streamRawPredict", &Claude, chat::chat),
 ];
 
 const GEMINI: &dyn Dialect = &Gemini { framing: Framing::Sse, api: Api::Developer };
@@ -99,6 +106,7 @@ static ROOTS: &[(&str, &dyn Dialect)] = &[
     ("/openai/", &Azure),
     ("/mistral/", &Mistral),
     ("/v1/projects/", VERTEX),
+    ("/v1beta1/", VERTEX),
     ("", &OpenAi),
 ];
 

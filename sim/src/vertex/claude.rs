@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{admit, told::told};
 use crate::{
     answer::{Answer, Ask},
-    anthropic::Anthropic,
+    anthropic::{self, Anthropic},
     dialect::{Dialect, Event, Failure, set},
     model::Model,
     route::Call,
@@ -19,7 +19,8 @@ use crate::{
 /// The dialect of `/v1/projects/…/publishers/anthropic/models/…`.
 pub(crate) struct Claude;
 
-const VERSION: &str = "vertex-2023-10-16";
+/// The versions that go in the body: that of this place, and for newer clients that of the API itself.
+const VERSIONS: [&str; 2] = ["vertex-2023-10-16", "2026-10-21"];
 
 impl Dialect for Claude {
     fn folder(&self) -> &'static str {
@@ -34,12 +35,12 @@ impl Dialect for Claude {
         let refuse = |message: String| Err(Failure::invalid(message, None, None));
         let mut plain = body.clone();
         let Some(fields) = plain.as_object_mut() else { return refuse("Input should be an object".to_owned()) };
-        match fields.remove("anthropic_version") {
-            None => return refuse("anthropic_version: Field required".to_owned()),
-            Some(version) if version != VERSION => {
-                return refuse(format!("anthropic_version: Input should be '{VERSION}'"));
-            }
-            Some(_) => {}
+        let Some(version) = fields.remove("anthropic_version") else {
+            return refuse("anthropic_version: Field required".to_owned());
+        };
+        let version = version.as_str().unwrap_or_default();
+        if !VERSIONS.contains(&version) {
+            return refuse(format!("anthropic_version: Input should be '{}'", VERSIONS.join("' or '")));
         }
         if fields.contains_key("model") {
             return refuse("model: Extra inputs are not permitted".to_owned());
@@ -48,7 +49,7 @@ impl Dialect for Claude {
         fields.insert("model".to_owned(), model.name.as_str().into());
         // Dates follow an `@` here.
         let model = Model { base: model.base.replace('@', "-"), ..model.clone() };
-        Anthropic.ask(call, &plain, &model)
+        anthropic::read(call, &plain, &model, version)
     }
 
     fn whole(&self, answer: &Answer) -> Bytes {

@@ -313,5 +313,8 @@ async fn titan_and_cohere_embed_in_their_own_shapes() {
     assert_eq!(typed["embeddings"]["float"].as_array().unwrap().len(), 2);
     let untyped = cohere(json!({"texts": ["a"]})).await;
     assert!(untyped.status == 400 && untyped.text().contains("required key [input_type]"));
+    let path = "/model/amazon.titan-embed-text-v1/invoke";
+    let untyped = send(&sim, "POST", path, &HEADERS[1..], r#"{"inputText":"a"}"#).await.unwrap();
+    assert_eq!(untyped.json()["embedding"].as_array().unwrap().len(), 1536);
     assert_eq!(post(&sim, "/model/fault-429/invoke", &json!({"inputText": "a"})).await.status, 429);
 }

@@ -311,6 +311,9 @@ async fn embeddings_models_and_token_counts_are_told() {
     let name = models["models"][0]["name"].as_str().unwrap().to_owned();
     let model = send(&sim, "GET", &format!("/v1beta/{name}"), &HEADERS, "").await.unwrap().json();
     assert_eq!(model, models["models"][0]);
+    let stable = send(&sim, "GET", "/v1/models", &HEADERS, "").await.unwrap().json();
+    assert_eq!(stable, models);
+    assert_eq!(post(&sim, "/v1/models/m:generateContent", &hi(json!({}))).await.status, 200);
     let counted = post(&sim, "/v1beta/models/m:countTokens", &hi(json!({}))).await.json();
     let whole = whole(&sim, "m", json!({})).await.json();
     assert_eq!(counted["totalTokens"], whole["usageMetadata"]["promptTokenCount"]);

@@ -80,12 +80,26 @@ async fn claude_wants_a_version_and_no_model() {
         assert!(error["message"].as_str().unwrap().contains(words), "{error}");
     };
     check(json!({"anthropic_version": "2023-06-01"}), "anthropic_version: Input should be").await;
+    let newer = json!({"anthropic_version": "2026-10-21"});
+    assert_eq!(claude(&sim, "c:rawPredict", newer.clone()).await.status, 200);
+    check(with(newer, json!({"temperature": 1})), "temperature: Extra inputs are not permitted").await;
     check(json!({"model": "c"}), "model: Extra inputs are not permitted").await;
     check(json!({"max_tokens": null}), "max_tokens: Field required").await;
     check(json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}), "adaptive").await;
     let unversioned = json!({"max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]});
     let got = ask(&sim, "anthropic/models/c:rawPredict", &HEADERS, &unversioned).await;
     assert!(got.status == 400 && got.text().contains("anthropic_version: Field required"));
+}
+
+#[tokio::test]
+async fn clients_find_the_beta_and_the_token_count() {
+    let sim = sim().await;
+    let contents = json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}).to_string();
+    let path = "/v1beta1/projects/p/locations/global/publishers/google/models/m:generateContent";
+    assert_eq!(send(&sim, "POST", path, &HEADERS, contents).await.unwrap().status, 200);
+    let counted = claude(&sim, "count-tokens:rawPredict", json!({"model": "c"})).await.json();
+    let whole = claude(&sim, "c:rawPredict", json!({})).await.json();
+    assert_eq!(counted["input_tokens"], whole["usage"]["input_tokens"]);
 }
 
 #[tokio::test]
