@@ -7,6 +7,7 @@
 
 mod answer_tool;
 mod anthropic;
+mod bedrock;
 mod cohere;
 mod embedding;
 mod gemini;
@@ -35,8 +36,8 @@ use crate::usage::Usage;
 pub use to::{Notes, To};
 
 /// Every provider that can be named in the configuration as a `dialect`.
-pub static ALL: [&dyn Provider; 5] =
-    [&openai::OpenAi, &anthropic::Anthropic, &cohere::Cohere, &gemini::Gemini, &local::Local];
+pub static ALL: [&dyn Provider; 6] =
+    [&openai::OpenAi, &anthropic::Anthropic, &bedrock::Bedrock, &cohere::Cohere, &gemini::Gemini, &local::Local];
 
 /// The provider called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
@@ -140,6 +141,8 @@ pub struct CredentialHeader {
 pub enum Framing {
     /// Server-sent events.
     Sse,
+    /// AWS's binary event streams.
+    EventStream,
 }
 
 /// Speaks one upstream's dialect.
@@ -329,6 +332,13 @@ pub enum Event<'a> {
         /// The name.
         name: &'a str,
         /// The data.
+        data: Raw<'a>,
+    },
+    /// A failure that the framing itself calls one (`:exception-type`, `:error-code`): its name, and what is said of it.
+    Exception {
+        /// The name.
+        name: &'a str,
+        /// An object with a `message`, as a rule.
         data: Raw<'a>,
     },
     /// `[DONE]`

@@ -29,6 +29,13 @@ fn answers_come_back_as_recorded() {
 }
 
 #[test]
+fn binary_answers_are_what_is_written_beside_them() {
+    for case in all().into_iter().filter(|case| case.folder.join("3-answer.events.jsonl").exists()) {
+        case.check("3-answer.bin", &case.answer);
+    }
+}
+
+#[test]
 fn failures_are_read_as_recorded() {
     for case in all().into_iter().filter(|case| case.status != 200) {
         let fault = case.provider.fault(case.status, &case.answer);
@@ -49,5 +56,6 @@ fn every_kind_of_failure_has_a_case() {
 }
 
 fn extension(case: &Fixture) -> &'static str {
-    if case.folder.join("3-answer.sse").exists() { "4-caller.sse" } else { "4-caller.json" }
+    let streams = ["3-answer.sse", "3-answer.bin", "3-answer.events.jsonl"];
+    if streams.iter().any(|name| case.folder.join(name).exists()) { "4-caller.sse" } else { "4-caller.json" }
 }

@@ -5,9 +5,9 @@
 //! <https://platform.claude.com/docs/en/api/errors>,
 //! <https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons>
 
-mod ask;
+pub(super) mod ask;
 mod fault;
-mod model;
+pub(super) mod model;
 mod reply;
 
 use alloc::borrow::ToOwned;

@@ -72,6 +72,16 @@ impl<'t> To<'t> {
         note(&mut self.notes.dropped, field);
     }
 
+    /// Leaves out the marks for the prompt cache, for a provider whose caches find by themselves what they hold.
+    pub(super) fn unmark(&mut self, chat: &Chat<'_>) {
+        if chat.turns.iter().flat_map(|turn| &turn.parts).any(|part| part.cache.is_some()) {
+            self.hint("messages.cache_control");
+        }
+        if chat.tools.iter().any(|tool| tool.cache.is_some()) {
+            self.hint("tools.cache_control");
+        }
+    }
+
     /// Refuses what no provider but the caller's own has words for.
     pub(crate) fn known(&mut self, chat: &Chat<'_>) -> Result<(), Reject> {
         fn nowhere<'p>(part: &'p Part<'_>) -> Option<&'p str> {

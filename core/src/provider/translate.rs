@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 
 use super::openai::parse;
 use super::{Event, Flow, Framing, Passage, Reader, Reply, ReplyStart};
-use crate::codec::json::{Str, check};
+use crate::codec::eventstream::{self, Message};
+use crate::codec::json::write::object;
+use crate::codec::json::{Raw, Str, check};
 use crate::codec::sse::{self, Block};
 use crate::dialect::{Dialect, Writer};
 use crate::embed::Encoding;
@@ -125,12 +127,14 @@ impl Progress {
 /// Finds the events in the bytes of a stream, by its framing.
 pub(super) enum Frames {
     Sse(sse::Reader),
+    EventStream(eventstream::Reader),
 }
 
 impl Frames {
     pub(super) fn new(framing: Framing) -> Self {
         match framing {
             Framing::Sse => Self::Sse(sse::Reader::new(sse::MAX_EVENT)),
+            Framing::EventStream => Self::EventStream(eventstream::Reader::new(eventstream::MAX_MESSAGE)),
         }
     }
 
@@ -145,6 +149,7 @@ impl Frames {
                 Some(event) => on(event),
                 None => Ok(()),
             }),
+            Self::EventStream(reader) => reader.read(chunk, |message| message_event(&message, &mut on)),
         }
     }
 
@@ -156,6 +161,7 @@ impl Frames {
                 Ok(Some(event)) => on(event),
                 _ => Ok(()),
             }),
+            Self::EventStream(reader) => reader.end(),
         }
     }
 }
@@ -170,6 +176,29 @@ pub(super) fn event<'b>(block: &'b Block<'_>) -> Result<Option<Event<'b>>, Upstr
     let data = core::str::from_utf8(data).ok().and_then(|text| check(text).ok());
     let data = data.ok_or_else(|| malformed("The provider sent an event that is not JSON."))?;
     Ok(Some(Event::Json { name: core::str::from_utf8(block.name).unwrap_or_default(), data }))
+}
+
+/// Calls `on` for the event that a message is.
+fn message_event(
+    message: &Message<'_>,
+    on: &mut impl FnMut(Event<'_>) -> Result<(), UpstreamFault>,
+) -> Result<(), UpstreamFault> {
+    let header = |name| message.text(name).unwrap_or_default();
+    if header(":message-type") == "error" {
+        let mut said = Vec::new();
+        object(&mut said, |said| said.string("message", header(":error-message")));
+        let data = core::str::from_utf8(&said).ok().and_then(Raw::parse).unwrap_or(Raw::NULL);
+        return on(Event::Exception { name: header(":error-code"), data });
+    }
+    let data = match message.payload {
+        b"" => Some(Raw::NULL),
+        payload => core::str::from_utf8(payload).ok().and_then(Raw::parse),
+    };
+    let data = data.ok_or_else(|| malformed("The provider sent an event that is not JSON."))?;
+    if header(":message-type") == "exception" {
+        return on(Event::Exception { name: header(":exception-type"), data });
+    }
+    on(Event::Json { name: header(":event-type"), data })
 }
 
 struct Stream {

@@ -1,8 +1,8 @@
 //! Writes a chat as a Messages request.
 
-mod conversation;
-mod thinking;
-mod tools;
+pub(in crate::provider) mod conversation;
+pub(in crate::provider) mod thinking;
+pub(in crate::provider) mod tools;
 
 use alloc::vec::Vec;
 
@@ -14,6 +14,7 @@ use crate::fault::Reject;
 
 use super::model::Generation;
 use crate::provider::To;
+use crate::provider::signature::Maker;
 use conversation::Conversation;
 use thinking::Thinking;
 
@@ -23,7 +24,7 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     expressible(chat, generation, to)?;
     let thinking = Thinking::of(chat, generation, to)?;
     tools::check(chat, generation, to)?;
-    let conversation = Conversation::of(&chat.turns, to)?;
+    let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
         body.string("model", to.model);

@@ -9,7 +9,7 @@ use crate::chat::Effort;
 
 /// A generation, as far as requests differ. A Claude that is not known belongs to the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Generation {
+pub(in crate::provider) enum Generation {
     /// No Claude: others speak this API as well, and what they support is theirs to say.
     Foreign,
     /// Claude 3 and before: 4096 tokens of output, no thinking.
@@ -28,7 +28,7 @@ pub(super) enum Generation {
 
 /// How a generation is told to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinks {
+pub(in crate::provider) enum Thinks {
     Never,
     /// With a budget of tokens.
     Budget,
@@ -37,7 +37,7 @@ pub(super) enum Thinks {
 }
 
 impl Generation {
-    pub(super) fn of(model: &str) -> Self {
+    pub(in crate::provider) fn of(model: &str) -> Self {
         // Other clouds put their own prefixes before the name: `us.anthropic.claude-…`.
         let Some((_, name)) = model.split_once("claude-") else { return Self::Foreign };
         let is = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
@@ -63,7 +63,7 @@ impl Generation {
 
     /// `max_tokens`, which this API requires, for callers who leave it out: generous for an answer, and small enough for
     /// every model of the generation to give whole. Thinking comes on top.
-    pub(super) const fn default_max_tokens(self) -> u64 {
+    pub(in crate::provider) const fn default_max_tokens(self) -> u64 {
         match self {
             Self::Three => 4096,
             Self::Foreign | Self::ThreeFive | Self::Four => 8192,
@@ -71,7 +71,7 @@ impl Generation {
         }
     }
 
-    pub(super) const fn thinks(self) -> Thinks {
+    pub(in crate::provider) const fn thinks(self) -> Thinks {
         match self {
             Self::Three | Self::ThreeFive => Thinks::Never,
             Self::Foreign | Self::Four | Self::FourFive => Thinks::Budget,
@@ -80,17 +80,17 @@ impl Generation {
     }
 
     /// Whether tools can be `strict` and answers can have a schema (`output_config.format`).
-    pub(super) const fn follows_schemas(self) -> bool {
+    pub(in crate::provider) const fn follows_schemas(self) -> bool {
         !matches!(self, Self::Three | Self::ThreeFive | Self::Four)
     }
 
     /// Whether `temperature`, `top_p` and `top_k` are taken.
-    pub(super) const fn samples(self) -> bool {
+    pub(in crate::provider) const fn samples(self) -> bool {
         !matches!(self, Self::Latest)
     }
 
     /// The name of `effort` where thinking is adaptive.
-    pub(super) fn effort(self, effort: Effort) -> &'static str {
+    pub(in crate::provider) fn effort(self, effort: Effort) -> &'static str {
         match effort {
             Effort::None | Effort::Minimal | Effort::Low => "low",
             Effort::Medium => "medium",
@@ -103,7 +103,7 @@ impl Generation {
 
 /// The tokens that thinking may take, where it is given a budget (1024 is the least that the API takes); and the room it
 /// is given by default where it is not.
-pub(super) const fn budget(effort: Effort) -> u64 {
+pub(in crate::provider) const fn budget(effort: Effort) -> u64 {
     match effort {
         Effort::None | Effort::Minimal => 1024,
         Effort::Low => 2048,

@@ -109,13 +109,7 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     if chat.user.is_some() {
         to.hint("user");
     }
-    // Its caches find by themselves what they hold.
-    let marked = |cache: &Option<Raw<'_>>| cache.is_some();
-    if chat.turns.iter().flat_map(|turn| &turn.parts).any(|part| marked(&part.cache))
-        || chat.tools.iter().any(|tool| marked(&tool.cache))
-    {
-        to.hint("cache_control");
-    }
+    to.unmark(chat);
     to.rest(&chat.extra, &OWN)
 }
 

@@ -58,6 +58,9 @@ pub(in crate::provider) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
         let count = |of: &str| meta.get(of)?.get("input_tokens")?.integer();
         count("tokens").or_else(|| count("billed_units"))
     });
-    let usage = Usage { input: counted.unwrap_or(0), estimated: counted.is_none(), ..Usage::default() };
+    // Bedrock counts in a header; what is not said is guessed at four bytes a token.
+    let texts = answer.get("texts").unwrap_or(Raw::NULL).items().map(|text| text.text().len() as u64);
+    let input = counted.unwrap_or_else(|| texts.map(|bytes| bytes.div_ceil(4)).sum());
+    let usage = Usage { input, estimated: counted.is_none(), ..Usage::default() };
     Some(Vectors { model: String::new(), vectors, usage })
 }

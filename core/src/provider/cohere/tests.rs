@@ -108,7 +108,7 @@ fn what_promises_nothing_is_left_out_and_noted() {
         "user":"ann","prompt_cache_key":"k"}"#;
     let (sent, notes) = sent(Endpoint::Chat, body, "command-a-03-2025").unwrap();
     assert_eq!(sent, r#"{"model":"command-a-03-2025","messages":[{"role":"user","content":"a"}]}"#);
-    assert_eq!(notes.dropped, ["user", "cache_control", "prompt_cache_key"]);
+    assert_eq!(notes.dropped, ["user", "messages.cache_control", "prompt_cache_key"]);
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Reader for Reading {
     fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
         match event {
             Event::Done => self.complete(pieces).map(|()| Flow::Ended),
-            Event::Json { name: "error", data } => Err(in_answer(data)),
+            Event::Json { name: "error", data } | Event::Exception { data, .. } => Err(in_answer(data)),
             Event::Json { data, .. } => self.read(data, pieces).map(|()| Flow::More),
         }
     }

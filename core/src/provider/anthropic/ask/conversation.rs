@@ -12,20 +12,26 @@ use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::signature::{self, Maker};
 
-pub(super) struct Conversation<'a> {
-    system: Vec<&'a Part<'a>>,
-    turns: Vec<(Role, Vec<&'a Part<'a>>)>,
+pub(in crate::provider) struct Conversation<'a> {
+    pub(in crate::provider) system: Vec<&'a Part<'a>>,
+    pub(in crate::provider) turns: Vec<(Role, Vec<&'a Part<'a>>)>,
 }
 
 impl<'a> Conversation<'a> {
     /// Sorts the turns: system messages, wherever they stand, go into the system prompt in their order (a later one keeps
     /// its authority that way, at the cost of its place); tool results are the person's; neighbours of one role are one.
-    pub(super) fn of(turns: &'a [Turn<'a>], to: &mut To<'_>) -> Result<Self, Reject> {
+    ///
+    /// Reasoning is kept if `maker` made it.
+    pub(in crate::provider) fn of(
+        turns: &'a [Turn<'a>],
+        maker: Option<Maker>,
+        to: &mut To<'_>,
+    ) -> Result<Self, Reject> {
         let mut system = Vec::new();
         let mut merged: Vec<(Role, Vec<&Part<'_>>)> = Vec::new();
         for turn in turns {
             expressible(turn, to)?;
-            let mut said = turn.parts.iter().filter(|part| says_something(part)).peekable();
+            let mut said = turn.parts.iter().filter(|part| says_something(part, maker)).peekable();
             let role = match turn.role {
                 Role::System => {
                     system.extend(said);
@@ -88,20 +94,19 @@ fn expressible(turn: &Turn<'_>, to: &mut To<'_>) -> Result<(), Reject> {
 
 /// Whether this API takes the part at all: it refuses empty text, and reasoning that it cannot prove to be its own.
 /// Reasoning is no part of what was said, so a conversation that began elsewhere goes on without it.
-fn says_something(part: &Part<'_>) -> bool {
+pub(in crate::provider) fn says_something(part: &Part<'_>, maker: Option<Maker>) -> bool {
+    let proves = |proof: &str| maker.is_some_and(|maker| signature::of(maker, proof).is_some());
     match &part.content {
         Content::Text(text) | Content::Refusal(text) => !text.trim().is_empty(),
-        Content::Reasoning { signature, .. } => {
-            signature.as_deref().is_some_and(|proof| signature::of(Maker::Anthropic, proof).is_some())
-        }
-        Content::Redacted(data) => signature::of(Maker::Anthropic, data).is_some(),
+        Content::Reasoning { signature, .. } => signature.as_deref().is_some_and(proves),
+        Content::Redacted(data) => proves(data),
         Content::Audio { .. } | Content::Other { .. } => false,
         _ => true,
     }
 }
 
 /// A tool call's arguments as an object. None at all is what some write for none.
-fn input(arguments: &str) -> Option<&str> {
+pub(in crate::provider) fn input(arguments: &str) -> Option<&str> {
     if arguments.trim().is_empty() {
         return Some("{}");
     }
@@ -180,7 +185,7 @@ fn block(out: &mut Vec<u8>, part: &Part<'_>) {
             Content::Result { id, parts, outcome } => {
                 block.string("type", "tool_result");
                 block.string("tool_use_id", &call_id(id));
-                let said = parts.iter().filter(|part| says_something(part));
+                let said = parts.iter().filter(|part| says_something(part, None));
                 if said.clone().next().is_some() {
                     content(block, "content", said);
                 }
@@ -198,7 +203,7 @@ fn block(out: &mut Vec<u8>, part: &Part<'_>) {
 }
 
 /// A call's name in the characters that this API allows; conversations that began elsewhere have others.
-fn call_id(id: &str) -> Cow<'_, str> {
+pub(in crate::provider) fn call_id(id: &str) -> Cow<'_, str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if id.chars().all(allowed) {
         Cow::Borrowed(id)

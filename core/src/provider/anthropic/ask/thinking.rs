@@ -12,9 +12,10 @@ use crate::provider::To;
 use crate::provider::answer_tool::ANY_OBJECT;
 use crate::provider::anthropic::model::{Generation, Thinks, budget};
 
-pub(super) struct Thinking<'a> {
-    pub(super) max_tokens: u64,
-    pub(super) answer: Answer<'a>,
+#[derive(Clone, Copy)]
+pub(in crate::provider) struct Thinking<'a> {
+    pub(in crate::provider) max_tokens: u64,
+    pub(in crate::provider) answer: Answer<'a>,
     mode: Mode<'a>,
 }
 
@@ -29,9 +30,19 @@ enum Mode<'a> {
     AsGiven(Raw<'a>),
 }
 
+impl Mode<'_> {
+    fn thinks(self) -> bool {
+        match self {
+            Mode::Unsaid | Mode::Off => false,
+            Mode::AsGiven(given) => given.get("type").is_none_or(|kind| kind.text() != "\"disabled\""),
+            Mode::Budget(_) | Mode::Adaptive(_) => true,
+        }
+    }
+}
+
 /// How an answer comes that must have a shape.
 #[derive(Clone, Copy)]
-pub(super) enum Answer<'a> {
+pub(in crate::provider) enum Answer<'a> {
     Text,
     /// As the input of a tool, by this schema.
     Tool {
@@ -45,7 +56,7 @@ pub(super) enum Answer<'a> {
 }
 
 impl<'a> Thinking<'a> {
-    pub(super) fn of(chat: &'a Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<Self, Reject> {
+    pub(in crate::provider) fn of(chat: &'a Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<Self, Reject> {
         let mode = mode(chat, generation, to)?;
         let room = match mode {
             Mode::Budget(budget) => budget,
@@ -57,7 +68,23 @@ impl<'a> Thinking<'a> {
         Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation, to)?, mode })
     }
 
-    pub(super) fn write(&self, chat: &Chat<'_>, generation: Generation, body: &mut Object<'_>) {
+    /// Of a model of another maker, to which nothing of this is said.
+    pub(in crate::provider) fn unsaid(chat: &'a Chat<'_>, to: &mut To<'_>) -> Result<Self, Reject> {
+        let answer = answer(&chat.format, Mode::Unsaid, Generation::Foreign, to)?;
+        Ok(Self { max_tokens: chat.max_tokens.unwrap_or_default(), answer, mode: Mode::Unsaid })
+    }
+
+    /// Whether the model is told to think.
+    pub(in crate::provider) fn thinks(&self) -> bool {
+        self.mode.thinks()
+    }
+
+    /// What is to be written where the schema of an answer has a place of its own.
+    pub(in crate::provider) fn without_schema(self) -> Self {
+        Self { answer: Answer::Text, ..self }
+    }
+
+    pub(in crate::provider) fn write(&self, chat: &Chat<'_>, generation: Generation, body: &mut Object<'_>) {
         match self.mode {
             Mode::Unsaid => {}
             Mode::Off => body.object("thinking", |thinking| thinking.string("type", "disabled")),
@@ -130,11 +157,7 @@ fn answer<'a>(
     to: &mut To<'_>,
 ) -> Result<Answer<'a>, Reject> {
     // Thinking and a tool that must be called exclude each other.
-    let thinks = match mode {
-        Mode::Unsaid | Mode::Off => false,
-        Mode::AsGiven(given) => given.get("type").is_none_or(|kind| kind.text() != "\"disabled\""),
-        Mode::Budget(_) | Mode::Adaptive(_) => true,
-    };
+    let thinks = mode.thinks();
     let answer = match format {
         Format::Text => Answer::Text,
         // Of the newest some always think, so that only their own way remains.

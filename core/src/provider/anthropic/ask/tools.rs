@@ -15,7 +15,7 @@ use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
 use crate::provider::anthropic::model::Generation;
 
 /// Refuses what the model cannot do with tools.
-pub(super) fn check(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<(), Reject> {
+pub(in crate::provider) fn check(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<(), Reject> {
     if !generation.follows_schemas()
         && let Some(strict) = chat.tools.iter().position(|tool| tool.strict == Some(true))
     {

@@ -1,0 +1,136 @@
+//! Amazon Bedrock's runtime: chats by its Converse API, the same for all of its models, and embeddings by `InvokeModel`,
+//! in each model's own words.
+//!
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>,
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>,
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html>,
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html>
+
+mod ask;
+mod embed;
+mod fault;
+mod reply;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+
+use super::anthropic::model::Generation;
+use super::translate::malformed;
+use super::{Ask, CredentialHeader, Flow, Framing, Pieces, Provider, Reader, Reply, ReplyStart, To, relay};
+use crate::chat::Chat;
+use crate::codec::json::Raw;
+use crate::config::Upstream;
+use crate::embed::{Embed, Vectors};
+use crate::endpoint::{Delivery, Endpoint};
+use crate::fault::{Reject, UpstreamFault};
+
+/// See the module.
+pub(super) struct Bedrock;
+
+impl Provider for Bedrock {
+    fn name(&self) -> &'static str {
+        "bedrock"
+    }
+
+    /// For Bedrock's own API keys; without one, requests are signed.
+    fn credential(&self) -> Option<CredentialHeader> {
+        Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
+    }
+
+    fn signing(&self) -> Option<&'static str> {
+        Some("bedrock")
+    }
+
+    fn relays(&self, _: Endpoint, _: &Upstream) -> bool {
+        false
+    }
+
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+        relay::reply(Box::new(Unasked), start)
+    }
+
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let verb = if to.delivery == Delivery::Streamed { "converse-stream" } else { "converse" };
+        Ok(Ask::json(path(to.model, verb), ask::write(chat, to)?))
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::EventStream
+    }
+
+    fn reader(&self, _: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
+        Some(Box::new(reply::Reading::new()))
+    }
+
+    fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::json(path(to.model, "invoke"), embed::write(embed, to)?))
+    }
+
+    fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
+        embed::read(answer)
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+}
+
+/// The path of a model, an inference profile or the ARN of either, whose colons and slashes belong to its name.
+fn path(model: &str, verb: &str) -> String {
+    let mut name = String::with_capacity(model.len() + 16);
+    for byte in model.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => name.push(byte.into()),
+            byte => {
+                name.push('%');
+                let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+                name.extend(digits.into_iter().flatten().map(|digit| digit.to_ascii_uppercase()));
+            }
+        }
+    }
+    format!("/model/{name}/{verb}")
+}
+
+/// Which of the families a model belongs to that want some things said in words of their own, read from its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Claude(Generation),
+    Nova,
+    GptOss,
+    Other,
+}
+
+impl Family {
+    fn of(model: &str) -> Self {
+        match Generation::of(model) {
+            Generation::Foreign if model.contains("amazon.nova-") => Self::Nova,
+            Generation::Foreign if model.contains("openai.gpt-oss") => Self::GptOss,
+            Generation::Foreign => Self::Other,
+            generation => Self::Claude(generation),
+        }
+    }
+
+    /// Whether prompts are cached up to marks; models that cache nothing refuse them.
+    ///
+    /// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>
+    fn caches(self) -> bool {
+        matches!(self, Self::Claude(_) | Self::Nova)
+    }
+}
+
+/// Reads answers to what is never asked: nothing is served in the caller's own dialect.
+struct Unasked;
+
+impl Reader for Unasked {
+    fn event(&mut self, _: super::Event<'_>, _: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        Err(malformed("The provider answered what was not asked."))
+    }
+
+    fn whole(&mut self, _: Raw<'_>, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        Err(malformed("The provider answered what was not asked."))
+    }
+}
+
+#[cfg(test)]
+mod tests;

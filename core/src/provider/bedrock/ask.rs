@@ -1,0 +1,207 @@
+//! Writes a chat as a Converse request.
+
+mod blocks;
+mod own;
+mod tools;
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Family;
+use crate::chat::{Chat, Role};
+use crate::codec::json::write::{Object, object, string};
+use crate::codec::json::{Kind, Raw};
+use crate::fault::Reject;
+use crate::provider::To;
+use crate::provider::anthropic::ask::conversation::Conversation;
+use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
+use crate::provider::signature::Maker;
+use blocks::Blocks;
+use tools::Tools;
+
+/// The caller's own words for this provider.
+const OWN: [&str; 3] = ["additionalModelRequestFields", "guardrailConfig", "performanceConfig"];
+
+/// The request for `chat`.
+pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    let family = Family::of(to.model);
+    expressible(chat, family, to)?;
+    let thinking = match family {
+        Family::Claude(generation) => Thinking::of(chat, generation, to)?,
+        _ => Thinking::unsaid(chat, to)?,
+    };
+    let fields = own::fields(chat, family, thinking, to)?;
+    let tools = Tools::of(chat, thinking.answer, family, to)?;
+    blocks::expressible(&chat.turns, to)?;
+    let maker = matches!(family, Family::Claude(_)).then_some(Maker::Anthropic);
+    let conversation = Conversation::of(&chat.turns, maker, to)?;
+    if conversation.turns.first().is_some_and(|(role, _)| *role == Role::Assistant) {
+        return Err(to.invalid("messages", "they must begin with one of the user for this provider"));
+    }
+    // The model's own limit, where nothing is said; but thinking must know what it leaves room for.
+    let max_tokens = chat.max_tokens.or_else(|| thinking.thinks().then_some(thinking.max_tokens));
+    let mut out = Vec::with_capacity(1024);
+    object(&mut out, |body| {
+        let mut blocks = Blocks::new(family.caches());
+        if !conversation.system.is_empty() {
+            blocks.write(body.member("system"), conversation.system.iter().copied());
+        }
+        body.array("messages", &conversation.turns, |out, (role, parts)| {
+            object(out, |turn| {
+                turn.string("role", if *role == Role::Assistant { "assistant" } else { "user" });
+                blocks.write(turn.member("content"), parts.iter().copied());
+            });
+        });
+        inference(chat, max_tokens, family, body);
+        tools.write(body);
+        if let Answer::Native { schema } = thinking.answer {
+            body.object("outputConfig", |config| config.object("textFormat", |format| shape(schema, chat, format)));
+        }
+        if !fields.is_empty() {
+            body.raw("additionalModelRequestFields", &fields);
+        }
+        // Which of the sequences was met, Claude tells if it is asked.
+        if matches!(family, Family::Claude(_)) && !chat.stop.is_empty() {
+            body.raw("additionalModelResponseFieldPaths", "[\"/stop_sequence\"]");
+        }
+        if let Some(metadata) = chat.metadata {
+            body.raw("requestMetadata", metadata.text());
+        }
+        if let Some(tier) = chat.service_tier.as_deref().filter(|tier| is_tier(tier)) {
+            body.object("serviceTier", |to| to.string("type", tier));
+        }
+        for name in ["guardrailConfig", "performanceConfig"] {
+            if let Some(value) = own::value(chat, name) {
+                body.raw(name, value.text());
+            }
+        }
+    });
+    Ok(out)
+}
+
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html>
+fn shape(schema: &str, chat: &Chat<'_>, format: &mut Object<'_>) {
+    format.string("type", "json_schema");
+    format.object("structure", |structure| {
+        structure.object("jsonSchema", |json| {
+            json.string("schema", schema);
+            if let crate::chat::Format::Schema { name, description, .. } = &chat.format {
+                if let Some(name) = name {
+                    json.string("name", name);
+                }
+                if let Some(description) = description {
+                    json.string("description", description);
+                }
+            }
+        });
+    });
+}
+
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html>
+fn inference(chat: &Chat<'_>, max_tokens: Option<u64>, family: Family, body: &mut Object<'_>) {
+    let sampling: Vec<_> = sampling(chat).filter(|(_, name, value)| is_taken(name, *value, family)).collect();
+    if max_tokens.is_none() && sampling.is_empty() && chat.stop.is_empty() {
+        return;
+    }
+    body.object("inferenceConfig", |config| {
+        if let Some(max) = max_tokens {
+            config.number("maxTokens", max);
+        }
+        for (name, _, value) in sampling {
+            config.raw(name, value.text());
+        }
+        if !chat.stop.is_empty() {
+            config.array("stopSequences", &chat.stop, |out, stop| string(out, stop));
+        }
+    });
+}
+
+/// How the answer is to be drawn, as far as all models know it: the name here, OpenAI's, the value.
+fn sampling<'a>(chat: &Chat<'a>) -> impl Iterator<Item = (&'static str, &'static str, Raw<'a>)> {
+    [("temperature", "temperature", chat.temperature), ("topP", "top_p", chat.top_p)]
+        .into_iter()
+        .filter_map(|(name, openai, value)| Some((name, openai, value?)))
+}
+
+fn is_taken(name: &str, value: Raw<'_>, family: Family) -> bool {
+    let samples = !matches!(family, Family::Claude(generation) if !generation.samples());
+    // OpenAI allows temperatures up to 2; what lies beyond 1 has no counterpart.
+    samples && !(name == "temperature" && value.number().is_some_and(|temperature| temperature > 1.0))
+}
+
+/// Whether there is such a tier here.
+fn is_tier(name: &str) -> bool {
+    matches!(name, "priority" | "flex" | "reserved")
+}
+
+/// Refuses the fields that have no counterpart here, or not for this value.
+fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), Reject> {
+    let top_k = chat.top_k.map(|value| ("topK", "top_k", value));
+    for (_, name, value) in sampling(chat).chain(top_k) {
+        // One is what they are by default, which can be left out where they are no longer taken.
+        let is_default = value.number() == Some(1.0) && name != "top_k";
+        if !is_taken(name, value, family) && !is_default {
+            to.unsupported(name)?;
+        }
+    }
+    let Chat { presence_penalty, frequency_penalty, seed, logit_bias, .. } = chat;
+    let raw = [
+        ("presence_penalty", presence_penalty),
+        ("frequency_penalty", frequency_penalty),
+        ("seed", seed),
+        ("logit_bias", logit_bias),
+    ];
+    for (name, _) in raw.into_iter().filter(|(_, value)| value.is_some()) {
+        to.unsupported(name)?;
+    }
+    if chat.n.is_some_and(|n| n > 1) {
+        to.unsupported("n")?;
+    }
+    if let Some(others) = chat.logprobs {
+        to.unsupported(if others > 0 { "top_logprobs" } else { "logprobs" })?;
+    }
+    if chat.parallel_tools == Some(false) && !chat.tools.is_empty() {
+        to.unsupported("parallel_tool_calls")?;
+    }
+    if chat.service_tier.as_deref().is_some_and(|tier| !is_tier(tier)) {
+        to.unsupported("service_tier")?;
+    }
+    // A map of strings, here as there.
+    for (name, value) in chat.metadata.into_iter().flat_map(Raw::members) {
+        if value.kind() != Kind::String {
+            return Err(to.invalid(&format!("metadata.{name}"), "it must be a string"));
+        }
+    }
+    // Who asks makes no difference to the answer, and this API does not want to know.
+    if chat.user.is_some() {
+        to.hint("user");
+    }
+    if !family.caches() {
+        to.unmark(chat);
+    }
+    for name in OWN {
+        if own::value(chat, name).is_some_and(|value| value.kind() != Kind::Object) {
+            return Err(to.invalid(name, "it must be an object"));
+        }
+    }
+    let mut takes: Vec<&str> = OWN.to_vec();
+    // Anthropic's own words for its own models.
+    if matches!(family, Family::Claude(_)) && own::value(chat, "thinking").is_some_and(|it| it.kind() == Kind::Object) {
+        takes.push("thinking");
+    }
+    to.rest(&chat.extra, &takes)
+}
+
+/// Where a mark for the cache stands: all up to here. It may say how long to keep it.
+fn cache_point(out: &mut Vec<u8>, mark: Raw<'_>) {
+    let ttl: Option<String> = mark.get("ttl").and_then(Raw::string).map(Into::into);
+    object(out, |block| {
+        block.object("cachePoint", |point| {
+            point.string("type", "default");
+            if let Some(ttl) = ttl {
+                point.string("ttl", &ttl);
+            }
+        });
+    });
+}

@@ -1,0 +1,93 @@
+//! What each family of models wants said in its own words: `additionalModelRequestFields`.
+//!
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html>,
+//! <https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html>
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Family;
+use crate::chat::{self, Chat, Effort};
+use crate::codec::json::Raw;
+use crate::codec::json::write::object;
+use crate::fault::Reject;
+use crate::provider::To;
+use crate::provider::anthropic::ask::thinking::Thinking;
+
+/// The caller's own value for a field of this API.
+pub(super) fn value<'a>(chat: &Chat<'a>, name: &str) -> Option<Raw<'a>> {
+    chat.extra.iter().find(|(given, _)| given == name).map(|(_, value)| *value)
+}
+
+/// The fields as an object; empty if there are none. What the caller says itself goes first.
+pub(super) fn fields(
+    chat: &Chat<'_>,
+    family: Family,
+    thinking: Thinking<'_>,
+    to: &mut To<'_>,
+) -> Result<String, Reject> {
+    let effort = if matches!(family, Family::Claude(_)) { None } else { effort(chat, family, to)? };
+    let top_k = chat.top_k.filter(|_| !matches!(family, Family::Claude(generation) if !generation.samples()));
+    let mut ours = Vec::new();
+    object(&mut ours, |fields| {
+        match family {
+            Family::Claude(generation) => thinking.without_schema().write(chat, generation, fields),
+            Family::Nova => {
+                if let Some(effort) = effort {
+                    fields.object("reasoningConfig", |config| {
+                        config.string("type", "enabled");
+                        config.string("maxReasoningEffort", effort);
+                    });
+                }
+            }
+            Family::GptOss => {
+                if let Some(effort) = effort {
+                    fields.string("reasoning_effort", effort);
+                }
+            }
+            Family::Other => {}
+        }
+        if let Some(top_k) = top_k {
+            match family {
+                Family::Nova => fields.object("inferenceConfig", |config| config.raw("topK", top_k.text())),
+                Family::Other if to.model.contains("cohere.") => fields.raw("k", top_k.text()),
+                _ => fields.raw("top_k", top_k.text()),
+            }
+        }
+    });
+    let ours = core::str::from_utf8(&ours).ok().and_then(Raw::parse).unwrap_or(Raw::NULL);
+    let given = value(chat, "additionalModelRequestFields");
+    let given = || given.into_iter().flat_map(Raw::members);
+    let ours = ours.members().filter(|(name, _)| given().all(|(other, _)| other != *name));
+    let mut out = Vec::new();
+    let mut any = false;
+    object(&mut out, |fields| {
+        for (name, value) in given().chain(ours) {
+            any = true;
+            fields.raw(&name, value.text());
+        }
+    });
+    Ok(if any { String::from_utf8(out).unwrap_or_default() } else { String::new() })
+}
+
+/// How much a model that is not Claude is to reason, in the three words that those have who can be told.
+fn effort(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<Option<&'static str>, Reject> {
+    let effort = match (chat.thinking, chat.effort) {
+        (None, None) => return Ok(None),
+        // What they do unless told to: Nova does not reason, and the others cannot be kept from it.
+        (Some(chat::Thinking::Off), _) | (None, Some(Effort::None)) if family != Family::GptOss => return Ok(None),
+        (Some(chat::Thinking::Off), _) => Effort::None,
+        (_, Some(effort)) => effort,
+        (Some(chat::Thinking::Budget(..=4095)), None) => Effort::Low,
+        (Some(chat::Thinking::Budget(..=12_287)), None) => Effort::Medium,
+        (Some(chat::Thinking::Budget(_) | chat::Thinking::Adaptive), None) => Effort::High,
+    };
+    if family == Family::Other {
+        return to.unsupported("reasoning_effort").map(|()| None);
+    }
+    Ok(Some(match effort {
+        Effort::None | Effort::Minimal | Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High | Effort::Xhigh | Effort::Max => "high",
+    }))
+}

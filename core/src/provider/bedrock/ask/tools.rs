@@ -1,0 +1,112 @@
+//! Tools, and whether the model must call one.
+//!
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolConfiguration.html>
+
+use alloc::vec::Vec;
+
+use super::{Family, cache_point};
+use crate::chat::{Chat, Tool, ToolChoice};
+use crate::codec::json::Raw;
+use crate::codec::json::write::{Object, object};
+use crate::fault::Reject;
+use crate::provider::To;
+use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
+use crate::provider::anthropic::ask::thinking::Answer;
+use crate::provider::anthropic::ask::tools::check;
+use crate::provider::anthropic::model::Generation;
+
+pub(super) struct Tools<'a> {
+    offered: &'a [Tool<'a>],
+    past: Vec<Tool<'a>>,
+    answer: Option<Tool<'a>>,
+    choice: Choice<'a>,
+    caches: bool,
+}
+
+enum Choice<'a> {
+    /// As the model likes, which need not be said.
+    Auto,
+    Any,
+    Named(&'a str),
+}
+
+impl<'a> Tools<'a> {
+    pub(super) fn of(chat: &'a Chat<'a>, answer: Answer<'a>, family: Family, to: &mut To<'_>) -> Result<Self, Reject> {
+        let generation = if let Family::Claude(generation) = family { generation } else { Generation::Foreign };
+        check(chat, generation, to)?;
+        let answer = match answer {
+            Answer::Tool { schema, description } => Some(answer_tool(schema, description)),
+            Answer::Text | Answer::Native { .. } => None,
+        };
+        let called = called(chat);
+        let mut offered = &chat.tools[..];
+        let choice = match (&chat.tool_choice, answer.is_some()) {
+            (Some(ToolChoice::Named(name)), _) => Choice::Named(name),
+            // The answer may also be a call of the caller's tools, unless there are none or the caller forbids that.
+            (Some(ToolChoice::None), true) => Choice::Named(ANSWER_TOOL),
+            (_, true) if offered.is_empty() => Choice::Named(ANSWER_TOOL),
+            (_, true) | (Some(ToolChoice::Required), _) => Choice::Any,
+            // Calls are forbidden by offering nothing, which a conversation that speaks of calls does not allow.
+            (Some(ToolChoice::None), false) if offered.is_empty() => Choice::Auto,
+            (Some(ToolChoice::None), false) if called.is_empty() => {
+                to.emulates("tool_choice");
+                offered = &[];
+                Choice::Auto
+            }
+            (Some(ToolChoice::None), false) => {
+                to.unsupported("tool_choice")?;
+                Choice::Auto
+            }
+            (None | Some(ToolChoice::Auto), false) => Choice::Auto,
+        };
+        // A conversation in which tools were called must come with tools, even if none may be called now.
+        let past = if offered.is_empty() { called } else { Vec::new() };
+        Ok(Self { offered, past, answer, choice, caches: family.caches() })
+    }
+
+    pub(super) fn write(&self, body: &mut Object<'_>) {
+        let tools = || self.offered.iter().chain(&self.past).chain(&self.answer);
+        if tools().next().is_none() {
+            return;
+        }
+        body.object("toolConfig", |config| {
+            let items = tools().flat_map(|tool| {
+                let mark = tool.cache.filter(|_| self.caches);
+                [Some(Item::Tool(tool)), mark.map(Item::Mark)].into_iter().flatten()
+            });
+            config.array("tools", items, |out, item| match item {
+                Item::Tool(tool) => self::tool(out, tool),
+                Item::Mark(mark) => cache_point(out, mark),
+            });
+            match self.choice {
+                Choice::Auto => {}
+                Choice::Any => config.object("toolChoice", |choice| choice.raw("any", "{}")),
+                Choice::Named(name) => config.object("toolChoice", |choice| {
+                    choice.object("tool", |tool| tool.string("name", name));
+                }),
+            }
+        });
+    }
+}
+
+enum Item<'t> {
+    Tool(&'t Tool<'t>),
+    Mark(Raw<'t>),
+}
+
+fn tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
+    object(out, |out| {
+        out.object("toolSpec", |spec| {
+            spec.string("name", &tool.name);
+            if let Some(description) = tool.description.as_deref().filter(|description| !description.is_empty()) {
+                spec.string("description", description);
+            }
+            // A function without parameters may leave them out there; here a schema is required.
+            let schema = tool.parameters.map_or("{\"type\":\"object\",\"properties\":{}}", Raw::text);
+            spec.object("inputSchema", |input| input.raw("json", schema));
+            if tool.strict == Some(true) {
+                spec.raw("strict", "true");
+            }
+        });
+    });
+}

@@ -1,0 +1,143 @@
+//! Bedrock's errors. What kind one is stands in a header; the body has a `message`, sometimes with its `__type`, and in
+//! streams they are exceptions with a name.
+//!
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors>,
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>
+
+use alloc::borrow::Cow;
+
+use crate::codec::json::{Raw, check};
+use crate::fault::{FaultKind, UpstreamFault, Whose};
+use crate::provider::openai::by_status;
+use crate::provider::words;
+
+/// Reads an answer whose status is not 2xx.
+pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
+    let Some(json) = core::str::from_utf8(body).ok().and_then(|text| check(text).ok()) else {
+        return UpstreamFault::new(of_status(status), words::from_text(status, body));
+    };
+    // The gateway in front of the API wraps its own into `Output`.
+    let json = json.get("Output").unwrap_or(json);
+    let name = ["__type", "code"].iter().find_map(|name| json.get(name)?.string()).unwrap_or_default();
+    let name = shape(&name);
+    let otherwise = of_name(name).unwrap_or_else(|| of_status(status));
+    match message(json) {
+        Some(message) => said(name, &message, of_model(json).unwrap_or(otherwise)),
+        None => UpstreamFault::new(otherwise, words::from_text(status, b"")),
+    }
+}
+
+/// Reads an exception of a stream. Whose fault it was counts, not how it travelled: all that is the provider's stays an
+/// error event.
+pub(super) fn in_stream(name: &str, data: Raw<'_>) -> UpstreamFault {
+    let kind = of_model(data).or_else(|| of_name(name)).unwrap_or(FaultKind::ErrorEvent);
+    let words = message(data).unwrap_or(Cow::Borrowed("The provider reported an error without a message."));
+    let mut fault = said(name, &words, kind);
+    if fault.kind.whose() == Whose::Provider && fault.kind != FaultKind::RateLimited {
+        fault.kind = FaultKind::ErrorEvent;
+    }
+    fault
+}
+
+fn said(name: &str, message: &str, kind: FaultKind) -> UpstreamFault {
+    let code = Some(words::fit(name)).filter(|code| !code.is_empty());
+    UpstreamFault { code, ..UpstreamFault::new(of_words(message, kind), words::fit(message)) }
+}
+
+/// Services differ in how they write it.
+fn message(json: Raw<'_>) -> Option<Cow<'_, str>> {
+    ["message", "Message"].iter().find_map(|name| json.get(name)?.string())
+}
+
+/// The name of a shape: `com.amazon.coral.service#ThrottlingException:http://…` is a `ThrottlingException`.
+fn shape(name: &str) -> &str {
+    let name = name.rsplit_once('#').map_or(name, |(_, name)| name);
+    name.split_once(':').map_or(name, |(name, _)| name)
+}
+
+/// What the model's own server answered, where that was the failure.
+fn of_model(json: Raw<'_>) -> Option<FaultKind> {
+    let status = json.get("originalStatusCode").and_then(Raw::integer)?;
+    let kind = by_status(u16::try_from(status).ok()?);
+    // The model is AWS's: its complaints about keys and addresses are the provider's own affair.
+    Some(if kind.whose() == Whose::Ours { FaultKind::Unavailable } else { kind })
+}
+
+fn of_status(status: u16) -> FaultKind {
+    match status {
+        // The model failed, or its stream.
+        424 => FaultKind::Unavailable,
+        status => by_status(status),
+    }
+}
+
+/// In streams names begin with a small letter.
+fn of_name(name: &str) -> Option<FaultKind> {
+    let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+    if is(&["ThrottlingException", "ModelNotReadyException", "TooManyRequestsException"]) {
+        Some(FaultKind::RateLimited)
+    } else if is(&["ValidationException", "SerializationException"]) {
+        Some(FaultKind::InvalidRequest)
+    } else if is(&["ModelTimeoutException"]) {
+        Some(FaultKind::Timeout)
+    } else if is(&[
+        "InternalServerException",
+        "ModelErrorException",
+        "ModelStreamErrorException",
+        "ServiceUnavailableException",
+        "InternalFailure",
+    ]) {
+        Some(FaultKind::Unavailable)
+    } else if is(&[
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "OptInRequired",
+        "UnrecognizedClientException",
+    ]) {
+        Some(FaultKind::Auth)
+    } else if is(&["ResourceNotFoundException", "UnknownOperationException"]) {
+        Some(FaultKind::NotFound)
+    } else if is(&["ServiceQuotaExceededException"]) {
+        Some(FaultKind::Billing)
+    } else {
+        None
+    }
+}
+
+/// One name stands for all that is wrong with a request, and another for all that is not allowed; only the words tell more.
+fn of_words(message: &str, kind: FaultKind) -> FaultKind {
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    match kind {
+        FaultKind::InvalidRequest => {
+            if says(&[
+                "Input is too long",
+                "input is too long",
+                "prompt is too long",
+                "Too many input tokens",
+                "exceed context limit",
+                "maximum context length",
+            ]) {
+                FaultKind::ContextLength
+            } else if says(&["content filtering policy", "usage policy"]) {
+                FaultKind::ContentPolicy
+            } else if says(&[
+                "model identifier is invalid",
+                "on-demand throughput isn",
+                "doesn't support the model",
+                "end of its life",
+            ]) {
+                FaultKind::NotFound
+            } else if says(&["Operation not allowed", "security token included", "request signature we calculated"]) {
+                FaultKind::Auth
+            } else {
+                kind
+            }
+        }
+        FaultKind::Auth if says(&["PAYMENT_INSTRUMENT", "payment instrument"]) => FaultKind::Billing,
+        kind => kind,
+    }
+}

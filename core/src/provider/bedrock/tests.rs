@@ -1,0 +1,164 @@
+use super::*;
+use crate::codec::json::scan;
+use crate::endpoint::UsageChunk;
+use crate::fault::FaultKind;
+use crate::provider::{Body, Call};
+use alloc::format;
+
+const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+const LLAMA: &str = "meta.llama3-3-70b-instruct-v1:0";
+
+fn sent(endpoint: Endpoint, delivery: Delivery, body: &str, model: &str) -> Result<Ask, Reject> {
+    let scan = scan(body.as_bytes())?;
+    let usage = UsageChunk::Unwanted;
+    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
+    let upstream = Upstream { dialect: "bedrock".into(), ..Upstream::default() };
+    crate::provider::accepts(&call, &upstream, model)?;
+    crate::provider::ask(&call, &upstream, model)
+}
+
+fn text(ask: Ask) -> String {
+    match ask.body {
+        Body::Replaced(body) => String::from_utf8(body).unwrap(),
+        Body::AsIs => panic!("it is translated"),
+    }
+}
+
+fn asked(body: &str, model: &str) -> Result<String, Reject> {
+    sent(Endpoint::Chat, Delivery::Whole, body, model).map(text)
+}
+
+fn with(member: &str, model: &str) -> Result<String, Reject> {
+    asked(&format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#), model)
+}
+
+fn refused<T>(outcome: Result<T, Reject>) -> (String, String) {
+    let problem = outcome.err().unwrap().problem();
+    (problem.code, problem.param.unwrap_or_default())
+}
+
+#[test]
+fn a_path_names_the_model_whatever_its_name_is() {
+    let check = |model: &str, verb: &str, expect: &str| assert_eq!(path(model, verb), expect);
+    check(CLAUDE, "converse", "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse");
+    check(
+        "arn:aws:bedrock:eu-west-1:1:inference-profile/eu.amazon.nova-lite-v1:0",
+        "converse-stream",
+        "/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A1%3Ainference-profile%2Feu.amazon.nova-lite-v1%3A0/converse-stream",
+    );
+    check("a b\u{e9}/../x?y", "invoke", "/model/a%20b%C3%A9%2F..%2Fx%3Fy/invoke");
+    let body = r#"{"messages":[{"role":"user","content":"a"}]}"#;
+    let streamed = sent(Endpoint::Chat, Delivery::Streamed, body, "m").unwrap();
+    assert_eq!(streamed.path, "/model/m/converse-stream");
+    assert_eq!(sent(Endpoint::Chat, Delivery::Whole, body, "m").unwrap().path, "/model/m/converse");
+}
+
+#[test]
+fn what_cannot_be_expressed_is_refused_by_name() {
+    let check = |member: &str, model: &str, field: &str| {
+        let (code, param) = refused(with(member, model));
+        assert_eq!((code.as_str(), param.as_str()), ("unsupported_parameter", field), "{member}");
+    };
+    check(r#""n":2"#, CLAUDE, "n");
+    check(r#""logprobs":true"#, CLAUDE, "logprobs");
+    check(r#""top_logprobs":3"#, CLAUDE, "top_logprobs");
+    check(r#""logit_bias":{"50256":-100}"#, CLAUDE, "logit_bias");
+    check(r#""presence_penalty":0.5"#, CLAUDE, "presence_penalty");
+    check(r#""frequency_penalty":-1"#, CLAUDE, "frequency_penalty");
+    check(r#""seed":7"#, CLAUDE, "seed");
+    check(r#""temperature":1.5"#, CLAUDE, "temperature");
+    check(r#""temperature":0.5"#, "anthropic.claude-opus-4-7", "temperature");
+    check(r#""top_k":5"#, "anthropic.claude-opus-4-7", "top_k");
+    check(r#""service_tier":"scale""#, CLAUDE, "service_tier");
+    check(r#""brand_new":1"#, CLAUDE, "brand_new");
+    check(r#""reasoning_effort":"low""#, LLAMA, "reasoning_effort");
+    check(r#""reasoning_effort":"low""#, "anthropic.claude-3-5-haiku-20241022-v1:0", "reasoning_effort");
+    check(r#""thinking":{"type":"enabled"}"#, LLAMA, "thinking");
+    let tools = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
+    check(&format!(r#""parallel_tool_calls":false,{tools}"#), CLAUDE, "parallel_tool_calls");
+    let strict = r#""tools":[{"type":"function","function":{"name":"f","strict":true}}]"#;
+    check(strict, "anthropic.claude-3-7-sonnet-20250219-v1:0", "tools[0].function.strict");
+    assert!(with(strict, LLAMA).unwrap().contains(r#""strict":true"#));
+    assert!(!with(r#""reasoning_effort":"none""#, LLAMA).unwrap().contains("reasoning"));
+}
+
+#[test]
+fn values_of_another_kind_are_refused_by_name() {
+    let check = |member: &str, field: &str| assert_eq!(refused(with(member, CLAUDE)).1, field, "{member}");
+    check(r#""metadata":{"a":1}"#, "metadata.a");
+    check(r#""guardrailConfig":"g""#, "guardrailConfig");
+    check(r#""tool_choice":"required""#, "tool_choice");
+    let first = r#"{"messages":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}]}"#;
+    assert_eq!(refused(asked(first, CLAUDE)).1, "messages");
+}
+
+#[test]
+fn what_is_elsewhere_or_of_another_format_is_refused_by_path() {
+    let check = |message: &str, field: &str| {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"a"}},{message}]}}"#);
+        assert_eq!(refused(asked(&body, CLAUDE)).1, field, "{message}");
+    };
+    let image = |url: &str| {
+        let part = format!(r#"{{"type":"image_url","image_url":{{"url":"{url}"}}}}"#);
+        format!(r#"{{"role":"user","content":[{{"type":"text","text":"a"}},{part}]}}"#)
+    };
+    check(&image("https://e.org/a.png"), "messages[1].content[1].image_url");
+    check(&image("data:image/tiff;base64,AAAA"), "messages[1].content[1].image_url");
+    check(
+        r#"{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/zip;base64,AAAA"}}]}"#,
+        "messages[1].content[0].file",
+    );
+    check(
+        r#"{"role":"tool","tool_call_id":"1","content":[{"type":"image_url","image_url":{"url":"https://e.org/a.png"}}]}"#,
+        "messages[1].content[0].image_url",
+    );
+    check(
+        r#"{"role":"user","content":[{"type":"input_audio","input_audio":{"format":"wav","data":"AAAA"}}]}"#,
+        "messages[1].content[0].input_audio",
+    );
+}
+
+#[test]
+fn calls_are_forbidden_by_offering_none() {
+    let tools = r#""tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none""#;
+    assert!(!with(tools, CLAUDE).unwrap().contains("toolConfig"));
+    let called = format!(
+        r#"{{"messages":[{{"role":"user","content":"a"}},{{"role":"assistant","tool_calls":[
+            {{"id":"1","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}]}},
+            {{"role":"tool","tool_call_id":"1","content":"b"}}],{tools}}}"#
+    );
+    assert_eq!(refused(asked(&called, CLAUDE)).1, "tool_choice");
+}
+
+#[test]
+fn thinking_knows_what_it_leaves_room_for() {
+    let body = with(r#""reasoning_effort":"low""#, CLAUDE).unwrap();
+    assert!(body.contains(r#""inferenceConfig":{"maxTokens":18432}"#), "{body}");
+    assert!(!with(r#""n":1"#, CLAUDE).unwrap().contains("inferenceConfig"));
+}
+
+#[test]
+fn embeddings_are_served_by_the_models_that_are_known() {
+    let embed = |input: &str, model: &str| {
+        sent(Endpoint::Embeddings, Delivery::Whole, &format!(r#"{{"input":{input}}}"#), model)
+    };
+    let ask = embed(r#""a""#, "amazon.titan-embed-text-v2:0").unwrap();
+    assert_eq!(ask.path, "/model/amazon.titan-embed-text-v2%3A0/invoke");
+    assert_eq!(text(ask), r#"{"inputText":"a"}"#);
+    assert_eq!(refused(embed(r#"["a","b"]"#, "amazon.titan-embed-text-v2:0")).1, "input");
+    assert_eq!(refused(embed(r#""a","dimensions":256"#, "amazon.titan-embed-text-v1")).1, "dimensions");
+    assert_eq!(refused(embed(r#""a""#, LLAMA)).0, "endpoint_not_supported");
+}
+
+#[test]
+fn words_tell_more_than_a_status() {
+    let check = |status, message: &str, expect| {
+        let body = format!(r#"{{"message":"{message}"}}"#);
+        assert_eq!(Bedrock.fault(status, body.as_bytes()).kind, expect, "{message}");
+    };
+    check(400, "Invalid `signature` in `thinking` block", FaultKind::InvalidRequest);
+    check(400, "Input is too long for requested model.", FaultKind::ContextLength);
+    check(424, "The request failed.", FaultKind::Unavailable);
+    assert_eq!(Bedrock.fault(503, b"upstream connect error").kind, FaultKind::Unavailable);
+    assert_eq!(Bedrock.fault(403, b"").kind, FaultKind::Auth);
+}
