@@ -42,6 +42,12 @@ impl Dialect for Cohere {
         Ok(ask::read(body, model, call))
     }
 
+    /// Remembers the documents: what is said cites them.
+    fn answer(&self, call: &Call<'_>, body: &Value, ask: &Ask, model: &Model) -> Answer {
+        let echo = body.get("documents").cloned().unwrap_or_default();
+        Answer { echo, ..Answer::to(ask, model, call.options().tokens, call.id.clone()) }
+    }
+
     fn whole(&self, answer: &Answer) -> Bytes {
         write::whole(answer)
     }

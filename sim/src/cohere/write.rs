@@ -1,6 +1,7 @@
 //! Writes chat answers, whole and as the events of a stream, which ends with `[DONE]`.
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use crate::{
     answer::{Answer, Choice, End, pieces},
@@ -15,7 +16,10 @@ const TEMPLATE_TOKENS: u32 = 66;
 
 /// A chat response.
 pub(super) fn whole(answer: &Answer) -> Bytes {
-    let message = answer.choices.first().map(message).unwrap_or_default();
+    let mut message = answer.choices.first().map(message).unwrap_or_default();
+    if let Some(citation) = citation(answer) {
+        message.extend([r#","citations":["#, &citation, "]"]);
+    }
     Bytes::from(format!(
         r#"{{"id":"{}","message":{{"role":"assistant"{message}}},"finish_reason":"{}","usage":{}}}"#,
         uuid(&answer.id),
@@ -55,7 +59,7 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
     );
     writer.event(Moment::Frame, "message-start", &start);
     if let Some(choice) = answer.choices.first() {
-        writer.choice(choice);
+        writer.choice(choice, citation(answer).as_deref());
     }
     let end = format!(r#""delta":{{"finish_reason":"{}","usage":{}}}"#, finish(answer), usage(answer));
     writer.event(Moment::Finish, "message-end", &end);
@@ -82,7 +86,7 @@ impl Writer {
         self.event(moment, kind, &format!(r#""index":{index},"delta":{{"message":{{{message}}}}}"#));
     }
 
-    fn choice(&mut self, choice: &Choice) {
+    fn choice(&mut self, choice: &Choice, citation: Option<&str>) {
         let mut index = 0;
         for (kind, pieces) in [("thinking", &choice.thinking), ("text", &choice.text)] {
             if pieces.is_empty() {
@@ -91,6 +95,10 @@ impl Writer {
             self.at(Moment::Frame, "content-start", index, &format!(r#""content":{{"type":"{kind}","{kind}":""}}"#));
             for piece in pieces {
                 self.at(Moment::Token, "content-delta", index, &format!(r#""content":{{"{kind}":{}}}"#, quote(piece)));
+            }
+            if let (Some(citation), "text") = (citation, kind) {
+                self.at(Moment::Frame, "citation-start", 0, &format!(r#""citations":{citation}"#));
+                self.event(Moment::Frame, "citation-end", r#""index":0"#);
             }
             self.event(Moment::Frame, "content-end", &format!(r#""index":{index}"#));
             index += 1;
@@ -112,6 +120,27 @@ impl Writer {
             self.event(Moment::Frame, "tool-call-end", &format!(r#""index":{index}"#));
         }
     }
+}
+
+/// The citation of the first document by the whole of the text, where there are both.
+fn citation(answer: &Answer) -> Option<String> {
+    let document = answer.echo.get(0)?;
+    let choice = answer.choices.first().filter(|choice| !choice.text.is_empty())?;
+    let text = choice.text.concat();
+    // Without a name of its own, a document is called by its place.
+    let id = document.get("id").and_then(Value::as_str).unwrap_or("doc:0");
+    let mut fields = match document.get("data").unwrap_or(document) {
+        Value::Object(fields) => fields.clone(),
+        said => Map::from_iter([("content".to_owned(), said.clone())]),
+    };
+    fields.insert("id".to_owned(), id.into());
+    Some(format!(
+        r#"{{"start":0,"end":{},"text":{},"sources":[{{"type":"document","id":{},"document":{}}}],"type":"TEXT_CONTENT"}}"#,
+        text.chars().count(),
+        quote(&text),
+        quote(id),
+        Value::Object(fields)
+    ))
 }
 
 fn finish(answer: &Answer) -> &'static str {

@@ -111,6 +111,24 @@ async fn thinking_is_a_block_of_its_own() {
 }
 
 #[tokio::test]
+async fn documents_are_cited() {
+    let sim = sim().await;
+    let more = json!({"documents": [{"id": "7", "data": {"title": "Cats"}}, "Dogs"]});
+    let citation = chat(&sim, "c", more.clone()).await.json()["message"]["citations"][0].clone();
+    let source = json!({"type": "document", "id": "7", "document": {"id": "7", "title": "Cats"}});
+    assert_eq!((&citation["text"], &citation["end"]), (&json!(HEARD), &json!(HEARD.len())));
+    assert_eq!(citation["sources"], json!([source]));
+    let got = stream(&sim, "c", more).await;
+    assert_eq!(names(&got)[2..6], ["content-delta", "citation-start", "citation-end", "content-end"]);
+    let start = got.data().into_iter().find(|data| data["type"] == "citation-start").unwrap();
+    assert_eq!(start["delta"]["message"]["citations"], citation);
+    let plain = chat(&sim, "c", json!({"documents": ["Dogs"]})).await.json();
+    let document = &plain["message"]["citations"][0]["sources"][0]["document"];
+    assert_eq!(*document, json!({"id": "doc:0", "content": "Dogs"}));
+    assert!(chat(&sim, "c", json!({})).await.json()["message"]["citations"].is_null());
+}
+
+#[tokio::test]
 async fn limits_stop_sequences_images_and_shapes_are_obeyed() {
     let sim = sim().await;
     let finish = async |more: Value| chat(&sim, "c", more).await.json()["finish_reason"].clone();
