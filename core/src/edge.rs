@@ -222,7 +222,7 @@ impl Edge {
         }
         let (hash, key) = caller(routing, value).map_err(|reject| self.reject(&reject))?;
         self.subject.tenant.clone_from(&key.name);
-        if listing::is_at(path) {
+        if listing::is_at(path) && Endpoint::at(path).is_none() {
             only("GET", method).map_err(|reject| self.reject(&reject))?;
             return Err(listing::answer(routing, key, path, self.family).unwrap_or_else(|reject| self.reject(&reject)));
         }

@@ -88,7 +88,9 @@ impl Endpoint {
 
     /// What `path`, without its query, asks for.
     pub fn at(path: &str) -> Option<Asked<'_>> {
-        if let Some((model, verb)) = path.strip_prefix("/v1beta/models/").and_then(|rest| rest.rsplit_once(':')) {
+        // Google's clients know several versions of one API.
+        let below = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"));
+        if let Some((model, verb)) = below.and_then(|rest| rest.rsplit_once(':')) {
             let delivery = match verb {
                 "generateContent" => Delivery::Whole,
                 "streamGenerateContent" => Delivery::Streamed,

@@ -13,8 +13,7 @@ use crate::fault::Reject;
 /// Whether models are listed at `path`, all or one.
 pub fn is_at(path: &str) -> bool {
     let rest = path.strip_prefix("/v1/models").or_else(|| path.strip_prefix("/v1beta/models"));
-    // A verb behind a colon asks the model something.
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') && !rest.contains(':'))
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The list under `/v1/models`, or the one model under `/v1/models/{id}`, in the shape of the caller's family.
