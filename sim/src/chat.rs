@@ -157,14 +157,11 @@ fn page(status: u16, title: &str) -> Reply {
 
 /// Checks headers, JSON and model: the body, and the model asked for.
 pub(crate) fn read(call: &Call<'_>) -> Result<(Value, Model), Failure> {
-    let body = body(call)?;
-    let name = call.model.as_deref().or_else(|| body.get("model").and_then(Value::as_str));
-    let model = named(call, name)?;
-    Ok((body, model))
+    read_or(call, None)
 }
 
-/// Checks headers and JSON.
-pub(crate) fn body(call: &Call<'_>) -> Result<Value, Failure> {
+/// Does as [`read`], and takes the `usual` model where none is asked for.
+pub(crate) fn read_or(call: &Call<'_>, usual: Option<&str>) -> Result<(Value, Model), Failure> {
     call.dialect.admit(call)?;
     let kind = call.header("content-type").unwrap_or_default();
     if !call.dialect.reads(kind) {
@@ -172,8 +169,11 @@ pub(crate) fn body(call: &Call<'_>) -> Result<Value, Failure> {
             format!("Unsupported content type: '{kind}'. This method only accepts 'application/json' requests.");
         return Err(Failure::invalid(message, None, Some("unsupported_content_type")));
     }
-    serde_json::from_slice(call.body)
-        .map_err(|error| Failure::invalid(format!("The body is not valid JSON: {error}."), None, None))
+    let body: Value = serde_json::from_slice(call.body)
+        .map_err(|error| Failure::invalid(format!("The body is not valid JSON: {error}."), None, None))?;
+    let name = call.model.as_deref().or_else(|| body.get("model").and_then(Value::as_str));
+    let model = named(call, name.or(usual))?;
+    Ok((body, model))
 }
 
 /// The model that is asked for, where it is known.

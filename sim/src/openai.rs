@@ -7,6 +7,7 @@ mod audio;
 mod check;
 mod completions;
 mod embeddings;
+mod images;
 mod models;
 mod moderations;
 mod responses;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     audio::{speech, transcriptions, translations},
     completions::Completions,
     embeddings::{embeddings, vector},
+    images::{edits, generations},
     models::models,
     moderations::moderations,
     responses::{Past, Responses, input_tokens},

@@ -35,6 +35,8 @@ static ROUTES: &[Route] = &[
     post("/v1/responses", &Responses, chat::chat),
     post("/v1/responses/input_tokens", &Responses, openai::input_tokens),
     post("/v1/completions", &Completions, chat::chat),
+    post("/v1/images/generations", &OpenAi, openai::generations),
+    post("/v1/images/edits", &OpenAi, openai::edits),
     post("/v1/moderations", &OpenAi, openai::moderations),
     post("/v1/audio/transcriptions", &OpenAi, openai::transcriptions),
     post("/v1/audio/translations", &OpenAi, openai::translations),

@@ -21,12 +21,7 @@ const USUAL: &str = "omni-moderation-latest";
 
 /// Answers a moderations request.
 pub(crate) fn moderations(call: &Call<'_>) -> Decision {
-    let read = |call: &Call<'_>| {
-        let body = chat::body(call)?;
-        let named = call.model.as_deref().or_else(|| body.get("model").and_then(Value::as_str));
-        let model = chat::named(call, named.or(Some(USUAL)))?;
-        Ok((body, model))
-    };
+    let read = |call: &Call<'_>| chat::read_or(call, Some(USUAL));
     said::say(call, read, |body, model| {
         let body = write(body, model, &call.id)?;
         Ok(Said::Whole { kind: "application/json", body, pieces: 0 })

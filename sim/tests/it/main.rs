@@ -18,6 +18,7 @@ mod connections;
 mod dialects;
 mod faults;
 mod gemini;
+mod images;
 mod mistral;
 mod moderations;
 mod openai;
