@@ -14,7 +14,7 @@ pub fn check(provider: &str, input: &[u8]) {
     let usage = if options & 2 == 0 { UsageChunk::Wanted } else { UsageChunk::Unwanted };
     let Some(endpoint) = Endpoint::ALL.get(usize::from(*options >> 2) % Endpoint::ALL.len()).copied() else { return };
     let (encoding, model, id) = (Encoding::Base64, "m", "weir-1-1");
-    let start = ReplyStart { endpoint, delivery, usage, encoding, model, id, created: 0, echo: "" };
+    let start = ReplyStart { endpoint, delivery, usage, encoding, model, id, created: 0, echo: "", content_type: "" };
     let whole = read(provider, start, &[answer]);
     let chunks: Vec<_> = answer.chunks(usize::from(*cut).max(1)).collect();
     let cut = read(provider, start, &chunks);

@@ -281,8 +281,10 @@ impl Attempt {
             let Origin { vm, request } = self.plan.origin;
             let id = format!("weir-{vm:x}-{request:x}");
             let (encoding, created, echo) = (self.encoding, now.as_millis() / 1000, core::mem::take(&mut self.echo));
+            let content_type = value("content-type").unwrap_or_default();
+            let (id, echo) = (&id, &echo);
             let start =
-                provider::ReplyStart { endpoint, delivery, usage, encoding, model, id: &id, created, echo: &echo };
+                provider::ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type };
             self.phase = Phase::Answering(Answering {
                 reply: provider::reply(self.provider, &self.upstream, &start),
                 decoder,

@@ -82,6 +82,8 @@ pub struct ReplyStart<'a> {
     pub created: u64,
     /// What the answer repeats of its request; see [`Dialect::echo`](dialect::Dialect::echo).
     pub echo: &'a str,
+    /// What the upstream says its answer is (`content-type`); empty if it does not.
+    pub content_type: &'a str,
 }
 
 /// What to send upstream.

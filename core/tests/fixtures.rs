@@ -6,6 +6,7 @@ mod fixture;
 
 use fixture::{Fixture, all};
 use weir_core::dialect;
+use weir_core::endpoint::Endpoint;
 use weir_core::fault::{FaultKind, Whose};
 
 #[test]
@@ -56,6 +57,9 @@ fn every_kind_of_failure_has_a_case() {
 }
 
 fn extension(case: &Fixture) -> &'static str {
-    let streams = ["3-answer.sse", "3-answer.bin", "3-answer.events.jsonl"];
-    if streams.iter().any(|name| case.folder.join(name).exists()) { "4-caller.sse" } else { "4-caller.json" }
+    match case.extension {
+        "bin" if case.endpoint == Endpoint::Speech => "4-caller.bin",
+        "sse" | "bin" => "4-caller.sse",
+        _ => "4-caller.json",
+    }
 }

@@ -343,6 +343,7 @@ const START: ReplyStart<'_> = ReplyStart {
     id: "weir-1-1",
     created: 0,
     echo: "",
+    content_type: "",
 };
 
 fn upstream(dialect: &str) -> Upstream {

@@ -59,7 +59,8 @@ impl Attempt {
             let length = end.then(|| body.as_ref().map_or(chunk.len(), Vec::len));
             effects.push(Effect::Headers(self.headers(&answering, length)));
         }
-        if let Some(fault) = &fault {
+        // In the middle of sound there is nowhere to tell.
+        if let Some(fault) = fault.as_ref().filter(|_| self.sends_events(&answering)) {
             let mut told = body.take().unwrap_or_default();
             told.extend(dialect::error_event(self.plan.endpoint, &broken_off(fault)));
             body = Some(told);
@@ -79,14 +80,12 @@ impl Attempt {
         let mut headers = Vec::with_capacity(5);
         headers.push((":status", answering.status.to_string()));
         match self.plan.delivery {
-            // A file, as it is made.
-            Delivery::Streamed if self.plan.endpoint == Endpoint::Speech => {
-                headers.push(("content-type", answering.content_type.clone()));
-            }
-            Delivery::Streamed => {
+            Delivery::Streamed if self.sends_events(answering) => {
                 headers.push(("content-type", "text/event-stream; charset=utf-8".to_string()));
                 headers.push(("cache-control", "no-cache".to_string()));
             }
+            // Sound, as it is made.
+            Delivery::Streamed => headers.push(("content-type", answering.content_type.clone())),
             Delivery::Whole => {
                 headers.push(("content-type", answering.content_type.clone()));
                 headers.extend(length.map(|length| ("content-length", length.to_string())));
@@ -100,6 +99,11 @@ impl Attempt {
         }
         headers.extend(answering.headers.iter().cloned());
         headers
+    }
+
+    /// Whether what the caller receives are server-sent events. A chat that streams is always told in them.
+    fn sends_events(&self, answering: &Answering) -> bool {
+        self.plan.endpoint.is_chat() || answering.content_type.starts_with("text/event-stream")
     }
 
     /// Tells the host how far the answer has come, if that has changed.

@@ -5,11 +5,13 @@
 //! <https://platform.openai.com/docs/guides/error-codes>
 
 mod ask;
+mod audio;
 mod event;
 mod fault;
 mod model;
 mod reply;
 mod stream;
+mod typed;
 mod whole;
 
 use alloc::borrow::{Cow, ToOwned};
@@ -21,7 +23,7 @@ use alloc::vec::Vec;
 pub(super) use fault::{by_status, fault};
 pub(super) use whole::parse;
 
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, Untouched};
+use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, Untouched, relay as watch};
 use crate::chat::Chat;
 use crate::codec::json::{self, Edit, Raw, patch, write};
 use crate::config::{StreamUsage, Upstream};
@@ -97,9 +99,13 @@ pub(super) fn fault_in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
 
 /// Passes an answer in OpenAI's dialect on to a caller who speaks it too.
 pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
-    match start.delivery {
-        Delivery::Whole => Box::new(whole::Whole::new(start.endpoint)),
-        Delivery::Streamed => Box::new(stream::Stream::new(start.usage)),
+    match (start.endpoint, start.delivery) {
+        (Endpoint::Speech | Endpoint::Transcriptions | Endpoint::Translations, _) => audio::relayed(start),
+        (Endpoint::Responses, _) | (Endpoint::Images | Endpoint::ImageEdits, Delivery::Streamed) => {
+            watch::reply(Box::new(typed::Reading::default()), start)
+        }
+        (_, Delivery::Whole) => Box::new(whole::Whole::new(start.endpoint)),
+        (_, Delivery::Streamed) => Box::new(stream::Stream::new(start.usage)),
     }
 }
 

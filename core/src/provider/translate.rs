@@ -284,7 +284,7 @@ struct Kept {
 
 impl From<&ReplyStart<'_>> for Kept {
     fn from(start: &ReplyStart<'_>) -> Self {
-        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo } = *start;
+        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: _ } = *start;
         Self { endpoint, delivery, usage, encoding, created, model: model.into(), id: id.into(), echo: echo.into() }
     }
 }
@@ -292,7 +292,7 @@ impl From<&ReplyStart<'_>> for Kept {
 impl Kept {
     fn get(&self) -> ReplyStart<'_> {
         let Self { endpoint, delivery, usage, encoding, created, ref model, ref id, ref echo } = *self;
-        ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo }
+        ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: "" }
     }
 }
 

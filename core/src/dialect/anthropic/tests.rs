@@ -19,6 +19,7 @@ const START: ReplyStart<'_> = ReplyStart {
     id: "weir-1-1",
     created: 0,
     echo: "",
+    content_type: "",
 };
 
 /// What goes up to Anthropic if a request is not passed on but read and written anew.

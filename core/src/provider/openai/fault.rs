@@ -23,13 +23,42 @@ pub(super) fn in_answer(answer: Raw<'_>) -> UpstreamFault {
     };
     // Some put the status that they would have sent into `code`. Whose fault it was counts, not how it travelled:
     // all that is the provider's stays an error event.
-    let status = said.code.as_deref().and_then(|code| code.parse().ok()).unwrap_or(500);
+    let otherwise = if said.kind.as_deref() == Some("invalid_request_error") { 400 } else { 500 };
+    let status = said.code.as_deref().and_then(|code| code.parse().ok()).unwrap_or(otherwise);
     let mut fault = said.fault(by_status(status));
     if fault.kind.whose() == crate::fault::Whose::Provider && fault.kind != FaultKind::RateLimited {
         fault.kind = FaultKind::ErrorEvent;
     }
     fault
 }
+
+/// The codes for what a policy refuses.
+const POLICY: [&str; 5] = [
+    "content_filter",
+    "content_policy_violation",
+    "moderation_blocked",
+    "invalid_prompt",
+    "image_content_policy_violation",
+];
+
+/// The codes for images that are none, which come in answers that began as a success.
+///
+/// <https://platform.openai.com/docs/api-reference/responses/object#responses/object-error>
+const IMAGES: [&str; 13] = [
+    "empty_image_file",
+    "failed_to_download_image",
+    "image_file_not_found",
+    "image_file_too_large",
+    "image_parse_error",
+    "image_too_large",
+    "image_too_small",
+    "invalid_base64_image",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_image_mode",
+    "invalid_image_url",
+    "unsupported_image_media_type",
+];
 
 /// What kind of failure a status alone stands for.
 pub(in crate::provider) fn by_status(status: u16) -> FaultKind {
@@ -92,7 +121,7 @@ impl<'a> Said<'a> {
             || by_status == FaultKind::InvalidRequest && self.message.contains("maximum context length")
         {
             FaultKind::ContextLength
-        } else if any(&["content_filter", "content_policy_violation", "moderation_blocked"]) {
+        } else if any(&POLICY) {
             FaultKind::ContentPolicy
         } else if any(&["invalid_api_key"]) {
             FaultKind::Auth
@@ -100,6 +129,8 @@ impl<'a> Said<'a> {
             FaultKind::NotFound
         } else if any(&["rate_limit_exceeded", "rate_limit_error"]) {
             FaultKind::RateLimited
+        } else if any(&IMAGES) {
+            FaultKind::InvalidRequest
         } else {
             by_status
         }

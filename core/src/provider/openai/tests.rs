@@ -50,7 +50,7 @@ fn stream_options_of_another_type_are_refused_by_name() {
 
 fn start(usage: UsageChunk) -> ReplyStart<'static> {
     let (endpoint, delivery, encoding) = (Endpoint::Chat, Delivery::Streamed, Encoding::Float);
-    ReplyStart { endpoint, delivery, usage, encoding, model: "m", id: "i", created: 0, echo: "" }
+    ReplyStart { endpoint, delivery, usage, encoding, model: "m", id: "i", created: 0, echo: "", content_type: "" }
 }
 
 fn reply(start: ReplyStart<'_>) -> Box<dyn Reply> {

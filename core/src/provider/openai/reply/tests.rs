@@ -13,7 +13,7 @@ use std::path::Path;
 
 fn start(delivery: Delivery) -> ReplyStart<'static> {
     let (endpoint, usage, encoding) = (Endpoint::Chat, UsageChunk::Wanted, Encoding::Float);
-    ReplyStart { endpoint, delivery, usage, encoding, model: "m", id: "w", created: 0, echo: "" }
+    ReplyStart { endpoint, delivery, usage, encoding, model: "m", id: "w", created: 0, echo: "", content_type: "" }
 }
 
 /// The events of a stream, each given as its JSON, collected.

@@ -1,0 +1,149 @@
+//! Speech and transcriptions, relayed: sound, text in the format that was asked for, or events.
+//!
+//! <https://platform.openai.com/docs/api-reference/audio>
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::event::Members;
+use super::fault::{in_answer, malformed};
+use super::{parse, typed};
+use crate::endpoint::Endpoint;
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::{Passage, Reply, ReplyStart, relay};
+use crate::usage::Usage;
+
+/// Passes an answer of sound, or about sound.
+pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
+    let is = |kind: &str| start.content_type.starts_with(kind);
+    if is("text/event-stream") {
+        return relay::reply(Box::new(typed::Reading::default()), start);
+    }
+    let usage = Usage { estimated: true, ..Usage::default() };
+    // A transcription may be plain text; the model that takes no streaming answers with JSON all the same.
+    let content = match start.endpoint {
+        _ if is("application/json") => Content::Json(Vec::new()),
+        Endpoint::Speech => Content::Sound,
+        _ => Content::Text,
+    };
+    Box::new(Audio { endpoint: start.endpoint, content, begun: false, done: false, usage })
+}
+
+struct Audio {
+    endpoint: Endpoint,
+    content: Content,
+    begun: bool,
+    done: bool,
+    usage: Usage,
+}
+
+enum Content {
+    /// Begins with its first byte and ends with its last.
+    Sound,
+    /// Is complete at its end; silence has no words.
+    Text,
+    /// What came so far.
+    Json(Vec<u8>),
+}
+
+impl Reply for Audio {
+    fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        match &mut self.content {
+            Content::Sound => self.begun |= !chunk.is_empty(),
+            Content::Text => {}
+            Content::Json(held) => held.extend_from_slice(chunk),
+        }
+        Ok(Passage::AsIs)
+    }
+
+    fn end(&mut self, _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        match &self.content {
+            Content::Sound if !self.begun => {
+                return Err(UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it began."));
+            }
+            Content::Sound | Content::Text => {}
+            Content::Json(held) => {
+                let answer = parse(held)?;
+                let members = Members::read(answer);
+                if members.is_error() {
+                    return Err(in_answer(answer));
+                }
+                if self.endpoint == Endpoint::Speech {
+                    return Err(malformed("The provider's answer is not sound."));
+                }
+                if answer.get("text").is_none() {
+                    return Err(malformed("The provider's answer has no text."));
+                }
+                self.usage = members.usage().unwrap_or(self.usage);
+            }
+        }
+        (self.begun, self.done) = (true, true);
+        Ok(Passage::AsIs)
+    }
+
+    fn begun(&self) -> bool {
+        self.begun
+    }
+
+    fn done(&self) -> bool {
+        self.done
+    }
+
+    fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    fn model(&self) -> Option<&str> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embed::Encoding;
+    use crate::endpoint::{Delivery, UsageChunk};
+
+    fn read(delivery: Delivery, content_type: &str, body: &str) -> Result<Usage, FaultKind> {
+        let (endpoint, usage, encoding) = (Endpoint::Transcriptions, UsageChunk::Unwanted, Encoding::Float);
+        let (model, id, created, echo) = ("m", "i", 0, "");
+        let start = ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type };
+        let mut reply = relayed(&start);
+        for chunk in body.as_bytes().chunks(9) {
+            let mut out = Vec::new();
+            reply.read(chunk, &mut out).map_err(|fault| fault.kind)?;
+        }
+        reply.end(&mut Vec::new()).map_err(|fault| fault.kind)?;
+        assert!(reply.begun() && reply.done());
+        Ok(reply.usage())
+    }
+
+    #[test]
+    fn a_transcription_comes_in_the_format_that_was_asked_for() {
+        let check = |delivery, content_type, body, expect: Result<(u64, u64), FaultKind>| {
+            let used = read(delivery, content_type, body).map(|usage| (usage.input, usage.output));
+            assert_eq!(used, expect, "{content_type} {body}");
+        };
+        let usage = r#""usage":{"type":"tokens","input_tokens":14,"input_token_details":{"audio_tokens":14},"output_tokens":3}"#;
+        let json = alloc::format!(r#"{{"text":"Hi.",{usage}}}"#);
+        check(Delivery::Whole, "application/json", &json, Ok((14, 3)));
+        check(
+            Delivery::Whole,
+            "application/json; charset=utf-8",
+            r#"{"text":"Hi.","usage":{"type":"duration","seconds":2}}"#,
+            Ok((0, 0)),
+        );
+        check(Delivery::Whole, "text/plain; charset=utf-8", "Hi.\n", Ok((0, 0)));
+        check(Delivery::Whole, "text/plain", "1\n00:00:00,000 --> 00:00:01,000\nHi.\n", Ok((0, 0)));
+        check(Delivery::Whole, "text/vtt", "", Ok((0, 0)));
+        check(Delivery::Whole, "application/json", r#"{"text":"Hi."#, Err(FaultKind::Cut));
+        check(Delivery::Whole, "application/json", r#"{"segments":[]}"#, Err(FaultKind::Malformed));
+        check(Delivery::Whole, "application/json", r#"{"error":{"message":"no"}}"#, Err(FaultKind::ErrorEvent));
+        // The model that knows no streams.
+        check(Delivery::Streamed, "application/json", &json, Ok((14, 3)));
+        let delta = "data: {\"type\":\"transcript.text.delta\",\"delta\":\"Hi.\"}\n\n";
+        let done = alloc::format!("{delta}data: {{\"type\":\"transcript.text.done\",\"text\":\"Hi.\",{usage}}}\n\n");
+        check(Delivery::Streamed, "text/event-stream; charset=utf-8", &done, Ok((14, 3)));
+        check(Delivery::Streamed, "text/event-stream", delta, Err(FaultKind::Cut));
+    }
+}

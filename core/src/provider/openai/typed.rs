@@ -1,0 +1,112 @@
+//! OpenAI's newer answers, relayed: every event of a stream tells its type, and one of them is the last. Responses, and
+//! the streams of transcriptions, speech and images.
+//!
+//! <https://platform.openai.com/docs/api-reference/responses-streaming>,
+//! <https://platform.openai.com/docs/api-reference/audio/transcript-text-delta-event>,
+//! <https://platform.openai.com/docs/api-reference/images-streaming>
+
+use super::event::Members;
+use super::fault::{in_answer, malformed};
+use crate::codec::json::{Kind, Raw, Str};
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::piece::{Finish, Piece};
+use crate::provider::{Event, Flow, Pieces, Reader};
+use crate::usage::Usage;
+
+/// Watches an answer. What it tells of the answer's content is only that there is some.
+#[derive(Default)]
+pub(super) struct Reading {
+    usage: Usage,
+    complete: bool,
+}
+
+impl Reader for Reading {
+    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        let (name, data) = match event {
+            Event::Json { name, data } => (name, data),
+            Event::Exception { data, .. } => return Err(in_answer(data)),
+            // Some hosts end all their streams alike.
+            Event::Done => return self.end(pieces).map(|()| Flow::Ended),
+        };
+        let kind = data.get("type").and_then(Raw::string).unwrap_or_default();
+        match &*kind {
+            "error" => return Err(in_answer(data)),
+            "response.failed" => return Err(in_answer(data.get("response").unwrap_or(data))),
+            "response.created" => start(data.get("response").unwrap_or(Raw::NULL), pieces),
+            "response.completed" | "response.incomplete" => {
+                self.finish(data.get("response").unwrap_or(Raw::NULL), pieces);
+                return Ok(Flow::Ended);
+            }
+            "transcript.text.done" | "speech.audio.done" => {
+                self.finish(data, pieces);
+                return Ok(Flow::Ended);
+            }
+            // One of possibly many.
+            "image_generation.completed" | "image_edit.completed" => self.finish(data, pieces),
+            "response.output_item.added" if is_call(data) => begin(Str::EMPTY, pieces),
+            kind if kind.ends_with(".delta") || kind.ends_with(".partial_image") => {
+                begin(data.get("delta").and_then(Raw::str).unwrap_or(Str::EMPTY), pieces);
+            }
+            _ if name == "error" || data.get("error").is_some_and(|error| !error.is_null()) => {
+                return Err(in_answer(data));
+            }
+            // What frames the content, and kinds to come.
+            _ => {}
+        }
+        Ok(Flow::More)
+    }
+
+    fn whole(&mut self, response: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        let status = response.get("status").and_then(Raw::string).unwrap_or_default();
+        if status == "failed" || Members::read(response).is_error() {
+            return Err(in_answer(response));
+        }
+        // One that is made in the background has no output yet.
+        let awaited = matches!(&*status, "queued" | "in_progress");
+        if !awaited && response.get("output").is_none_or(|output| output.kind() != Kind::Array) {
+            return Err(malformed("The provider's answer has no output."));
+        }
+        start(response, pieces);
+        self.finish(response, pieces);
+        Ok(())
+    }
+
+    fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if self.complete {
+            return Ok(());
+        }
+        Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
+    }
+}
+
+impl Reading {
+    fn finish(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) {
+        self.complete = true;
+        if let Some(usage) = Members::read(answer).usage() {
+            // Each image is counted by itself.
+            self.usage = Usage {
+                input: self.usage.input.saturating_add(usage.input),
+                output: self.usage.output.saturating_add(usage.output),
+                ..usage
+            };
+            pieces(Piece::Usage(self.usage));
+        }
+        pieces(Piece::Finish(Finish::Stop));
+    }
+}
+
+fn start(response: Raw<'_>, pieces: &mut Pieces<'_>) {
+    let given = |name| response.get(name).and_then(Raw::str).unwrap_or(Str::EMPTY);
+    pieces(Piece::Start { id: given("id"), model: given("model") });
+}
+
+/// Something was answered, of which `text` may be all there is to count.
+fn begin(text: Str<'_>, pieces: &mut Pieces<'_>) {
+    pieces(Piece::Text(text));
+}
+
+/// Whether the item that an event adds is a call of a tool, wherever it runs. A message or a thought begins with its words.
+fn is_call(event: Raw<'_>) -> bool {
+    let kind = event.get("item").and_then(|item| item.get("type")).and_then(Raw::string);
+    kind.is_some_and(|kind| !matches!(&*kind, "message" | "reasoning"))
+}
