@@ -25,6 +25,11 @@ fn answers_come_back_as_recorded() {
         if received.end.is_ok() {
             assert!(received.begun, "{}", case.name);
         }
+        if let Some(counts) = case.counts {
+            let used = received.usage;
+            assert_eq!([used.input, used.output, used.cached_read, used.reasoning], counts, "{}", case.name);
+            assert!(!used.estimated, "{}", case.name);
+        }
         case.check(extension(&case), &received.bytes);
     }
 }

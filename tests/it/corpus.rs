@@ -79,7 +79,9 @@ impl Case {
 
     /// What the caller is to receive, if a file says so.
     fn expected(&self) -> Option<String> {
-        ["4-caller.sse", "4-caller.json"].iter().find_map(|name| fs::read_to_string(self.folder.join(name)).ok())
+        let files = ["4-caller.sse", "4-caller.json", "4-caller.bin"];
+        let bytes = files.iter().find_map(|name| fs::read(self.folder.join(name)).ok())?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn is_relayed(&self) -> bool {
