@@ -6,7 +6,7 @@ use core::mem::take;
 
 use super::{Answering, Attempt, Effect, Flow, MAX_HELD, Phase};
 use crate::dialect;
-use crate::endpoint::{Delivery, Endpoint};
+use crate::endpoint::Delivery;
 use crate::fault::{FaultKind, Problem, Retry, UpstreamFault};
 use crate::provider::Passage;
 use crate::record::{Progress, Stage};
