@@ -44,7 +44,7 @@ impl Reader for Reading {
             // One of possibly many.
             "image_generation.completed" | "image_edit.completed" => self.finish(data, pieces),
             "response.output_item.added" if is_call(data) => begin(Str::EMPTY, pieces),
-            kind if kind.ends_with(".delta") || kind.ends_with(".partial_image") => {
+            kind if matches!(kind.rsplit('.').next(), Some("delta" | "partial_image")) => {
                 begin(data.get("delta").and_then(Raw::str).unwrap_or(Str::EMPTY), pieces);
             }
             _ if name == "error" || data.get("error").is_some_and(|error| !error.is_null()) => {
