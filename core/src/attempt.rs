@@ -245,7 +245,7 @@ impl Attempt {
         let ask = provider::ask(&call, &self.upstream, model).map_err(refuse)?;
         self.notes = ask.notes;
         self.encoding = provider::encoding(&call);
-        self.echo = provider::echo(&call, &self.upstream);
+        self.echo = provider::echo(&call, &self.upstream, model);
         let path = format!("{}{}", self.upstream.prefix, ask.path);
         // A later try finds the path and the length that an earlier one left behind, and writes both absolutely.
         let first = self.plan.begun == 1;

@@ -17,6 +17,7 @@ mod relay;
 pub mod signature;
 mod to;
 pub(crate) mod translate;
+mod vertex;
 mod words;
 
 use alloc::boxed::Box;
@@ -36,8 +37,15 @@ use crate::usage::Usage;
 pub use to::{Notes, To};
 
 /// Every provider that can be named in the configuration as a `dialect`.
-pub static ALL: [&dyn Provider; 6] =
-    [&openai::OpenAi, &anthropic::Anthropic, &bedrock::Bedrock, &cohere::Cohere, &gemini::Gemini, &local::Local];
+pub static ALL: [&dyn Provider; 7] = [
+    &openai::OpenAi,
+    &anthropic::Anthropic,
+    &bedrock::Bedrock,
+    &cohere::Cohere,
+    &gemini::Gemini,
+    &local::Local,
+    &vertex::Vertex,
+];
 
 /// The provider called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
@@ -176,6 +184,12 @@ pub trait Provider: Send + Sync {
     /// Whether the upstream serves `endpoint` in the caller's own dialect, so that bytes can pass.
     fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool;
 
+    /// Whether bytes can pass to `model` in particular: a cloud may serve models of several makers, each in its own dialect.
+    fn relays_to(&self, model: &str, endpoint: Endpoint, upstream: &Upstream) -> bool {
+        let _ = model;
+        self.relays(endpoint, upstream)
+    }
+
     /// The path below the endpoint, if a call for a model of the same name can go up as it is: nothing to add, nothing to
     /// change. Such a body is never looked at again. Only for what is [relayed](Self::relays).
     fn untouched(&self, call: Untouched, upstream: &Upstream) -> Option<&'static str> {
@@ -251,7 +265,7 @@ pub struct Untouched {
 pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Reject> {
     let Some(provider) = by_name(&upstream.dialect) else { return Err(Reject::unserved(call)) };
     let mut to = To::new(provider, upstream, model, call);
-    let ask = if provider.relays(call.endpoint, upstream) {
+    let ask = if provider.relays_to(model, call.endpoint, upstream) {
         provider.relay(call, &mut to)
     } else if let Some(dialect) = dialect::of(call.endpoint) {
         let chat = dialect.read(call)?;
@@ -271,8 +285,8 @@ pub fn encoding(call: &Call<'_>) -> Encoding {
 }
 
 /// What an answer to the call repeats of it; empty where answers repeat nothing, or pass as they come.
-pub fn echo(call: &Call<'_>, upstream: &Upstream) -> String {
-    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays(call.endpoint, upstream));
+pub fn echo(call: &Call<'_>, upstream: &Upstream, model: &str) -> String {
+    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.endpoint, upstream));
     if relays {
         String::new()
     } else {
@@ -283,7 +297,7 @@ pub fn echo(call: &Call<'_>, upstream: &Upstream) -> String {
 /// Whether `model` at `upstream` can serve the call; the refusal names the field. Judged when the plan is made, for every
 /// target, so that a try never comes to one that cannot.
 pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), Reject> {
-    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays(call.endpoint, upstream));
+    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.endpoint, upstream));
     if call.endpoint.body() == BodyKind::Multipart {
         // A form can only be passed on.
         return if relays { Ok(()) } else { Err(Reject::unserved(call)) };
@@ -295,7 +309,7 @@ pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), 
 
 /// Starts reading the answer to a call at `upstream`.
 pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-    if !provider.relays(start.endpoint, upstream) {
+    if !provider.relays_to(start.model, start.endpoint, upstream) {
         if let (Some(dialect), Some(reader)) = (dialect::of(start.endpoint), provider.reader(start)) {
             return translate::reply(dialect, provider.framing(), reader, start);
         }

@@ -6,9 +6,9 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons>
 
 pub(super) mod ask;
-mod fault;
+pub(super) mod fault;
 pub(super) mod model;
-mod reply;
+pub(super) mod reply;
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -65,7 +65,7 @@ impl Provider for Anthropic {
     }
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(Ask::json("/messages", ask::write(chat, to)?))
+        Ok(Ask::json("/messages", ask::write(chat, ask::Head::Model, to)?))
     }
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {

@@ -6,11 +6,11 @@
 //! <https://ai.google.dev/api/generate-content>, <https://ai.google.dev/api/caching#Content>,
 //! <https://ai.google.dev/gemini-api/docs/thought-signatures>, <https://ai.google.dev/gemini-api/docs/troubleshooting>
 
-mod ask;
+pub(super) mod ask;
 mod embedding;
-mod fault;
+pub(super) mod fault;
 mod model;
-mod reply;
+pub(super) mod reply;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -30,8 +30,9 @@ pub(super) struct Gemini;
 
 /// Where Gemini is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Host {
+pub(super) enum Host {
     GoogleAi,
+    Vertex,
 }
 
 impl Provider for Gemini {

@@ -18,8 +18,17 @@ use crate::provider::signature::Maker;
 use conversation::Conversation;
 use thinking::Thinking;
 
+/// How a request says what it is for.
+#[derive(Clone, Copy)]
+pub(in crate::provider) enum Head {
+    /// By the model's name.
+    Model,
+    /// By the API's version: a cloud that serves Claude has the model in the path.
+    Version(&'static str),
+}
+
 /// The request for `chat`.
-pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let generation = Generation::of(to.model);
     expressible(chat, generation, to)?;
     let thinking = Thinking::of(chat, generation, to)?;
@@ -27,7 +36,10 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
-        body.string("model", to.model);
+        match head {
+            Head::Model => body.string("model", to.model),
+            Head::Version(version) => body.string("anthropic_version", version),
+        }
         body.number("max_tokens", thinking.max_tokens);
         if to.delivery == Delivery::Streamed {
             body.raw("stream", "true");

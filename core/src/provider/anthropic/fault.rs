@@ -6,7 +6,7 @@ use crate::provider::openai::by_status;
 use crate::provider::words;
 
 /// Reads an answer whose status is not 2xx.
-pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
+pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let kind = by_status(status);
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
     match json.and_then(|json| said(json, kind)) {

@@ -13,7 +13,7 @@ use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 
 /// How far an answer has been read.
-pub(super) struct Reading {
+pub(in crate::provider) struct Reading {
     awaited: Awaited,
     usage: Usage,
     /// The content block being read.
@@ -29,14 +29,14 @@ pub(super) struct Reading {
 
 /// What kind of answer is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Awaited {
+pub(in crate::provider) enum Awaited {
     Message,
     /// `{"input_tokens": 7}`
     Count,
 }
 
 impl Awaited {
-    pub(super) const fn at(endpoint: Endpoint) -> Self {
+    pub(in crate::provider) const fn at(endpoint: Endpoint) -> Self {
         if matches!(endpoint, Endpoint::CountTokens) { Self::Count } else { Self::Message }
     }
 }
@@ -58,7 +58,7 @@ enum Arguments {
 }
 
 impl Reading {
-    pub(super) fn new(awaited: Awaited) -> Self {
+    pub(in crate::provider) fn new(awaited: Awaited) -> Self {
         Self {
             awaited,
             usage: Usage { estimated: true, ..Usage::default() },

@@ -21,14 +21,14 @@ use thinking::Thinking;
 const TAKES: [&str; 2] = ["modalities", "web_search_options"];
 
 /// The request for `chat`.
-pub(super) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let model = Model::of(to.model);
     expressible(chat, to)?;
     let searches = searches(chat, to)?;
     let modalities = modalities(chat, to)?;
     let format = format(chat, model, to)?;
     let thinking = Thinking::of(chat, model, to)?;
-    let tier = tier(chat, to)?;
+    let tier = tier(chat, host, to)?;
     tools::check(chat, to)?;
     let conversation = Conversation::of(&chat.turns, model, host, to)?;
     let mut out = Vec::with_capacity(1024);
@@ -130,11 +130,11 @@ fn write_format(format: &Format<'_>, config: &mut Object<'_>) {
 }
 
 /// <https://ai.google.dev/gemini-api/docs/flex-inference>
-fn tier(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Option<&'static str>, Reject> {
+fn tier(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Result<Option<&'static str>, Reject> {
     match chat.service_tier.as_deref() {
         None => Ok(None),
-        Some("flex") => Ok(Some("flex")),
-        Some("priority") => Ok(Some("priority")),
+        Some("flex") if host == Host::GoogleAi => Ok(Some("flex")),
+        Some("priority") if host == Host::GoogleAi => Ok(Some("priority")),
         Some(_) => to.unsupported("service_tier").map(|()| None),
     }
 }

@@ -249,8 +249,12 @@ impl<'a> Reading<'a> {
     fn file(&self, url: &'a str, field: &str, to: &mut To<'_>) -> Result<Option<What<'a>>, Reject> {
         let own = ["https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "gs://"];
         let media_type = media_type(url);
-        let is_known = self.model.reads_the_web() || own.iter().any(|own| url.starts_with(own));
-        if !is_known {
+        let is_read = match self.host {
+            Host::GoogleAi => self.model.reads_the_web() || own.iter().any(|own| url.starts_with(own)),
+            // It must be told what it reads.
+            Host::Vertex => media_type.is_some(),
+        };
+        if !is_read {
             return to.unsupported(field).map(|()| None);
         }
         Ok(Some(What::File { media_type, uri: url }))

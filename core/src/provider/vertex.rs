@@ -1,0 +1,135 @@
+//! Vertex AI: Gemini with Google Cloud's credentials, and Claude as a guest, who speaks Anthropic's Messages without
+//! naming the model.
+//!
+//! The endpoint names the project and the region: `https://REGION-aiplatform.googleapis.com/v1/projects/P/locations/REGION`.
+//!
+//! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference>,
+//! <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>,
+//! <https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/count-tokens>
+
+mod embedding;
+mod guest;
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+
+use super::gemini::reply::Reading;
+use super::gemini::{self, Host, segment, verb};
+use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, anthropic, relay};
+use crate::chat::Chat;
+use crate::codec::json::{Raw, check};
+use crate::config::Upstream;
+use crate::embed::{Embed, Vectors};
+use crate::endpoint::{Delivery, Endpoint, Family};
+use crate::fault::{Reject, UpstreamFault};
+
+/// See the module.
+pub(super) struct Vertex;
+
+/// Whose model it is, by its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Maker {
+    Google,
+    Anthropic,
+}
+
+impl Maker {
+    fn of(model: &str) -> Self {
+        if model.starts_with("claude") { Self::Anthropic } else { Self::Google }
+    }
+}
+
+impl Provider for Vertex {
+    fn name(&self) -> &'static str {
+        "vertex"
+    }
+
+    fn credential(&self) -> Option<CredentialHeader> {
+        Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
+    }
+
+    fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
+        matches!(endpoint.family(), Family::Gemini | Family::Anthropic)
+    }
+
+    fn relays_to(&self, model: &str, endpoint: Endpoint, _: &Upstream) -> bool {
+        let speaks = match Maker::of(model) {
+            Maker::Google => Family::Gemini,
+            Maker::Anthropic => Family::Anthropic,
+        };
+        endpoint.family() == speaks
+    }
+
+    fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let ask = match Maker::of(to.model) {
+            Maker::Google => return Ok(Ask::new(path(to), Body::AsIs)),
+            Maker::Anthropic if call.endpoint == Endpoint::CountTokens => guest::count(call, to.model),
+            Maker::Anthropic => Ask::new(path(to), guest::patched(call)),
+        };
+        let betas = (!call.betas.is_empty()).then(|| ("anthropic-beta", call.betas.to_owned()));
+        Ok(Ask { headers: betas.into_iter().collect(), ..ask })
+    }
+
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+        relay::reply(reader(start), start)
+    }
+
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let body = match Maker::of(to.model) {
+            Maker::Google => gemini::ask::write(chat, Host::Vertex, to)?,
+            Maker::Anthropic => guest::write(chat, to)?,
+        };
+        Ok(Ask::json(path(to), body))
+    }
+
+    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
+        Some(reader(start))
+    }
+
+    fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        if Maker::of(to.model) == Maker::Anthropic {
+            return Err(to.wrong_endpoint());
+        }
+        let body = embedding::write(embed, to)?;
+        Ok(Ask::json(format!("/publishers/google/models/{}:predict", segment(to.model)), body))
+    }
+
+    fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
+        embedding::read(answer)
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
+        // What is wrong with a message, the guest says; what is wrong with who asks, the host.
+        if json.is_some_and(guest::says) {
+            return anthropic::fault::fault(status, body);
+        }
+        gemini::fault::fault(status, body)
+    }
+
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        gemini::fault::in_answer(answer)
+    }
+}
+
+fn reader(start: &ReplyStart<'_>) -> Box<dyn Reader> {
+    match Maker::of(start.model) {
+        Maker::Google => Box::new(Reading::new(start)),
+        Maker::Anthropic => Box::new(guest::Guest::new(start)),
+    }
+}
+
+/// The path of a chat.
+fn path(to: &To<'_>) -> String {
+    let (publisher, verb) = match (Maker::of(to.model), to.delivery) {
+        (Maker::Google, delivery) => ("google", verb(delivery)),
+        (Maker::Anthropic, Delivery::Whole) => ("anthropic", "rawPredict"),
+        (Maker::Anthropic, Delivery::Streamed) => ("anthropic", "streamRawPredict"),
+    };
+    format!("/publishers/{publisher}/models/{}:{verb}", segment(to.model))
+}
+
+#[cfg(test)]
+mod tests;

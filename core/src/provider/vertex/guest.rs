@@ -1,0 +1,109 @@
+//! Claude, as Vertex serves it.
+//!
+//! <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::vec::Vec;
+
+use crate::chat::{Chat, Content, Part, Source};
+use crate::codec::json::write::string;
+use crate::codec::json::{Edit, Raw, patch};
+use crate::fault::{Reject, UpstreamFault};
+use crate::provider::anthropic::ask::{self, Head};
+use crate::provider::anthropic::reply::{Awaited, Reading};
+use crate::provider::gemini::fault::in_answer;
+use crate::provider::{Ask, Body, Call, Event, Flow, Pieces, Reader, ReplyStart, To};
+
+/// Goes into every body, where Anthropic itself has a header.
+const VERSION: &str = "vertex-2023-10-16";
+
+/// [`VERSION`] as JSON.
+const VERSION_JSON: &[u8] = b"\"vertex-2023-10-16\"";
+
+/// The caller's own request, without the model, which is in the path.
+pub(super) fn patched(call: &Call<'_>) -> Body {
+    let edits = [("model", Edit::Remove), ("anthropic_version", Edit::Set(VERSION_JSON))];
+    Body::Replaced(patch(call.body, call.scan, &edits))
+}
+
+/// The caller's own request to count: one path for all models.
+pub(super) fn count(call: &Call<'_>, model: &str) -> Ask {
+    let mut name = Vec::new();
+    string(&mut name, model);
+    let edits = [("model", Edit::Set(&name)), ("anthropic_version", Edit::Set(VERSION_JSON))];
+    let body = patch(call.body, call.scan, &edits);
+    Ask::json("/publishers/anthropic/models/count-tokens:rawPredict", body)
+}
+
+/// The request for `chat`.
+pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    let chat = without_addresses(chat, to)?;
+    ask::write(&chat, Head::Version(VERSION), to)
+}
+
+/// Refuses what is at an address: nothing is fetched here.
+fn without_addresses<'c, 'a>(chat: &'c Chat<'a>, to: &mut To<'_>) -> Result<Cow<'c, Chat<'a>>, Reject> {
+    fn is_away(part: &Part<'_>) -> bool {
+        matches!(part.content, Content::ImageUrl(_) | Content::Document { source: Source::Url(_), .. })
+    }
+    let mut chat = Cow::Borrowed(chat);
+    for index in 0..chat.turns.len() {
+        let Some(turn) = chat.turns.get(index) else { break };
+        let mut found = false;
+        for (at, part) in turn.parts.iter().enumerate() {
+            let within: &[Part<'_>] = if let Content::Result { parts, .. } = &part.content { parts } else { &[] };
+            for part in within.iter().chain([part]).filter(|part| is_away(part)) {
+                let kind = if matches!(part.content, Content::ImageUrl(_)) { "image_url.url" } else { "file" };
+                to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")))?;
+                found = true;
+            }
+        }
+        if found && let Some(turn) = chat.to_mut().turns.get_mut(index) {
+            turn.parts.retain(|part| !is_away(part));
+            for part in &mut turn.parts {
+                if let Content::Result { parts, .. } = &mut part.content {
+                    parts.retain(|part| !is_away(part));
+                }
+            }
+        }
+    }
+    Ok(chat)
+}
+
+/// Whether an error is in the guest's own words.
+pub(super) fn says(error: Raw<'_>) -> bool {
+    error.get("type").is_some_and(|kind| kind.text() == "\"error\"")
+}
+
+/// Reads the guest's answer, into which the host may put an error of its own.
+pub(super) struct Guest(Reading);
+
+impl Guest {
+    pub(super) fn new(start: &ReplyStart<'_>) -> Self {
+        Self(Reading::new(Awaited::at(start.endpoint)))
+    }
+}
+
+/// An error in the host's words.
+fn of_host(answer: Raw<'_>) -> Result<(), UpstreamFault> {
+    if says(answer) { Ok(()) } else { in_answer(answer).map_or(Ok(()), Err) }
+}
+
+impl Reader for Guest {
+    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        if let Event::Json { data, .. } = event {
+            of_host(data)?;
+        }
+        self.0.event(event, pieces)
+    }
+
+    fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        of_host(answer)?;
+        self.0.whole(answer, pieces)
+    }
+
+    fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        self.0.end(pieces)
+    }
+}
