@@ -125,7 +125,8 @@ fn streamed(content: &[Value], stop: &str, cut: usize) -> String {
     }
     events.push(json!({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 5}}));
     events.push(json!({"type": "message_stop"}));
-    events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect()
+    let text = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    events.iter().map(text).collect::<Vec<_>>().concat()
 }
 
 /// The output that a caller builds from a stream's events as they come, and the response with which the stream ends.
@@ -162,7 +163,7 @@ fn folded(stream: &[u8]) -> (Vec<Value>, Value) {
                 assert_eq!(item["id"], event["item_id"], "{kind}");
                 match kind {
                     "response.content_part.added" => {
-                        item["content"].as_array_mut().unwrap().push(event["part"].clone())
+                        item["content"].as_array_mut().unwrap().push(event["part"].clone());
                     }
                     "response.output_text.delta" => append(&mut item["content"][at("content_index")]["text"], "delta"),
                     "response.output_text.done" => {

@@ -53,6 +53,7 @@ impl Dialect for Responses {
         match field {
             "max_tokens" | "max_completion_tokens" => Cow::Borrowed("max_output_tokens"),
             "reasoning_effort" => Cow::Borrowed("reasoning.effort"),
+            "web_search_options" => Cow::Borrowed("tools.web_search"),
             "verbosity" => Cow::Borrowed("text.verbosity"),
             "logprobs" => Cow::Borrowed("include.message.output_text.logprobs"),
             _ if field.starts_with("tools[") => Cow::Owned(field.replacen(".function.", ".", 1)),

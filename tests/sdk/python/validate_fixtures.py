@@ -31,8 +31,9 @@ EXTRA = {
         "cache_write_tokens",
     },
     "responses": {
-        # The API has it, its types do not.
+        # The API has them, its types do not, or not those of events.
         "store",
+        "bytes",
         "document_index",
         "cited_text",
         # What the SDKs raise.

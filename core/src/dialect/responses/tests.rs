@@ -47,7 +47,9 @@ fn refusals_name_the_field() {
     top(r#""service_tier":"flex""#, "service_tier");
     top(r#""metadata":3"#, "metadata");
     top(r#""moderation":{"model":"omni"}"#, "moderation");
-    top(r#""tools":[{"type":"web_search"}]"#, "tools[0].web_search");
+    top(r#""tools":[{"type":"web_search"}]"#, "tools.web_search");
+    top(r#""tools":[{"type":"web_search","external_web_access":false}]"#, "tools[0].web_search");
+    top(r#""tools":[{"type":"web_search","filters":{"allowed_domains":["e.org"]}}]"#, "tools[0].web_search");
     top(r#""tools":[{"type":"mcp","server_label":"a"}]"#, "tools[0].mcp");
     top(r#""tools":[{"type":"local_shell"}]"#, "tools[0].local_shell");
     top(
@@ -104,7 +106,7 @@ fn what_is_left_out_or_had_in_another_way_is_noted() {
     let body = r#"{"input":"a","store":true,"text":{"verbosity":"low"},"prompt_cache_key":"k","client_metadata":{"a":"b"},
         "tools":[{"type":"web_search"},{"type":"custom","name":"patch"},{"type":"namespace","name":"n","tools":[{"type":"function","name":"f"}]}]}"#;
     let notes = asked(body, true).unwrap().notes;
-    let expect = ["store", "tools[0].web_search", "prompt_cache_key", "client_metadata", "text.verbosity"];
+    let expect = ["store", "tools.web_search", "prompt_cache_key", "client_metadata", "text.verbosity"];
     let mut dropped: Vec<_> = notes.dropped.iter().map(String::as_str).collect();
     dropped.sort_unstable();
     let mut expect = expect.to_vec();

@@ -38,6 +38,11 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
             let tools = required(item, "tools", at)?;
             return each(tools, format_args!("{at}.tools"), |item, at| tool(item, Some(&name), at, chat)).map(drop);
         }
+        "web_search" | "web_search_preview" if searches_as_usual(item) && namespace.is_none() => {
+            // Under the name that it has at chat completions, for those who search as well.
+            chat.extra.extend(Raw::parse("{}").map(|usual| (Cow::Borrowed("web_search_options"), usual)));
+            return Ok(());
+        }
         kind => {
             chat.foreign.push(format!("{at}.{kind}"));
             return Ok(());
@@ -76,6 +81,16 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
     }
     chat.tools.push(tool);
     Ok(())
+}
+
+/// Whether a search of the web has nothing about it that only its maker can do.
+fn searches_as_usual(tool: Raw<'_>) -> bool {
+    tool.members().all(|(name, value)| match &*name {
+        "type" => true,
+        "search_context_size" => value.is_null() || value.text() == "\"medium\"",
+        "external_web_access" => value.is_null() || value.boolean() == Some(true),
+        _ => value.is_null(),
+    })
 }
 
 /// Reads `tool_choice`; the tools are known. Of a list of allowed tools the others are left out.
