@@ -46,7 +46,7 @@ fn asked(input: &Value) -> Value {
 
 /// What the caller receives.
 fn answered(delivery: Delivery, answer: &str, cut: usize) -> Vec<u8> {
-    let echo = with_call(&request(&json!("Hi")), |call| provider::echo(call, &upstream()));
+    let echo = with_call(&request(&json!("Hi")), |call| provider::echo(call, &upstream(), "claude"));
     let start = ReplyStart {
         endpoint: Endpoint::Responses,
         delivery,
@@ -55,6 +55,7 @@ fn answered(delivery: Delivery, answer: &str, cut: usize) -> Vec<u8> {
         model: "m",
         id: "weir-1-1",
         created: 7,
+        content_type: "application/json",
         echo: &echo,
     };
     let reply = provider::reply(provider::by_name("anthropic").unwrap(), &upstream(), &start);
