@@ -161,7 +161,7 @@ fn expressible(turn: &Turn<'_>, at: usize, part: &Part<'_>, to: &mut To<'_>) -> 
 fn says_something(part: &Part<'_>) -> bool {
     match &part.content {
         Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
-        Content::Reasoning { text, signature } => signature.is_none() && !text.is_empty(),
+        Content::Reasoning { text, signature } => signature.as_deref().is_none_or(str::is_empty) && !text.is_empty(),
         Content::Redacted(_) | Content::Audio { .. } | Content::Other { .. } => false,
         _ => true,
     }
