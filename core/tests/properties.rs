@@ -4,7 +4,7 @@
 
 mod fixture;
 
-use fixture::{Fixture, all, received};
+use fixture::{Fixture, all, collected, received};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
@@ -410,40 +410,4 @@ fn streamed(content: &[Value], stop: &str, cut: usize) -> String {
     events.push(json!({"type": "message_stop"}));
     let text = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
     events.iter().map(text).collect::<Vec<_>>().concat()
-}
-
-/// The message that a caller collects from a stream, in the simplest way: texts joined, items appended.
-fn collected(stream: &[u8]) -> Value {
-    let mut message = json!({"role": "assistant", "content": null});
-    let join = |slot: &mut Value, more: &str| *slot = Value::from(slot.as_str().unwrap_or("").to_owned() + more);
-    for line in std::str::from_utf8(stream).unwrap().lines() {
-        let Some(data) = line.strip_prefix("data: ").filter(|data| *data != "[DONE]") else { continue };
-        let chunk: Value = serde_json::from_str(data).unwrap();
-        let delta = &chunk["choices"][0]["delta"];
-        for field in ["content", "reasoning_content"] {
-            if let Some(more) = delta[field].as_str() {
-                join(&mut message[field], more);
-            }
-        }
-        for (field, items) in [("reasoning_details", &delta["reasoning_details"]), ("tool_calls", &delta["tool_calls"])]
-        {
-            for item in items.as_array().into_iter().flatten() {
-                if message[field].is_null() {
-                    message[field] = json!([]);
-                }
-                let list = message[field].as_array_mut().unwrap();
-                if field == "tool_calls" && item["id"].is_null() {
-                    let call = &mut list[usize::try_from(item["index"].as_u64().unwrap()).unwrap()];
-                    join(&mut call["function"]["arguments"], item["function"]["arguments"].as_str().unwrap());
-                } else {
-                    let mut item = item.clone();
-                    if field == "tool_calls" {
-                        item.as_object_mut().unwrap().remove("index");
-                    }
-                    list.push(item);
-                }
-            }
-        }
-    }
-    message
 }
