@@ -68,7 +68,8 @@ def test_tools(caller, provider, cell):
         said = caller.ask(f"{provider}-parallel", "The weather?", tools=True, stream=True)
         assert [call["name"] for call in said.calls] == [TOOL, TOOL]
         ids = [call["id"] for call in said.calls]
-        assert len(set(ids)) == 2 and all(ids)
+        # Gemini itself may leave its calls without names.
+        assert len(set(ids)) == 2 and all(ids) or caller.name == "generate_content" and not any(ids)
 
     judge(caller, provider, cell, "tools", check)
 
