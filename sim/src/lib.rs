@@ -1,5 +1,5 @@
-//! A provider simulator: it speaks OpenAI, Azure OpenAI, Anthropic, Gemini, Vertex AI, Bedrock, Cohere and Mistral as
-//! they really are, and fails as they really fail.
+//! A provider simulator: it speaks OpenAI, Azure OpenAI, Anthropic, Gemini, Vertex AI, Bedrock, Cohere, Mistral and
+//! Jina as they really are, and fails as they really fail.
 //!
 //! Start with [`Sim::start`]. [`Options`] says how it answers, the name of the model asked for can change that for one
 //! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
@@ -9,14 +9,15 @@
 //!
 //! | path | speaks | key |
 //! |---|---|---|
-//! | `/v1/chat/completions`, `/v1/embeddings`, … | OpenAI | bearer |
+//! | `/v1/chat/completions`, `/v1/responses`, `/v1/completions`, `/v1/embeddings`, `/v1/audio/…`, `/v1/images/…`, `/v1/moderations` | OpenAI | bearer |
 //! | `/v1/messages`, … | Anthropic | `x-api-key` or bearer |
 //! | `/openai/deployments/{deployment}/…`, `/openai/v1/…` | Azure OpenAI | `api-key` or bearer |
 //! | `/v1/models/{model}:…`, `/v1beta/…` | Gemini | `x-goog-api-key` or `key=` |
 //! | `/v1/projects/{}/locations/{}/publishers/google/models/{model}:…`, `/v1beta1/…` | Gemini on Vertex AI | bearer |
 //! | `/v1/projects/{}/locations/{}/publishers/anthropic/models/{model}:…` | Anthropic on Vertex AI | bearer |
 //! | `/model/{model}/converse`, `…/converse-stream`, `…/invoke` | Bedrock | signature or bearer |
-//! | `/v2/chat`, `/v2/embed` | Cohere | bearer |
+//! | `/v2/chat`, `/v2/embed`, `/v2/rerank` | Cohere | bearer |
+//! | `/v1/rerank` | Jina, and who does as it does | bearer |
 //! | `/mistral/v1/…` | Mistral | bearer |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
 

@@ -32,9 +32,9 @@ pub(crate) type Verb = fn(&Call<'_>) -> Decision;
 /// all that is left, for names have slashes.
 static ROUTES: &[Route] = &[
     post("/v1/chat/completions", &OpenAi, chat::chat),
-    post("/v1/responses", &Responses, chat::chat),
-    post("/v1/responses/input_tokens", &Responses, openai::input_tokens),
-    post("/v1/completions", &Completions, chat::chat),
+    post("/v1/responses", RESPONSES, chat::chat),
+    post("/v1/responses/input_tokens", RESPONSES, openai::input_tokens),
+    post("/v1/completions", COMPLETIONS, chat::chat),
     post("/v1/images/generations", &OpenAi, openai::generations),
     post("/v1/images/edits", &OpenAi, openai::edits),
     post("/v1/moderations", &OpenAi, openai::moderations),
@@ -65,6 +65,22 @@ static ROUTES: &[Route] = &[
     post("/openai/deployments/{model}/embeddings", &Azure, openai::embeddings),
     post("/openai/v1/chat/completions", &Azure, chat::chat),
     post("/openai/v1/embeddings", &Azure, openai::embeddings),
+    post("/openai/deployments/{model}/completions", AZURE_COMPLETIONS, chat::chat),
+    post("/openai/deployments/{model}/audio/transcriptions", &Azure, openai::transcriptions),
+    post("/openai/deployments/{model}/audio/translations", &Azure, openai::translations),
+    post("/openai/deployments/{model}/audio/speech", &Azure, openai::speech),
+    post("/openai/deployments/{model}/images/generations", &Azure, openai::generations),
+    post("/openai/deployments/{model}/images/edits", &Azure, openai::edits),
+    post("/openai/v1/completions", AZURE_COMPLETIONS, chat::chat),
+    post("/openai/v1/audio/transcriptions", &Azure, openai::transcriptions),
+    post("/openai/v1/audio/translations", &Azure, openai::translations),
+    post("/openai/v1/audio/speech", &Azure, openai::speech),
+    post("/openai/v1/images/generations", &Azure, openai::generations),
+    post("/openai/v1/images/edits", &Azure, openai::edits),
+    post("/openai/responses", AZURE_RESPONSES, chat::chat),
+    post("/openai/responses/input_tokens", AZURE_RESPONSES, openai::input_tokens),
+    post("/openai/v1/responses", AZURE_RESPONSES, chat::chat),
+    post("/openai/v1/responses/input_tokens", AZURE_RESPONSES, openai::input_tokens),
     post("/mistral/v1/chat/completions", &Mistral, chat::chat),
     post("/mistral/v1/embeddings", &Mistral, mistral::embed),
     get("/mistral/v1/models", &Mistral, openai::models),
@@ -94,6 +110,10 @@ static ROUTES: &[Route] = &[
     post("/{}/projects/{}/locations/{}/publishers/anthropic/models/{model}:streamRawPredict", &Claude, chat::chat),
 ];
 
+const RESPONSES: &dyn Dialect = &Responses(&OpenAi);
+const COMPLETIONS: &dyn Dialect = &Completions(&OpenAi);
+const AZURE_RESPONSES: &dyn Dialect = &Responses(&Azure);
+const AZURE_COMPLETIONS: &dyn Dialect = &Completions(&Azure);
 const GEMINI: &dyn Dialect = &Gemini { framing: Framing::Sse, api: Api::Developer };
 const GEMINI_ARRAY: &dyn Dialect = &Gemini { framing: Framing::Array, api: Api::Developer };
 const VERTEX: &dyn Dialect = &Vertex(Framing::Sse);

@@ -7,7 +7,7 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 use super::{
-    OpenAi, ask,
+    ask,
     check::{given, integer, mistyped},
 };
 use crate::{
@@ -18,19 +18,19 @@ use crate::{
     route::Call,
 };
 
-/// The dialect of `/v1/completions`.
-pub(crate) struct Completions;
+/// The dialect of `/v1/completions`, at OpenAI or at another who has it: keys, headers and failures are theirs.
+pub(crate) struct Completions(pub(crate) &'static dyn Dialect);
 
 /// How many tokens an answer may have where nobody says.
 const USUAL_LIMIT: u32 = 16;
 
 impl Dialect for Completions {
     fn folder(&self) -> &'static str {
-        "openai"
+        self.0.folder()
     }
 
     fn admit(&self, call: &Call<'_>) -> Result<(), Failure> {
-        OpenAi.admit(call)
+        self.0.admit(call)
     }
 
     fn ask(&self, call: &Call<'_>, body: &Value, model: &Model) -> Result<Ask, Failure> {
@@ -108,15 +108,19 @@ impl Dialect for Completions {
     }
 
     fn failure(&self, failure: &Failure, request: &str) -> (u16, String) {
-        OpenAi.failure(failure, request)
+        self.0.failure(failure, request)
     }
 
     fn failure_event(&self, failure: &Failure, request: &str) -> Bytes {
-        OpenAi.failure_event(failure, request)
+        self.0.failure_event(failure, request)
     }
 
     fn headers(&self, headers: &mut HeaderMap, request: &str) {
-        OpenAi.headers(headers, request);
+        self.0.headers(headers, request);
+    }
+
+    fn failure_headers(&self, headers: &mut HeaderMap, failure: &Failure, status: u16) {
+        self.0.failure_headers(headers, failure, status);
     }
 }
 

@@ -15,7 +15,7 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 pub(crate) use self::past::Past;
-use super::{OpenAi, told};
+use super::told;
 use crate::{
     answer::{Answer, Ask},
     dialect::{Dialect, Event, Failure},
@@ -25,16 +25,16 @@ use crate::{
     service::Decision,
 };
 
-/// The dialect of `/v1/responses`.
-pub(crate) struct Responses;
+/// The dialect of `/v1/responses`, at OpenAI or at another who has it: keys, headers and most failures are theirs.
+pub(crate) struct Responses(pub(crate) &'static dyn Dialect);
 
 impl Dialect for Responses {
     fn folder(&self) -> &'static str {
-        "openai"
+        self.0.folder()
     }
 
     fn admit(&self, call: &Call<'_>) -> Result<(), Failure> {
-        OpenAi.admit(call)
+        self.0.admit(call)
     }
 
     fn ask(&self, call: &Call<'_>, body: &Value, model: &Model) -> Result<Ask, Failure> {
@@ -70,9 +70,12 @@ impl Dialect for Responses {
         events::broken(answer, &said(failure), told)
     }
 
-    fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
-        let told = said(failure);
-        (told.status, told.body())
+    fn failure(&self, failure: &Failure, request: &str) -> (u16, String) {
+        if *failure == Failure::ContextLength {
+            let told = said(failure);
+            return (told.status, told.body());
+        }
+        self.0.failure(failure, request)
     }
 
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
@@ -80,7 +83,11 @@ impl Dialect for Responses {
     }
 
     fn headers(&self, headers: &mut HeaderMap, request: &str) {
-        OpenAi.headers(headers, request);
+        self.0.headers(headers, request);
+    }
+
+    fn failure_headers(&self, headers: &mut HeaderMap, failure: &Failure, status: u16) {
+        self.0.failure_headers(headers, failure, status);
     }
 }
 

@@ -123,3 +123,23 @@ async fn a_deployment_embeds() {
     let body = post(&sim, "/openai/v1/embeddings", &HEADERS, &named).await.json();
     assert_eq!(body["data"][0]["embedding"].as_array().unwrap().len(), 8);
 }
+
+#[tokio::test]
+async fn what_openai_has_besides_chats_is_there_too() {
+    let sim = sim().await;
+    let response = post(&sim, "/openai/v1/responses", &HEADERS, &json!({"model": "gpt-4o", "input": "Hi"})).await;
+    assert_eq!(response.json()["output"][0]["content"][0]["text"], HEARD);
+    let limited = json!({"model": "fault-429-retry-7", "input": "Hi"});
+    let limited = post(&sim, "/openai/responses?api-version=2025-04-01-preview", &HEADERS, &limited).await;
+    assert_eq!((limited.header("retry-after-ms"), &limited.json()["error"]["code"]), ("7000", &json!("429")));
+    let path = "/openai/deployments/d/completions?api-version=2024-10-21";
+    assert_eq!(post(&sim, path, &HEADERS, &json!({"prompt": "Hi"})).await.json()["choices"][0]["text"], HEARD);
+    let path = "/openai/deployments/gpt-image-1/images/generations?api-version=2025-04-01-preview";
+    let painted = post(&sim, path, &HEADERS, &json!({"prompt": "A weir"})).await;
+    assert!(painted.json()["data"][0]["b64_json"].is_string() && painted.header("x-ms-region") == "East US");
+    let form = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nsound\r\n--x--\r\n";
+    let path = "/openai/deployments/whisper-1/audio/transcriptions?api-version=2024-10-21";
+    let headers = [("content-type", "multipart/form-data; boundary=x"), HEADERS[1]];
+    let heard = send(&sim, "POST", path, &headers, form).await.unwrap().json();
+    assert_eq!(heard["usage"], json!({"type": "duration", "seconds": 1}));
+}

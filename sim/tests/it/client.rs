@@ -183,6 +183,10 @@ pub(crate) type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
 
 /// Posts a form with good headers.
 pub(crate) async fn upload(sim: &Sim, path: &str, parts: &[Part<'_>]) -> Got {
+    try_upload(sim, path, parts).await.unwrap()
+}
+
+pub(crate) async fn try_upload(sim: &Sim, path: &str, parts: &[Part<'_>]) -> hyper::Result<Got> {
     let mut body = Vec::new();
     for (name, file, bytes) in parts {
         let file = file.map_or(String::new(), |file| format!("; filename=\"{file}\""));
@@ -192,5 +196,5 @@ pub(crate) async fn upload(sim: &Sim, path: &str, parts: &[Part<'_>]) -> Got {
     }
     body.extend_from_slice(b"--b0undary--\r\n");
     let headers = [("content-type", "multipart/form-data; boundary=b0undary"), HEADERS[1]];
-    send(sim, "POST", path, &headers, body).await.unwrap()
+    send(sim, "POST", path, &headers, body).await
 }

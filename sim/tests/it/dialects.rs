@@ -31,6 +31,14 @@ fn openai() -> Value {
     json!({"messages": [{"role": "user", "content": "Hi"}]})
 }
 
+fn responses() -> Value {
+    json!({"input": "Hi"})
+}
+
+fn completions() -> Value {
+    json!({"prompt": "Hi"})
+}
+
 fn anthropic() -> Value {
     json!({"max_tokens": 99, "messages": [{"role": "user", "content": "Hi"}]})
 }
@@ -48,8 +56,11 @@ fn bedrock() -> Value {
 }
 
 /// `{}` in a path stands for the model; without it, the model is in the body.
-const DIALECTS: [Dialect; 9] = [
+const DIALECTS: [Dialect; 12] = [
     Dialect { folder: "openai", whole: "/v1/chat/completions", stream: "/v1/chat/completions", body: openai },
+    Dialect { folder: "openai", whole: "/v1/responses", stream: "/v1/responses", body: responses },
+    Dialect { folder: "openai", whole: "/v1/completions", stream: "/v1/completions", body: completions },
+    Dialect { folder: "azure", whole: "/openai/v1/responses", stream: "/openai/v1/responses", body: responses },
     Dialect { folder: "anthropic", whole: "/v1/messages", stream: "/v1/messages", body: anthropic },
     Dialect {
         folder: "azure",
@@ -109,7 +120,8 @@ impl Dialect {
 /// What a stream of any dialect says, without its framing: pieces of text are quoted, and follow a key.
 fn said(got: &Got) -> String {
     let text = got.text();
-    let pieces = text.split("\"text\":\"").chain(text.split("\"content\":\"")).skip(1);
+    let keys = ["\"text\":\"", "\"content\":\"", "\"delta\":\""];
+    let pieces = keys.into_iter().flat_map(|key| text.split(key).skip(1));
     pieces.filter_map(|piece| piece.split('"').next()).collect::<String>().replace('\\', "")
 }
 

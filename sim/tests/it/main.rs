@@ -22,6 +22,7 @@ mod images;
 mod mistral;
 mod moderations;
 mod openai;
+mod others;
 mod outside;
 mod rerank;
 mod responses;
