@@ -9,11 +9,12 @@ use alloc::vec::Vec;
 
 use super::Host;
 use super::model::Model;
-use crate::chat::{Chat, Format};
+use crate::chat::{Chat, Format, Tool};
 use crate::codec::json::write::{Object, object, string};
 use crate::codec::json::{Kind, Raw};
 use crate::fault::Reject;
 use crate::provider::To;
+use crate::provider::answer_tool::{ANY_OBJECT, answer_tool};
 use conversation::Conversation;
 use thinking::Thinking;
 
@@ -26,7 +27,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
     expressible(chat, to)?;
     let searches = searches(chat, to)?;
     let modalities = modalities(chat, to)?;
-    let format = format(chat, model, to)?;
+    let answer = answer(chat, model, to);
     let thinking = Thinking::of(chat, model, to)?;
     let tier = tier(chat, host, to)?;
     tools::check(chat, to)?;
@@ -34,14 +35,16 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
         conversation.write(body);
-        tools::write(chat, searches, body);
+        tools::write(chat, answer.as_ref(), searches, body);
         let mut config = Vec::new();
         object(&mut config, |config| {
             sampling(chat, config);
             if !modalities.is_empty() {
                 config.array("responseModalities", &modalities, |out, modality| string(out, modality));
             }
-            write_format(format, config);
+            if answer.is_none() {
+                format(&chat.format, config);
+            }
             thinking.write(config);
         });
         if config != b"{}" {
@@ -108,17 +111,22 @@ fn modalities(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<&'static str>, Rej
     Ok(wanted)
 }
 
-/// The shape of the answer, as far as the model can be told.
-fn format<'f, 'a>(chat: &'f Chat<'a>, model: Model, to: &mut To<'_>) -> Result<&'f Format<'a>, Reject> {
-    if chat.format != Format::Text && !chat.tools.is_empty() && !model.answers_in_json_beside_tools() {
-        to.unsupported("response_format")?;
-        return Ok(&Format::Text);
+/// The tool through which an answer comes that must be JSON, where the model takes no shape beside tools.
+fn answer<'a>(chat: &'a Chat<'_>, model: Model, to: &mut To<'_>) -> Option<Tool<'a>> {
+    if chat.tools.is_empty() || model.answers_in_json_beside_tools() {
+        return None;
     }
-    Ok(&chat.format)
+    let answer = match &chat.format {
+        Format::Text => return None,
+        Format::Json => answer_tool(ANY_OBJECT, None),
+        Format::Schema { schema, description, .. } => answer_tool(schema.text(), description.as_deref()),
+    };
+    to.emulates("response_format");
+    Some(answer)
 }
 
 /// <https://ai.google.dev/gemini-api/docs/structured-output>
-fn write_format(format: &Format<'_>, config: &mut Object<'_>) {
+fn format(format: &Format<'_>, config: &mut Object<'_>) {
     match format {
         Format::Text => {}
         Format::Json => config.string("responseMimeType", "application/json"),

@@ -17,6 +17,7 @@ use super::fault::in_answer;
 use crate::codec::json::{Raw, Str};
 use crate::fault::{FaultKind, UpstreamFault};
 use crate::piece::{Finish, Piece};
+use crate::provider::answer_tool::ANSWER_TOOL;
 use crate::provider::signature::{Maker, named};
 use crate::provider::translate::malformed;
 use crate::provider::words;
@@ -200,6 +201,14 @@ impl Candidate {
                 pieces(Piece::Text(text));
             }
         } else if let Some(call) = part.get("functionCall") {
+            let arguments = call.get("args").filter(|args| !args.is_null()).map_or("{}", Raw::text);
+            // Whole answers come indented.
+            let arguments = compact(arguments);
+            if call.get("name").and_then(Raw::string).as_deref() == Some(ANSWER_TOOL) {
+                self.sign(signature, None, pieces);
+                pieces(Piece::Text(Str::Plain(&arguments)));
+                return;
+            }
             let index = self.calls;
             self.calls += 1;
             self.sign(signature, Some(index), pieces);
@@ -210,9 +219,7 @@ impl Candidate {
                 id = Str::Plain(&made);
             }
             pieces(Piece::Call { index, id, name: str(call, "name") });
-            let arguments = call.get("args").filter(|args| !args.is_null()).map_or("{}", Raw::text);
-            // Whole answers come indented.
-            pieces(Piece::Arguments { index, json: Str::Plain(&compact(arguments)) });
+            pieces(Piece::Arguments { index, json: Str::Plain(&arguments) });
         } else if let Some(data) = part.get("inlineData") {
             self.sign(signature, None, pieces);
             let media_type = str(data, "mimeType");

@@ -60,7 +60,6 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""web_search_options":{"user_location":{}}"#, "web_search_options.user_location");
     check(r#""web_search_options":{"search_context_size":"low"}"#, "web_search_options.search_context_size");
     check(&format!(r#"{tool},"parallel_tool_calls":false"#), "parallel_tool_calls");
-    check(&format!(r#"{tool},"response_format":{{"type":"json_object"}}"#), "response_format");
     check(r#""brand_new":1"#, "brand_new");
 }
 
@@ -136,6 +135,23 @@ fn an_effort_is_what_the_model_understands() {
     assert_eq!(refused(with(r#""reasoning_effort":"none""#, "gemini-3.8-flash")).1, "reasoning_effort");
     assert_eq!(refused(with(r#""reasoning_effort":"low""#, "gemini-2.0-flash")).1, "reasoning_effort");
     assert_eq!(with(r#""reasoning_effort":"none""#, "gemini-2.0-flash"), with(r#""n":1"#, "gemini-2.0-flash"));
+}
+
+#[test]
+fn json_beside_tools_comes_through_a_tool_where_the_model_needs_that() {
+    let asked = |choice: &str, model| {
+        let tool = r#""tools":[{"type":"function","function":{"name":"f"}}],"response_format":{"type":"json_object"}"#;
+        with(&format!("{tool},\"tool_choice\":\"{choice}\""), model).unwrap()
+    };
+    let check = |choice: &str, config: &str| {
+        let body = asked(choice, "gemini-2.5-pro");
+        assert!(body.contains(r#""name":"weir_json_answer""#) && body.contains(config), "{choice}: {body}");
+        assert!(!body.contains("responseMimeType"), "{body}");
+    };
+    check("auto", r#"{"mode":"ANY"}"#);
+    check("required", r#"{"mode":"ANY"}"#);
+    check("none", r#"{"mode":"ANY","allowedFunctionNames":["weir_json_answer"]}"#);
+    assert!(asked("auto", "gemini-3-flash-preview").contains("responseMimeType"));
 }
 
 #[test]

@@ -23,14 +23,15 @@ pub(super) fn check(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     Ok(())
 }
 
-pub(super) fn write(chat: &Chat<'_>, searches: bool, body: &mut Object<'_>) {
+/// Writes the tools, and `answer` beside them if an answer comes through one.
+pub(super) fn write(chat: &Chat<'_>, answer: Option<&Tool<'_>>, searches: bool, body: &mut Object<'_>) {
     if chat.tools.is_empty() && !searches {
         return;
     }
     let out = body.member("tools");
     out.push(b'[');
     if !chat.tools.is_empty() {
-        object(out, |tools| tools.array("functionDeclarations", &chat.tools, declaration));
+        object(out, |tools| tools.array("functionDeclarations", chat.tools.iter().chain(answer), declaration));
     }
     if searches {
         if !chat.tools.is_empty() {
@@ -40,7 +41,7 @@ pub(super) fn write(chat: &Chat<'_>, searches: bool, body: &mut Object<'_>) {
     }
     out.push(b']');
     if !chat.tools.is_empty() {
-        choice(chat, body);
+        choice(chat, answer, body);
     }
 }
 
@@ -55,16 +56,17 @@ fn declaration(out: &mut Vec<u8>, tool: &Tool<'_>) {
     });
 }
 
-fn choice(chat: &Chat<'_>, body: &mut Object<'_>) {
+fn choice(chat: &Chat<'_>, answer: Option<&Tool<'_>>, body: &mut Object<'_>) {
     let is_strict = chat.tools.iter().any(|tool| tool.strict == Some(true));
-    let (mode, only) = match &chat.tool_choice {
-        Some(ToolChoice::None) => ("NONE", None),
-        Some(ToolChoice::Required) => ("ANY", None),
-        Some(ToolChoice::Named(name)) => ("ANY", Some(&**name)),
+    let (mode, only) = match (&chat.tool_choice, answer) {
+        (Some(ToolChoice::Named(name)), _) => ("ANY", Some(&**name)),
+        (Some(ToolChoice::None), Some(answer)) => ("ANY", Some(&*answer.name)),
+        (Some(ToolChoice::None), None) => ("NONE", None),
+        (Some(ToolChoice::Required), _) | (_, Some(_)) => ("ANY", None),
         // Calls that must be made follow their schema anyway.
-        None | Some(ToolChoice::Auto) if is_strict => ("VALIDATED", None),
-        Some(ToolChoice::Auto) => ("AUTO", None),
-        None => return,
+        (None | Some(ToolChoice::Auto), None) if is_strict => ("VALIDATED", None),
+        (Some(ToolChoice::Auto), None) => ("AUTO", None),
+        (None, None) => return,
     };
     body.object("toolConfig", |config| {
         config.object("functionCallingConfig", |config| {
