@@ -9,6 +9,7 @@ mod audio;
 mod event;
 mod fault;
 mod model;
+mod proofs;
 mod reply;
 mod stream;
 mod typed;
@@ -49,7 +50,8 @@ impl Provider for OpenAi {
 
     fn untouched(&self, call: Untouched, upstream: &Upstream) -> Option<&'static str> {
         let asks_for_usage = call.delivery == Delivery::Whole || call.usage == UsageChunk::Wanted;
-        let plain = upstream.quirks.is_plain();
+        // A conversation may bring what another provider's model thought.
+        let plain = upstream.quirks.is_plain() && call.endpoint != Endpoint::Responses;
         (asks_for_usage && plain).then(|| path(call.endpoint))
     }
 
@@ -143,6 +145,11 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
                 }
             }
         }
+    }
+    let input = call.scan.raw(call.body, "input").filter(|_| call.endpoint == Endpoint::Responses);
+    let own = input.and_then(proofs::without_others);
+    if let Some(own) = &own {
+        edits.push(("input", Edit::Set(own)));
     }
     for field in &quirks.unsupported {
         let given = call.scan.raw(call.body, field).filter(|value| !value.is_null());
