@@ -7,6 +7,7 @@
 
 mod answer_tool;
 mod anthropic;
+mod azure;
 mod bedrock;
 mod cohere;
 mod embedding;
@@ -37,9 +38,10 @@ use crate::usage::Usage;
 pub use to::{Notes, To};
 
 /// Every provider that can be named in the configuration as a `dialect`.
-pub static ALL: [&dyn Provider; 7] = [
+pub static ALL: [&dyn Provider; 8] = [
     &openai::OpenAi,
     &anthropic::Anthropic,
+    &azure::Azure,
     &bedrock::Bedrock,
     &cohere::Cohere,
     &gemini::Gemini,

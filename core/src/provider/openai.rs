@@ -26,7 +26,8 @@ pub(super) use whole::parse;
 
 use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, Untouched, relay as watch};
 use crate::chat::Chat;
-use crate::codec::json::{self, Edit, Raw, patch, write};
+use crate::codec::json::write::string;
+use crate::codec::json::{self, Edit, Raw, patch};
 use crate::config::{StreamUsage, Upstream};
 use crate::dialect::openai;
 use crate::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
@@ -64,14 +65,11 @@ impl Provider for OpenAi {
     }
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        if !to.upstream.quirks.serves(Endpoint::Chat) {
-            return Err(to.wrong_endpoint());
-        }
-        Ok(Ask::json(path_at(Endpoint::Chat, to.upstream), ask::write(chat, &ask::PLAIN, to)?))
+        Ok(Ask::json(path_at(Endpoint::Chat, to.upstream), write(chat, to)?))
     }
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(Box::new(reply::Reading::new(start)))
+        Some(reader(start))
     }
 
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
@@ -89,8 +87,21 @@ fn path(endpoint: Endpoint) -> &'static str {
     path.strip_prefix("/v1").unwrap_or(path)
 }
 
+/// Writes a chat in OpenAI's own words.
+pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    if !to.upstream.quirks.serves(Endpoint::Chat) {
+        return Err(to.wrong_endpoint());
+    }
+    ask::write(chat, &ask::PLAIN, to)
+}
+
+/// Starts reading the answer to a chat.
+pub(super) fn reader(start: &ReplyStart<'_>) -> Box<dyn Reader> {
+    Box::new(reply::Reading::new(start))
+}
+
 /// The path of an endpoint at a host that may have its own.
-fn path_at(endpoint: Endpoint, upstream: &Upstream) -> String {
+pub(super) fn path_at(endpoint: Endpoint, upstream: &Upstream) -> String {
     upstream.quirks.paths.get(&endpoint).map_or_else(|| path(endpoint).to_owned(), Clone::clone)
 }
 
@@ -126,7 +137,7 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
     let mut edits = Vec::with_capacity(2);
     let mut name = Vec::new();
     if call.scan.string(call.body, "model")?.as_deref() != Some(to.model) {
-        write::string(&mut name, to.model);
+        string(&mut name, to.model);
         edits.push(("model", Edit::Set(&name)));
     }
     let options;

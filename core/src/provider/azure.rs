@@ -1,0 +1,151 @@
+//! Azure OpenAI: OpenAI's API under Azure's addresses, keys and errors.
+//!
+//! Without an `api_version` the address is that of the v1 API, which names the model in the body; with a dated one it is a
+//! deployment's. <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle>,
+//! <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference>,
+//! <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/concepts/content-filter>
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+
+use super::openai;
+use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To};
+use crate::chat::Chat;
+use crate::codec::json::Raw;
+use crate::config::Upstream;
+use crate::endpoint::{Endpoint, Family};
+use crate::fault::{FaultKind, Reject, UpstreamFault};
+
+/// See the module.
+pub(super) struct Azure;
+
+impl Provider for Azure {
+    fn name(&self) -> &'static str {
+        "azure"
+    }
+
+    fn credential(&self) -> Option<CredentialHeader> {
+        Some(CredentialHeader { name: "api-key", prefix: "" })
+    }
+
+    fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool {
+        let there = !matches!(endpoint, Endpoint::Moderations | Endpoint::Rerank);
+        there && endpoint.family() == Family::OpenAi && upstream.quirks.serves(endpoint)
+    }
+
+    fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::new(path(call.endpoint, to.upstream, to.model), openai::body(call, to)?))
+    }
+
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+        openai::relayed(start)
+    }
+
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let body = openai::write(chat, to)?;
+        Ok(Ask::json(path(Endpoint::Chat, to.upstream, to.model), body))
+    }
+
+    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
+        Some(openai::reader(start))
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        let mut fault = openai::fault(status, body);
+        match fault.code.as_deref() {
+            // What the safety system of images says.
+            Some("contentFilter") => fault.kind = FaultKind::ContentPolicy,
+            // The deployment's model, or the version, knows no such operation: that is the operator's to set right.
+            Some("OperationNotSupported") => fault.kind = FaultKind::NotFound,
+            Some("BadRequest") if fault.message.starts_with("API version") => fault.kind = FaultKind::NotFound,
+            _ => {}
+        }
+        fault
+    }
+
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        openai::fault_in_answer(answer)
+    }
+}
+
+/// The path of an endpoint, by the version that the configuration names.
+fn path(endpoint: Endpoint, upstream: &Upstream, model: &str) -> String {
+    let verb = openai::path_at(endpoint, upstream);
+    // The whole base address, as Azure shows it, may stand in the configuration as well.
+    let v1 = |query: &str| {
+        let base = if upstream.prefix.ends_with("/openai/v1") { "" } else { "/openai/v1" };
+        format!("{base}{verb}{query}")
+    };
+    match upstream.api_version.as_deref() {
+        None => v1(""),
+        // `preview`, `latest`, `v1`
+        Some(version) if !version.starts_with(|c: char| c.is_ascii_digit()) => v1(&format!("?api-version={version}")),
+        // It has no deployment in its path; the body names the model.
+        Some(version) if endpoint == Endpoint::Responses => format!("/openai{verb}?api-version={version}"),
+        Some(version) => format!("/openai/deployments/{}{verb}?api-version={version}", encoded(model)),
+    }
+}
+
+/// A deployment's name as a segment of a path. Azure allows none that would have to be encoded.
+fn encoded(deployment: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(deployment.len());
+    for byte in deployment.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.extend(
+                [byte >> 4, byte & 15]
+                    .iter()
+                    .filter_map(|digit| HEX.get(usize::from(*digit)))
+                    .map(|digit| char::from(*digit)),
+            );
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::borrow::ToOwned;
+
+    #[test]
+    fn the_address_depends_on_the_version() {
+        let check = |prefix: &str, version: Option<&str>, endpoint, expect: &str| {
+            let api_version = version.map(ToOwned::to_owned);
+            let upstream = Upstream { prefix: prefix.into(), api_version, ..Upstream::default() };
+            assert_eq!(format!("{prefix}{}", path(endpoint, &upstream, "my gpt")), expect);
+        };
+        check("", None, Endpoint::Chat, "/openai/v1/chat/completions");
+        check("/openai/v1", None, Endpoint::Embeddings, "/openai/v1/embeddings");
+        check("", Some("preview"), Endpoint::Responses, "/openai/v1/responses?api-version=preview");
+        let dated = Some("2024-10-21");
+        check("", dated, Endpoint::Chat, "/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21");
+        check(
+            "/apim",
+            dated,
+            Endpoint::Speech,
+            "/apim/openai/deployments/my%20gpt/audio/speech?api-version=2024-10-21",
+        );
+        check("", dated, Endpoint::Responses, "/openai/responses?api-version=2024-10-21");
+    }
+
+    #[test]
+    fn faults_are_told_apart() {
+        let check = |status, body: &str, expect| {
+            assert_eq!(Azure.fault(status, body.as_bytes()).kind, expect, "{status} {body}");
+        };
+        let coded = |code: &str, message: &str| format!(r#"{{"error":{{"code":"{code}","message":"{message}"}}}}"#);
+        check(404, &coded("DeploymentNotFound", "The API deployment does not exist."), FaultKind::NotFound);
+        check(400, &coded("OperationNotSupported", "The operation does not work."), FaultKind::NotFound);
+        check(400, &coded("BadRequest", "API version not supported"), FaultKind::NotFound);
+        check(400, &coded("BadRequest", "Invalid content type"), FaultKind::InvalidRequest);
+        check(400, &coded("contentFilter", "Your task failed."), FaultKind::ContentPolicy);
+        check(429, &coded("429", "Requests have exceeded the token rate limit."), FaultKind::RateLimited);
+        check(401, r#"{"statusCode":401,"message":"Unauthorized. Access token is missing."}"#, FaultKind::Auth);
+        check(408, &coded("Timeout", "The operation was timeout."), FaultKind::Timeout);
+    }
+}
