@@ -48,7 +48,8 @@ pub(super) fn usage(to: &mut Object<'_>, usage: &Usage) {
     });
 }
 
-/// A citation. Where in a document the words stand was not told, and the answer's own places have no member here.
+/// A citation. Where in a document the words stand was not told, which is written as its first place, since there must be
+/// one; the answer's own places have no member here.
 ///
 /// <https://platform.claude.com/docs/en/build-with-claude/citations>
 pub(super) fn citation(out: &mut Vec<u8>, citation: &Citation<'_>) {
@@ -67,8 +68,8 @@ pub(super) fn citation(out: &mut Vec<u8>, citation: &Citation<'_>) {
         } else {
             title("document_title");
             to.number("document_index", document.unwrap_or(0));
-            to.raw("start_char_index", "null");
-            to.raw("end_char_index", "null");
+            to.number("start_char_index", 0);
+            to.number("end_char_index", 0);
         }
     });
 }
