@@ -7,6 +7,7 @@ pub mod anthropic;
 mod arguments;
 pub mod completions;
 mod fields;
+pub mod gemini;
 pub mod openai;
 pub mod responses;
 
@@ -24,6 +25,13 @@ use crate::usage::Usage;
 
 /// One of the APIs that callers speak to chat models.
 pub trait Dialect: Sync {
+    /// The body in words that can be [read](Self::read), where the caller's cannot be as they stand: what is read borrows
+    /// from it.
+    fn reword(&self, call: &Call<'_>) -> Option<Vec<u8>> {
+        let _ = call;
+        None
+    }
+
     /// Reads a request. What is wrong with it is told by the field's name in this dialect.
     fn read<'a>(&self, call: &Call<'a>) -> Result<Chat<'a>, Reject>;
 
@@ -60,6 +68,7 @@ pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
         Endpoint::Completions => Some(&completions::Completions),
         Endpoint::Responses => Some(&responses::Responses),
         Endpoint::Messages => Some(&anthropic::Messages),
+        Endpoint::GenerateContent => Some(&gemini::GenerateContent),
         _ => None,
     }
 }
@@ -67,8 +76,9 @@ pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
 /// The body of an error answer.
 pub fn error(family: Family, problem: &Problem) -> Vec<u8> {
     match family {
-        Family::OpenAi | Family::Gemini => openai::error(problem),
+        Family::OpenAi => openai::error(problem),
         Family::Anthropic => anthropic::error(problem),
+        Family::Gemini => gemini::error(problem),
     }
 }
 
@@ -76,7 +86,8 @@ pub fn error(family: Family, problem: &Problem) -> Vec<u8> {
 pub fn error_event(endpoint: Endpoint, problem: &Problem) -> Vec<u8> {
     match endpoint.family() {
         _ if endpoint == Endpoint::Responses => responses::error_event(problem),
-        Family::OpenAi | Family::Gemini => openai::error_event(problem),
+        Family::OpenAi => openai::error_event(problem),
         Family::Anthropic => anthropic::error_event(problem),
+        Family::Gemini => gemini::error_event(problem),
     }
 }

@@ -26,9 +26,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::chat::Chat;
-use crate::codec::json::{Raw, Scan};
+use crate::codec::json::{Raw, Scan, scan};
 use crate::config::Upstream;
-use crate::dialect;
+use crate::dialect::{self, Dialect};
 use crate::embed::{Embed, Encoding, Vectors};
 use crate::endpoint::{BodyKind, Delivery, Endpoint, UsageChunk};
 use crate::fault::{FaultKind, Reject, UpstreamFault};
@@ -270,15 +270,27 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
     let ask = if provider.relays_to(model, call.endpoint, upstream) {
         provider.relay(call, &mut to)
     } else if let Some(dialect) = dialect::of(call.endpoint) {
-        let chat = dialect.read(call)?;
-        to.known(&chat)?;
-        provider.write(&chat, &mut to)
+        match dialect.reword(call) {
+            None => through_hub(provider, dialect, call, &mut to),
+            Some(body) => through_hub(provider, dialect, &Call { body: &body, scan: &scan(&body)?, ..*call }, &mut to),
+        }
     } else if call.endpoint == Endpoint::Embeddings {
         provider.embed(&embedding::read(call)?, &mut to)
     } else {
         Err(to.wrong_endpoint())
     };
     ask.map(|ask| Ask { notes: to.notes, ..ask })
+}
+
+fn through_hub(
+    provider: &dyn Provider,
+    dialect: &dyn Dialect,
+    call: &Call<'_>,
+    to: &mut To<'_>,
+) -> Result<Ask, Reject> {
+    let chat = dialect.read(call)?;
+    to.known(&chat)?;
+    provider.write(&chat, to)
 }
 
 /// How the caller wants vectors written, if it asks for any.

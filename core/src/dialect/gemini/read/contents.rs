@@ -1,0 +1,306 @@
+//! The conversation. Calls need no ids here; where one has none, it is named by its place, and a response without one
+//! answers the first call of its name that is not answered yet.
+//!
+//! <https://ai.google.dev/api/caching#Content>, <https://ai.google.dev/gemini-api/docs/function-calling>
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt::Arguments;
+
+use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
+use crate::codec::json::{Kind, Raw};
+use crate::dialect::fields::{boolean, invalid, object, string};
+use crate::dialect::gemini::SYSTEM;
+use crate::dialect::gemini::names::{get, list, members};
+use crate::dialect::gemini::proof::Proof;
+use crate::fault::Reject;
+
+/// What is read of a conversation so far.
+struct Reading<'c, 'a> {
+    chat: &'c mut Chat<'a>,
+    /// Calls that are not answered yet: id and function.
+    open: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The content being read.
+    index: usize,
+    /// How many calls it has had.
+    calls: usize,
+}
+
+pub(super) fn read<'a>(contents: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    let mut reading = Reading { chat, open: Vec::new(), index: 0, calls: 0 };
+    list(contents, format_args!("contents"), |content, at| {
+        reading.content(content, at)?;
+        reading.index += 1;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// The system instruction: text, with or without what is around it elsewhere.
+pub(super) fn system<'a>(system: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    let mut turn = Turn { role: Role::System, at: SYSTEM, parts: Vec::new(), extra: Vec::new() };
+    if let Some(text) = system.string() {
+        turn.parts.push(Content::Text(text).into());
+    } else {
+        object(system, format_args!("systemInstruction"))?;
+        let parts = need(system, "parts", format_args!("systemInstruction"))?;
+        turn.parts = list(parts, format_args!("systemInstruction.parts"), |part, at| {
+            object(part, at)?;
+            Ok(match members(part).find(|(name, _)| name != "text") {
+                Some((name, _)) => Content::Other { field: format!("{at}.{name}") }.into(),
+                None => Content::Text(text(part, "text", at)?).into(),
+            })
+        })?;
+    }
+    chat.turns.push(turn);
+    Ok(())
+}
+
+fn need<'a>(object: Raw<'a>, name: &str, at: Arguments<'_>) -> Result<Raw<'a>, Reject> {
+    get(object, name).ok_or_else(|| Reject::Missing { field: format!("{at}.{name}") })
+}
+
+fn text<'a>(object: Raw<'a>, name: &str, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
+    string(need(object, name, at)?, format_args!("{at}.{name}"))
+}
+
+impl<'a> Reading<'_, 'a> {
+    fn content(&mut self, content: Raw<'a>, at: Arguments<'_>) -> Result<(), Reject> {
+        object(content, at)?;
+        let role =
+            match get(content, "role").map(|role| string(role, format_args!("{at}.role"))).transpose()?.as_deref() {
+                None | Some("user" | "function" | "tool" | "") => Role::User,
+                Some("model") => Role::Assistant,
+                Some(_) => return Err(invalid(format_args!("{at}.role"), "it must be 'user' or 'model'")),
+            };
+        // The chunks of a stream come back as contents of their own, which make one turn of the model's.
+        let last = self.chat.turns.pop_if(|last| role == Role::Assistant && last.role == Role::Assistant);
+        let mut turn = last.unwrap_or_else(|| self.turn(role));
+        self.calls = 0;
+        for (name, value) in members(content) {
+            if !matches!(&*name, "role" | "parts") {
+                turn.extra.push((name, value));
+            }
+        }
+        let parts = need(content, "parts", at)?;
+        list(parts, format_args!("{at}.parts"), |part, at| self.part(part, at, &mut turn))?;
+        if !turn.parts.is_empty() || !turn.extra.is_empty() {
+            self.chat.turns.push(turn);
+        }
+        Ok(())
+    }
+
+    fn turn(&self, role: Role) -> Turn<'a> {
+        Turn { role, at: self.index, parts: Vec::new(), extra: Vec::new() }
+    }
+
+    fn part(&mut self, part: Raw<'a>, at: Arguments<'_>, turn: &mut Turn<'a>) -> Result<(), Reject> {
+        object(part, at)?;
+        let (mut data, mut thought, mut proof) = (None, false, None);
+        for (name, value) in members(part) {
+            let path = format_args!("{at}.{name}");
+            match &*name {
+                "thought" => thought = boolean(value, path)?,
+                "thoughtSignature" => proof = Some(string(value, path)?).filter(|proof| !proof.is_empty()),
+                "mediaResolution" | "partMetadata" => self.chat.hints.push(path.to_string()),
+                "videoMetadata" => self.chat.foreign.push(path.to_string()),
+                _ if data.is_none() => data = Some((name, value)),
+                _ => return Err(invalid(at, "it must not be more than one kind of part")),
+            }
+        }
+        let proof = proof.as_deref().map(Proof::read).map(owned);
+        let Some((name, value)) = data else {
+            reason(turn, Cow::Borrowed(""), proof);
+            return Ok(());
+        };
+        let path = format_args!("{at}.{name}");
+        if name == "text" && thought {
+            reason(turn, string(value, path)?, proof);
+            return Ok(());
+        }
+        if let Some(proof) = proof {
+            turn.parts.push(proven(proof, "".into()).into());
+        }
+        let content = match (&*name, turn.role) {
+            ("text", _) => Content::Text(string(value, path)?),
+            ("inlineData", _) => inline(value, path)?,
+            ("fileData", _) => file(value, path)?,
+            ("functionCall", Role::Assistant) => self.call(value, path)?,
+            ("functionResponse", Role::User) => {
+                let result = self.response(value, path)?;
+                if !turn.parts.is_empty() {
+                    let next = self.turn(turn.role);
+                    self.chat.turns.push(core::mem::replace(turn, next));
+                }
+                self.chat.turns.push(Turn { parts: [result.into()].into(), ..self.turn(Role::Tool) });
+                return Ok(());
+            }
+            // What ran at Google, and kinds to come.
+            _ => Content::Other { field: path.to_string() },
+        };
+        // The text of which only a signature is said.
+        if !matches!(&content, Content::Text(text) if text.is_empty() && turn.role == Role::Assistant) {
+            turn.parts.push(content.into());
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, call: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+        object(call, at)?;
+        let name = text(call, "name", at)?;
+        let id = get(call, "id").map(|id| string(id, format_args!("{at}.id"))).transpose()?;
+        let id = id.filter(|id| !id.is_empty());
+        let id = id.unwrap_or_else(|| format!("call_{}_{}", self.index, self.calls).into());
+        self.calls += 1;
+        let arguments = match get(call, "args") {
+            Some(args) => {
+                object(args, format_args!("{at}.args"))?;
+                args.text()
+            }
+            None => "{}",
+        };
+        self.open.push((id.clone(), name.clone()));
+        Ok(Content::Call { id, name, arguments: Cow::Borrowed(arguments) })
+    }
+
+    fn response(&mut self, response: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+        object(response, at)?;
+        let name = text(response, "name", at)?;
+        let id = get(response, "id").map(|id| string(id, format_args!("{at}.id"))).transpose()?;
+        let by_id = self.open.iter().position(|(open, _)| id.as_ref() == Some(open));
+        let by_name = || self.open.iter().position(|(_, open)| *open == name);
+        let id = match (by_id.or_else(by_name), id) {
+            (Some(call), _) => self.open.remove(call).0,
+            (None, Some(id)) => id,
+            (None, None) => {
+                return Err(invalid(format_args!("{at}.name"), "no call of this function is waiting for a response"));
+            }
+        };
+        let given = need(response, "response", at)?;
+        object(given, format_args!("{at}.response"))?;
+        let (mut parts, outcome) = said(given);
+        for (name, value) in members(response) {
+            let path = format_args!("{at}.{name}");
+            match &*name {
+                "id" | "name" | "response" => {}
+                "parts" => {
+                    parts.extend(list(value, path, |part, at| media(part, at))?);
+                }
+                "willContinue" if value.boolean() == Some(false) => {}
+                _ => self.chat.foreign.push(path.to_string()),
+            }
+        }
+        Ok(Content::Result { id, parts, outcome })
+    }
+}
+
+/// What a function gave back, as text: the API's own names for it are taken off, and anything else stays JSON.
+///
+/// <https://ai.google.dev/api/caching#FunctionResponse>
+fn said(response: Raw<'_>) -> (Vec<Part<'_>>, Outcome) {
+    fn text(value: Raw<'_>) -> Part<'_> {
+        Content::Text(value.string().unwrap_or(Cow::Borrowed(value.text()))).into()
+    }
+    let mut members = response.members();
+    let (value, outcome) = match (members.next(), members.next()) {
+        (Some((name, value)), None) if name == "output" => (value, Outcome::Worked),
+        (Some((name, value)), None) if name == "error" => (value, Outcome::Failed),
+        _ => (response, Outcome::Worked),
+    };
+    let are_texts = value.items().next().is_some() && value.items().all(|item| item.kind() == Kind::String);
+    (if are_texts { value.items().map(text).collect() } else { [text(value)].into() }, outcome)
+}
+
+/// A picture or a file beside a function's response.
+fn media<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Part<'a>, Reject> {
+    object(part, at)?;
+    let data = members(part).next();
+    let (name, value) = data.ok_or_else(|| invalid(at, "it must have 'inlineData' or 'fileData'"))?;
+    let path = format_args!("{at}.{name}");
+    Ok(match &*name {
+        "inlineData" => inline(value, path)?,
+        "fileData" => file(value, path)?,
+        _ => Content::Other { field: path.to_string() },
+    }
+    .into())
+}
+
+fn inline<'a>(data: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    object(data, at)?;
+    let (media_type, name) = (text(data, "mimeType", at)?, get(data, "displayName").and_then(Raw::string));
+    let data = text(data, "data", at)?;
+    Ok(match media_type.split_once('/').map_or(("", ""), |(kind, format)| (kind, format)) {
+        ("image", _) => Content::Image { media_type, data },
+        ("audio", format) => {
+            let format = format.split(';').next().unwrap_or_default();
+            let format = match format.strip_prefix("x-").unwrap_or(format) {
+                "mpeg" => "mp3",
+                "wave" => "wav",
+                format => format,
+            };
+            Content::Audio { format: format.to_owned().into(), data }
+        }
+        ("video", _) => Content::Other { field: at.to_string() },
+        _ => Content::Document { source: Source::File { media_type, data }, name },
+    })
+}
+
+/// A file at an address. One that was uploaded before, or that is Google's own, is known only there.
+fn file<'a>(data: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    object(data, at)?;
+    let uri = text(data, "fileUri", at)?;
+    let kind = get(data, "mimeType").and_then(Raw::string).unwrap_or_default();
+    let is_open = uri.starts_with("https://") || uri.starts_with("http://");
+    let own = ["https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "https://youtu.be/"];
+    if !is_open || own.iter().any(|own| uri.starts_with(own)) {
+        return Ok(Content::Other { field: at.to_string() });
+    }
+    Ok(match kind.split('/').next() {
+        Some("image") => Content::ImageUrl(uri),
+        Some("application" | "text") => Content::Document { source: Source::Url(uri), name: None },
+        _ => Content::Other { field: at.to_string() },
+    })
+}
+
+/// Adds thoughts, which may come in many parts: those go on until a proof ends them.
+fn reason<'a>(turn: &mut Turn<'a>, words: Cow<'a, str>, proof: Option<Proof<'a>>) {
+    let open = turn.parts.pop_if(|part| matches!(part.content, Content::Reasoning { signature: None, .. }));
+    let words = match open {
+        Some(Part { content: Content::Reasoning { text, .. }, .. }) if text.is_empty() => words,
+        Some(Part { content: Content::Reasoning { text, .. }, .. }) => (text.into_owned() + &words).into(),
+        _ => words,
+    };
+    match proof {
+        Some(proof @ Proof::Redacted(_)) => {
+            if !words.is_empty() {
+                turn.parts.push(Content::Reasoning { text: words, signature: None }.into());
+            }
+            turn.parts.push(proven(proof, "".into()).into());
+        }
+        Some(proof) => turn.parts.push(proven(proof, words).into()),
+        None if words.is_empty() => {}
+        None => turn.parts.push(Content::Reasoning { text: words, signature: None }.into()),
+    }
+}
+
+/// What a proof proves; it may have the words with it.
+fn proven<'a>(proof: Proof<'a>, shown: Cow<'a, str>) -> Content<'a> {
+    match proof {
+        Proof::Redacted(data) => Content::Redacted(data),
+        Proof::Words { signature, words } => {
+            let text = if words.is_empty() { shown } else { words };
+            Content::Reasoning { text, signature: Some(signature) }
+        }
+    }
+}
+
+fn owned<'a>(proof: Proof<'_>) -> Proof<'a> {
+    match proof {
+        Proof::Words { signature, words } => {
+            Proof::Words { signature: signature.into_owned().into(), words: words.into_owned().into() }
+        }
+        Proof::Redacted(data) => Proof::Redacted(data.into_owned().into()),
+    }
+}
