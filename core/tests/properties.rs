@@ -124,11 +124,12 @@ proptest! {
         });
         let body = body.to_string();
         let Ok(scan) = scan(body.as_bytes()) else { return Ok(()) };
-        for provider in provider::ALL {
+        let models = ["claude-opus-4-6", "gemini-3-flash-preview"];
+        for (provider, model) in provider::ALL.into_iter().flat_map(|provider| models.map(|model| (provider, model))) {
             let call = Call { body: body.as_bytes(), scan: &scan, ..case.call() };
             let upstream = upstream(provider.name());
-            let accepted = provider::accepts(&call, &upstream, "claude-opus-4-6");
-            match provider::ask(&call, &upstream, "claude-opus-4-6") {
+            let accepted = provider::accepts(&call, &upstream, model);
+            match provider::ask(&call, &upstream, model) {
                 Ok(ask) => {
                     prop_assert!(accepted.is_ok());
                     if let Body::Replaced(body) = ask.body {
