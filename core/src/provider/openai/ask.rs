@@ -3,7 +3,10 @@
 mod conversation;
 
 use alloc::borrow::Cow;
+use alloc::format;
 use alloc::vec::Vec;
+
+use sha2::{Digest, Sha256};
 
 use super::model::Reasons;
 use crate::chat::{Chat, Effort, Format, Thinking, Tool, ToolChoice};
@@ -70,6 +73,18 @@ pub(super) const PLAIN: Accent = Accent {
     thinks_in_content: false,
     document_urls: false,
 };
+
+/// The longest name that OpenAI takes for who asks; other dialects take longer ones.
+const MAX_USER: usize = 64;
+
+/// A name that is too long, as another that stands for the same.
+fn named(user: &str) -> Cow<'_, str> {
+    if user.len() <= MAX_USER {
+        return Cow::Borrowed(user);
+    }
+    let digest = Sha256::digest(user.as_bytes());
+    Cow::Owned(digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
+}
 
 /// The request for `chat`.
 pub(in crate::provider) fn write(chat: &Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
@@ -160,7 +175,10 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
         fields.add("reasoning_effort", to, |out| string(out, effort.name()))?;
     }
     if let Some(user) = &chat.user {
-        fields.add("user", to, |out| string(out, user))?;
+        if user.len() > MAX_USER {
+            to.emulates("user");
+        }
+        fields.add("user", to, |out| string(out, &named(user)))?;
     }
     if let Some(tier) = &chat.service_tier {
         // Anthropic's name for no other than the usual.
