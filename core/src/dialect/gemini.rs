@@ -23,6 +23,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use fault::{error, error_event};
+pub(crate) use proof::{WRAPPED, is_wrapped};
 
 use super::{Dialect, Writer};
 use crate::chat::Chat;

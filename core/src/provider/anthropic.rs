@@ -8,6 +8,7 @@
 pub(super) mod ask;
 pub(super) mod fault;
 pub(super) mod model;
+pub(super) mod proofs;
 pub(super) mod reply;
 
 use alloc::borrow::ToOwned;
@@ -45,14 +46,15 @@ impl Provider for Anthropic {
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let path = if call.endpoint == Endpoint::CountTokens { "/messages/count_tokens" } else { "/messages" };
+        let mut edits = Vec::new();
         let mut name = Vec::new();
-        let same = call.scan.string(call.body, "model")?.as_deref() == Some(to.model);
-        let body = if same {
-            Body::AsIs
-        } else {
+        if call.scan.string(call.body, "model")?.as_deref() != Some(to.model) {
             string(&mut name, to.model);
-            Body::Replaced(patch(call.body, call.scan, &[("model", Edit::Set(&name))]))
-        };
+            edits.push(("model", Edit::Set(&name)));
+        }
+        let messages = proofs::without_others(call.body, call.scan);
+        edits.extend(messages.iter().map(|messages| ("messages", Edit::Set(messages))));
+        let body = if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) };
         let mut ask = Ask::new(path, body);
         if !call.betas.is_empty() {
             ask.headers.push(("anthropic-beta", call.betas.to_owned()));

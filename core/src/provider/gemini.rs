@@ -10,13 +10,14 @@ pub(super) mod ask;
 mod embedding;
 pub(super) mod fault;
 mod model;
+pub(super) mod proofs;
 pub(super) mod reply;
 
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
+use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
 use crate::chat::Chat;
 use crate::codec::json::Raw;
 use crate::config::Upstream;
@@ -48,8 +49,8 @@ impl Provider for Gemini {
         endpoint == Endpoint::GenerateContent
     }
 
-    fn relay(&self, _: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(Ask::new(path(to), Body::AsIs))
+    fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::new(path(to), proofs::own(call)))
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {

@@ -17,7 +17,7 @@ use alloc::string::String;
 
 use super::gemini::reply::Reading;
 use super::gemini::{self, Host, segment, verb};
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, anthropic, relay};
+use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, anthropic, relay};
 use crate::chat::Chat;
 use crate::codec::json::{Raw, check};
 use crate::config::Upstream;
@@ -64,7 +64,7 @@ impl Provider for Vertex {
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let ask = match Maker::of(to.model) {
-            Maker::Google => return Ok(Ask::new(path(to), Body::AsIs)),
+            Maker::Google => return Ok(Ask::new(path(to), gemini::proofs::own(call))),
             Maker::Anthropic if call.endpoint == Endpoint::CountTokens => guest::count(call, to.model),
             Maker::Anthropic => Ask::new(path(to), guest::patched(call)),
         };

@@ -14,7 +14,15 @@ use base64::engine::general_purpose::STANDARD;
 use crate::provider::signature::{self, Maker};
 
 /// What a wrapping begins with: four characters of base64's alphabet, so that the whole stays valid base64.
-const WRAPPED: &str = "weir";
+pub(crate) const WRAPPED: &str = "weir";
+
+/// Whether a signature is none of Gemini's own.
+pub(crate) fn is_wrapped(signature: &str) -> bool {
+    match Proof::read(signature) {
+        Proof::Words { signature, .. } => signature::of(Maker::Gemini, &signature).is_none(),
+        Proof::Redacted(_) => true,
+    }
+}
 
 /// What is to be proven.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@ use super::*;
 use crate::codec::json::scan;
 use crate::endpoint::UsageChunk;
 use crate::fault::FaultKind;
+use crate::provider::Body;
 use core::time::Duration;
 
 fn ask(body: &str, endpoint: Endpoint, delivery: Delivery, model: &str) -> Result<Ask, Reject> {

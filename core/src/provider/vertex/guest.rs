@@ -11,6 +11,7 @@ use crate::codec::json::write::string;
 use crate::codec::json::{Edit, Raw, patch};
 use crate::fault::{Reject, UpstreamFault};
 use crate::provider::anthropic::ask::{self, Head};
+use crate::provider::anthropic::proofs;
 use crate::provider::anthropic::reply::{Awaited, Reading};
 use crate::provider::gemini::fault::in_answer;
 use crate::provider::{Ask, Body, Call, Event, Flow, Pieces, Reader, ReplyStart, To};
@@ -23,7 +24,9 @@ const VERSION_JSON: &[u8] = b"\"vertex-2023-10-16\"";
 
 /// The caller's own request, without the model, which is in the path.
 pub(super) fn patched(call: &Call<'_>) -> Body {
-    let edits = [("model", Edit::Remove), ("anthropic_version", Edit::Set(VERSION_JSON))];
+    let messages = proofs::without_others(call.body, call.scan);
+    let mut edits = Vec::from([("model", Edit::Remove), ("anthropic_version", Edit::Set(VERSION_JSON))]);
+    edits.extend(messages.iter().map(|messages| ("messages", Edit::Set(messages))));
     Body::Replaced(patch(call.body, call.scan, &edits))
 }
 
@@ -31,7 +34,9 @@ pub(super) fn patched(call: &Call<'_>) -> Body {
 pub(super) fn count(call: &Call<'_>, model: &str) -> Ask {
     let mut name = Vec::new();
     string(&mut name, model);
-    let edits = [("model", Edit::Set(&name)), ("anthropic_version", Edit::Set(VERSION_JSON))];
+    let messages = proofs::without_others(call.body, call.scan);
+    let mut edits = Vec::from([("model", Edit::Set(&name)), ("anthropic_version", Edit::Set(VERSION_JSON))]);
+    edits.extend(messages.iter().map(|messages| ("messages", Edit::Set(messages))));
     let body = patch(call.body, call.scan, &edits);
     Ask::json("/publishers/anthropic/models/count-tokens:rawPredict", body)
 }

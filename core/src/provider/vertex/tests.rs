@@ -2,6 +2,7 @@ use super::*;
 use crate::codec::json::scan;
 use crate::endpoint::UsageChunk;
 use crate::fault::FaultKind;
+use crate::provider::Body;
 
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"a"}]}"#;
 

@@ -1,0 +1,88 @@
+//! A conversation in Gemini's own words that went on elsewhere for a while: what other models thought is left out, which
+//! travels in a wrapping that only Weir knows.
+
+use alloc::vec::Vec;
+
+use memchr::memmem;
+
+use crate::codec::json::write::{array, object};
+use crate::codec::json::{Edit, Kind, Raw, patch};
+use crate::dialect::gemini::{WRAPPED, is_wrapped};
+use crate::provider::{Body, Call};
+
+/// The caller's own request, without the thoughts of others.
+pub(in crate::provider) fn own(call: &Call<'_>) -> Body {
+    let Some(contents) = call.scan.raw(call.body, "contents") else { return Body::AsIs };
+    // The usual conversation need not be walked through.
+    if memmem::find(call.body, WRAPPED.as_bytes()).is_none()
+        || !contents.items().any(|content| parts(content).any(is_anothers))
+    {
+        return Body::AsIs;
+    }
+    let mut out = Vec::with_capacity(contents.text().len());
+    let said = contents.items().filter(|content| parts(*content).count() == 0 || !parts(*content).all(is_anothers));
+    array(&mut out, said, |out, content| {
+        if !parts(content).any(is_anothers) {
+            out.extend_from_slice(content.text().as_bytes());
+            return;
+        }
+        object(out, |to| {
+            for (name, value) in content.members() {
+                if name == "parts" {
+                    let own = parts(content).filter(|part| !is_anothers(*part));
+                    to.array("parts", own, |out, part| out.extend_from_slice(part.text().as_bytes()));
+                } else {
+                    to.raw(&name, value.text());
+                }
+            }
+        });
+    });
+    Body::Replaced(patch(call.body, call.scan, &[("contents", Edit::Set(&out))]))
+}
+
+fn parts(content: Raw<'_>) -> impl Iterator<Item = Raw<'_>> {
+    let parts = content.get("parts").unwrap_or(Raw::NULL);
+    let alone = (parts.kind() == Kind::Object).then_some(parts);
+    alone.into_iter().chain(parts.items())
+}
+
+fn is_anothers(part: Raw<'_>) -> bool {
+    let signature = part.get("thoughtSignature").or_else(|| part.get("thought_signature"));
+    signature.and_then(Raw::string).is_some_and(|signature| is_wrapped(&signature))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::json::scan;
+    use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+    use alloc::format;
+    use alloc::string::String;
+
+    #[test]
+    fn only_what_other_models_thought_is_left_out() {
+        let check = |contents: &str, expect: Option<&str>| {
+            let body = format!(r#"{{"contents":{contents}}}"#);
+            let scan = scan(body.as_bytes()).unwrap();
+            let (endpoint, delivery) = (Endpoint::GenerateContent, Delivery::Whole);
+            let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
+            let left = own(&Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan });
+            let left = match left {
+                Body::AsIs => None,
+                Body::Replaced(left) => Some(String::from_utf8(left).unwrap()),
+            };
+            assert_eq!(left, expect.map(|contents| format!(r#"{{"contents":{contents}}}"#)), "{contents}");
+        };
+        let (hi, own) = (r#"{"parts":[{"text":"weird"}]}"#, r#"{"text":"a","thoughtSignature":"CiQB"}"#);
+        // "sEqoB\n" and "sEqoB\nHm."
+        let thought = r#"{"text":"","thought":true,"thoughtSignature":"weirc0Vxb0IK"}"#;
+        let snake = r#"{"text":"","thought":true,"thought_signature":"weirc0Vxb0IKSG0u"}"#;
+        check(&format!("[{hi}]"), None);
+        check(&format!(r#"[{hi},{{"role":"model","parts":[{own}]}}]"#), None);
+        check(r#"[{"parts":[{"text":"a","thoughtSignature":"weirdo"}]}]"#, None);
+        check(
+            &format!(r#"[{hi},{{"role":"model","parts":[{thought}, {own}]}},{{"role":"model","parts":[{snake}]}}]"#),
+            Some(&format!(r#"[{hi},{{"role":"model","parts":[{own}]}}]"#)),
+        );
+    }
+}
