@@ -13,6 +13,7 @@ mod cohere;
 mod embedding;
 mod gemini;
 mod local;
+mod mistral;
 mod openai;
 mod relay;
 pub mod signature;
@@ -38,7 +39,7 @@ use crate::usage::Usage;
 pub use to::{Notes, To};
 
 /// Every provider that can be named in the configuration as a `dialect`.
-pub static ALL: [&dyn Provider; 8] = [
+pub static ALL: [&dyn Provider; 9] = [
     &openai::OpenAi,
     &anthropic::Anthropic,
     &azure::Azure,
@@ -46,6 +47,7 @@ pub static ALL: [&dyn Provider; 8] = [
     &cohere::Cohere,
     &gemini::Gemini,
     &local::Local,
+    &mistral::Mistral,
     &vertex::Vertex,
 ];
 

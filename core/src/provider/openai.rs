@@ -21,6 +21,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(super) use ask::{Accent, Order, Parts, Reasons, write as write_with};
 pub(super) use fault::{by_status, fault};
 pub(super) use whole::parse;
 

@@ -1,6 +1,7 @@
 //! Writes a chat as a chat-completions request, for OpenAI and for those that speak nearly like it.
 
 mod conversation;
+mod part;
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -8,7 +9,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
-use super::model::Reasons;
+pub(in crate::provider) use super::model::Reasons;
 use crate::chat::{Chat, Effort, Format, Thinking, Tool, ToolChoice};
 use crate::codec::json::write::{array, number, object, string};
 use crate::config::{ReasoningField, StreamUsage};
@@ -31,23 +32,35 @@ pub(in crate::provider) struct Accent {
     pub(in crate::provider) required: &'static str,
     /// When a stream tells its usage.
     pub(in crate::provider) stream_usage: StreamUsage,
+    /// How a model reasons, as far as its name tells.
+    pub(in crate::provider) reasons: fn(&str) -> Reasons,
     /// A call's name in the characters that it allows.
     pub(in crate::provider) call_id: fn(&str) -> Cow<'_, str>,
-    /// What a tool's message may hold.
-    pub(in crate::provider) results: Results,
-    /// Reasoning is sent back as an item of the content, `{"type":"thinking"}`.
+    /// What messages may hold.
+    pub(in crate::provider) parts: Parts,
+    /// Reasoning is sent back as an item of the content.
     pub(in crate::provider) thinks_in_content: bool,
-    /// Documents may be at an address: `{"type":"document_url"}`.
-    pub(in crate::provider) document_urls: bool,
+    /// In which order messages may come.
+    pub(in crate::provider) order: Order,
 }
 
-/// What a tool's message may hold.
+/// What messages may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::provider) enum Results {
-    /// Text alone.
-    Text,
-    /// Whatever a person's message may hold.
-    Parts,
+pub(in crate::provider) enum Parts {
+    /// What OpenAI's do: text, images, files and sound; a tool's text alone.
+    OpenAi,
+    /// What Mistral's do: also documents at an address, and in a tool's message as well.
+    Mistral,
+}
+
+/// In which order messages may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::provider) enum Order {
+    /// In any.
+    Any,
+    /// The application's before the model's, the model's between a tool's and a person's; what comes last from the model
+    /// is said to be the beginning of its answer, and none is empty.
+    Strict,
 }
 
 /// `OpenAI`'s own.
@@ -68,10 +81,11 @@ pub(super) const PLAIN: Accent = Accent {
     ],
     required: "required",
     stream_usage: StreamUsage::Asked,
+    reasons: Reasons::of,
     call_id: |id| Cow::Borrowed(id),
-    results: Results::Text,
+    parts: Parts::OpenAi,
     thinks_in_content: false,
-    document_urls: false,
+    order: Order::Any,
 };
 
 /// The longest name that OpenAI takes for who asks; other dialects take longer ones.
@@ -114,12 +128,12 @@ type Field<'f> = (Cow<'f, str>, Vec<u8>);
 /// The fields beside the conversation, as this host calls them.
 fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<Field<'f>>, Reject> {
     let mut fields = Fields { accent, list: Vec::new() };
+    if !to.upstream.quirks.cache_marks {
+        to.unmark(chat);
+    }
     if !chat.tools.is_empty() {
         let marks = to.upstream.quirks.cache_marks;
-        if !marks && chat.tools.iter().any(|tool| tool.cache.is_some()) {
-            to.hint("cache_control");
-        }
-        fields.add("tools", to, |out| array(out, &chat.tools, |out, tool| write_tool(out, tool, marks)))?;
+        fields.add("tools", to, |out| array(out, &chat.tools, |out, tool| write_tool(out, tool, accent, marks)))?;
         if let Some(parallel) = chat.parallel_tools {
             fields.raw("parallel_tool_calls", to, if parallel { "true" } else { "false" })?;
         }
@@ -171,14 +185,19 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     if chat.format != Format::Text {
         fields.add("response_format", to, |out| response_format(&chat.format, out))?;
     }
-    if let Some(effort) = effort(chat, to)? {
+    if let Some(effort) = effort(chat, (accent.reasons)(to.model), to)? {
         fields.add("reasoning_effort", to, |out| string(out, effort.name()))?;
     }
     if let Some(user) = &chat.user {
-        if user.len() > MAX_USER {
-            to.emulates("user");
+        // Who asks makes no difference to the answer.
+        if fields.lacks("user", to) {
+            to.hint("user");
+        } else {
+            if user.len() > MAX_USER {
+                to.emulates("user");
+            }
+            fields.add("user", to, |out| string(out, &named(user)))?;
         }
-        fields.add("user", to, |out| string(out, &named(user)))?;
     }
     if let Some(tier) = &chat.service_tier {
         // Anthropic's name for no other than the usual.
@@ -202,10 +221,10 @@ struct Fields<'f, 'a> {
 
 impl<'f> Fields<'f, '_> {
     fn add(&mut self, name: &'f str, to: &mut To<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Reject> {
-        let quirks = &to.upstream.quirks;
-        if self.accent.unsupported.contains(&name) || quirks.unsupported.iter().any(|field| field == name) {
+        if self.lacks(name, to) {
             return to.unsupported(name);
         }
+        let quirks = &to.upstream.quirks;
         let renamed = self.accent.renamed.iter().find(|(from, _)| *from == name);
         let name = match (quirks.renamed.get(name), renamed) {
             (Some(into), _) => Cow::Owned(into.clone()),
@@ -218,12 +237,17 @@ impl<'f> Fields<'f, '_> {
         Ok(())
     }
 
+    fn lacks(&self, name: &str, to: &To<'_>) -> bool {
+        let quirks = &to.upstream.quirks;
+        self.accent.unsupported.contains(&name) || quirks.unsupported.iter().any(|field| field == name)
+    }
+
     fn raw(&mut self, name: &'f str, to: &mut To<'_>, value: &str) -> Result<(), Reject> {
         self.add(name, to, |out| out.extend_from_slice(value.as_bytes()))
     }
 }
 
-fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, marks: bool) {
+fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, accent: &Accent, marks: bool) {
     object(out, |object| {
         object.string("type", "function");
         object.object("function", |function| {
@@ -233,6 +257,8 @@ fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, marks: bool) {
             }
             if let Some(parameters) = tool.parameters {
                 function.raw("parameters", parameters.text());
+            } else if accent.parts == Parts::Mistral {
+                function.raw("parameters", "{\"type\":\"object\",\"properties\":{}}");
             }
             if let Some(strict) = tool.strict {
                 function.raw("strict", if strict { "true" } else { "false" });
@@ -278,21 +304,25 @@ fn response_format(format: &Format<'_>, out: &mut Vec<u8>) {
 }
 
 /// The effort to ask for; `None` to leave it to the model.
-fn effort(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Option<Effort>, Reject> {
-    let reasons = Reasons::of(to.model);
+fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Result<Option<Effort>, Reject> {
     let wanted = match (chat.thinking, chat.effort) {
-        (Some(Thinking::Off), _) if reasons == Reasons::Unknown => {
+        (Some(Thinking::Off), _) if matches!(reasons, Reasons::Unknown | Reasons::AsItDoes) => {
             // Not all know a word for it.
             to.hint("reasoning_effort");
             return Ok(None);
         }
         (Some(Thinking::Off), _) => Effort::None,
+        (_, Some(_)) if reasons == Reasons::AsItDoes => {
+            to.hint("reasoning_effort");
+            return Ok(None);
+        }
         (_, Some(effort)) => effort,
         (Some(Thinking::Budget(tokens)), None) => {
             to.emulates("reasoning_effort");
             Effort::of_budget(tokens)
         }
         // That is how these models think, but for those that have to be told.
+        (Some(Thinking::Adaptive), None) if reasons == Reasons::OnOrOff => Effort::High,
         (Some(Thinking::Adaptive), None) if matches!(reasons, Reasons::IfTold { .. }) => Effort::Medium,
         (Some(Thinking::Adaptive) | None, None) => return Ok(None),
     };

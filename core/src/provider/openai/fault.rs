@@ -127,7 +127,7 @@ impl<'a> Said<'a> {
             FaultKind::Auth
         } else if any(&["model_not_found"]) {
             FaultKind::NotFound
-        } else if any(&["rate_limit_exceeded", "rate_limit_error"]) {
+        } else if any(&["rate_limit_exceeded", "rate_limit_error", "rate_limited"]) {
             FaultKind::RateLimited
         } else if any(&IMAGES) {
             FaultKind::InvalidRequest

@@ -7,7 +7,7 @@ use crate::chat::Effort;
 
 /// How a model reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reasons {
+pub(in crate::provider) enum Reasons {
     /// Not at all.
     Never,
     /// Always, from `low`.
@@ -19,6 +19,10 @@ pub(super) enum Reasons {
         /// As much as `xhigh`.
         most: Effort,
     },
+    /// If told to, and then with all it has.
+    OnOrOff,
+    /// As it sees fit, whatever it is told.
+    AsItDoes,
     /// Another maker's model, or a deployment under a name of its own.
     Unknown,
 }
@@ -48,7 +52,9 @@ impl Reasons {
             Self::FromMinimal => Some(effort.clamp(Effort::Minimal, Effort::High)),
             Self::IfTold { .. } if effort == Effort::Minimal => Some(Effort::Low),
             Self::IfTold { most } => Some(effort.min(most)),
-            Self::Unknown => Some(effort),
+            Self::OnOrOff if effort <= Effort::Minimal => Some(Effort::None),
+            Self::OnOrOff => Some(Effort::High),
+            Self::Unknown | Self::AsItDoes => Some(effort),
         }
     }
 }

@@ -5,9 +5,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Accent, Results, reasoning_field};
+use super::{Accent, Order, Parts, part, reasoning_field};
 use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
-use crate::codec::json::write::{Object, escaped, object};
+use crate::codec::json::write::{Object, object};
 use crate::config::ReasoningField;
 use crate::fault::Reject;
 use crate::provider::To;
@@ -29,6 +29,8 @@ enum Message<'a> {
     Result { id: &'a str, parts: Vec<&'a Part<'a>>, outcome: Outcome },
     /// What tools gave back besides text, with their calls.
     Shown(Vec<(&'a str, &'a Part<'a>)>),
+    /// The model has a tool's result, before a person says more.
+    Heard,
 }
 
 impl<'a> Conversation<'a> {
@@ -41,9 +43,6 @@ impl<'a> Conversation<'a> {
         let mut shown = Vec::new();
         for turn in turns {
             expressible(turn, accent, to)?;
-            if !marks && turn.parts.iter().any(|part| part.cache.is_some()) {
-                to.hint("cache_control");
-            }
             for part in &turn.parts {
                 let Content::Result { id, parts, outcome } = &part.content else { continue };
                 if *outcome == Outcome::Failed {
@@ -51,7 +50,7 @@ impl<'a> Conversation<'a> {
                 }
                 let parts = parts.iter().filter(|part| fits(Role::Tool, &part.content, accent));
                 let (said, besides): (Vec<_>, Vec<_>) =
-                    parts.partition(|part| accent.results == Results::Parts || is_text(&part.content));
+                    parts.partition(|part| accent.parts == Parts::Mistral || is_text(&part.content));
                 if !besides.is_empty() {
                     to.emulates(&To::of_message(turn.at, "content"));
                 }
@@ -75,17 +74,59 @@ impl<'a> Conversation<'a> {
         if !shown.is_empty() {
             messages.push(Message::Shown(shown));
         }
-        Ok(Self { messages, accent, reasoning, marks })
+        let mut conversation = Self { messages, accent, reasoning, marks };
+        if accent.order == Order::Strict {
+            conversation.order(to);
+        }
+        Ok(conversation)
+    }
+
+    /// Brings the messages into the only order that some take. What the application says later keeps its authority so, at
+    /// the cost of its place.
+    fn order(&mut self, to: &mut To<'_>) {
+        let is_system = |message: &Message<'_>| matches!(message, Message::Said("system", _));
+        let accent = self.accent;
+        let says = |message: &Message<'_>| match message {
+            Message::Said(_, parts) => !parts.is_empty(),
+            Message::Answered(parts) => parts.iter().any(|part| is_sent(&part.content, accent)),
+            _ => true,
+        };
+        let messages = core::mem::take(&mut self.messages).into_iter().filter(says);
+        let mut ordered: Vec<Message<'a>> = Vec::with_capacity(messages.size_hint().1.unwrap_or_default());
+        let mut systems = 0;
+        for message in messages {
+            if is_system(&message) {
+                ordered.insert(systems, message);
+                systems += 1;
+                continue;
+            }
+            if let (Some(Message::Result { .. }), Message::Said(..) | Message::Shown(_)) = (ordered.last(), &message) {
+                to.emulates("messages");
+                ordered.push(Message::Heard);
+            }
+            ordered.push(message);
+        }
+        self.messages = ordered;
     }
 
     pub(super) fn write(&self, body: &mut Object<'_>) {
-        body.array("messages", &self.messages, |out, message| {
+        let last = self.messages.len().wrapping_sub(1);
+        body.array("messages", self.messages.iter().enumerate(), |out, (index, message)| {
             object(out, |to| match message {
                 Message::Said(role, parts) => {
                     to.string("role", role);
                     self.content(to, parts);
                 }
-                Message::Answered(parts) => self.answered(to, parts),
+                Message::Answered(parts) => {
+                    self.answered(to, parts);
+                    if index == last && self.accent.order == Order::Strict {
+                        to.raw("prefix", "true");
+                    }
+                }
+                Message::Heard => {
+                    to.string("role", "assistant");
+                    to.string("content", "Noted.");
+                }
                 Message::Result { id, parts, outcome } => {
                     to.string("role", "tool");
                     to.string("tool_call_id", &(self.accent.call_id)(id));
@@ -99,6 +140,10 @@ impl<'a> Conversation<'a> {
         });
     }
 
+    fn part(&self, out: &mut Vec<u8>, part: &Part<'_>) {
+        part::write(out, part, self.accent.parts, self.marks);
+    }
+
     /// One text, or many parts.
     fn content(&self, to: &mut Object<'_>, parts: &[&Part<'_>]) {
         match parts {
@@ -106,7 +151,7 @@ impl<'a> Conversation<'a> {
             [Part { content: Content::Text(text), cache }] if cache.is_none_or(|_| !self.marks) => {
                 to.string("content", text);
             }
-            _ => to.array("content", parts, |out, part| write_part(out, part, self.marks)),
+            _ => to.array("content", parts, |out, part| self.part(out, part)),
         }
     }
 
@@ -117,7 +162,8 @@ impl<'a> Conversation<'a> {
             .copied()
             .filter(|part| match part.content {
                 Content::Text(_) => true,
-                Content::Reasoning { .. } => self.accent.thinks_in_content,
+                Content::Refusal(_) => self.accent.parts == Parts::Mistral,
+                Content::Reasoning { .. } => is_sent(&part.content, self.accent),
                 _ => false,
             })
             .collect();
@@ -126,7 +172,7 @@ impl<'a> Conversation<'a> {
             _ => None,
         });
         let refusal: Option<String> = joined(parts, |content| match content {
-            Content::Refusal(words) => Some(words),
+            Content::Refusal(words) if self.accent.parts == Parts::OpenAi => Some(words),
             _ => None,
         });
         let calls: Vec<_> = calls.collect();
@@ -172,8 +218,14 @@ impl<'a> Conversation<'a> {
     }
 
     fn result(&self, to: &mut Object<'_>, parts: &[&Part<'_>], outcome: Outcome) {
-        if self.accent.results == Results::Parts && outcome == Outcome::Worked {
-            return self.content(to, parts);
+        let failed = Part::from(Content::Text("Error:".into()));
+        match outcome {
+            Outcome::Worked if self.accent.parts == Parts::Mistral => return self.content(to, parts),
+            Outcome::Failed if !parts.iter().all(|part| is_text(&part.content)) => {
+                let parts: Vec<&Part<'_>> = [&failed].into_iter().chain(parts.iter().copied()).collect();
+                return self.content(to, &parts);
+            }
+            _ => {}
         }
         let mut text = String::new();
         if outcome == Outcome::Failed {
@@ -200,13 +252,23 @@ impl<'a> Conversation<'a> {
                 }
                 let id = (self.accent.call_id)(id);
                 let label = Content::Text(Cow::Owned(format!("Result of the tool call {id}, besides its text:")));
-                write_part(out, &label.into(), self.marks);
+                self.part(out, &label.into());
             }
             last = Some(id);
             out.push(b',');
-            write_part(out, part, self.marks);
+            self.part(out, part);
         }
         out.push(b']');
+    }
+}
+
+/// Whether a part of what the model said goes back to it.
+fn is_sent(content: &Content<'_>, accent: &Accent) -> bool {
+    match content {
+        Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
+        Content::Call { .. } => true,
+        Content::Reasoning { signature, .. } => accent.thinks_in_content && signature.is_none(),
+        _ => false,
     }
 }
 
@@ -239,7 +301,7 @@ fn fits(role: Role, content: &Content<'_>, accent: &Accent) -> bool {
         }
         Content::ImageUrl(_) | Content::Image { .. } => matches!(role, Role::User | Role::Tool),
         Content::Document { source, .. } => {
-            let anywhere = accent.document_urls || !matches!(source, Source::Url(_));
+            let anywhere = accent.parts == Parts::Mistral || !matches!(source, Source::Url(_));
             matches!(source, Source::Text(_)) || anywhere && matches!(role, Role::User | Role::Tool)
         }
         Content::Audio { .. } => role == Role::User,
@@ -253,9 +315,11 @@ fn is_text(content: &Content<'_>) -> bool {
 }
 
 /// What is text here; a document with its title.
-fn words<'c>(content: &'c Content<'_>) -> Cow<'c, str> {
+pub(super) fn words<'c>(content: &'c Content<'_>) -> Cow<'c, str> {
     match content {
-        Content::Text(text) | Content::Document { source: Source::Text(text), name: None } => Cow::Borrowed(text),
+        Content::Text(text) | Content::Refusal(text) | Content::Document { source: Source::Text(text), name: None } => {
+            Cow::Borrowed(text)
+        }
         Content::Document { source: Source::Text(text), name: Some(name) } => Cow::Owned(format!("{name}:\n{text}")),
         _ => Cow::Borrowed(""),
     }
@@ -268,68 +332,6 @@ fn joined<'p>(parts: &[&'p Part<'_>], of: impl Fn(&'p Content<'_>) -> Option<&'p
         all.get_or_insert_default().push_str(words);
     }
     all
-}
-
-/// <https://platform.openai.com/docs/api-reference/chat/create>, content parts
-fn write_part(out: &mut Vec<u8>, part: &Part<'_>, marks: bool) {
-    object(out, |to| {
-        match &part.content {
-            Content::ImageUrl(url) => {
-                to.string("type", "image_url");
-                to.object("image_url", |image| image.string("url", url));
-            }
-            Content::Image { media_type, data } => {
-                to.string("type", "image_url");
-                to.object("image_url", |image| data_url(image.member("url"), media_type, data));
-            }
-            Content::Document { source: Source::File { media_type, data }, name } => {
-                to.string("type", "file");
-                to.object("file", |file| {
-                    // Required beside the contents.
-                    file.string("filename", name.as_deref().unwrap_or("document.pdf"));
-                    data_url(file.member("file_data"), media_type, data);
-                });
-            }
-            Content::Document { source: Source::Url(url), name } => {
-                to.string("type", "document_url");
-                to.string("document_url", url);
-                if let Some(name) = name {
-                    to.string("document_name", name);
-                }
-            }
-            Content::Audio { format, data } => {
-                to.string("type", "input_audio");
-                to.object("input_audio", |audio| {
-                    audio.string("data", data);
-                    audio.string("format", format);
-                });
-            }
-            Content::Reasoning { text, .. } => {
-                to.string("type", "thinking");
-                to.array("thinking", [text], |out, text| {
-                    object(out, |item| {
-                        item.string("type", "text");
-                        item.string("text", text);
-                    });
-                });
-            }
-            content => {
-                to.string("type", "text");
-                to.string("text", &words(content));
-            }
-        }
-        if let Some(mark) = part.cache.filter(|_| marks) {
-            to.raw("cache_control", mark.text());
-        }
-    });
-}
-
-fn data_url(out: &mut Vec<u8>, media_type: &str, data: &str) {
-    out.extend_from_slice(b"\"data:");
-    escaped(out, media_type);
-    out.extend_from_slice(b";base64,");
-    escaped(out, data);
-    out.push(b'"');
 }
 
 /// `reasoning_details`: each item under the format of its maker, as `OpenRouter` hands them on to it.

@@ -1,0 +1,143 @@
+//! Mistral's API: chats nearly in OpenAI's words, but with an order that messages must keep, names of its own, and no room
+//! for fields that it does not know; embeddings in OpenAI's shape.
+//!
+//! Its moderations lack what OpenAI's callers look at first (`flagged`), so they are not relayed.
+//!
+//! <https://docs.mistral.ai/api/endpoint/chat>, <https://docs.mistral.ai/api/endpoint/embeddings>,
+//! <https://docs.mistral.ai/capabilities/reasoning/>,
+//! <https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py>
+
+mod fault;
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::openai::{self, Accent, Order, Parts, Reasons};
+use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To};
+use crate::chat::{Chat, Effort, Thinking};
+use crate::codec::json::write::string;
+use crate::codec::json::{Edit, Raw, patch};
+use crate::config::{StreamUsage, Upstream};
+use crate::endpoint::Endpoint;
+use crate::fault::{Reject, UpstreamFault};
+
+/// See the module.
+pub(super) struct Mistral;
+
+/// How its chats differ from OpenAI's. A stream tells its usage without being asked.
+const ACCENT: Accent = Accent {
+    unsupported: &["logit_bias", "logprobs", "service_tier", "top_logprobs", "user"],
+    renamed: &[("max_completion_tokens", "max_tokens"), ("seed", "random_seed")],
+    takes: &["guardrails", "prediction", "prompt_cache_key", "prompt_mode", "safe_prompt"],
+    required: "any",
+    stream_usage: StreamUsage::Unasked,
+    reasons,
+    call_id,
+    parts: Parts::Mistral,
+    thinks_in_content: false,
+    order: Order::Strict,
+};
+
+/// The hottest that it takes.
+const MAX_TEMPERATURE: f64 = 1.5;
+
+impl Provider for Mistral {
+    fn name(&self) -> &'static str {
+        "mistral"
+    }
+
+    fn credential(&self) -> Option<CredentialHeader> {
+        Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
+    }
+
+    fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool {
+        endpoint == Endpoint::Embeddings && upstream.quirks.serves(endpoint)
+    }
+
+    fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let mut edits = Vec::new();
+        let mut name = Vec::new();
+        if call.scan.string(call.body, "model")?.as_deref() != Some(to.model) {
+            string(&mut name, to.model);
+            edits.push(("model", Edit::Set(&name)));
+        }
+        if let Some(dimensions) = call.scan.get(call.body, "dimensions") {
+            edits.extend([("dimensions", Edit::Remove), ("output_dimension", Edit::Set(dimensions))]);
+        }
+        if call.scan.get(call.body, "user").is_some() {
+            to.hint("user");
+            edits.push(("user", Edit::Remove));
+        }
+        let body = if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) };
+        Ok(Ask::new("/embeddings", body))
+    }
+
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+        openai::relayed(start)
+    }
+
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        if chat.temperature.and_then(Raw::number).is_some_and(|temperature| temperature > MAX_TEMPERATURE) {
+            return Err(to.invalid("temperature", "it must be at most 1.5 for this provider"));
+        }
+        let accent = Accent { thinks_in_content: thinks(chat, to.model), ..ACCENT };
+        Ok(Ask::json("/chat/completions", openai::write_with(chat, &accent, to)?))
+    }
+
+    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
+        Some(openai::reader(start))
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        openai::fault_in_answer(answer)
+    }
+}
+
+/// What a model takes of `reasoning_effort`.
+fn reasons(model: &str) -> Reasons {
+    let begins = |names: &[&str]| names.iter().any(|name| model.starts_with(name));
+    if begins(&["magistral"]) {
+        Reasons::AsItDoes
+    } else if begins(&["mistral-small", "mistral-medium"]) {
+        Reasons::OnOrOff
+    } else if begins(&["mistral-large"]) {
+        Reasons::IfTold { most: Effort::High }
+    } else {
+        Reasons::Unknown
+    }
+}
+
+/// Whether the model is to think, and so knows thoughts of its own when it sees them again.
+fn thinks(chat: &Chat<'_>, model: &str) -> bool {
+    let asked = chat.effort.is_some_and(|effort| effort > Effort::Minimal)
+        || matches!(chat.thinking, Some(Thinking::Adaptive | Thinking::Budget(_)));
+    reasons(model) == Reasons::AsItDoes || asked && chat.thinking != Some(Thinking::Off)
+}
+
+/// A call's name: nine letters and digits, made from one that is not.
+fn call_id(id: &str) -> Cow<'_, str> {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Cow::Borrowed(id);
+    }
+    // FNV-1a, 64 bits: the same call has the same name in every request.
+    let mut hash = id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mut name = String::with_capacity(9);
+    for _ in 0..9 {
+        let digit = usize::try_from(hash % 62).ok().and_then(|digit| DIGITS.get(digit));
+        name.extend(digit.map(|digit| char::from(*digit)));
+        hash /= 62;
+    }
+    Cow::Owned(name)
+}
+
+#[cfg(test)]
+mod tests;

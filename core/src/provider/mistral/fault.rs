@@ -1,0 +1,60 @@
+//! Mistral's errors: `{"object":"error","message":…,"type":…,"code":"3230"}`, and what does not fit its schema as a list of
+//! places, `{"detail":[{"loc":["body","temperature"],"msg":…}]}`, by itself or as the message.
+
+use alloc::string::{String, ToString};
+
+use crate::codec::json::{Kind, Raw, check};
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::openai;
+use crate::provider::words;
+
+/// Reads an answer whose status is not 2xx.
+pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
+    let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
+    if let Some(fault) = json.and_then(|json| misfit(json, openai::by_status(status))) {
+        return fault;
+    }
+    let mut fault = openai::fault(status, body);
+    let kind = json.and_then(|json| json.get("type")).and_then(Raw::string).unwrap_or_default();
+    let says = |words: &str| fault.message.contains(words);
+    fault.kind = match &*kind {
+        "invalid_model" => FaultKind::NotFound,
+        "guardrail_violation" => FaultKind::ContentPolicy,
+        "rate_limited" | "service_tier_capacity_exceeded" => FaultKind::RateLimited,
+        _ if says("maximum context length") => FaultKind::ContextLength,
+        _ => fault.kind,
+    };
+    // Its codes are numbers; the type says what they stand for.
+    if !kind.is_empty() {
+        fault.code = Some(words::fit(&kind));
+    }
+    fault
+}
+
+/// What does not fit the schema: the first of the places, and what is wrong there.
+fn misfit(body: Raw<'_>, kind: FaultKind) -> Option<UpstreamFault> {
+    let details = [Some(body), body.get("message")].into_iter().flatten().filter_map(|value| value.get("detail"));
+    let first = details.filter(|detail| detail.kind() == Kind::Array).find_map(|list| list.items().next())?;
+    let mut place = String::new();
+    for step in first.get("loc").unwrap_or(Raw::NULL).items() {
+        match step.string() {
+            Some(name) if name == "body" && place.is_empty() => {}
+            Some(name) => {
+                if !place.is_empty() {
+                    place.push('.');
+                }
+                place.push_str(&name);
+            }
+            None => {
+                place.push('[');
+                place.push_str(step.text());
+                place.push(']');
+            }
+        }
+    }
+    let problem = first.get("msg").and_then(Raw::string)?;
+    let message = if place.is_empty() { problem.to_string() } else { alloc::format!("{place}: {problem}") };
+    let param = Some(place).filter(|place| !place.is_empty()).map(|place| words::fit(&place));
+    let code = first.get("type").and_then(Raw::string).map(|kind| words::fit(&kind));
+    Some(UpstreamFault { code, param, ..UpstreamFault::new(kind, words::fit(&message)) })
+}
