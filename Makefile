@@ -8,6 +8,8 @@ check: ## formatting, lints, generated files: quick
 	@cargo xtask check
 bench: ## the numbers that docs and design promise
 	@cargo xtask bench
+pairs: ## instructions of each translation, beside those that are blessed
+	@cargo xtask pairs --check
 fuzz: ## every fuzz target for a minute
 	@cargo xtask fuzz
 bless: ## rewrite generated files and expected outputs; read the diff
@@ -21,4 +23,4 @@ wasm: ## the filter as a wasm module
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
 
-.PHONY: up test check bench fuzz bless fmt fetch wasm help
+.PHONY: up test check bench pairs fuzz bless fmt fetch wasm help

@@ -5,6 +5,7 @@ mod bench;
 mod fetch;
 mod generated;
 mod onnx;
+mod pairs;
 mod run;
 mod say;
 mod test;
@@ -21,6 +22,8 @@ usage: cargo xtask TASK
   check             formatting, lints and generated files; what a commit should pass
   test              all that `check` does, then every test; what CI runs
   bench [--quick]   Weir against bare Envoy, a no-op filter and the direct call; writes target/bench/summary.json
+  pairs [--check | --bless]
+                    instructions of each translation pair, by callgrind; compared with tests/pairs/blessed.json, or blessed
   bless             rewrite generated files and expected outputs, to be read with `git diff`
   fuzz [SECONDS]    every fuzz target for so long (default 60)
   schema [--check]  config/schema.json, from the configuration's types
@@ -37,6 +40,9 @@ fn main() -> ExitCode {
         ["check"] => test::check(),
         ["test"] => test::all(),
         ["bench", rest @ ..] => bench::all(rest),
+        ["pairs"] => pairs::count(pairs::Then::Nothing),
+        ["pairs", "--check"] => pairs::count(pairs::Then::Check),
+        ["pairs", "--bless"] => pairs::count(pairs::Then::Bless),
         ["bless"] => generated::bless(),
         ["fuzz"] => test::fuzz("60"),
         ["fuzz", seconds] => test::fuzz(seconds),

@@ -1,8 +1,9 @@
 //! Everything that must hold: `check` is quick, `test` is all of it, and both say how long each step took.
 
-use crate::generated::{self, Mode};
 use std::process::Command;
 
+use crate::generated::{self, Mode};
+use crate::pairs::{self, Then};
 use crate::run::{ask, cargo, root, run};
 use crate::say::{Outcome, note, step};
 use crate::{fetch, wasm};
@@ -33,7 +34,12 @@ pub(crate) fn all() -> Outcome {
         // The default members: the filter runs only inside Envoy.
         run(&mut cargo(&["test", "--no-fail-fast"]))
             .map_err(|problem| format!("{problem}; the failing tests are named above"))
-    })
+    })?;
+    if !pairs::can_count() {
+        note("valgrind is not installed; `apt-get install valgrind` to hold translations to their instructions too");
+        return Ok(());
+    }
+    step("instructions of each translation", || pairs::count(Then::Check))
 }
 
 /// Every fuzz target, each for so many seconds.

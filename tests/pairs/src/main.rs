@@ -1,0 +1,126 @@
+//! The work whose instructions `cargo xtask pairs` counts under callgrind: for each pair of a caller's dialect and a
+//! provider, the events of a stream and requests of two sizes.
+//!
+//! Everything to be counted runs inside [`counted`], one call for each line printed: callgrind writes down what each call
+//! took, and the line says what it was and by how many to divide. Streams are those of the corpus, their deltas of text
+//! repeated.
+
+#![allow(clippy::indexing_slicing, reason = "what a JSON value lacks is null")]
+
+mod recorded;
+mod request;
+
+use std::hint::black_box;
+use std::process::ExitCode;
+
+use weir_core::codec::json::scan;
+use weir_core::config::Upstream;
+use weir_core::dialect;
+use weir_core::embed::Encoding;
+use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_core::provider::{self, ALL, Body, Call, Passage, Provider, ReplyStart};
+
+use recorded::{Recorded, Way};
+
+const EVENTS: usize = 1000;
+
+/// Name, size in bytes, and how many are asked.
+const REQUESTS: [(&str, usize, usize); 2] = [("request, 1 KB", 1 << 10, 50), ("request, 32 KB", 32 << 10, 5)];
+
+/// Why there is nothing to count; the corpus or this program must change.
+type Outcome<T = ()> = Result<T, String>;
+
+fn main() -> ExitCode {
+    for provider in ALL {
+        for endpoint in Endpoint::ALL.into_iter().filter(|endpoint| dialect::of(*endpoint).is_some()) {
+            if let Err(problem) = pair(provider, endpoint) {
+                eprintln!("{} of {}: {problem}", endpoint.name(), provider.name());
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// What happens inside is counted.
+#[inline(never)]
+fn counted(work: &mut dyn FnMut() -> Outcome) -> Outcome {
+    work()
+}
+
+/// Counts one pair: where bytes pass, where they are translated, or, by model or host, both.
+fn pair(provider: &'static dyn Provider, endpoint: Endpoint) -> Outcome {
+    for (way, arrow) in [(Way::Relayed, '='), (Way::Translated, '<')] {
+        let Some(recorded) = Recorded::find(provider, endpoint, way)? else {
+            let start = start(endpoint, "m");
+            let served = provider.reader(&start).is_some() && !provider.relays(endpoint, &Upstream::default());
+            if way == Way::Translated && served {
+                return Err("the corpus has no case `stream`".into());
+            }
+            continue;
+        };
+        let line = |what: &str, times| println!("{} {arrow} {}\t{what}\t{times}", endpoint.name(), provider.name());
+        events(provider, &recorded, &start(endpoint, &recorded.model))?;
+        line("event", EVENTS);
+        for (what, size, times) in REQUESTS {
+            requests(endpoint, &recorded, &request::write(endpoint, size)?, times)?;
+            line(what, times);
+        }
+    }
+    Ok(())
+}
+
+fn start(endpoint: Endpoint, model: &str) -> ReplyStart<'_> {
+    ReplyStart {
+        endpoint,
+        delivery: Delivery::Streamed,
+        usage: UsageChunk::Unwanted,
+        encoding: Encoding::Float,
+        model,
+        id: "weir-1-1",
+        created: 1_700_000_000,
+        content_type: "text/event-stream",
+        echo: "",
+    }
+}
+
+/// Reads deltas of text in the middle of a stream, one a chunk.
+fn events(provider: &'static dyn Provider, recorded: &Recorded, start: &ReplyStart<'_>) -> Outcome {
+    let mut reply = provider::reply(provider, &recorded.upstream, start);
+    let mut out = Vec::with_capacity(16 << 10);
+    for frame in &recorded.before {
+        reply.read(frame, &mut out).map_err(|fault| fault.message)?;
+    }
+    let mut written = 0;
+    counted(&mut || {
+        for delta in recorded.deltas.iter().cycle().take(EVENTS) {
+            out.clear();
+            written += match reply.read(black_box(delta), &mut out).map_err(|fault| fault.message)? {
+                Passage::AsIs => delta.len(),
+                Passage::Rewritten => black_box(&out).len(),
+            };
+        }
+        Ok(())
+    })?;
+    if written < EVENTS { Err("nothing was written".into()) } else { Ok(()) }
+}
+
+/// Finds a request's members and writes what goes up.
+fn requests(endpoint: Endpoint, recorded: &Recorded, body: &[u8], times: usize) -> Outcome {
+    let (delivery, usage) = (Delivery::Streamed, UsageChunk::Unwanted);
+    let mut written = 0;
+    counted(&mut || {
+        for _ in 0..times {
+            let body = black_box(body);
+            let scan = scan(body).map_err(|reject| reject.problem().message)?;
+            let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+            let ask = provider::ask(&call, &recorded.upstream, &recorded.model);
+            written += match black_box(ask).map_err(|reject| reject.problem().message)?.body {
+                Body::AsIs => body.len(),
+                Body::Replaced(body) => body.len(),
+            };
+        }
+        Ok(())
+    })?;
+    if written < times * body.len() / 2 { Err("too little was written".into()) } else { Ok(()) }
+}
