@@ -412,7 +412,7 @@ impl Attempt {
             effects.push(Effect::Span(span::ERROR, fault.kind.name().to_string()));
         }
         let problem = match fault.kind.whose() {
-            Whose::Caller => fault.problem(),
+            Whose::Caller => provider::told(fault, self.provider, &self.upstream, self.plan.endpoint),
             Whose::Provider | Whose::Ours => exhausted(&self.plan),
         };
         let answer = Answer::problem(&problem, self.plan.endpoint.family());

@@ -13,6 +13,7 @@ pub mod responses;
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -79,6 +80,22 @@ pub fn error(family: Family, problem: &Problem) -> Vec<u8> {
         Family::OpenAi => openai::error(problem),
         Family::Anthropic => anthropic::error(problem),
         Family::Gemini => gemini::error(problem),
+    }
+}
+
+/// Puts the words of the caller's own API for a prompt that is too long before those of another, unless they are there.
+///
+/// Agents shorten a conversation when they read them, and many have nothing else to go by.
+pub fn say_too_long(family: Family, message: &mut String) {
+    let (words, known) = match family {
+        Family::OpenAi => ("This model's maximum context length is exceeded", "maximum context length"),
+        Family::Anthropic => ("prompt is too long", "prompt is too long"),
+        Family::Gemini => {
+            ("The input token count exceeds the maximum number of tokens allowed", "maximum number of tokens allowed")
+        }
+    };
+    if !message.contains(known) {
+        *message = format!("{words}: {message}");
     }
 }
 

@@ -32,7 +32,7 @@ use crate::config::Upstream;
 use crate::dialect::{self, Dialect};
 use crate::embed::{Embed, Encoding, Vectors};
 use crate::endpoint::{BodyKind, Delivery, Endpoint, UsageChunk};
-use crate::fault::{FaultKind, Reject, UpstreamFault};
+use crate::fault::{FaultKind, Problem, Reject, UpstreamFault};
 use crate::piece::Piece;
 use crate::usage::Usage;
 
@@ -334,6 +334,16 @@ pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &Reply
         }
     }
     provider.relayed(start)
+}
+
+/// A fault of the caller's as it is told: in the provider's words, and where those are another API's, also in such as the
+/// caller's own API has for it.
+pub fn told(fault: &UpstreamFault, provider: &dyn Provider, upstream: &Upstream, endpoint: Endpoint) -> Problem {
+    let mut problem = fault.problem();
+    if fault.kind == FaultKind::ContextLength && !provider.relays(endpoint, upstream) {
+        dialect::say_too_long(endpoint.family(), &mut problem.message);
+    }
+    problem
 }
 
 /// Reads one answer to a chat, frame by frame, as pieces.

@@ -8,6 +8,7 @@ use fixture::{Fixture, all};
 use weir_core::dialect;
 use weir_core::endpoint::Endpoint;
 use weir_core::fault::{FaultKind, Whose};
+use weir_core::provider;
 
 #[test]
 fn requests_go_up_as_recorded() {
@@ -48,7 +49,13 @@ fn failures_are_read_as_recorded() {
         assert_eq!(Some(fault.kind.name()), case.fault.as_deref(), "{}: {fault:?}", case.name);
         assert!(!fault.message.contains("sk-"), "{}: {fault:?}", case.name);
         if fault.kind.whose() == Whose::Caller {
-            case.check("4-caller.json", &dialect::error(case.endpoint.family(), &fault.problem()));
+            case.check(
+                "4-caller.json",
+                &dialect::error(
+                    case.endpoint.family(),
+                    &provider::told(&fault, case.provider, &case.upstream, case.endpoint),
+                ),
+            );
         }
     }
 }

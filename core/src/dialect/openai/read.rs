@@ -126,8 +126,9 @@ fn turn<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>) -> Result<Turn<'a
                 plain = Some(string(value, format_args!("{at}.{name}"))?);
             }
             "reasoning_details" if role == Role::Assistant => details = Some(value),
-            // A second name for the same words, and notes about an earlier answer: nothing that is asked.
-            "reasoning_content" | "reasoning" | "annotations" if role == Role::Assistant => {}
+            // A second name for the same words, and notes about an earlier answer, LiteLLM's among them: nothing that is asked.
+            "reasoning_content" | "reasoning" | "annotations" | "provider_specific_fields"
+                if role == Role::Assistant => {}
             _ if matches!(value.text(), "[]" | "{}") => {}
             _ => turn.extra.push((name, value)),
         }
