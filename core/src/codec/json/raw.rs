@@ -110,6 +110,18 @@ impl<'a> Raw<'a> {
     pub fn get(self, name: &str) -> Option<Raw<'a>> {
         self.members().filter(|(key, _)| key == name).last().map(|(_, value)| value)
     }
+
+    /// The members of these names, all found in one pass; of several the last, and `null` is none.
+    pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Raw<'a>>; N] {
+        let mut found = [None; N];
+        for (key, value) in self.members() {
+            let slot = names.iter().position(|name| *name == key).and_then(|at| found.get_mut(at));
+            if let Some(slot) = slot {
+                *slot = Some(value).filter(|value| !value.is_null());
+            }
+        }
+        found
+    }
 }
 
 struct Walk<'a> {

@@ -146,6 +146,16 @@ fn rebuilt(raw: Raw<'_>) -> Value {
     }
 }
 
+#[test]
+fn members_are_picked_in_one_pass() {
+    let value = Raw::parse(r#"{"a":1,"b":null,"\u0063":[2],"a":3}"#).unwrap();
+    assert_eq!(
+        value.pick(["c", "a", "b", "d"]).map(|found| found.map(Raw::text)),
+        [Some("[2]"), Some("3"), None, None]
+    );
+    assert_eq!(Raw::parse("[1]").unwrap().pick(["a"]), [None]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 

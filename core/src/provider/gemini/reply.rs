@@ -94,7 +94,8 @@ impl Reading {
         if let Some(fault) = in_answer(answer) {
             return Err(fault);
         }
-        let usage = answer.get("usageMetadata").filter(|usage| !usage.is_null());
+        let [usage, id, model, candidates, feedback] =
+            answer.pick(["usageMetadata", "responseId", "modelVersion", "candidates", "promptFeedback"]);
         if let Some(usage) = usage {
             self.count(usage);
         }
@@ -104,13 +105,12 @@ impl Reading {
                 // What it says of the output comes with it, further below.
                 pieces(Piece::Usage(Usage { output: 0, reasoning: 0, ..self.usage }));
             }
-            pieces(Piece::Start { id: str(answer, "responseId"), model: str(answer, "modelVersion") });
+            pieces(Piece::Start { id: str(id), model: str(model) });
         }
-        for candidate in answer.get("candidates").unwrap_or(Raw::NULL).items() {
+        for candidate in candidates.unwrap_or(Raw::NULL).items() {
             self.candidate(candidate, pieces)?;
         }
-        let feedback = answer.get("promptFeedback").unwrap_or(Raw::NULL);
-        let blocked = feedback.get("blockReason").and_then(Raw::string);
+        let blocked = feedback.and_then(|feedback| feedback.get("blockReason")?.string());
         // The prompt itself was refused: there are no candidates.
         if blocked.is_some_and(|reason| reason != "BLOCK_REASON_UNSPECIFIED") && self.candidates.is_empty() {
             self.candidates.push(Candidate { finish: Some(Finish::ContentFilter), ..Candidate::default() });
@@ -123,23 +123,31 @@ impl Reading {
     }
 
     fn candidate(&mut self, candidate: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        let index = candidate.get("index").and_then(Raw::integer).unwrap_or(0);
-        let index = u8::try_from(index).map_err(|_| malformed("The provider's answer has too many candidates."))?;
+        let [index, content, logprobs, grounding, citations, reason, message] = candidate.pick([
+            "index",
+            "content",
+            "logprobsResult",
+            "groundingMetadata",
+            "citationMetadata",
+            "finishReason",
+            "finishMessage",
+        ]);
+        let index = u8::try_from(index.and_then(Raw::integer).unwrap_or(0))
+            .map_err(|_| malformed("The provider's answer has too many candidates."))?;
         while self.candidates.len() <= usize::from(index) {
             self.candidates.push(Candidate::default());
         }
         turn_to(index, &mut self.at, pieces);
         let Some(state) = self.candidates.get_mut(usize::from(index)) else { return Ok(()) };
-        let content = candidate.get("content").unwrap_or(Raw::NULL);
-        for part in content.get("parts").unwrap_or(Raw::NULL).items() {
+        for part in content.and_then(|content| content.get("parts")).unwrap_or(Raw::NULL).items() {
             state.part(part, &self.id, pieces);
         }
-        if let Some(result) = candidate.get("logprobsResult") {
+        if let Some(result) = logprobs {
             logprobs::read(result, pieces);
         }
-        state.cited.read(candidate, pieces);
-        if let Some(reason) = candidate.get("finishReason").and_then(Raw::string) {
-            let message = candidate.get("finishMessage").and_then(Raw::string);
+        state.cited.read(grounding, citations, pieces);
+        if let Some(reason) = reason.and_then(Raw::string) {
+            let message = message.and_then(Raw::string);
             state.finish = finish(&reason, message.as_deref())?.or(state.finish);
         }
         Ok(())
@@ -164,12 +172,19 @@ impl Reading {
 
     /// Reads a usage object. Thoughts and what tools of the provider's own read are counted apart from the rest here.
     fn count(&mut self, usage: Raw<'_>) {
-        let count = |name| usage.get(name).and_then(Raw::integer).unwrap_or(0);
-        let reasoning = count("thoughtsTokenCount");
+        let counts = usage.pick([
+            "promptTokenCount",
+            "toolUsePromptTokenCount",
+            "cachedContentTokenCount",
+            "candidatesTokenCount",
+            "thoughtsTokenCount",
+        ]);
+        let [prompt, read_by_tools, cached_read, answer, reasoning] =
+            counts.map(|count| count.and_then(Raw::integer).unwrap_or(0));
         self.usage = Usage {
-            input: count("promptTokenCount").saturating_add(count("toolUsePromptTokenCount")),
-            output: count("candidatesTokenCount").saturating_add(reasoning),
-            cached_read: count("cachedContentTokenCount"),
+            input: prompt.saturating_add(read_by_tools),
+            output: answer.saturating_add(reasoning),
+            cached_read,
             cache_write: 0,
             reasoning,
             estimated: true,
@@ -179,9 +194,11 @@ impl Reading {
 
 impl Candidate {
     fn part(&mut self, part: Raw<'_>, answer: &str, pieces: &mut Pieces<'_>) {
-        let signature = part.get("thoughtSignature").and_then(Raw::string).filter(|signature| !signature.is_empty());
-        let text = part.get("text").and_then(Raw::str);
-        if part.get("thought").and_then(Raw::boolean) == Some(true) {
+        let [text, thought, signature, call, data] =
+            part.pick(["text", "thought", "thoughtSignature", "functionCall", "inlineData"]);
+        let text = text.and_then(Raw::str);
+        let signature = signature.and_then(Raw::string).filter(|signature| !signature.is_empty());
+        if thought.and_then(Raw::boolean) == Some(true) {
             // Drafts of images are thoughts too, but none that has words.
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 if self.thinking == Thinking::Not {
@@ -200,36 +217,38 @@ impl Candidate {
                 self.cited.said(text);
                 pieces(Piece::Text(text));
             }
-        } else if let Some(call) = part.get("functionCall") {
-            let arguments = call.get("args").filter(|args| !args.is_null()).map_or("{}", Raw::text);
-            // Whole answers come indented.
-            let arguments = compact(arguments);
-            if call.get("name").and_then(Raw::string).as_deref() == Some(ANSWER_TOOL) {
-                self.sign(signature, None, pieces);
-                pieces(Piece::Text(Str::Plain(&arguments)));
-                return;
-            }
-            let index = self.calls;
-            self.calls += 1;
-            self.sign(signature, Some(index), pieces);
-            let made;
-            let mut id = str(call, "id");
-            if id.is_empty() {
-                made = format!("call_{answer}_{index}");
-                id = Str::Plain(&made);
-            }
-            pieces(Piece::Call { index, id, name: str(call, "name") });
-            pieces(Piece::Arguments { index, json: Str::Plain(&arguments) });
-        } else if let Some(data) = part.get("inlineData") {
-            self.sign(signature, None, pieces);
-            let media_type = str(data, "mimeType");
-            if media_type.written().starts_with("image") {
-                pieces(Piece::Image { media_type, data: str(data, "data") });
-            }
+        } else if let Some(call) = call {
+            self.call(call, signature, answer, pieces);
         } else {
-            // Only a signature, or what a tool of the provider's own did, which only its own callers ask for.
             self.sign(signature, None, pieces);
+            let [media_type, data] = data.unwrap_or(Raw::NULL).pick(["mimeType", "data"]).map(str);
+            // Else it is what a tool of the provider's own did, for which only the API's own callers ask.
+            if media_type.written().starts_with("image") {
+                pieces(Piece::Image { media_type, data });
+            }
         }
+    }
+
+    fn call(&mut self, call: Raw<'_>, signature: Option<Cow<'_, str>>, answer: &str, pieces: &mut Pieces<'_>) {
+        let [id, name, arguments] = call.pick(["id", "name", "args"]);
+        // Whole answers come indented.
+        let arguments = compact(arguments.map_or("{}", Raw::text));
+        if name.and_then(Raw::string).as_deref() == Some(ANSWER_TOOL) {
+            self.sign(signature, None, pieces);
+            pieces(Piece::Text(Str::Plain(&arguments)));
+            return;
+        }
+        let index = self.calls;
+        self.calls += 1;
+        self.sign(signature, Some(index), pieces);
+        let made;
+        let mut id = str(id);
+        if id.is_empty() {
+            made = format!("call_{answer}_{index}");
+            id = Str::Plain(&made);
+        }
+        pieces(Piece::Call { index, id, name: str(name) });
+        pieces(Piece::Arguments { index, json: Str::Plain(&arguments) });
     }
 
     /// Tells the signature of what comes next, as a block of reasoning without words.
@@ -306,8 +325,8 @@ fn finish(reason: &str, message: Option<&str>) -> Result<Option<Finish>, Upstrea
     }))
 }
 
-fn str<'a>(value: Raw<'a>, name: &str) -> Str<'a> {
-    value.get(name).and_then(Raw::str).unwrap_or(Str::EMPTY)
+fn str(value: Option<Raw<'_>>) -> Str<'_> {
+    value.and_then(Raw::str).unwrap_or(Str::EMPTY)
 }
 
 #[cfg(test)]

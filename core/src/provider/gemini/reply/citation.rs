@@ -34,11 +34,11 @@ impl Cited {
         }
     }
 
-    pub(super) fn read(&mut self, candidate: Raw<'_>, pieces: &mut Pieces<'_>) {
-        if let Some(metadata) = candidate.get("groundingMetadata") {
+    pub(super) fn read(&mut self, grounding: Option<Raw<'_>>, citations: Option<Raw<'_>>, pieces: &mut Pieces<'_>) {
+        if let Some(metadata) = grounding {
             self.grounding(metadata, pieces);
         }
-        if let Some(metadata) = candidate.get("citationMetadata") {
+        if let Some(metadata) = citations {
             // Vertex has another name for them.
             let sources = metadata.get("citationSources").or_else(|| metadata.get("citations"));
             let sources = sources.unwrap_or(Raw::NULL).items().skip(self.sources);
