@@ -159,6 +159,20 @@ fn a_rate_limit_rests_the_target_and_asks_for_the_next() {
 }
 
 #[test]
+fn a_rate_limit_without_a_header_rests_the_target_as_its_words_say() {
+    let upstream = Upstream { provider: "a".into(), dialect: "gemini".into(), ..Upstream::default() };
+    let plan = plan(Delivery::Whole, &["a", "b"]).to_text();
+    let body = br#"{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED","details":[
+        {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}"#;
+    let rests = |headers: &[(&str, &str)]| {
+        let begun = Attempt::begin(&Rc::new(upstream.clone()), &plan, Instant::default());
+        run(&mut begun.map_err(|_| ()).unwrap().attempt, headers, &[body]).rests.remove(0).until
+    };
+    assert_eq!(rests(&[(":status", "429")]), Instant::from_nanos(2000).after(SECOND * 7));
+    assert_eq!(rests(&[(":status", "429"), ("retry-after", "3")]), Instant::from_nanos(2000).after(SECOND * 3));
+}
+
+#[test]
 fn a_full_queue_next_door_is_asked_again_by_the_next_request() {
     let mut plan = plan(Delivery::Whole, &["a", "b"]);
     plan.endpoint = Endpoint::Embeddings;
