@@ -111,7 +111,7 @@ async fn every_dialect_is_answered_by_every_provider_that_can() {
     let cells: Cells = serde_json::from_slice(&fs::read(out).unwrap()).unwrap();
     let fresh = page(&cells);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/providers.md");
-    if std::env::var_os("WEIR_BLESS").is_some() {
+    if std::env::var_os("BLESS").is_some() {
         fs::write(path, fresh).unwrap();
         return;
     }

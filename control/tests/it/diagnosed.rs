@@ -1,6 +1,6 @@
 //! What is said about a configuration that does not hold: each case a file, and beside it what is said.
 //!
-//! `WEIR_BLESS=1 cargo test -p weir-control` writes what is said now.
+//! `BLESS=1 cargo test -p weir-control` writes what is said now.
 
 use std::path::Path;
 
@@ -37,13 +37,13 @@ fn every_error_is_told_at_once_with_its_place() {
         let said = said(folder.path());
         assert!(!said.contains("very-secret"), "{said}");
         let file = case.join("said.txt");
-        if std::env::var_os("WEIR_BLESS").is_some() {
+        if std::env::var_os("BLESS").is_some() {
             std::fs::write(&file, &said).unwrap();
         } else if std::fs::read_to_string(&file).unwrap_or_default() != said {
             wrong.push(format!("{}:\n{said}", file.display()));
         }
     }
-    assert!(wrong.is_empty(), "not as expected; WEIR_BLESS=1 accepts it:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "not as expected; BLESS=1 accepts it:\n{}", wrong.join("\n"));
 }
 
 #[test]

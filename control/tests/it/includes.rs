@@ -1,6 +1,6 @@
 //! What `envoy/` ships: the default configuration as Envoy reads it, for those who run an Envoy of their own.
 //!
-//! `WEIR_BLESS=1 cargo test -p weir-control` writes it anew.
+//! `BLESS=1 cargo test -p weir-control` writes it anew.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,7 +37,7 @@ fn the_includes_are_what_is_rendered_now() {
     let rendered = render(&loaded.gateway, &paths()).unwrap().files();
     let rendered: BTreeMap<String, String> = rendered.into_iter().map(|(_, name, text)| (name, text)).collect();
     let includes = repository().join("envoy");
-    if std::env::var_os("WEIR_BLESS").is_some() {
+    if std::env::var_os("BLESS").is_some() {
         for name in held(&includes).into_keys() {
             std::fs::remove_file(includes.join(name)).unwrap();
         }
@@ -48,6 +48,6 @@ fn the_includes_are_what_is_rendered_now() {
     let held = held(&includes);
     assert_eq!(held.keys().collect::<Vec<_>>(), rendered.keys().collect::<Vec<_>>());
     for (name, text) in &rendered {
-        assert!(held.get(name) == Some(text), "envoy/{name} is stale: WEIR_BLESS=1 cargo test -p weir-control");
+        assert!(held.get(name) == Some(text), "envoy/{name} is stale: BLESS=1 cargo test -p weir-control");
     }
 }

@@ -12,6 +12,7 @@ mod diagnosed;
 mod explained;
 mod includes;
 mod live;
+mod reference;
 mod rendered;
 mod traffic;
 mod watched;
