@@ -63,7 +63,9 @@ fn configuration() -> String {
         };
         add(name, model);
         add(&format!("{name}-parallel"), &format!("{model}+parallel-2"));
-        add(&format!("{name}-thinking"), &format!("{model}+thinking"));
+        // Cohere has a model of its own for that.
+        let thinker = if name == "cohere" { "command-a-reasoning-08-2025" } else { model };
+        add(&format!("{name}-thinking"), &format!("{thinker}+thinking"));
         // A target rests after a fault: each cell has its own.
         for (caller, _) in CALLERS {
             for streamed in [false, true] {

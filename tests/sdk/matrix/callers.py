@@ -305,6 +305,9 @@ class GenerateContent:
                     ],
                 ),
             ]
+        if model.endswith("-thinking"):
+            # Gemini keeps thoughts to itself unless it is asked for them.
+            config["thinking_config"] = types.ThinkingConfig(include_thoughts=True)
         if schema:
             config |= {"response_mime_type": "application/json", "response_json_schema": schema}
         asked = dict(model=model, contents=contents, config=types.GenerateContentConfig(**config))
@@ -351,7 +354,9 @@ class errors:
             details = error.details if isinstance(error.details, dict) else {}
             inner = details.get("error", details)
             reasons = [detail.get("reason") for detail in inner.get("details") or [] if isinstance(detail, dict)]
-            self.told(error.code, next(iter(reasons), None), error.message, error.code == 429)
+            # Google writes its reasons in capitals.
+            code = next((reason.lower() for reason in reasons if reason), None)
+            self.told(error.code, code, error.message, error.code == 429)
         return False
 
     def told(self, status, code, message, limited):
