@@ -8,13 +8,20 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::{DecodePaddingMode, Engine};
 
 use crate::provider::signature::{self, Maker};
 
 /// What a wrapping begins with: four characters of base64's alphabet, so that the whole stays valid base64.
 pub(crate) const WRAPPED: &str = "weir";
+
+/// Padding comes back or does not.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Whether a signature is none of Gemini's own.
 pub(crate) fn is_wrapped(signature: &str) -> bool {
@@ -53,7 +60,9 @@ impl<'a> Proof<'a> {
 
     /// Reads what [`write`](Self::write) wrote, or Gemini.
     pub(super) fn read(written: &'a str) -> Self {
-        let inside = written.strip_prefix(WRAPPED).and_then(|inside| STANDARD.decode(inside).ok());
+        // SDKs decode bytes in either of base64's alphabets, and some write them back in the other one.
+        let inside = written.strip_prefix(WRAPPED).map(|inside| inside.replace('-', "+").replace('_', "/"));
+        let inside = inside.and_then(|inside| LENIENT.decode(inside).ok());
         let inside = inside.and_then(|inside| String::from_utf8(inside).ok());
         let unwrapped = inside.and_then(|inside| match (inside.strip_prefix('r'), inside.strip_prefix('s')) {
             (Some(data), _) => Some(Self::Redacted(data.to_string().into())),
@@ -85,12 +94,13 @@ mod tests {
     #[test]
     fn a_proof_comes_back_as_it_went() {
         for (signature, words) in
-            [("EqoBCkYIBxgC+/==", "They want\na greeting."), ("openai~rs_1:gAAA-_=", ""), ("EqoB", "")]
+            [("EqoBCkYIBxgC+/==", "They want\na greeting."), ("openai~rs_1:gAAA-_=", ""), ("EqoB", "ÿþ?>~¿ÿ")]
         {
             let proof = Proof::Words { signature: signature.into(), words: words.into() };
             let written = proof.write();
             assert!(STANDARD.decode(&written).is_ok(), "{written}");
             assert_eq!(Proof::read(&written), proof);
+            assert_eq!(Proof::read(written.replace('+', "-").replace('/', "_").trim_end_matches('=')), proof);
             assert!(!proof.belongs_to_next());
         }
         let redacted = Proof::Redacted("EmwKAhgB".into());
