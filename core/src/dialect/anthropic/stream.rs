@@ -14,6 +14,9 @@ use crate::dialect::arguments::Nesting;
 use crate::piece::{Answer, Block, Choice, Finish, Piece};
 use crate::usage::Usage;
 
+/// More than any answer has: what waits longer for a call to become complete is written as it is.
+const MAX_HELD: usize = 16 << 20;
+
 #[derive(Default)]
 pub(super) struct Stream {
     usage: Usage,
@@ -24,6 +27,8 @@ pub(super) struct Stream {
     calls: u32,
     /// What came while a call was incomplete.
     held: Answer,
+    /// How much that is, in bytes.
+    held_bytes: usize,
     /// Which of several answers is being given; only the first has a place.
     choice: u32,
     refused: bool,
@@ -58,11 +63,7 @@ impl Writer for Stream {
     }
 
     fn end(&mut self, used: &Usage, out: &mut Vec<u8>) {
-        self.close(out);
-        for block in self.take_held() {
-            self.block(&block, out);
-            self.close(out);
-        }
+        self.flush(out);
         event("message_delta", out, |event| {
             event.object("delta", |delta| {
                 stop(delta, self.finish, self.refused, self.sequence.as_ref().map(Collected::get));
@@ -94,6 +95,7 @@ impl Stream {
         match (self.open, piece) {
             (Open::Call(_), Piece::Arguments { index, .. }) if index == latest => self.say(piece, out),
             (Open::Call(nesting), _) if !nesting.is_closed() => {
+                self.held_bytes += length(&piece);
                 // Calls that are kept are counted from the first of them.
                 let kept = |index: u32| index.checked_sub(self.calls);
                 match piece {
@@ -106,6 +108,9 @@ impl Stream {
                 }
             }
             _ => self.say(piece, out),
+        }
+        if self.held_bytes > MAX_HELD {
+            self.flush(out);
         }
         if !self.held.choices.is_empty() && !self.is_in_call() {
             self.release(out);
@@ -130,7 +135,17 @@ impl Stream {
         }
     }
 
+    /// Writes whatever was kept, complete or not.
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        self.close(out);
+        for block in self.take_held() {
+            self.block(&block, out);
+            self.close(out);
+        }
+    }
+
     fn take_held(&mut self) -> IntoIter<Block> {
+        self.held_bytes = 0;
         let held = core::mem::take(&mut self.held).choices.into_iter().next();
         held.unwrap_or_default().blocks.into_iter()
     }
@@ -269,6 +284,20 @@ impl Stream {
         out.extend_from_slice(kind);
         text.write(out);
         out.extend_from_slice(b"}}\n\n");
+    }
+}
+
+/// About how much there is to keep of a piece.
+fn length(piece: &Piece<'_>) -> usize {
+    match piece {
+        Piece::Text(text)
+        | Piece::Refusal(text)
+        | Piece::Reasoning { text, .. }
+        | Piece::Signature { signature: text, .. }
+        | Piece::Redacted { data: text, .. }
+        | Piece::Image { data: text, .. }
+        | Piece::Arguments { json: text, .. } => text.written().len(),
+        _ => 64,
     }
 }
 
