@@ -32,6 +32,23 @@ pub(crate) fn for_matrix() -> PathBuf {
     source("matrix")
 }
 
+/// The tests of clients of other makers, and of endpoints that are no chats.
+pub(crate) fn for_clients() -> PathBuf {
+    source("clients")
+}
+
+/// Leaves out of a program's environment what would send its requests elsewhere, or with another key.
+pub(crate) fn forget_others(program: &mut Command) {
+    for name in ["OPENAI", "ANTHROPIC", "GOOGLE", "GEMINI", "COHERE", "CO", "JINA_AI"] {
+        for setting in ["API_KEY", "API_BASE", "API_URL", "BASE_URL", "ORG_ID", "PROJECT_ID", "AUTH_TOKEN", "LOG"] {
+            program.env_remove(format!("{name}_{setting}"));
+        }
+    }
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        program.env_remove(name);
+    }
+}
+
 /// A Python that has OpenAI's SDK, as new as it comes.
 pub(crate) async fn python() -> PathBuf {
     python_with("sdk-python", "python/requirements.txt").await

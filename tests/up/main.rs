@@ -9,6 +9,7 @@
     reason = "a test may panic"
 )]
 
+mod clients;
 mod kit;
 mod local;
 mod matrix;
