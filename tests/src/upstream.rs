@@ -67,14 +67,14 @@ impl Provider {
     /// Under another name.
     #[must_use]
     pub fn called(mut self, name: &str) -> Self {
-        self.name = name.to_owned();
+        name.clone_into(&mut self.name);
         self
     }
 
     /// Has the gateway speak `dialect` with it.
     #[must_use]
     pub fn speaking(mut self, dialect: &str) -> Self {
-        self.dialect = dialect.to_owned();
+        dialect.clone_into(&mut self.dialect);
         self
     }
 
