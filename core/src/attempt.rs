@@ -5,6 +5,7 @@
 //! its retry policy takes to the next target; the caller sees nothing of it.
 
 mod answer;
+mod request;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -16,19 +17,20 @@ use core::time::Duration;
 use crate::allow;
 use crate::answer::Answer;
 use crate::codec::encoding::Decoder;
-use crate::codec::json::{self, Scan};
-use crate::codec::multipart::{self, Boundary, Scanner};
 use crate::config::Upstream;
 use crate::embed::Encoding;
 use crate::endpoint::BodyKind;
-use crate::fault::{FaultKind, HostFault, Reject, UpstreamFault, Whose, exhausted};
+use crate::fault::{FaultKind, HostFault, UpstreamFault, Whose, exhausted};
 use crate::plan::{Origin, Plan};
-use crate::provider::{self, Body, Call, Notes, Provider, Reach, Reply, Untouched};
+use crate::provider::{self, Notes, Provider, Reach, Reply, Untouched};
+
 use crate::record::{Progress, Stage};
 use crate::rests::Rest;
 use crate::span::{self, Attribute};
 use crate::time::Instant;
 use crate::usage::Usage;
+
+pub use request::Request;
 
 /// The most of an error's body that is read; providers' errors are far shorter.
 const MAX_ERROR_BODY: usize = 64 << 10;
@@ -160,19 +162,6 @@ pub enum RequestPlan {
     NeedsLength,
 }
 
-/// The request for this provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The path to ask for, unless it is what the headers say already.
-    pub path: Option<String>,
-    /// Headers to set (name in lower case, value).
-    pub headers: Vec<(&'static str, String)>,
-    /// The body's length in bytes, unless it is what the headers say already.
-    pub length: Option<usize>,
-    /// The body.
-    pub body: Body,
-}
-
 impl Attempt {
     /// Begins the try that `plan` says is next.
     pub fn begin(upstream: &Rc<Upstream>, plan: &str, now: Instant) -> Result<Begun, HostFault> {
@@ -212,49 +201,6 @@ impl Attempt {
         };
         let span = upstream.traced.then(|| (span::PROVIDER, provider.name().to_string()));
         Ok(Begun { attempt, plan: text, tries, span, request })
-    }
-
-    /// Writes the request whose body of `len` bytes passes as it is.
-    pub fn request_as_it_is(&mut self, len: usize) -> Result<Request, Answer> {
-        let mut request = self.request_of(&[], &Scan::default())?;
-        // A later try finds the length that an earlier one left behind.
-        request.length = (self.plan.begun > 1).then_some(len);
-        Ok(request)
-    }
-
-    /// Writes the request. An answer, if this provider cannot express it. `content_type` is the caller's.
-    pub fn request(&mut self, content_type: &str, body: &[u8]) -> Result<Request, Answer> {
-        let family = self.plan.endpoint.family();
-        let refuse = |reject: Reject| Answer::problem(&reject.problem(), family);
-        if self.plan.endpoint.body() == BodyKind::Multipart {
-            let model = self.plan.current().map_or("", |target| target.model.as_str());
-            let with = renamed(content_type, body, model).map_err(refuse)?;
-            let request = self.request_of(&[], &Scan::default())?;
-            return Ok(Request { length: Some(with.len()), body: Body::Replaced(with), ..request });
-        }
-        let scan = json::scan(body).map_err(refuse)?;
-        self.request_of(body, &scan)
-    }
-
-    fn request_of(&mut self, body: &[u8], scan: &Scan) -> Result<Request, Answer> {
-        let Plan { endpoint, delivery, usage, .. } = self.plan;
-        let refuse = |reject: Reject| Answer::problem(&reject.problem(), endpoint.family());
-        let (asked, betas) = (self.plan.model.as_str(), self.plan.betas.as_str());
-        let call = Call { endpoint, delivery, usage, model: asked, betas, body, scan };
-        let model = self.plan.current().map_or("", |target| target.model.as_str());
-        let ask = provider::ask(&call, &self.upstream, model).map_err(refuse)?;
-        self.notes = ask.notes;
-        self.encoding = provider::encoding(&call);
-        self.echo = provider::echo(&call, &self.upstream, model);
-        let path = format!("{}{}", self.upstream.prefix, ask.path);
-        // A later try finds the path and the length that an earlier one left behind, and writes both absolutely.
-        let first = self.plan.begun == 1;
-        let length = match &ask.body {
-            Body::AsIs => (!first).then_some(body.len()),
-            Body::Replaced(with) => Some(with.len()),
-        };
-        let path = (!first || path != endpoint.path()).then_some(path);
-        Ok(Request { path, headers: ask.headers, length, body: ask.body })
     }
 
     /// Reads the answer's headers; `end` if no body follows.
@@ -448,16 +394,6 @@ impl Attempt {
     pub fn origin(&self) -> Origin {
         self.plan.origin
     }
-}
-
-/// The form in `body`, with `model` in place of the model that it names.
-fn renamed(content_type: &str, body: &[u8], model: &str) -> Result<Vec<u8>, Reject> {
-    let mut scanner = Scanner::new(&Boundary::parse(content_type)?, &["model"]);
-    scanner.read(body)?;
-    let parts = scanner.end()?;
-    let named = parts.iter().find(|part| part.name == "model");
-    let named = named.ok_or_else(|| Reject::Missing { field: "model".to_string() })?;
-    Ok(multipart::replace(body, &named.value, model.as_bytes()))
 }
 
 /// How long Envoy waits for the first token or the whole answer, as the delivery class says.

@@ -3,6 +3,9 @@
 //! One [`Edge`] lives as long as one request of a caller. It sees the request before any route is chosen, and either
 //! answers it itself or forwards it with a [`Plan`]; at the end it composes the [record](crate::record).
 
+mod plan;
+mod rank;
+
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -10,15 +13,13 @@ use alloc::vec::Vec;
 
 use crate::allow;
 use crate::answer::Answer;
-use crate::codec::json::{self, Scan};
 use crate::codec::multipart::{Boundary, Scanner};
-use crate::config::{Key, Model, Routing, Target};
-use crate::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
-use crate::fault::{FaultKind, HostFault, Problem, Reject, Retry};
+use crate::config::{Key, Routing};
+use crate::endpoint::{BodyKind, Delivery, Endpoint, Family};
+use crate::fault::{HostFault, Problem, Reject};
 use crate::key::KeyHash;
 use crate::listing;
-use crate::plan::{Candidate, Origin, Plan};
-use crate::provider::{self, Call};
+use crate::plan::{Origin, Plan};
 use crate::record::{self, Ending, Progress, Stage, Subject};
 use crate::rests::Rests;
 use crate::span::{self, Attribute};
@@ -271,85 +272,6 @@ impl Edge {
         Ok(Wanted { endpoint, in_path, form })
     }
 
-    fn plan(
-        &mut self,
-        routing: &Routing,
-        rests: &Rests,
-        now: Instant,
-        (wanted, key): (Wanted, KeyHash),
-        body: &[u8],
-    ) -> Result<Plan, Problem> {
-        let Wanted { endpoint, in_path, .. } = wanted;
-        let refuse = |reject: Reject| reject.problem();
-        within(routing, endpoint, body.len() as u64).map_err(refuse)?;
-        let scan = json::scan(body).map_err(refuse)?;
-        let (name, (delivery, usage)) = if let Some((model, delivery)) = &in_path {
-            (Cow::Borrowed(model.as_str()), (*delivery, UsageChunk::Unwanted))
-        } else {
-            let name = scan.string(body, "model").map_err(refuse)?;
-            let name = name.ok_or_else(|| refuse(Reject::Missing { field: "model".to_string() }))?;
-            self.subject.model = name.to_string();
-            (name, delivery(endpoint, body, &scan).map_err(refuse)?)
-        };
-        let betas = self.betas.clone();
-        let call = Call { endpoint, delivery, usage, model: &name, betas: &betas, body, scan: &scan };
-        self.plan_call(routing, rests, now, key, &call)
-    }
-
-    fn plan_form(
-        &mut self,
-        routing: &Routing,
-        rests: &Rests,
-        now: Instant,
-        (endpoint, key): (Endpoint, KeyHash),
-        form: Box<Scanner>,
-        len: u64,
-    ) -> Result<Plan, Problem> {
-        within(routing, endpoint, len).map_err(|reject| reject.problem())?;
-        let parts = form.end().map_err(|reject| reject.problem())?;
-        let field = |name: &str| parts.iter().find(|part| part.name == name).and_then(|part| part.text.as_deref());
-        let missing = || Reject::Missing { field: "model".to_string() }.problem();
-        let model = field("model").map(str::trim).filter(|model| !model.is_empty()).ok_or_else(missing)?;
-        let delivery = if field("stream") == Some("true") { Delivery::Streamed } else { Delivery::Whole };
-        let (usage, scan) = (UsageChunk::Unwanted, Scan::default());
-        let call = Call { endpoint, delivery, usage, model, betas: "", body: &[], scan: &scan };
-        self.plan_call(routing, rests, now, key, &call)
-    }
-
-    fn plan_call(
-        &mut self,
-        routing: &Routing,
-        rests: &Rests,
-        now: Instant,
-        key: KeyHash,
-        call: &Call<'_>,
-    ) -> Result<Plan, Problem> {
-        let Call { endpoint, delivery, usage, model: name, .. } = *call;
-        self.subject.model = name.to_string();
-        self.subject.delivery = Some(delivery);
-        let unknown = || Reject::UnknownModel { model: name.to_string() }.problem();
-        let model = routing.models.get(name).ok_or_else(unknown)?;
-        if !routing.keys.get(&key).is_some_and(|key| key.may_use(name)) {
-            return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem());
-        }
-        let (targets, passed_over) = rank(routing, model, call, rests, now)?;
-        Ok(Plan {
-            origin: self.origin,
-            endpoint,
-            delivery,
-            usage,
-            class: model.class(delivery).to_string(),
-            tenant: self.subject.tenant.clone(),
-            model: name.to_string(),
-            betas: self.betas.clone(),
-            targets,
-            passed_over,
-            begun: 0,
-            since: now,
-            failed: Vec::new(),
-        })
-    }
-
     fn reject(&self, reject: &Reject) -> Answer {
         Answer::problem(&reject.problem(), self.family)
     }
@@ -381,92 +303,6 @@ fn attributes(plan: &Plan) -> Vec<(Attribute, String)> {
         (span::REQUEST_MODEL, plan.model.clone()),
         (span::TENANT, plan.tenant.clone()),
     ]
-}
-
-/// The targets in the order in which they are tried, and those that are not, with the reason.
-///
-/// A target that rests is passed over while another can answer. If all that could answer rest for a rate limit, the
-/// caller is told how long; a rest for a fault of ours is broken instead, since the operator may have mended it.
-#[allow(clippy::type_complexity)] // Two lists, named in the sentence above and taken apart at once.
-pub fn rank(
-    routing: &Routing,
-    model: &Model,
-    call: &Call<'_>,
-    rests: &Rests,
-    now: Instant,
-) -> Result<(Vec<Candidate>, Vec<(Candidate, String)>), Problem> {
-    let mut fit = Vec::with_capacity(model.targets.len());
-    let mut passed_over = Vec::new();
-    let mut refusal = None;
-    let mut resting = Vec::new();
-    for target in &model.targets {
-        match accepts(routing, target, call) {
-            Err(reject) => {
-                passed_over.push((candidate(target), reject.problem().code));
-                refusal.get_or_insert(reject);
-            }
-            Ok(()) => match rests.of(&target.provider, &target.model, now) {
-                Some(rest) => resting.push((target, rest)),
-                None => fit.push(candidate(target)),
-            },
-        }
-    }
-    if fit.is_empty() && !resting.is_empty() {
-        let waits = resting.iter().filter(|(_, rest)| rest.kind == FaultKind::RateLimited);
-        let wait = waits.clone().map(|(_, rest)| rest.until - now).min();
-        if let Some(wait) = wait.filter(|_| waits.count() == resting.len()) {
-            return Err(Problem {
-                status: 429,
-                kind: "rate_limit_error",
-                code: "rate_limited".to_string(),
-                message: "Every provider of this model has asked for a pause; wait as long as retry-after says."
-                    .to_string(),
-                param: None,
-                retry_after: Some(wait),
-                retry: Retry::Yes,
-            });
-        }
-        fit.extend(resting.drain(..).map(|(target, _)| candidate(target)));
-    }
-    passed_over.extend(resting.into_iter().map(|(target, rest)| {
-        let why = alloc::format!("resting after {}", rest.kind.name());
-        (candidate(target), why)
-    }));
-    match refusal {
-        Some(reject) if fit.is_empty() => Err(reject.problem()),
-        _ => Ok((fit, passed_over)),
-    }
-}
-
-fn accepts(routing: &Routing, target: &Target, call: &Call<'_>) -> Result<(), Reject> {
-    match routing.upstreams.get(&target.provider) {
-        Some(upstream) => provider::accepts(call, upstream, &target.model),
-        None => Err(Reject::UnknownModel { model: target.model.clone() }),
-    }
-}
-
-fn candidate(target: &Target) -> Candidate {
-    Candidate { provider: target.provider.clone(), model: target.model.clone() }
-}
-
-/// Reads `stream` and `stream_options.include_usage`.
-fn delivery(endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(Delivery, UsageChunk), Reject> {
-    if endpoint == Endpoint::Speech {
-        return Ok((Delivery::Streamed, UsageChunk::Unwanted));
-    }
-    let streams = endpoint.is_chat() || endpoint == Endpoint::Images;
-    if !streams || !scan.boolean(body, "stream")?.unwrap_or(false) {
-        return Ok((Delivery::Whole, UsageChunk::Unwanted));
-    }
-    let options = scan.raw(body, "stream_options").filter(|options| !options.is_null());
-    let wanted = match options.and_then(|options| options.get("include_usage")).filter(|wanted| !wanted.is_null()) {
-        None => false,
-        Some(wanted) => wanted.boolean().ok_or_else(|| Reject::Invalid {
-            field: "stream_options.include_usage".to_string(),
-            problem: "it must be true or false".to_string(),
-        })?,
-    };
-    Ok((Delivery::Streamed, if wanted { UsageChunk::Wanted } else { UsageChunk::Unwanted }))
 }
 
 fn within(routing: &Routing, endpoint: Endpoint, len: u64) -> Result<(), Reject> {

@@ -3,6 +3,7 @@ use std::prelude::v1::*;
 use super::*;
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::plan::Candidate;
+use crate::provider::Body;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,7 +1,9 @@
 use std::prelude::v1::*;
 
 use super::*;
-use crate::config::{Key, Target, Upstream};
+use crate::config::{Key, Model, Target, Upstream};
+use crate::endpoint::UsageChunk;
+use crate::fault::FaultKind;
 use crate::rests::Rest;
 use core::time::Duration;
 

@@ -1,0 +1,82 @@
+//! Writing the request of one try.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::Attempt;
+use crate::answer::Answer;
+use crate::codec::json::{self, Scan};
+use crate::codec::multipart::{self, Boundary, Scanner};
+use crate::endpoint::BodyKind;
+use crate::fault::Reject;
+use crate::plan::Plan;
+use crate::provider::{self, Body, Call};
+
+/// The request for this provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The path to ask for, unless it is what the headers say already.
+    pub path: Option<String>,
+    /// Headers to set (name in lower case, value).
+    pub headers: Vec<(&'static str, String)>,
+    /// The body's length in bytes, unless it is what the headers say already.
+    pub length: Option<usize>,
+    /// The body.
+    pub body: Body,
+}
+
+impl Attempt {
+    /// Writes the request whose body of `len` bytes passes as it is.
+    pub fn request_as_it_is(&mut self, len: usize) -> Result<Request, Answer> {
+        let mut request = self.request_of(&[], &Scan::default())?;
+        // A later try finds the length that an earlier one left behind.
+        request.length = (self.plan.begun > 1).then_some(len);
+        Ok(request)
+    }
+
+    /// Writes the request. An answer, if this provider cannot express it. `content_type` is the caller's.
+    pub fn request(&mut self, content_type: &str, body: &[u8]) -> Result<Request, Answer> {
+        let family = self.plan.endpoint.family();
+        let refuse = |reject: Reject| Answer::problem(&reject.problem(), family);
+        if self.plan.endpoint.body() == BodyKind::Multipart {
+            let model = self.plan.current().map_or("", |target| target.model.as_str());
+            let with = renamed(content_type, body, model).map_err(refuse)?;
+            let request = self.request_of(&[], &Scan::default())?;
+            return Ok(Request { length: Some(with.len()), body: Body::Replaced(with), ..request });
+        }
+        let scan = json::scan(body).map_err(refuse)?;
+        self.request_of(body, &scan)
+    }
+
+    fn request_of(&mut self, body: &[u8], scan: &Scan) -> Result<Request, Answer> {
+        let Plan { endpoint, delivery, usage, .. } = self.plan;
+        let refuse = |reject: Reject| Answer::problem(&reject.problem(), endpoint.family());
+        let (asked, betas) = (self.plan.model.as_str(), self.plan.betas.as_str());
+        let call = Call { endpoint, delivery, usage, model: asked, betas, body, scan };
+        let model = self.plan.current().map_or("", |target| target.model.as_str());
+        let ask = provider::ask(&call, &self.upstream, model).map_err(refuse)?;
+        self.notes = ask.notes;
+        self.encoding = provider::encoding(&call);
+        self.echo = provider::echo(&call, &self.upstream, model);
+        let path = format!("{}{}", self.upstream.prefix, ask.path);
+        // A later try finds the path and the length that an earlier one left behind, and writes both absolutely.
+        let first = self.plan.begun == 1;
+        let length = match &ask.body {
+            Body::AsIs => (!first).then_some(body.len()),
+            Body::Replaced(with) => Some(with.len()),
+        };
+        let path = (!first || path != endpoint.path()).then_some(path);
+        Ok(Request { path, headers: ask.headers, length, body: ask.body })
+    }
+}
+
+/// The form in `body`, with `model` in place of the model that it names.
+fn renamed(content_type: &str, body: &[u8], model: &str) -> Result<Vec<u8>, Reject> {
+    let mut scanner = Scanner::new(&Boundary::parse(content_type)?, &["model"]);
+    scanner.read(body)?;
+    let parts = scanner.end()?;
+    let named = parts.iter().find(|part| part.name == "model");
+    let named = named.ok_or_else(|| Reject::Missing { field: "model".to_string() })?;
+    Ok(multipart::replace(body, &named.value, model.as_bytes()))
+}

@@ -1,0 +1,120 @@
+//! What a request's body asks for, and the plan that answers it.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::rank::rank;
+use super::{Edge, Wanted, within};
+use crate::codec::json::{self, Scan};
+use crate::codec::multipart::Scanner;
+use crate::config::Routing;
+use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::fault::{Problem, Reject};
+use crate::key::KeyHash;
+use crate::plan::Plan;
+use crate::provider::Call;
+use crate::rests::Rests;
+use crate::time::Instant;
+
+impl Edge {
+    pub(super) fn plan(
+        &mut self,
+        routing: &Routing,
+        rests: &Rests,
+        now: Instant,
+        (wanted, key): (Wanted, KeyHash),
+        body: &[u8],
+    ) -> Result<Plan, Problem> {
+        let Wanted { endpoint, in_path, .. } = wanted;
+        let refuse = |reject: Reject| reject.problem();
+        within(routing, endpoint, body.len() as u64).map_err(refuse)?;
+        let scan = json::scan(body).map_err(refuse)?;
+        let (name, (delivery, usage)) = if let Some((model, delivery)) = &in_path {
+            (Cow::Borrowed(model.as_str()), (*delivery, UsageChunk::Unwanted))
+        } else {
+            let name = scan.string(body, "model").map_err(refuse)?;
+            let name = name.ok_or_else(|| refuse(Reject::Missing { field: "model".to_string() }))?;
+            self.subject.model = name.to_string();
+            (name, delivery(endpoint, body, &scan).map_err(refuse)?)
+        };
+        let betas = self.betas.clone();
+        let call = Call { endpoint, delivery, usage, model: &name, betas: &betas, body, scan: &scan };
+        self.plan_call(routing, rests, now, key, &call)
+    }
+
+    pub(super) fn plan_form(
+        &mut self,
+        routing: &Routing,
+        rests: &Rests,
+        now: Instant,
+        (endpoint, key): (Endpoint, KeyHash),
+        form: Box<Scanner>,
+        len: u64,
+    ) -> Result<Plan, Problem> {
+        within(routing, endpoint, len).map_err(|reject| reject.problem())?;
+        let parts = form.end().map_err(|reject| reject.problem())?;
+        let field = |name: &str| parts.iter().find(|part| part.name == name).and_then(|part| part.text.as_deref());
+        let missing = || Reject::Missing { field: "model".to_string() }.problem();
+        let model = field("model").map(str::trim).filter(|model| !model.is_empty()).ok_or_else(missing)?;
+        let delivery = if field("stream") == Some("true") { Delivery::Streamed } else { Delivery::Whole };
+        let (usage, scan) = (UsageChunk::Unwanted, Scan::default());
+        let call = Call { endpoint, delivery, usage, model, betas: "", body: &[], scan: &scan };
+        self.plan_call(routing, rests, now, key, &call)
+    }
+
+    fn plan_call(
+        &mut self,
+        routing: &Routing,
+        rests: &Rests,
+        now: Instant,
+        key: KeyHash,
+        call: &Call<'_>,
+    ) -> Result<Plan, Problem> {
+        let Call { endpoint, delivery, usage, model: name, .. } = *call;
+        self.subject.model = name.to_string();
+        self.subject.delivery = Some(delivery);
+        let unknown = || Reject::UnknownModel { model: name.to_string() }.problem();
+        let model = routing.models.get(name).ok_or_else(unknown)?;
+        if !routing.keys.get(&key).is_some_and(|key| key.may_use(name)) {
+            return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem());
+        }
+        let (targets, passed_over) = rank(routing, model, call, rests, now)?;
+        Ok(Plan {
+            origin: self.origin,
+            endpoint,
+            delivery,
+            usage,
+            class: model.class(delivery).to_string(),
+            tenant: self.subject.tenant.clone(),
+            model: name.to_string(),
+            betas: self.betas.clone(),
+            targets,
+            passed_over,
+            begun: 0,
+            since: now,
+            failed: Vec::new(),
+        })
+    }
+}
+
+/// Reads `stream` and `stream_options.include_usage`.
+fn delivery(endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(Delivery, UsageChunk), Reject> {
+    if endpoint == Endpoint::Speech {
+        return Ok((Delivery::Streamed, UsageChunk::Unwanted));
+    }
+    let streams = endpoint.is_chat() || endpoint == Endpoint::Images;
+    if !streams || !scan.boolean(body, "stream")?.unwrap_or(false) {
+        return Ok((Delivery::Whole, UsageChunk::Unwanted));
+    }
+    let options = scan.raw(body, "stream_options").filter(|options| !options.is_null());
+    let wanted = match options.and_then(|options| options.get("include_usage")).filter(|wanted| !wanted.is_null()) {
+        None => false,
+        Some(wanted) => wanted.boolean().ok_or_else(|| Reject::Invalid {
+            field: "stream_options.include_usage".to_string(),
+            problem: "it must be true or false".to_string(),
+        })?,
+    };
+    Ok((Delivery::Streamed, if wanted { UsageChunk::Wanted } else { UsageChunk::Unwanted }))
+}
