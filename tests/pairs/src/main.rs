@@ -59,15 +59,22 @@ fn pair(provider: &'static dyn Provider, endpoint: Endpoint) -> Outcome {
             }
             continue;
         };
-        let line = |what: &str, times| println!("{} {arrow} {}\t{what}\t{times}", endpoint.name(), provider.name());
-        events(provider, &recorded, &start(endpoint, &recorded.model))?;
-        line("event", EVENTS);
-        for (what, size, times) in REQUESTS {
+        let name = |what: &str| format!("{} {arrow} {}\t{what}", endpoint.name(), provider.name());
+        if is_wanted(&name("event")) {
+            events(provider, &recorded, &start(endpoint, &recorded.model))?;
+            println!("{}\t{EVENTS}", name("event"));
+        }
+        for (what, size, times) in REQUESTS.into_iter().filter(|(what, ..)| is_wanted(&name(what))) {
             requests(endpoint, &recorded, &request::write(endpoint, size)?, times)?;
-            line(what, times);
+            println!("{}\t{times}", name(what));
         }
     }
     Ok(())
+}
+
+/// Whether every argument is a part of the name; without any, all are wanted.
+fn is_wanted(name: &str) -> bool {
+    std::env::args().skip(1).all(|part| name.contains(&part))
 }
 
 fn start(endpoint: Endpoint, model: &str) -> ReplyStart<'_> {

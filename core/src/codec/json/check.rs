@@ -79,7 +79,10 @@ impl<'a> Checker<'a> {
 
     #[inline]
     pub(super) fn space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+        while let Some(byte) = self.peek().filter(|byte| *byte <= b' ') {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                break;
+            }
             self.at += 1;
         }
     }
@@ -231,23 +234,29 @@ impl<'a> Checker<'a> {
     }
 
     /// A string, from its opening quote to after its closing one; whether it has escapes.
+    #[inline]
     fn string(&mut self) -> Result<bool, Flaw> {
-        self.step();
-        let mut escaped = false;
+        self.at = plain_end(self.bytes, self.at + 1);
+        if self.peek() == Some(b'"') {
+            self.step();
+            return Ok(false);
+        }
+        self.escaped()
+    }
+
+    /// A string from its first escape on.
+    fn escaped(&mut self) -> Result<bool, Flaw> {
         loop {
-            self.at = plain_end(self.bytes, self.at);
             match self.peek() {
                 Some(b'"') => {
                     self.step();
-                    return Ok(escaped);
+                    return Ok(true);
                 }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
+                Some(b'\\') => self.escape()?,
                 Some(_) => return self.flaw("a control character must be escaped"),
                 None => return self.flaw("unexpected end"),
             }
+            self.at = plain_end(self.bytes, self.at);
         }
     }
 
@@ -292,21 +301,18 @@ impl<'a> Checker<'a> {
 
 /// The offset, from `at` on, of the first quote, backslash or control character; the end if there is none.
 ///
-/// Eight bytes at a time: in each mask the lowest set bit is exact, so it is in their union.
+/// Eight bytes at a time, each less what it is to be found below or equal to: the lowest byte that borrows is exact, in each
+/// of the two rows and so in their union. Turning the second bit over puts the quote right above the control characters.
 #[inline]
 pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    const QUOTE: u64 = 0x22;
     const BACKSLASH: u64 = 0x5c;
     while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*word);
-        let quote = word ^ (ONES * QUOTE);
-        let backslash = word ^ (ONES * BACKSLASH);
-        let found = (quote.wrapping_sub(ONES) & !quote
-            | backslash.wrapping_sub(ONES) & !backslash
-            | word.wrapping_sub(ONES * 0x20) & !word)
-            & HIGH;
+        let controls_and_quote = (word ^ (ONES * 2)).wrapping_sub(ONES * 0x21);
+        let backslash = (word ^ (ONES * BACKSLASH)).wrapping_sub(ONES);
+        let found = (controls_and_quote | backslash) & !word & HIGH;
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }

@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use super::check::{Checker, Surrogates};
+use super::check::plain_end;
 use super::str::Str;
 
 /// One JSON value as it is written, without space around it; known to be valid.
@@ -108,15 +108,21 @@ impl<'a> Raw<'a> {
 
     /// The member called `name`; of several the last, as most readers have it.
     pub fn get(self, name: &str) -> Option<Raw<'a>> {
-        self.members().filter(|(key, _)| key == name).last().map(|(_, value)| value)
+        let (mut members, mut found) = (self.members(), None);
+        while let Some((key, value)) = members.next_member() {
+            if key.is(name) {
+                found = Some(value);
+            }
+        }
+        found
     }
 
     /// The members of these names, all found in one pass; of several the last, and `null` is none.
     pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Raw<'a>>; N] {
         let mut found = [None; N];
-        for (key, value) in self.members() {
-            let slot = names.iter().position(|name| *name == key).and_then(|at| found.get_mut(at));
-            if let Some(slot) = slot {
+        let mut members = self.members();
+        while let Some((key, value)) = members.next_member() {
+            if let Some((_, slot)) = names.iter().zip(&mut found).find(|(name, _)| key.is(name)) {
                 *slot = Some(value).filter(|value| !value.is_null());
             }
         }
@@ -124,50 +130,82 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// A position in an object or array. What it walks over is valid: only ends are looked for.
 struct Walk<'a> {
     text: &'a str,
-    checker: Checker<'a>,
+    at: usize,
 }
 
 impl<'a> Walk<'a> {
     fn into(value: Raw<'a>, open: u8) -> Option<Self> {
-        let mut checker = Checker::new(value.0.as_bytes(), Surrogates::Any);
-        if checker.peek() != Some(open) {
-            return None;
-        }
-        checker.step();
-        Some(Self { text: value.0, checker })
+        (value.0.as_bytes().first() == Some(&open)).then_some(Self { text: value.0, at: 1 })
     }
 
-    /// At the next key or item.
-    fn advance(&mut self) {
-        self.checker.space();
-        if self.checker.peek() == Some(b',') {
-            self.checker.step();
-            self.checker.space();
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// To what stands after space, and after one `skipped`.
+    fn advance(&mut self, skipped: u8) -> Option<u8> {
+        loop {
+            match self.peek()? {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte if byte == skipped => self.at += 1,
+                byte => return Some(byte),
+            }
         }
+    }
+
+    fn key(&mut self) -> Option<Key<'a>> {
+        if self.advance(b',')? != b'"' {
+            return None;
+        }
+        let start = self.at + 1;
+        let (end, escaped) = string_end(self.text.as_bytes(), start);
+        self.at = end;
+        Some(Key { written: self.text.get(start..end.saturating_sub(1))?, escaped })
     }
 
     fn value(&mut self) -> Option<Raw<'a>> {
-        let start = self.checker.at();
-        self.checker.value(0).ok()?;
-        self.text.get(start..self.checker.at()).map(Raw)
+        let start = self.at;
+        self.at = value_end(self.text.as_bytes(), start);
+        self.text.get(start..self.at).map(Raw)
+    }
+}
+
+/// A member's name.
+struct Key<'a> {
+    written: &'a str,
+    escaped: bool,
+}
+
+impl<'a> Key<'a> {
+    fn name(self) -> Cow<'a, str> {
+        if self.escaped { unescape(self.written) } else { Cow::Borrowed(self.written) }
+    }
+
+    fn is(&self, name: &str) -> bool {
+        if self.escaped { unescape(self.written) == name } else { self.written == name }
     }
 }
 
 /// See [`Raw::members`].
 pub struct Members<'a>(Option<Walk<'a>>);
 
+impl<'a> Members<'a> {
+    fn next_member(&mut self) -> Option<(Key<'a>, Raw<'a>)> {
+        let walk = self.0.as_mut()?;
+        let key = walk.key()?;
+        walk.advance(b':')?;
+        Some((key, walk.value()?))
+    }
+}
+
 impl<'a> Iterator for Members<'a> {
     type Item = (Cow<'a, str>, Raw<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let walk = self.0.as_mut()?;
-        walk.advance();
-        let (key, escaped) = walk.checker.key().ok()?;
-        let key = walk.text.get(key)?;
-        walk.checker.space();
-        Some((if escaped { unescape(key) } else { Cow::Borrowed(key) }, walk.value()?))
+        self.next_member().map(|(key, value)| (key.name(), value))
     }
 }
 
@@ -179,17 +217,64 @@ impl<'a> Iterator for Items<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let walk = self.0.as_mut()?;
-        walk.advance();
-        if walk.checker.peek() == Some(b']') {
+        if walk.advance(b',')? == b']' {
             return None;
         }
         walk.value()
     }
 }
 
+/// The offset after the valid value that starts at `at`.
+fn value_end(bytes: &[u8], mut at: usize) -> usize {
+    match bytes.get(at) {
+        Some(b'"') => return string_end(bytes, at + 1).0,
+        Some(b'{' | b'[') => {}
+        _ => {
+            while !matches!(bytes.get(at), None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')) {
+                at += 1;
+            }
+            return at;
+        }
+    }
+    let mut depth = 0_u32;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = string_end(bytes, at).0,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    at
+}
+
+/// The offset after the closing quote of the valid string whose text starts at `at`, and whether it has escapes.
+fn string_end(bytes: &[u8], mut at: usize) -> (usize, bool) {
+    let mut escaped = false;
+    loop {
+        at = plain_end(bytes, at);
+        match bytes.get(at) {
+            Some(b'\\') => {
+                escaped = true;
+                at += 2;
+            }
+            Some(_) => return (at + 1, escaped),
+            None => return (bytes.len(), escaped),
+        }
+    }
+}
+
 /// What stands between a string's quotes, unescaped.
 pub(super) fn unescape(text: &str) -> Cow<'_, str> {
-    let Some((plain, _)) = text.split_once('\\') else { return Cow::Borrowed(text) };
+    let Some((plain, _)) = memchr::memchr(b'\\', text.as_bytes()).and_then(|at| text.split_at_checked(at)) else {
+        return Cow::Borrowed(text);
+    };
     let mut out = String::with_capacity(text.len());
     out.push_str(plain);
     let mut rest = text.get(plain.len()..).unwrap_or_default();
@@ -206,7 +291,7 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
             None => {}
         }
         rest = after.as_str();
-        let plain = rest.find('\\').unwrap_or(rest.len());
+        let plain = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
         let (plain, next) = rest.split_at_checked(plain).unwrap_or((rest, ""));
         out.push_str(plain);
         rest = next;

@@ -32,6 +32,24 @@ impl<'a> Str<'a> {
         self.written().is_empty()
     }
 
+    /// Whether every character of the text is ASCII.
+    pub fn is_ascii(self) -> bool {
+        let escapes = match self {
+            Self::Plain(_) => "",
+            Self::Escaped(text) => text,
+        };
+        let mut rest = escapes.as_bytes();
+        while let Some(escape) = memchr::memchr(b'\\', rest).and_then(|at| rest.get(at + 1..)) {
+            if let [b'u', code @ ..] = escape
+                && !matches!(code, [b'0', b'0', b'0'..=b'7', ..])
+            {
+                return false;
+            }
+            rest = escape.get(1..).unwrap_or_default();
+        }
+        self.written().is_ascii()
+    }
+
     /// The text; a lone surrogate becomes U+FFFD.
     pub fn text(self) -> Cow<'a, str> {
         match self {
@@ -107,6 +125,15 @@ impl From<Str<'_>> for Collected {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_ascii_if_its_text_is() {
+        for text in ["", "a", "é", "a\\n", "\\u0041", "a\\u007f\\u0080", "\\\\u00e9", "\\u00E9", "\\ud83d\\ude00", "\\"]
+        {
+            assert_eq!(Str::Escaped(text).is_ascii(), unescape(text).is_ascii(), "{text}");
+            assert_eq!(Str::Plain(text).is_ascii(), text.is_ascii(), "{text}");
+        }
+    }
 
     #[test]
     fn it_is_one_string_in_both_forms() {

@@ -74,19 +74,20 @@ impl Reading {
 impl Reader for Reading {
     fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
         let Event::Json { data: event, .. } = event else { return Ok(Flow::More) };
-        let kind = text(event, "type");
-        match &*kind {
-            "message_start" => self.start(event.get("message").unwrap_or(Raw::NULL), pieces),
-            "content_block_start" => self.open(event.get("content_block").unwrap_or(Raw::NULL), pieces),
-            "content_block_delta" => self.delta(event.get("delta").unwrap_or(Raw::NULL), pieces),
+        let [kind, delta, block, message, usage] = event.pick(["type", "delta", "content_block", "message", "usage"]);
+        let delta = delta.unwrap_or(Raw::NULL);
+        match &*kind.and_then(Raw::string).unwrap_or_default() {
+            "message_start" => self.start(message.unwrap_or(Raw::NULL), pieces),
+            "content_block_start" => self.open(block.unwrap_or(Raw::NULL), pieces),
+            "content_block_delta" => self.delta(delta, pieces),
             "content_block_stop" => self.close(pieces),
             "message_delta" => {
-                if let Some(usage) = event.get("usage") {
+                if let Some(usage) = usage {
                     self.count(usage);
                     self.usage.estimated = false;
                     pieces(Piece::Usage(self.usage));
                 }
-                self.finish(event.get("delta").unwrap_or(Raw::NULL), pieces);
+                self.finish(delta, pieces);
             }
             "message_stop" => {
                 if self.finish.is_none() {
@@ -173,12 +174,14 @@ impl Reading {
         }
     }
 
-    fn delta(&mut self, delta: Raw<'_>, pieces: &mut Pieces<'_>) {
-        match &*text(delta, "type") {
-            "text_delta" => Self::say(str(delta, "text"), pieces),
-            "thinking_delta" => self.think(str(delta, "thinking"), pieces),
+    fn delta<'a>(&mut self, delta: Raw<'a>, pieces: &mut Pieces<'_>) {
+        let [kind, text, thinking, json] = delta.pick(["type", "text", "thinking", "partial_json"]);
+        let given = |text: Option<Raw<'a>>| text.and_then(Raw::str).unwrap_or(Str::EMPTY);
+        match &*kind.and_then(Raw::string).unwrap_or_default() {
+            "text_delta" => Self::say(given(text), pieces),
+            "thinking_delta" => self.think(given(thinking), pieces),
             "signature_delta" => self.sign(str(delta, "signature"), pieces),
-            "input_json_delta" => self.input(str(delta, "partial_json"), pieces),
+            "input_json_delta" => self.input(given(json), pieces),
             "citations_delta" => cite(delta.get("citation").unwrap_or(Raw::NULL), pieces),
             // Kinds to come.
             _ => {}

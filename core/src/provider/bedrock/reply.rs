@@ -57,21 +57,21 @@ impl Reader for Reading {
             Event::Exception { name, data } => return Err(in_stream(name, data)),
             Event::Done => return Ok(Flow::More),
         };
-        let part = |name| data.get(name).unwrap_or(Raw::NULL);
-        let index = part("contentBlockIndex").integer().unwrap_or(0);
+        let [index, start, delta, usage] = data.pick(["contentBlockIndex", "start", "delta", "usage"]);
+        let index = index.and_then(Raw::integer).unwrap_or(0);
         match name {
             "messageStart" => pieces(Piece::Start { id: Str::EMPTY, model: Str::EMPTY }),
-            "contentBlockStart" => self.begin(index, part("start"), pieces),
+            "contentBlockStart" => self.begin(index, start.unwrap_or(Raw::NULL), pieces),
             "contentBlockDelta" => {
                 if self.open.0 != index {
                     self.open = (index, Open::Other);
                 }
-                self.delta(part("delta"), pieces);
+                self.delta(delta.unwrap_or(Raw::NULL), pieces);
             }
             "contentBlockStop" => self.close(pieces),
             "messageStop" => self.finish(data, pieces)?,
             "metadata" => {
-                count(part("usage"), pieces);
+                count(usage.unwrap_or(Raw::NULL), pieces);
                 if !self.finished {
                     return Err(malformed("The provider's stream ended without a stop reason."));
                 }
@@ -146,14 +146,16 @@ impl Reading {
 
     /// More of a content block.
     fn delta(&mut self, delta: Raw<'_>, pieces: &mut Pieces<'_>) {
-        say(str(delta, "text"), pieces);
-        if let Some(call) = delta.get("toolUse") {
+        let [text, call, reasoning, citation, image] =
+            delta.pick(["text", "toolUse", "reasoningContent", "citation", "image"]);
+        say(text.and_then(Raw::str).unwrap_or(Str::EMPTY), pieces);
+        if let Some(call) = call {
             self.input(str(call, "input"), pieces);
-        } else if let Some(reasoning) = delta.get("reasoningContent") {
+        } else if let Some(reasoning) = reasoning {
             self.think(reasoning, pieces);
-        } else if let Some(citation) = delta.get("citation") {
+        } else if let Some(citation) = citation {
             cite(citation, pieces);
-        } else if let Some(image) = delta.get("image") {
+        } else if let Some(image) = image {
             self.image(image, pieces);
         }
     }

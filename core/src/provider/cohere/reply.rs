@@ -62,19 +62,22 @@ impl Reading {
 impl Reader for Reading {
     fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
         let Event::Json { data: event, .. } = event else { return Ok(Flow::More) };
-        let delta = event.get("delta").unwrap_or(Raw::NULL);
+        let [kind, index, delta, shares, id] = event.pick(["type", "index", "delta", "logprobs", "id"]);
+        let delta = delta.unwrap_or(Raw::NULL);
         let message = delta.get("message").unwrap_or(Raw::NULL);
         let part = |name| message.get(name).unwrap_or(Raw::NULL);
-        let index = event.get("index").and_then(Raw::integer).unwrap_or(0);
-        match &*text(event, "type") {
-            "message-start" => pieces(Piece::Start { id: str(event, "id"), model: Str::EMPTY }),
+        let index = index.and_then(Raw::integer).unwrap_or(0);
+        match &*kind.and_then(Raw::string).unwrap_or_default() {
+            "message-start" => {
+                pieces(Piece::Start { id: id.and_then(Raw::str).unwrap_or(Str::EMPTY), model: Str::EMPTY });
+            }
             "content-start" => {
                 self.thought = Thought::None;
                 self.content(part("content"), pieces);
             }
             "content-delta" => {
                 self.content(part("content"), pieces);
-                logprobs(event.get("logprobs"), pieces);
+                logprobs(shares, pieces);
             }
             "content-end" => self.thought = Thought::None,
             "tool-plan-delta" => self.plan(str(message, "tool_plan"), pieces),
@@ -133,7 +136,8 @@ impl Reader for Reading {
 impl Reading {
     /// A part of the message, or more of it.
     fn content(&mut self, content: Raw<'_>, pieces: &mut Pieces<'_>) {
-        let (said, thought) = (str(content, "text"), str(content, "thinking"));
+        let [said, thought] =
+            content.pick(["text", "thinking"]).map(|text| text.and_then(Raw::str).unwrap_or(Str::EMPTY));
         if !said.is_empty() {
             pieces(Piece::Text(said));
         }

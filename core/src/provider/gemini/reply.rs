@@ -14,7 +14,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::fault::in_answer;
-use crate::codec::json::{Raw, Str};
+use crate::codec::json::{Kind, Raw, Str};
 use crate::fault::{FaultKind, UpstreamFault};
 use crate::piece::{Finish, Piece};
 use crate::provider::answer_tool::ANSWER_TOOL;
@@ -91,11 +91,14 @@ impl Reader for Reading {
 
 impl Reading {
     fn read(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        if let Some(fault) = in_answer(answer) {
+        let [usage, id, model, candidates, feedback, error] =
+            answer.pick(["usageMetadata", "responseId", "modelVersion", "candidates", "promptFeedback", "error"]);
+        // An error may come in an array, which has no members.
+        if (error.is_some() || answer.kind() == Kind::Array)
+            && let Some(fault) = in_answer(answer)
+        {
             return Err(fault);
         }
-        let [usage, id, model, candidates, feedback] =
-            answer.pick(["usageMetadata", "responseId", "modelVersion", "candidates", "promptFeedback"]);
         if let Some(usage) = usage {
             self.count(usage);
         }

@@ -29,7 +29,7 @@ impl Default for Cited {
 
 impl Cited {
     pub(super) fn said(&mut self, text: Str<'_>) {
-        if self.counts == Counts::Alike && !text.text().is_ascii() {
+        if self.counts == Counts::Alike && !text.is_ascii() {
             self.counts = Counts::Apart;
         }
     }
