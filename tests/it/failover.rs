@@ -78,7 +78,7 @@ impl Delivery {
     /// The target with this fault. Each delivery has its own, since a target that rests after one would rest for both.
     /// Tokens come one by one, so that the first is through before what follows it fails.
     fn target(self, fault: &str) -> String {
-        format!("sim/fault-{fault}+gap-20ms+{self:?}")
+        format!("sim/fault-{fault}+gap-50ms+{self:?}")
     }
 
     fn model(self, fault: &str) -> String {
