@@ -7,6 +7,8 @@
 
 #![allow(clippy::indexing_slicing, reason = "what a JSON value lacks is null")]
 
+#[cfg(test)]
+mod allocations;
 mod recorded;
 mod request;
 

@@ -97,7 +97,7 @@ fn find(stream: &[u8], word: &str) -> Option<usize> {
 }
 
 /// Whether these are events that say more text, and nothing else.
-fn is_text(endpoint: Endpoint, events: &[u8]) -> bool {
+pub(crate) fn is_text(endpoint: Endpoint, events: &[u8]) -> bool {
     let events = String::from_utf8_lossy(events);
     let mut data = events.lines().filter_map(|line| line.strip_prefix("data:")).peekable();
     data.peek().is_some() && data.all(|data| serde_json::from_str(data).is_ok_and(|event| says(endpoint, &event)))
@@ -108,7 +108,9 @@ fn says(endpoint: Endpoint, event: &Value) -> bool {
     match endpoint {
         Endpoint::Chat => some("/choices/0/delta/content") && !some("/choices/0/finish_reason"),
         Endpoint::Completions => some("/choices/0/text") && !some("/choices/0/finish_reason"),
-        Endpoint::Responses => event["type"] == "response.output_text.delta",
+        Endpoint::Responses => {
+            event["type"] == "response.output_text.delta" && event["logprobs"].as_array().is_none_or(Vec::is_empty)
+        }
         Endpoint::Messages => event["type"] == "content_block_delta" && some("/delta/text"),
         Endpoint::GenerateContent => some("/candidates/0/content/parts/0/text") && !some("/candidates/0/finishReason"),
         _ => false,

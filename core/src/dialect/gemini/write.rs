@@ -95,7 +95,7 @@ impl Candidate {
         self.prove(parts);
         match piece {
             Piece::Text(text) | Piece::Refusal(text) if !text.is_empty() => {
-                if !text.text().is_ascii() {
+                if !text.is_ascii() {
                     self.counts = Counts::Apart;
                 }
                 let signature = self.signature.take();
