@@ -17,6 +17,7 @@ mod relay;
 mod reload;
 mod rests;
 mod secrets;
+mod signing;
 mod spans;
 mod streams;
 mod tls;

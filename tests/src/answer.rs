@@ -106,7 +106,8 @@ impl Answer {
 
     /// The events of a stream.
     pub fn events(&self) -> Vec<Event> {
-        self.text().split("\n\n").filter_map(Event::read).collect()
+        // Google's have carriage returns, and are passed on as they come.
+        self.text().replace("\r\n", "\n").split("\n\n").filter_map(Event::read).collect()
     }
 
     /// Whether a stream says that it is complete.

@@ -116,6 +116,12 @@ impl Builder {
                     fs::write(folder.join(&file), key).expect("the key's file");
                     entry["credential"] = json!(format!("file:{file}"));
                 }
+                Some(Credential::Aws(access, secret)) => {
+                    let file = format!("{}.aws", provider.name);
+                    let profile = format!("[default]\naws_access_key_id={access}\naws_secret_access_key={secret}\n");
+                    fs::write(folder.join(&file), profile).expect("the credentials' file");
+                    entry["aws"] = json!({ "region": "us-east-1", "credentials_file": file });
+                }
                 None => {}
             }
             if let Some(ca) = &provider.ca {

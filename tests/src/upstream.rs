@@ -27,6 +27,8 @@ pub struct Provider {
 pub(crate) enum Credential {
     Env(String),
     File(String),
+    /// A key pair of AWS, in a file as AWS's own tools write it: its id, and the secret.
+    Aws(String, String),
 }
 
 impl Provider {
@@ -54,6 +56,13 @@ impl Provider {
     #[must_use]
     pub fn with_key_in_a_file(mut self, key: &str) -> Self {
         self.credential = Some(Credential::File(key.to_owned()));
+        self
+    }
+
+    /// Has the gateway sign for AWS with this key pair, from a credentials file.
+    #[must_use]
+    pub fn signed_with(mut self, access: &str, secret: &str) -> Self {
+        self.credential = Some(Credential::Aws(access.to_owned(), secret.to_owned()));
         self
     }
 
@@ -150,10 +159,18 @@ impl Upstream {
         Ask::new(self.sim.address(), PathBuf::new(), "sk-direct", Method::POST, path)
     }
 
-    /// Has the gateway speak `dialect` with it.
+    /// Has the gateway speak `dialect` with it, at the path where the simulator does.
     #[must_use]
     pub fn speaking(self, dialect: &str) -> Self {
-        self.but(|provider| provider.speaking(dialect))
+        let path = match dialect {
+            "azure" | "bedrock" => "",
+            "cohere" => "/v2",
+            "gemini" => "/v1beta",
+            "mistral" => "/mistral/v1",
+            "vertex" => "/v1/projects/weir/locations/us-central1",
+            _ => "/v1",
+        };
+        self.but(|provider| provider.speaking(dialect).under(path))
     }
 
     /// Changes what the configuration says of it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use weir_core::config::{ProviderEntry, Role, Routing, Signing};
+use weir_core::config::{ProviderEntry, Role, Routing, Signing, Url};
 use weir_core::provider::{self, Provider};
 
 use super::secrets;
@@ -53,7 +53,7 @@ pub(super) fn upstream_chain(entry: &ProviderEntry, own: &BTreeSet<&str>, paths:
         chain.push(inject(header, &name, paths));
     }
     if let Some(signing) = &entry.signing {
-        chain.push(sign(signing));
+        chain.push(sign(signing, entry.url.as_ref().map(Url::authority)));
     }
     chain.push(json!({
         "name": "envoy.filters.http.upstream_codec",
@@ -126,7 +126,10 @@ fn inject(header: provider::CredentialHeader, secret: &str, paths: &Paths) -> Va
 }
 
 /// Signs the request as it then is, body and all; without credentials it goes out unsigned, and AWS refuses it.
-fn sign(signing: &Signing) -> Value {
+///
+/// `host` is what the route will write into the header of that name: it does so only once there is a connection, which is
+/// after this filter, and what would be signed is the host that the caller asked.
+fn sign(signing: &Signing, host: Option<String>) -> Value {
     let mut config = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning",
         "service_name": signing.service,
@@ -137,6 +140,9 @@ fn sign(signing: &Signing) -> Value {
             { "exact": "traceparent" }, { "exact": "tracestate" }, { "exact": "user-agent" },
         ],
     });
+    if let (Some(config), Some(host)) = (config.as_object_mut(), host) {
+        config.insert("host_rewrite".to_owned(), json!(host));
+    }
     if let (Some(config), Some(file)) = (config.as_object_mut(), &signing.credentials_file) {
         let mut provider = json!({ "credentials_data_source": { "filename": file } });
         if let (Some(provider), Some(profile)) = (provider.as_object_mut(), &signing.profile) {
