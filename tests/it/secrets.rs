@@ -3,38 +3,39 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use weir_sim::{Fault, Seen};
-use weir_tests::{Gateway, KEY, Upstream};
+use weir_core::endpoint::Family;
+use weir_sim::{AwsKey, Fault, Options, Seen};
+use weir_tests::{Builder, Gateway, KEY, Manner, Upstream};
 
-/// The providers: two that speak OpenAI, one of which has its key in a file, and one that speaks Anthropic.
-const KEYS: [(&str, &str); 3] = [("one", "sk-key-of-one"), ("two", "sk-key-of-two"), ("three", "sk-ant-key-of-three")];
+use crate::SAID;
 
-/// All that a provider may receive, by what it speaks.
-const OPENAI: [&str; 8] = [
-    "accept-encoding",
-    "authorization",
-    "content-length",
-    "content-type",
-    "host",
-    "traceparent",
-    "user-agent",
-    "x-request-id",
+/// The providers: one of each dialect, and another that speaks OpenAI and has its key in a file. What each is given, and
+/// the header in which it is to come, but for Bedrock's, which is never sent.
+const PROVIDERS: [(&str, &str, &str, &str); 9] = [
+    ("openai", "openai", "sk-key-of-openai", "authorization"),
+    ("another", "openai", "sk-key-of-another", "authorization"),
+    ("anthropic", "anthropic", "sk-ant-key-of-anthropic", "x-api-key"),
+    ("azure", "azure", "sk-key-of-azure", "api-key"),
+    ("bedrock", "bedrock", "key/of+bedrock", "authorization"),
+    ("cohere", "cohere", "sk-key-of-cohere", "authorization"),
+    ("gemini", "gemini", "sk-key-of-gemini", "x-goog-api-key"),
+    ("mistral", "mistral", "sk-key-of-mistral", "authorization"),
+    ("vertex", "vertex", "ya29.key-of-vertex", "authorization"),
 ];
-const ANTHROPIC: [&str; 9] = [
-    "accept-encoding",
-    "anthropic-version",
-    "content-length",
-    "content-type",
-    "host",
-    "traceparent",
-    "user-agent",
-    "x-api-key",
-    "x-request-id",
-];
+
+/// Whose signature Bedrock's is.
+const ACCESS: &str = "AKIDOFBEDROCK";
+
+/// All that any provider may receive, besides its credential, and what only one may.
+const EVERYBODYS: [&str; 7] =
+    ["accept-encoding", "content-length", "content-type", "host", "traceparent", "user-agent", "x-request-id"];
+const ONLY: [(&str, &[&str]); 2] =
+    [("anthropic", &["anthropic-version"]), ("bedrock", &["x-amz-content-sha256", "x-amz-date"])];
 
 /// What a caller, or what stands before the gateway, may send along.
-const CALLERS: [(&str, &str); 18] = [
+const CALLERS: [(&str, &str); 19] = [
     ("accept-encoding", "gzip, br"),
+    ("anthropic-beta", "callers-secret"),
     ("anthropic-version", "1999-01-01"),
     ("api-key", "callers-secret"),
     ("cookie", "session=callers-secret"),
@@ -54,66 +55,138 @@ const CALLERS: [(&str, &str); 18] = [
     ("x-stainless-lang", "callers-secret"),
 ];
 
+/// A feature that a caller turns on at Anthropic.
+const BETA: &str = "context-1m-2025-08-07";
+
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-fn check(seen: &Seen, name: &str) {
-    let key = KEYS.iter().find(|(known, _)| *known == name).unwrap().1;
+/// Every provider, each of which has a header of its own in the configuration.
+async fn upstreams() -> Vec<Upstream> {
+    let mut upstreams = Vec::new();
+    for (name, dialect, key, _) in PROVIDERS {
+        let aws = AwsKey { access: ACCESS.to_owned(), secret: key.to_owned() };
+        let options = Options { aws: (name == "bedrock").then_some(aws), ..Options::default() };
+        let own = json!({ format!("x-of-{name}"): format!("only for {name}") });
+        let upstream = Upstream::with(name, options).await.speaking(dialect).but(|it| it.set("headers", own));
+        upstreams.push(upstream.but(|it| match name {
+            "another" => it.with_key_in_a_file(key),
+            "bedrock" => it.signed_with(ACCESS, key),
+            _ => it.with_key(key),
+        }));
+    }
+    upstreams
+}
+
+fn clear(upstreams: &[Upstream]) {
+    for upstream in upstreams {
+        upstream.clear();
+    }
+}
+
+/// A gateway with a model `first-second` for each pair: the first fails, the second answers.
+fn pairs(upstreams: &[Upstream]) -> Builder {
+    let mut builder = upstreams.iter().skip(1).fold(Gateway::with(&upstreams[0]), Builder::and);
+    for (first, ..) in PROVIDERS {
+        for (second, ..) in PROVIDERS {
+            let targets = [format!("{first}/fails"), format!("{second}/m"), format!("{first}/m")];
+            builder = builder.model(&format!("{first}-{second}"), targets.iter().map(String::as_str));
+        }
+    }
+    builder
+}
+
+/// Checks what the provider called `name` has received: its own credential, what belongs to it, and `more`.
+fn check(seen: &Seen, name: &str, more: &[&str]) {
+    let (_, _, key, header) = PROVIDERS.into_iter().find(|(known, ..)| *known == name).unwrap();
     let names: BTreeSet<&str> = seen.headers.iter().map(|(name, _)| name.as_str()).collect();
-    let (allowed, header, value) = match name {
-        "three" => (BTreeSet::from(ANTHROPIC), "x-api-key", key.to_owned()),
-        _ => (BTreeSet::from(OPENAI), "authorization", format!("Bearer {key}")),
-    };
+    assert_eq!(names.len(), seen.headers.len(), "{name}: one of each: {:?}", seen.headers);
+    let own = format!("x-of-{name}");
+    let only = ONLY.into_iter().filter(|(known, _)| *known == name).flat_map(|(_, only)| only.iter().copied());
+    let also = [header, own.as_str()].into_iter().chain(only).chain(more.iter().copied());
+    let allowed: BTreeSet<&str> = EVERYBODYS.into_iter().chain(also).collect();
     assert_eq!(names, allowed, "{name}");
-    assert_eq!(seen.header(header), Some(value.as_str()));
+    let credential = seen.header(header).unwrap();
+    match (name, header) {
+        ("bedrock", _) => assert!(credential.starts_with(&format!("AWS4-HMAC-SHA256 Credential={ACCESS}/"))),
+        (_, "authorization") => assert_eq!(credential, format!("Bearer {key}")),
+        _ => assert_eq!(credential, key),
+    }
     assert_eq!(seen.header("accept-encoding"), Some("identity"));
-    let others = KEYS.iter().filter(|(known, _)| *known != name).map(|(_, key)| *key);
+    let others =
+        PROVIDERS.into_iter().filter(|(known, ..)| *known != name || name == "bedrock").map(|(_, _, key, _)| key);
     for secret in others.chain([KEY, "callers-secret", "203.0.113.7"]) {
         let found = seen.headers.iter().find(|(_, value)| value.contains(secret));
         assert_eq!(found, None, "{name} received what is not its own");
         assert!(!String::from_utf8_lossy(&seen.body).contains(secret));
+        let query = seen.query.as_deref().unwrap_or_default();
+        assert!(!seen.path.contains(secret) && !query.contains(secret), "{name}: {} {query}", seen.path);
     }
 }
 
 #[tokio::test]
 async fn each_provider_receives_its_own_key_and_nothing_else_whatever_failed_before_it() {
-    let one = Upstream::called("one").await.but(|one| one.with_key(KEYS[0].1));
-    let two = Upstream::called("two").await.but(|two| two.with_key_in_a_file(KEYS[1].1));
-    let three = Upstream::called("three").await.speaking("anthropic").but(|three| three.with_key(KEYS[2].1));
-    let upstreams = [("one", &one), ("two", &two), ("three", &three)];
-    let mut builder = Gateway::with(&one).and(&two).and(&three);
-    for (first, _) in upstreams {
-        for (second, _) in upstreams {
-            let targets = [format!("{first}/fails"), format!("{second}/m"), format!("{first}/m")];
-            builder = builder.model(&format!("{first}-{second}"), targets.iter().map(String::as_str));
-        }
-    }
-    let gateway = builder.start().await;
-    for fault in [Fault::Status(503), Fault::Reset, Fault::ErrorEvent] {
-        for (_, upstream) in upstreams {
-            upstream.set_fault("fails", fault);
-        }
-        for (first, one) in upstreams {
-            for (second, other) in upstreams {
-                for streamed in [false, true] {
-                    for (_, upstream) in upstreams {
-                        upstream.clear();
-                    }
-                    let ask = gateway.chat(&format!("{first}-{second}"), "Hi").with(json!({ "stream": streamed }));
-                    let ask = CALLERS.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
-                    let answer = ask.header("traceparent", TRACEPARENT).await;
-                    assert_eq!(answer.status(), 200, "{}", answer.text());
-                    let asked = |upstream: &Upstream| upstream.requests();
-                    one.requests().iter().for_each(|seen| check(seen, first));
-                    other.requests().iter().for_each(|seen| check(seen, second));
-                    let count: usize = upstreams.iter().map(|(_, upstream)| asked(upstream).len()).sum();
-                    assert_eq!(count, 2, "{first} failed by {fault}, {second} answered");
-                }
-            }
+    const FAULTS: [Fault; 3] = [Fault::Status(503), Fault::Reset, Fault::ErrorEvent];
+    let upstreams = upstreams().await;
+    let gateway = pairs(&upstreams).start().await;
+    let places: Vec<(usize, usize)> =
+        (0..PROVIDERS.len()).flat_map(|one| (0..PROVIDERS.len()).map(move |other| (one, other))).collect();
+    for (one, other) in places {
+        for streamed in [false, true] {
+            // Each pair meets two of the faults, each provider all of them.
+            let fault = FAULTS[(one + other + usize::from(streamed)) % FAULTS.len()];
+            upstreams[one].set_fault("fails", fault);
+            clear(&upstreams);
+            let (first, second) = (PROVIDERS[one].0, PROVIDERS[other].0);
+            let ask = gateway.chat(&format!("{first}-{second}"), "Hi").with(json!({ "stream": streamed }));
+            let ask = CALLERS.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
+            let answer = ask.header("traceparent", TRACEPARENT).await;
+            assert_eq!((answer.status(), answer.said().as_str()), (200, SAID), "{first}, {second}: {}", answer.text());
+            upstreams[one].requests().iter().for_each(|seen| check(seen, first, &[]));
+            upstreams[other].requests().iter().for_each(|seen| check(seen, second, &[]));
+            let count: usize = upstreams.iter().map(|upstream| upstream.requests().len()).sum();
+            let record = gateway.record(answer.id()).await;
+            assert_eq!(count, 2, "{first} failed by {fault}, {second} answered: {:?}", *record);
         }
     }
     let logs = format!("{}{}", gateway.access_log(), gateway.envoy_log());
-    for secret in KEYS.iter().map(|(_, key)| *key).chain([KEY, "callers-secret", "\"Hi\""]) {
+    let secrets = PROVIDERS.into_iter().map(|(_, _, key, _)| key);
+    for secret in secrets.chain([KEY, "callers-secret", "only for", "\"Hi\""]) {
         assert!(!logs.contains(secret), "{secret} in a log");
+    }
+}
+
+#[tokio::test]
+async fn a_callers_key_stays_here_in_whatever_header_its_own_api_has_it() {
+    let upstreams = upstreams().await;
+    for upstream in &upstreams {
+        upstream.set_fault("fails", Fault::Status(503));
+    }
+    let gateway = pairs(&upstreams).start().await;
+    for manner in Manner::all() {
+        let header = match manner.endpoint.family() {
+            Family::OpenAi => "authorization",
+            Family::Anthropic => "x-api-key",
+            Family::Gemini => "x-goog-api-key",
+        };
+        for (number, (second, ..)) in PROVIDERS.into_iter().enumerate() {
+            clear(&upstreams);
+            let ask = manner.ask(&gateway, &format!("anthropic-{second}"), "Hi").without_key();
+            let key = if header == "authorization" { format!("Bearer {KEY}") } else { KEY.to_owned() };
+            let ask = ask.header(header, &key).header("anthropic-beta", BETA).header("traceparent", TRACEPARENT);
+            let answer = ask.await;
+            assert_eq!(answer.status(), 200, "{manner:?}, {second}: {}", answer.text());
+            assert_eq!(manner.said(&answer), SAID, "{manner:?}, {second}: {}", answer.text());
+            // What a caller turns on at Anthropic goes there and nowhere else, and only where it speaks Anthropic's API.
+            let betas: &[&str] = if header == "x-api-key" { &["anthropic-beta"] } else { &[] };
+            let record = gateway.record(answer.id()).await;
+            assert_eq!(record.tries()[0], "anthropic/fails unavailable", "{manner:?}, {second}: {:?}", *record);
+            let anthropic = &upstreams[2].requests()[0];
+            check(anthropic, "anthropic", betas);
+            assert_eq!(anthropic.header("anthropic-beta"), (!betas.is_empty()).then_some(BETA));
+            if second != "anthropic" {
+                check(&upstreams[number].requests()[0], second, &[]);
+            }
+        }
     }
 }
 
