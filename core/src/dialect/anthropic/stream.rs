@@ -23,6 +23,9 @@ pub(super) struct Stream {
     open: Open,
     /// How many blocks have begun.
     blocks: u64,
+    /// A proof without words, which stands before what it proves: it waits for that. Clients take an answer's last block
+    /// for what was said, so a proof after which nothing comes is left out; no provider insists on those.
+    proof: Option<Collected>,
     /// How many tool calls have begun.
     calls: u32,
     /// What came while a call was incomplete.
@@ -201,9 +204,12 @@ impl Stream {
                 self.thinking(block, out);
                 self.delta(b"thinking_delta\",\"thinking\":", text, out);
             }
-            Piece::Signature { block, signature } => {
-                self.thinking(block, out);
+            Piece::Signature { block, signature } if self.open == Open::Thinking(block) => {
                 self.delta(b"signature_delta\",\"signature\":", signature, out);
+            }
+            Piece::Signature { signature, .. } => {
+                self.prove(out);
+                self.proof = Some(signature.into());
             }
             Piece::Redacted { data, .. } => {
                 self.begin(Open::None, out, |block| {
@@ -237,7 +243,7 @@ impl Stream {
     }
 
     fn text(&mut self, kind: Open, out: &mut Vec<u8>) {
-        if self.open != kind {
+        if self.open != kind || self.proof.is_some() {
             self.begin(kind, out, |block| {
                 block.string("type", "text");
                 block.string("text", "");
@@ -255,7 +261,18 @@ impl Stream {
         }
     }
 
+    /// Writes the proof that has waited, if there is one.
+    fn prove(&mut self, out: &mut Vec<u8>) {
+        if let Some(proof) = self.proof.take() {
+            self.close(out);
+            self.thinking(u32::MAX, out);
+            self.delta(b"signature_delta\",\"signature\":", proof.get(), out);
+            self.close(out);
+        }
+    }
+
     fn begin(&mut self, open: Open, out: &mut Vec<u8>, block: impl FnOnce(&mut Object<'_>)) {
+        self.prove(out);
         self.close(out);
         event("content_block_start", out, |event| {
             event.number("index", self.blocks);

@@ -10,7 +10,10 @@ use crate::usage::Usage;
 
 pub(super) fn write(answer: &Answer, used: &Usage, out: &mut Vec<u8>) {
     let choice = answer.choices.first();
-    let blocks = || choice.into_iter().flat_map(|choice| &choice.blocks);
+    let all = choice.map_or(&[][..], |choice| choice.blocks.as_slice());
+    // As in a stream: clients take the last block for what was said.
+    let said = all.iter().rposition(|block| !is_bare_proof(block)).map_or(0, |last| last + 1);
+    let blocks = || all.iter().take(said);
     object(out, |message| {
         head(message, Str::Plain(&answer.id), Str::Plain(&answer.model));
         message.array("content", blocks().filter(|block| says_something(block)), |out, block| {
@@ -21,6 +24,11 @@ pub(super) fn write(answer: &Answer, used: &Usage, out: &mut Vec<u8>) {
         stop(message, choice.and_then(|choice| choice.finish), refused, sequence.map(Collected::get));
         usage(message, used);
     });
+}
+
+/// Whether this is a proof of reasoning without its words.
+fn is_bare_proof(block: &Block) -> bool {
+    matches!(block, Block::Reasoning { text, .. } if text.is_empty())
 }
 
 /// Empty text is nothing that this API gives.
