@@ -19,6 +19,8 @@ use crate::{
 /// Every parameter there is.
 const KNOWN: &[&str] = &[
     "background",
+    // In no reference, but what Codex sends and OpenAI takes.
+    "client_metadata",
     "context_management",
     "conversation",
     "include",
