@@ -58,6 +58,10 @@ pub enum Fault {
     Flap(u32),
     /// The answer is gzipped, accepted or not.
     Gzip,
+    /// The answer is compressed with Brotli, accepted or not.
+    Brotli,
+    /// Trailers follow the answer, asked for or not; by HTTP/2 only, for HTTP/1.1 sends them to no peer that did not ask.
+    Trailers,
     /// Half of a whole answer, with a length that matches: a clean end in the middle of the JSON. A stream is cut.
     TruncatedJson,
 }
@@ -109,6 +113,8 @@ const LISTED: &[Listed] = &[
     Listed { name: "invalid-request", what: "400: the request is not valid" },
     Listed { name: "flap-3", what: "every third request fails with 503" },
     Listed { name: "gzip", what: "gzipped, accepted or not" },
+    Listed { name: "brotli", what: "compressed with Brotli, accepted or not" },
+    Listed { name: "trailers", what: "trailers follow the answer (HTTP/2)" },
     Listed { name: "truncated-json", what: "half of the JSON, with a matching length" },
 ];
 
@@ -153,6 +159,8 @@ fn named(name: &str) -> Option<Fault> {
         "finish-content-filter" => Fault::FinishContentFilter,
         "invalid-request" => Fault::InvalidRequest,
         "gzip" => Fault::Gzip,
+        "brotli" => Fault::Brotli,
+        "trailers" => Fault::Trailers,
         "truncated-json" => Fault::TruncatedJson,
         _ => return None,
     })
@@ -202,6 +210,8 @@ impl fmt::Display for Fault {
             Self::FinishContentFilter => "finish-content-filter",
             Self::InvalidRequest => "invalid-request",
             Self::Gzip => "gzip",
+            Self::Brotli => "brotli",
+            Self::Trailers => "trailers",
             Self::TruncatedJson => "truncated-json",
         };
         f.write_str(name)

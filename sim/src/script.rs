@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use hyper::body::{Body, Frame};
 use tokio::time::{Sleep, sleep};
 
@@ -23,6 +24,8 @@ pub(crate) type Broken = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) enum Step {
     /// These bytes are sent.
     Send(Bytes),
+    /// These follow the body.
+    Trailers(HeaderMap),
     /// What was sent so far is written out before anything else happens.
     Flush,
     /// Nothing happens for a while.
@@ -88,6 +91,11 @@ impl Body for Play {
                 Some(Step::Send(_)) => {
                     if let Some(Step::Send(bytes)) = self.steps.next() {
                         return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                    }
+                }
+                Some(Step::Trailers(_)) => {
+                    if let Some(Step::Trailers(trailers)) = self.steps.next() {
+                        return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                     }
                 }
                 Some(Step::Flush) if !self.flushed => {

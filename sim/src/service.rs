@@ -7,15 +7,16 @@ use http_body_util::BodyExt;
 use hyper::{
     HeaderMap, Request, Response, StatusCode, Version,
     body::Incoming,
-    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY},
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, VARY},
     http::request::Parts,
 };
 
 use crate::{
     Compression, Fault, admin,
     answer::Delivery,
+    coding::Coding,
     dialect::{Dialect, Failure, set},
-    gzip, route,
+    route,
     script::{Broken, Connection, Play, Step, internal_error, refused_stream},
     seen::{Arrival, Ticket},
     server::Switch,
@@ -94,8 +95,14 @@ pub(crate) async fn serve(
                 tokio::time::sleep(after).await;
             }
             let accepted = accepts_gzip(&head.headers);
-            if fault == Some(Fault::Gzip) || wants_gzip(state.options.compression, accepted) {
-                compress(&mut reply);
+            if fault == Some(Fault::Brotli) {
+                compress(&mut reply, Coding::Brotli);
+            } else if fault == Some(Fault::Gzip) || wants_gzip(state.options.compression, accepted) {
+                compress(&mut reply, Coding::Gzip);
+            }
+            if fault == Some(Fault::Trailers) {
+                let trailers = [(HeaderName::from_static("x-checksum"), HeaderValue::from_static("simulated"))];
+                reply.script.push(Step::Trailers(trailers.into_iter().collect()));
             }
             respond(reply, connection, ticket)
         }
@@ -221,13 +228,13 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
         })
 }
 
-fn compress(reply: &mut Reply) {
+fn compress(reply: &mut Reply, coding: Coding) {
     let sound = reply.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"audio/"));
     if sound || reply.script.is_empty() || reply.headers.contains_key(CONTENT_ENCODING) {
         return;
     }
-    reply.script = gzip::compress(std::mem::take(&mut reply.script));
-    reply.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    reply.script = coding.compress(std::mem::take(&mut reply.script));
+    reply.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     reply.headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
     if let Length::Claimed(_) = reply.length {
         // Still more than is sent, which is all a claim is for.

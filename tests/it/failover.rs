@@ -25,7 +25,7 @@ enum Then {
 use Then::{Answered, Broken, ErrorEvent, Next, Told};
 
 /// Every fault there is, and what becomes of it where the answer is whole and where it is streamed.
-const FAULTS: [(&str, Then, Then); 35] = [
+const FAULTS: [(&str, Then, Then); 37] = [
     ("refuse", Next("reset"), Next("reset")),
     ("reset", Next("reset"), Next("reset")),
     ("hang", Next("timeout"), Next("timeout")),
@@ -60,6 +60,8 @@ const FAULTS: [(&str, Then, Then); 35] = [
     ("invalid-request", Told("invalid_request_error"), Told("invalid_request_error")),
     ("flap-3", Answered, Answered),
     ("gzip", Answered, Answered),
+    ("brotli", Answered, Answered),
+    ("trailers", Answered, Answered),
     ("truncated-json", Next("cut"), ErrorEvent),
 ];
 
