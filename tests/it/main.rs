@@ -8,6 +8,7 @@
 )]
 
 mod corpus;
+mod dialects;
 mod edge;
 mod exhausted;
 mod failover;
