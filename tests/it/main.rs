@@ -23,6 +23,7 @@ mod spans;
 mod streams;
 mod tls;
 mod translation;
+mod transport;
 
 /// What the simulator answers to `Hi`.
 const SAID: &str = "You said \"Hi\", and that is what I heard.";
