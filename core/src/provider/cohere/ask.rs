@@ -54,7 +54,7 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
         if let Some(max) = chat.max_tokens {
             body.number("max_tokens", max);
         }
-        for (name, _, value) in sampling(chat) {
+        for (name, _, value) in sampling(chat).filter(|(_, name, value)| is_taken(name, *value)) {
             body.raw(name, value.text());
         }
         if !chat.stop.is_empty() {
@@ -85,8 +85,7 @@ fn own_value<'a>(chat: &Chat<'a>, name: &str) -> Option<&'a str> {
 fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     // OpenAI allows temperatures up to 2 and penalties from -2 to 2; here all of them lie between 0 and 1.
     for (_, name, value) in sampling(chat) {
-        let bounded = matches!(name, "temperature" | "presence_penalty" | "frequency_penalty");
-        if bounded && !is_within(value) {
+        if !is_taken(name, value) {
             to.unsupported(name)?;
         }
     }
@@ -113,8 +112,10 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     to.rest(&chat.extra, &OWN)
 }
 
-fn is_within(value: Raw<'_>) -> bool {
-    value.number().is_some_and(|value| (0.0..=1.0).contains(&value))
+/// Whether this API takes a value for a field of OpenAI's.
+fn is_taken(name: &str, value: Raw<'_>) -> bool {
+    let bounded = matches!(name, "temperature" | "presence_penalty" | "frequency_penalty");
+    !bounded || value.number().is_some_and(|value| (0.0..=1.0).contains(&value))
 }
 
 /// How the answer is to be drawn, as far as the caller says and it can be said here: the name here, OpenAI's, the value.
