@@ -49,7 +49,7 @@ impl Dialect for Messages {
             "stop" => "stop_sequences".into(),
             "max_completion_tokens" => "max_tokens".into(),
             "parallel_tool_calls" => "tool_choice.disable_parallel_tool_use".into(),
-            "reasoning_effort" => "thinking".into(),
+            "reasoning_effort" => "output_config.effort".into(),
             "user" => "metadata.user_id".into(),
             _ if field.starts_with("response_format") => "output_config.format".into(),
             _ => dotted(&native(field)).into(),

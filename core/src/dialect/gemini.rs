@@ -65,7 +65,7 @@ impl Dialect for GenerateContent {
             "frequency_penalty" => config("frequencyPenalty"),
             "logprobs" => config("responseLogprobs"),
             "top_logprobs" => config("logprobs"),
-            "reasoning_effort" => config("thinkingConfig"),
+            "reasoning_effort" | "thinking" => config("thinkingConfig"),
             "response_format.type" => config("responseMimeType"),
             "service_tier" => "serviceTier".into(),
             _ if field.starts_with("response_format") => config("responseJsonSchema"),

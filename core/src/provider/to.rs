@@ -41,6 +41,8 @@ pub struct To<'t> {
     provider: &'static str,
     /// The model that the caller named.
     asked: &'t str,
+    /// Reasoning was asked for as such, and not by its effort.
+    thinks: bool,
 }
 
 impl<'t> To<'t> {
@@ -51,7 +53,16 @@ impl<'t> To<'t> {
         call: &Call<'t>,
     ) -> Self {
         let Call { endpoint, delivery, model: asked, .. } = *call;
-        Self { upstream, model, delivery, endpoint, notes: Notes::default(), provider: provider.name(), asked }
+        Self {
+            upstream,
+            model,
+            delivery,
+            endpoint,
+            notes: Notes::default(),
+            provider: provider.name(),
+            asked,
+            thinks: false,
+        }
     }
 
     /// `field` cannot be expressed here. A refusal, unless the configuration says to leave such fields out; then it is noted.
@@ -91,6 +102,7 @@ impl<'t> To<'t> {
                 _ => None,
             }
         }
+        self.thinks = chat.thinking.is_some();
         for field in &chat.hints {
             self.hint(field);
         }
@@ -143,6 +155,7 @@ impl<'t> To<'t> {
     }
 
     fn field(&self, field: &str) -> String {
+        let field = if field == "reasoning_effort" && self.thinks { "thinking" } else { field };
         match dialect::of(self.endpoint) {
             Some(dialect) => dialect.field(field).into_owned(),
             None => field.to_string(),
