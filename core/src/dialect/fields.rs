@@ -2,7 +2,7 @@
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{Arguments, Display};
 
@@ -56,6 +56,13 @@ pub(super) fn effort(value: Raw<'_>, at: Arguments<'_>) -> Result<Effort, Reject
     level
         .map(|(_, level)| level)
         .ok_or_else(|| invalid(at, "it must be 'none', 'minimal', 'low', 'medium', 'high', 'xhigh' or 'max'"))
+}
+
+/// Notes how closely an image is to be looked at: others have no words for that, and the answer is one all the same.
+pub(super) fn detail(image: Raw<'_>, at: Arguments<'_>, hints: &mut Vec<String>) {
+    if image.get("detail").is_some_and(|detail| !detail.is_null() && detail.text() != "\"auto\"") {
+        hints.push(format!("{at}.detail"));
+    }
 }
 
 /// An image at an address, or the image itself in a data URL.

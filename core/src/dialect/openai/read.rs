@@ -72,8 +72,10 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
         return Err(invalid(format_args!("messages"), "it must not be empty"));
     }
     let mut at = 0..;
-    chat.turns =
-        each(messages, format_args!("messages"), |message, path| turn(message, at.next().unwrap_or_default(), path))?;
+    let hints = &mut chat.hints;
+    chat.turns = each(messages, format_args!("messages"), |message, path| {
+        turn(message, at.next().unwrap_or_default(), path, hints)
+    })?;
     Ok(chat)
 }
 
@@ -94,7 +96,7 @@ pub(crate) fn is_neutral(name: &str, value: Raw<'_>) -> bool {
     }
 }
 
-fn turn<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>) -> Result<Turn<'a>, Reject> {
+fn turn<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Turn<'a>, Reject> {
     object(message, at)?;
     let role = match &*string(required(message, "role", at)?, format_args!("{at}.role"))? {
         "system" | "developer" => Role::System,
@@ -138,7 +140,7 @@ fn turn<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>) -> Result<Turn<'a
         None => turn.parts.extend(plain.map(|text| Part::from(Content::Reasoning { text, signature: None }))),
     }
     let said = match content.filter(|content| !content.is_null()) {
-        Some(content) => parts(content, role, format_args!("{at}.content"))?,
+        Some(content) => parts(content, role, format_args!("{at}.content"), hints)?,
         None if role == Role::Assistant => Vec::new(),
         None => return Err(Reject::Missing { field: format!("{at}.content") }),
     };
@@ -155,22 +157,27 @@ fn turn<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>) -> Result<Turn<'a
     Ok(turn)
 }
 
-fn parts<'a>(content: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Vec<Part<'a>>, Reject> {
+fn parts<'a>(
+    content: Raw<'a>,
+    role: Role,
+    at: Arguments<'_>,
+    hints: &mut Vec<String>,
+) -> Result<Vec<Part<'a>>, Reject> {
     match content.kind() {
         Kind::String => Ok(content.string().map(|text| Content::Text(text).into()).into_iter().collect()),
-        Kind::Array => each(content, at, |part, at| self::part(part, role, at)),
+        Kind::Array => each(content, at, |part, at| self::part(part, role, at, hints)),
         _ => Err(invalid(at, "it must be a string or an array of parts")),
     }
 }
 
-fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Part<'a>, Reject> {
+fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Part<'a>, Reject> {
     object(part, at)?;
     let kind = string(required(part, "type", at)?, format_args!("{at}.type"))?;
     let content = match &*kind {
         "text" => Content::Text(string(required(part, "text", at)?, format_args!("{at}.text"))?),
         "refusal" => Content::Refusal(string(required(part, "refusal", at)?, format_args!("{at}.refusal"))?),
         // OpenAI takes images from people only; that tools give some back is common all the same.
-        "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at)?,
+        "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at, hints)?,
         "file" if role != Role::Assistant => file(part, at)?,
         "input_audio" if role == Role::User => {
             let audio = required(part, "input_audio", at)?;
@@ -186,10 +193,12 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Part<'a>, Re
     Ok(Part { content, cache: part.get("cache_control").filter(|mark| !mark.is_null()) })
 }
 
-fn image<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+fn image<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     let image = required(part, "image_url", at)?;
-    object(image, format_args!("{at}.image_url"))?;
-    let at = format_args!("{at}.image_url.url");
+    let at = format_args!("{at}.image_url");
+    object(image, at)?;
+    fields::detail(image, at, hints);
+    let at = format_args!("{at}.url");
     let url = image.get("url").ok_or_else(|| Reject::Missing { field: at.to_string() })?;
     fields::image(url, at)
 }

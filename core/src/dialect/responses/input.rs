@@ -13,7 +13,7 @@ use super::tools::{argument, reached};
 use super::write::REDACTED;
 use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
-use crate::dialect::fields::{data_url, each, image, invalid, object, required, string};
+use crate::dialect::fields::{data_url, detail, each, image, invalid, object, required, string};
 use crate::fault::Reject;
 use crate::provider::signature::{Maker, adopted};
 
@@ -44,7 +44,7 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
     };
     let turns = &mut chat.turns;
     match &*kind {
-        "message" => message(item, index, at, turns)?,
+        "message" => message(item, index, at, chat)?,
         "reasoning" => by_model(turns, index, reasoning(item, at)?),
         "function_call" | "custom_tool_call" => {
             let namespace = given(item, "namespace").and_then(Raw::string);
@@ -54,7 +54,8 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
             by_model(turns, index, Some(Content::Call { id: text("call_id")?, name, arguments }));
         }
         "function_call_output" | "custom_tool_call_output" => {
-            let output = parts(required(item, "output", at)?, Role::Tool, format_args!("{at}.output"))?;
+            let output =
+                parts(required(item, "output", at)?, Role::Tool, format_args!("{at}.output"), &mut chat.hints)?;
             let result = Content::Result { id: text("call_id")?, parts: output, outcome: Outcome::Worked };
             turns.push(turn(Role::Tool, index, vec![result.into()]));
         }
@@ -80,7 +81,7 @@ fn by_model<'a>(turns: &mut Vec<Turn<'a>>, index: usize, said: impl IntoIterator
     }
 }
 
-fn message<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, turns: &mut Vec<Turn<'a>>) -> Result<(), Reject> {
+fn message<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     let role = match &*string(required(message, "role", at)?, format_args!("{at}.role"))? {
         "system" | "developer" => Role::System,
         "user" => Role::User,
@@ -90,37 +91,45 @@ fn message<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, turns: &mut Ve
             return Err(invalid(format_args!("{at}.role"), problem));
         }
     };
-    let said = parts(required(message, "content", at)?, role, format_args!("{at}.content"))?;
+    let said = parts(required(message, "content", at)?, role, format_args!("{at}.content"), &mut chat.hints)?;
     let extra = message.members().filter(|(name, value)| {
         // Names and notes of an earlier answer ask for nothing.
         !matches!(&**name, "type" | "role" | "content" | "id" | "status" | "phase") && !value.is_null()
     });
-    match turns.last_mut() {
+    match chat.turns.last_mut() {
         Some(turn) if role == Role::Assistant && turn.role == role => {
             turn.parts.extend(said);
             turn.extra.extend(extra);
         }
-        _ => turns.push(Turn { role, at: index, parts: said, extra: extra.collect() }),
+        _ => chat.turns.push(Turn { role, at: index, parts: said, extra: extra.collect() }),
     }
     Ok(())
 }
 
-fn parts<'a>(content: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Vec<Part<'a>>, Reject> {
+fn parts<'a>(
+    content: Raw<'a>,
+    role: Role,
+    at: Arguments<'_>,
+    hints: &mut Vec<String>,
+) -> Result<Vec<Part<'a>>, Reject> {
     match content.kind() {
         Kind::String => Ok(content.string().map(|text| Content::Text(text).into()).into_iter().collect()),
-        Kind::Array => each(content, at, |part, at| self::part(part, role, at).map(Part::from)),
+        Kind::Array => each(content, at, |part, at| self::part(part, role, at, hints).map(Part::from)),
         _ => Err(invalid(at, "it must be a string or an array of parts")),
     }
 }
 
-fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     object(part, at)?;
     let text = |name: &str| string(required(part, name, at)?, format_args!("{at}.{name}"));
     Ok(match &*text("type")? {
         "input_text" | "output_text" | "text" => Content::Text(text("text")?),
         "refusal" => Content::Refusal(text("refusal")?),
         "input_image" if matches!(role, Role::User | Role::Tool) => match given(part, "image_url") {
-            Some(url) => image(url, format_args!("{at}.image_url"))?,
+            Some(url) => {
+                detail(part, at, hints);
+                image(url, format_args!("{at}.image_url"))?
+            }
             None => uploaded(part, "image_url", at)?,
         },
         "input_file" if role != Role::Assistant => file(part, at)?,
