@@ -15,6 +15,7 @@ mod gemini;
 mod local;
 mod mistral;
 mod openai;
+mod pairs;
 mod relay;
 pub mod signature;
 mod to;

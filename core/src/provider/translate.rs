@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::openai::parse;
+use super::pairs::Pairs;
 use super::{Event, Flow, Framing, Passage, Reader, Reply, ReplyStart};
 use crate::codec::eventstream::{self, Message};
 use crate::codec::json::write::object;
@@ -31,7 +32,8 @@ pub(crate) fn reply(
     let progress = Progress::new(start);
     match start.delivery {
         Delivery::Streamed => {
-            Box::new(Stream { frames: Frames::new(framing), reader, writer: dialect.stream(start), progress })
+            let frames = Frames::new(framing);
+            Box::new(Stream { frames, reader, writer: dialect.stream(start), progress, pairs: Pairs::default() })
         }
         Delivery::Whole => Box::new(Whole {
             held: Vec::new(),
@@ -206,21 +208,23 @@ struct Stream {
     reader: Box<dyn Reader>,
     writer: Box<dyn Writer>,
     progress: Progress,
+    pairs: Pairs,
 }
 
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let Self { frames, reader, writer, progress } = self;
-        frames.read(chunk, |event| step(event, &mut **reader, &mut **writer, progress, out))?;
+        let Self { frames, reader, writer, progress, pairs } = self;
+        frames.read(chunk, |event| step(event, &mut **reader, &mut **writer, progress, pairs, out))?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let Self { frames, reader, writer, progress } = self;
-        frames.end(|event| step(event, &mut **reader, &mut **writer, progress, out))?;
+        let Self { frames, reader, writer, progress, pairs } = self;
+        frames.end(|event| step(event, &mut **reader, &mut **writer, progress, pairs, out))?;
         if !progress.is_done() {
-            reader.end(&mut |piece| writer.piece(progress.note(piece), out))?;
+            reader.end(&mut |piece| pairs.put(progress.note(piece), |piece| writer.piece(piece, out)))?;
             progress.done();
+            pairs.end(|piece| writer.piece(piece, out));
             writer.end(&progress.usage, out);
         }
         Ok(Passage::Rewritten)
@@ -248,14 +252,16 @@ fn step(
     reader: &mut dyn Reader,
     writer: &mut dyn Writer,
     progress: &mut Progress,
+    pairs: &mut Pairs,
     out: &mut Vec<u8>,
 ) -> Result<(), UpstreamFault> {
     if progress.is_done() {
         return Ok(());
     }
-    let flow = reader.event(event, &mut |piece| writer.piece(progress.note(piece), out))?;
+    let flow = reader.event(event, &mut |piece| pairs.put(progress.note(piece), |piece| writer.piece(piece, out)))?;
     if flow == Flow::Ended {
         progress.done();
+        pairs.end(|piece| writer.piece(piece, out));
         writer.end(&progress.usage, out);
     }
     Ok(())
