@@ -5,8 +5,9 @@
 mod fixture;
 
 use fixture::{Fixture, all};
+use serde_json::Value;
 use weir_core::dialect;
-use weir_core::endpoint::Endpoint;
+use weir_core::endpoint::{Delivery, Endpoint};
 use weir_core::fault::{FaultKind, Whose};
 use weir_core::provider;
 
@@ -58,6 +59,35 @@ fn failures_are_read_as_recorded() {
             );
         }
     }
+}
+
+#[test]
+fn every_caller_is_told_of_a_failure_within_a_stream() {
+    let streamed = |case: &Fixture| case.endpoint.is_chat() && case.delivery == Delivery::Streamed;
+    let mut count = 0;
+    for mut case in all().into_iter().filter(|case| case.status == 200 && case.fault.is_some() && streamed(case)) {
+        for endpoint in Endpoint::ALL.into_iter().filter(|endpoint| endpoint.is_chat()) {
+            // Those that pass as they come are in the dialect of their own callers.
+            let passes = case.relays();
+            let own = case.endpoint;
+            case.endpoint = endpoint;
+            if passes || case.relays() {
+                case.endpoint = own;
+                continue;
+            }
+            let fault = case.received([&case.answer[..]]).end.unwrap_err();
+            case.endpoint = own;
+            assert_eq!(Some(fault.kind.name()), case.fault.as_deref(), "{} as {endpoint:?}", case.name);
+            let event = String::from_utf8(dialect::error_event(endpoint, &fault.problem())).unwrap();
+            let data = event.split("data: ").nth(1).unwrap_or_else(|| panic!("{event}")).trim_end();
+            let data: Value = serde_json::from_str(data).unwrap();
+            let message = if endpoint == Endpoint::Responses { &data["message"] } else { &data["error"]["message"] };
+            assert_eq!(message.as_str(), Some(&*fault.message), "{}: {event}", case.name);
+            assert!(!fault.message.is_empty(), "{}", case.name);
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count} failures");
 }
 
 #[test]
