@@ -4,6 +4,7 @@
 //! ours. Each becomes a [`Problem`], which a dialect writes as its own error object. (The fourth, the operator's
 //! [`ConfigError`](crate::config::ConfigError), never reaches a caller.)
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
@@ -24,11 +25,17 @@ pub struct Problem {
     pub message: String,
     /// The request's field at fault.
     pub param: Option<String>,
+    /// What programs go by beside the words, in Anthropic's errors.
+    pub details: Option<Box<Details>>,
     /// How long to wait before trying again, if that can help.
     pub retry_after: Option<Duration>,
     /// What `x-should-retry` says: whether the same request may succeed later. Absent: the SDK's own rule.
     pub retry: Retry,
 }
+
+/// An object, as JSON: `{"error_code":…}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details(pub String);
 
 /// Whether an official SDK should repeat the request by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +79,9 @@ pub enum Reject {
         /// The provider that cannot express it.
         provider: &'static str,
     },
+    /// The conversation is to be kept elsewhere than with the caller. Never left out in silence: the next request would hold
+    /// what is new, and no more.
+    Unthreaded,
     /// No such model.
     UnknownModel {
         /// As the caller wrote it.
@@ -126,6 +136,7 @@ impl Reject {
             code: code.to_string(),
             message,
             param: param.map(ToString::to_string),
+            details: None,
             retry_after: None,
             retry: Retry::No,
         };
@@ -153,6 +164,17 @@ impl Reject {
                 ),
                 Some(field),
             ),
+            Self::Unthreaded => Problem {
+                details: Some(Box::new(Details(
+                    r#"{"error_code":"thread_unsupported_request","unsupported":["thread"]}"#.to_string(),
+                ))),
+                ..invalid(
+                    400,
+                    "unsupported_parameter",
+                    "Conversations are not kept here; send all messages, without 'thread'.".to_string(),
+                    Some("thread"),
+                )
+            },
             Self::UnknownModel { model } => invalid(
                 404,
                 "model_not_found",
@@ -314,6 +336,8 @@ pub struct UpstreamFault {
     pub code: Option<String>,
     /// The request's field at fault, as the provider names it.
     pub param: Option<String>,
+    /// What programs go by beside the words, as Anthropic says it.
+    pub details: Option<Box<Details>>,
     /// How long to wait before trying again, where the provider says so in its words and not only in a header.
     pub retry_after: Option<Duration>,
 }
@@ -321,7 +345,7 @@ pub struct UpstreamFault {
 impl UpstreamFault {
     /// A fault without more words than its kind.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, param: None, retry_after: None }
+        Self { kind, message: message.into(), code: None, param: None, details: None, retry_after: None }
     }
 
     /// A caller's fault as the caller sees it: with the provider's words, and the status that SDKs map to a bad request.
@@ -337,6 +361,7 @@ impl UpstreamFault {
             },
             message: self.message.clone(),
             param: self.param.clone(),
+            details: self.details.clone(),
             retry_after: None,
             retry: Retry::No,
         }
@@ -367,6 +392,7 @@ pub fn exhausted(plan: &Plan) -> Problem {
         code: code.to_string(),
         message: format!("No provider of '{}' could answer: {}.", plan.model, plan.tries()),
         param: None,
+        details: None,
         retry_after: retry_after.filter(|_| limited),
         retry: if limited && retry_after.is_some() { Retry::Yes } else { Retry::No },
     }
@@ -397,6 +423,7 @@ impl HostFault {
             code: code.to_string(),
             message: message.to_string(),
             param: None,
+            details: None,
             retry_after: None,
             retry: Retry::No,
         }

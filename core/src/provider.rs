@@ -341,8 +341,11 @@ pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &Reply
 /// caller's own API has for it.
 pub fn told(fault: &UpstreamFault, provider: &dyn Provider, upstream: &Upstream, endpoint: Endpoint) -> Problem {
     let mut problem = fault.problem();
-    if fault.kind == FaultKind::ContextLength && !provider.relays(endpoint, upstream) {
-        dialect::say_too_long(endpoint.family(), &mut problem.message);
+    if !provider.relays(endpoint, upstream) {
+        problem.details = None;
+        if fault.kind == FaultKind::ContextLength {
+            dialect::say_too_long(endpoint.family(), &mut problem.message);
+        }
     }
     problem
 }

@@ -180,6 +180,7 @@ fn mapper(reply: &Reply, family: Family, filter: &Value, message: &str) -> Value
         code: reply.code.to_owned(),
         message: message.to_owned(),
         param: None,
+        details: None,
         retry_after: None,
         retry: Retry::No,
     };

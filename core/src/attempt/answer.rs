@@ -181,6 +181,7 @@ fn broken_off(fault: &UpstreamFault) -> Problem {
             fault.kind.name()
         ),
         param: None,
+        details: None,
         retry_after: None,
         retry: Retry::No,
     }

@@ -49,6 +49,7 @@ pub(super) fn rank(
                 message: "Every provider of this model has asked for a pause; wait as long as retry-after says."
                     .to_string(),
                 param: None,
+                details: None,
                 retry_after: Some(wait),
                 retry: Retry::Yes,
             });

@@ -1,4 +1,5 @@
-//! Anthropic's error object. Its `type` follows from the status; our own stable `code`, and the field at fault, ride along.
+//! Anthropic's error object. Its `type` follows from the status; our own stable `code`, and the field at fault, ride along,
+//! and so do the details by which clients know what to do about it.
 //!
 //! <https://platform.claude.com/docs/en/api/errors>
 
@@ -32,6 +33,9 @@ fn body(out: &mut Vec<u8>, problem: &Problem) {
             error.string("code", &problem.code);
             if let Some(param) = &problem.param {
                 error.string("param", param);
+            }
+            if let Some(details) = &problem.details {
+                error.raw("details", &details.0);
             }
         });
     });

@@ -51,6 +51,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             // That the provider's cache be used is no part of the answer.
             "cache_control" => chat.hints.push(name.to_string()),
             _ if matches!(value.text(), "[]" | "{}") => {}
+            "thread" => return Err(Reject::Unthreaded),
             "mcp_servers" | "container" => chat.foreign.push(name.to_string()),
             _ => chat.extra.push((name, value)),
         }

@@ -163,6 +163,16 @@ fn refusals_name_the_field_as_this_api_does() {
     with(r#""metadata":{"user_id":7}"#, "metadata.user_id");
 }
 
+/// The SDK and Claude Code then send the whole conversation, and go on without a thread.
+#[test]
+fn a_thread_is_refused_so_that_clients_go_on_without_one() {
+    let body = r#"{"max_tokens":9,"messages":[{"role":"user","content":"a"}],"thread":{"type":"create"}}"#;
+    let problem = there_and_back(body, "claude-sonnet-4-5").unwrap_err().problem();
+    let told = String::from_utf8(super::error(&problem)).unwrap();
+    assert!(told.contains(r#""details":{"error_code":"thread_unsupported_request","#), "{told}");
+    assert_eq!(problem.status, 400);
+}
+
 #[test]
 fn what_nobody_else_has_words_for_is_refused_by_name() {
     let check = |body: &str, field: &str| {

@@ -1,9 +1,15 @@
 //! Anthropic's errors: `{"type":"error","error":{"type":…,"message":…},"request_id":…}`.
 
-use crate::codec::json::{Raw, check};
-use crate::fault::{FaultKind, UpstreamFault, Whose};
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+
+use crate::codec::json::{Kind, Raw, check};
+use crate::fault::{Details, FaultKind, UpstreamFault, Whose};
 use crate::provider::openai::by_status;
 use crate::provider::words;
+
+/// The longest details that are told on.
+const MAX_DETAILS: usize = 4 << 10;
 
 /// Reads an answer whose status is not 2xx.
 pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
@@ -31,7 +37,11 @@ fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {
     let error = body.get("error").unwrap_or(body);
     let message = error.get("message").and_then(Raw::string)?;
     let code = error.get("type").and_then(Raw::string).unwrap_or_default();
+    let details = error.get("details").filter(|details| details.kind() == Kind::Object);
+    let says = |name| details.and_then(|details| details.get(name)).and_then(Raw::string).unwrap_or_default();
     let kind = match &*code {
+        // A conversation that it does not keep; the client then sends all of it.
+        _ if says("error_code").starts_with("thread_") => FaultKind::InvalidRequest,
         "authentication_error" | "permission_error" => FaultKind::Auth,
         "billing_error" => FaultKind::Billing,
         "not_found_error" => FaultKind::NotFound,
@@ -43,7 +53,9 @@ fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {
         _ => otherwise,
     };
     let code = if code.is_empty() { None } else { Some(words::fit(&code)) };
-    Some(UpstreamFault { code, ..UpstreamFault::new(kind, words::fit(&message)) })
+    let details = details.map(Raw::text).filter(|details| details.len() <= MAX_DETAILS);
+    let details = details.map(|details| Box::new(Details(details.to_owned())));
+    Some(UpstreamFault { code, details, ..UpstreamFault::new(kind, words::fit(&message)) })
 }
 
 /// One type stands for all that is wrong with a request; only the words tell more, and sometimes the status.

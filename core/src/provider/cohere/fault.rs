@@ -33,11 +33,7 @@ fn kind(status: u16, message: &str) -> FaultKind {
 /// What an answer says that ended with an error.
 pub(super) fn ended(reason: &str, message: Option<&str>) -> UpstreamFault {
     let message = message.map(words::fit).filter(|message| !message.is_empty());
-    UpstreamFault {
-        kind: FaultKind::ErrorEvent,
-        message: message.unwrap_or_else(|| "The provider ended its answer with an error.".into()),
-        code: Some(words::fit(reason)).filter(|code| !code.is_empty()),
-        param: None,
-        retry_after: None,
-    }
+    let message = message.unwrap_or_else(|| "The provider ended its answer with an error.".into());
+    let code = Some(words::fit(reason)).filter(|code| !code.is_empty());
+    UpstreamFault { code, ..UpstreamFault::new(FaultKind::ErrorEvent, message) }
 }
