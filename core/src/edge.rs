@@ -215,7 +215,12 @@ impl Edge {
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let path = value(":path").unwrap_or_default();
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        self.family = if value("anthropic-version").is_some() { Family::Anthropic } else { Family::at(path) };
+        self.family = match Family::at(path) {
+            // Where all have their models, headers that only one API's clients send tell them apart.
+            Family::OpenAi if value("anthropic-version").is_some() => Family::Anthropic,
+            Family::OpenAi if value("x-goog-api-key").is_some() => Family::Gemini,
+            family => family,
+        };
         let method = value(":method").unwrap_or_default();
         self.subject.request_id = value("x-request-id").filter(|id| plausible_id(id)).unwrap_or_default().to_string();
         if path == "/healthz" || path == "/readyz" {

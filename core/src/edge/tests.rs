@@ -182,6 +182,19 @@ fn the_model_list_shows_what_the_key_may_use() {
     assert_eq!(list("/v1/models/other").status, 404);
 }
 
+/// Google's SDK asks there too since it is at version 1 of its API, and saw no models.
+#[test]
+fn the_model_list_is_in_the_shape_of_the_callers_api() {
+    let list = |own: &[(&'static str, &'static str)]| {
+        let mut headers = vec![(":method", "GET"), (":path", "/v1/models")];
+        headers.extend(own);
+        String::from_utf8(Edge::default().headers(&routing(), &headers, true).unwrap_err().body).unwrap()
+    };
+    assert!(list(&[("authorization", "Bearer weir-1")]).contains(r#""object":"list""#));
+    assert!(list(&[("x-api-key", "weir-1"), ("anthropic-version", "2023-06-01")]).contains(r#""has_more":false"#));
+    assert!(list(&[("x-goog-api-key", "weir-1")]).contains(r#""name":"models/gpt""#));
+}
+
 #[test]
 fn a_request_id_that_could_break_a_log_is_not_kept() {
     let forward = ask(&with("x-request-id", "a\"b"), r#"{"model":"gpt"}"#, &Rests::default()).unwrap();
