@@ -62,12 +62,13 @@ impl Dialect for Anthropic {
 
     fn failure(&self, failure: &Failure, request: &str) -> (u16, String) {
         let (status, kind, message) = told(failure);
-        (status, json(kind, &message, request))
+        (status, json(kind, &message, details(failure), request))
     }
 
     fn failure_event(&self, failure: &Failure, request: &str) -> Bytes {
         let (_, kind, message) = told(failure);
-        Bytes::from(format!("event: error\ndata: {}\n\n", json(kind, &message, request)))
+        let event = json(kind, &message, details(failure), request);
+        Bytes::from(format!("event: error\ndata: {event}\n\n"))
     }
 
     fn headers(&self, headers: &mut HeaderMap, request: &str) {
@@ -144,9 +145,20 @@ impl Version {
     }
 }
 
-fn json(kind: &str, message: &str, request: &str) -> String {
+fn json(kind: &str, message: &str, details: Option<&str>, request: &str) -> String {
     let message = quote(message);
-    format!(r#"{{"type":"error","error":{{"type":"{kind}","message":{message}}},"request_id":"req_{request}"}}"#)
+    let details = details.map_or_else(String::new, |code| format!(r#","details":{{"error_code":"{code}"}}"#));
+    format!(
+        r#"{{"type":"error","error":{{"type":"{kind}","message":{message}{details}}},"request_id":"req_{request}"}}"#
+    )
+}
+
+/// What the SDK goes by beside the words.
+fn details(failure: &Failure) -> Option<&'static str> {
+    match failure {
+        Failure::Invalid { code, .. } => *code,
+        _ => None,
+    }
 }
 
 fn told(failure: &Failure) -> (u16, &'static str, String) {

@@ -20,7 +20,7 @@ use serde_json::Value;
 pub(crate) use self::{
     audio::{speech, transcriptions, translations},
     completions::Completions,
-    embeddings::{embeddings, vector},
+    embeddings::{embeddings, vector, written},
     images::{edits, generations},
     models::models,
     moderations::moderations,

@@ -42,6 +42,11 @@ pub(super) fn check(body: &Value, model: &Model, version: Version) -> Result<(),
             return refuse(format!("{field}: Field required"));
         }
     }
+    // No conversation is kept; the SDK then goes on without.
+    if body.get("thread").is_some_and(|thread| !thread.is_null()) {
+        let message = "thread: this model does not support threads";
+        return Err(Failure::invalid(message, None, Some("thread_unsupported_request")));
+    }
     let known = |field: &str| FIELDS.contains(&field) || (version == Version::Of2023 && SAMPLING.contains(&field));
     if let Some(unknown) = body.as_object().and_then(|fields| fields.keys().find(|field| !known(field))) {
         return refuse(format!("{unknown}: Extra inputs are not permitted"));

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{
     answer::tokens,
     dialect::{Failure, quote},
-    openai::vector,
+    openai::{vector, written},
     route::Call,
     said,
     service::Decision,
@@ -44,7 +44,7 @@ pub(crate) fn embed(call: &Call<'_>) -> Decision {
             .iter()
             .enumerate()
             .map(|(index, text)| {
-                let vector = serde_json::to_string(&vector(text, dimensions)).unwrap_or_default();
+                let vector = written(&vector(text, dimensions), body);
                 format!(r#"{{"object":"embedding","embedding":{vector},"index":{index}}}"#)
             })
             .collect();

@@ -23,18 +23,11 @@ pub(crate) fn embeddings(call: &Call<'_>) -> Decision {
 fn write(body: &Value, model: &str) -> Result<Bytes, Failure> {
     let inputs = inputs(body)?;
     let dimensions = dimensions(body, model)?;
-    let encode = body.get("encoding_format").and_then(Value::as_str) == Some("base64");
     let mut used = 0;
     let mut data = Vec::with_capacity(inputs.len());
     for (index, input) in inputs.iter().enumerate() {
         used += input.tokens;
-        let vector = vector(&input.text, dimensions);
-        let written = if encode {
-            let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
-            quote(&BASE64_STANDARD.encode(bytes))
-        } else {
-            serde_json::to_string(&vector).unwrap_or_default()
-        };
+        let written = written(&vector(&input.text, dimensions), body);
         data.push(format!(r#"{{"object":"embedding","index":{index},"embedding":{written}}}"#));
     }
     Ok(Bytes::from(format!(
@@ -42,6 +35,16 @@ fn write(body: &Value, model: &str) -> Result<Bytes, Failure> {
         data.join(","),
         quote(model)
     )))
+}
+
+/// A vector as the request wants it: its numbers, or their bytes in base64.
+pub(crate) fn written(vector: &[f32], body: &Value) -> String {
+    if body.get("encoding_format").and_then(Value::as_str) == Some("base64") {
+        let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
+        quote(&BASE64_STANDARD.encode(bytes))
+    } else {
+        serde_json::to_string(vector).unwrap_or_default()
+    }
 }
 
 struct Input {
