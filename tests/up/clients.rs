@@ -21,14 +21,22 @@ const CHATS: [(&str, &str, &str); 4] = [
 ];
 
 /// Those who ask for models that fail: each its own, since a target rests after a fault.
-const WHO: [&str; 3] = ["langchain", "litellm-openai", "litellm-anthropic"];
+const WHO: [&str; 6] = ["langchain", "litellm-openai", "litellm-anthropic", "responses", "anthropic", "genai"];
 
 /// Models for other endpoints: name, provider, the provider's model.
-const OTHERS: [(&str, &str, &str); 10] = [
+const OTHERS: [(&str, &str, &str); 18] = [
     ("embed-openai", "openai", "text-embedding-3-small"),
     ("embed-cohere", "cohere", "embed-v4.0"),
     ("embed-gemini", "gemini", "gemini-embedding-001"),
     ("embed-bedrock", "bedrock", "cohere.embed-multilingual-v3"),
+    ("embed-titan", "bedrock", "amazon.titan-embed-text-v2:0"),
+    ("embed-mistral", "mistral", "mistral-embed"),
+    ("instruct", "openai", "gpt-3.5-turbo-instruct"),
+    ("image", "openai", "gpt-image-1"),
+    ("whisper-1", "openai", "whisper-1"),
+    ("transcribe", "openai", "gpt-4o-mini-transcribe"),
+    ("speech", "openai", "gpt-4o-mini-tts"),
+    ("moderation", "openai", "omni-moderation-latest"),
     ("rerank-cohere", "cohere", "rerank-v3.5"),
     ("rerank-jina", "openai", "jina-reranker-v2-base-multilingual"),
     ("rerank-cohere-429", "cohere", "fault-429+rerank"),
@@ -38,7 +46,9 @@ const OTHERS: [(&str, &str, &str); 10] = [
 ];
 
 fn configuration() -> String {
-    let mut providers = String::from("  cohere: { dialect: cohere, endpoint: \"{sim}/v2\" }\n");
+    let mut providers = String::from(
+        "  cohere: { dialect: cohere, endpoint: \"{sim}/v2\" }\n  mistral: { dialect: mistral, endpoint: \"{sim}/mistral/v1\" }\n",
+    );
     let mut models = String::new();
     let mut add = |name: &str, provider: &str, model: &str| {
         writeln!(models, "  {name}: {{ targets: [{{ provider: {provider}, model: \"{model}\" }}] }}").unwrap();
