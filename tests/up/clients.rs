@@ -88,5 +88,5 @@ async fn other_clients_and_other_endpoints_work_too() {
     kit::forget_others(&mut pytest);
     let output = pytest.output().await.expect("it runs");
     let said = [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();
-    assert!(output.status.success(), "{said}");
+    assert!(output.status.success(), "{}: {said}", output.status);
 }

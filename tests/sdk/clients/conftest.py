@@ -1,5 +1,6 @@
 """The gateway under test, as the Rust test that started it describes it in the environment."""
 
+import asyncio
 import json
 import os
 import urllib.request
@@ -23,6 +24,15 @@ WEATHER = {
     "required": ["city", "days"],
     "additionalProperties": False,
 }
+
+# One for all tests: some clients outlive a test, and stay with the loop that they were first used in.
+RUNNER = asyncio.Runner()
+run = RUNNER.run
+
+
+def pytest_sessionfinish():
+    # What they left running ends before the interpreter does, which it would else take with it.
+    RUNNER.close()
 
 
 @pytest.fixture(params=PROVIDERS)

@@ -7,7 +7,7 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic
 from pydantic import BaseModel
 
-from conftest import HI, KEY, SAID, URL, WEATHER, asked
+from conftest import HI, KEY, SAID, URL, WEATHER, asked, run
 
 client = Anthropic(base_url=URL, api_key=KEY, max_retries=0)
 TOOLS = [{"name": "weather", "description": "Tells it", "input_schema": WEATHER}]
@@ -84,7 +84,7 @@ def test_many_at_once(provider):
         async with AsyncAnthropic(base_url=URL, api_key=KEY, max_retries=0) as by:
             return await asyncio.gather(*(one(by, number) for number in range(16)))
 
-    for number, said in enumerate(asyncio.run(all_of_them())):
+    for number, said in enumerate(run(all_of_them())):
         assert f'"number {number}"' in said
 
 

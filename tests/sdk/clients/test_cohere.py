@@ -5,7 +5,7 @@ import asyncio
 import cohere
 import pytest
 
-from conftest import KEY, URL
+from conftest import KEY, URL, run
 
 DOCUMENTS = ["Bread is baked.", "The capital of France is Paris.", "France has a capital"]
 QUERY = "What is the capital of France?"
@@ -46,7 +46,7 @@ def test_many_at_once(model):
         async with cohere.AsyncClientV2(api_key=KEY, base_url=URL, max_retries=0) as by:
             return await asyncio.gather(*(ask(by, f"number {number}") for number in range(16)))
 
-    assert asyncio.run(all_of_them()) == [1] * 16
+    assert run(all_of_them()) == [1] * 16
 
 
 def test_errors_are_the_clients_own(model):

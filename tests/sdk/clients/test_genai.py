@@ -7,7 +7,7 @@ from google import genai
 from google.genai import errors, types
 from pydantic import BaseModel
 
-from conftest import KEY, SAID, THOUGHT, URL
+from conftest import KEY, SAID, THOUGHT, URL, run
 
 client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=URL))
 
@@ -34,7 +34,7 @@ def test_many_streams_side_by_side(provider):
     async def all_of_them():
         return await asyncio.gather(*(one(number) for number in range(16)))
 
-    for number, said in enumerate(asyncio.run(all_of_them())):
+    for number, said in enumerate(run(all_of_them())):
         assert f'"number {number}"' in said
 
 

@@ -10,11 +10,8 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 
-from conftest import KEY, SAID, URL
+from conftest import KEY, SAID, URL, run
 
-
-# Its clients outlive a test, and stay with the loop that they were first used in.
-RUNNER = asyncio.Runner()
 
 
 class Weather(BaseModel):
@@ -63,7 +60,7 @@ def test_many_at_once(chat):
         model = chat()
         return await model.abatch([f"number {number}" for number in range(8)])
 
-    for number, answer in enumerate(RUNNER.run(all_of_them())):
+    for number, answer in enumerate(run(all_of_them())):
         assert f'"number {number}"' in answer.text
 
 
@@ -75,7 +72,7 @@ def test_it_streams_side_by_side(chat):
         model = chat()
         return await asyncio.gather(*(one(model) for _ in range(8)))
 
-    assert RUNNER.run(all_of_them()) == [SAID] * 8
+    assert run(all_of_them()) == [SAID] * 8
 
 
 def test_a_tool_is_called_and_its_result_is_heard(chat):
@@ -143,4 +140,4 @@ def test_embeddings(model):
     embeddings = OpenAIEmbeddings(model=model, check_embedding_ctx_length=False, **at)
     one, other, again = embeddings.embed_documents(["Hello", "Bye", "Hello"])
     assert len(one) == len(other) > 200 and one == again != other
-    assert RUNNER.run(embeddings.aembed_documents(["Hello"])) == [pytest.approx(one, abs=1e-6)]
+    assert run(embeddings.aembed_documents(["Hello"])) == [pytest.approx(one, abs=1e-6)]

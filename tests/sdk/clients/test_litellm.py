@@ -6,11 +6,9 @@ import json
 import litellm
 import pytest
 
-from conftest import HI, KEY, SAID, THOUGHT, URL, WEATHER
+from conftest import HI, KEY, SAID, THOUGHT, URL, WEATHER, run
 
 TOOLS = [{"type": "function", "function": {"name": "weather", "description": "Tells it", "parameters": WEATHER}}]
-# Its clients outlive a test, and stay with the loop that they were first used in.
-RUNNER = asyncio.Runner()
 # Where each of the APIs begins.
 AS = {
     "openai": f"{URL}/v1",
@@ -54,7 +52,7 @@ def test_many_at_once(way, provider):
     async def all_of_them():
         return await asyncio.gather(*(one(number) for number in range(8)))
 
-    for number, said in enumerate(RUNNER.run(all_of_them())):
+    for number, said in enumerate(run(all_of_them())):
         assert f'"number {number}"' in said
 
 
@@ -136,7 +134,7 @@ def test_a_stream_that_breaks_off_raises(way, provider):
 def test_embeddings(model):
     ask = dict(model=f"openai/{model}", input=["Hello"], api_base=AS["openai"], api_key=KEY, max_retries=0)
     (one,) = litellm.embedding(**ask, encoding_format="float").data
-    (other,) = RUNNER.run(litellm.aembedding(**ask)).data
+    (other,) = run(litellm.aembedding(**ask)).data
     assert len(one["embedding"]) == len(other["embedding"]) > 200
     assert all(abs(a - b) < 1e-6 for a, b in zip(one["embedding"], other["embedding"]))
 

@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from conftest import KEY, SAID, SIMULATOR, URL, asked
+from conftest import KEY, SAID, SIMULATOR, URL, asked, run
 
 client = OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0)
 
@@ -116,7 +116,7 @@ def test_many_are_heard_at_once():
             ask = [by.audio.transcriptions.create(model="transcribe", file=upload(name)) for name in names]
             return zip(names, await asyncio.gather(*ask))
 
-    for name, answer in asyncio.run(all_of_them()):
+    for name, answer in run(all_of_them()):
         assert answer.text == heard(name=name)
 
 

@@ -8,7 +8,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
-from conftest import KEY, SAID, THOUGHT, URL, WEATHER
+from conftest import KEY, SAID, THOUGHT, URL, WEATHER, run
 
 client = OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0)
 TOOLS = [{"type": "function", "name": "weather", "description": "Tells it", "parameters": WEATHER, "strict": True}]
@@ -44,7 +44,7 @@ def test_many_at_once(provider):
             ask = [by.responses.create(model=provider, input=f"number {number}") for number in range(16)]
             return await asyncio.gather(*ask)
 
-    for number, answer in enumerate(asyncio.run(all_of_them())):
+    for number, answer in enumerate(run(all_of_them())):
         assert f'"number {number}"' in answer.output_text
 
 
