@@ -86,18 +86,20 @@ impl Progress {
             Stage::Cut => 'c',
             Stage::Failed => 'x',
         };
-        let Usage { input, output, cached_read, cache_write, reasoning, estimated } = self.usage;
+        let Usage { input, output, cached_read, cache_write, reasoning, audio_input, audio_output, estimated } =
+            self.usage;
         let first = self.first_token.map_or(0, |first| first.as_micros().max(1));
         let (begun, since, estimated) = (self.begun, self.since.as_nanos(), u8::from(estimated));
         format!(
-            "{stage}|{begun}|{since}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{estimated}|{}|{}",
+            "{stage}|{begun}|{since}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{audio_input}|\
+             {audio_output}|{estimated}|{}|{}",
             self.code, self.model
         )
     }
 
     /// Reads what [`to_text`](Self::to_text) wrote.
     pub fn from_text(text: &str) -> Option<Self> {
-        let mut fields = text.splitn(12, '|');
+        let mut fields = text.splitn(14, '|');
         let stage = match fields.next()? {
             "f" => Stage::Flowing,
             "d" => Stage::Done,
@@ -115,6 +117,8 @@ impl Progress {
             cached_read: number()?,
             cache_write: number()?,
             reasoning: number()?,
+            audio_input: number()?,
+            audio_output: number()?,
             estimated: number()? != 0,
         };
         let first_token = (first > 0).then(|| Duration::from_micros(first));
@@ -235,11 +239,12 @@ fn write_progress(text: &mut String, progress: &Progress) {
     if let Some(first) = progress.first_token {
         let _ = write!(text, ",\"first_token_ms\":{}", millis(first));
     }
-    let Usage { input, output, cached_read, cache_write, reasoning, estimated } = progress.usage;
+    let Usage { input, output, cached_read, cache_write, reasoning, audio_input, audio_output, estimated } =
+        progress.usage;
     let _ = write!(
         text,
         ",\"tokens\":{{\"input\":{input},\"output\":{output},\"cached_read\":{cached_read},\"cache_write\":{cache_write},\
-         \"reasoning\":{reasoning},\"estimated\":{estimated}}}"
+         \"reasoning\":{reasoning},\"audio_input\":{audio_input},\"audio_output\":{audio_output},\"estimated\":{estimated}}}"
     );
 }
 
@@ -300,7 +305,16 @@ mod tests {
             stage: Stage::Cut,
             code: "cut".to_string(),
             first_token: Some(Duration::from_micros(12)),
-            usage: Usage { input: 1, output: 2, cached_read: 3, cache_write: 4, reasoning: 5, estimated: true },
+            usage: Usage {
+                input: 1,
+                output: 2,
+                cached_read: 3,
+                cache_write: 4,
+                reasoning: 5,
+                audio_input: 6,
+                audio_output: 7,
+                estimated: true,
+            },
             model: "a|b".to_string(),
         };
         assert_eq!(Progress::from_text(&progress.to_text()), Some(progress));

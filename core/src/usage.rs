@@ -18,6 +18,10 @@ pub struct Usage {
     pub cache_write: u64,
     /// Output tokens spent on reasoning.
     pub reasoning: u64,
+    /// Input tokens that were sound.
+    pub audio_input: u64,
+    /// Output tokens that were sound.
+    pub audio_output: u64,
     /// The provider has not said (yet): what is here was counted from the answer's own pieces.
     pub estimated: bool,
 }

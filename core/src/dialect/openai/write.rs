@@ -89,6 +89,12 @@ pub(crate) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
     if usage.cache_write > 0 {
         member(out, b",\"cache_write_tokens\":", usage.cache_write);
     }
+    if usage.audio_input > 0 {
+        member(out, b",\"audio_tokens\":", usage.audio_input);
+    }
     member(out, b"},\"completion_tokens_details\":{\"reasoning_tokens\":", usage.reasoning);
+    if usage.audio_output > 0 {
+        member(out, b",\"audio_tokens\":", usage.audio_output);
+    }
     out.extend_from_slice(b"}}");
 }

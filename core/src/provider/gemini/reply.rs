@@ -182,15 +182,23 @@ impl Reading {
             "candidatesTokenCount",
             "thoughtsTokenCount",
         ]);
+        let sound = |details: &str| {
+            let details = usage.get(details).map(Raw::items).into_iter().flatten();
+            let counts = details.map(|detail| detail.pick(["modality", "tokenCount"]));
+            let of_sound = counts.filter(|[kind, _]| kind.is_some_and(|kind| kind.text() == "\"AUDIO\""));
+            of_sound.filter_map(|[_, count]| count.and_then(Raw::integer)).sum()
+        };
         let [prompt, read_by_tools, cached_read, answer, reasoning] =
             counts.map(|count| count.and_then(Raw::integer).unwrap_or(0));
         self.usage = Usage {
             input: prompt.saturating_add(read_by_tools),
             output: answer.saturating_add(reasoning),
             cached_read,
-            cache_write: 0,
             reasoning,
+            audio_input: sound("promptTokensDetails"),
+            audio_output: sound("candidatesTokensDetails"),
             estimated: true,
+            ..Usage::default()
         };
     }
 }

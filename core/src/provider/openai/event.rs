@@ -116,12 +116,14 @@ fn usage(usage: Raw<'_>) -> Option<Usage> {
             "prompt_tokens" | "input_tokens" => read.input = count.inspect(|_| counted = true).unwrap_or(0),
             "completion_tokens" | "output_tokens" => read.output = count.inspect(|_| counted = true).unwrap_or(0),
             "total_tokens" => total = count.unwrap_or(0),
-            "prompt_tokens_details" | "input_tokens_details" => {
+            "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => {
                 read.cached_read = value.get("cached_tokens").and_then(Raw::integer).unwrap_or(0);
                 read.cache_write = value.get("cache_write_tokens").and_then(Raw::integer).unwrap_or(0);
+                read.audio_input = value.get("audio_tokens").and_then(Raw::integer).unwrap_or(0);
             }
             "completion_tokens_details" | "output_tokens_details" => {
                 read.reasoning = value.get("reasoning_tokens").and_then(Raw::integer).unwrap_or(0);
+                read.audio_output = value.get("audio_tokens").and_then(Raw::integer).unwrap_or(0);
             }
             _ => {}
         }

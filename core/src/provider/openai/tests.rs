@@ -191,3 +191,13 @@ fn usage_is_read_in_one_shape() {
     assert_eq!(read("null"), (0, 0, 2, 0, true));
     assert_eq!(read("{}"), (0, 0, 2, 0, true));
 }
+
+#[test]
+fn sound_is_counted_apart() {
+    let mut reply = reply(start(UsageChunk::Wanted));
+    let usage = r#"{"prompt_tokens":9,"completion_tokens":7,"prompt_tokens_details":{"audio_tokens":4},
+        "completion_tokens_details":{"audio_tokens":5}}"#;
+    let chunk = format!("data: {{\"choices\":[],\"usage\":{}}}\n\n", usage.replace('\n', ""));
+    reply.read(chunk.as_bytes(), &mut Vec::new()).unwrap();
+    assert_eq!((reply.usage().audio_input, reply.usage().audio_output), (4, 5));
+}
