@@ -32,8 +32,8 @@ pub(crate) fn reply(
     let progress = Progress::new(start);
     match start.delivery {
         Delivery::Streamed => {
-            let frames = Frames::new(framing);
-            Box::new(Stream { frames, reader, writer: dialect.stream(start), progress, pairs: Pairs::default() })
+            let told = Told { writer: dialect.stream(start), progress, started: false, pairs: Pairs::default() };
+            Box::new(Stream { frames: Frames::new(framing), reader, told })
         }
         Delivery::Whole => Box::new(Whole {
             held: Vec::new(),
@@ -206,65 +206,87 @@ fn message_event(
 struct Stream {
     frames: Frames,
     reader: Box<dyn Reader>,
+    told: Told,
+}
+
+/// What the caller is told, and how far that has come.
+struct Told {
     writer: Box<dyn Writer>,
     progress: Progress,
+    started: bool,
     pairs: Pairs,
+}
+
+impl Told {
+    /// Tells the next piece. An answer whose start is missing, or comes again, starts once all the same.
+    fn piece(&mut self, piece: Piece<'_>, out: &mut Vec<u8>) {
+        match piece {
+            Piece::Start { .. } if self.started => return,
+            Piece::Start { .. } => self.started = true,
+            Piece::Usage(_) => {}
+            _ => self.start(out),
+        }
+        let Self { writer, progress, pairs, .. } = self;
+        pairs.put(progress.note(piece), |piece| writer.piece(piece, out));
+    }
+
+    fn start(&mut self, out: &mut Vec<u8>) {
+        if !self.started {
+            self.piece(Piece::Start { id: Str::EMPTY, model: Str::EMPTY }, out);
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>, reader: &mut dyn Reader, out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+        if self.progress.is_done() {
+            return Ok(());
+        }
+        if reader.event(event, &mut |piece| self.piece(piece, out))? == Flow::Ended {
+            self.end(out);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.start(out);
+        let Self { writer, progress, pairs, .. } = self;
+        progress.done();
+        pairs.end(|piece| writer.piece(piece, out));
+        writer.end(&progress.usage, out);
+    }
 }
 
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let Self { frames, reader, writer, progress, pairs } = self;
-        frames.read(chunk, |event| step(event, &mut **reader, &mut **writer, progress, pairs, out))?;
+        let Self { frames, reader, told } = self;
+        frames.read(chunk, |event| told.event(event, &mut **reader, out))?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let Self { frames, reader, writer, progress, pairs } = self;
-        frames.end(|event| step(event, &mut **reader, &mut **writer, progress, pairs, out))?;
-        if !progress.is_done() {
-            reader.end(&mut |piece| pairs.put(progress.note(piece), |piece| writer.piece(piece, out)))?;
-            progress.done();
-            pairs.end(|piece| writer.piece(piece, out));
-            writer.end(&progress.usage, out);
+        let Self { frames, reader, told } = self;
+        frames.end(|event| told.event(event, &mut **reader, out))?;
+        if !told.progress.is_done() {
+            reader.end(&mut |piece| told.piece(piece, out))?;
+            told.end(out);
         }
         Ok(Passage::Rewritten)
     }
 
     fn begun(&self) -> bool {
-        self.progress.has_begun()
+        self.told.progress.has_begun()
     }
 
     fn done(&self) -> bool {
-        self.progress.is_done()
+        self.told.progress.is_done()
     }
 
     fn usage(&self) -> Usage {
-        self.progress.usage
+        self.told.progress.usage
     }
 
     fn model(&self) -> Option<&str> {
-        self.progress.model()
+        self.told.progress.model()
     }
-}
-
-fn step(
-    event: Event<'_>,
-    reader: &mut dyn Reader,
-    writer: &mut dyn Writer,
-    progress: &mut Progress,
-    pairs: &mut Pairs,
-    out: &mut Vec<u8>,
-) -> Result<(), UpstreamFault> {
-    if progress.is_done() {
-        return Ok(());
-    }
-    let flow = reader.event(event, &mut |piece| pairs.put(progress.note(piece), |piece| writer.piece(piece, out)))?;
-    if flow == Flow::Ended {
-        progress.done();
-        pairs.end(|piece| writer.piece(piece, out));
-        writer.end(&progress.usage, out);
-    }
-    Ok(())
 }
 
 struct Whole {
