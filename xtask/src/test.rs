@@ -1,5 +1,6 @@
 //! Everything that must hold: `check` is quick, `test` is all of it, and both say how long each step took.
 
+use std::fs;
 use std::process::Command;
 
 use crate::generated::{self, Mode};
@@ -48,18 +49,27 @@ pub(crate) fn fuzz(seconds: &str) -> Outcome {
         return Err(format!("`{seconds}` is no number of seconds"));
     }
     // Through rustup: the cargo that runs this task is one toolchain's own, which knows no other.
-    let fuzz = |arguments: &[&str]| {
+    let nightly = |arguments: &[&str]| {
         let mut command = Command::new("rustup");
-        command.args(["run", "nightly", "cargo", "fuzz"]).args(arguments).current_dir(root());
+        command.args(["run", "nightly", "cargo"]).args(arguments).current_dir(root().join("fuzz"));
         command
     };
-    let Some(targets) = ask(&mut fuzz(&["list"])) else {
+    let Some(targets) = ask(&mut nightly(&["fuzz", "list"])) else {
         let how = "`rustup toolchain install nightly` and `cargo install cargo-fuzz`";
-        return Err(format!("fuzzing needs nightly Rust, cargo-fuzz and targets under fuzz/: {how}"));
+        return Err(format!("fuzzing needs nightly Rust and cargo-fuzz: {how}"));
     };
+    step("seeds from the corpus", || {
+        run(&mut nightly(&["run", "--quiet", "--example", "seeds", "--", "target/seeds"]))
+    })?;
     let limit = format!("-max_total_time={seconds}");
+    // No input is large, so nothing that is done with one needs much memory or time.
+    let limits = [&*limit, "-dict=target/seeds/words.dict", "-malloc_limit_mb=256", "-timeout=10"];
     for target in targets.lines() {
-        step(&format!("fuzzing {target} for {seconds} s"), || run(&mut fuzz(&["run", target, "--", &limit])))?;
+        let (found, seeds) = (format!("corpus/{target}"), format!("target/seeds/{target}"));
+        fs::create_dir_all(root().join("fuzz").join(&found)).map_err(|error| format!("fuzz/{found}: {error}"))?;
+        step(&format!("fuzzing {target} for {seconds} s"), || {
+            run(nightly(&["fuzz", "run", target, &found, &seeds, "--"]).args(limits))
+        })?;
     }
     Ok(())
 }

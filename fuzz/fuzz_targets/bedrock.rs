@@ -1,7 +1,0 @@
-//! Any bytes, as an answer.
-#![no_main]
-
-#[path = "../reply.rs"]
-mod reply;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| reply::check("bedrock", input));
