@@ -32,6 +32,11 @@ pub(crate) fn for_matrix() -> PathBuf {
     source("matrix")
 }
 
+/// The corpus.
+pub(crate) fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
 /// The tests of clients of other makers, and of endpoints that are no chats.
 pub(crate) fn for_clients() -> PathBuf {
     source("clients")

@@ -16,6 +16,7 @@ mod matrix;
 mod reload;
 mod sdk;
 mod start;
+mod types;
 
 /// What the simulator answers to `Hi`.
 const SAID: &str = "You said \"Hi\", and that is what I heard.";
