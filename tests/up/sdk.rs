@@ -41,7 +41,7 @@ fn models() -> String {
         };
         add(&format!("{model}-thinking"), &[format!("{model}+thinking")]);
         add(&format!("{model}-parallel"), &[format!("{model}+parallel-2")]);
-        for sdk in ["python", "node"] {
+        for sdk in ["python", "node", "node-anthropic", "node-ai"] {
             let name = |fault: &str| format!("{sdk}-{model}-{fault}");
             for fault in ["401", "429", "429-retry-7", "500", "503", "context-length", "content-filter"] {
                 add(&name(fault), &[format!("fault-{fault}+{}", name(fault))]);
@@ -88,7 +88,7 @@ async fn the_python_sdk_sees_openai() {
 }
 
 #[tokio::test]
-async fn the_node_sdk_sees_openai() {
+async fn the_node_sdks_see_their_apis() {
     let node = kit::node().await;
     check(&run(&node, &["--test", "--test-reporter=spec"], &kit::for_node()).await);
 }

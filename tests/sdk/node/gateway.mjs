@@ -12,11 +12,13 @@ export const HI = [{ role: 'user', content: 'Hi' }];
 export const SAID = 'You said "Hi", and that is what I heard.';
 
 // The ways through the gateway: to a provider that speaks OpenAI, and to one that speaks Anthropic.
-export const PATHS = ['gpt-4o-mini', 'claude-sonnet-4-5'].map((model) => ({
-  model,
-  // A model that fails so, used by these tests alone.
-  failing: (fault) => `node-${model}-${fault}`,
-}));
+export const pathsOf = (sdk) =>
+  ['gpt-4o-mini', 'claude-sonnet-4-5'].map((model) => ({
+    model,
+    // A model that fails so, used by the tests of this SDK alone.
+    failing: (fault) => `${sdk}-${model}-${fault}`,
+  }));
+export const PATHS = pathsOf('node');
 
 const SIMULATOR = process.env.WEIR_SIMULATOR;
 
