@@ -175,28 +175,31 @@ impl Reading {
 
     /// Reads a usage object. Thoughts and what tools of the provider's own read are counted apart from the rest here.
     fn count(&mut self, usage: Raw<'_>) {
-        let counts = usage.pick([
+        let [prompt, read_by_tools, cached_read, answer, reasoning, heard, spoken] = usage.pick([
             "promptTokenCount",
             "toolUsePromptTokenCount",
             "cachedContentTokenCount",
             "candidatesTokenCount",
             "thoughtsTokenCount",
+            "promptTokensDetails",
+            "candidatesTokensDetails",
         ]);
-        let sound = |details: &str| {
-            let details = usage.get(details).map(Raw::items).into_iter().flatten();
+        let sound = |details: Option<Raw<'_>>| {
+            let details = details.map(Raw::items).into_iter().flatten();
             let counts = details.map(|detail| detail.pick(["modality", "tokenCount"]));
             let of_sound = counts.filter(|[kind, _]| kind.is_some_and(|kind| kind.text() == "\"AUDIO\""));
             of_sound.filter_map(|[_, count]| count.and_then(Raw::integer)).sum()
         };
         let [prompt, read_by_tools, cached_read, answer, reasoning] =
-            counts.map(|count| count.and_then(Raw::integer).unwrap_or(0));
+            [prompt, read_by_tools, cached_read, answer, reasoning]
+                .map(|count| count.and_then(Raw::integer).unwrap_or(0));
         self.usage = Usage {
             input: prompt.saturating_add(read_by_tools),
             output: answer.saturating_add(reasoning),
             cached_read,
             reasoning,
-            audio_input: sound("promptTokensDetails"),
-            audio_output: sound("candidatesTokensDetails"),
+            audio_input: sound(heard),
+            audio_output: sound(spoken),
             estimated: true,
             ..Usage::default()
         };
