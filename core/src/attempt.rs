@@ -132,6 +132,10 @@ struct Answering {
     first_token: Option<Duration>,
     /// Usage as last told to the host.
     told: Option<Usage>,
+    /// The model that answers, as last told.
+    model: Rc<str>,
+    /// How many bytes were last written in place of a chunk: about so many will be.
+    written: usize,
 }
 
 /// A try that has begun.
@@ -243,6 +247,8 @@ impl Attempt {
                 held: Some(Vec::new()),
                 first_token: None,
                 told: None,
+                model: "".into(),
+                written: 0,
             });
         }
         if !end {
@@ -307,9 +313,9 @@ impl Attempt {
         }
     }
 
-    fn progress(&self, stage: Stage, code: String) -> Progress {
+    fn progress(&self, stage: Stage, code: String, model: Rc<str>) -> Progress {
         let (begun, since) = (self.plan.begun, self.plan.since);
-        Progress { begun, since, stage, code, first_token: None, usage: Usage::default(), model: String::new() }
+        Progress { begun, since, stage, code, first_token: None, usage: Usage::default(), model }
     }
 
     fn read_failure(
@@ -387,7 +393,7 @@ impl Attempt {
 
     /// How far the answer has come where the caller is told `answer` instead.
     pub fn refused(&self, answer: &Answer) -> Progress {
-        self.progress(Stage::Failed, answer.outcome.clone())
+        self.progress(Stage::Failed, answer.outcome.clone(), "".into())
     }
 
     /// The request that this is a try of.

@@ -16,6 +16,7 @@ mod local;
 mod mistral;
 mod openai;
 mod pairs;
+mod passing;
 mod relay;
 pub mod signature;
 mod to;

@@ -3,6 +3,7 @@
 //! No prompt and no secret: names, counts and times only.
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use core::fmt::Write;
 use core::time::Duration;
@@ -74,7 +75,7 @@ pub struct Progress {
     /// Tokens so far.
     pub usage: Usage,
     /// The model that answers, as the provider names it.
-    pub model: String,
+    pub model: Rc<str>,
 }
 
 impl Progress {
@@ -122,7 +123,7 @@ impl Progress {
             estimated: number()? != 0,
         };
         let first_token = (first > 0).then(|| Duration::from_micros(first));
-        let (code, model) = (fields.next()?.to_string(), fields.next()?.to_string());
+        let (code, model) = (fields.next()?.to_string(), fields.next()?.into());
         Some(Self { begun, since, stage, code, first_token, usage, model })
     }
 }
@@ -315,7 +316,7 @@ mod tests {
                 audio_output: 7,
                 estimated: true,
             },
-            model: "a|b".to_string(),
+            model: "a|b".into(),
         };
         assert_eq!(Progress::from_text(&progress.to_text()), Some(progress));
     }

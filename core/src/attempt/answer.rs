@@ -1,5 +1,6 @@
 //! Reading a 2xx answer: held until its first token, then written in the caller's dialect as it comes.
 
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem::take;
@@ -120,19 +121,26 @@ impl Attempt {
             None => Stage::Flowing,
         };
         let code = fault.map_or_else(String::new, |fault| fault.kind.name().to_string());
-        let model = answering.reply.model().unwrap_or_default().to_string();
+        let model = answering.reply.model().unwrap_or_default();
+        if *answering.model != *model {
+            answering.model = model.into();
+        }
+        let model = Rc::clone(&answering.model);
         if self.upstream.traced && over {
-            effects.push(Effect::Span(span::RESPONSE_MODEL, model.clone()));
+            effects.push(Effect::Span(span::RESPONSE_MODEL, model.to_string()));
             effects.push(Effect::Span(span::INPUT, usage.input.to_string()));
             effects.push(Effect::Span(span::OUTPUT, usage.output.to_string()));
             // An empty value is left out of the span: an earlier try's error is not this one's.
             effects.push(Effect::Span(span::ERROR, code.clone()));
         }
         let first_token = answering.first_token;
-        let progress = Progress { first_token, usage, model, ..self.progress(stage, code) };
+        let progress = Progress { first_token, usage, ..self.progress(stage, code, model) };
         effects.push(Effect::Progress(progress));
     }
 }
+
+/// More room than an event of words takes; for others the output grows as it is written.
+const MAX_ROOM: usize = 4 << 10;
 
 impl Answering {
     /// Reads one chunk, and the end if it is the last. The first of the pair is what the caller receives instead of the chunk.
@@ -149,12 +157,15 @@ impl Answering {
             }
             decoded = Some(plain);
         }
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(self.written + self.written / 4);
         let plain = decoded.as_deref().unwrap_or(chunk);
         let passage = if plain.is_empty() { Ok(Passage::AsIs) } else { self.reply.read(plain, &mut out) };
         let mut written = match passage {
             Ok(Passage::AsIs) => decoded,
-            Ok(Passage::Rewritten) => Some(take(&mut out)),
+            Ok(Passage::Rewritten) => {
+                self.written = out.len().min(MAX_ROOM);
+                Some(take(&mut out))
+            }
             Err(fault) => return (Some(out), Err(fault)),
         };
         if end {

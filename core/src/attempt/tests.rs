@@ -247,7 +247,7 @@ fn a_whole_answer_passes_as_it_is_once_it_is_known_to_be_whole() {
     assert_eq!(String::from_utf8(seen.body.clone()).unwrap(), body);
     assert_eq!(seen.header("openai-organization"), "");
     let progress = seen.progress.unwrap();
-    assert_eq!((progress.usage.input, progress.usage.output, progress.model.as_str()), (3, 2, "gpt-x"));
+    assert_eq!((progress.usage.input, progress.usage.output, &*progress.model), (3, 2, "gpt-x"));
     let mut begun = begin(&plan(Delivery::Whole, &["a"]).to_text(), "a");
     let seen = run(&mut begun.attempt, &headers, &[first.as_bytes()]);
     assert_eq!(seen.status(), "502", "half a body is no answer");

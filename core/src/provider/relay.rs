@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::openai::parse;
+use super::passing::Passing;
 use super::translate::{Progress, event, malformed};
 use super::{Flow, Passage, Reader, Reply, ReplyStart};
 use crate::codec::sse;
@@ -35,13 +36,12 @@ struct Stream {
 
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let before = out.len();
-        let mut all_passed = !self.frames.holds();
+        let mut passing = Passing::new(chunk, self.frames.holds());
         let Watch { reader, progress } = &mut self.watch;
-        self.frames.read(chunk, |block| {
+        let read = self.frames.read(chunk, |block| {
             // What follows the end is none of the caller's business.
             if progress.is_done() {
-                all_passed = false;
+                passing.stop(out);
                 return Ok(());
             }
             if let Some(event) = event(&block)? {
@@ -50,14 +50,13 @@ impl Reply for Stream {
                     progress.done();
                 }
             }
-            out.extend_from_slice(block.raw);
+            passing.pass(block.raw, out);
             Ok(())
-        })?;
-        if all_passed && !self.frames.holds() {
-            out.truncate(before);
-            return Ok(Passage::AsIs);
+        });
+        if read.is_err() {
+            passing.stop(out);
         }
-        Ok(Passage::Rewritten)
+        read.map(|()| passing.end(out))
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {

@@ -10,6 +10,7 @@ use crate::codec::json::check;
 use crate::codec::sse::{self, Block};
 use crate::endpoint::UsageChunk;
 use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::passing::Passing;
 use crate::provider::{Passage, Reply};
 use crate::usage::Usage;
 
@@ -52,22 +53,19 @@ impl Stream {
 
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let before = out.len();
-        let held = self.reader.holds();
-        let mut all_passed = !held;
+        let mut passing = Passing::new(chunk, self.reader.holds());
         let progress = &mut self.progress;
-        self.reader.read(chunk, |block| {
+        let read = self.reader.read(chunk, |block| {
             match progress.block(&block)? {
-                Fate::Passed => out.extend_from_slice(block.raw),
-                Fate::LeftOut => all_passed = false,
+                Fate::Passed => passing.pass(block.raw, out),
+                Fate::LeftOut => passing.stop(out),
             }
             Ok(())
-        })?;
-        if all_passed && !self.reader.holds() {
-            out.truncate(before);
-            return Ok(Passage::AsIs);
+        });
+        if read.is_err() {
+            passing.stop(out);
         }
-        Ok(Passage::Rewritten)
+        read.map(|()| passing.end(out))
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
