@@ -24,6 +24,7 @@ mod streams;
 mod tls;
 mod translation;
 mod transport;
+mod uploads;
 
 /// What the simulator answers to `Hi`.
 const SAID: &str = "You said \"Hi\", and that is what I heard.";

@@ -155,7 +155,7 @@ impl Builder {
 /// A running gateway, gone with its Envoy when dropped.
 #[derive(Debug)]
 pub struct Gateway {
-    _envoy: Envoy,
+    envoy: Envoy,
     port: Port,
     builder: Builder,
     paths: Paths,
@@ -232,7 +232,7 @@ impl Gateway {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         let admin = fs::read_to_string(admin).expect("Envoy's admin address");
-        Self { _envoy: envoy, port, builder, paths, admin, folder }
+        Self { envoy, port, builder, paths, admin, folder }
     }
 
     /// Has another configuration take the place of this one, as `weir up` does when its file changes.
@@ -286,6 +286,30 @@ impl Gateway {
         let mut back = Vec::new();
         let _ = tcp.read_to_end(&mut back).await;
         String::from_utf8_lossy(&back).into_owned()
+    }
+
+    /// How much memory each VM of the filter has, in bytes: one a worker, the steward's, and the main thread's.
+    pub fn heaps(&self) -> Vec<u64> {
+        self.envoy.heaps()
+    }
+
+    /// How much memory Envoy itself has in use, buffers included and VMs not, in bytes.
+    pub async fn allocated(&self) -> u64 {
+        let admin = self.admin.trim().parse().expect("Envoy's admin address");
+        let answer = Ask::new(admin, self.log(), "", Method::GET, "/memory").await.json();
+        answer["allocated"].as_str().and_then(|bytes| bytes.parse().ok()).expect("Envoy tells what is allocated")
+    }
+
+    /// Waits until Envoy has no more memory in use than `most` bytes.
+    pub async fn until_allocated(&self, most: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let allocated = self.allocated().await;
+            if allocated <= most {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{allocated} bytes are in use, where {most} would do");
+        }
     }
 
     /// Waits for the record of the request with this id.
