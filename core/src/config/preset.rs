@@ -21,7 +21,7 @@ pub struct Preset {
     /// How it deviates from its dialect.
     #[serde(default)]
     pub quirks: Quirks,
-    /// The page that says so.
+    /// The host's own page about its API. Not every deviation has been confirmed there.
     pub docs: String,
 }
 
