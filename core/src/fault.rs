@@ -366,6 +366,23 @@ impl UpstreamFault {
             retry: Retry::No,
         }
     }
+
+    /// What the caller is told within a stream that broke off after its first token, whoever is at fault.
+    pub fn broken_off(&self) -> Problem {
+        Problem {
+            status: 502,
+            kind: "upstream_error",
+            code: "stream_incomplete".to_string(),
+            message: format!(
+                "The provider broke off before the answer was complete ({}); what came so far is not whole.",
+                self.kind.name()
+            ),
+            param: None,
+            details: None,
+            retry_after: None,
+            retry: Retry::No,
+        }
+    }
 }
 
 /// What the caller sees when every target has failed: the last failure decides, and each is named.

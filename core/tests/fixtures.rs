@@ -78,11 +78,12 @@ fn every_caller_is_told_of_a_failure_within_a_stream() {
             let fault = case.received([&case.answer[..]]).end.unwrap_err();
             case.endpoint = own;
             assert_eq!(Some(fault.kind.name()), case.fault.as_deref(), "{} as {endpoint:?}", case.name);
-            let event = String::from_utf8(dialect::error_event(endpoint, &fault.problem())).unwrap();
+            let problem = fault.broken_off();
+            let event = String::from_utf8(dialect::error_event(endpoint, &problem)).unwrap();
             let data = event.split("data: ").nth(1).unwrap_or_else(|| panic!("{event}")).trim_end();
             let data: Value = serde_json::from_str(data).unwrap();
             let message = if endpoint == Endpoint::Responses { &data["message"] } else { &data["error"]["message"] };
-            assert_eq!(message.as_str(), Some(&*fault.message), "{}: {event}", case.name);
+            assert_eq!(message.as_str(), Some(&*problem.message), "{}: {event}", case.name);
             assert!(!fault.message.is_empty(), "{}", case.name);
             count += 1;
         }

@@ -8,7 +8,7 @@ use core::mem::take;
 use super::{Answering, Attempt, Effect, Flow, MAX_HELD, Phase};
 use crate::dialect;
 use crate::endpoint::Delivery;
-use crate::fault::{FaultKind, Problem, Retry, UpstreamFault};
+use crate::fault::{FaultKind, UpstreamFault};
 use crate::provider::Passage;
 use crate::record::{Progress, Stage};
 use crate::span;
@@ -63,7 +63,7 @@ impl Attempt {
         // In the middle of sound there is nowhere to tell.
         if let Some(fault) = fault.as_ref().filter(|_| self.sends_events(&answering)) {
             let mut told = body.take().unwrap_or_default();
-            told.extend(dialect::error_event(self.plan.endpoint, &broken_off(fault)));
+            told.extend(dialect::error_event(self.plan.endpoint, &fault.broken_off()));
             body = Some(told);
         }
         if let Some(body) = body {
@@ -178,22 +178,5 @@ impl Answering {
             }
         }
         (written, Ok(()))
-    }
-}
-
-/// What the caller is told in the stream when its provider broke off.
-fn broken_off(fault: &UpstreamFault) -> Problem {
-    Problem {
-        status: 502,
-        kind: "upstream_error",
-        code: "stream_incomplete".to_string(),
-        message: alloc::format!(
-            "The provider broke off before the answer was complete ({}); what came so far is not whole.",
-            fault.kind.name()
-        ),
-        param: None,
-        details: None,
-        retry_after: None,
-        retry: Retry::No,
     }
 }
