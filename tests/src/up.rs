@@ -1,5 +1,6 @@
 //! `weir up` as its users run it: the binary, with a home and ports of its own.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
@@ -109,11 +110,19 @@ impl Up {
         format!("{}{}", logs::since(&self.path("out"), 0), logs::since(&self.path("err"), 0))
     }
 
+    /// A program in the same home, which finds `weir` by its name.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        let beside = binary().parent().map(Path::to_owned);
+        let others = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(beside.into_iter().chain(env::split_paths(&others))).expect("a path");
+        at_home(&mut command, &self.folder).env("PATH", path).stdin(Stdio::null());
+        command
+    }
+
     /// Runs `weir` with other arguments in the same home, and returns what it prints.
     pub fn weir(&self, arguments: &[&str]) -> String {
-        let mut weir = Command::new(binary());
-        at_home(&mut weir, &self.folder).args(arguments).stdin(Stdio::null());
-        let output = weir.output().expect("weir runs");
+        let output = self.command(binary()).args(arguments).output().expect("weir runs");
         assert!(output.status.success(), "weir {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
@@ -264,7 +273,7 @@ fn spawn(folder: &Folder, ports: &Ports, flags: &[&str]) -> Child {
 
 /// Gives `weir` a home of its own; what was fetched is everybody's.
 fn at_home<'c>(command: &'c mut Command, folder: &Folder) -> &'c mut Command {
-    for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "RUST_LOG"] {
+    for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "RUST_LOG"] {
         command.env_remove(name);
     }
     command.env("WEIR_STATE", folder.path().join("state")).current_dir(folder.path())

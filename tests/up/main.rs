@@ -10,6 +10,7 @@
 )]
 
 mod clients;
+mod docs;
 mod kit;
 mod local;
 mod matrix;

@@ -94,19 +94,7 @@ async fn every_dialect_is_answered_by_every_provider_that_can() {
     pytest.current_dir(kit::for_matrix()).kill_on_drop(true).env("PYTHONDONTWRITEBYTECODE", "1");
     pytest.env("WEIR_URL", format!("http://{}/v1", up.ports().listen)).env("WEIR_KEY", up.key());
     pytest.env("WEIR_PROVIDERS", names.join(",")).env("WEIR_MATRIX", &out);
-    for name in [
-        "OPENAI_API_KEY",
-        "OPENAI_BASE_URL",
-        "ANTHROPIC_API_KEY",
-        "ANTHROPIC_BASE_URL",
-        "GOOGLE_API_KEY",
-        "GEMINI_API_KEY",
-    ] {
-        pytest.env_remove(name);
-    }
-    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        pytest.env_remove(name);
-    }
+    kit::forget_others(&mut pytest);
     let output = pytest.output().await.expect("it runs");
     let said = [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();
     assert!(output.status.success(), "{said}");

@@ -10,14 +10,14 @@ use weir_tests::Up;
 
 use crate::kit;
 
-struct Shared {
-    up: Up,
+pub(crate) struct Shared {
+    pub(crate) up: Up,
     /// May use gpt-4o-mini only.
     limited: String,
 }
 
 /// The configuration of a clone with more models: such as fail, for each SDK its own, since a target rests after a fault.
-async fn shared() -> &'static Shared {
+pub(crate) async fn shared() -> &'static Shared {
     static SHARED: OnceCell<Shared> = OnceCell::const_new();
     SHARED
         .get_or_init(async || {
@@ -66,12 +66,7 @@ async fn run(program: &Path, arguments: &[&str], folder: &Path) -> Output {
     command.env("WEIR_URL", format!("http://{}/v1", up.ports().listen)).env("WEIR_KEY", up.key());
     command.env("WEIR_LIMITED_KEY", limited).env("WEIR_SIMULATOR", format!("http://{}", up.ports().sim));
     command.env("WEIR_REFERENCE", reference);
-    for name in ["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_LOG"] {
-        command.env_remove(name);
-    }
-    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        command.env_remove(name);
-    }
+    kit::forget_others(&mut command);
     command.output().await.expect("it runs")
 }
 

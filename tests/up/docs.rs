@@ -1,0 +1,154 @@
+//! What the pages tell their readers to run, run: every block of `sh` and `python` against the configuration of a clone, and
+//! every configuration through `weir check`. A block that cannot be run here says why in a comment above it,
+//! `<!-- not run by a test: … -->`, which readers do not see.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use tokio::process::Command;
+use weir_tests::Up;
+
+use crate::kit;
+use crate::sdk::shared;
+
+/// A fenced block of a page.
+struct Block {
+    /// Where it stands: page and line.
+    place: String,
+    language: String,
+    text: String,
+    runs: bool,
+}
+
+const EXCUSE: &str = "<!-- not run by a test: ";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The pages that people wrote.
+fn pages() -> Vec<PathBuf> {
+    let folders = ["", "docs", "deploy", "envoy", "fuzz"].map(|folder| root().join(folder));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect();
+    pages.sort();
+    pages
+}
+
+fn blocks(page: &Path) -> Vec<Block> {
+    let text = fs::read_to_string(page).unwrap();
+    let name = page.file_name().unwrap().to_string_lossy();
+    let (mut blocks, mut before, mut lines) = (Vec::new(), "", text.lines().zip(1..));
+    while let Some((line, number)) = lines.next() {
+        if let Some(language) = line.trim_start().strip_prefix("```") {
+            let indent = line.len() - line.trim_start().len();
+            let inside = lines.by_ref().map(|(line, _)| line).take_while(|line| line.trim() != "```");
+            let inside: Vec<&str> = inside.map(|line| line.get(indent..).unwrap_or_default()).collect();
+            blocks.push(Block {
+                place: format!("{name}:{number}"),
+                language: language.to_owned(),
+                text: inside.join("\n"),
+                runs: !before.trim_start().starts_with(EXCUSE),
+            });
+        }
+        before = line;
+    }
+    blocks
+}
+
+fn check(block: &Block, output: &Output) {
+    let said = [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();
+    assert!(output.status.success(), "{}: {}\n{}\n\n{said}", block.place, output.status, block.text);
+}
+
+/// A program that finds `weir` by its name.
+fn command(up: &Up, program: &str, folder: &Path) -> Command {
+    let mut command = Command::from(up.command(program));
+    kit::forget_others(&mut command);
+    command.current_dir(folder).kill_on_drop(true);
+    command
+}
+
+/// An empty folder.
+fn folder(up: &Up, name: &str) -> PathBuf {
+    let folder = up.path(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// As a reader would write it who has these addresses and this key.
+fn own(up: &Up, text: &str) -> String {
+    up.ports().replace(text).replace("weir-…", &up.key())
+}
+
+#[tokio::test]
+async fn what_the_pages_tell_to_run_runs() {
+    let up = &shared().await.up;
+    let python = kit::python().await;
+    let (mut shells, mut pythons) = (0, 0);
+    for (number, page) in pages().iter().enumerate() {
+        // Where a reader would be, but for what is written there.
+        let folder = folder(up, &format!("page-{number}"));
+        symlink(root().join("config"), folder.join("config")).unwrap();
+        for block in blocks(page).iter().filter(|block| block.runs) {
+            let text = own(up, &block.text);
+            match &*block.language {
+                "sh" => {
+                    // An error of the server's fails, too.
+                    let text = format!("curl() {{ command curl --fail --silent --show-error \"$@\"; }}\n{text}");
+                    check(block, &command(up, "sh", &folder).args(["-euc", &text]).output().await.unwrap());
+                    shells += 1;
+                }
+                "python" => {
+                    let python = python.to_string_lossy();
+                    check(block, &command(up, &python, &folder).args(["-c", &text]).output().await.unwrap());
+                    pythons += 1;
+                }
+                "" | "yaml" | "json" => {}
+                other => panic!("{}: nobody knows how to run {other:?}", block.place),
+            }
+        }
+    }
+    assert!(shells >= 4 && pythons >= 1, "{shells} blocks of sh, {pythons} of Python");
+}
+
+#[tokio::test]
+async fn the_configurations_of_the_pages_are_without_errors() {
+    let up = &shared().await.up;
+    let mut count = 0;
+    for block in pages().iter().flat_map(|page| blocks(page)).filter(|block| block.language == "yaml" && block.runs) {
+        let folder = folder(up, &format!("configuration-{count}"));
+        let mut command = command(up, "weir", &folder);
+        // Keys of another configuration name its models.
+        command.env("WEIR_STATE", &folder);
+        let words = block.text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        for variable in words.filter(|word| word.ends_with("_API_KEY")) {
+            command.env(variable, "sk-of-a-reader");
+        }
+        for file in block.text.split("file:/run/secrets/").skip(1) {
+            let name = file.split_whitespace().next().unwrap();
+            fs::write(folder.join(name), "sk-of-a-reader").unwrap();
+        }
+        let text = block.text.replace("/run/secrets/", "");
+        fs::write(folder.join("weir.yaml"), text).unwrap();
+        check(&block, &command.args(["check", "weir.yaml"]).output().await.unwrap());
+        count += 1;
+    }
+    assert!(count >= 3, "{count} configurations");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for page in
+        pages().into_iter().chain(fs::read_dir(root().join("docs/providers")).unwrap().map(|page| page.unwrap().path()))
+    {
+        let text = fs::read_to_string(&page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(link, _)| link));
+        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+            let file = link.split('#').next().unwrap();
+            assert!(page.parent().unwrap().join(file).exists(), "{}: {link}", page.display());
+        }
+    }
+}
