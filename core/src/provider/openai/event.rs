@@ -34,6 +34,8 @@ impl<'a> Members<'a> {
                 "search_results" if value.items().next().is_some() => members.sources = Some(value),
                 "citations" if members.sources.is_none() => members.sources = Some(value),
                 "error" if !value.is_null() => members.error = Some(value),
+                // Why Groq stopped early.
+                "x_groq" => members.error = value.get("error").filter(|error| !error.is_null()).or(members.error),
                 "object" => members.is_error = value.text() == "\"error\"",
                 _ => {}
             }
@@ -116,21 +118,27 @@ fn usage(usage: Raw<'_>) -> Option<Usage> {
             "prompt_tokens" | "input_tokens" => read.input = count.inspect(|_| counted = true).unwrap_or(0),
             "completion_tokens" | "output_tokens" => read.output = count.inspect(|_| counted = true).unwrap_or(0),
             "total_tokens" => total = count.unwrap_or(0),
+            // DeepSeek's name for them, and Perplexity's.
+            "prompt_cache_hit_tokens" => read.cached_read = read.cached_read.max(count.unwrap_or(0)),
+            "reasoning_tokens" => read.reasoning = read.reasoning.max(count.unwrap_or(0)),
             "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => {
-                read.cached_read = value.get("cached_tokens").and_then(Raw::integer).unwrap_or(0);
+                let cached = value.get("cached_tokens").and_then(Raw::integer).unwrap_or(0);
+                read.cached_read = read.cached_read.max(cached);
                 read.cache_write = value.get("cache_write_tokens").and_then(Raw::integer).unwrap_or(0);
                 read.audio_input = value.get("audio_tokens").and_then(Raw::integer).unwrap_or(0);
             }
             "completion_tokens_details" | "output_tokens_details" => {
-                read.reasoning = value.get("reasoning_tokens").and_then(Raw::integer).unwrap_or(0);
+                let reasoning = value.get("reasoning_tokens").and_then(Raw::integer).unwrap_or(0);
+                read.reasoning = read.reasoning.max(reasoning);
                 read.audio_output = value.get("audio_tokens").and_then(Raw::integer).unwrap_or(0);
             }
             _ => {}
         }
     }
-    // Some leave reasoning out of their completion tokens. Their total tells.
+    // Some leave reasoning out of their completion tokens. Their total tells, or that there is more of it.
     let with_reasoning = read.output.saturating_add(read.reasoning);
-    if read.reasoning > 0 && total == read.input.saturating_add(with_reasoning) {
+    let tells = total == read.input.saturating_add(with_reasoning);
+    if read.reasoning > 0 && (tells || read.reasoning > read.output) {
         read.output = with_reasoning;
     }
     counted.then_some(read)

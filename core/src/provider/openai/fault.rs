@@ -87,9 +87,10 @@ struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// From `{"error":{…}}`, `{"error":"…"}`, `{"message":…}` or `{"detail":…}`.
+    /// From `{"error":{…}}`, `{"error":"…"}`, `{"x_groq":{"error":"…"}}`, `{"message":…}` or `{"detail":…}`.
     fn read(body: Raw<'a>) -> Option<Self> {
-        let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
+        let said = |at: Raw<'a>| at.get("error").filter(|error| !error.is_null());
+        let error = said(body).or_else(|| said(body.get("x_groq")?)).unwrap_or(body);
         if let Some(message) = error.string() {
             return Some(Self { message, kind: None, code: None, param: None });
         }

@@ -81,7 +81,9 @@ impl Reading {
         for (name, value) in choice.members() {
             match &*name {
                 "index" => index = value.integer().and_then(|index| usize::try_from(index).ok()).unwrap_or(0),
-                "delta" | "message" if !value.is_null() => delta = Some(value),
+                "delta" if !value.is_null() => delta = Some(value),
+                // Perplexity's chunks have both, and all that was said so far in here.
+                "message" if !value.is_null() => delta = delta.or(Some(value)),
                 "finish_reason" => reason = value.string(),
                 "logprobs" => logprobs = Some(value),
                 // vLLM's and SGLang's words for the stop sequence that was met; a token's number is none.
