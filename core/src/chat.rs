@@ -285,6 +285,15 @@ impl Effort {
         Self::ALL.into_iter().find(|(_, effort)| *effort == self).map_or("", |(name, _)| name)
     }
 
+    /// The nearest of those that are `known`: no less than this if that can be, and not to reason only where that was asked.
+    pub fn among(self, known: &[Self]) -> Option<Self> {
+        if self == Self::None {
+            return known.contains(&self).then_some(self);
+        }
+        let reasons = || known.iter().copied().filter(|effort| *effort != Self::None);
+        reasons().filter(|effort| *effort >= self).min().or(reasons().max())
+    }
+
     /// The effort that comes nearest to a budget of tokens.
     pub const fn of_budget(tokens: u64) -> Self {
         match tokens {
@@ -293,5 +302,23 @@ impl Effort {
             4096..=12_287 => Self::Medium,
             _ => Self::High,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_effort_is_no_less_if_that_can_be() {
+        let check = |effort: Effort, known: &[Effort], expect| assert_eq!(effort.among(known), expect, "{effort:?}");
+        let usual = [Effort::None, Effort::Low, Effort::Medium, Effort::High];
+        check(Effort::None, &usual, Some(Effort::None));
+        check(Effort::Minimal, &usual, Some(Effort::Low));
+        check(Effort::Medium, &usual, Some(Effort::Medium));
+        check(Effort::Max, &usual, Some(Effort::High));
+        check(Effort::Medium, &[Effort::Low, Effort::High], Some(Effort::High));
+        check(Effort::None, &[Effort::Low], None);
+        check(Effort::Low, &[Effort::None], None);
     }
 }

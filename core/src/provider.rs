@@ -321,7 +321,9 @@ pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), 
         return if relays { Ok(()) } else { Err(Reject::unserved(call)) };
     }
     // Nothing is refused of what passes as it is; rerank is one endpoint for two shapes, of which none is everywhere.
-    let passes = relays && upstream.quirks.unsupported.is_empty() && call.endpoint != Endpoint::Rerank;
+    let quirks = &upstream.quirks;
+    let takes_all = quirks.unsupported.is_empty() && quirks.values.is_empty();
+    let passes = relays && takes_all && call.endpoint != Endpoint::Rerank;
     if passes { Ok(()) } else { ask(call, upstream, model).map(drop) }
 }
 

@@ -154,6 +154,12 @@ pub struct Quirks {
     /// Top-level fields of a chat request that have another name there.
     #[serde(default, skip_serializing_if = "is_default")]
     pub renamed: BTreeMap<String, String>,
+    /// Values of top-level fields of a chat request, where it knows only some: strings, or the `type` of what is an object.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub values: BTreeMap<String, Vec<String>>,
+    /// Roles of messages that have another name there: `developer` and the like.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub roles: BTreeMap<String, String>,
     /// When a stream tells its usage.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stream_usage: StreamUsage,
@@ -197,9 +203,10 @@ impl Quirks {
     /// Whether there are none that change a request in its own dialect.
     pub fn is_plain(&self) -> bool {
         // The others say only what it takes besides, which a caller of its own dialect may send as it is.
-        let Self { paths, unsupported, renamed, stream_usage, .. } = self;
+        let Self { paths, unsupported, renamed, values, roles, stream_usage, .. } = self;
         let asked = *stream_usage == StreamUsage::Asked;
-        asked && paths.is_empty() && unsupported.is_empty() && renamed.is_empty()
+        let fields = unsupported.is_empty() && renamed.is_empty() && values.is_empty() && roles.is_empty();
+        asked && paths.is_empty() && fields
     }
 
     /// Whether the host serves `endpoint`, as far as its preset says.

@@ -8,6 +8,7 @@ mod ask;
 mod audio;
 mod event;
 mod fault;
+mod fit;
 mod model;
 mod proofs;
 mod reply;
@@ -30,7 +31,6 @@ use crate::chat::Chat;
 use crate::codec::json::write::string;
 use crate::codec::json::{self, Edit, Raw, patch};
 use crate::config::{StreamUsage, Upstream};
-use crate::dialect::openai;
 use crate::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
 use crate::fault::{Reject, UpstreamFault};
 
@@ -163,21 +163,9 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
     if let Some(own) = &own {
         edits.push(("input", Edit::Set(own)));
     }
-    for field in &quirks.unsupported {
-        let given = call.scan.raw(call.body, field).filter(|value| !value.is_null());
-        if given.is_some_and(|value| !openai::is_neutral(field, value)) {
-            to.unsupported(field)?;
-            edits.push((field, Edit::Remove));
-        }
-    }
-    let renamed: Vec<(&str, &[u8])> = quirks
-        .renamed
-        .iter()
-        .filter_map(|(from, into)| Some((from.as_str(), into.as_str(), call.scan.get(call.body, from)?)))
-        .flat_map(|(from, into, value)| [(from, &b""[..]), (into, value)])
-        .collect();
-    for (field, value) in &renamed {
-        edits.push((field, if value.is_empty() { Edit::Remove } else { Edit::Set(value) }));
+    let changes = fit::changes(call, to)?;
+    for (field, value) in &changes {
+        edits.push((field, value.as_deref().map_or(Edit::Remove, Edit::Set)));
     }
     Ok(if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) })
 }

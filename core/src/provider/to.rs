@@ -14,8 +14,15 @@ use crate::endpoint::{Delivery, Endpoint};
 use crate::fault::Reject;
 
 /// Fields that say where cached work may be found, how to keep it, or who asks: they promise nothing about the answer.
-const HINTS: [&str; 5] =
-    ["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "context_management", "client_metadata"];
+const HINTS: [&str; 7] = [
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+    "context_management",
+    "client_metadata",
+    "user",
+    "safety_identifier",
+];
 
 /// What of a request was left out or is had in another way; it is told in the answer's headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +90,16 @@ impl<'t> To<'t> {
         note(&mut self.notes.dropped, field);
     }
 
+    /// `field` is not known here: left out and noted if it promises nothing about the answer, else
+    /// [unsupported](Self::unsupported).
+    pub fn lacks(&mut self, field: &str) -> Result<(), Reject> {
+        if HINTS.contains(&field) {
+            self.hint(field);
+            return Ok(());
+        }
+        self.unsupported(field)
+    }
+
     /// Leaves out the marks for the prompt cache, for a provider whose caches find by themselves what they hold.
     pub(super) fn unmark(&mut self, chat: &Chat<'_>) {
         if chat.turns.iter().flat_map(|turn| &turn.parts).any(|part| part.cache.is_some()) {
@@ -124,11 +141,7 @@ impl<'t> To<'t> {
     /// Deals with the fields that have no place in the hub, but for those that the provider `takes` by itself.
     pub fn rest(&mut self, extra: &[(Cow<'_, str>, Raw<'_>)], takes: &[&str]) -> Result<(), Reject> {
         for (name, _) in extra.iter().filter(|(name, _)| !takes.contains(&&**name)) {
-            if HINTS.contains(&&**name) {
-                self.hint(name);
-            } else {
-                self.unsupported(name)?;
-            }
+            self.lacks(name)?;
         }
         Ok(())
     }

@@ -9,8 +9,10 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
+use super::fit::{efforts, knows};
 pub(in crate::provider) use super::model::Reasons;
 use crate::chat::{Chat, Effort, Format, Thinking, Tool, ToolChoice};
+use crate::codec::json::Raw;
 use crate::codec::json::write::{array, number, object, string};
 use crate::config::{ReasoningField, StreamUsage};
 use crate::endpoint::Delivery;
@@ -134,13 +136,18 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     if !chat.tools.is_empty() {
         let marks = to.upstream.quirks.cache_marks;
         fields.add("tools", to, |out| array(out, &chat.tools, |out, tool| write_tool(out, tool, accent, marks)))?;
-        if let Some(parallel) = chat.parallel_tools {
+        // To several at once, all agree.
+        let parallel = chat.parallel_tools.filter(|parallel| !parallel || !fields.lacks("parallel_tool_calls", to));
+        if let Some(parallel) = parallel {
             fields.raw("parallel_tool_calls", to, if parallel { "true" } else { "false" })?;
         }
     }
     if let Some(choice) = &chat.tool_choice {
         if !chat.tools.is_empty() {
-            fields.add("tool_choice", to, |out| tool_choice(choice, accent, out))?;
+            let choice = known_choice(choice, &chat.tools, to);
+            if *choice != ToolChoice::Auto || !fields.lacks("tool_choice", to) {
+                fields.add("tool_choice", to, |out| tool_choice(choice, accent, out))?;
+            }
         } else if matches!(choice, ToolChoice::Required | ToolChoice::Named(_)) {
             return Err(to.invalid("tool_choice", "there are no tools"));
         }
@@ -222,17 +229,22 @@ struct Fields<'f, 'a> {
 impl<'f> Fields<'f, '_> {
     fn add(&mut self, name: &'f str, to: &mut To<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Reject> {
         if self.lacks(name, to) {
-            return to.unsupported(name);
+            return to.lacks(name);
         }
+        let mut value = Vec::new();
+        write(&mut value);
         let quirks = &to.upstream.quirks;
+        if let Some(known) = quirks.values.get(name)
+            && !Raw::of_checked(&value).is_none_or(|value| knows(known, value))
+        {
+            return to.lacks(name);
+        }
         let renamed = self.accent.renamed.iter().find(|(from, _)| *from == name);
         let name = match (quirks.renamed.get(name), renamed) {
             (Some(into), _) => Cow::Owned(into.clone()),
             (None, Some((_, into))) => Cow::Borrowed(*into),
             (None, None) => Cow::Borrowed(name),
         };
-        let mut value = Vec::new();
-        write(&mut value);
         self.list.push((name, value));
         Ok(())
     }
@@ -270,6 +282,17 @@ fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, accent: &Accent, marks: bool) 
     });
 }
 
+/// The choice in words that this host knows, if it has any for it.
+fn known_choice<'c>(choice: &'c ToolChoice<'c>, tools: &[Tool<'_>], to: &To<'_>) -> &'c ToolChoice<'c> {
+    let kinds = to.upstream.quirks.values.get("tool_choice");
+    let takes_names = kinds.is_none_or(|kinds| kinds.iter().any(|kind| kind == "function"));
+    match choice {
+        // Of one tool, to demand any is to demand it.
+        ToolChoice::Named(_) if tools.len() == 1 && !takes_names => &ToolChoice::Required,
+        choice => choice,
+    }
+}
+
 fn tool_choice(choice: &ToolChoice<'_>, accent: &Accent, out: &mut Vec<u8>) {
     match choice {
         ToolChoice::Auto => string(out, "auto"),
@@ -305,8 +328,10 @@ fn response_format(format: &Format<'_>, out: &mut Vec<u8>) {
 
 /// The effort to ask for; `None` to leave it to the model.
 fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Result<Option<Effort>, Reject> {
+    let known = to.upstream.quirks.values.get("reasoning_effort").map(|known| efforts(known));
+    let knows_none = known.as_ref().is_some_and(|known| known.contains(&Effort::None));
     let wanted = match (chat.thinking, chat.effort) {
-        (Some(Thinking::Off), _) if matches!(reasons, Reasons::Unknown | Reasons::AsItDoes) => {
+        (Some(Thinking::Off), _) if matches!(reasons, Reasons::Unknown | Reasons::AsItDoes) && !knows_none => {
             // Not all know a word for it.
             to.hint("reasoning_effort");
             return Ok(None);
@@ -333,7 +358,12 @@ fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Result<Option<E
             if wanted == Effort::None && nearest != wanted {
                 to.emulates("reasoning_effort");
             }
-            Ok(Some(nearest))
+            let Some(known) = known else { return Ok(Some(nearest)) };
+            let known = nearest.among(&known);
+            if known.is_none() {
+                to.hint("reasoning_effort");
+            }
+            Ok(known)
         }
     }
 }

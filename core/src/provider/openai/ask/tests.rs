@@ -33,7 +33,7 @@ fn with(member: &str) -> Result<String, Reject> {
 
 /// Takes all that some host takes.
 fn generous() -> Quirks {
-    let takes = ["top_k", "unknown_field", "thinking"].map(ToString::to_string).to_vec();
+    let takes = ["top_k", "unknown_field", "thinking", "reasoning_format", "grammar"].map(ToString::to_string).to_vec();
     Quirks { takes, cache_marks: true, reasoning: Some(ReasoningField::ReasoningDetails), ..Quirks::default() }
 }
 
