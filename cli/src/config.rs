@@ -96,11 +96,17 @@ pub(crate) fn explain(file: &Path, request: &Path, path: Option<&str>, form: For
     Ok(())
 }
 
-/// `weir presets`.
+/// `weir presets`: each with the pages that say how it deviates, and what none was found to say.
 pub(crate) fn presets() {
     for (name, preset) in Preset::all() {
         let credential = preset.credential.as_deref().unwrap_or("no credential");
         say::result(&format!("{name:<14} {:<10} {}  ({credential})", preset.dialect, preset.endpoint));
+        for source in &preset.sources {
+            say::result(&format!("{:<14} {source}", ""));
+        }
+        if !preset.unconfirmed.is_empty() {
+            say::result(&format!("{:<14} unconfirmed: {}", "", preset.unconfirmed.join(", ")));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use weir_core::config::Upstream as Settings;
+use weir_core::config::{Preset, Upstream as Settings};
 use weir_core::endpoint::{Delivery, Endpoint, Family};
 use weir_core::provider;
 use weir_sim::Options;
@@ -50,7 +50,10 @@ impl Case {
             name: format!("{provider}/{}", folder.file_name().unwrap().to_string_lossy()),
             endpoint: meta["endpoint"].as_str().map_or(Endpoint::Chat, |name| Endpoint::from_name(name).unwrap()),
             delivery: if streamed { Delivery::Streamed } else { Delivery::Whole },
-            settings: meta["upstream"].clone(),
+            settings: match meta["preset"].as_str() {
+                Some(name) => json!({"quirks": Preset::all().remove(name).expect("such a preset").quirks}),
+                None => meta["upstream"].clone(),
+            },
             status: meta["status"].as_u64().unwrap_or(200),
             fault: meta["fault"].as_str().map(str::to_owned),
             model: meta["model"].as_str().unwrap().to_owned(),

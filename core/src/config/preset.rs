@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,13 @@ pub struct Preset {
     /// How it deviates from its dialect.
     #[serde(default)]
     pub quirks: Quirks,
-    /// The host's own page about its API. Not every deviation has been confirmed there.
+    /// The host's own page about its API, for people.
     pub docs: String,
+    /// Where the host itself says how it deviates: its reference, or the types that it generates from it.
+    pub sources: Vec<String>,
+    /// Deviations that were found nowhere, by their path in `quirks`: `unsupported.logprobs`.
+    #[serde(default)]
+    pub unconfirmed: Vec<String>,
 }
 
 impl Preset {
@@ -48,6 +54,37 @@ mod tests {
             assert!(Url::parse(&preset.endpoint).is_ok(), "{name}");
             assert!(preset.credential.is_none_or(|credential| Credential::parse(&credential).is_ok()), "{name}");
             assert!(preset.docs.starts_with("https://"), "{name}");
+            assert!(!preset.sources.is_empty(), "{name}");
+            assert!(preset.sources.iter().all(|source| source.starts_with("https://")), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_unconfirmed_is_something_that_is_said() {
+        for (name, preset) in Preset::all() {
+            let quirks = serde_json::to_value(&preset.quirks).unwrap();
+            for path in &preset.unconfirmed {
+                let (quirk, item) = path.split_once('.').unwrap_or((path, ""));
+                let said = match &quirks[quirk] {
+                    serde_json::Value::Array(items) => items.iter().any(|said| said == item),
+                    serde_json::Value::Object(members) => members.contains_key(item),
+                    said => item.is_empty() && !said.is_null(),
+                };
+                assert!(said, "{name}: {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_quirk_says_nothing_twice() {
+        for (name, preset) in Preset::all() {
+            let Quirks { unsupported, renamed, values, takes, .. } = &preset.quirks;
+            let mut fields: Vec<&String> = unsupported.iter().chain(renamed.keys()).chain(values.keys()).collect();
+            fields.extend(takes);
+            let count = fields.len();
+            fields.sort();
+            fields.dedup();
+            assert_eq!(fields.len(), count, "{name}");
         }
     }
 }

@@ -201,3 +201,52 @@ fn sound_is_counted_apart() {
     reply.read(chunk.as_bytes(), &mut Vec::new()).unwrap();
     assert_eq!((reply.usage().audio_input, reply.usage().audio_output), (4, 5));
 }
+
+fn asked_at(preset: &str, body: &str) -> Result<crate::provider::Ask, Reject> {
+    let scan = scan(body.as_bytes()).unwrap();
+    let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
+    let body = body.as_bytes();
+    let call = Call { endpoint: Endpoint::Chat, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+    let quirks = crate::config::Preset::all().remove(preset).unwrap().quirks;
+    let upstream = Upstream { dialect: "openai".into(), quirks, ..Upstream::default() };
+    crate::provider::ask(&call, &upstream, "m")
+}
+
+#[test]
+fn a_host_is_asked_for_no_value_that_it_does_not_know() {
+    let refused = |preset: &str, member: &str, field: &str| {
+        let reject = asked_at(preset, &format!(r#"{{"model":"m",{member}}}"#)).unwrap_err();
+        assert_eq!(reject.problem().param.as_deref(), Some(field), "{preset}: {reject:?}");
+    };
+    let schema = r#""response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{}}}"#;
+    refused("deepseek", schema, "response_format");
+    refused("lmstudio", r#""response_format":{"type":"json_object"}"#, "response_format");
+    refused("perplexity", r#""response_format":{"type":"json_object"}"#, "response_format");
+    refused("groq", r#""service_tier":"priority""#, "service_tier");
+    refused("ollama", r#""tool_choice":"required","tools":[{}]"#, "tool_choice");
+    refused("ollama", r#""parallel_tool_calls":false"#, "parallel_tool_calls");
+    let named = r#""tool_choice":{"type":"function","function":{"name":"f"}},"tools":[{},{}]"#;
+    refused("lmstudio", named, "tool_choice");
+    refused("vllm", r#""verbosity":"low""#, "verbosity");
+    refused("sambanova", r#""presence_penalty":0.5"#, "presence_penalty");
+    refused("tgi", r#""n":2"#, "n");
+    refused("openrouter", r#""n":2"#, "n");
+}
+
+#[test]
+fn what_only_advises_is_left_out_and_noted() {
+    let ask = asked_at("deepseek", r#"{"model":"m","user":"anna","safety_identifier":"anna","prompt_cache_key":"a"}"#);
+    let ask = ask.unwrap();
+    assert_eq!(ask.notes.dropped, ["prompt_cache_key", "safety_identifier", "user"]);
+    assert_eq!(ask.body, Body::Replaced(br#"{"model":"m"}"#.to_vec()));
+    let effort = |preset: &str, effort: &str| {
+        let ask = asked_at(preset, &format!(r#"{{"model":"m","reasoning_effort":"{effort}"}}"#)).unwrap();
+        let Body::Replaced(body) = ask.body else { panic!("it changes") };
+        (String::from_utf8(body).unwrap(), ask.notes)
+    };
+    let (body, notes) = effort("together", "none");
+    assert_eq!((body.as_str(), &notes.dropped[..]), (r#"{"model":"m"}"#, &["reasoning_effort".to_owned()][..]));
+    let (body, notes) = effort("cerebras", "max");
+    assert_eq!(body, r#"{"model":"m","reasoning_effort":"high"}"#);
+    assert_eq!(notes.emulated, ["reasoning_effort"]);
+}
