@@ -12,11 +12,13 @@ mod bedrock;
 mod cohere;
 mod embedding;
 mod gemini;
+mod held;
 mod local;
 mod mistral;
 mod openai;
 mod pairs;
 mod passing;
+mod progress;
 mod relay;
 pub mod signature;
 mod to;
@@ -38,6 +40,7 @@ use crate::fault::{FaultKind, Problem, Reject, UpstreamFault};
 use crate::piece::Piece;
 use crate::usage::Usage;
 
+pub use progress::Progress;
 pub use to::{Notes, To};
 
 /// Every provider that can be named in the configuration as a `dialect`.
@@ -429,16 +432,27 @@ pub trait Reply: Send {
     /// JSON cut short). [`Passage::AsIs`] means that nothing is to be added.
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault>;
 
+    /// How far the answer has come.
+    fn progress(&self) -> &Progress;
+
     /// The first token was seen: first content, reasoning, tool-call or refusal delta, or a finish reason. A whole answer
     /// has begun when it is complete, which may be at [`end`](Self::end).
-    fn begun(&self) -> bool;
+    fn begun(&self) -> bool {
+        self.progress().has_begun()
+    }
 
     /// The answer is complete: everything that the caller must receive has been written.
-    fn done(&self) -> bool;
+    fn done(&self) -> bool {
+        self.progress().is_done()
+    }
 
     /// Tokens so far; final once the upstream has said.
-    fn usage(&self) -> Usage;
+    fn usage(&self) -> Usage {
+        self.progress().usage
+    }
 
     /// The model that answered, as the upstream names it.
-    fn model(&self) -> Option<&str>;
+    fn model(&self) -> Option<&str> {
+        Some(&*self.progress().model).filter(|model| !model.is_empty())
+    }
 }

@@ -16,7 +16,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::anthropic::model::Generation;
-use super::translate::malformed;
+use super::held::malformed;
 use super::{Ask, CredentialHeader, Flow, Framing, Pieces, Provider, Reader, Reply, ReplyStart, To, relay};
 use crate::chat::Chat;
 use crate::codec::json::Raw;

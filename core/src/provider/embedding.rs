@@ -4,20 +4,18 @@
 
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::openai::parse;
-use super::translate::malformed;
+use super::held::{Held, malformed, parse};
+use super::progress::Progress;
 use super::{Call, Passage, Provider, Reply, ReplyStart};
 use crate::codec::json::write::{object, string};
 use crate::codec::json::{Kind, Raw};
 use crate::embed::{Embed, Encoding, Vectors};
 use crate::fault::{Reject, UpstreamFault};
-use crate::usage::Usage;
 
 /// Reads a request. Token ids are refused: they belong to one provider's tokenizer.
 pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
@@ -74,28 +72,25 @@ pub(super) fn encoding(call: &Call<'_>) -> Encoding {
 /// An answer being read.
 pub(super) struct Embedded {
     provider: &'static dyn Provider,
-    held: Vec<u8>,
-    model: String,
-    usage: Usage,
+    held: Held,
     encoding: Encoding,
-    done: bool,
+    progress: Progress,
 }
 
 impl Embedded {
     pub(super) fn new(provider: &'static dyn Provider, start: &ReplyStart<'_>) -> Self {
-        let usage = Usage { estimated: true, ..Usage::default() };
-        Self { provider, held: Vec::new(), model: start.model.into(), usage, encoding: start.encoding, done: false }
+        Self { provider, held: Held::default(), encoding: start.encoding, progress: Progress::new(start) }
     }
 }
 
 impl Reply for Embedded {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        self.held.extend_from_slice(chunk);
+        self.held.add(chunk)?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let held = core::mem::take(&mut self.held);
+        let held = self.held.take();
         let answer = parse(&held)?;
         if let Some(fault) = self.provider.fault_in_answer(answer) {
             return Err(fault);
@@ -103,28 +98,16 @@ impl Reply for Embedded {
         let vectors = self.provider.embedded(answer);
         let vectors = vectors.ok_or_else(|| malformed("The provider's answer holds no embeddings."))?;
         if !vectors.model.is_empty() {
-            self.model.clone_from(&vectors.model);
+            self.progress.model.clone_from(&vectors.model);
         }
-        self.usage = vectors.usage;
-        write(&vectors, &self.model, self.encoding, out)?;
-        self.done = true;
+        self.progress.usage = vectors.usage;
+        write(&vectors, &self.progress.model, self.encoding, out)?;
+        self.progress.finish();
         Ok(Passage::Rewritten)
     }
 
-    fn begun(&self) -> bool {
-        self.done
-    }
-
-    fn done(&self) -> bool {
-        self.done
-    }
-
-    fn usage(&self) -> Usage {
-        self.usage
-    }
-
-    fn model(&self) -> Option<&str> {
-        Some(&self.model)
+    fn progress(&self) -> &Progress {
+        &self.progress
     }
 }
 

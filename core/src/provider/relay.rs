@@ -3,24 +3,21 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::openai::parse;
+use super::held::{Held, parse};
 use super::passing::Passing;
-use super::translate::{Progress, event, malformed};
+use super::progress::Progress;
+use super::translate::event;
 use super::{Flow, Passage, Reader, Reply, ReplyStart};
 use crate::codec::sse;
 use crate::endpoint::Delivery;
 use crate::fault::UpstreamFault;
-use crate::usage::Usage;
-
-/// More than any answer has.
-const MAX_BODY: usize = 64 << 20;
 
 /// Passes an answer on, which `reader` watches.
 pub(super) fn reply(reader: Box<dyn Reader>, start: &ReplyStart<'_>) -> Box<dyn Reply> {
     let watch = Watch { reader, progress: Progress::new(start) };
     match start.delivery {
         Delivery::Streamed => Box::new(Stream { frames: sse::Reader::new(sse::MAX_EVENT), watch }),
-        Delivery::Whole => Box::new(Whole { held: Vec::new(), watch }),
+        Delivery::Whole => Box::new(Whole { held: Held::default(), watch }),
     }
 }
 
@@ -47,7 +44,7 @@ impl Reply for Stream {
             if let Some(event) = event(&block)? {
                 let flow = reader.event(event, &mut |piece| _ = progress.note(piece))?;
                 if flow == Flow::Ended {
-                    progress.done();
+                    progress.finish();
                 }
             }
             passing.pass(block.raw, out);
@@ -68,7 +65,7 @@ impl Reply for Stream {
             {
                 let flow = reader.event(event, &mut |piece| _ = progress.note(piece))?;
                 if flow == Flow::Ended {
-                    progress.done();
+                    progress.finish();
                 }
                 out.extend_from_slice(block.raw.trim_ascii_end());
                 out.extend_from_slice(b"\n\n");
@@ -77,63 +74,40 @@ impl Reply for Stream {
         })?;
         if !progress.is_done() {
             reader.end(&mut |piece| _ = progress.note(piece))?;
-            progress.done();
+            progress.finish();
         }
         Ok(Passage::Rewritten)
     }
 
-    fn begun(&self) -> bool {
-        self.watch.progress.has_begun()
-    }
-
-    fn done(&self) -> bool {
-        self.watch.progress.is_done()
-    }
-
-    fn usage(&self) -> Usage {
-        self.watch.progress.usage()
-    }
-
-    fn model(&self) -> Option<&str> {
-        self.watch.progress.model()
+    fn progress(&self) -> &Progress {
+        &self.watch.progress
     }
 }
 
 struct Whole {
-    held: Vec<u8>,
+    held: Held,
     watch: Watch,
 }
 
 impl Reply for Whole {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        if self.held.len() + chunk.len() > MAX_BODY {
-            return Err(malformed("The provider's answer is too long."));
-        }
-        self.held.extend_from_slice(chunk);
+        self.held.add(chunk)?;
         Ok(Passage::AsIs)
     }
 
     fn end(&mut self, _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let Watch { reader, progress } = &mut self.watch;
-        let held = core::mem::take(&mut self.held);
+        let held = self.held.take();
         reader.whole(parse(&held)?, &mut |piece| _ = progress.note(piece))?;
-        progress.done();
+        progress.finish();
         Ok(Passage::AsIs)
     }
 
+    fn progress(&self) -> &Progress {
+        &self.watch.progress
+    }
+
     fn begun(&self) -> bool {
-        self.watch.progress.is_done()
-    }
-
-    fn done(&self) -> bool {
-        self.watch.progress.is_done()
-    }
-
-    fn usage(&self) -> Usage {
-        self.watch.progress.usage()
-    }
-
-    fn model(&self) -> Option<&str> {
-        self.watch.progress.model()
+        self.done()
     }
 }

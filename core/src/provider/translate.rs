@@ -1,11 +1,12 @@
 //! An answer read as pieces from one dialect and written in another.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::openai::parse;
+use super::held::{Held, malformed, parse};
 use super::pairs::Pairs;
+use super::progress::Progress;
 use super::{Event, Flow, Framing, Passage, Reader, Reply, ReplyStart};
 use crate::codec::eventstream::{self, Message};
 use crate::codec::json::write::object;
@@ -15,12 +16,8 @@ use crate::dialect::{Dialect, Writer};
 use crate::embed::Encoding;
 use crate::endpoint::Delivery;
 use crate::endpoint::{Endpoint, UsageChunk};
-use crate::fault::{FaultKind, UpstreamFault};
+use crate::fault::UpstreamFault;
 use crate::piece::{Answer, Piece};
-use crate::usage::Usage;
-
-/// More than any answer has.
-const MAX_BODY: usize = 64 << 20;
 
 /// Reads an answer with `reader` and writes it in `dialect`.
 pub(crate) fn reply(
@@ -36,93 +33,13 @@ pub(crate) fn reply(
             Box::new(Stream { frames: Frames::new(framing), reader, told })
         }
         Delivery::Whole => Box::new(Whole {
-            held: Vec::new(),
+            held: Held::default(),
             reader,
             dialect,
             answer: Answer::default(),
             start: Kept::from(start),
             progress,
         }),
-    }
-}
-
-/// How far an answer has come, as its pieces tell.
-pub(super) struct Progress {
-    phase: Phase,
-    usage: Usage,
-    model: String,
-    id: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// No token yet.
-    Waiting,
-    Begun,
-    Done,
-}
-
-impl Progress {
-    pub(super) fn new(start: &ReplyStart<'_>) -> Self {
-        let usage = Usage { estimated: true, ..Usage::default() };
-        Self { phase: Phase::Waiting, usage, model: start.model.to_string(), id: start.id.to_string() }
-    }
-
-    /// Notes what `piece` tells. An answer that its provider did not name is named.
-    pub(super) fn note<'p>(&'p mut self, piece: Piece<'p>) -> Piece<'p> {
-        let content = match piece {
-            Piece::Start { id, model } => {
-                if !model.is_empty() {
-                    self.model = model.text().into_owned();
-                }
-                let id = if id.is_empty() { Str::Plain(&self.id) } else { id };
-                return Piece::Start { id, model: Str::Plain(&self.model) };
-            }
-            Piece::Usage(usage) => {
-                self.usage = usage;
-                return piece;
-            }
-            Piece::Choice(_) | Piece::StopSequence(_) => return piece,
-            Piece::Text(text)
-            | Piece::Refusal(text)
-            | Piece::Reasoning { text, .. }
-            | Piece::Arguments { json: text, .. } => text.written().len(),
-            Piece::Signature { .. }
-            | Piece::Redacted { .. }
-            | Piece::Call { .. }
-            | Piece::Citation(_)
-            | Piece::Image { .. }
-            | Piece::Logprobs(_)
-            | Piece::Finish(_) => 0,
-        };
-        // What the provider has not counted yet is guessed at four bytes a token.
-        if self.usage.estimated {
-            self.usage.output += (content as u64).div_ceil(4);
-        }
-        if self.phase == Phase::Waiting {
-            self.phase = Phase::Begun;
-        }
-        piece
-    }
-
-    pub(super) fn done(&mut self) {
-        self.phase = Phase::Done;
-    }
-
-    pub(super) fn has_begun(&self) -> bool {
-        self.phase != Phase::Waiting
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.phase == Phase::Done
-    }
-
-    pub(super) fn usage(&self) -> Usage {
-        self.usage
-    }
-
-    pub(super) fn model(&self) -> Option<&str> {
-        Some(self.model.as_str()).filter(|model| !model.is_empty())
     }
 }
 
@@ -249,7 +166,7 @@ impl Told {
     fn end(&mut self, out: &mut Vec<u8>) {
         self.start(out);
         let Self { writer, progress, pairs, .. } = self;
-        progress.done();
+        progress.finish();
         pairs.end(|piece| writer.piece(piece, out));
         writer.end(&progress.usage, out);
     }
@@ -272,25 +189,13 @@ impl Reply for Stream {
         Ok(Passage::Rewritten)
     }
 
-    fn begun(&self) -> bool {
-        self.told.progress.has_begun()
-    }
-
-    fn done(&self) -> bool {
-        self.told.progress.is_done()
-    }
-
-    fn usage(&self) -> Usage {
-        self.told.progress.usage
-    }
-
-    fn model(&self) -> Option<&str> {
-        self.told.progress.model()
+    fn progress(&self) -> &Progress {
+        &self.told.progress
     }
 }
 
 struct Whole {
-    held: Vec<u8>,
+    held: Held,
     reader: Box<dyn Reader>,
     dialect: &'static dyn Dialect,
     answer: Answer,
@@ -326,40 +231,24 @@ impl Kept {
 
 impl Reply for Whole {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        if self.held.len() + chunk.len() > MAX_BODY {
-            return Err(malformed("The provider's answer is too long."));
-        }
-        self.held.extend_from_slice(chunk);
+        self.held.add(chunk)?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let Self { held, reader, dialect, answer, start, progress } = self;
-        let held = core::mem::take(held);
+        let held = held.take();
         reader.whole(parse(&held)?, &mut |piece| answer.add(progress.note(piece)))?;
-        progress.done();
+        progress.finish();
         dialect.whole(answer, &progress.usage, &start.get(), out);
         Ok(Passage::Rewritten)
     }
 
+    fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     fn begun(&self) -> bool {
-        self.progress.is_done()
+        self.done()
     }
-
-    fn done(&self) -> bool {
-        self.progress.is_done()
-    }
-
-    fn usage(&self) -> Usage {
-        self.progress.usage
-    }
-
-    fn model(&self) -> Option<&str> {
-        self.progress.model()
-    }
-}
-
-/// A fault of an answer that is not what was promised.
-pub(super) fn malformed(message: &str) -> UpstreamFault {
-    UpstreamFault::new(FaultKind::Malformed, message)
 }

@@ -8,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::fault::UpstreamFault;
 use crate::piece::{Citation, Finish, Piece};
 use crate::provider::answer_tool::ANSWER_TOOL;
-use crate::provider::translate::malformed;
+use crate::provider::held::malformed;
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 

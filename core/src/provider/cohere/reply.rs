@@ -13,7 +13,7 @@ use crate::codec::json::{Raw, Str};
 use crate::fault::UpstreamFault;
 use crate::piece::{Citation, Finish, Piece};
 use crate::provider::answer_tool::ANSWER_TOOL;
-use crate::provider::translate::malformed;
+use crate::provider::held::malformed;
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 

@@ -11,7 +11,7 @@ use crate::codec::json::write::{array, string};
 use crate::codec::json::{Edit, Kind, Raw, patch};
 use crate::fault::{Reject, UpstreamFault};
 use crate::piece::{Finish, Piece};
-use crate::provider::translate::malformed;
+use crate::provider::held::malformed;
 use crate::provider::{Body, Call, Event, Flow, Pieces, Reader, To};
 use crate::usage::Usage;
 

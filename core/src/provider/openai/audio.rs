@@ -6,12 +6,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::event::Members;
-use super::fault::{in_answer, malformed};
-use super::{parse, typed};
+use super::fault::in_answer;
+use super::typed;
 use crate::endpoint::Endpoint;
 use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::held::{Held, malformed, parse};
+use crate::provider::progress::Progress;
 use crate::provider::{Passage, Reply, ReplyStart, relay};
-use crate::usage::Usage;
 
 /// Passes an answer of sound, or about sound.
 pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
@@ -19,22 +20,19 @@ pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
     if is("text/event-stream") {
         return relay::reply(Box::new(typed::Reading::default()), start);
     }
-    let usage = Usage { estimated: true, ..Usage::default() };
     // A transcription may be plain text; the model that takes no streaming answers with JSON all the same.
     let content = match start.endpoint {
-        _ if is("application/json") => Content::Json(Vec::new()),
+        _ if is("application/json") => Content::Json(Held::default()),
         Endpoint::Speech => Content::Sound,
         _ => Content::Text,
     };
-    Box::new(Audio { endpoint: start.endpoint, content, begun: false, done: false, usage })
+    Box::new(Audio { endpoint: start.endpoint, content, progress: Progress::default() })
 }
 
 struct Audio {
     endpoint: Endpoint,
     content: Content,
-    begun: bool,
-    done: bool,
-    usage: Usage,
+    progress: Progress,
 }
 
 enum Content {
@@ -43,27 +41,28 @@ enum Content {
     /// Is complete at its end; silence has no words.
     Text,
     /// What came so far.
-    Json(Vec<u8>),
+    Json(Held),
 }
 
 impl Reply for Audio {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         match &mut self.content {
-            Content::Sound => self.begun |= !chunk.is_empty(),
-            Content::Text => {}
-            Content::Json(held) => held.extend_from_slice(chunk),
+            Content::Sound if !chunk.is_empty() => self.progress.begin(),
+            Content::Sound | Content::Text => {}
+            Content::Json(held) => held.add(chunk)?,
         }
         Ok(Passage::AsIs)
     }
 
     fn end(&mut self, _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        match &self.content {
-            Content::Sound if !self.begun => {
+        match &mut self.content {
+            Content::Sound if !self.progress.has_begun() => {
                 return Err(UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it began."));
             }
             Content::Sound | Content::Text => {}
             Content::Json(held) => {
-                let answer = parse(held)?;
+                let held = held.take();
+                let answer = parse(&held)?;
                 let members = Members::read(answer);
                 if members.is_error() {
                     return Err(in_answer(answer));
@@ -74,27 +73,15 @@ impl Reply for Audio {
                 if answer.get("text").is_none() {
                     return Err(malformed("The provider's answer has no text."));
                 }
-                self.usage = members.usage().unwrap_or(self.usage);
+                self.progress.usage = members.usage().unwrap_or(self.progress.usage);
             }
         }
-        (self.begun, self.done) = (true, true);
+        self.progress.finish();
         Ok(Passage::AsIs)
     }
 
-    fn begun(&self) -> bool {
-        self.begun
-    }
-
-    fn done(&self) -> bool {
-        self.done
-    }
-
-    fn usage(&self) -> Usage {
-        self.usage
-    }
-
-    fn model(&self) -> Option<&str> {
-        None
+    fn progress(&self) -> &Progress {
+        &self.progress
     }
 }
 
@@ -103,6 +90,7 @@ mod tests {
     use super::*;
     use crate::embed::Encoding;
     use crate::endpoint::{Delivery, UsageChunk};
+    use crate::usage::Usage;
 
     fn read(delivery: Delivery, content_type: &str, body: &str) -> Result<Usage, FaultKind> {
         let (endpoint, usage, encoding) = (Endpoint::Transcriptions, UsageChunk::Unwanted, Encoding::Float);

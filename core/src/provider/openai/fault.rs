@@ -1,6 +1,6 @@
 //! OpenAI's errors, and those of the many that speak like it.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 
 use crate::codec::json::{Kind, Raw, check};
@@ -136,9 +136,4 @@ impl<'a> Said<'a> {
             by_status
         }
     }
-}
-
-/// A fault of an answer that is not what was promised.
-pub(super) fn malformed(message: &str) -> UpstreamFault {
-    UpstreamFault::new(FaultKind::Malformed, message.to_owned())
 }

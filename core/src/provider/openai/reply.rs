@@ -10,11 +10,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::event::Members;
-use super::fault::{in_answer, malformed};
+use super::fault::in_answer;
 use crate::codec::json::{Raw, Str};
 use crate::endpoint::Delivery;
 use crate::fault::{FaultKind, UpstreamFault};
 use crate::piece::{Finish, Piece};
+use crate::provider::held::malformed;
 use crate::provider::{Event, Flow, Pieces, Reader, ReplyStart};
 use calls::Calls;
 use said::{Delta, Thoughts};

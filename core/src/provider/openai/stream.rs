@@ -1,39 +1,28 @@
 //! A streamed chat answer, relayed: events go on byte for byte, except the usage chunk that the caller did not ask for.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::event::{Deltas, Members};
-use super::fault::{in_answer, malformed};
+use super::fault::in_answer;
 use crate::codec::json::check;
 use crate::codec::sse::{self, Block};
 use crate::endpoint::UsageChunk;
 use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::held::malformed;
 use crate::provider::passing::Passing;
+use crate::provider::progress::Progress;
 use crate::provider::{Passage, Reply};
-use crate::usage::Usage;
 
 pub(super) struct Stream {
     reader: sse::Reader,
-    progress: Progress,
+    watch: Watch,
 }
 
-/// What the blocks so far have told.
-struct Progress {
+/// What watches the blocks.
+struct Watch {
     wanted: UsageChunk,
-    phase: Phase,
-    usage: Usage,
-    model: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// No token yet.
-    Waiting,
-    Begun,
-    /// `[DONE]` was read; whatever follows is none of the caller's business.
-    Done,
+    progress: Progress,
 }
 
 /// What becomes of a block.
@@ -45,18 +34,16 @@ enum Fate {
 
 impl Stream {
     pub(super) fn new(wanted: UsageChunk) -> Self {
-        let usage = Usage { estimated: true, ..Usage::default() };
-        let progress = Progress { wanted, phase: Phase::Waiting, usage, model: None };
-        Self { reader: sse::Reader::new(sse::MAX_EVENT), progress }
+        Self { reader: sse::Reader::new(sse::MAX_EVENT), watch: Watch { wanted, progress: Progress::default() } }
     }
 }
 
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let mut passing = Passing::new(chunk, self.reader.holds());
-        let progress = &mut self.progress;
+        let watch = &mut self.watch;
         let read = self.reader.read(chunk, |block| {
-            match progress.block(&block)? {
+            match watch.block(&block)? {
                 Fate::Passed => passing.pass(block.raw, out),
                 Fate::LeftOut => passing.stop(out),
             }
@@ -69,10 +56,10 @@ impl Reply for Stream {
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let progress = &mut self.progress;
+        let watch = &mut self.watch;
         // Some leave out the blank line after the last event. It is `[DONE]` all the same.
         self.reader.end(|block| {
-            if block.data.as_deref() == Some(b"[DONE]") && progress.block(&block)? == Fate::Passed {
+            if block.data.as_deref() == Some(b"[DONE]") && watch.block(&block)? == Fate::Passed {
                 out.extend_from_slice(b"data: [DONE]\n\n");
             }
             Ok(())
@@ -84,32 +71,21 @@ impl Reply for Stream {
         }
     }
 
-    fn begun(&self) -> bool {
-        self.progress.phase != Phase::Waiting
-    }
-
-    fn done(&self) -> bool {
-        self.progress.phase == Phase::Done
-    }
-
-    fn usage(&self) -> Usage {
-        self.progress.usage
-    }
-
-    fn model(&self) -> Option<&str> {
-        self.progress.model.as_deref()
+    fn progress(&self) -> &Progress {
+        &self.watch.progress
     }
 }
 
-impl Progress {
+impl Watch {
     fn block(&mut self, block: &Block<'_>) -> Result<Fate, UpstreamFault> {
-        if self.phase == Phase::Done {
+        // What follows the end is none of the caller's business.
+        if self.progress.is_done() {
             return Ok(Fate::LeftOut);
         }
         match block.data.as_deref() {
             None | Some(b"") => Ok(Fate::Passed),
             Some(b"[DONE]") => {
-                self.phase = Phase::Done;
+                self.progress.finish();
                 Ok(Fate::Passed)
             }
             Some(data) => self.chunk(data, block.name),
@@ -125,18 +101,19 @@ impl Progress {
         if members.is_error() || event == b"error" {
             return Err(in_answer(chunk));
         }
-        if self.model.is_none() {
-            self.model = members.model().map(Cow::into_owned);
+        let progress = &mut self.progress;
+        if progress.model.is_empty() {
+            progress.model = members.model().map(Cow::into_owned).unwrap_or_default();
         }
         if let Some(usage) = members.usage() {
-            self.usage = usage;
+            progress.usage = usage;
         }
         let deltas = members.choices.map(Deltas::read).unwrap_or_default();
         if deltas.tokens > 0 || deltas.finished {
-            self.phase = Phase::Begun;
+            progress.begin();
         }
-        if self.usage.estimated {
-            self.usage.output += deltas.tokens;
+        if progress.usage.estimated {
+            progress.usage.output += deltas.tokens;
         }
         Ok(if self.wanted == UsageChunk::Unwanted && members.is_usage_only() { Fate::LeftOut } else { Fate::Passed })
     }

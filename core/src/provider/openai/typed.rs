@@ -6,10 +6,11 @@
 //! <https://platform.openai.com/docs/api-reference/images-streaming>
 
 use super::event::Members;
-use super::fault::{in_answer, malformed};
+use super::fault::in_answer;
 use crate::codec::json::{Kind, Raw, Str};
 use crate::fault::{FaultKind, UpstreamFault};
 use crate::piece::{Finish, Piece};
+use crate::provider::held::malformed;
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 

@@ -9,7 +9,7 @@ use crate::endpoint::Delivery;
 use crate::fault::UpstreamFault;
 use crate::piece::Piece;
 use crate::provider::Pieces;
-use crate::provider::translate::malformed;
+use crate::provider::held::malformed;
 
 /// The calls of one choice.
 #[derive(Default)]

@@ -1,0 +1,49 @@
+//! Whole answers: what has come of one, until it is complete.
+
+use alloc::vec::Vec;
+
+use crate::codec::json::{Flaw, Raw, check};
+use crate::fault::{FaultKind, UpstreamFault};
+
+/// More than any answer has.
+const MAX_BODY: usize = 64 << 20;
+
+/// What has come of an answer.
+#[derive(Default)]
+pub(super) struct Held(Vec<u8>);
+
+impl Held {
+    /// Keeps `chunk` too.
+    pub(super) fn add(&mut self, chunk: &[u8]) -> Result<(), UpstreamFault> {
+        if self.0.len() + chunk.len() > MAX_BODY {
+            return Err(malformed("The provider's answer is too long."));
+        }
+        self.0.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of it; nothing is kept any longer.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.0)
+    }
+}
+
+/// Reads a body that should be one JSON value.
+pub(super) fn parse(body: &[u8]) -> Result<Raw<'_>, UpstreamFault> {
+    let cut = || UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it was complete.");
+    let not_json = || malformed("The provider's answer is not JSON.");
+    match core::str::from_utf8(body) {
+        Ok(text) => check(text).map_err(|Flaw { offset, .. }| if offset >= body.len() { cut() } else { not_json() }),
+        Err(error) if error.error_len().is_none() => Err(cut()),
+        Err(_) => Err(not_json()),
+    }
+}
+
+/// A fault of an answer that is not what was promised.
+pub(super) fn malformed(message: &str) -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Malformed, message)
+}

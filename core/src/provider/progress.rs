@@ -1,0 +1,95 @@
+//! How far an answer has come.
+
+use alloc::string::{String, ToString};
+
+use super::ReplyStart;
+use crate::codec::json::Str;
+use crate::piece::Piece;
+use crate::usage::Usage;
+
+/// How far an answer has come; what a [`Reply`](super::Reply) is asked about it.
+pub struct Progress {
+    phase: Phase,
+    pub(super) usage: Usage,
+    /// Empty if nobody has said.
+    pub(super) model: String,
+    /// Names the answer where its provider does not.
+    id: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No token yet.
+    Waiting,
+    Begun,
+    Done,
+}
+
+impl Default for Progress {
+    /// An answer that names itself, or has no name.
+    fn default() -> Self {
+        let usage = Usage { estimated: true, ..Usage::default() };
+        Self { phase: Phase::Waiting, usage, model: String::new(), id: String::new() }
+    }
+}
+
+impl Progress {
+    pub(super) fn new(start: &ReplyStart<'_>) -> Self {
+        Self { model: start.model.to_string(), id: start.id.to_string(), ..Self::default() }
+    }
+
+    /// Notes what `piece` tells. An answer that its provider did not name is named.
+    pub(super) fn note<'p>(&'p mut self, piece: Piece<'p>) -> Piece<'p> {
+        let content = match piece {
+            Piece::Start { id, model } => {
+                if !model.is_empty() {
+                    self.model = model.text().into_owned();
+                }
+                let id = if id.is_empty() { Str::Plain(&self.id) } else { id };
+                return Piece::Start { id, model: Str::Plain(&self.model) };
+            }
+            Piece::Usage(usage) => {
+                self.usage = usage;
+                return piece;
+            }
+            Piece::Choice(_) | Piece::StopSequence(_) => return piece,
+            Piece::Text(text)
+            | Piece::Refusal(text)
+            | Piece::Reasoning { text, .. }
+            | Piece::Arguments { json: text, .. } => text.written().len(),
+            Piece::Signature { .. }
+            | Piece::Redacted { .. }
+            | Piece::Call { .. }
+            | Piece::Citation(_)
+            | Piece::Image { .. }
+            | Piece::Logprobs(_)
+            | Piece::Finish(_) => 0,
+        };
+        // What the provider has not counted yet is guessed at four bytes a token.
+        if self.usage.estimated {
+            self.usage.output += (content as u64).div_ceil(4);
+        }
+        self.begin();
+        piece
+    }
+
+    /// The first token was seen, now or before.
+    pub(super) fn begin(&mut self) {
+        if self.phase == Phase::Waiting {
+            self.phase = Phase::Begun;
+        }
+    }
+
+    /// The answer is complete.
+    pub(super) fn finish(&mut self) {
+        self.phase = Phase::Done;
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.phase != Phase::Waiting
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+}
