@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{Arguments, Display};
 
-use crate::chat::{Content, Effort};
+use crate::chat::{Content, Effort, Part, Source};
 use crate::codec::json::{Kind, Raw};
 use crate::fault::Reject;
 
@@ -22,7 +22,12 @@ pub(super) fn each<'a, T>(
 }
 
 pub(super) fn required<'a>(object: Raw<'a>, name: &str, at: impl Display) -> Result<Raw<'a>, Reject> {
-    object.get(name).filter(|value| !value.is_null()).ok_or_else(|| Reject::Missing { field: format!("{at}.{name}") })
+    given(object, name).ok_or_else(|| Reject::Missing { field: format!("{at}.{name}") })
+}
+
+/// The member called `name`, unless it is `null`.
+pub(super) fn given<'a>(object: Raw<'a>, name: &str) -> Option<Raw<'a>> {
+    object.get(name).filter(|value| !value.is_null())
 }
 
 pub(super) fn object(value: Raw<'_>, at: Arguments<'_>) -> Result<(), Reject> {
@@ -74,6 +79,38 @@ pub(super) fn image<'a>(url: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, 
     let (media_type, data) =
         data_url(url).ok_or_else(|| invalid(at, "it must be an http(s) URL or a data URL with base64"))?;
     Ok(Content::Image { media_type, data })
+}
+
+/// What is said in OpenAI's words: one text, or parts.
+pub(super) fn said<'a>(
+    content: Raw<'a>,
+    at: Arguments<'_>,
+    part: impl FnMut(Raw<'a>, Arguments<'_>) -> Result<Part<'a>, Reject>,
+) -> Result<Vec<Part<'a>>, Reject> {
+    match content.kind() {
+        Kind::String => Ok(content.string().map(|text| Content::Text(text).into()).into_iter().collect()),
+        Kind::Array => each(content, at, part),
+        _ => Err(invalid(at, "it must be a string or an array of parts")),
+    }
+}
+
+/// Sound in the request, which OpenAI calls `input_audio`.
+pub(super) fn sound<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    let audio = required(part, "input_audio", at)?;
+    let at = format_args!("{at}.input_audio");
+    object(audio, at)?;
+    Ok(Content::Audio {
+        format: string(required(audio, "format", at)?, format_args!("{at}.format"))?,
+        data: string(required(audio, "data", at)?, format_args!("{at}.data"))?,
+    })
+}
+
+/// A file in the request, in a data URL.
+pub(super) fn file<'a>(data: Raw<'a>, name: Option<Cow<'a, str>>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    match data_url(string(data, at)?) {
+        Some((media_type, data)) => Ok(Content::Document { source: Source::File { media_type, data }, name }),
+        None => Err(invalid(at, "it must be a data URL with base64")),
+    }
 }
 
 /// `data:image/png;base64,…` as media type and data.

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 pub(crate) use fault::error_object;
 pub use fault::{error, error_event};
 pub(crate) use read::is_neutral;
-pub(super) use read::stop;
+pub(super) use read::sampling;
 pub(super) use write::write_usage;
 
 use super::{Dialect, Writer};

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use crate::chat::{Chat, Content, Role, Turn};
 use crate::codec::json::{Kind, Raw, Scan};
-use crate::dialect::fields::{boolean, count, invalid, number, object, string};
-use crate::dialect::openai::{is_neutral, stop};
+use crate::dialect::fields::{boolean, invalid, string};
+use crate::dialect::openai::{is_neutral, sampling};
 use crate::fault::Reject;
 
 /// Reads the request in `body`, which `scan` has passed.
@@ -22,24 +22,12 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             _ if value.is_null() => {}
             "prompt" => said = Some(prompt(value)?),
             _ if is_neutral(&name, value) => {}
-            // The API's own default of 16 tokens is of no use to anybody; without a limit, the model's own holds.
-            "max_tokens" => chat.max_tokens = Some(count(value, at)?),
-            "temperature" => chat.temperature = Some(number(value, at)?),
-            "top_p" => chat.top_p = Some(number(value, at)?),
-            "presence_penalty" => chat.presence_penalty = Some(number(value, at)?),
-            "frequency_penalty" => chat.frequency_penalty = Some(number(value, at)?),
-            "seed" => chat.seed = Some(number(value, at)?),
-            "logit_bias" => {
-                object(value, at)?;
-                chat.logit_bias = Some(value);
-            }
-            "n" => chat.n = Some(count(value, at)?),
-            "stop" => chat.stop = stop(value)?,
-            "user" => chat.user = Some(string(value, at)?),
             "best_of" if value.integer() == Some(1) => {}
             "suffix" if string(value, at)?.is_empty() => {}
             "echo" if !boolean(value, at)? => {}
             "best_of" | "suffix" | "echo" | "logprobs" => chat.foreign.push(name.into_owned()),
+            // The API's own default of 16 tokens is of no use to anybody; without a limit, the model's own holds.
+            _ if sampling(&name, value, &mut chat)? => {}
             _ => chat.extra.push((name, value)),
         }
     }

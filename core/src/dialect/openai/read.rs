@@ -1,14 +1,16 @@
 //! Reads a chat-completions request. Errors name the field: `messages[2].content[0].image_url.url`.
 
+mod message;
+
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
-use crate::chat::{Chat, Content, Format, Outcome, Part, Role, Source, Tool, ToolChoice, Turn};
+use crate::chat::{Chat, Format, Tool, ToolChoice};
 use crate::codec::json::{Kind, Raw, Scan};
-use crate::dialect::fields::{self, boolean, count, data_url, each, effort, invalid, number, object, required, string};
+use crate::dialect::fields::{boolean, count, each, effort, given, invalid, number, object, required, string};
 use crate::fault::Reject;
 
 /// Reads the request in `body`, which `scan` has passed.
@@ -30,25 +32,13 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             "tools" => chat.tools = tools(value, &mut chat.foreign)?,
             "tool_choice" => chat.tool_choice = Some(tool_choice(value)?),
             "parallel_tool_calls" => chat.parallel_tools = Some(boolean(value, at)?),
-            "max_tokens" => chat.max_tokens = Some(count(value, at)?),
             "max_completion_tokens" => completion_tokens = Some(count(value, at)?),
-            "temperature" => chat.temperature = Some(number(value, at)?),
-            "top_p" => chat.top_p = Some(number(value, at)?),
             "top_k" => {
                 count(value, at)?;
                 chat.top_k = Some(value);
             }
-            "stop" => chat.stop = stop(value)?,
             "response_format" => chat.format = response_format(value)?,
             "reasoning_effort" => chat.effort = Some(effort(value, at)?),
-            "presence_penalty" => chat.presence_penalty = Some(number(value, at)?),
-            "frequency_penalty" => chat.frequency_penalty = Some(number(value, at)?),
-            "seed" => chat.seed = Some(number(value, at)?),
-            "logit_bias" => {
-                object(value, at)?;
-                chat.logit_bias = Some(value);
-            }
-            "n" => chat.n = Some(count(value, at)?),
             "logprobs" => chat.logprobs = chat.logprobs.or(boolean(value, at)?.then_some(0)),
             "top_logprobs" => {
                 let most = value.integer().ok_or_else(|| invalid(at, "it must be a whole number"))?;
@@ -59,8 +49,8 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
                 chat.metadata = Some(value);
             }
             "service_tier" => chat.service_tier = Some(string(value, at)?),
-            "user" => chat.user = Some(string(value, at)?),
             "safety_identifier" => identifier = Some(string(value, at)?),
+            _ if sampling(&name, value, &mut chat)? => {}
             _ => chat.extra.push((name, value)),
         }
     }
@@ -74,9 +64,31 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     let mut at = 0..;
     let hints = &mut chat.hints;
     chat.turns = each(messages, format_args!("messages"), |message, path| {
-        turn(message, at.next().unwrap_or_default(), path, hints)
+        message::read(message, at.next().unwrap_or_default(), path, hints)
     })?;
     Ok(chat)
+}
+
+/// Reads a field that chats and text completions have in common; `false` for any other.
+pub(crate) fn sampling<'a>(name: &str, value: Raw<'a>, chat: &mut Chat<'a>) -> Result<bool, Reject> {
+    let at = format_args!("{name}");
+    match name {
+        "max_tokens" => chat.max_tokens = Some(count(value, at)?),
+        "temperature" => chat.temperature = Some(number(value, at)?),
+        "top_p" => chat.top_p = Some(number(value, at)?),
+        "stop" => chat.stop = stop(value)?,
+        "presence_penalty" => chat.presence_penalty = Some(number(value, at)?),
+        "frequency_penalty" => chat.frequency_penalty = Some(number(value, at)?),
+        "seed" => chat.seed = Some(number(value, at)?),
+        "logit_bias" => {
+            object(value, at)?;
+            chat.logit_bias = Some(value);
+        }
+        "n" => chat.n = Some(count(value, at)?),
+        "user" => chat.user = Some(string(value, at)?),
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// Whether a field has the value that it has when it is left out.
@@ -96,188 +108,6 @@ pub(crate) fn is_neutral(name: &str, value: Raw<'_>) -> bool {
     }
 }
 
-fn turn<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Turn<'a>, Reject> {
-    object(message, at)?;
-    let role = match &*string(required(message, "role", at)?, format_args!("{at}.role"))? {
-        "system" | "developer" => Role::System,
-        "user" => Role::User,
-        "assistant" => Role::Assistant,
-        "tool" => Role::Tool,
-        "function" => {
-            return Err(invalid(format_args!("{at}.role"), "'function' has been replaced by 'tool'"));
-        }
-        _ => {
-            let problem = "it must be 'system', 'developer', 'user', 'assistant' or 'tool'";
-            return Err(invalid(format_args!("{at}.role"), problem));
-        }
-    };
-    let mut turn = Turn { role, at: index, parts: Vec::new(), extra: Vec::new() };
-    let (mut plain, mut details, mut calls, mut refusal) = (None, None, None, None);
-    let (mut content, mut call_id) = (None, None);
-    for (name, value) in message.members() {
-        match &*name {
-            "role" => {}
-            "content" => content = Some(value),
-            _ if value.is_null() => {}
-            "tool_call_id" if role == Role::Tool => {
-                call_id = Some(string(value, format_args!("{at}.tool_call_id"))?);
-            }
-            "tool_calls" if role == Role::Assistant => calls = Some(value),
-            "refusal" if role == Role::Assistant => refusal = Some(string(value, format_args!("{at}.refusal"))?),
-            "reasoning_content" | "reasoning" if role == Role::Assistant && plain.is_none() => {
-                plain = Some(string(value, format_args!("{at}.{name}"))?);
-            }
-            "reasoning_details" if role == Role::Assistant => details = Some(value),
-            // A second name for the same words, and notes about an earlier answer, LiteLLM's among them: nothing that is asked.
-            "reasoning_content" | "reasoning" | "annotations" | "provider_specific_fields"
-                if role == Role::Assistant => {}
-            _ if matches!(value.text(), "[]" | "{}") => {}
-            _ => turn.extra.push((name, value)),
-        }
-    }
-    match details {
-        Some(details) => reasoning(details, plain, format_args!("{at}.reasoning_details"), &mut turn.parts)?,
-        None => turn.parts.extend(plain.map(|text| Part::from(Content::Reasoning { text, signature: None }))),
-    }
-    let said = match content.filter(|content| !content.is_null()) {
-        Some(content) => parts(content, role, format_args!("{at}.content"), hints)?,
-        None if role == Role::Assistant => Vec::new(),
-        None => return Err(Reject::Missing { field: format!("{at}.content") }),
-    };
-    if role == Role::Tool {
-        let id = call_id.ok_or_else(|| Reject::Missing { field: format!("{at}.tool_call_id") })?;
-        turn.parts.push(Content::Result { id, parts: said, outcome: Outcome::Worked }.into());
-    } else {
-        turn.parts.extend(said);
-    }
-    turn.parts.extend(refusal.map(|words| Part::from(Content::Refusal(words))));
-    if let Some(calls) = calls {
-        turn.parts.extend(each(calls, format_args!("{at}.tool_calls"), call)?);
-    }
-    Ok(turn)
-}
-
-fn parts<'a>(
-    content: Raw<'a>,
-    role: Role,
-    at: Arguments<'_>,
-    hints: &mut Vec<String>,
-) -> Result<Vec<Part<'a>>, Reject> {
-    match content.kind() {
-        Kind::String => Ok(content.string().map(|text| Content::Text(text).into()).into_iter().collect()),
-        Kind::Array => each(content, at, |part, at| self::part(part, role, at, hints)),
-        _ => Err(invalid(at, "it must be a string or an array of parts")),
-    }
-}
-
-fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Part<'a>, Reject> {
-    object(part, at)?;
-    let kind = string(required(part, "type", at)?, format_args!("{at}.type"))?;
-    let content = match &*kind {
-        "text" => Content::Text(string(required(part, "text", at)?, format_args!("{at}.text"))?),
-        "refusal" => Content::Refusal(string(required(part, "refusal", at)?, format_args!("{at}.refusal"))?),
-        // OpenAI takes images from people only; that tools give some back is common all the same.
-        "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at, hints)?,
-        "file" if role != Role::Assistant => file(part, at)?,
-        "input_audio" if role == Role::User => {
-            let audio = required(part, "input_audio", at)?;
-            let at = format_args!("{at}.input_audio");
-            object(audio, at)?;
-            Content::Audio {
-                format: string(required(audio, "format", at)?, format_args!("{at}.format"))?,
-                data: string(required(audio, "data", at)?, format_args!("{at}.data"))?,
-            }
-        }
-        kind => Content::Other { field: format!("{at}.{kind}") },
-    };
-    Ok(Part { content, cache: part.get("cache_control").filter(|mark| !mark.is_null()) })
-}
-
-fn image<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
-    let image = required(part, "image_url", at)?;
-    let at = format_args!("{at}.image_url");
-    object(image, at)?;
-    fields::detail(image, at, hints);
-    let at = format_args!("{at}.url");
-    let url = image.get("url").ok_or_else(|| Reject::Missing { field: at.to_string() })?;
-    fields::image(url, at)
-}
-
-/// A file in the request; one that was uploaded before belongs to one provider.
-fn file<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
-    let file = required(part, "file", at)?;
-    object(file, format_args!("{at}.file"))?;
-    let Some(data) = file.get("file_data").filter(|data| !data.is_null()) else {
-        return Ok(Content::Other { field: format!("{at}.file.file_id") });
-    };
-    let at = format_args!("{at}.file.file_data");
-    let name = file.get("filename").and_then(Raw::string);
-    match data_url(string(data, at)?) {
-        Some((media_type, data)) => Ok(Content::Document { source: Source::File { media_type, data }, name }),
-        _ => Err(invalid(at, "it must be a data URL with base64")),
-    }
-}
-
-fn call<'a>(call: Raw<'a>, at: Arguments<'_>) -> Result<Part<'a>, Reject> {
-    object(call, at)?;
-    if let Some(kind) = call.get("type").filter(|kind| kind.text() != "\"function\"") {
-        string(kind, format_args!("{at}.type"))?;
-        return Ok(Content::Other { field: format!("{at}.type") }.into());
-    }
-    let id = string(required(call, "id", at)?, format_args!("{at}.id"))?;
-    let function = required(call, "function", at)?;
-    let at = format_args!("{at}.function");
-    object(function, at)?;
-    let name = string(required(function, "name", at)?, format_args!("{at}.name"))?;
-    let arguments = string(required(function, "arguments", at)?, format_args!("{at}.arguments"))?;
-    Ok(Content::Call { id, name, arguments }.into())
-}
-
-/// Reads `reasoning_details`, the way in which reasoning with a proof travels through this dialect: as
-/// `{"type":"reasoning.text","text":…,"signature":…,"index":…}` and `{"type":"reasoning.encrypted","data":…}`.
-///
-/// Items of one index belong together, so that a caller who only collects a stream's items in order has it right.
-fn reasoning<'a>(
-    details: Raw<'a>,
-    plain: Option<Cow<'a, str>>,
-    at: Arguments<'_>,
-    parts: &mut Vec<Part<'a>>,
-) -> Result<(), Reject> {
-    let mut last = None;
-    each(details, at, |item, at| {
-        object(item, at)?;
-        let index = item.get("index").and_then(Raw::integer);
-        let field = |name| item.get(name).and_then(Raw::string);
-        match field("type").as_deref() {
-            Some("reasoning.encrypted") => {
-                let data = string(required(item, "data", at)?, format_args!("{at}.data"))?;
-                parts.push(Content::Redacted(data).into());
-            }
-            Some("reasoning.text") => {
-                let (more, proof) = (field("text").unwrap_or_default(), field("signature"));
-                match parts.last_mut().map(|part| &mut part.content) {
-                    Some(Content::Reasoning { text, signature }) if index.is_some() && index == last => {
-                        text.to_mut().push_str(&more);
-                        *signature = proof.or(signature.take());
-                    }
-                    _ => parts.push(Content::Reasoning { text: more, signature: proof }.into()),
-                }
-            }
-            // Summaries and kinds to come say nothing that the text does not.
-            _ => {}
-        }
-        last = index;
-        Ok(())
-    })?;
-    // A proof without its words: they are in the plain field, if it was the only one.
-    if let (Some(plain), [Part { content: Content::Reasoning { text, .. }, .. }]) = (plain, parts.as_mut_slice())
-        && text.is_empty()
-    {
-        *text = plain;
-    }
-    Ok(())
-}
-
 /// Functions; a tool of another kind is run by its provider, and noted.
 fn tools<'a>(tools: Raw<'a>, foreign: &mut Vec<String>) -> Result<Vec<Tool<'a>>, Reject> {
     let mut functions = Vec::new();
@@ -295,11 +125,11 @@ fn tools<'a>(tools: Raw<'a>, foreign: &mut Vec<String>) -> Result<Vec<Tool<'a>>,
 }
 
 fn tool<'a>(tool: Raw<'a>, at: Arguments<'_>) -> Result<Tool<'a>, Reject> {
-    let cache = tool.get("cache_control").filter(|mark| !mark.is_null());
+    let cache = given(tool, "cache_control");
     let function = required(tool, "function", at)?;
     let at = format_args!("{at}.function");
     object(function, at)?;
-    let given = |name| function.get(name).filter(|value| !value.is_null());
+    let given = |name| given(function, name);
     let parameters = given("parameters");
     if let Some(parameters) = parameters {
         object(parameters, format_args!("{at}.parameters"))?;
@@ -332,7 +162,7 @@ fn tool_choice(choice: Raw<'_>) -> Result<ToolChoice<'_>, Reject> {
 }
 
 /// One stop sequence or several.
-pub(crate) fn stop(stop: Raw<'_>) -> Result<Vec<Cow<'_, str>>, Reject> {
+fn stop(stop: Raw<'_>) -> Result<Vec<Cow<'_, str>>, Reject> {
     match stop.kind() {
         Kind::String => Ok(stop.string().into_iter().collect()),
         Kind::Array => each(stop, format_args!("stop"), |stop, at| string(stop, at)),
@@ -363,6 +193,7 @@ fn response_format(format: Raw<'_>) -> Result<Format<'_>, Reject> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Content;
     use crate::codec::json::scan;
     use alloc::string::String;
     use alloc::vec;

@@ -13,7 +13,7 @@ use super::tools::{argument, reached};
 use super::write::REDACTED;
 use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
-use crate::dialect::fields::{data_url, detail, each, image, invalid, object, required, string};
+use crate::dialect::fields::{self, detail, each, given, image, invalid, object, required, sound, string};
 use crate::fault::Reject;
 use crate::provider::signature::{Maker, adopted};
 
@@ -112,11 +112,7 @@ fn parts<'a>(
     at: Arguments<'_>,
     hints: &mut Vec<String>,
 ) -> Result<Vec<Part<'a>>, Reject> {
-    match content.kind() {
-        Kind::String => Ok(content.string().map(|text| Content::Text(text).into()).into_iter().collect()),
-        Kind::Array => each(content, at, |part, at| self::part(part, role, at, hints).map(Part::from)),
-        _ => Err(invalid(at, "it must be a string or an array of parts")),
-    }
+    fields::said(content, at, |item, at| part(item, role, at, hints).map(Part::from))
 }
 
 fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
@@ -133,15 +129,7 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String
             None => uploaded(part, "image_url", at)?,
         },
         "input_file" if role != Role::Assistant => file(part, at)?,
-        "input_audio" if role == Role::User => {
-            let audio = required(part, "input_audio", at)?;
-            let at = format_args!("{at}.input_audio");
-            object(audio, at)?;
-            Content::Audio {
-                format: string(required(audio, "format", at)?, format_args!("{at}.format"))?,
-                data: string(required(audio, "data", at)?, format_args!("{at}.data"))?,
-            }
-        }
+        "input_audio" if role == Role::User => sound(part, at)?,
         kind => Content::Other { field: format!("{at}.{kind}") },
     })
 }
@@ -152,11 +140,9 @@ fn file<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
     if let Some(url) = given(part, "file_url") {
         return Ok(Content::Document { source: Source::Url(string(url, format_args!("{at}.file_url"))?), name });
     }
-    let Some(data) = given(part, "file_data") else { return uploaded(part, "file_data", at) };
-    let at = format_args!("{at}.file_data");
-    match data_url(string(data, at)?) {
-        Some((media_type, data)) => Ok(Content::Document { source: Source::File { media_type, data }, name }),
-        None => Err(invalid(at, "it must be a data URL with base64")),
+    match given(part, "file_data") {
+        Some(data) => fields::file(data, name, format_args!("{at}.file_data")),
+        None => uploaded(part, "file_data", at),
     }
 }
 
@@ -196,8 +182,4 @@ fn words<'a>(item: Raw<'a>, name: &str, between: &str, at: Arguments<'_>) -> Res
         Ok([text]) => text,
         Err(texts) => Cow::Owned(texts.iter().map(ToString::to_string).collect::<Vec<String>>().join(between)),
     })
-}
-
-fn given<'a>(object: Raw<'a>, name: &str) -> Option<Raw<'a>> {
-    object.get(name).filter(|value| !value.is_null())
 }

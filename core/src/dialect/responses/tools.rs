@@ -15,7 +15,7 @@ use core::fmt::Arguments;
 use crate::chat::{Chat, Tool, ToolChoice};
 use crate::codec::json::write::object as write_object;
 use crate::codec::json::{Collected, Kind, Raw, Str, check};
-use crate::dialect::fields::{boolean, each, invalid, object, required, string};
+use crate::dialect::fields::{boolean, each, given, invalid, object, required, string};
 use crate::fault::Reject;
 
 /// What a custom tool takes, as the function that it becomes.
@@ -48,7 +48,7 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
             return Ok(());
         }
     }
-    let given = |name| item.get(name).filter(|value| !value.is_null());
+    let given = |name| given(item, name);
     // Found by a search that the provider runs, and answered at some later time: nobody else knows such tools.
     for name in ["defer_loading", "async"] {
         if given(name).map(|value| boolean(value, format_args!("{at}.{name}"))).transpose()? == Some(true) {

@@ -1,0 +1,175 @@
+//! Reads the messages of a chat-completions request.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Arguments;
+
+use crate::chat::{Content, Outcome, Part, Role, Turn};
+use crate::codec::json::Raw;
+use crate::dialect::fields::{self, each, given, invalid, object, required, said, sound, string};
+use crate::fault::Reject;
+
+/// Reads one message.
+pub(super) fn read<'a>(
+    message: Raw<'a>,
+    index: usize,
+    at: Arguments<'_>,
+    hints: &mut Vec<String>,
+) -> Result<Turn<'a>, Reject> {
+    object(message, at)?;
+    let role = match &*string(required(message, "role", at)?, format_args!("{at}.role"))? {
+        "system" | "developer" => Role::System,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" => Role::Tool,
+        "function" => {
+            return Err(invalid(format_args!("{at}.role"), "'function' has been replaced by 'tool'"));
+        }
+        _ => {
+            let problem = "it must be 'system', 'developer', 'user', 'assistant' or 'tool'";
+            return Err(invalid(format_args!("{at}.role"), problem));
+        }
+    };
+    let mut turn = Turn { role, at: index, parts: Vec::new(), extra: Vec::new() };
+    let (mut plain, mut details, mut calls, mut refusal) = (None, None, None, None);
+    let (mut content, mut call_id) = (None, None);
+    for (name, value) in message.members() {
+        match &*name {
+            "role" => {}
+            "content" => content = Some(value),
+            _ if value.is_null() => {}
+            "tool_call_id" if role == Role::Tool => {
+                call_id = Some(string(value, format_args!("{at}.tool_call_id"))?);
+            }
+            "tool_calls" if role == Role::Assistant => calls = Some(value),
+            "refusal" if role == Role::Assistant => refusal = Some(string(value, format_args!("{at}.refusal"))?),
+            "reasoning_content" | "reasoning" if role == Role::Assistant && plain.is_none() => {
+                plain = Some(string(value, format_args!("{at}.{name}"))?);
+            }
+            "reasoning_details" if role == Role::Assistant => details = Some(value),
+            // A second name for the same words, and notes about an earlier answer, LiteLLM's among them: nothing that is asked.
+            "reasoning_content" | "reasoning" | "annotations" | "provider_specific_fields"
+                if role == Role::Assistant => {}
+            _ if matches!(value.text(), "[]" | "{}") => {}
+            _ => turn.extra.push((name, value)),
+        }
+    }
+    match details {
+        Some(details) => reasoning(details, plain, format_args!("{at}.reasoning_details"), &mut turn.parts)?,
+        None => turn.parts.extend(plain.map(|text| Part::from(Content::Reasoning { text, signature: None }))),
+    }
+    let said = match content.filter(|content| !content.is_null()) {
+        Some(content) => said(content, format_args!("{at}.content"), |item, at| part(item, role, at, hints))?,
+        None if role == Role::Assistant => Vec::new(),
+        None => return Err(Reject::Missing { field: format!("{at}.content") }),
+    };
+    if role == Role::Tool {
+        let id = call_id.ok_or_else(|| Reject::Missing { field: format!("{at}.tool_call_id") })?;
+        turn.parts.push(Content::Result { id, parts: said, outcome: Outcome::Worked }.into());
+    } else {
+        turn.parts.extend(said);
+    }
+    turn.parts.extend(refusal.map(|words| Part::from(Content::Refusal(words))));
+    if let Some(calls) = calls {
+        turn.parts.extend(each(calls, format_args!("{at}.tool_calls"), call)?);
+    }
+    Ok(turn)
+}
+
+fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Part<'a>, Reject> {
+    object(part, at)?;
+    let kind = string(required(part, "type", at)?, format_args!("{at}.type"))?;
+    let content = match &*kind {
+        "text" => Content::Text(string(required(part, "text", at)?, format_args!("{at}.text"))?),
+        "refusal" => Content::Refusal(string(required(part, "refusal", at)?, format_args!("{at}.refusal"))?),
+        // OpenAI takes images from people only; that tools give some back is common all the same.
+        "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at, hints)?,
+        "file" if role != Role::Assistant => file(part, at)?,
+        "input_audio" if role == Role::User => sound(part, at)?,
+        kind => Content::Other { field: format!("{at}.{kind}") },
+    };
+    Ok(Part { content, cache: given(part, "cache_control") })
+}
+
+fn image<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
+    let image = required(part, "image_url", at)?;
+    let at = format_args!("{at}.image_url");
+    object(image, at)?;
+    fields::detail(image, at, hints);
+    let at = format_args!("{at}.url");
+    let url = image.get("url").ok_or_else(|| Reject::Missing { field: at.to_string() })?;
+    fields::image(url, at)
+}
+
+/// A file in the request; one that was uploaded before belongs to one provider.
+fn file<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+    let file = required(part, "file", at)?;
+    object(file, format_args!("{at}.file"))?;
+    let name = file.get("filename").and_then(Raw::string);
+    match given(file, "file_data") {
+        Some(data) => fields::file(data, name, format_args!("{at}.file.file_data")),
+        None => Ok(Content::Other { field: format!("{at}.file.file_id") }),
+    }
+}
+
+fn call<'a>(call: Raw<'a>, at: Arguments<'_>) -> Result<Part<'a>, Reject> {
+    object(call, at)?;
+    if let Some(kind) = call.get("type").filter(|kind| kind.text() != "\"function\"") {
+        string(kind, format_args!("{at}.type"))?;
+        return Ok(Content::Other { field: format!("{at}.type") }.into());
+    }
+    let id = string(required(call, "id", at)?, format_args!("{at}.id"))?;
+    let function = required(call, "function", at)?;
+    let at = format_args!("{at}.function");
+    object(function, at)?;
+    let name = string(required(function, "name", at)?, format_args!("{at}.name"))?;
+    let arguments = string(required(function, "arguments", at)?, format_args!("{at}.arguments"))?;
+    Ok(Content::Call { id, name, arguments }.into())
+}
+
+/// Reads `reasoning_details`, the way in which reasoning with a proof travels through this dialect: as
+/// `{"type":"reasoning.text","text":…,"signature":…,"index":…}` and `{"type":"reasoning.encrypted","data":…}`.
+///
+/// Items of one index belong together, so that a caller who only collects a stream's items in order has it right.
+fn reasoning<'a>(
+    details: Raw<'a>,
+    plain: Option<Cow<'a, str>>,
+    at: Arguments<'_>,
+    parts: &mut Vec<Part<'a>>,
+) -> Result<(), Reject> {
+    let mut last = None;
+    each(details, at, |item, at| {
+        object(item, at)?;
+        let index = item.get("index").and_then(Raw::integer);
+        let field = |name| item.get(name).and_then(Raw::string);
+        match field("type").as_deref() {
+            Some("reasoning.encrypted") => {
+                let data = string(required(item, "data", at)?, format_args!("{at}.data"))?;
+                parts.push(Content::Redacted(data).into());
+            }
+            Some("reasoning.text") => {
+                let (more, proof) = (field("text").unwrap_or_default(), field("signature"));
+                match parts.last_mut().map(|part| &mut part.content) {
+                    Some(Content::Reasoning { text, signature }) if index.is_some() && index == last => {
+                        text.to_mut().push_str(&more);
+                        *signature = proof.or(signature.take());
+                    }
+                    _ => parts.push(Content::Reasoning { text: more, signature: proof }.into()),
+                }
+            }
+            // Summaries and kinds to come say nothing that the text does not.
+            _ => {}
+        }
+        last = index;
+        Ok(())
+    })?;
+    // A proof without its words: they are in the plain field, if it was the only one.
+    if let (Some(plain), [Part { content: Content::Reasoning { text, .. }, .. }]) = (plain, parts.as_mut_slice())
+        && text.is_empty()
+    {
+        *text = plain;
+    }
+    Ok(())
+}
