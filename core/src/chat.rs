@@ -64,6 +64,26 @@ pub struct Chat<'a> {
     pub hints: Vec<String>,
 }
 
+impl Chat<'_> {
+    /// Whether something is asked for by this field, as OpenAI's chat completions call it: of those that are numbers or
+    /// plain words.
+    pub fn asks_for(&self, field: &str) -> bool {
+        match field {
+            "frequency_penalty" => self.frequency_penalty.is_some(),
+            "logit_bias" => self.logit_bias.is_some(),
+            "logprobs" => self.logprobs == Some(0),
+            "metadata" => self.metadata.is_some(),
+            "n" => self.n.is_some_and(|n| n > 1),
+            "parallel_tool_calls" => self.parallel_tools == Some(false) && !self.tools.is_empty(),
+            "presence_penalty" => self.presence_penalty.is_some(),
+            "seed" => self.seed.is_some(),
+            "service_tier" => self.service_tier.is_some(),
+            "top_logprobs" => self.logprobs.is_some_and(|others| others > 0),
+            _ => false,
+        }
+    }
+}
+
 /// Whether a model is to reason before it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinking {

@@ -23,6 +23,8 @@ mod relay;
 pub mod signature;
 mod to;
 pub(crate) mod translate;
+#[cfg(test)]
+pub(crate) mod trial;
 mod vertex;
 mod words;
 

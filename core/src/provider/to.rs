@@ -138,6 +138,14 @@ impl<'t> To<'t> {
         Ok(())
     }
 
+    /// This upstream has no words for these fields, as OpenAI's chat completions call them.
+    pub fn takes_none_of(&mut self, chat: &Chat<'_>, fields: &[&str]) -> Result<(), Reject> {
+        for field in fields.iter().filter(|field| chat.asks_for(field)) {
+            self.unsupported(field)?;
+        }
+        Ok(())
+    }
+
     /// Deals with the fields that have no place in the hub, but for those that the provider `takes` by itself.
     pub fn rest(&mut self, extra: &[(Cow<'_, str>, Raw<'_>)], takes: &[&str]) -> Result<(), Reject> {
         for (name, _) in extra.iter().filter(|(name, _)| !takes.contains(&&**name)) {

@@ -2,25 +2,14 @@ use super::*;
 use crate::codec::json::scan;
 use crate::codec::json::{Collected, Str};
 use crate::config::Upstream;
-use crate::embed::Encoding;
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::piece::{Finish, Piece};
-use crate::provider::{self, Body, To, translate};
+use crate::provider::{self, Body, To, translate, trial};
 use alloc::string::{String, ToString};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const START: ReplyStart<'_> = ReplyStart {
-    endpoint: Endpoint::Messages,
-    delivery: Delivery::Whole,
-    usage: UsageChunk::Wanted,
-    encoding: Encoding::Float,
-    model: "m",
-    id: "weir-1-1",
-    created: 0,
-    echo: "",
-    content_type: "",
-};
+const START: ReplyStart<'_> = ReplyStart { endpoint: Endpoint::Messages, ..trial::START };
 
 /// What goes up to Anthropic if a request is not passed on but read and written anew.
 fn there_and_back(body: &str, model: &str) -> Result<(Value, provider::Notes), Reject> {

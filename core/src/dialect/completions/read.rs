@@ -59,17 +59,14 @@ fn prompt(prompt: Raw<'_>) -> Result<Cow<'_, str>, Reject> {
 mod tests {
     use super::*;
     use crate::config::Upstream;
-    use crate::endpoint::{Delivery, Endpoint, UsageChunk};
-    use crate::provider::{self, Ask, Call};
+    use crate::endpoint::{Delivery, Endpoint};
+    use crate::provider::Ask;
+    use crate::provider::trial::{sent, upstream};
     use alloc::format;
 
     fn asked(member: &str, drop_unsupported: bool) -> Result<Ask, Reject> {
-        let body = format!("{{{member}}}");
-        let scan = crate::codec::json::scan(body.as_bytes()).unwrap();
-        let (endpoint, delivery, usage) = (Endpoint::Completions, Delivery::Whole, UsageChunk::Unwanted);
-        let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
-        let upstream = Upstream { dialect: "anthropic".into(), drop_unsupported, ..Upstream::default() };
-        provider::ask(&call, &upstream, "claude-sonnet-4-5")
+        let upstream = Upstream { drop_unsupported, ..upstream("anthropic") };
+        sent(&upstream, Endpoint::Completions, Delivery::Whole, &format!("{{{member}}}"), "claude-sonnet-4-5")
     }
 
     #[test]

@@ -3,25 +3,14 @@ use super::*;
 use crate::chat::{Content, Role, Thinking, ToolChoice};
 use crate::codec::json::{Collected, Str, scan};
 use crate::config::Upstream;
-use crate::embed::Encoding;
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::piece::{Finish, Piece};
-use crate::provider::{self, Body, To, translate};
+use crate::provider::{self, Body, To, translate, trial};
 use alloc::string::{String, ToString};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const START: ReplyStart<'_> = ReplyStart {
-    endpoint: Endpoint::GenerateContent,
-    delivery: Delivery::Whole,
-    usage: UsageChunk::Wanted,
-    encoding: Encoding::Float,
-    model: "m",
-    id: "weir-1-1",
-    created: 0,
-    echo: SHOWS_THOUGHTS,
-    content_type: "",
-};
+const START: ReplyStart<'_> = ReplyStart { endpoint: Endpoint::GenerateContent, echo: SHOWS_THOUGHTS, ..trial::START };
 
 /// What goes up to `dialect`, written anew even where it could be passed on.
 fn asked(body: &str, dialect: &str, model: &str) -> Result<(Value, provider::Notes), Reject> {

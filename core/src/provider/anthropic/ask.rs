@@ -62,6 +62,19 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
     Ok(out)
 }
 
+/// What this API has no words for.
+const LACKS: [&str; 9] = [
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "logit_bias",
+    "metadata",
+    "n",
+    "logprobs",
+    "top_logprobs",
+    "service_tier",
+];
+
 /// Refuses the fields that have no counterpart here.
 fn expressible(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<(), Reject> {
     for (name, value) in sampling(chat) {
@@ -70,26 +83,7 @@ fn expressible(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Resu
             to.unsupported(name)?;
         }
     }
-    let Chat { presence_penalty, frequency_penalty, seed, logit_bias, metadata, .. } = chat;
-    let raw = [
-        ("presence_penalty", presence_penalty),
-        ("frequency_penalty", frequency_penalty),
-        ("seed", seed),
-        ("logit_bias", logit_bias),
-        ("metadata", metadata),
-    ];
-    for (name, _) in raw.into_iter().filter(|(_, value)| value.is_some()) {
-        to.unsupported(name)?;
-    }
-    if chat.n.is_some_and(|n| n > 1) {
-        to.unsupported("n")?;
-    }
-    if let Some(others) = chat.logprobs {
-        to.unsupported(if others > 0 { "top_logprobs" } else { "logprobs" })?;
-    }
-    if chat.service_tier.is_some() {
-        to.unsupported("service_tier")?;
-    }
+    to.takes_none_of(chat, &LACKS)?;
     // The caller's own words for this provider.
     let thinks = chat.extra.iter().any(|(name, value)| name == "thinking" && value.kind() == Kind::Object);
     to.rest(&chat.extra, if thinks { &["thinking"] } else { &[] })

@@ -2,28 +2,16 @@ use super::*;
 use crate::codec::json::scan;
 use crate::endpoint::{Delivery, UsageChunk};
 use crate::fault::FaultKind;
+use crate::provider::trial::{self, chat, refused, upstream};
 use alloc::format;
 use alloc::string::String;
 
 fn asked(body: &str, model: &str) -> Result<String, Reject> {
-    let scan = scan(body.as_bytes())?;
-    let (endpoint, delivery) = (Endpoint::Chat, Delivery::Whole);
-    let (body, usage) = (body.as_bytes(), UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
-    let upstream = Upstream { dialect: "anthropic".into(), ..Upstream::default() };
-    match crate::provider::ask(&call, &upstream, model)?.body {
-        Body::Replaced(body) => Ok(String::from_utf8(body).unwrap()),
-        Body::AsIs => panic!("it is translated"),
-    }
+    trial::asked(&upstream("anthropic"), body, model)
 }
 
 fn with(member: &str) -> Result<String, Reject> {
-    asked(&format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#), "claude-sonnet-4-5")
-}
-
-fn refused(outcome: Result<String, Reject>) -> (String, String) {
-    let problem = outcome.unwrap_err().problem();
-    (problem.code, problem.param.unwrap_or_default())
+    asked(&chat(member), "claude-sonnet-4-5")
 }
 
 #[test]

@@ -135,6 +135,18 @@ fn is_tier(name: &str) -> bool {
     matches!(name, "priority" | "flex" | "reserved")
 }
 
+/// What this API has no words for.
+const LACKS: [&str; 8] = [
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "logit_bias",
+    "n",
+    "logprobs",
+    "top_logprobs",
+    "parallel_tool_calls",
+];
+
 /// Refuses the fields that have no counterpart here, or not for this value.
 fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), Reject> {
     let top_k = chat.top_k.map(|value| ("topK", "top_k", value));
@@ -145,25 +157,7 @@ fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), R
             to.unsupported(name)?;
         }
     }
-    let Chat { presence_penalty, frequency_penalty, seed, logit_bias, .. } = chat;
-    let raw = [
-        ("presence_penalty", presence_penalty),
-        ("frequency_penalty", frequency_penalty),
-        ("seed", seed),
-        ("logit_bias", logit_bias),
-    ];
-    for (name, _) in raw.into_iter().filter(|(_, value)| value.is_some()) {
-        to.unsupported(name)?;
-    }
-    if chat.n.is_some_and(|n| n > 1) {
-        to.unsupported("n")?;
-    }
-    if let Some(others) = chat.logprobs {
-        to.unsupported(if others > 0 { "top_logprobs" } else { "logprobs" })?;
-    }
-    if chat.parallel_tools == Some(false) && !chat.tools.is_empty() {
-        to.unsupported("parallel_tool_calls")?;
-    }
+    to.takes_none_of(chat, &LACKS)?;
     if chat.service_tier.as_deref().is_some_and(|tier| !is_tier(tier)) {
         to.unsupported("service_tier")?;
     }

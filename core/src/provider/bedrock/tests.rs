@@ -1,40 +1,21 @@
 use super::*;
-use crate::codec::json::scan;
-use crate::endpoint::UsageChunk;
 use crate::fault::FaultKind;
-use crate::provider::{Body, Call};
+use crate::provider::trial::{self, chat, refused, upstream, written};
 use alloc::format;
 
 const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const LLAMA: &str = "meta.llama3-3-70b-instruct-v1:0";
 
 fn sent(endpoint: Endpoint, delivery: Delivery, body: &str, model: &str) -> Result<Ask, Reject> {
-    let scan = scan(body.as_bytes())?;
-    let usage = UsageChunk::Unwanted;
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
-    let upstream = Upstream { dialect: "bedrock".into(), ..Upstream::default() };
-    crate::provider::accepts(&call, &upstream, model)?;
-    crate::provider::ask(&call, &upstream, model)
-}
-
-fn text(ask: Ask) -> String {
-    match ask.body {
-        Body::Replaced(body) => String::from_utf8(body).unwrap(),
-        Body::AsIs => panic!("it is translated"),
-    }
+    trial::sent(&upstream("bedrock"), endpoint, delivery, body, model)
 }
 
 fn asked(body: &str, model: &str) -> Result<String, Reject> {
-    sent(Endpoint::Chat, Delivery::Whole, body, model).map(text)
+    trial::asked(&upstream("bedrock"), body, model)
 }
 
 fn with(member: &str, model: &str) -> Result<String, Reject> {
-    asked(&format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#), model)
-}
-
-fn refused<T>(outcome: Result<T, Reject>) -> (String, String) {
-    let problem = outcome.err().unwrap().problem();
-    (problem.code, problem.param.unwrap_or_default())
+    asked(&chat(member), model)
 }
 
 #[test]
@@ -144,7 +125,7 @@ fn embeddings_are_served_by_the_models_that_are_known() {
     };
     let ask = embed(r#""a""#, "amazon.titan-embed-text-v2:0").unwrap();
     assert_eq!(ask.path, "/model/amazon.titan-embed-text-v2%3A0/invoke");
-    assert_eq!(text(ask), r#"{"inputText":"a"}"#);
+    assert_eq!(written(ask), r#"{"inputText":"a"}"#);
     assert_eq!(refused(embed(r#"["a","b"]"#, "amazon.titan-embed-text-v2:0")).1, "input");
     assert_eq!(refused(embed(r#""a","dimensions":256"#, "amazon.titan-embed-text-v1")).1, "dimensions");
     assert_eq!(refused(embed(r#""a""#, LLAMA)).0, "endpoint_not_supported");

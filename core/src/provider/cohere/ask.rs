@@ -89,21 +89,7 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
             to.unsupported(name)?;
         }
     }
-    if chat.logit_bias.is_some() {
-        to.unsupported("logit_bias")?;
-    }
-    if chat.metadata.is_some() {
-        to.unsupported("metadata")?;
-    }
-    if chat.n.is_some_and(|n| n > 1) {
-        to.unsupported("n")?;
-    }
-    if chat.logprobs.is_some_and(|others| others > 0) {
-        to.unsupported("top_logprobs")?;
-    }
-    if chat.service_tier.is_some() {
-        to.unsupported("service_tier")?;
-    }
+    to.takes_none_of(chat, &["logit_bias", "metadata", "n", "top_logprobs", "service_tier"])?;
     // Who asks makes no difference to the answer, and this API does not want to know.
     if chat.user.is_some() {
         to.hint("user");

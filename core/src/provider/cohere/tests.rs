@@ -1,19 +1,14 @@
 use super::*;
-use crate::codec::json::scan;
-use crate::endpoint::{Delivery, UsageChunk};
+use crate::endpoint::Delivery;
 use crate::fault::FaultKind;
+use crate::provider::trial::{self, chat, refused, upstream};
 use crate::provider::{Body, Notes};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 
 fn sent(endpoint: Endpoint, body: &str, model: &str) -> Result<(String, Notes), Reject> {
-    let scan = scan(body.as_bytes())?;
-    let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
-    let upstream = Upstream { dialect: "cohere".into(), ..Upstream::default() };
-    crate::provider::accepts(&call, &upstream, model)?;
-    let ask = crate::provider::ask(&call, &upstream, model)?;
+    let ask = trial::sent(&upstream("cohere"), endpoint, Delivery::Whole, body, model)?;
     match ask.body {
         Body::Replaced(body) => Ok((String::from_utf8(body).unwrap(), ask.notes)),
         Body::AsIs => Ok((body.into(), ask.notes)),
@@ -25,12 +20,7 @@ fn asked(body: &str, model: &str) -> Result<String, Reject> {
 }
 
 fn with(member: &str) -> Result<String, Reject> {
-    asked(&format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#), "command-a-03-2025")
-}
-
-fn refused<T>(outcome: Result<T, Reject>) -> (String, String) {
-    let problem = outcome.err().unwrap().problem();
-    (problem.code, problem.param.unwrap_or_default())
+    asked(&chat(member), "command-a-03-2025")
 }
 
 #[test]

@@ -59,12 +59,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
 
 /// Refuses the fields that have no counterpart here.
 fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
-    if chat.logit_bias.is_some() {
-        to.unsupported("logit_bias")?;
-    }
-    if chat.metadata.is_some() {
-        to.unsupported("metadata")?;
-    }
+    to.takes_none_of(chat, &["logit_bias", "metadata"])?;
     if chat.user.is_some() {
         to.hint("user");
     }

@@ -1,32 +1,18 @@
 use super::*;
-use crate::codec::json::scan;
-use crate::endpoint::UsageChunk;
 use crate::fault::FaultKind;
-use crate::provider::Body;
+use crate::provider::trial::{self, chat, refused, upstream};
 use core::time::Duration;
 
 fn ask(body: &str, endpoint: Endpoint, delivery: Delivery, model: &str) -> Result<Ask, Reject> {
-    let scan = scan(body.as_bytes())?;
-    let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
-    let upstream = Upstream { dialect: "gemini".into(), ..Upstream::default() };
-    crate::provider::ask(&call, &upstream, model)
+    trial::sent(&upstream("gemini"), endpoint, delivery, body, model)
 }
 
 fn asked(body: &str, model: &str) -> Result<String, Reject> {
-    match ask(body, Endpoint::Chat, Delivery::Whole, model)?.body {
-        Body::Replaced(body) => Ok(String::from_utf8(body).unwrap()),
-        Body::AsIs => panic!("it is translated"),
-    }
+    trial::asked(&upstream("gemini"), body, model)
 }
 
 fn with(member: &str, model: &str) -> Result<String, Reject> {
-    asked(&format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#), model)
-}
-
-fn refused(outcome: Result<String, Reject>) -> (String, String) {
-    let problem = outcome.unwrap_err().problem();
-    (problem.code, problem.param.unwrap_or_default())
+    asked(&chat(member), model)
 }
 
 #[test]

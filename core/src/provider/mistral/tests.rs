@@ -1,23 +1,14 @@
 use super::*;
-use crate::codec::json::scan;
-use crate::endpoint::{Delivery, UsageChunk};
 use crate::fault::FaultKind;
+use crate::provider::trial::{self, chat, upstream};
 use alloc::format;
 
 fn asked(body: &str, model: &str) -> Result<String, Reject> {
-    let scan = scan(body.as_bytes())?;
-    let (endpoint, delivery) = (Endpoint::Chat, Delivery::Whole);
-    let (body, usage) = (body.as_bytes(), UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
-    let upstream = Upstream { dialect: "mistral".into(), ..Upstream::default() };
-    match crate::provider::ask(&call, &upstream, model)?.body {
-        Body::Replaced(body) => Ok(String::from_utf8(body).unwrap()),
-        Body::AsIs => panic!("it is translated"),
-    }
+    trial::asked(&upstream("mistral"), body, model)
 }
 
 fn with(member: &str, model: &str) -> Result<String, Reject> {
-    asked(&format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#), model)
+    asked(&chat(member), model)
 }
 
 #[test]

@@ -88,14 +88,12 @@ impl Reply for Audio {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::embed::Encoding;
-    use crate::endpoint::{Delivery, UsageChunk};
+    use crate::endpoint::Delivery;
+    use crate::provider::trial::START;
     use crate::usage::Usage;
 
     fn read(delivery: Delivery, content_type: &str, body: &str) -> Result<Usage, FaultKind> {
-        let (endpoint, usage, encoding) = (Endpoint::Transcriptions, UsageChunk::Unwanted, Encoding::Float);
-        let (model, id, created, echo) = ("m", "i", 0, "");
-        let start = ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type };
+        let start = ReplyStart { endpoint: Endpoint::Transcriptions, delivery, content_type, ..START };
         let mut reply = relayed(&start);
         for chunk in body.as_bytes().chunks(9) {
             let mut out = Vec::new();

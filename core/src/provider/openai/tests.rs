@@ -1,17 +1,12 @@
 use super::*;
-use crate::codec::json::scan;
-use crate::embed::Encoding;
 use crate::endpoint::UsageChunk;
 use crate::fault::FaultKind;
 use crate::provider::Passage;
+use crate::provider::trial::{START, sent, upstream};
 use alloc::string::String;
 
 fn asked(endpoint: Endpoint, delivery: Delivery, body: &str, model: &str) -> Result<Body, Reject> {
-    let scan = scan(body.as_bytes()).unwrap();
-    let body = body.as_bytes();
-    let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, model: "asked", betas: "", body, scan: &scan };
-    let upstream = Upstream { dialect: "openai".into(), ..Upstream::default() };
-    crate::provider::ask(&call, &upstream, model).map(|ask| ask.body)
+    sent(&upstream("openai"), endpoint, delivery, body, model).map(|ask| ask.body)
 }
 
 #[test]
@@ -49,8 +44,7 @@ fn stream_options_of_another_type_are_refused_by_name() {
 }
 
 fn start(usage: UsageChunk) -> ReplyStart<'static> {
-    let (endpoint, delivery, encoding) = (Endpoint::Chat, Delivery::Streamed, Encoding::Float);
-    ReplyStart { endpoint, delivery, usage, encoding, model: "m", id: "i", created: 0, echo: "", content_type: "" }
+    ReplyStart { delivery: Delivery::Streamed, usage, ..START }
 }
 
 fn reply(start: ReplyStart<'_>) -> Box<dyn Reply> {
@@ -203,13 +197,8 @@ fn sound_is_counted_apart() {
 }
 
 fn asked_at(preset: &str, body: &str) -> Result<crate::provider::Ask, Reject> {
-    let scan = scan(body.as_bytes()).unwrap();
-    let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
-    let body = body.as_bytes();
-    let call = Call { endpoint: Endpoint::Chat, delivery, usage, model: "asked", betas: "", body, scan: &scan };
     let quirks = crate::config::Preset::all().remove(preset).unwrap().quirks;
-    let upstream = Upstream { dialect: "openai".into(), quirks, ..Upstream::default() };
-    crate::provider::ask(&call, &upstream, "m")
+    sent(&Upstream { quirks, ..upstream("openai") }, Endpoint::Chat, Delivery::Whole, body, "m")
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::*;
 use crate::codec::json::scan;
 use crate::endpoint::UsageChunk;
 use crate::fault::FaultKind;
-use crate::provider::Body;
+use crate::provider::trial::{self, written};
 
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"a"}]}"#;
 
@@ -15,14 +15,7 @@ fn ask(body: &str, endpoint: Endpoint, delivery: Delivery, model: &str, upstream
 }
 
 fn vertex() -> Upstream {
-    Upstream { dialect: "vertex".into(), ..Upstream::default() }
-}
-
-fn body(ask: Ask) -> String {
-    match ask.body {
-        Body::Replaced(body) => String::from_utf8(body).unwrap(),
-        Body::AsIs => panic!("it is changed"),
-    }
+    trial::upstream("vertex")
 }
 
 #[test]
@@ -49,9 +42,9 @@ fn a_guest_is_told_its_version_and_not_its_name() {
     let asked = |endpoint| ask(own, endpoint, Delivery::Whole, "claude-opus-4-1@20250805", &vertex()).unwrap();
     let messages = asked(Endpoint::Messages);
     assert_eq!(messages.headers, [("anthropic-beta", "b-1".into())]);
-    assert_eq!(body(messages), r#"{"max_tokens":9,"messages":[],"anthropic_version":"vertex-2023-10-16"}"#);
+    assert_eq!(written(messages), r#"{"max_tokens":9,"messages":[],"anthropic_version":"vertex-2023-10-16"}"#);
     assert_eq!(
-        body(asked(Endpoint::CountTokens)),
+        written(asked(Endpoint::CountTokens)),
         r#"{"model":"claude-opus-4-1@20250805","max_tokens":9,"messages":[],"anthropic_version":"vertex-2023-10-16"}"#
     );
 }
@@ -86,7 +79,7 @@ fn an_address_that_is_left_out_is_noted() {
         {"type":"image_url","image_url":{"url":"https://example.org/a.png"}}]}]}"#;
     let ask = ask(chat, Endpoint::Chat, Delivery::Whole, "claude-opus-4-1", &upstream).unwrap();
     assert_eq!(ask.notes.dropped, ["messages[0].content[1].image_url.url"]);
-    assert!(body(ask).contains(r#""content":"a""#));
+    assert!(written(ask).contains(r#""content":"a""#));
 }
 
 #[test]

@@ -14,9 +14,7 @@ pub(super) fn check(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     if chat.tools.is_empty() && matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
         return Err(to.invalid("tool_choice", "there are no tools"));
     }
-    if !chat.tools.is_empty() && chat.parallel_tools == Some(false) {
-        to.unsupported("parallel_tool_calls")?;
-    }
+    to.takes_none_of(chat, &["parallel_tool_calls"])?;
     if chat.tools.iter().any(|tool| tool.cache.is_some()) {
         to.hint("tools.cache_control");
     }

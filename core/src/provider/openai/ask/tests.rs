@@ -4,6 +4,7 @@ use crate::config::{Quirks, Upstream};
 use crate::dialect;
 use crate::endpoint::{Endpoint, UsageChunk};
 use crate::provider::openai::OpenAi;
+use crate::provider::trial::chat;
 use crate::provider::{Call, Notes};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -27,8 +28,7 @@ fn asked(messages: &str) -> String {
 }
 
 fn with(member: &str) -> Result<String, Reject> {
-    let body = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#);
-    through(&body, "m", &Quirks::default(), Delivery::Whole).map(|(body, _)| body)
+    through(&chat(member), "m", &Quirks::default(), Delivery::Whole).map(|(body, _)| body)
 }
 
 /// Takes all that some host takes.

@@ -1,19 +1,18 @@
 use super::*;
 use crate::codec::json::{Collected, check};
 use crate::dialect;
-use crate::embed::Encoding;
-use crate::endpoint::{Endpoint, UsageChunk};
+use crate::endpoint::Endpoint;
 use crate::piece::{Answer, Block};
 use crate::provider::Framing;
 use crate::provider::translate;
+use crate::provider::trial::START;
 use alloc::boxed::Box;
 use alloc::format;
 use std::fs;
 use std::path::Path;
 
 fn start(delivery: Delivery) -> ReplyStart<'static> {
-    let (endpoint, usage, encoding) = (Endpoint::Chat, UsageChunk::Wanted, Encoding::Float);
-    ReplyStart { endpoint, delivery, usage, encoding, model: "m", id: "w", created: 0, echo: "", content_type: "" }
+    ReplyStart { delivery, id: "w", ..START }
 }
 
 /// The events of a stream, each given as its JSON, collected.

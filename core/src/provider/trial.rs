@@ -1,0 +1,68 @@
+//! Requests as tests make them, and what their answers begin with.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::{Ask, Body, Call, ReplyStart};
+use crate::codec::json::scan;
+use crate::config::Upstream;
+use crate::embed::Encoding;
+use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::fault::Reject;
+
+/// How an answer is asked for, where nothing else matters.
+pub(crate) const START: ReplyStart<'static> = ReplyStart {
+    endpoint: Endpoint::Chat,
+    delivery: Delivery::Whole,
+    usage: UsageChunk::Wanted,
+    encoding: Encoding::Float,
+    model: "m",
+    id: "weir-1-1",
+    created: 0,
+    echo: "",
+    content_type: "",
+};
+
+/// A chat of one message, with this member beside it.
+pub(crate) fn chat(member: &str) -> String {
+    format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#)
+}
+
+/// One that speaks `dialect`, and nothing else is said of it.
+pub(crate) fn upstream(dialect: &str) -> Upstream {
+    Upstream { dialect: dialect.into(), ..Upstream::default() }
+}
+
+/// What goes up for a request.
+pub(crate) fn sent(
+    upstream: &Upstream,
+    endpoint: Endpoint,
+    delivery: Delivery,
+    body: &str,
+    model: &str,
+) -> Result<Ask, Reject> {
+    let scan = scan(body.as_bytes())?;
+    let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
+    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+    super::accepts(&call, upstream, model)?;
+    super::ask(&call, upstream, model)
+}
+
+/// The body that goes up for a chat.
+pub(crate) fn asked(upstream: &Upstream, body: &str, model: &str) -> Result<String, Reject> {
+    sent(upstream, Endpoint::Chat, Delivery::Whole, body, model).map(written)
+}
+
+/// A body that is not the caller's.
+pub(crate) fn written(ask: Ask) -> String {
+    match ask.body {
+        Body::Replaced(body) => String::from_utf8(body).unwrap(),
+        Body::AsIs => panic!("it is written"),
+    }
+}
+
+/// The code and the field that a refusal names.
+pub(crate) fn refused<T>(outcome: Result<T, Reject>) -> (String, String) {
+    let problem = outcome.err().unwrap().problem();
+    (problem.code, problem.param.unwrap_or_default())
+}
