@@ -1,0 +1,106 @@
+//! What can be asked for in the words of Gemini's `generateContent`.
+
+use serde_json::{Value, json};
+use weir_core::endpoint::Endpoint;
+
+use super::of;
+use crate::Feature;
+
+pub(crate) fn generate_content() -> Vec<Feature> {
+    let config = |name: &str, value: Value| json!({"generationConfig": {name: value}});
+    let part = |part: Value| json!({"contents": [{"role": "user", "parts": [{"text": "hello"}, part]}]});
+    let schema = json!({"type": "OBJECT", "properties": {"propertyZ": {"type": "STRING"}}, "required": ["propertyZ"]});
+    let tools =
+        json!([{"functionDeclarations": [{"name": "toolZ", "description": "describedZ", "parameters": schema}]}]);
+    let chosen = |mode: &str| json!({"tools": tools, "toolConfig": {"functionCallingConfig": {"mode": mode}}});
+    of(
+        Endpoint::GenerateContent,
+        [
+            ("generationConfig.maxOutputTokens", config("maxOutputTokens", json!(2345)), &["2345"][..]),
+            ("systemInstruction", json!({"systemInstruction": {"parts": [{"text": "systemZ"}]}}), &["systemZ"]),
+            ("generationConfig.temperature", config("temperature", json!(0.625)), &["0.625"]),
+            ("generationConfig.topP", config("topP", json!(0.875)), &["0.875"]),
+            ("generationConfig.topK", config("topK", json!(37)), &["37"]),
+            ("generationConfig.seed", config("seed", json!(4321)), &["4321"]),
+            ("generationConfig.presencePenalty", config("presencePenalty", json!(0.375)), &["0.375"]),
+            ("generationConfig.frequencyPenalty", config("frequencyPenalty", json!(0.375)), &["0.375"]),
+            (
+                "generationConfig.candidateCount",
+                config("candidateCount", json!(3)),
+                &["\"n\":3", "\"candidateCount\":3"],
+            ),
+            ("generationConfig.responseLogprobs", config("responseLogprobs", json!(true)), &["ogprobs\":true"]),
+            ("generationConfig.stopSequences", config("stopSequences", json!(["stopZ"])), &["stopZ"]),
+            ("generationConfig.responseModalities", config("responseModalities", json!(["TEXT", "IMAGE"])), &["IMAGE"]),
+            ("generationConfig.speechConfig", config("speechConfig", json!({"languageCode": "de-DE"})), &["de-DE"]),
+            ("generationConfig.mediaResolution", config("mediaResolution", json!("MEDIA_RESOLUTION_HIGH")), &["_HIGH"]),
+            ("generationConfig.unknownField", config("unknownField", json!("valueZ")), &["valueZ"]),
+            (
+                "generationConfig.thinkingConfig",
+                config("thinkingConfig", json!({"thinkingBudget": 3000})),
+                &["3000", "ffort", "budget"],
+            ),
+            ("generationConfig.response", config("responseMimeType", json!("application/json")), &["json"]),
+            (
+                "generationConfig.response",
+                json!({"generationConfig": {"responseMimeType": "application/json", "responseSchema": schema}}),
+                &["propertyZ"],
+            ),
+            (
+                "safetySettings",
+                json!({"safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_ONLY_HIGH"}]}),
+                &["BLOCK_ONLY"],
+            ),
+            ("cachedContent", json!({"cachedContent": "cachedContents/Z"}), &["cachedContents/Z"]),
+            ("labels", json!({"labels": {"noteZ": "wordZ"}}), &["wordZ"]),
+            ("unknownField", json!({"unknownField": "valueZ"}), &["valueZ"]),
+            ("tools", json!({"tools": tools}), &["propertyZ"]),
+            ("tools[0]", json!({"tools": [{"googleSearch": {}}]}), &["googleSearch"]),
+            ("tools[0]", json!({"tools": [{"codeExecution": {}}]}), &["codeExecution"]),
+            ("toolConfig", chosen("ANY"), &[":\"required\"", "\"any\"", "ANY", "REQUIRED"]),
+            ("toolConfig", chosen("NONE"), &["\"none\"", "NONE"]),
+            (
+                "toolConfig.retrievalConfig",
+                json!({"tools": tools, "toolConfig": {"retrievalConfig": {"languageCode": "de-DE"}}}),
+                &["de-DE"],
+            ),
+            (
+                "contents[0].parts[1]",
+                part(json!({"inlineData": {"mimeType": "image/png", "data": "aW1hZ2Va"}})),
+                &["aW1hZ2Va"],
+            ),
+            (
+                "contents[0].parts[1]",
+                part(json!({"inlineData": {"mimeType": "audio/wav", "data": "c291bmRa"}})),
+                &["c291bmRa"],
+            ),
+            (
+                "contents[0].parts[1]",
+                part(json!({"inlineData": {"mimeType": "application/pdf", "data": "ZmlsZVpa"}})),
+                &["ZmlsZVpa"],
+            ),
+            (
+                "contents[0].parts[1]",
+                part(json!({"inlineData": {"mimeType": "video/mp4", "data": "dmlkZW9a"}})),
+                &["dmlkZW9a"],
+            ),
+            (
+                "contents[0].parts[1]",
+                part(json!({"fileData": {"mimeType": "image/png", "fileUri": "https://example.org/imageZ.png"}})),
+                &["imageZ"],
+            ),
+            (
+                "contents[0].parts[1].videoMetadata",
+                part(
+                    json!({"fileData": {"mimeType": "image/png", "fileUri": "https://example.org/imageZ.png"}, "videoMetadata": {"fps": 7}}),
+                ),
+                &["fps"],
+            ),
+            (
+                "contents[0].parts[1]",
+                part(json!({"executableCode": {"language": "PYTHON", "code": "codeZ"}})),
+                &["codeZ"],
+            ),
+        ],
+    )
+}
