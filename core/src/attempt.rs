@@ -5,6 +5,7 @@
 //! its retry policy takes to the next target; the caller sees nothing of it.
 
 mod answer;
+mod failure;
 mod request;
 
 use alloc::boxed::Box;
@@ -20,10 +21,9 @@ use crate::codec::encoding::Decoder;
 use crate::config::Upstream;
 use crate::embed::Encoding;
 use crate::endpoint::BodyKind;
-use crate::fault::{FaultKind, HostFault, UpstreamFault, Whose, exhausted};
+use crate::fault::{FaultKind, HostFault, UpstreamFault};
 use crate::plan::{Origin, Plan};
-use crate::provider::{self, Notes, Provider, Reach, Reply, Untouched};
-
+use crate::provider::{self, Notes, Provider, Reply, Untouched};
 use crate::record::{Progress, Stage};
 use crate::rests::Rest;
 use crate::span::{self, Attribute};
@@ -316,84 +316,6 @@ impl Attempt {
     fn progress(&self, stage: Stage, code: String, model: Rc<str>) -> Progress {
         let (begun, since) = (self.plan.begun, self.plan.since);
         Progress { begun, since, stage, code, first_token: None, usage: Usage::default(), model }
-    }
-
-    fn read_failure(
-        &mut self,
-        mut failing: Failing,
-        chunk: &[u8],
-        end: bool,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) -> Flow {
-        let room = MAX_ERROR_BODY.saturating_sub(failing.body.len());
-        match &mut failing.decoder {
-            // An error that cannot be unpacked is still an error; its status says what there is to say.
-            Some(decoder) => drop(decoder.read(chunk, &mut failing.body)),
-            None => failing.body.extend(chunk.iter().take(room)),
-        }
-        if !end && failing.body.len() < MAX_ERROR_BODY {
-            self.phase = Phase::Failing(failing);
-            if !chunk.is_empty() {
-                effects.push(Effect::Body(Vec::new()));
-            }
-            return Flow::Hold;
-        }
-        let fault = failing.fault.unwrap_or_else(|| self.provider.fault(failing.status, &failing.body));
-        self.fail(&fault, failing.status, failing.retry_after, now, effects)
-    }
-
-    /// The try failed before the caller saw anything of it: the caller's own fault is told, others look to Envoy like
-    /// an error worth a retry. The whole error is written in any case, since Envoy may have no retry left.
-    fn fail(
-        &mut self,
-        fault: &UpstreamFault,
-        status: u16,
-        retry_after: Option<Duration>,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) -> Flow {
-        self.phase = Phase::Over;
-        let retry_after = retry_after.or(fault.retry_after);
-        // The sidecar is next door, and a full queue is told in microseconds: resting would only leave it idle.
-        let rests = self.provider.reach() == Reach::Url;
-        let target = self.plan.current().filter(|_| rests);
-        effects.extend(target.and_then(|target| Rest::after(target, fault.kind, retry_after, now)).map(Effect::Rest));
-        self.plan.fail(fault.kind.name(), status, retry_after, now);
-        if self.upstream.traced {
-            effects.push(Effect::Span(span::ERROR, fault.kind.name().to_string()));
-        }
-        let problem = match fault.kind.whose() {
-            Whose::Caller => provider::told(fault, self.provider, &self.upstream, self.plan.endpoint),
-            Whose::Provider | Whose::Ours => exhausted(&self.plan),
-        };
-        let answer = Answer::problem(&problem, self.plan.endpoint.family());
-        effects.push(Effect::Plan(self.plan.to_text()));
-        effects.push(Effect::Tries(self.plan.tries()));
-        let last = self.plan.is_last() || fault.kind.whose() == Whose::Caller;
-        if last {
-            effects.push(Effect::Progress(self.refused(&answer)));
-        }
-        // An error without a body would be none that a caller can read. Envoy does not retry what is answered so, so this is
-        // for when it would not anyway; before that, the status is enough.
-        if last && self.room == Room::HeadersOnly {
-            effects.push(Effect::Answer(answer));
-            return Flow::Hold;
-        }
-        let body = if self.room == Room::Body { answer.body } else { Vec::new() };
-        let mut headers = alloc::vec![(":status", answer.status.to_string())];
-        headers.extend(answer.headers);
-        headers.push(("content-length", body.len().to_string()));
-        effects.push(Effect::Headers(headers));
-        if self.room == Room::Body {
-            effects.push(Effect::Body(body));
-        }
-        Flow::Continue
-    }
-
-    /// How far the answer has come where the caller is told `answer` instead.
-    pub fn refused(&self, answer: &Answer) -> Progress {
-        self.progress(Stage::Failed, answer.outcome.clone(), "".into())
     }
 
     /// The request that this is a try of.

@@ -1,0 +1,226 @@
+//! Checks of one provider.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Check;
+use crate::config::gateway::{ProviderEntry, Signing};
+use crate::config::hint::did_you_mean;
+use crate::config::preset::Preset;
+use crate::config::source;
+use crate::config::url::{Credential, Url};
+use crate::provider::{self, Reach};
+
+/// Names of clusters that Weir renders for itself.
+const RESERVED: [&str; 4] = ["weir-sidecar", "weir-no-plan", "weir-otlp", "weir-status"];
+
+impl Check {
+    /// `None` if it is left out, or if it has errors, which are noted.
+    pub(in crate::config) fn provider(
+        &mut self,
+        name: &str,
+        from: &source::Provider,
+        unset: &BTreeSet<Credential>,
+    ) -> Option<ProviderEntry> {
+        let path = format!("providers.{name}");
+        let errors = self.errors.len();
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+            let hint = Some("use letters, digits, '-', '_' and '.'".to_owned());
+            self.error(path.clone(), "this name cannot be a cluster's", hint);
+        }
+        if RESERVED.contains(&name) {
+            self.error(path.clone(), format!("\"{name}\" is the name of a cluster of Weir's own"), None);
+        }
+        let preset = self.preset(&path, from);
+        let dialect = from.dialect.as_ref().or(preset.as_ref().map(|preset| &preset.dialect));
+        let speaks = dialect.and_then(|dialect| provider::by_name(dialect));
+        match dialect {
+            None if from.preset.is_none() => {
+                let hint = "add dialect: openai, or another that it speaks, or a preset";
+                self.error(path.clone(), "nothing says what this provider speaks", Some(hint.to_owned()));
+            }
+            Some(dialect) if speaks.is_none() => {
+                let hint = did_you_mean(dialect, provider::ALL.into_iter().map(provider::Provider::name));
+                self.error(format!("{path}.dialect"), format!("no dialect is called \"{dialect}\""), hint);
+            }
+            _ => {}
+        }
+        let is_local = speaks.is_some_and(|speaks| speaks.reach() == Reach::Sidecar);
+        let endpoint = from.endpoint.as_ref().or(preset.as_ref().map(|preset| &preset.endpoint));
+        let url = match (endpoint, is_local) {
+            (Some(text), false) => match Url::parse(text) {
+                Ok(url) => Some(url),
+                Err(problem) => {
+                    self.error(
+                        format!("{path}.endpoint"),
+                        problem,
+                        Some("such as https://api.openai.com/v1".to_owned()),
+                    );
+                    None
+                }
+            },
+            (Some(_), true) => {
+                self.error(
+                    format!("{path}.endpoint"),
+                    "the sidecar is reached without an endpoint",
+                    Some("remove it".to_owned()),
+                );
+                None
+            }
+            (None, false) => {
+                self.error(path.clone(), "the provider has no endpoint", Some("add endpoint: https://…".to_owned()));
+                None
+            }
+            (None, true) => None,
+        };
+        let text = from.credential.as_deref().or(preset.as_ref().and_then(|preset| preset.credential.as_deref()));
+        let credential = self.credential(&path, text, from.optional, is_local, unset);
+        let signing = self.signing(&path, from, speaks, credential.as_ref(), url.as_ref());
+        let headers = self.headers(&path, from);
+        if from.api_version.as_ref().is_some_and(|version| !version.bytes().all(is_unreserved)) {
+            let hint = Some("such as 2024-10-21".to_owned());
+            self.error(format!("{path}.api_version"), "this is no API version", hint);
+        }
+        if from.max_in_flight == Some(0) {
+            self.error(
+                format!("{path}.max_in_flight"),
+                "nothing could ever be asked",
+                Some("use 1 or more".to_owned()),
+            );
+        }
+        if errors < self.errors.len() {
+            return None;
+        }
+        if from.optional && credential.as_ref().is_some_and(|credential| unset.contains(credential)) {
+            self.left_out.push(format!("provider {name}: its credential is not set"));
+            return None;
+        }
+        Some(ProviderEntry {
+            name: name.to_owned(),
+            dialect: speaks?.name(),
+            url,
+            credential,
+            ca: from.ca.clone(),
+            max_in_flight: from.max_in_flight.unwrap_or(4096),
+            traced: self.traced,
+            drop_unsupported: from.drop_unsupported,
+            api_version: from.api_version.clone(),
+            quirks: from.quirks.clone().or(preset.map(|preset| preset.quirks)).unwrap_or_default(),
+            headers,
+            signing,
+        })
+    }
+
+    fn preset(&mut self, path: &str, from: &source::Provider) -> Option<Preset> {
+        let name = from.preset.as_ref()?;
+        let mut presets = Preset::all();
+        let found = presets.remove(name);
+        if found.is_none() {
+            let hint = did_you_mean(name, presets.keys().map(String::as_str));
+            let hint = hint.or_else(|| Some("`weir presets` lists them".to_owned()));
+            self.error(format!("{path}.preset"), format!("no preset is called \"{name}\""), hint);
+        }
+        found
+    }
+
+    /// How requests are signed, if they are: where the dialect can, and no credential is given instead.
+    fn signing(
+        &mut self,
+        path: &str,
+        from: &source::Provider,
+        speaks: Option<&'static dyn provider::Provider>,
+        credential: Option<&Credential>,
+        url: Option<&Url>,
+    ) -> Option<Signing> {
+        let path = format!("{path}.aws");
+        let service = speaks.and_then(provider::Provider::signing).filter(|_| credential.is_none());
+        let Some(service) = service else {
+            if from.aws.is_some() {
+                self.error(path, "requests to this provider are not signed", Some("remove it".to_owned()));
+            }
+            return None;
+        };
+        let aws = from.aws.clone().unwrap_or_default();
+        // `bedrock-runtime.us-east-1.amazonaws.com`
+        let from_host = || {
+            let mut labels = url?.host.strip_suffix(".amazonaws.com")?.split('.');
+            labels.next_back().filter(|region| region.contains('-')).map(ToOwned::to_owned)
+        };
+        let region = aws.region.or_else(from_host);
+        if region.as_ref().is_none_or(|region| region.is_empty() || !region.bytes().all(is_unreserved)) {
+            let hint = Some("such as us-east-1".to_owned());
+            self.error(format!("{path}.region"), "the region to sign for is not known", hint);
+        }
+        if aws.profile.is_some() && aws.credentials_file.is_none() {
+            let hint = Some("add credentials_file".to_owned());
+            self.error(format!("{path}.profile"), "a profile is one of a credentials file", hint);
+        }
+        Some(Signing { service, region: region?, credentials_file: aws.credentials_file, profile: aws.profile })
+    }
+
+    fn headers(&mut self, path: &str, from: &source::Provider) -> Vec<(String, String)> {
+        let credentials = provider::ALL.into_iter().filter_map(provider::Provider::credential);
+        let mut taken: Vec<&str> = credentials.map(|header| header.name).collect();
+        taken.extend(["host", "content-length", "content-type", "accept-encoding", "connection", "transfer-encoding"]);
+        for (name, value) in &from.headers {
+            let path = format!("{path}.headers.{name}");
+            let is_token = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+            if name.is_empty() || !name.bytes().all(is_token) || name.starts_with("x-envoy") {
+                self.error(
+                    path.clone(),
+                    "this cannot be a header here",
+                    Some("write its name in lower case".to_owned()),
+                );
+            } else if taken.contains(&name.as_str()) || name == "cookie" || name.contains("api-key") {
+                let hint = "a credential belongs into `credential`, as a reference";
+                self.error(path.clone(), "this header is Weir's to write", Some(hint.to_owned()));
+            }
+            if value.bytes().any(|b| !(0x20..0x7f).contains(&b)) || value.contains('%') {
+                self.error(path, "a header's value is visible ASCII without '%'", None);
+            }
+        }
+        from.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    fn credential(
+        &mut self,
+        path: &str,
+        text: Option<&str>,
+        optional: bool,
+        is_local: bool,
+        unset: &BTreeSet<Credential>,
+    ) -> Option<Credential> {
+        let path = format!("{path}.credential");
+        let text = text?;
+        if is_local {
+            self.error(path, "the sidecar takes no credential", Some("remove it".to_owned()));
+            return None;
+        }
+        let credential = match Credential::parse(text) {
+            Ok(credential) => credential,
+            Err(problem) => {
+                let hint = "write env:NAME or file:PATH; keys themselves do not belong into this file";
+                self.error(path, problem, Some(hint.to_owned()));
+                return None;
+            }
+        };
+        if !optional && unset.contains(&credential) {
+            let (what, hint) = match &credential {
+                Credential::Env(name) => {
+                    (format!("the environment variable {name} is not set or empty"), format!("export {name}=…"))
+                }
+                Credential::File(file) => (format!("{file} cannot be read or is empty"), "create it".to_owned()),
+            };
+            self.error(path, what, Some(format!("{hint}, or mark the provider with optional: true")));
+        }
+        Some(credential)
+    }
+}
+
+/// Whether a character can stand in a URL as it is.
+fn is_unreserved(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._".contains(&b)
+}

@@ -1,0 +1,192 @@
+//! The caller's fault.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use super::{Details, Problem, Retry};
+use crate::provider::Call;
+
+/// The caller's fault: safe to show, never tried elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// The body is no JSON; byte offset, line and column (from 1) of the first error.
+    InvalidJson {
+        /// Byte offset.
+        offset: usize,
+        /// Line, from 1.
+        line: usize,
+        /// Column in bytes, from 1.
+        column: usize,
+        /// What was expected.
+        problem: &'static str,
+    },
+    /// A required field is missing.
+    Missing {
+        /// The field's path.
+        field: String,
+    },
+    /// A field has a value that it cannot have.
+    Invalid {
+        /// The field's path.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No target of the model can express this field.
+    Unsupported {
+        /// The field's path.
+        field: String,
+        /// The provider that cannot express it.
+        provider: &'static str,
+    },
+    /// The conversation is to be kept elsewhere than with the caller. Never left out in silence: the next request would hold
+    /// what is new, and no more.
+    Unthreaded,
+    /// No such model.
+    UnknownModel {
+        /// As the caller wrote it.
+        model: String,
+    },
+    /// The key may not use this model.
+    ModelNotAllowed {
+        /// As the caller wrote it.
+        model: String,
+    },
+    /// The model does not serve this endpoint.
+    WrongEndpoint {
+        /// The model.
+        model: String,
+        /// The endpoint's path.
+        path: &'static str,
+    },
+    /// No key was sent.
+    NoKey,
+    /// A key was sent that nobody has.
+    BadKey,
+    /// The worker holds as much of large bodies as it may; the next one has room once one of those has been answered.
+    Busy,
+    /// The body is longer than the endpoint allows.
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// No such path.
+    UnknownPath {
+        /// The path, without its query.
+        path: String,
+    },
+    /// The path exists, but not for this method.
+    WrongMethod {
+        /// What it is for.
+        allowed: &'static str,
+    },
+}
+
+impl Reject {
+    /// The model that `call` names does not serve what it asks for.
+    pub fn unserved(call: &Call<'_>) -> Self {
+        Self::WrongEndpoint { model: call.model.to_string(), path: call.endpoint.path() }
+    }
+
+    /// This error as the caller sees it.
+    pub fn problem(&self) -> Problem {
+        let invalid = |status, code: &str, message, param: Option<&str>| Problem {
+            status,
+            kind: "invalid_request_error",
+            code: code.to_string(),
+            message,
+            param: param.map(ToString::to_string),
+            details: None,
+            retry_after: None,
+            retry: Retry::No,
+        };
+        match self {
+            Self::InvalidJson { offset, line, column, problem } => invalid(
+                400,
+                "invalid_json",
+                format!("The body is not valid JSON: {problem} at line {line}, column {column} (byte {offset})."),
+                None,
+            ),
+            Self::Missing { field } => invalid(
+                400,
+                "missing_required_parameter",
+                format!("Missing required parameter: '{field}'."),
+                Some(field),
+            ),
+            Self::Invalid { field, problem } => {
+                invalid(400, "invalid_value", format!("Invalid value for '{field}': {problem}."), Some(field))
+            }
+            Self::Unsupported { field, provider } => invalid(
+                400,
+                "unsupported_parameter",
+                format!(
+                    "'{field}' cannot be expressed for the provider \"{provider}\"; remove it or choose another model."
+                ),
+                Some(field),
+            ),
+            Self::Unthreaded => Problem {
+                details: Some(Box::new(Details(
+                    r#"{"error_code":"thread_unsupported_request","unsupported":["thread"]}"#.to_string(),
+                ))),
+                ..invalid(
+                    400,
+                    "unsupported_parameter",
+                    "Conversations are not kept here; send all messages, without 'thread'.".to_string(),
+                    Some("thread"),
+                )
+            },
+            Self::UnknownModel { model } => invalid(
+                404,
+                "model_not_found",
+                format!("The model '{model}' does not exist here. GET /v1/models lists those that do."),
+                Some("model"),
+            ),
+            Self::ModelNotAllowed { model } => Problem {
+                kind: "permission_error",
+                ..invalid(403, "model_not_allowed", format!("This key may not use the model '{model}'."), Some("model"))
+            },
+            Self::WrongEndpoint { model, path } => invalid(
+                400,
+                "endpoint_not_supported",
+                format!("The model '{model}' does not serve {path}."),
+                Some("model"),
+            ),
+            Self::NoKey => Problem {
+                kind: "authentication_error",
+                ..invalid(
+                    401,
+                    "missing_api_key",
+                    "No API key was sent: use the header 'Authorization: Bearer weir-…'.".to_string(),
+                    None,
+                )
+            },
+            Self::BadKey => Problem {
+                kind: "authentication_error",
+                ..invalid(401, "invalid_api_key", "The API key is not known here.".to_string(), None)
+            },
+            Self::Busy => Problem {
+                kind: "rate_limit_error",
+                retry_after: Some(Duration::from_secs(1)),
+                retry: Retry::Yes,
+                ..invalid(
+                    429,
+                    "too_many_large_bodies",
+                    "As many large requests are under way as fit; try again shortly.".to_string(),
+                    None,
+                )
+            },
+            Self::BodyTooLarge { limit } => invalid(
+                413,
+                "request_too_large",
+                format!("The body is longer than the {limit} bytes that this endpoint allows."),
+                None,
+            ),
+            Self::UnknownPath { path } => invalid(404, "unknown_path", format!("There is nothing at {path}."), None),
+            Self::WrongMethod { allowed } => {
+                invalid(405, "method_not_allowed", format!("Use {allowed} for this path."), None)
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! How answers are read: by a [`Reader`] as pieces, by a [`Reply`] as what the caller receives.
+
+use alloc::vec::Vec;
+
+use super::Progress;
+use crate::codec::json::Raw;
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::piece::Piece;
+use crate::usage::Usage;
+
+/// Reads one answer to a chat, frame by frame, as pieces.
+pub trait Reader: Send {
+    /// Reads one event of a stream.
+    ///
+    /// An error before the first token is a failed try; after it, the stream ends with an error event.
+    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault>;
+
+    /// Reads a whole answer.
+    fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault>;
+
+    /// A stream ended cleanly without an event that [ended](Flow::Ended) it. An error, if by this dialect that is too early.
+    fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        let _ = pieces;
+        Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
+    }
+}
+
+/// What a [`Reader`] gives its pieces to.
+pub type Pieces<'p> = dyn FnMut(Piece<'_>) + 'p;
+
+/// One event of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// JSON, and the name under which it came (`event:`, `:event-type`); empty if it had none.
+    Json {
+        /// The name.
+        name: &'a str,
+        /// The data.
+        data: Raw<'a>,
+    },
+    /// A failure that the framing itself calls one (`:exception-type`, `:error-code`): its name, and what is said of it.
+    Exception {
+        /// The name.
+        name: &'a str,
+        /// An object with a `message`, as a rule.
+        data: Raw<'a>,
+    },
+    /// `[DONE]`
+    Done,
+}
+
+/// Whether a stream goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// More is to come.
+    More,
+    /// That was the last event; what may still follow says nothing.
+    Ended,
+}
+
+/// What becomes of the chunk that was just read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// The caller receives exactly the bytes of this chunk; nothing was written to `out`.
+    AsIs,
+    /// The caller receives what was appended to `out` instead, possibly nothing: bytes may be held for a later chunk, or
+    /// held bytes come before this chunk's.
+    Rewritten,
+}
+
+/// Reads one successful answer (2xx), chunk by chunk, and writes it in the caller's dialect.
+///
+/// Chunks are cut anywhere; the answer written is the same wherever they are cut. For [`Delivery::Whole`] the caller of
+/// this trait may pass the body in one piece or many; nothing is written before [`end`](Self::end) unless passed as is.
+pub trait Reply: Send {
+    /// Reads the next bytes (identity-encoded), and appends what the caller receives to `out`, unless the
+    /// chunk passes as it is.
+    ///
+    /// An error before [`begun`](Self::begun) is a failed try; after it, the stream ends with an error event. What was
+    /// appended to `out` before the error came earlier in the stream, and still belongs to the caller.
+    fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault>;
+
+    /// The upstream ended the answer cleanly. An error if the answer is incomplete by its own dialect (no terminal event,
+    /// JSON cut short). [`Passage::AsIs`] means that nothing is to be added.
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault>;
+
+    /// How far the answer has come.
+    fn progress(&self) -> &Progress;
+
+    /// The first token was seen: first content, reasoning, tool-call or refusal delta, or a finish reason. A whole answer
+    /// has begun when it is complete, which may be at [`end`](Self::end).
+    fn begun(&self) -> bool {
+        self.progress().has_begun()
+    }
+
+    /// The answer is complete: everything that the caller must receive has been written.
+    fn done(&self) -> bool {
+        self.progress().is_done()
+    }
+
+    /// Tokens so far; final once the upstream has said.
+    fn usage(&self) -> Usage {
+        self.progress().usage
+    }
+
+    /// The model that answered, as the upstream names it.
+    fn model(&self) -> Option<&str> {
+        Some(&*self.progress().model).filter(|model| !model.is_empty())
+    }
+}
