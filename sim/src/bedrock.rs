@@ -1,4 +1,4 @@
-//! Amazon Bedrock's runtime: Converse, and `InvokeModel` where it embeds. Requests are read in [`ask`] and checked in
+//! Amazon Bedrock's runtime: Converse, `InvokeModel` where it embeds, and `CountTokens`. Requests are read in [`ask`] and checked in
 //! [`check`], answers written in [`write`] and framed in [`frame`], signatures checked in [`sign`], failures in [`told`].
 //!
 //! Shapes: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>,
@@ -23,6 +23,8 @@ use crate::{
     dialect::{Dialect, Event, Failure, accepts, set, uuid},
     model::Model,
     route::Call,
+    said,
+    service::Decision,
 };
 
 /// The dialect of `/model/…`.
@@ -99,3 +101,28 @@ impl Dialect for Bedrock {
         503
     }
 }
+
+/// Answers `count-tokens`, of what Converse would be asked. Only models count, and not all of them.
+pub(crate) fn count_tokens(call: &Call<'_>) -> Decision {
+    said::plain(call, |body, model| {
+        let refuse = |why: &str| Err(Failure::invalid(why, None, None));
+        let Some(converse) = body.pointer("/input/converse") else {
+            return refuse("Input must hold one of converse, invokeModel.");
+        };
+        if PROFILES.iter().any(|region| model.name.starts_with(region)) {
+            return refuse("The provided model doesn't support counting tokens.");
+        }
+        let mut keys = converse.as_object().into_iter().flat_map(|members| members.keys());
+        if let Some(name) = keys.find(|name| !COUNTED.contains(&name.as_str())) {
+            return refuse(&format!("The key {name} is not known in converse."));
+        }
+        check::check(converse, model)?;
+        Ok(Bytes::from(format!("{{\"inputTokens\":{}}}", ask::input(converse))))
+    })
+}
+
+/// What of a request can be counted.
+const COUNTED: [&str; 4] = ["messages", "system", "toolConfig", "additionalModelRequestFields"];
+
+/// How the names of inference profiles begin that span regions.
+const PROFILES: [&str; 4] = ["us.", "eu.", "apac.", "global."];

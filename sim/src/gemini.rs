@@ -140,5 +140,12 @@ pub(crate) fn count_tokens(call: &Call<'_>) -> Decision {
             r#"{{"totalTokens":{total},"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{total}}}]}}"#
         ))
     };
-    call.tell(chat::read(call).map(|(body, _)| counted(&body)))
+    call.tell(chat::read(call).and_then(|(body, _)| {
+        let unnamed = body.get("generateContentRequest").is_some_and(|whole| whole["model"].as_str().is_none());
+        if unnamed {
+            let why = "* CountTokensRequest.generate_content_request.model: model is not specified";
+            return Err(Failure::invalid(why, None, None));
+        }
+        Ok(counted(&body))
+    }))
 }

@@ -61,6 +61,7 @@ static ROUTES: &[Route] = &[
     post("/model/{model}/converse", &Bedrock, chat::chat),
     post("/model/{model}/converse-stream", &Bedrock, chat::chat).streamed(),
     post("/model/{model}/invoke", &Bedrock, bedrock::invoke),
+    post("/model/{model}/count-tokens", &Bedrock, bedrock::count_tokens),
     post("/openai/deployments/{model}/chat/completions", &Azure, chat::chat),
     post("/openai/deployments/{model}/embeddings", &Azure, openai::embeddings),
     post("/openai/v1/chat/completions", &Azure, chat::chat),

@@ -40,7 +40,8 @@ pub(super) fn read(body: &Value, model: &Model, call: &Call<'_>) -> Result<Ask, 
     })
 }
 
-fn input(body: &Value) -> u32 {
+/// The tokens of a request; also what `count-tokens` answers.
+pub(super) fn input(body: &Value) -> u32 {
     let said: u32 = list(body, "messages")
         .iter()
         .map(|message| 3 + list(message, "content").iter().map(block_tokens).sum::<u32>())

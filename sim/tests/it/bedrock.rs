@@ -318,3 +318,19 @@ async fn titan_and_cohere_embed_in_their_own_shapes() {
     assert_eq!(untyped.json()["embedding"].as_array().unwrap().len(), 1536);
     assert_eq!(post(&sim, "/model/fault-429/invoke", &json!({"inputText": "a"})).await.status, 429);
 }
+
+#[tokio::test]
+async fn a_model_counts_what_it_would_be_asked() {
+    let sim = sim().await;
+    let count = |model: &str, converse: Value| {
+        let (path, body) = (format!("/model/{model}/count-tokens"), json!({"input": {"converse": converse}}));
+        let sim = &sim;
+        async move { post(sim, &path, &body).await }
+    };
+    let counted = count("m", hi(tools())).await.json();
+    assert_eq!(counted["inputTokens"], whole(&sim, "m", tools()).await.json()["usage"]["inputTokens"]);
+    let refused = count("us.m", hi(json!({}))).await;
+    assert!(refused.status == 400 && refused.text().contains("doesn't support counting tokens"), "{}", refused.text());
+    assert_eq!(count("m", hi(json!({"inferenceConfig": {"maxTokens": 5}}))).await.status, 400);
+    assert_eq!(count("m", json!({"system": []})).await.status, 400);
+}
