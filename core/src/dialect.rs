@@ -74,6 +74,11 @@ pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
     }
 }
 
+/// The dialect that a request to `endpoint` is written in: a chat's, also where only its tokens are to be counted.
+pub fn written_in(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
+    of(if endpoint == Endpoint::CountTokens { Endpoint::Messages } else { endpoint })
+}
+
 /// The body of an error answer.
 pub fn error(family: Family, problem: &Problem) -> Vec<u8> {
     match family {

@@ -11,6 +11,7 @@ mod anthropic;
 mod azure;
 mod bedrock;
 mod cohere;
+mod count;
 mod embedding;
 mod gemini;
 mod held;
@@ -249,6 +250,18 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Writes a request to count the tokens of what `chat` asks, as this upstream would receive it.
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let _ = chat;
+        Err(to.wrong_endpoint())
+    }
+
+    /// Reads how many tokens were counted; `None` if the answer is not what the upstream promises.
+    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
+        let _ = answer;
+        None
+    }
+
     /// Reads a failure: whose fault it was, and what to tell.
     ///
     /// `status` is not 2xx; `body` may be empty, cut, or no JSON at all.
@@ -285,6 +298,8 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
         }
     } else if call.endpoint == Endpoint::Embeddings {
         provider.embed(&embedding::read(call)?, &mut to)
+    } else if call.endpoint == Endpoint::CountTokens {
+        count::ask(provider, call, &mut to)
     } else {
         Err(to.wrong_endpoint())
     };
@@ -340,6 +355,9 @@ pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &Reply
         }
         if start.endpoint == Endpoint::Embeddings {
             return Box::new(embedding::Embedded::new(provider, start));
+        }
+        if start.endpoint == Endpoint::CountTokens {
+            return count::Counted::reply(provider, start);
         }
     }
     provider.relayed(start)

@@ -38,7 +38,7 @@ const CALLERS: [(&str, &str); 5] = [
     ("messages", "Anthropic Messages (`POST /v1/messages`)"),
     ("generate_content", "Gemini (`POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent`)"),
 ];
-const FEATURES: [&str; 7] = ["whole", "streamed", "tools", "vision", "structured", "thinking", "error"];
+const FEATURES: [&str; 8] = ["whole", "streamed", "tools", "vision", "structured", "thinking", "counts", "error"];
 
 struct Column {
     name: &'static str,

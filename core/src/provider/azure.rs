@@ -51,6 +51,14 @@ impl Provider for Azure {
         Some(openai::reader(start))
     }
 
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::json(path(Endpoint::CountTokens, to.upstream, to.model), openai::count(chat, to)?))
+    }
+
+    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
+        openai::counted(answer)
+    }
+
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         let mut fault = openai::fault(status, body);
         match fault.code.as_deref() {
@@ -82,7 +90,9 @@ fn path(endpoint: Endpoint, upstream: &Upstream, model: &str) -> String {
         // `preview`, `latest`, `v1`
         Some(version) if !version.starts_with(|c: char| c.is_ascii_digit()) => v1(&format!("?api-version={version}")),
         // It has no deployment in its path; the body names the model.
-        Some(version) if endpoint == Endpoint::Responses => format!("/openai{verb}?api-version={version}"),
+        Some(version) if matches!(endpoint, Endpoint::Responses | Endpoint::CountTokens) => {
+            format!("/openai{verb}?api-version={version}")
+        }
         Some(version) => format!("/openai/deployments/{}{verb}?api-version={version}", encoded(model)),
     }
 }

@@ -71,8 +71,26 @@ impl Provider for Bedrock {
         embed::read(answer)
     }
 
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::json(path(foundation(to.model), "count-tokens"), ask::count(chat, to)?))
+    }
+
+    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
+        answer.get("inputTokens").and_then(Raw::integer)
+    }
+
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         fault::fault(status, body)
+    }
+}
+
+/// The model of an inference profile that spans regions: only models count.
+///
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html>
+fn foundation(model: &str) -> &str {
+    match model.split_once('.') {
+        Some(("us" | "us-gov" | "eu" | "apac" | "jp" | "au" | "ca" | "global", model)) => model,
+        _ => model,
     }
 }
 

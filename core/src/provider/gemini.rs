@@ -16,10 +16,12 @@ pub(super) mod reply;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
 use crate::chat::Chat;
 use crate::codec::json::Raw;
+use crate::codec::json::write::object;
 use crate::config::Upstream;
 use crate::embed::{Embed, Vectors};
 use crate::endpoint::{Delivery, Endpoint};
@@ -75,6 +77,24 @@ impl Provider for Gemini {
         embedding::read(answer)
     }
 
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let asked = ask::write(chat, Host::GoogleAi, to)?;
+        let mut body = Vec::with_capacity(asked.len() + 64);
+        object(&mut body, |body| {
+            body.object("generateContentRequest", |to_count| {
+                to_count.string("model", &format!("models/{}", to.model));
+                for (name, value) in Raw::of_checked(&asked).unwrap_or(Raw::NULL).members() {
+                    to_count.raw(&name, value.text());
+                }
+            });
+        });
+        Ok(Ask::json(format!("/models/{}:countTokens", segment(to.model)), body))
+    }
+
+    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
+        counted(answer)
+    }
+
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         fault::fault(status, body)
     }
@@ -82,6 +102,13 @@ impl Provider for Gemini {
     fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
         fault::in_answer(answer)
     }
+}
+
+/// Reads how many tokens there are.
+///
+/// <https://ai.google.dev/api/tokens>
+pub(super) fn counted(answer: Raw<'_>) -> Option<u64> {
+    answer.get("totalTokens").and_then(Raw::integer)
 }
 
 /// The path of a chat.

@@ -6,6 +6,7 @@
 
 mod ask;
 mod audio;
+mod count;
 mod event;
 mod fault;
 mod fit;
@@ -72,6 +73,14 @@ impl Provider for OpenAi {
         Some(reader(start))
     }
 
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::json(path_at(Endpoint::CountTokens, to.upstream), count(chat, to)?))
+    }
+
+    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
+        counted(answer)
+    }
+
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         fault(status, body)
     }
@@ -83,6 +92,9 @@ impl Provider for OpenAi {
 
 /// The path below `/v1`.
 fn path(endpoint: Endpoint) -> &'static str {
+    if endpoint == Endpoint::CountTokens {
+        return "/responses/input_tokens";
+    }
     let path = endpoint.path();
     path.strip_prefix("/v1").unwrap_or(path)
 }
@@ -93,6 +105,20 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
         return Err(to.wrong_endpoint());
     }
     ask::write(chat, &ask::PLAIN, to)
+}
+
+/// Writes a request to count the tokens of a chat. A host says so if it counts any.
+pub(super) fn count(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    if !to.upstream.quirks.serves(Endpoint::CountTokens) {
+        return Err(to.wrong_endpoint());
+    }
+    let body = write(chat, to)?;
+    Ok(count::write(Raw::of_checked(&body).unwrap_or(Raw::NULL)))
+}
+
+/// Reads how many tokens there are.
+pub(super) fn counted(answer: Raw<'_>) -> Option<u64> {
+    answer.get("input_tokens").and_then(Raw::integer)
 }
 
 /// Starts reading the answer to a chat.

@@ -177,7 +177,7 @@ impl<'t> To<'t> {
 
     fn field(&self, field: &str) -> String {
         let field = if field == "reasoning_effort" && self.thinks { "thinking" } else { field };
-        match dialect::of(self.endpoint) {
+        match dialect::written_in(self.endpoint) {
             Some(dialect) => dialect.field(field).into_owned(),
             None => field.to_string(),
         }

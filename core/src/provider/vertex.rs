@@ -14,11 +14,13 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::gemini::reply::Reading;
 use super::gemini::{self, Host, segment, verb};
 use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, anthropic, relay};
 use crate::chat::Chat;
+use crate::codec::json::write::object;
 use crate::codec::json::{Raw, check};
 use crate::config::Upstream;
 use crate::embed::{Embed, Vectors};
@@ -40,6 +42,11 @@ impl Maker {
         if model.starts_with("claude") { Self::Anthropic } else { Self::Google }
     }
 }
+
+/// What of a request is counted.
+///
+/// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens>
+const COUNTED: [&str; 4] = ["contents", "systemInstruction", "tools", "generationConfig"];
 
 impl Provider for Vertex {
     fn name(&self) -> &'static str {
@@ -98,6 +105,32 @@ impl Provider for Vertex {
 
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
         embedding::read(answer)
+    }
+
+    /// Only for Google's models; a guest's are counted in the caller's own words.
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let asked = gemini::ask::write(chat, Host::Vertex, to)?;
+        let asked = Raw::of_checked(&asked).unwrap_or(Raw::NULL);
+        // How tools are to be called weighs nothing.
+        if chat.tool_choice.is_some() && asked.get("toolConfig").is_some() {
+            to.hint("tool_choice");
+        }
+        for (at, _) in chat.tools.iter().enumerate().filter(|(_, tool)| tool.strict == Some(true)) {
+            to.hint(&format!("tools[{at}].function.strict"));
+        }
+        let mut body = Vec::with_capacity(asked.text().len());
+        object(&mut body, |body| {
+            for (name, value) in asked.members() {
+                if COUNTED.contains(&&*name) {
+                    body.raw(&name, value.text());
+                }
+            }
+        });
+        Ok(Ask::json(format!("/publishers/google/models/{}:countTokens", segment(to.model)), body))
+    }
+
+    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
+        gemini::counted(answer)
     }
 
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {

@@ -217,10 +217,18 @@ class Messages:
     """Anthropic Messages."""
 
     name = "messages"
-    features = ("whole", "streamed", "tools", "vision", "structured", "thinking", "error")
+    features = ("whole", "streamed", "tools", "vision", "structured", "thinking", "counts", "error")
 
     def __init__(self):
         self.client = anthropic.Anthropic(base_url=URL, api_key=KEY, max_retries=0)
+
+    def count(self, model, words):
+        tools = [{"name": TOOL, "description": "Tells it", "input_schema": SCHEMA}]
+        with errors():
+            messages = [{"role": "user", "content": words}]
+            return self.client.messages.count_tokens(
+                model=model, system="Be brief.", messages=messages, tools=tools
+            ).input_tokens
 
     def ask(self, model, words, image=None, schema=None, tools=False, result=None, stream=False):
         content = words
@@ -360,7 +368,7 @@ class errors:
         return False
 
     def told(self, status, code, message, limited):
-        if code == "unsupported_parameter":
+        if code in ("unsupported_parameter", "endpoint_not_supported"):
             raise Refused(message)
         assert limited == (status == 429), "the SDK's class fits the status"
         raise Failed(status, code, message)

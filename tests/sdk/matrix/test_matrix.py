@@ -105,6 +105,14 @@ def test_thinking(caller, provider, cell):
     judge(caller, provider, cell, "thinking", check)
 
 
+def test_counts(caller, provider, cell):
+    def check():
+        few = caller.count(provider, "Hi")
+        assert 0 < few < caller.count(provider, "Hi there, how many fish are in the weir today?")
+
+    judge(caller, provider, cell, "counts", check)
+
+
 def test_error(caller, provider, cell):
     """The caller's fault comes back as the SDK's own class, in the provider's words; the provider's as 429 and 5xx."""
 

@@ -99,14 +99,12 @@ test('a wrong key and an unknown model', async () => {
   await assert.rejects(anthropic.messages.create(asking('nobody')), Anthropic.NotFoundError);
 });
 
-test('models are listed, and tokens counted where the provider counts them', async () => {
+test('models are listed, and tokens counted by each provider', async () => {
   const names = [];
   for await (const { id } of anthropic.models.list()) names.push(id);
   assert.ok(names.includes('gpt-4o-mini') && names.includes('claude-sonnet-4-5'));
-  const { input_tokens } = await anthropic.messages.countTokens({ model: 'claude-sonnet-4-5', messages: HI });
-  assert.ok(input_tokens > 0);
-  await assert.rejects(
-    anthropic.messages.countTokens({ model: 'gpt-4o-mini', messages: HI }),
-    Anthropic.BadRequestError,
-  );
+  for (const model of ['claude-sonnet-4-5', 'gpt-4o-mini']) {
+    const { input_tokens } = await anthropic.messages.countTokens({ model, messages: HI });
+    assert.ok(input_tokens > 0);
+  }
 });

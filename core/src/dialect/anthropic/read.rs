@@ -14,10 +14,11 @@ use crate::chat::{Chat, Effort, Format, Role, Thinking, Turn};
 use crate::codec::json::{Kind, Raw, Scan};
 use crate::dialect::anthropic::SYSTEM;
 use crate::dialect::fields::{count, each, invalid, number, object, required, string};
+use crate::endpoint::Endpoint;
 use crate::fault::Reject;
 
 /// Reads the request in `body`, which `scan` has passed.
-pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
+pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan, endpoint: Endpoint) -> Result<Chat<'a>, Reject> {
     let mut chat = Chat::default();
     let (mut messages, mut system) = (None, None);
     for (name, value) in scan.members(body) {
@@ -58,8 +59,10 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     }
     let missing = |field: &str| Reject::Missing { field: field.to_owned() };
     let messages = messages.ok_or_else(|| missing("messages"))?;
-    // Required by this API, and so by whoever speaks it.
-    chat.max_tokens.ok_or_else(|| missing("max_tokens"))?;
+    // Required by this API, and so by whoever speaks it, but for what is only counted.
+    if endpoint != Endpoint::CountTokens {
+        chat.max_tokens.ok_or_else(|| missing("max_tokens"))?;
+    }
     if messages.kind() == Kind::Array && messages.items().next().is_none() {
         return Err(invalid(format_args!("messages"), "it must not be empty"));
     }

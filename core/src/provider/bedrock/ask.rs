@@ -80,6 +80,32 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     Ok(out)
 }
 
+/// What of a request is counted.
+///
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseTokensRequest.html>
+const COUNTED: [&str; 4] = ["system", "messages", "toolConfig", "additionalModelRequestFields"];
+
+/// The request to count what `chat` asks.
+pub(super) fn count(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    let asked = write(chat, to)?;
+    let asked = Raw::of_checked(&asked).unwrap_or(Raw::NULL);
+    // A schema weighs something, and has no place in what is counted.
+    if asked.get("outputConfig").is_some() {
+        to.unsupported("response_format")?;
+    }
+    let mut out = Vec::with_capacity(asked.text().len());
+    object(&mut out, |body| {
+        body.object("input", |input| {
+            input.object("converse", |to_count| {
+                for (name, value) in asked.members().filter(|(name, _)| COUNTED.contains(&&**name)) {
+                    to_count.raw(&name, value.text());
+                }
+            });
+        });
+    });
+    Ok(out)
+}
+
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html>
 fn shape(schema: &str, chat: &Chat<'_>, format: &mut Object<'_>) {
     format.string("type", "json_schema");
