@@ -357,7 +357,7 @@ pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &Reply
             return Box::new(embedding::Embedded::new(provider, start));
         }
         if start.endpoint == Endpoint::CountTokens {
-            return count::Counted::reply(provider, start);
+            return Box::new(count::Counted::new(provider, start));
         }
     }
     provider.relayed(start)

@@ -4,12 +4,10 @@
 //!
 //! <https://platform.claude.com/docs/en/build-with-claude/token-counting>
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::openai::parse;
-use super::translate::malformed;
-use super::{Ask, Call, Passage, Provider, Reply, ReplyStart, To};
+use super::held::{Held, malformed, parse};
+use super::{Ask, Call, Passage, Progress, Provider, Reply, ReplyStart, To};
 use crate::codec::json::write::object;
 use crate::dialect;
 use crate::fault::{Reject, UpstreamFault};
@@ -26,24 +24,24 @@ pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> 
 /// An answer being read.
 pub(super) struct Counted {
     provider: &'static dyn Provider,
-    held: Vec<u8>,
-    done: bool,
+    held: Held,
+    progress: Progress,
 }
 
 impl Counted {
-    pub(super) fn reply(provider: &'static dyn Provider, _: &ReplyStart<'_>) -> Box<dyn Reply> {
-        Box::new(Self { provider, held: Vec::new(), done: false })
+    pub(super) fn new(provider: &'static dyn Provider, start: &ReplyStart<'_>) -> Self {
+        Self { provider, held: Held::default(), progress: Progress::new(start) }
     }
 }
 
 impl Reply for Counted {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        self.held.extend_from_slice(chunk);
+        self.held.add(chunk)?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let held = core::mem::take(&mut self.held);
+        let held = self.held.take();
         let answer = parse(&held)?;
         if let Some(fault) = self.provider.fault_in_answer(answer) {
             return Err(fault);
@@ -51,24 +49,13 @@ impl Reply for Counted {
         let count = self.provider.counted(answer);
         let count = count.ok_or_else(|| malformed("The provider's answer has no count."))?;
         object(out, |body| body.number("input_tokens", count));
-        self.done = true;
+        // What is counted is not used.
+        self.progress.usage = Usage::default();
+        self.progress.finish();
         Ok(Passage::Rewritten)
     }
 
-    fn begun(&self) -> bool {
-        self.done
-    }
-
-    fn done(&self) -> bool {
-        self.done
-    }
-
-    /// None: what is counted is not used.
-    fn usage(&self) -> Usage {
-        Usage::default()
-    }
-
-    fn model(&self) -> Option<&str> {
-        None
+    fn progress(&self) -> &Progress {
+        &self.progress
     }
 }
