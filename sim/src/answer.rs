@@ -41,6 +41,27 @@ pub(crate) struct Ask {
     pub(crate) thinking: bool,
 }
 
+impl Ask {
+    /// One that says `text`, and asks for nothing but an answer.
+    pub(crate) fn saying(model: &str, text: &str) -> Self {
+        Self {
+            model: model.to_owned(),
+            delivery: Delivery::Whole,
+            usage: UsageEvent::Unwanted,
+            heard: Heard::User(text.to_owned()),
+            images: 0,
+            input_tokens: 10,
+            cache: Cache::default(),
+            tools: Vec::new(),
+            shape: None,
+            limit: None,
+            stop: Vec::new(),
+            choices: 1,
+            thinking: false,
+        }
+    }
+}
+
 /// Whether a stream ends with an event that tells the tokens used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UsageEvent {
@@ -309,21 +330,7 @@ mod tests {
     use super::*;
 
     fn ask(text: &str) -> Ask {
-        Ask {
-            model: "m".into(),
-            delivery: Delivery::Whole,
-            usage: UsageEvent::Unwanted,
-            heard: Heard::User(text.into()),
-            images: 0,
-            input_tokens: 10,
-            cache: Cache::default(),
-            tools: Vec::new(),
-            shape: None,
-            limit: None,
-            stop: Vec::new(),
-            choices: 1,
-            thinking: false,
-        }
+        Ask::saying("m", text)
     }
 
     fn text(answer: &Answer) -> String {

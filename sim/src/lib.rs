@@ -36,6 +36,7 @@ mod field;
 mod form;
 mod gemini;
 mod jina;
+mod listed;
 mod mistral;
 pub mod model;
 mod openai;

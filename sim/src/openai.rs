@@ -18,6 +18,7 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 pub(crate) use self::{
+    ask::functions,
     audio::{speech, transcriptions, translations},
     completions::Completions,
     embeddings::{embeddings, vector, written},

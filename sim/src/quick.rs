@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     Options,
-    answer::{Answer, Ask, Cache, Delivery, Heard, UsageEvent},
+    answer::{Answer, Ask, Delivery, UsageEvent},
     dialect::Dialect,
     model::Model,
     route::{self, Call},
@@ -47,21 +47,8 @@ impl Quick {
 impl Rendered {
     fn new(dialect: &dyn Dialect, options: &Options) -> Self {
         let answer = |usage| {
-            let ask = Ask {
-                model: options.models.first().cloned().unwrap_or_default(),
-                delivery: Delivery::Whole,
-                usage,
-                heard: Heard::User("Hello".to_owned()),
-                images: 0,
-                input_tokens: 10,
-                cache: Cache::default(),
-                tools: Vec::new(),
-                shape: None,
-                limit: None,
-                stop: Vec::new(),
-                choices: 1,
-                thinking: false,
-            };
+            let model = options.models.first().map(String::as_str).unwrap_or_default();
+            let ask = Ask { usage, ..Ask::saying(model, "Hello") };
             Answer::to(&ask, &Model::default(), options.tokens, "0000000000000000prerendered".to_owned())
         };
         let stream = |usage| {

@@ -4,10 +4,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 use weir_tests::{Ask, Gateway, Upstream};
 
-struct Shared {
-    upstream: Upstream,
-    gateway: Gateway,
-}
+use crate::Shared;
 
 async fn shared() -> &'static Shared {
     static SHARED: OnceCell<Shared> = OnceCell::const_new();

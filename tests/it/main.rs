@@ -26,5 +26,11 @@ mod translation;
 mod transport;
 mod uploads;
 
+/// A gateway that the tests of a module share, and what is behind it.
+struct Shared {
+    upstream: weir_tests::Upstream,
+    gateway: weir_tests::Gateway,
+}
+
 /// What the simulator answers to `Hi`.
 const SAID: &str = "You said \"Hi\", and that is what I heard.";

@@ -4,12 +4,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use weir_tests::{Answer, Ended, Gateway, Upstream};
 
-use crate::SAID;
-
-struct Shared {
-    upstream: Upstream,
-    gateway: Gateway,
-}
+use crate::{SAID, Shared};
 
 async fn shared() -> &'static Shared {
     static SHARED: OnceCell<Shared> = OnceCell::const_new();

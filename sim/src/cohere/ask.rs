@@ -6,6 +6,7 @@ use crate::{
     answer::{Ask, Cache, Heard, Tool, UsageEvent, called, tokens},
     field::{list, number, strings, text},
     model::Model,
+    openai::functions,
     route::Call,
 };
 
@@ -47,14 +48,7 @@ fn input(body: &Value) -> u32 {
 
 /// The tools to call: none once a result is in, else the first one, more where the model's name says so.
 fn tools(body: &Value, messages: &[Value], model: &Model) -> Vec<Tool> {
-    let offered: Vec<Tool> = list(body, "tools")
-        .iter()
-        .filter_map(|tool| tool.get("function"))
-        .map(|function| Tool {
-            name: text(function, "name").to_owned(),
-            schema: function.get("parameters").cloned().unwrap_or_default(),
-        })
-        .collect();
+    let offered = functions(list(body, "tools"));
     let answered = messages.last().is_some_and(|last| text(last, "role") == "tool");
     if answered || text(body, "tool_choice") == "NONE" { Vec::new() } else { called(&offered, model.parallel) }
 }

@@ -1,24 +1,10 @@
 //! `GET /v1beta/models` and `GET /v1beta/models/{model}`.
 
-use bytes::Bytes;
-
-use crate::{
-    dialect::{known, quote},
-    model::Model,
-    route::Call,
-    service::Decision,
-};
+use crate::{dialect::quote, listed, route::Call, service::Decision};
 
 /// Answers with one model, or with all that the simulator lists.
 pub(crate) fn models(call: &Call<'_>) -> Decision {
-    let options = call.options();
-    call.tell(call.dialect.admit(call).and_then(|()| match &call.model {
-        None => {
-            let models: Vec<String> = options.models.iter().map(|name| entry(name)).collect();
-            Ok(Bytes::from(format!(r#"{{"models":[{}]}}"#, models.join(","))))
-        }
-        Some(name) => known(options, name, &Model::read(name)).map(|()| Bytes::from(entry(name))),
-    }))
+    listed::models(call, entry, |_, entries| format!(r#"{{"models":[{entries}]}}"#))
 }
 
 fn entry(name: &str) -> String {

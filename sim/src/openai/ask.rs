@@ -167,16 +167,19 @@ fn limit(body: &Value, model: &Model) -> Result<Option<u32>, Failure> {
     }
 }
 
+/// What may be called.
+pub(crate) fn functions(offered: &[Value]) -> Vec<Tool> {
+    let functions = offered.iter().filter_map(|tool| tool.get("function"));
+    let tools = functions.map(|function| Tool {
+        name: text(function, "name").to_owned(),
+        schema: function.get("parameters").cloned().unwrap_or_default(),
+    });
+    tools.collect()
+}
+
 /// The tools to call: none once a result is in, else the chosen or the first one, more where the model's name says so.
 fn called(body: &Value, offered: &[Value], last: Option<&Value>, model: &Model) -> Result<Vec<Tool>, Failure> {
-    let tools: Vec<Tool> = offered
-        .iter()
-        .filter_map(|tool| tool.get("function"))
-        .map(|function| Tool {
-            name: text(function, "name").to_owned(),
-            schema: function.get("parameters").cloned().unwrap_or_default(),
-        })
-        .collect();
+    let tools = functions(offered);
     let choice = body.get("tool_choice").unwrap_or(&Value::Null);
     if last.is_some_and(|last| text(last, "role") == "tool") || choice == "none" || tools.is_empty() {
         return Ok(Vec::new());
