@@ -25,6 +25,7 @@ pub(crate) fn text(plan: &Plan, key: &Key) -> String {
         plan.loaded.gateway.providers().filter(|entry| entry.url.is_none()).map(|entry| entry.name.as_str()).collect();
     let (chat, embeddings) = examples(routing, &local);
     let models: Vec<&str> = routing.models.keys().map(String::as_str).collect();
+    let models = listed(&models, &url);
     let (shown, sent) = match key {
         Key::Known(key) => (key.clone(), key.clone()),
         Key::Unknown => ("one of yours; `weir keys new NAME` makes another".to_owned(), "$WEIR_KEY".to_owned()),
@@ -33,7 +34,7 @@ pub(crate) fn text(plan: &Plan, key: &Key) -> String {
     let mut row = |name: &str, value: &str| lines.push(format!("  {name:<9} {value}"));
     row("address", &url);
     row("key", &shown);
-    row("models", &models.join(", "));
+    row("models", &models.join(&format!("\n{:12}", "")));
     row("config", &format!("{} (a change is live at once)", plan.file.display()));
     row("logs", &plan.folders.logs.display().to_string());
     row("admin", &format!("http://{}", reachable(plan.admin)));
@@ -64,6 +65,29 @@ pub(crate) fn text(plan: &Plan, key: &Key) -> String {
     }
     lines.extend([String::new(), "Ctrl-C ends it.".to_owned()]);
     lines.join("\n")
+}
+
+/// The widest line of names, and how many lines of them there are.
+const WIDTH: usize = 88;
+const LINES: usize = 4;
+
+/// The models' names in lines that a terminal holds; of very many the first, and where the others are.
+fn listed(models: &[&str], url: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for (index, name) in models.iter().enumerate() {
+        if !line.is_empty() && line.chars().count() + 2 + name.chars().count() > WIDTH {
+            lines.push(std::mem::take(&mut line) + ",");
+            if lines.len() == LINES {
+                lines.push(format!("… {} more: GET {url}/models lists all", models.len() - index));
+                return lines;
+            }
+        }
+        line += if line.is_empty() { "" } else { ", " };
+        line += name;
+    }
+    lines.extend(Some(line).filter(|line| !line.is_empty()));
+    lines
 }
 
 /// The call that shows most.
@@ -105,5 +129,26 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if !ip.is_unspecified() => address,
         _ => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_in_lines_that_a_terminal_holds() {
+        assert_eq!(listed(&["a", "b"], "u"), ["a, b"]);
+        assert!(listed(&[], "u").is_empty());
+        let names: Vec<String> = (0..100).map(|number| format!("provider/model-{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let few = listed(&names[..16], "u");
+        assert_eq!(few.concat().split(',').count(), 16, "{few:?}");
+        assert!(few.len() == 4 && few.iter().all(|line| line.len() <= WIDTH + 1), "{few:?}");
+        let many = listed(&names, "http://127.0.0.1:10000/v1");
+        let shown = many[..LINES].concat().matches(',').count();
+        assert_eq!(many[LINES], format!("… {} more: GET http://127.0.0.1:10000/v1/models lists all", 100 - shown));
+        let long = "n".repeat(200);
+        assert_eq!(listed(&["a", &long, "b"], "u"), ["a,", &format!("{long},"), "b"]);
     }
 }
