@@ -1,5 +1,12 @@
 //! What of a caller's request goes up to a provider, and which headers of a provider's answer come back.
 
+mod reset;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::time::Instant;
+
 /// Whether a caller's request header goes on towards a provider.
 ///
 /// Never the caller's key, cookies, forwarding headers or any `x-envoy-*`; Envoy adds what it needs after the edge
@@ -12,14 +19,31 @@ pub fn goes_up(name: &str) -> bool {
 pub const REQUEST: [&str; 6] =
     ["accept", "content-length", "content-type", "traceparent", "tracestate", "x-request-id"];
 
-/// The name under which a provider's response header comes back to the caller, if it does: the provider's name for the
-/// request, and its rate limits under OpenAI's names for them, whoever set them.
-pub fn comes_back(name: &str) -> Option<&'static str> {
-    RESPONSE.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours)
+/// The headers of a provider's answer that come back to the caller: the provider's name for the request, and its rate limits
+/// under OpenAI's names for them, whoever set them; each once. When a limit is full again is told in seconds from `now`.
+pub fn coming_back<'h>(
+    headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+    now: Instant,
+) -> Vec<(&'static str, String)> {
+    let mut back: Vec<(usize, &'static str, String)> = Vec::new();
+    for (name, value) in headers {
+        let Some((rank, (_, ours))) = RESPONSE.iter().enumerate().find(|(_, (theirs, _))| *theirs == name) else {
+            continue;
+        };
+        let value = if ours.contains("-reset-") { reset::seconds(value, now) } else { Some(value.to_string()) };
+        let Some(value) = value else { continue };
+        match back.iter_mut().find(|(_, name, _)| name == ours) {
+            // Of several that say the same, the one that is listed first.
+            Some(said) if said.0 > rank => *said = (rank, ours, value),
+            Some(_) => {}
+            None => back.push((rank, ours, value)),
+        }
+    }
+    back.into_iter().map(|(_, name, value)| (name, value)).collect()
 }
 
-/// Response headers that come back: their name, and ours.
-const RESPONSE: [(&str, &str); 24] = [
+/// Response headers that come back: their name, and ours. Of two with one name of ours, the first counts.
+const RESPONSE: [(&str, &str); 33] = [
     ("x-request-id", "x-upstream-request-id"),
     ("request-id", "x-upstream-request-id"),
     ("x-amzn-requestid", "x-upstream-request-id"),
@@ -42,8 +66,17 @@ const RESPONSE: [(&str, &str); 24] = [
     ("x-ratelimit-remaining-req-minute", "x-ratelimit-remaining-requests"),
     ("x-ratelimit-limit-tokens-minute", "x-ratelimit-limit-tokens"),
     ("x-ratelimit-remaining-tokens-minute", "x-ratelimit-remaining-tokens"),
+    ("x-ratelimit-reset-tokens-minute", "x-ratelimit-reset-tokens"),
     ("x-ratelimitbysize-limit-minute", "x-ratelimit-limit-tokens"),
     ("x-ratelimitbysize-remaining-minute", "x-ratelimit-remaining-tokens"),
+    ("x-ratelimit-limit-requests-day", "x-ratelimit-limit-requests"),
+    ("x-ratelimit-remaining-requests-day", "x-ratelimit-remaining-requests"),
+    ("x-ratelimit-reset-requests-day", "x-ratelimit-reset-requests"),
+    ("x-ratelimit-limit", "x-ratelimit-limit-requests"),
+    ("x-ratelimit-remaining", "x-ratelimit-remaining-requests"),
+    ("x-ratelimit-reset", "x-ratelimit-reset-requests"),
+    ("x-tokenlimit-limit", "x-ratelimit-limit-tokens"),
+    ("x-tokenlimit-remaining", "x-ratelimit-remaining-tokens"),
 ];
 
 #[cfg(test)]
@@ -55,5 +88,25 @@ mod tests {
         for name in ["authorization", "cookie", "x-api-key", "x-forwarded-for", "x-envoy-max-retries", "user-agent"] {
             assert!(!goes_up(name), "{name}");
         }
+    }
+
+    #[test]
+    fn each_comes_back_once_and_in_one_way() {
+        let now = Instant::from_nanos(1_767_323_045_000_000_000);
+        let back = |headers: &[(&'static str, &'static str)]| coming_back(headers.iter().copied(), now);
+        let told = |name, value: &str| (name, value.to_string());
+        assert_eq!(back(&[("set-cookie", "a"), ("openai-organization", "b")]), []);
+        assert_eq!(
+            back(&[("anthropic-ratelimit-tokens-reset", "2026-01-02T03:04:15Z"), ("request-id", "req_1")]),
+            [told("x-ratelimit-reset-tokens", "10"), told("x-upstream-request-id", "req_1")]
+        );
+        assert_eq!(
+            back(&[("apim-request-id", "1"), ("x-ratelimit-reset-requests", "soon"), ("x-request-id", "2")]),
+            [told("x-upstream-request-id", "2")]
+        );
+        assert_eq!(
+            back(&[("x-ratelimit-reset-requests-day", "33011.38"), ("x-ratelimit-reset-requests", "6m0s")]),
+            [told("x-ratelimit-reset-requests", "360")]
+        );
     }
 }

@@ -240,10 +240,7 @@ impl Attempt {
                 decoder,
                 status,
                 content_type: value("content-type").unwrap_or("application/json").to_string(),
-                headers: headers
-                    .iter()
-                    .filter_map(|(name, value)| Some((allow::comes_back(name)?, (*value).to_string())))
-                    .collect(),
+                headers: allow::coming_back(headers.iter().copied(), now),
                 held: Some(Vec::new()),
                 first_token: None,
                 told: None,

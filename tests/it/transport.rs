@@ -102,7 +102,14 @@ async fn an_answer_of_two_megabytes_is_translated() {
 #[tokio::test]
 async fn limits_and_request_ids_have_one_name_whoever_set_them() {
     let limits = |of: &str| ["limit", "remaining"].map(|what| format!("x-ratelimit-{what}-{of}"));
-    for (name, has_limits) in [("anthropic", true), ("azure", true), ("mistral", true), ("bedrock", false)] {
+    let providers = [
+        ("openai", true, true),
+        ("anthropic", true, true),
+        ("azure", true, false),
+        ("mistral", true, false),
+        ("bedrock", false, false),
+    ];
+    for (name, has_limits, resets) in providers {
         let upstream = upstream(name).await;
         let gateway = Gateway::with(&upstream).model("gpt", [format!("{name}/m").as_str()]).start().await;
         for manner in Manner::all() {
@@ -112,6 +119,11 @@ async fn limits_and_request_ids_have_one_name_whoever_set_them() {
             for limit in limits("requests").iter().chain(&limits("tokens")) {
                 let number = answer.header(limit).parse::<u64>();
                 assert_eq!(number.is_ok(), has_limits, "{name}, {manner:?}, {limit}: {answer:?}");
+            }
+            // In seconds, whether they were told as a time or as a distance.
+            for reset in ["x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"] {
+                let seconds = answer.header(reset).parse::<f64>().ok();
+                assert_eq!(seconds.is_some(), resets, "{name}, {manner:?}, {reset}: {answer:?}");
             }
             let strays = ["anthropic-", "x-amzn", "mistral-", "apim-", "req-minute", "openai-"];
             let stray = answer.header_names().into_iter().find(|name| strays.iter().any(|stray| name.contains(stray)));

@@ -1,0 +1,248 @@
+//! When a rate limit is full again: every provider has its own way to write it, and callers get one, in seconds from now.
+//!
+//! `6m0s`, `20ms`, `1h2m3.5s` (OpenAI, Groq), `2026-01-02T03:04:05Z` (Anthropic), `3.2` (seconds: Azure, Cerebras,
+//! Together), `1767323045` and `1767323045000` (seconds and milliseconds since the Unix epoch: `SambaNova`, `OpenRouter`).
+//!
+//! <https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers>,
+//! <https://platform.claude.com/docs/en/api/rate-limits#response-headers>,
+//! <https://inference-docs.cerebras.ai/support/rate-limits>, <https://openrouter.ai/docs/api-reference/limits>
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use crate::time::Instant;
+
+/// Seconds until then, with a fraction where there is one; zero for what has passed. `None` for what is no time.
+pub(super) fn seconds(value: &str, now: Instant) -> Option<String> {
+    let value = value.trim();
+    let now = now.as_millis();
+    let millis = plain(value, now).or_else(|| span(value)).or_else(|| Some(date(value)?.saturating_sub(now)))?;
+    let (whole, rest) = (millis / 1000, millis % 1000);
+    if rest == 0 {
+        return Some(whole.to_string());
+    }
+    let fraction = format!("{rest:03}");
+    Some(format!("{whole}.{}", fraction.trim_end_matches('0')))
+}
+
+/// A number of as many seconds, or more, is no distance but a time since the epoch.
+const DISTANT: u64 = 1_000_000_000;
+
+/// A number: seconds from now, or since the epoch, or milliseconds since then.
+fn plain(value: &str, now: u64) -> Option<u64> {
+    let (whole, nanos) = decimal(value)?;
+    let in_seconds = || (whole * 1000).checked_add(nanos.div_ceil(1_000_000));
+    match whole {
+        0..DISTANT => in_seconds(),
+        seconds if seconds < DISTANT * 1000 => Some(in_seconds()?.saturating_sub(now)),
+        millis => Some(millis.saturating_sub(now)),
+    }
+}
+
+/// Numbers with their units, as Go writes durations. In milliseconds, rounded up.
+fn span(value: &str) -> Option<u64> {
+    let (mut rest, mut nanos) = (value, 0_u64);
+    while !rest.is_empty() {
+        let unit = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, more) = rest.split_at_checked(unit)?;
+        let end = more.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(more.len());
+        let (unit, more) = more.split_at_checked(end)?;
+        let unit: u64 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            "d" => 86_400_000_000_000,
+            _ => return None,
+        };
+        let (whole, fraction) = decimal(number)?;
+        let fraction = u64::try_from(u128::from(fraction) * u128::from(unit) / 1_000_000_000).ok()?;
+        nanos = nanos.checked_add(whole.checked_mul(unit)?)?.checked_add(fraction)?;
+        rest = more;
+    }
+    (!value.is_empty()).then(|| nanos.div_ceil(1_000_000))
+}
+
+/// A decimal number as its whole part and billionths; nothing but digits and one point.
+fn decimal(text: &str) -> Option<(u64, u64)> {
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) => (whole, digits(fraction).filter(|fraction| !fraction.is_empty())?),
+        None => (text, ""),
+    };
+    let whole = digits(whole)?.parse().ok()?;
+    // Nobody counts more finely.
+    let billionths = fraction.bytes().map(|digit| u64::from(digit.saturating_sub(b'0'))).chain(core::iter::repeat(0));
+    Some((whole, billionths.take(9).fold(0, |sum, digit| sum * 10 + digit)))
+}
+
+/// `text`, if it is all digits.
+fn digits(text: &str) -> Option<&str> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)
+}
+
+/// A date of RFC 3339, in milliseconds since the epoch.
+///
+/// <https://datatracker.ietf.org/doc/html/rfc3339#section-5.6>
+fn date(value: &str) -> Option<u64> {
+    let (day, time) = value.split_once(['T', 't', ' '])?;
+    let mut day = day.splitn(3, '-');
+    let year = number(day.next()?, 4, 1970..=9999)?;
+    let month = number(day.next()?, 2, 1..=12)?;
+    let day = number(day.next()?, 2, 1..=31)?;
+    let zone = time.find(['Z', 'z', '+', '-'])?;
+    let (time, zone) = time.split_at_checked(zone)?;
+    let mut time = time.splitn(3, ':');
+    let hour = number(time.next()?, 2, 0..=23)?;
+    let minute = number(time.next()?, 2, 0..=59)?;
+    let (second, nanos) = decimal(time.next()?)?;
+    if second > 60 {
+        return None;
+    }
+    let since = days(year, month, day) * 86_400_000 + hour * 3_600_000 + minute * 60_000 + second * 1000;
+    let millis = since + nanos.div_ceil(1_000_000);
+    let offset = |zone: &str| {
+        let (hours, minutes) = zone.split_once(':')?;
+        Some(number(hours, 2, 0..=23)? * 3_600_000 + number(minutes, 2, 0..=59)? * 60_000)
+    };
+    match zone.split_at_checked(1)? {
+        ("Z" | "z", "") => Some(millis),
+        ("+", zone) => millis.checked_sub(offset(zone)?),
+        ("-", zone) => millis.checked_add(offset(zone)?),
+        _ => None,
+    }
+}
+
+/// A number of so many digits, in this range.
+fn number(text: &str, width: usize, range: core::ops::RangeInclusive<u64>) -> Option<u64> {
+    let number = digits(text).filter(|text| text.len() == width)?.parse().ok()?;
+    range.contains(&number).then_some(number)
+}
+
+/// Days since the epoch of a day in the Gregorian calendar, from 1970 on. A day beyond its month's end counts into the next.
+fn days(year: u64, month: u64, day: u64) -> u64 {
+    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
+    let is_leap = leaps(year) > leaps(year - 1);
+    let before = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    let before = before.get(usize::try_from(month - 1).unwrap_or_default()).copied().unwrap_or_default();
+    (year - 1970) * 365 + leaps(year - 1) - leaps(1969) + before + u64::from(is_leap && month > 2) + day - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    /// 2026-01-02T03:04:05Z
+    const NOW: u64 = 1_767_323_045;
+
+    fn at(value: &str) -> Option<String> {
+        seconds(value, Instant::from_nanos(NOW * 1_000_000_000))
+    }
+
+    #[test]
+    fn every_providers_way_is_read() {
+        let check = |value: &str, expect: &str| assert_eq!(at(value).as_deref(), Some(expect), "{value}");
+        check("0", "0");
+        check("1s", "1");
+        check("6m0s", "360");
+        check("20ms", "0.02");
+        check("2m59.56s", "179.56");
+        check("1h2m3.5s", "3723.5");
+        check("1d", "86400");
+        check("500µs", "0.001");
+        check("7.66s", "7.66");
+        check("3.2", "3.2");
+        check(" 60 ", "60");
+        check("33011.382867", "33011.383");
+        check("2026-01-02T03:04:05Z", "0");
+        check("2026-01-02T03:04:06Z", "1");
+        check("2026-01-02T03:05:05.25Z", "60.25");
+        check("2026-01-02T05:04:06+02:00", "1");
+        check("2026-01-01T22:04:06-05:00", "1");
+        check("2025-12-31T23:59:59Z", "0");
+        check("2028-03-01T03:04:05Z", &(789 * 86_400).to_string());
+        check("1767323055", "10");
+        check("1767323055.5", "10.5");
+        check("1767323055000", "10");
+        check("1767323000", "0");
+    }
+
+    #[test]
+    fn what_is_no_time_is_left_out() {
+        for value in [
+            "",
+            " ",
+            ".",
+            "1.",
+            ".5",
+            "-1",
+            "+1",
+            "1e3",
+            "0x10",
+            "inf",
+            "NaN",
+            "1 s",
+            "1s ago",
+            "s",
+            "ms1",
+            "1.2.3s",
+            "1y",
+            "99999999999999999999",
+            "99999999999d",
+            "2026-01-02",
+            "2026-13-02T03:04:05Z",
+            "2026-01-32T03:04:05Z",
+            "2026-01-02T24:04:05Z",
+            "2026-01-02T03:60:05Z",
+            "2026-01-02T03:04:61Z",
+            "2026-01-02T03:04:05",
+            "2026-01-02T03:04:05+2",
+            "1969-12-31T23:59:59Z",
+            "26-01-02T03:04:05Z",
+            "Fri, 02 Jan 2026 03:04:05 GMT",
+            "½s",
+        ] {
+            assert_eq!(at(value), None, "{value:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_sent_can_hurt(value in ".{0,40}", now: u64) {
+            if let Some(told) = seconds(&value, Instant::from_nanos(now)) {
+                prop_assert!(told.parse::<f64>().is_ok_and(|told| told >= 0.0), "{}", told);
+            }
+        }
+
+        #[test]
+        fn what_looks_like_a_time_is_one_or_left_out(value in "[0-9.:+TZhms-]{0,30}", now: u64) {
+            if let Some(told) = seconds(&value, Instant::from_nanos(now)) {
+                let parts: Vec<&str> = told.split('.').collect();
+                prop_assert!(parts.len() <= 2 && parts.iter().all(|part| part.parse::<u64>().is_ok()), "{}", told);
+            }
+        }
+
+        #[test]
+        fn a_date_and_its_distance_say_the_same(distance in 0..10_000_000_u64) {
+            let then = NOW + distance;
+            let (days, second) = (then / 86_400, then % 86_400);
+            // From the days since the epoch, by going through the years.
+            let (mut year, mut left) = (1970, days);
+            let length = |year: u64| if super::days(year + 1, 1, 1) - super::days(year, 1, 1) == 366 { 366 } else { 365 };
+            while left >= length(year) {
+                left -= length(year);
+                year += 1;
+            }
+            let month = (1..=12).rev().find(|month| super::days(year, *month, 1) - super::days(year, 1, 1) <= left).unwrap();
+            let day = left - (super::days(year, month, 1) - super::days(year, 1, 1)) + 1;
+            let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+            let date = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+            prop_assert_eq!(at(&date), Some(distance.to_string()), "{}", date);
+            prop_assert_eq!(at(&format!("{}m{}s", distance / 60, distance % 60)), Some(distance.to_string()));
+            prop_assert_eq!(at(&then.to_string()), Some(distance.to_string()));
+        }
+    }
+}
