@@ -50,6 +50,8 @@ pub struct Chat<'a> {
     pub thinking: Option<Thinking>,
     /// Who asks, as the caller's application names them.
     pub user: Option<Cow<'a, str>>,
+    /// Who asks, named for the provider's watch over misuse.
+    pub safety_identifier: Option<Cow<'a, str>>,
     /// An object of the caller's own notes, as written; not empty.
     pub metadata: Option<Raw<'a>>,
     /// How fast and how dear; absent for the usual.
@@ -65,6 +67,28 @@ pub struct Chat<'a> {
 }
 
 impl Chat<'_> {
+    /// Who asks, where a provider has one word for it: its successor's counts more.
+    pub fn asker(&self) -> Option<&str> {
+        self.safety_identifier.as_deref().or(self.user.as_deref())
+    }
+
+    /// The images that are to be looked at in a certain way: where each is, for errors, and how.
+    pub fn looks(&self) -> impl Iterator<Item = Look> {
+        let of_part =
+            |turn: usize, at: usize, part: &Part<'_>, place| part.detail.map(|detail| Look { turn, at, place, detail });
+        self.turns.iter().flat_map(move |turn| {
+            turn.parts.iter().enumerate().flat_map(move |(at, part)| {
+                let of_result: &[Part<'_>] = match &part.content {
+                    Content::Result { parts, .. } => parts,
+                    _ => &[],
+                };
+                let own = of_part(turn.at, at, part, Place::Said);
+                own.into_iter()
+                    .chain(of_result.iter().filter_map(move |part| of_part(turn.at, at, part, Place::Result)))
+            })
+        })
+    }
+
     /// Whether something is asked for by this field, as OpenAI's chat completions call it: of those that are numbers or
     /// plain words.
     pub fn asks_for(&self, field: &str) -> bool {
@@ -128,12 +152,47 @@ pub struct Part<'a> {
     pub content: Content<'a>,
     /// A mark for the provider's prompt cache (`cache_control`), as written.
     pub cache: Option<Raw<'a>>,
+    /// How closely to look at an image; `None` for as closely as the model sees fit.
+    pub detail: Option<Detail>,
 }
 
 impl<'a> From<Content<'a>> for Part<'a> {
     fn from(content: Content<'a>) -> Self {
-        Self { content, cache: None }
+        Self { content, cache: None, detail: None }
     }
+}
+
+/// An image that is to be looked at in a certain way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Which of the caller's messages it is in.
+    pub turn: usize,
+    /// Which part of it.
+    pub at: usize,
+    /// Where there.
+    pub place: Place,
+    /// How.
+    pub detail: Detail,
+}
+
+/// Where an image is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It was said.
+    Said,
+    /// A tool gave it back.
+    Result,
+}
+
+/// How closely to look at an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// At a glance.
+    Low,
+    /// Closely.
+    High,
+    /// At each point of it.
+    Original,
 }
 
 /// What a part of a message is.

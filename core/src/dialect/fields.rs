@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{Arguments, Display};
 
-use crate::chat::{Content, Effort, Part, Source};
+use crate::chat::{Content, Detail, Effort, Part, Source};
 use crate::codec::json::{Kind, Raw};
 use crate::fault::Reject;
 
@@ -63,10 +63,17 @@ pub(super) fn effort(value: Raw<'_>, at: Arguments<'_>) -> Result<Effort, Reject
         .ok_or_else(|| invalid(at, "it must be 'none', 'minimal', 'low', 'medium', 'high', 'xhigh' or 'max'"))
 }
 
-/// Notes how closely an image is to be looked at: others have no words for that, and the answer is one all the same.
-pub(super) fn detail(image: Raw<'_>, at: Arguments<'_>, hints: &mut Vec<String>) {
-    if image.get("detail").is_some_and(|detail| !detail.is_null() && detail.text() != "\"auto\"") {
-        hints.push(format!("{at}.detail"));
+/// How closely an image is to be looked at. Words that are not known are noted: the answer is one all the same.
+pub(super) fn detail(image: Raw<'_>, at: Arguments<'_>, hints: &mut Vec<String>) -> Option<Detail> {
+    match image.get("detail").filter(|detail| !detail.is_null())?.text() {
+        "\"auto\"" => None,
+        "\"low\"" => Some(Detail::Low),
+        "\"high\"" => Some(Detail::High),
+        "\"original\"" => Some(Detail::Original),
+        _ => {
+            hints.push(format!("{at}.detail"));
+            None
+        }
     }
 }
 

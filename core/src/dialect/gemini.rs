@@ -102,6 +102,9 @@ fn native(field: &str) -> Cow<'_, str> {
             _ => format!("contents[{index}]"),
         };
         return match rest.strip_prefix(".content") {
+            Some(part) if part.ends_with(".image_url.detail") => {
+                format!("{content}.parts{}.mediaResolution", part.trim_end_matches(".image_url.detail")).into()
+            }
             // Which part, but not what kind of part.
             Some(part) => format!("{content}.parts{}", part.split_inclusive(']').next().unwrap_or_default()).into(),
             // Calls are parts here; which one cannot be told from its number.

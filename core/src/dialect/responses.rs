@@ -40,6 +40,7 @@ impl Dialect for Responses {
 
     fn field<'f>(&self, field: &'f str) -> Cow<'f, str> {
         if let Some(rest) = field.strip_prefix("messages") {
+            let rest = &*rest.replacen(".image_url.detail", ".detail", 1);
             // A call is an item of its own here, and a message has no calls.
             let rest = match rest.split_once(".tool_calls[") {
                 Some((item, call)) => format!("{item}.{}", call.rsplit('.').next().unwrap_or_default()),

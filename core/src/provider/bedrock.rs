@@ -119,6 +119,16 @@ enum Family {
     Other,
 }
 
+/// For how long a model's prompts are cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    Nothing,
+    /// For five of them, which is what is meant where nothing is said.
+    Minutes,
+    /// As long as the mark says.
+    AsAsked,
+}
+
 impl Family {
     fn of(model: &str) -> Self {
         match Generation::of(model) {
@@ -129,11 +139,15 @@ impl Family {
         }
     }
 
-    /// Whether prompts are cached up to marks; models that cache nothing refuse them.
+    /// For how long prompts are cached up to marks; models that cache nothing refuse them.
     ///
     /// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>
-    fn caches(self) -> bool {
-        matches!(self, Self::Claude(_) | Self::Nova)
+    fn keeps(self) -> Keeps {
+        match self {
+            Self::Claude(_) => Keeps::AsAsked,
+            Self::Nova => Keeps::Minutes,
+            Self::GptOss | Self::Other => Keeps::Nothing,
+        }
     }
 }
 

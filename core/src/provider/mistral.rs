@@ -28,7 +28,7 @@ pub(super) struct Mistral;
 
 /// How its chats differ from OpenAI's. A stream tells its usage without being asked.
 const ACCENT: Accent = Accent {
-    unsupported: &["logit_bias", "logprobs", "service_tier", "top_logprobs", "user"],
+    unsupported: &["logit_bias", "logprobs", "safety_identifier", "service_tier", "top_logprobs", "user"],
     renamed: &[("max_completion_tokens", "max_tokens"), ("seed", "random_seed")],
     takes: &["guardrails", "prediction", "prompt_cache_key", "prompt_mode", "safe_prompt"],
     required: "any",

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Call, Provider};
-use crate::chat::{Chat, Content, Part};
+use crate::chat::{Chat, Content, Detail, Look, Part};
 use crate::codec::json::Raw;
 use crate::config::Upstream;
 use crate::dialect;
@@ -107,6 +107,28 @@ impl<'t> To<'t> {
         }
         if chat.tools.iter().any(|tool| tool.cache.is_some()) {
             self.hint("tools.cache_control");
+        }
+    }
+
+    /// Leaves out who asks, which makes no difference to the answer.
+    pub(super) fn unname(&mut self, chat: &Chat<'_>) {
+        for (name, given) in [("user", &chat.user), ("safety_identifier", &chat.safety_identifier)] {
+            if given.is_some() {
+                self.hint(name);
+            }
+        }
+    }
+
+    /// Notes which images are looked at otherwise than asked: as closely as may be where that is `most`, and as the model
+    /// sees fit where nothing can be said of it.
+    pub(super) fn look(&mut self, looks: impl IntoIterator<Item = Look>, most: Option<Detail>) {
+        for Look { turn, at, detail, .. } in looks {
+            let field = Self::of_message(turn, &format!("content[{at}].image_url.detail"));
+            match most {
+                None => self.hint(&field),
+                Some(most) if detail > most => self.emulates(&field),
+                Some(_) => {}
+            }
         }
     }
 

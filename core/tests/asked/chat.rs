@@ -47,6 +47,8 @@ pub(crate) fn chat() -> Vec<Feature> {
             ("stop", json!({"stop": ["stopA", "stopB", "stopC", "stopD", "stopE", "stopZ"]}), &["stopZ"]),
             ("user", json!({"user": "userZ"}), &["userZ"]),
             ("safety_identifier|user", json!({"safety_identifier": "userZ"}), &["userZ"]),
+            ("safety_identifier", json!({"safety_identifier": "nameZ", "user": "userZ"}), &["nameZ"]),
+            ("user", json!({"safety_identifier": "nameZ", "user": "userZ"}), &["userZ"]),
             ("metadata", json!({"metadata": {"noteZ": "wordZ"}}), &["wordZ"]),
             ("store", json!({"store": true}), &["store"]),
             ("service_tier", json!({"service_tier": "flex"}), &["flex"]),
@@ -98,6 +100,20 @@ pub(crate) fn chat() -> Vec<Feature> {
             (
                 "messages[0].content[1].image_url.detail",
                 said(
+                    json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,aW1hZ2Va", "detail": "low"}}),
+                ),
+                &["\"low\"", "_LOW"],
+            ),
+            (
+                "messages[0].content[1].image_url.detail",
+                said(
+                    json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,aW1hZ2Va", "detail": "original"}}),
+                ),
+                &["_ULTRA_HIGH", "\"original\""],
+            ),
+            (
+                "messages[0].content[1].image_url.detail",
+                said(
                     json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,aW1hZ2Va", "detail": "high"}}),
                 ),
                 &["\"high\"", "_HIGH"],
@@ -119,6 +135,11 @@ pub(crate) fn chat() -> Vec<Feature> {
                 "messages",
                 said(json!({"type": "text", "text": "b", "cache_control": {"type": "ephemeral"}})),
                 &["ephemeral", "cachePoint"],
+            ),
+            (
+                "messages",
+                said(json!({"type": "text", "text": "b", "cache_control": {"type": "ephemeral", "ttl": "1h"}})),
+                &["\"1h\""],
             ),
             (
                 "messages[0].name",

@@ -90,6 +90,13 @@ pub(crate) fn generate_content() -> Vec<Feature> {
                 &["imageZ"],
             ),
             (
+                "contents[0].parts[1].mediaResolution",
+                part(
+                    json!({"inlineData": {"mimeType": "image/png", "data": "aW1hZ2Va"}, "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}}),
+                ),
+                &["_LOW", "\"low\""],
+            ),
+            (
                 "contents[0].parts[1].videoMetadata",
                 part(
                     json!({"fileData": {"mimeType": "image/png", "fileUri": "https://example.org/imageZ.png"}, "videoMetadata": {"fps": 7}}),

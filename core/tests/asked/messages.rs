@@ -70,6 +70,12 @@ pub(crate) fn messages() -> Vec<Feature> {
             ("tools", json!({"tools": [tool]}), &["propertyZ"]),
             ("tools", json!({"tools": [tool]}), &["describedZ"]),
             ("tools", with("cache_control", json!({"type": "ephemeral"})), &["ephemeral", "cachePoint"]),
+            ("tools", with("cache_control", json!({"type": "ephemeral", "ttl": "1h"})), &["\"1h\""]),
+            (
+                "messages",
+                json!({"system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]}),
+                &["\"1h\""],
+            ),
             ("tools.0", with("strict", json!(true)), &["strict", "VALIDATED"]),
             ("tools.0", with("defer_loading", json!(true)), &["defer_loading"]),
             ("tools.0", with("input_examples", json!([{"propertyZ": "exampleZ"}])), &["exampleZ"]),

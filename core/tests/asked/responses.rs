@@ -34,6 +34,7 @@ pub(crate) fn responses() -> Vec<Feature> {
             ("service_tier", json!({"service_tier": "flex"}), &["flex"]),
             ("user", json!({"user": "userZ"}), &["userZ"]),
             ("safety_identifier|user", json!({"safety_identifier": "userZ"}), &["userZ"]),
+            ("user", json!({"safety_identifier": "nameZ", "user": "userZ"}), &["userZ"]),
             ("prompt_cache_key", json!({"prompt_cache_key": "keyZ"}), &["keyZ"]),
             ("unknown_field", json!({"unknown_field": "valueZ"}), &["valueZ"]),
             ("text.verbosity", json!({"text": {"verbosity": "low"}}), &["\"verbosity\":\"low\""]),

@@ -18,7 +18,6 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     let mut chat = Chat::default();
     // The newer name wins, as it does at OpenAI.
     let mut completion_tokens = None;
-    let mut identifier = None;
     let mut messages = None;
     for (name, value) in scan.members(body) {
         let Some(value) = Raw::of_checked(value) else { continue };
@@ -49,14 +48,12 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
                 chat.metadata = Some(value);
             }
             "service_tier" => chat.service_tier = Some(string(value, at)?),
-            "safety_identifier" => identifier = Some(string(value, at)?),
+            "safety_identifier" => chat.safety_identifier = Some(string(value, at)?),
             _ if sampling(&name, value, &mut chat)? => {}
             _ => chat.extra.push((name, value)),
         }
     }
     chat.max_tokens = completion_tokens.or(chat.max_tokens);
-    // The successor of `user`.
-    chat.user = identifier.or(chat.user);
     let messages = messages.ok_or_else(|| Reject::Missing { field: "messages".to_owned() })?;
     if messages.kind() == Kind::Array && messages.items().next().is_none() {
         return Err(invalid(format_args!("messages"), "it must not be empty"));

@@ -112,18 +112,19 @@ fn parts<'a>(
     at: Arguments<'_>,
     hints: &mut Vec<String>,
 ) -> Result<Vec<Part<'a>>, Reject> {
-    fields::said(content, at, |item, at| part(item, role, at, hints).map(Part::from))
+    fields::said(content, at, |item, at| part(item, role, at, hints))
 }
 
-fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
+fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Part<'a>, Reject> {
     object(part, at)?;
     let text = |name: &str| string(required(part, name, at)?, format_args!("{at}.{name}"));
-    Ok(match &*text("type")? {
+    let mut looks = None;
+    let content = match &*text("type")? {
         "input_text" | "output_text" | "text" => Content::Text(text("text")?),
         "refusal" => Content::Refusal(text("refusal")?),
         "input_image" if matches!(role, Role::User | Role::Tool) => match given(part, "image_url") {
             Some(url) => {
-                detail(part, at, hints);
+                looks = detail(part, at, hints);
                 image(url, format_args!("{at}.image_url"))?
             }
             None => uploaded(part, "image_url", at)?,
@@ -131,7 +132,8 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String
         "input_file" if role != Role::Assistant => file(part, at)?,
         "input_audio" if role == Role::User => sound(part, at)?,
         kind => Content::Other { field: format!("{at}.{kind}") },
-    })
+    };
+    Ok(Part { detail: looks, ..content.into() })
 }
 
 /// A file in the request or at an address.

@@ -14,7 +14,7 @@ use crate::fault::Reject;
 /// Reads the request in `body`, which `scan` has passed.
 pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
     let mut chat = Chat::default();
-    let (mut instructions, mut items, mut choice, mut identifier) = (None, None, None, None);
+    let (mut instructions, mut items, mut choice) = (None, None, None);
     for (name, value) in scan.members(body) {
         let Some(value) = Raw::of_checked(value) else { continue };
         let at = format_args!("{name}");
@@ -63,12 +63,10 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             "max_tool_calls" => {}
             "service_tier" => chat.service_tier = Some(string(value, at)?),
             "user" => chat.user = Some(string(value, at)?),
-            "safety_identifier" => identifier = Some(string(value, at)?),
+            "safety_identifier" => chat.safety_identifier = Some(string(value, at)?),
             _ => chat.extra.push((name, value)),
         }
     }
-    // The successor of `user`.
-    chat.user = identifier.or(chat.user);
     if let Some(choice) = choice {
         tools::choose(choice, &mut chat)?;
     }

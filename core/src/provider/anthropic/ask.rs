@@ -55,7 +55,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
         if !chat.stop.is_empty() {
             body.array("stop_sequences", &chat.stop, |out, stop| string(out, stop));
         }
-        if let Some(user) = &chat.user {
+        if let Some(user) = chat.asker() {
             body.object("metadata", |metadata| metadata.string("user_id", user));
         }
     });
@@ -84,6 +84,11 @@ fn expressible(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Resu
         }
     }
     to.takes_none_of(chat, &LACKS)?;
+    to.look(chat.looks(), None);
+    // There is one word for who asks.
+    if chat.safety_identifier.is_some() && chat.user.as_deref().is_some_and(|user| Some(user) != chat.asker()) {
+        to.hint("user");
+    }
     // The caller's own words for this provider.
     let thinks = chat.extra.iter().any(|(name, value)| name == "thinking" && value.kind() == Kind::Object);
     to.rest(&chat.extra, if thinks { &["thinking"] } else { &[] })

@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Family;
+use super::{Family, Keeps};
 use crate::chat::{Chat, Role};
 use crate::codec::json::write::{Object, object, string};
 use crate::codec::json::{Kind, Raw};
@@ -43,7 +43,7 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     let max_tokens = chat.max_tokens.or_else(|| thinking.thinks().then_some(thinking.max_tokens));
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
-        let mut blocks = Blocks::new(family.caches());
+        let mut blocks = Blocks::new(family.keeps());
         if !conversation.system.is_empty() {
             blocks.write(body.member("system"), conversation.system.iter().copied());
         }
@@ -193,12 +193,12 @@ fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), R
             return Err(to.invalid(&format!("metadata.{name}"), "it must be a string"));
         }
     }
-    // Who asks makes no difference to the answer, and this API does not want to know.
-    if chat.user.is_some() {
-        to.hint("user");
-    }
-    if !family.caches() {
-        to.unmark(chat);
+    to.unname(chat);
+    to.look(chat.looks(), None);
+    match family.keeps() {
+        Keeps::Nothing => to.unmark(chat),
+        Keeps::Minutes => unlimit(chat, to),
+        Keeps::AsAsked => {}
     }
     for name in OWN {
         if own::value(chat, name).is_some_and(|value| value.kind() != Kind::Object) {
@@ -213,9 +213,23 @@ fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), R
     to.rest(&chat.extra, &takes)
 }
 
+/// Notes that nothing is kept for longer than usual.
+fn unlimit(chat: &Chat<'_>, to: &mut To<'_>) {
+    let longer = |mark: Option<Raw<'_>>| {
+        mark.and_then(|mark| mark.get("ttl")).is_some_and(|ttl| !ttl.is_null() && ttl.text() != "\"5m\"")
+    };
+    if chat.turns.iter().flat_map(|turn| &turn.parts).any(|part| longer(part.cache)) {
+        to.hint("messages.cache_control.ttl");
+    }
+    if chat.tools.iter().any(|tool| longer(tool.cache)) {
+        to.hint("tools.cache_control.ttl");
+    }
+}
+
 /// Where a mark for the cache stands: all up to here. It may say how long to keep it.
-fn cache_point(out: &mut Vec<u8>, mark: Raw<'_>) {
-    let ttl: Option<String> = mark.get("ttl").and_then(Raw::string).map(Into::into);
+fn cache_point(out: &mut Vec<u8>, mark: Raw<'_>, keeps: Keeps) {
+    let ttl = mark.get("ttl").filter(|_| keeps == Keeps::AsAsked);
+    let ttl: Option<String> = ttl.and_then(Raw::string).map(Into::into);
     object(out, |block| {
         block.object("cachePoint", |point| {
             point.string("type", "default");

@@ -5,7 +5,7 @@ mod tools;
 
 use alloc::vec::Vec;
 
-use crate::chat::{Chat, Effort, Format, Thinking};
+use crate::chat::{Chat, Detail, Effort, Format, Thinking};
 use crate::codec::json::write::{Object, array, object, string};
 use crate::codec::json::{Kind, Raw};
 use crate::endpoint::Delivery;
@@ -90,10 +90,9 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
         }
     }
     to.takes_none_of(chat, &["logit_bias", "metadata", "n", "top_logprobs", "service_tier"])?;
-    // Who asks makes no difference to the answer, and this API does not want to know.
-    if chat.user.is_some() {
-        to.hint("user");
-    }
+    to.unname(chat);
+    // What tools gave back goes up as text.
+    to.look(chat.looks(), Some(Detail::High));
     to.unmark(chat);
     to.rest(&chat.extra, &OWN)
 }

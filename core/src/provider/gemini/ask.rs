@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::Host;
 use super::model::Model;
-use crate::chat::{Chat, Format, Tool};
+use crate::chat::{Chat, Content, Detail, Format, Part, Place, Tool};
 use crate::codec::json::write::{Object, object, string};
 use crate::codec::json::{Kind, Raw};
 use crate::fault::Reject;
@@ -31,6 +31,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
     let thinking = Thinking::of(chat, model, to)?;
     let tier = tier(chat, host, to)?;
     tools::check(chat, to)?;
+    let resolution = resolution(chat, model, to);
     let conversation = Conversation::of(&chat.turns, model, host, to)?;
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
@@ -41,6 +42,9 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
             sampling(chat, config);
             if !modalities.is_empty() {
                 config.array("responseModalities", &modalities, |out, modality| string(out, modality));
+            }
+            if let Some(resolution) = resolution {
+                config.string("mediaResolution", resolution);
             }
             if answer.is_none() {
                 format(&chat.format, config);
@@ -57,12 +61,48 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
     Ok(out)
 }
 
+/// How closely a model looks at all that it is shown, where it cannot be told for each image by itself: only if the same is
+/// asked for all, and nothing else is there.
+///
+/// <https://ai.google.dev/gemini-api/docs/media-resolution>
+fn resolution(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Option<&'static str> {
+    let (said, given_back): (Vec<_>, Vec<_>) = chat.looks().partition(|look| look.place == Place::Said);
+    if model.looks_at_each() {
+        to.look(given_back, None);
+        return None;
+    }
+    let shown = |part: &Part<'_>| match &part.content {
+        Content::Result { parts, .. } => parts.iter().filter(|part| !matches!(part.content, Content::Text(_))).count(),
+        Content::Image { .. } | Content::ImageUrl(_) | Content::Document { .. } => 1,
+        _ => 0,
+    };
+    let shown: usize = chat.turns.iter().flat_map(|turn| &turn.parts).map(shown).sum();
+    match said.first().map(|look| look.detail) {
+        Some(detail) if said.len() == shown && said.iter().all(|look| look.detail == detail) => {
+            to.look(said, Some(Detail::High));
+            Some(level(detail.min(Detail::High)))
+        }
+        _ => {
+            to.look(said, None);
+            to.look(given_back, None);
+            None
+        }
+    }
+}
+
+/// The word for how closely to look.
+const fn level(detail: Detail) -> &'static str {
+    match detail {
+        Detail::Low => "MEDIA_RESOLUTION_LOW",
+        Detail::High => "MEDIA_RESOLUTION_HIGH",
+        Detail::Original => "MEDIA_RESOLUTION_ULTRA_HIGH",
+    }
+}
+
 /// Refuses the fields that have no counterpart here.
 fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     to.takes_none_of(chat, &["logit_bias", "metadata"])?;
-    if chat.user.is_some() {
-        to.hint("user");
-    }
+    to.unname(chat);
     // Here it has 32 bits.
     if chat.seed.is_some_and(|seed| seed.text().parse::<i32>().is_err()) {
         return Err(to.invalid("seed", "it must be a whole number of 32 bits for this provider"));

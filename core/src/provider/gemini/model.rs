@@ -110,6 +110,11 @@ impl Model {
         self.generation >= Generation::Three
     }
 
+    /// Whether it can be told of each image how closely to look.
+    pub(super) fn looks_at_each(self) -> bool {
+        self.generation >= Generation::Three
+    }
+
     /// Whether it reads files from the web.
     pub(super) fn reads_the_web(self) -> bool {
         self.generation >= Generation::TwoFive

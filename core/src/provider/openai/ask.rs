@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::fit::{efforts, knows};
 pub(in crate::provider) use super::model::Reasons;
-use crate::chat::{Chat, Effort, Format, Thinking, Tool, ToolChoice};
+use crate::chat::{Chat, Detail, Effort, Format, Thinking, Tool, ToolChoice};
 use crate::codec::json::Raw;
 use crate::codec::json::write::{array, number, object, string};
 use crate::config::{ReasoningField, StreamUsage};
@@ -133,6 +133,7 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     if !to.upstream.quirks.cache_marks {
         to.unmark(chat);
     }
+    to.look(chat.looks(), Some(Detail::High));
     if !chat.tools.is_empty() {
         let marks = to.upstream.quirks.cache_marks;
         fields.add("tools", to, |out| array(out, &chat.tools, |out, tool| write_tool(out, tool, accent, marks)))?;
@@ -195,17 +196,7 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     if let Some(effort) = effort(chat, (accent.reasons)(to.model), to)? {
         fields.add("reasoning_effort", to, |out| string(out, effort.name()))?;
     }
-    if let Some(user) = &chat.user {
-        // Who asks makes no difference to the answer.
-        if fields.lacks("user", to) {
-            to.hint("user");
-        } else {
-            if user.len() > MAX_USER {
-                to.emulates("user");
-            }
-            fields.add("user", to, |out| string(out, &named(user)))?;
-        }
-    }
+    who(chat, &mut fields, to)?;
     if let Some(tier) = &chat.service_tier {
         // Anthropic's name for no other than the usual.
         let tier = if tier == "standard_only" { "default" } else { tier };
@@ -218,6 +209,23 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
         fields.raw(name, to, value.text())?;
     }
     Ok(fields.list)
+}
+
+/// Who asks. Some hosts know one of the two words, and some none: it makes no difference to the answer.
+fn who(chat: &Chat<'_>, fields: &mut Fields<'_, '_>, to: &mut To<'_>) -> Result<(), Reject> {
+    let (mut user, mut identifier) = (chat.user.as_deref(), chat.safety_identifier.as_deref());
+    if user.is_none() && identifier.is_some() && fields.lacks("safety_identifier", to) && !fields.lacks("user", to) {
+        to.emulates("safety_identifier");
+        core::mem::swap(&mut user, &mut identifier);
+    }
+    for (name, who) in [("user", user), ("safety_identifier", identifier)] {
+        let Some(who) = who else { continue };
+        if who.len() > MAX_USER && !fields.lacks(name, to) {
+            to.emulates(name);
+        }
+        fields.add(name, to, |out| string(out, &named(who)))?;
+    }
+    Ok(())
 }
 
 /// Fields on their way through what this host lacks and what it calls otherwise.

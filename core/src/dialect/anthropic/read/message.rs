@@ -71,7 +71,7 @@ pub(super) fn texts<'a>(content: Raw<'a>, at: Arguments<'_>) -> Result<Vec<Part<
         if kind != "text" {
             return Err(invalid(format_args!("{at}.type"), "it must be 'text'"));
         }
-        Ok(Part { content: Content::Text(member(item, "text", at)?), cache })
+        Ok(Part { cache, ..Content::Text(member(item, "text", at)?).into() })
     })
 }
 
@@ -114,7 +114,7 @@ fn block<'a>(item: Raw<'a>, role: Role, at: Arguments<'_>, chat: &mut Chat<'a>) 
         // Search results, what ran at the provider, and kinds to come.
         (kind, _) => Content::Other { field: format!("{at}.{kind}") },
     };
-    Ok(Part { content, cache })
+    Ok(Part { cache, ..content.into() })
 }
 
 fn image<'a>(item: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
@@ -184,7 +184,7 @@ fn result<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<C
                     "document" => document(item, at, chat)?,
                     kind => Content::Other { field: format!("{at}.{kind}") },
                 };
-                Ok(Part { content, cache })
+                Ok(Part { cache, ..content.into() })
             })?,
         },
     };

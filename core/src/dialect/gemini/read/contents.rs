@@ -9,7 +9,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
-use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
+use crate::chat::{Chat, Content, Detail, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
 use crate::dialect::fields::{boolean, invalid, object, string};
 use crate::dialect::gemini::SYSTEM;
@@ -98,13 +98,17 @@ impl<'a> Reading<'_, 'a> {
 
     fn part(&mut self, part: Raw<'a>, at: Arguments<'_>, turn: &mut Turn<'a>) -> Result<(), Reject> {
         object(part, at)?;
-        let (mut data, mut thought, mut proof) = (None, false, None);
+        let (mut data, mut thought, mut proof, mut detail) = (None, false, None, None);
         for (name, value) in members(part) {
             let path = format_args!("{at}.{name}");
             match &*name {
                 "thought" => thought = boolean(value, path)?,
                 "thoughtSignature" => proof = Some(string(value, path)?).filter(|proof| !proof.is_empty()),
-                "mediaResolution" | "partMetadata" => self.chat.hints.push(path.to_string()),
+                "mediaResolution" => match look(value) {
+                    Some(level) => detail = Some(level),
+                    None => self.chat.hints.push(path.to_string()),
+                },
+                "partMetadata" => self.chat.hints.push(path.to_string()),
                 "videoMetadata" => self.chat.foreign.push(path.to_string()),
                 _ if data.is_none() => data = Some((name, value)),
                 _ => return Err(invalid(at, "it must not be more than one kind of part")),
@@ -142,7 +146,7 @@ impl<'a> Reading<'_, 'a> {
         };
         // The text of which only a signature is said.
         if !matches!(&content, Content::Text(text) if text.is_empty() && turn.role == Role::Assistant) {
-            turn.parts.push(content.into());
+            turn.parts.push(Part { detail, ..content.into() });
         }
         Ok(())
     }
@@ -193,6 +197,20 @@ impl<'a> Reading<'_, 'a> {
             }
         }
         Ok(Content::Result { id, parts, outcome })
+    }
+}
+
+/// How closely to look at an image, where others have words for it too.
+///
+/// <https://ai.google.dev/gemini-api/docs/media-resolution>
+fn look(resolution: Raw<'_>) -> Option<Detail> {
+    let mut members = members(resolution);
+    let (Some((name, level)), None) = (members.next(), members.next()) else { return None };
+    match (&*name, level.text()) {
+        ("level", "\"MEDIA_RESOLUTION_LOW\"") => Some(Detail::Low),
+        ("level", "\"MEDIA_RESOLUTION_HIGH\"") => Some(Detail::High),
+        ("level", "\"MEDIA_RESOLUTION_ULTRA_HIGH\"") => Some(Detail::Original),
+        _ => None,
     }
 }
 

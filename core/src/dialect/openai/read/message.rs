@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
-use crate::chat::{Content, Outcome, Part, Role, Turn};
+use crate::chat::{Content, Detail, Outcome, Part, Role, Turn};
 use crate::codec::json::Raw;
 use crate::dialect::fields::{self, each, given, invalid, object, required, said, sound, string};
 use crate::fault::Reject;
@@ -81,23 +81,29 @@ pub(super) fn read<'a>(
 fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Part<'a>, Reject> {
     object(part, at)?;
     let kind = string(required(part, "type", at)?, format_args!("{at}.type"))?;
+    let mut looks = None;
     let content = match &*kind {
         "text" => Content::Text(string(required(part, "text", at)?, format_args!("{at}.text"))?),
         "refusal" => Content::Refusal(string(required(part, "refusal", at)?, format_args!("{at}.refusal"))?),
         // OpenAI takes images from people only; that tools give some back is common all the same.
-        "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at, hints)?,
+        "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at, hints, &mut looks)?,
         "file" if role != Role::Assistant => file(part, at)?,
         "input_audio" if role == Role::User => sound(part, at)?,
         kind => Content::Other { field: format!("{at}.{kind}") },
     };
-    Ok(Part { content, cache: given(part, "cache_control") })
+    Ok(Part { content, cache: given(part, "cache_control"), detail: looks })
 }
 
-fn image<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
+fn image<'a>(
+    part: Raw<'a>,
+    at: Arguments<'_>,
+    hints: &mut Vec<String>,
+    looks: &mut Option<Detail>,
+) -> Result<Content<'a>, Reject> {
     let image = required(part, "image_url", at)?;
     let at = format_args!("{at}.image_url");
     object(image, at)?;
-    fields::detail(image, at, hints);
+    *looks = fields::detail(image, at, hints);
     let at = format_args!("{at}.url");
     let url = image.get("url").ok_or_else(|| Reject::Missing { field: at.to_string() })?;
     fields::image(url, at)

@@ -117,7 +117,7 @@ pub(in crate::provider) fn input(arguments: &str) -> Option<&str> {
 fn content<'p>(to: &mut Object<'_>, name: &str, parts: impl Iterator<Item = &'p Part<'p>> + Clone) {
     let mut first_two = parts.clone();
     match (first_two.next(), first_two.next()) {
-        (Some(Part { content: Content::Text(text), cache: None }), None) => to.string(name, text),
+        (Some(Part { content: Content::Text(text), cache: None, .. }), None) => to.string(name, text),
         _ => array(to.member(name), parts, block),
     }
 }

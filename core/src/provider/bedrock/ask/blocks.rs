@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::cache_point;
+use super::{Keeps, cache_point};
 use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::write::{Object, object};
 use crate::fault::Reject;
@@ -20,14 +20,14 @@ use crate::provider::anthropic::ask::conversation::{call_id, input, says_somethi
 
 /// Writes the blocks of one request.
 pub(super) struct Blocks {
-    caches: bool,
+    keeps: Keeps,
     /// How many documents there were: their names must differ.
     documents: usize,
 }
 
 impl Blocks {
-    pub(super) fn new(caches: bool) -> Self {
-        Self { caches, documents: 0 }
+    pub(super) fn new(keeps: Keeps) -> Self {
+        Self { keeps, documents: 0 }
     }
 
     /// Appends an array of blocks. A mark for the cache is a block of its own, behind the one that has it.
@@ -37,9 +37,9 @@ impl Blocks {
         for part in parts {
             next(out);
             object(out, |object| self.block(object, &part.content));
-            if let Some(mark) = mark(part).filter(|_| self.caches) {
+            if let Some(mark) = mark(part).filter(|_| self.keeps != Keeps::Nothing) {
                 next(out);
-                cache_point(out, mark);
+                cache_point(out, mark, self.keeps);
             }
         }
         if comma == b'[' {
@@ -86,9 +86,9 @@ impl Blocks {
             Content::Result { id, parts, outcome } => block.object("toolResult", |result| {
                 result.string("toolUseId", &tool_use_id(id));
                 // A mark within a result would be no block of a message: it stands behind the result.
-                let caches = core::mem::replace(&mut self.caches, false);
+                let keeps = core::mem::replace(&mut self.keeps, Keeps::Nothing);
                 self.write(result.member("content"), parts.iter().filter(|part| says_something(part, None)));
-                self.caches = caches;
+                self.keeps = keeps;
                 if *outcome == Outcome::Failed {
                     result.string("status", "error");
                 }

@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Family, cache_point};
+use super::{Family, Keeps, cache_point};
 use crate::chat::{Chat, Tool, ToolChoice};
 use crate::codec::json::Raw;
 use crate::codec::json::write::{Object, object};
@@ -20,7 +20,7 @@ pub(super) struct Tools<'a> {
     past: Vec<Tool<'a>>,
     answer: Option<Tool<'a>>,
     choice: Choice<'a>,
-    caches: bool,
+    keeps: Keeps,
 }
 
 enum Choice<'a> {
@@ -61,7 +61,7 @@ impl<'a> Tools<'a> {
         };
         // A conversation in which tools were called must come with tools, even if none may be called now.
         let past = if offered.is_empty() { called } else { Vec::new() };
-        Ok(Self { offered, past, answer, choice, caches: family.caches() })
+        Ok(Self { offered, past, answer, choice, keeps: family.keeps() })
     }
 
     pub(super) fn write(&self, body: &mut Object<'_>) {
@@ -71,12 +71,12 @@ impl<'a> Tools<'a> {
         }
         body.object("toolConfig", |config| {
             let items = tools().flat_map(|tool| {
-                let mark = tool.cache.filter(|_| self.caches);
+                let mark = tool.cache.filter(|_| self.keeps != Keeps::Nothing);
                 [Some(Item::Tool(tool)), mark.map(Item::Mark)].into_iter().flatten()
             });
             config.array("tools", items, |out, item| match item {
                 Item::Tool(tool) => self::tool(out, tool),
-                Item::Mark(mark) => cache_point(out, mark),
+                Item::Mark(mark) => cache_point(out, mark, self.keeps),
             });
             match self.choice {
                 Choice::Auto => {}

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
+use crate::chat::{Content, Detail, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::write::{Object, object};
 use crate::fault::Reject;
 use crate::provider::To;
@@ -224,16 +224,29 @@ fn content(message: &mut Object<'_>, parts: &[&Part<'_>]) {
             }
             Content::ImageUrl(url) => {
                 object.string("type", "image_url");
-                object.object("image_url", |image| image.string("url", url));
+                object.object("image_url", |image| {
+                    image.string("url", url);
+                    look(part, image);
+                });
             }
             Content::Image { media_type, data } => {
                 object.string("type", "image_url");
-                object.object("image_url", |image| image.string("url", &format!("data:{media_type};base64,{data}")));
+                object.object("image_url", |image| {
+                    image.string("url", &format!("data:{media_type};base64,{data}"));
+                    look(part, image);
+                });
             }
             // Written elsewhere, refused or left out before.
             _ => {}
         });
     });
+}
+
+/// How closely to look, as far as there are words for it.
+fn look(part: &Part<'_>, image: &mut Object<'_>) {
+    if let Some(detail) = part.detail {
+        image.string("detail", if detail == Detail::Low { "low" } else { "high" });
+    }
 }
 
 /// What a tool gave back, as the member `content`.

@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 
 use super::super::Host;
 use super::super::model::Model;
-use crate::chat::{Content, Outcome, Role, Source, Turn};
+use super::level;
+use crate::chat::{Content, Detail, Outcome, Role, Source, Turn};
 use crate::codec::json::write::{Object, array, object, string};
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::Reject;
@@ -31,6 +32,8 @@ pub(super) struct Conversation<'a> {
 struct Said<'a> {
     what: What<'a>,
     signature: Option<&'a str>,
+    /// How closely to look at it.
+    detail: Option<Detail>,
 }
 
 enum What<'a> {
@@ -158,11 +161,11 @@ impl<'a> Reading<'a> {
                     None => continue,
                 },
             };
-            said.push(Said { what, signature: signature.take() });
+            said.push(Said { what, signature: signature.take(), detail: None });
         }
         // The last of a stream comes after all words.
         if let Some(proof) = signature {
-            said.push(Said { what: What::Text(""), signature: Some(proof) });
+            said.push(Said { what: What::Text(""), signature: Some(proof), detail: None });
         }
         Ok(said)
     }
@@ -193,11 +196,11 @@ impl<'a> Reading<'a> {
                             What::Text(text) => texts.push(text),
                             What::Inline(inline) if self.model.has_rich_results() => media.push(inline),
                             // A result has no place for it: it goes beside.
-                            what => beside.push(Said { what, signature: None }),
+                            what => beside.push(Said { what, signature: None, detail: None }),
                         }
                     }
                     let what = What::Result { id: self.id(id), name, texts, media, outcome: *outcome };
-                    said.push(Said { what, signature: None });
+                    said.push(Said { what, signature: None, detail: None });
                     said.append(&mut beside);
                     continue;
                 }
@@ -206,7 +209,8 @@ impl<'a> Reading<'a> {
                     None => continue,
                 },
             };
-            said.push(Said { what, signature: None });
+            let detail = part.detail.filter(|_| self.model.looks_at_each());
+            said.push(Said { what, signature: None, detail });
         }
         Ok(said)
     }
@@ -321,6 +325,9 @@ fn part(out: &mut Vec<u8>, said: &Said<'_>) {
                     result.array("parts", media, |out, data| object(out, |part| inline(part, data)));
                 }
             }),
+        }
+        if let Some(detail) = said.detail {
+            part.object("mediaResolution", |to| to.string("level", level(detail)));
         }
         if let Some(signature) = said.signature {
             part.string("thoughtSignature", signature);

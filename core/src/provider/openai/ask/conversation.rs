@@ -148,7 +148,7 @@ impl<'a> Conversation<'a> {
     fn content(&self, to: &mut Object<'_>, parts: &[&Part<'_>]) {
         match parts {
             [] => to.string("content", ""),
-            [Part { content: Content::Text(text), cache }] if cache.is_none_or(|_| !self.marks) => {
+            [Part { content: Content::Text(text), cache, .. }] if cache.is_none_or(|_| !self.marks) => {
                 to.string("content", text);
             }
             _ => to.array("content", parts, |out, part| self.part(out, part)),

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::Parts;
 use super::conversation::words;
-use crate::chat::{Content, Part, Source};
+use crate::chat::{Content, Detail, Part, Source};
 use crate::codec::json::write::{Object, escaped, object};
 
 /// Appends a part.
@@ -16,11 +16,17 @@ pub(super) fn write(out: &mut Vec<u8>, part: &Part<'_>, parts: Parts, marks: boo
         match (&part.content, parts) {
             (Content::ImageUrl(url), _) => {
                 to.string("type", "image_url");
-                to.object("image_url", |image| image.string("url", url));
+                to.object("image_url", |image| {
+                    image.string("url", url);
+                    look(part, image);
+                });
             }
             (Content::Image { media_type, data }, _) => {
                 to.string("type", "image_url");
-                to.object("image_url", |image| data_url(image.member("url"), media_type, data));
+                to.object("image_url", |image| {
+                    data_url(image.member("url"), media_type, data);
+                    look(part, image);
+                });
             }
             (Content::Document { source: Source::File { media_type, data }, name }, Parts::OpenAi) => {
                 to.string("type", "file");
@@ -69,6 +75,13 @@ pub(super) fn write(out: &mut Vec<u8>, part: &Part<'_>, parts: Parts, marks: boo
             to.raw("cache_control", mark.text());
         }
     });
+}
+
+/// How closely to look, as far as there are words for it.
+fn look(part: &Part<'_>, image: &mut Object<'_>) {
+    if let Some(detail) = part.detail {
+        image.string("detail", if detail == Detail::Low { "low" } else { "high" });
+    }
 }
 
 fn named(to: &mut Object<'_>, name: Option<&str>) {
