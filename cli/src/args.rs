@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::up::filter::Wanted;
+
 /// An AI inference gateway inside Envoy.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, about = "An AI inference gateway inside Envoy", arg_required_else_help = true)]
@@ -95,9 +97,9 @@ pub(crate) struct Up {
     /// Folder for sockets, rendered files and logs [default: one per configuration, outside the clone]
     #[arg(long, value_name = "DIR")]
     pub(crate) run: Option<PathBuf>,
-    /// The filter [default: `$WEIR_FILTER`, else the one built in the clone that this binary was built in]
-    #[arg(long, value_name = "WASM")]
-    pub(crate) filter: Option<PathBuf>,
+    /// The filter: `native`, `wasm` or a module's path [default: `$WEIR_FILTER`, else native if it fits the Envoy]
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<Wanted>,
     /// How long requests under way may take to end after Ctrl-C or SIGTERM
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) drain: Duration,

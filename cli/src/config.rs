@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use weir_control::render::{Paths, Resources, render as rendered};
+use weir_control::render::{Module, Paths, Resources, render as rendered};
 use weir_control::{Environment, Loaded, explain};
 use weir_core::config::Preset;
 use weir_places::Places;
@@ -133,6 +133,6 @@ fn resources(file: &Path, loaded: &Loaded, places: &Places, environment: &Enviro
 /// Where `weir up` would have things.
 fn paths(file: &Path, places: &Places, environment: &Environment) -> Outcome<Paths> {
     // A module that is not built yet is no error in a configuration.
-    let wasm = filter::find(None).unwrap_or_else(|_| PathBuf::from("/usr/lib/weir/weir_filter.wasm"));
-    Ok(Folders::of(places, file)?.paths(wasm, environment))
+    let filter = filter::find(None, None).unwrap_or_else(|_| Module::Wasm("/usr/lib/weir/weir_filter.wasm".into()));
+    Ok(Folders::of(places, file)?.paths(filter, environment))
 }

@@ -114,7 +114,8 @@ impl Up {
             self.write_sidecar_settings(admin)?;
             self.supervisor.keep(self.plan.sidecar());
         }
-        say::line(&format!("starting Envoy {} ({})", envoy.version, envoy.origin));
+        let filter = filter::Kind::of(&self.plan.paths.filter);
+        say::line(&format!("starting Envoy {} ({}) with the {filter} filter", envoy.version, envoy.origin));
         self.supervisor.keep(self.plan.envoy(&self.args));
         if let Some(address) = self.plan.sim {
             self.wait_for("sim", deadline, ready::Probe::Connect(address)).await?;

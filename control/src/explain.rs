@@ -4,7 +4,7 @@
 //! shown as its reference.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -145,7 +145,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
     let mut tries = Vec::new();
     for target in &plan.targets {
         let entry = gateway.providers().find(|entry| entry.name == target.provider).ok_or_else(Refusal::unreadable)?;
-        let mut begun = Attempt::begin(&Rc::new(entry.upstream()), &text, now).map_err(|_| Refusal::unreadable())?;
+        let mut begun = Attempt::begin(&Arc::new(entry.upstream()), &text, now).map_err(|_| Refusal::unreadable())?;
         tries.push(Try {
             provider: entry.name.clone(),
             dialect: entry.dialect.to_owned(),

@@ -29,7 +29,7 @@ pub struct Paths {
     /// The folder with the files that Envoy watches; see [`File`].
     pub folder: PathBuf,
     /// The filter's module.
-    pub wasm: PathBuf,
+    pub filter: Module,
     /// The sidecar's Unix socket.
     pub sidecar_socket: PathBuf,
     /// The access log, where the configuration names none.
@@ -37,6 +37,28 @@ pub struct Paths {
     /// The system's CA bundle, for providers that name none of their own; see
     /// [`Environment::ca_bundle`](crate::Environment::ca_bundle).
     pub ca_bundle: Option<PathBuf>,
+}
+
+/// The filter, in one of its two shapes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Module {
+    /// A proxy-wasm module: in a sandbox, in any Envoy.
+    Wasm(PathBuf),
+    /// A dynamic module, a shared library: in Envoy's own process, for the Envoy that it was built for.
+    Native(PathBuf),
+}
+
+impl Module {
+    /// The module at `path`: native if it is a shared library by its name.
+    pub fn at(path: PathBuf) -> Self {
+        if path.extension().is_some_and(|extension| extension == "so") { Self::Native(path) } else { Self::Wasm(path) }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        let (Self::Wasm(path) | Self::Native(path)) = self;
+        path
+    }
 }
 
 /// Why a configuration that holds cannot be rendered on this machine.
@@ -82,19 +104,18 @@ pub fn render(gateway: &Gateway, paths: &Paths) -> Result<Resources, RenderError
 
 /// What Envoy starts with: everything that a reload cannot change.
 fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
+    let mut extensions = vec![json!({
+        "name": "envoy.bootstrap.internal_listener",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+        },
+    })];
+    extensions.extend(filters::steward(paths));
     json!({
         // File SDS needs both.
         "node": { "id": NODE, "cluster": NODE },
         "admin": { "address": address(gateway.admin()), "ignore_global_conn_limit": true },
-        "bootstrap_extensions": [
-            {
-                "name": "envoy.bootstrap.internal_listener",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
-                },
-            },
-            filters::steward(paths),
-        ],
+        "bootstrap_extensions": extensions,
         "layered_runtime": { "layers": [{ "name": "admin", "admin_layer": {} }] },
         // Connections that wait in the kernel's queue are better than a process out of file descriptors.
         "overload_manager": {

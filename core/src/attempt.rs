@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -43,9 +44,6 @@ pub const MAX_WHOLE: usize = 16 << 20;
 
 /// The most that a compressed answer may become.
 const MAX_INFLATED: usize = 256 << 20;
-
-/// By how much a limit may seem to pass too early: Envoy's timers count in milliseconds from where its event loop was.
-const LAG: Duration = Duration::from_millis(20);
 
 /// What the host must now do, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,7 +78,7 @@ pub enum Flow {
 /// One try at one target.
 pub struct Attempt {
     provider: &'static dyn Provider,
-    upstream: Rc<Upstream>,
+    upstream: Arc<Upstream>,
     plan: Plan,
     /// What was left out of the request, or is had in another way.
     notes: Notes,
@@ -168,7 +166,7 @@ pub enum RequestPlan {
 
 impl Attempt {
     /// Begins the try that `plan` says is next.
-    pub fn begin(upstream: &Rc<Upstream>, plan: &str, now: Instant) -> Result<Begun, HostFault> {
+    pub fn begin(upstream: &Arc<Upstream>, plan: &str, now: Instant) -> Result<Begun, HostFault> {
         let provider = provider::by_name(&upstream.dialect).ok_or(HostFault::NoConfig)?;
         let mut plan = Plan::from_text(plan).ok_or(HostFault::NoPlan)?;
         let target = plan.begin(now).ok_or(HostFault::NoPlan)?.clone();
@@ -195,7 +193,7 @@ impl Attempt {
         let tries = (!plan.failed.is_empty()).then(|| plan.tries());
         let attempt = Self {
             provider,
-            upstream: Rc::clone(upstream),
+            upstream: Arc::clone(upstream),
             plan,
             notes: Notes::default(),
             encoding: Encoding::Float,
@@ -289,15 +287,7 @@ impl Attempt {
         if latest.begun != self.plan.begun || latest.failed.len() != self.plan.failed.len() {
             return None;
         }
-        let limit = limit_of(&self.plan.class);
-        let timed_out = limit.is_some_and(|limit| now - self.plan.since + LAG >= limit);
-        let outcome = match (connected, timed_out) {
-            // The limit begins with the connection.
-            (false, _) => "connect_failure",
-            (true, true) => FaultKind::Timeout.name(),
-            (true, false) => "reset",
-        };
-        self.plan.fail(outcome, 0, None, now);
+        self.plan.end_unanswered(connected, now);
         Some(self.plan.to_text())
     }
 
@@ -319,11 +309,6 @@ impl Attempt {
     pub fn origin(&self) -> Origin {
         self.plan.origin
     }
-}
-
-/// How long Envoy waits for the first token or the whole answer, as the delivery class says.
-fn limit_of(class: &str) -> Option<Duration> {
-    class.split('-').nth(1)?.parse().ok().map(Duration::from_millis)
 }
 
 /// Reads `retry-after` in seconds; its other form, a date, needs the provider's clock and is passed over.

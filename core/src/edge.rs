@@ -192,7 +192,10 @@ impl Edge {
     }
 
     /// Composes the record. `plan` is the plan as the tries have left it, where [`needs_plan`](Self::needs_plan) says so.
-    pub fn record(self, plan: Option<Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
+    pub fn record(self, mut plan: Option<Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
+        if let (Some(plan), None, false) = (&mut plan, progress, ending.client_left) {
+            plan.end_unanswered(ending.connected, ending.now);
+        }
         let plan = plan.or_else(|| {
             let mut plan = self.plan?;
             if let Some(progress) = progress {

@@ -11,6 +11,7 @@ use core::fmt::Write;
 use core::time::Duration;
 
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::fault::FaultKind;
 use crate::time::Instant;
 
 /// The name under which the filter sets the plan. Envoy's own name for it is [`FILTER_STATE`].
@@ -102,6 +103,9 @@ pub struct Failed {
     pub retry_after: Option<Duration>,
 }
 
+/// By how much a limit may seem to pass too early: Envoy's timers count in milliseconds from where its event loop was.
+const LAG: Duration = Duration::from_millis(20);
+
 /// The outcome of a try in which nothing came back: the connection failed or was reset, or the limit passed.
 pub const UNANSWERED: &str = "unanswered";
 
@@ -142,6 +146,19 @@ impl Plan {
             let (outcome, took) = (outcome.to_string(), now - self.since);
             self.failed.push(Failed { target, outcome, status, took, retry_after });
         }
+    }
+
+    /// Notes how the latest try, of which nothing came back, ended; `connected` says whether there was a connection.
+    pub fn end_unanswered(&mut self, connected: bool, now: Instant) {
+        let limit = limit_of(&self.class);
+        let timed_out = limit.is_some_and(|limit| now - self.since + LAG >= limit);
+        let outcome = match (connected, timed_out) {
+            // The limit begins with the connection.
+            (false, _) => "connect_failure",
+            (true, true) => FaultKind::Timeout.name(),
+            (true, false) => "reset",
+        };
+        self.fail(outcome, 0, None, now);
     }
 
     /// Notes that the latest try, if it has no outcome yet, was left unanswered.
@@ -256,6 +273,11 @@ impl Plan {
             failed,
         })
     }
+}
+
+/// How long Envoy waits for the first token or the whole answer, as the delivery class says.
+fn limit_of(class: &str) -> Option<Duration> {
+    class.split('-').nth(1)?.parse().ok().map(Duration::from_millis)
 }
 
 fn items(list: &str) -> impl Iterator<Item = &str> {

@@ -1,11 +1,9 @@
 //! The edge role: one request of a caller; see [`weir_core::edge`].
 
 use std::cell::Cell;
-use std::mem::take;
-use std::rc::Rc;
+use std::mem::{replace, take};
+use std::sync::Arc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
 use weir_core::answer::Answer;
 use weir_core::config::Routing;
 use weir_core::edge::{Edge, LARGE_BODY};
@@ -14,7 +12,7 @@ use weir_core::record::{self, Ending};
 use weir_core::rests::{self, Rests};
 
 use crate::board;
-use crate::host::{self, Buffer, Headers, Map};
+use crate::host::{Buffer, Headers, Host, Map, Next, Role};
 
 /// `DownstreamConnectionTermination` among Envoy's response flags: the caller hung up.
 const CALLER_LEFT: u64 = 1 << 14;
@@ -28,11 +26,11 @@ thread_local! {
 }
 
 /// One request of a caller.
-pub(crate) struct Request {
+pub(crate) struct Request<H: Host> {
     id: u32,
-    routing: Rc<Routing>,
+    routing: Arc<Routing>,
     edge: Edge,
-    stage: Stage,
+    stage: Stage<H::Headers>,
     /// How much of the body has come.
     size: usize,
     /// How much of it has been scanned, where it is a form.
@@ -41,34 +39,34 @@ pub(crate) struct Request {
     holds: u64,
 }
 
-enum Stage {
-    /// The body is awaited; its headers are kept as they came.
-    Reading(Option<Headers>),
+enum Stage<Headers> {
+    Asked,
+    /// The body is awaited; the headers are as they came.
+    Reading(Headers),
     Forwarded,
     Answered,
 }
 
-impl Request {
-    pub(crate) fn new(id: u32, routing: Rc<Routing>) -> Self {
+impl<H: Host> Request<H> {
+    pub(crate) fn new(host: &H, id: u32, routing: Arc<Routing>) -> Self {
         Self {
             id,
             routing,
-            edge: Edge::new(board::origin(id)),
-            stage: Stage::Reading(None),
+            edge: Edge::new(board::origin(host, id)),
+            stage: Stage::Asked,
             size: 0,
             scanned: 0,
             holds: 0,
         }
     }
 
-    fn answer(&mut self, answer: &Answer) -> Action {
+    fn answer(&mut self, answer: Answer) -> Next {
         self.stage = Stage::Answered;
-        host::respond(answer);
-        Action::Pause
+        Next::Answer(Box::new(answer))
     }
 
     /// Looks at what has come of the body; `size` is how much that is.
-    fn read(&mut self, size: usize) -> Result<(), Answer> {
+    fn read(&mut self, host: &H, size: usize) -> Result<(), Answer> {
         self.size = size;
         let len = size as u64;
         let others = HELD.get() - self.holds;
@@ -78,7 +76,7 @@ impl Request {
             HELD.set(others + len);
         }
         while self.edge.reads_form() && self.scanned < size {
-            let slice = host::slice(Buffer::Request, self.scanned, SLICE.min(size - self.scanned)).unwrap_or_default();
+            let slice = host.slice(Buffer::Request, self.scanned, SLICE.min(size - self.scanned));
             if slice.is_empty() {
                 break;
             }
@@ -88,97 +86,95 @@ impl Request {
         Ok(())
     }
 
-    fn forward(&mut self, size: usize) -> Action {
-        if let Err(answer) = self.read(size) {
-            return self.answer(&answer);
+    fn forward(&mut self, host: &mut H, size: usize) -> Next {
+        if let Err(answer) = self.read(host, size) {
+            return self.answer(answer);
         }
-        let Stage::Reading(Some(headers)) = &self.stage else { return Action::Pause };
-        let (resting, _) = host::shared(rests::KEY);
+        let Stage::Reading(headers) = replace(&mut self.stage, Stage::Forwarded) else { return Next::Pause };
+        let (resting, _) = host.shared(rests::KEY);
         let rests = Rests::from_text(str::from_utf8(&resting).unwrap_or_default());
         let outcome = if self.edge.reads_form() {
-            self.edge.form(&self.routing, &rests, host::now(), &headers.pairs(), size as u64)
+            self.edge.form(&self.routing, &rests, host.now(), &headers.pairs(), size as u64)
         } else {
-            let body = host::body(Buffer::Request, size).unwrap_or_default();
-            self.edge.body(&self.routing, &rests, host::now(), &headers.pairs(), &body)
+            let body = host.body(Buffer::Request, size);
+            self.edge.body(&self.routing, &rests, host.now(), &headers.pairs(), &body)
         };
         match outcome {
             Ok(forward) => {
-                host::replace_headers(Map::Request, &forward.headers);
-                host::set_filter_state(plan::KEY, &forward.plan);
+                host.replace_headers(Map::Request, &forward.headers);
+                host.set_state(plan::KEY, &forward.plan);
                 for (attribute, value) in &forward.span {
-                    host::set_filter_state(attribute.key, value);
+                    host.set_state(attribute.key, value);
                 }
                 // The route was chosen before this filter ran, by a filter state that was not there yet.
-                host::clear_route_cache();
-                self.stage = Stage::Forwarded;
-                Action::Continue
+                host.clear_route_cache();
+                Next::Continue
             }
-            Err(answer) => self.answer(&answer),
+            Err(answer) => self.answer(answer),
         }
     }
 }
 
-impl Context for Request {}
-
-impl Drop for Request {
+impl<H: Host> Drop for Request<H> {
     fn drop(&mut self) {
         HELD.set(HELD.get() - self.holds);
     }
 }
 
-impl HttpContext for Request {
-    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
-        let headers = host::headers(Map::Request);
-        match self.edge.headers(&self.routing, &headers.pairs(), end) {
+impl<H: Host> Role<H> for Request<H> {
+    fn request_headers(&mut self, host: &mut H, end: bool) -> Next {
+        let headers = host.headers(Map::Request);
+        let read = self.edge.headers(&self.routing, &headers.pairs(), end);
+        match read {
             Ok(()) => {
                 if let Some(mark) = self.edge.family().mark() {
-                    host::set_filter_state(mark, "1");
+                    host.set_state(mark, "1");
                 }
-                self.stage = Stage::Reading(Some(headers));
-                Action::Pause
+                self.stage = Stage::Reading(headers);
+                Next::Pause
             }
-            Err(answer) => self.answer(&answer),
+            Err(answer) => self.answer(answer),
         }
     }
 
-    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+    fn request_body(&mut self, host: &mut H, size: usize, end: bool) -> Next {
         match self.stage {
-            Stage::Forwarded => Action::Continue,
-            Stage::Answered => Action::Pause,
-            Stage::Reading(_) if end => self.forward(size),
-            Stage::Reading(_) => match self.read(size) {
-                Ok(()) => Action::Pause,
-                Err(answer) => self.answer(&answer),
+            Stage::Forwarded => Next::Continue,
+            Stage::Asked | Stage::Answered => Next::Pause,
+            Stage::Reading(_) if end => self.forward(host, size),
+            Stage::Reading(_) => match self.read(host, size) {
+                Ok(()) => Next::Pause,
+                Err(answer) => self.answer(answer),
             },
         }
     }
 
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+    fn request_trailers(&mut self, host: &mut H) -> Next {
         match self.stage {
-            Stage::Reading(_) => self.forward(self.size),
-            Stage::Forwarded => Action::Continue,
-            Stage::Answered => Action::Pause,
+            Stage::Reading(_) => self.forward(host, self.size),
+            Stage::Forwarded => Next::Continue,
+            Stage::Asked | Stage::Answered => Next::Pause,
         }
     }
 
-    fn on_log(&mut self) {
+    fn log(&mut self, host: &mut H) {
         let edge = take(&mut self.edge);
         let forwarded = matches!(self.stage, Stage::Forwarded);
-        let progress = if forwarded { board::take(self.id) } else { None };
+        let progress = if forwarded { board::take(host, self.id) } else { None };
         let needs_plan = forwarded && edge.needs_plan(progress.as_ref());
-        let plan = needs_plan
-            .then(|| host::text_property("filter_state\0wasm.weir.next"))
-            .flatten()
-            .and_then(|text| Plan::from_text(&text));
-        // A property costs about a microsecond; an answer that is complete needs no explanation.
+        let text = needs_plan.then(|| host.state(plan::KEY)).flatten().map(board::settled);
+        let plan = text.and_then(|text| Plan::from_text(&text));
+        board::close(self.id);
+        // What Envoy knows costs a wasm filter about a microsecond; an answer that is complete needs no explanation.
         let complete = progress.as_ref().is_some_and(|progress| progress.stage == record::Stage::Done);
-        let details = if complete { None } else { host::text_property("response\0code_details") };
-        let flags = if complete { None } else { host::number_property("response\0flags") };
+        let details = if complete { None } else { host.details() };
+        let flags = if complete { 0 } else { host.flags() };
         let ending = Ending {
-            now: host::now(),
-            client_left: flags.unwrap_or_default() & CALLER_LEFT != 0,
+            now: host.now(),
+            connected: !needs_plan || host.connected(),
+            client_left: flags & CALLER_LEFT != 0,
             details: details.as_deref().unwrap_or_default(),
         };
-        host::set_filter_state(record::KEY, &edge.record(plan, progress.as_ref(), &ending));
+        host.set_state(record::KEY, &edge.record(plan, progress.as_ref(), &ending));
     }
 }

@@ -191,6 +191,25 @@ async fn a_callers_key_stays_here_in_whatever_header_its_own_api_has_it() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_no_text_stays_here_too() {
+    let upstreams = upstreams().await;
+    let gateway = pairs(&upstreams).start().await;
+    for (number, (name, ..)) in PROVIDERS.into_iter().enumerate() {
+        let body = format!(r#"{{"model":"{name}-{name}","messages":[{{"role":"user","content":"Hi"}}]}}"#);
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: weir\r\nauthorization: Bearer {KEY}\r\nconnection: close\r\n\
+             traceparent: {TRACEPARENT}\r\n\
+             content-length: {}\r\n",
+            body.len()
+        );
+        let odd: &[u8] = b"x-odd: caf\xe9\r\ncookie: \xff\r\nopenai-organization: \xe9\r\n\r\n";
+        let answer = gateway.raw(&[head.as_bytes(), odd, body.as_bytes()].concat()).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{name}: {answer}");
+        upstreams[number].requests().iter().for_each(|seen| check(seen, name, &[]));
+    }
+}
+
+#[tokio::test]
 async fn a_callers_answer_has_the_headers_on_the_list_and_no_other() {
     let upstream = Upstream::sim().await;
     let gateway = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o"]).model("no", ["sim/fault-500"]).start().await;

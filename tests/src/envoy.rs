@@ -113,8 +113,11 @@ fn is_new_enough(envoy: &Path) -> bool {
     version(Command::new(envoy).arg("--version").output()).is_some_and(|minor| minor >= 39)
 }
 
-/// The filter's module.
+/// The filter's module: what `WEIR_FILTER` names, else the wasm module.
 pub(crate) fn module() -> PathBuf {
+    if let Some(named) = env::var_os("WEIR_FILTER") {
+        return Path::new(&named).canonicalize().expect("the filter that WEIR_FILTER names");
+    }
     let target = env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
     let module = target.join("wasm32-unknown-unknown/wasm/weir_filter.wasm");

@@ -10,7 +10,7 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_control::publish::Publisher;
-use weir_control::render::{Paths, Resources, render};
+use weir_control::render::{Module, Paths, Resources, render};
 use weir_control::{Environment, load};
 use weir_core::key::KeyHash;
 
@@ -204,7 +204,7 @@ impl Gateway {
         let port = Port::reserve();
         let paths = Paths {
             folder: folder.path().join("envoy"),
-            wasm: module(),
+            filter: Module::at(module()),
             sidecar_socket: folder.path().join("sidecar.sock"),
             access_log: folder.path().join("access.log"),
             ca_bundle: None,
@@ -286,6 +286,11 @@ impl Gateway {
         let mut back = Vec::new();
         let _ = tcp.read_to_end(&mut back).await;
         String::from_utf8_lossy(&back).into_owned()
+    }
+
+    /// Whether the filter has VMs: a native one has not.
+    pub fn has_heaps(&self) -> bool {
+        matches!(self.paths.filter, Module::Wasm(_))
     }
 
     /// How much memory each VM of the filter has, in bytes: one a worker, the steward's, and the main thread's.

@@ -72,7 +72,8 @@ pub(crate) fn apt(packages: &[&str], why: &str) -> Outcome {
 pub(crate) fn up(arguments: &[&str]) -> Outcome {
     say::step("the filter, as a wasm module", wasm::build)?;
     say::step("Envoy, ONNX Runtime and a model", fetch::all)?;
-    say::step("the weir binary", || run(&mut cargo(&["build", "--release", "--package", "weir"])))?;
+    let both = ["build", "--release", "--package", "weir", "--package", "weir-filter"];
+    say::step("the weir binary, and the filter as a dynamic module", || run(&mut cargo(&both)))?;
     let mut weir = Command::new(target().join("release/weir"));
     weir.arg("up").args(arguments);
     let line = line(&weir);

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use weir_control::Environment;
-use weir_control::render::Paths;
+use weir_control::render::{Module, Paths};
 use weir_core::key::KeyHash;
 use weir_places::Places;
 
@@ -93,10 +93,10 @@ impl Folders {
     }
 
     /// The places that rendered files name.
-    pub(crate) fn paths(&self, wasm: PathBuf, environment: &Environment) -> Paths {
+    pub(crate) fn paths(&self, filter: Module, environment: &Environment) -> Paths {
         Paths {
             folder: self.envoy(),
-            wasm,
+            filter,
             sidecar_socket: self.socket(),
             access_log: self.access_log(),
             ca_bundle: environment.ca_bundle().map(Path::to_owned),

@@ -53,8 +53,8 @@ impl Plan {
             Some(run) => Folders::find(None, Some(run))?,
             None => Folders::of(&places, &file)?,
         };
-        let paths = folders.paths(filter::find(args.filter.as_deref())?, &environment);
         let envoy = envoy::find(&places).map_err(|error| Problem::Failed(error.to_string()))?;
+        let paths = folders.paths(filter::find(args.filter.as_ref(), Some(envoy.version))?, &environment);
         let parse = |address: &str| {
             address.parse().map_err(|_| Problem::Failed(format!("{address} is no IP address with a port")))
         };

@@ -1,43 +1,50 @@
-//! The wasm filter in its three roles, and the filters of a provider's upstream chain.
+//! The filter in its roles, and the filters of a provider's upstream chain.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use weir_core::config::{ProviderEntry, Role, Routing, Signing, Url};
 use weir_core::provider::{self, Provider};
 
 use super::secrets;
-use super::{File, Paths, source};
+use super::{File, Module, Paths, source};
 
 /// The edge role's name: as a filter, and as the resource that ECDS delivers.
 pub(super) const EDGE: &str = "weir-edge";
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+const NATIVE: &str = "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
 
 /// The edge role as the resource that ECDS delivers.
 pub(super) fn edge(routing: &Routing, paths: &Paths) -> Value {
-    json!({ "name": EDGE, "typed_config": wasm("edge", &Role::Edge(routing.clone()), paths) })
+    json!({ "name": EDGE, "typed_config": filter("edge", &Role::Edge(routing.clone()), paths) })
 }
 
 /// The edge role's place in the listener's chain.
 ///
 /// Without a default: until the first configuration is there the listener does not open, so it never fails open.
 pub(super) fn edge_slot(paths: &Paths) -> Value {
+    let kind = match paths.filter {
+        Module::Wasm(_) => WASM,
+        Module::Native(_) => NATIVE,
+    };
     json!({
         "name": EDGE,
-        "config_discovery": { "config_source": source(&paths.folder, File::Edge.name()), "type_urls": [WASM] },
+        "config_discovery": { "config_source": source(&paths.folder, File::Edge.name()), "type_urls": [kind] },
     })
 }
 
-/// The steward: keeps the shared data alive when no worker has a VM.
-pub(super) fn steward(paths: &Paths) -> Value {
-    json!({
+/// The steward: keeps the shared data alive when no worker has a VM. A native filter is never unloaded.
+pub(super) fn steward(paths: &Paths) -> Option<Value> {
+    let Module::Wasm(module) = &paths.filter else { return None };
+    Some(json!({
         "name": "envoy.bootstrap.wasm",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.wasm.v3.WasmService",
-            "config": plugin("steward", &Role::Steward, paths),
+            "config": plugin("steward", &Role::Steward, module),
             "singleton": true,
         },
-    })
+    }))
 }
 
 /// What a request passes on its way to `entry`, once per try.
@@ -47,7 +54,7 @@ pub(super) fn upstream_chain(entry: &ProviderEntry, own: &BTreeSet<&str>, paths:
     let speaks = provider::by_name(entry.dialect);
     let mut chain = vec![
         strip(entry, own),
-        json!({ "name": "weir-attempt", "typed_config": wasm("attempt", &Role::Attempt(entry.upstream()), paths) }),
+        json!({ "name": "weir-attempt", "typed_config": filter("attempt", &Role::Attempt(entry.upstream()), paths) }),
     ];
     if let (Some(header), Some(name)) = (speaks.and_then(Provider::credential), secrets::name(entry)) {
         chain.push(inject(header, &name, paths));
@@ -166,12 +173,42 @@ pub(super) fn inline_secrets(value: &mut Value) {
     }
 }
 
-fn wasm(role: &str, configuration: &Role, paths: &Paths) -> Value {
-    json!({ "@type": WASM, "config": plugin(role, configuration, paths) })
+fn filter(role: &str, configuration: &Role, paths: &Paths) -> Value {
+    match &paths.filter {
+        Module::Wasm(module) => json!({ "@type": WASM, "config": plugin(role, configuration, module) }),
+        Module::Native(module) => json!({
+            "@type": NATIVE,
+            "dynamic_module_config": dynamic(module),
+            "filter_name": role,
+            "filter_config": string(configuration),
+        }),
+    }
 }
 
-/// One instance of the filter. All share one VM per worker: same code, same `vm_id`, same VM configuration.
-fn plugin(role: &str, configuration: &Role, paths: &Paths) -> Value {
+/// Has the native filter told of tries without a connection: when its own part in one is over, so is its view of the stream.
+pub(super) fn failed_tries(paths: &Paths) -> Option<Value> {
+    let Module::Native(module) = &paths.filter else { return None };
+    Some(json!({
+        "name": "envoy.access_loggers.dynamic_modules",
+        "filter": { "response_flag_filter": { "flags": ["UF"] } },
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.dynamic_modules.v3.DynamicModuleAccessLog",
+            "dynamic_module_config": dynamic(module),
+            "logger_name": "attempt",
+        },
+    }))
+}
+
+fn dynamic(module: &Path) -> Value {
+    json!({
+        "module": { "local": { "filename": module } },
+        // It holds what the workers share.
+        "do_not_close": true,
+    })
+}
+
+/// One instance of the wasm filter. All share one VM per worker: same code, same `vm_id`, same VM configuration.
+fn plugin(role: &str, configuration: &Role, module: &Path) -> Value {
     json!({
         "name": format!("weir-{role}"),
         "root_id": role,
@@ -179,14 +216,18 @@ fn plugin(role: &str, configuration: &Role, paths: &Paths) -> Value {
         "allow_on_headers_stop_iteration": true,
         // After a panic the next request gets a fresh VM; until then requests fail, and none passes unfiltered.
         "failure_policy": "FAIL_RELOAD",
-        "configuration": {
-            "@type": "type.googleapis.com/google.protobuf.StringValue",
-            "value": serde_json::to_string(configuration).unwrap_or_default(),
-        },
+        "configuration": string(configuration),
         "vm_config": {
             "vm_id": "weir",
             "runtime": "envoy.wasm.runtime.v8",
-            "code": { "local": { "filename": paths.wasm } },
+            "code": { "local": { "filename": module } },
         },
+    })
+}
+
+fn string(configuration: &Role) -> Value {
+    json!({
+        "@type": "type.googleapis.com/google.protobuf.StringValue",
+        "value": serde_json::to_string(configuration).unwrap_or_default(),
     })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use weir_control::Environment;
-use weir_control::render::Paths;
+use weir_control::render::{Module, Paths};
 
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -51,15 +51,26 @@ pub(crate) fn copy(file: &Path, folder: &Path) -> PathBuf {
 pub(crate) fn paths(folder: &Path, environment: &Environment) -> Paths {
     Paths {
         folder: folder.join("envoy"),
-        wasm: wasm(),
+        filter: Module::Wasm(wasm()),
         sidecar_socket: folder.join("sidecar.sock"),
         access_log: folder.join("access.log"),
         ca_bundle: environment.ca_bundle().map(Path::to_owned),
     }
 }
 
+/// The native filter, which Envoy loads to see whether a configuration holds.
+pub(crate) fn native() -> PathBuf {
+    let native = target().join("debug/libweir_filter.so");
+    assert!(native.is_file(), "{} is not there: run `cargo build --package weir-filter`", native.display());
+    native
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
+}
+
 pub(crate) fn wasm() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
+    let target = target();
     let built = target.join("wasm32-unknown-unknown/wasm/weir_filter.wasm");
     let named = std::env::var_os("WEIR_WASM").map(PathBuf::from);
     let wasm = named.unwrap_or(built);

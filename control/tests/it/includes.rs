@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use weir_control::render::{Paths, render};
+use weir_control::render::{Module, Paths, render};
 
 use crate::common::{copy, environment, repository};
 
@@ -13,7 +13,7 @@ use crate::common::{copy, environment, repository};
 fn paths() -> Paths {
     Paths {
         folder: "/etc/weir/envoy".into(),
-        wasm: "/usr/lib/weir/weir_filter.wasm".into(),
+        filter: Module::Wasm("/usr/lib/weir/weir_filter.wasm".into()),
         sidecar_socket: "/run/weir/sidecar.sock".into(),
         access_log: "/var/log/weir/access.log".into(),
         ca_bundle: Some("/etc/ssl/certs/ca-certificates.crt".into()),

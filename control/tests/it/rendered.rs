@@ -2,27 +2,40 @@
 
 use std::path::Path;
 
-use crate::common::{configurations, copy, environment, paths, validate};
+use crate::common::{configurations, copy, environment, native, paths, validate, wasm};
 use serde_json::Value;
-use weir_control::render::{File, Resources, render};
+use weir_control::render::{File, Module, Paths, Resources, render};
 
 /// Loads and renders `file` as if it stood in `folder`.
 fn rendered(file: &Path, folder: &Path) -> Resources {
+    with_filter(file, folder, Module::Wasm(wasm()))
+}
+
+fn with_filter(file: &Path, folder: &Path, filter: Module) -> Resources {
     let environment = environment(folder);
     let file = copy(file, folder);
     let loaded = weir_control::load(&file, &environment).unwrap_or_else(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("{}", errors.join("\n"))
     });
-    render(&loaded.gateway, &paths(folder, &environment)).unwrap()
+    render(&loaded.gateway, &Paths { filter, ..paths(folder, &environment) }).unwrap()
 }
 
 #[test]
 fn every_configuration_that_ships_is_accepted_by_envoy() {
+    all_are_accepted(&Module::Wasm(wasm()));
+}
+
+#[test]
+fn every_configuration_that_ships_is_accepted_with_the_native_filter_too() {
+    all_are_accepted(&Module::Native(native()));
+}
+
+fn all_are_accepted(filter: &Module) {
     for file in configurations() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        let resources = rendered(&file, folder);
+        let resources = with_filter(&file, folder, filter.clone());
         let environment = environment(folder);
         let in_one = folder.join("in-one.json");
         std::fs::write(&in_one, resources.in_one().to_string()).unwrap();

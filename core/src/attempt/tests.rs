@@ -29,7 +29,7 @@ fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
 fn begin(plan: &str, provider: &str) -> Begun {
     let upstream =
         Upstream { provider: provider.into(), dialect: "openai".into(), prefix: "/v1".into(), ..Upstream::default() };
-    Attempt::begin(&Rc::new(upstream.clone()), plan, Instant::default()).map_err(|fault| format!("{fault:?}")).unwrap()
+    Attempt::begin(&Arc::new(upstream.clone()), plan, Instant::default()).map_err(|fault| format!("{fault:?}")).unwrap()
 }
 
 /// What the host would do with one try's answer, given as chunks.
@@ -112,9 +112,9 @@ fn the_plan_moves_on_before_anything_can_fail() {
 #[test]
 fn a_request_without_a_plan_is_refused() {
     let upstream = Upstream { provider: "a".into(), dialect: "openai".into(), ..Upstream::default() };
-    assert!(matches!(Attempt::begin(&Rc::new(upstream.clone()), "", Instant::default()), Err(HostFault::NoPlan)));
+    assert!(matches!(Attempt::begin(&Arc::new(upstream.clone()), "", Instant::default()), Err(HostFault::NoPlan)));
     let other = plan(Delivery::Whole, &["b"]).to_text();
-    assert!(matches!(Attempt::begin(&Rc::new(upstream.clone()), &other, Instant::default()), Err(HostFault::NoPlan)));
+    assert!(matches!(Attempt::begin(&Arc::new(upstream.clone()), &other, Instant::default()), Err(HostFault::NoPlan)));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_rate_limit_without_a_header_rests_the_target_as_its_words_say() {
     let body = br#"{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED","details":[
         {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}"#;
     let rests = |headers: &[(&str, &str)]| {
-        let begun = Attempt::begin(&Rc::new(upstream.clone()), &plan, Instant::default());
+        let begun = Attempt::begin(&Arc::new(upstream.clone()), &plan, Instant::default());
         run(&mut begun.map_err(|_| ()).unwrap().attempt, headers, &[body]).rests.remove(0).until
     };
     assert_eq!(rests(&[(":status", "429")]), Instant::from_nanos(2000).after(SECOND * 7));
@@ -179,7 +179,7 @@ fn a_full_queue_next_door_is_asked_again_by_the_next_request() {
     plan.endpoint = Endpoint::Embeddings;
     let upstream = Upstream { provider: "a".into(), dialect: "local".into(), ..Upstream::default() };
     let mut begun =
-        Attempt::begin(&Rc::new(upstream.clone()), &plan.to_text(), Instant::default()).map_err(|_| ()).unwrap();
+        Attempt::begin(&Arc::new(upstream.clone()), &plan.to_text(), Instant::default()).map_err(|_| ()).unwrap();
     let seen = run(&mut begun.attempt, &[(":status", "429"), ("retry-after", "5")], &[b"{}"]);
     assert_eq!((seen.status(), seen.rests.len()), ("429", 0));
 }
@@ -290,7 +290,7 @@ fn a_form_passes_as_it_is_unless_its_model_has_another_name_there() {
         let mut text = plan.to_text();
         let mut begun = None;
         for _ in 0..tries {
-            let next = Attempt::begin(&Rc::new(upstream(crate::config::Quirks::default())), &text, Instant::default());
+            let next = Attempt::begin(&Arc::new(upstream(crate::config::Quirks::default())), &text, Instant::default());
             let next = next.map_err(|fault| format!("{fault:?}")).unwrap();
             text.clone_from(&next.plan);
             begun = Some(next);

@@ -1,7 +1,7 @@
 //! An event of a stream takes memory once, for what is written of it, and where bytes pass never, once the stream has
 //! begun.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use allocation_counter::measure;
 use serde_json::Value;
@@ -50,7 +50,7 @@ fn an_event_allocates_nothing_beside_what_is_written_of_it() {
 
 /// How often memory is taken for [`COUNTED`] events, whole way through the attempt that answers.
 fn allocations(provider: &'static dyn Provider, endpoint: Endpoint, recorded: &Recorded, deltas: &[Vec<u8>]) -> u64 {
-    let upstream = Rc::new(recorded.upstream.clone());
+    let upstream = Arc::new(recorded.upstream.clone());
     let plan = plan(endpoint, provider.name(), &recorded.model).to_text();
     let mut attempt = Attempt::begin(&upstream, &plan, Instant::default()).unwrap().attempt;
     let mut effects = Vec::new();

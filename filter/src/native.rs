@@ -1,0 +1,253 @@
+//! The filter as one of Envoy's dynamic modules: a shared library in Envoy's own process, without a sandbox around it.
+//!
+//! Envoy calls the hooks below by name. A hook never lets a panic out: what one leaves behind is a stream that is answered
+//! with an error. All contact with Envoy goes through [`host`].
+#![allow(unsafe_code)]
+
+mod abi;
+mod host;
+
+use core::ffi::{c_char, c_void};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use weir_core::answer::Answer;
+use weir_core::config::{Role as Configured, Routing, Upstream};
+use weir_core::endpoint::Family;
+use weir_core::fault::HostFault;
+
+use self::abi::{Bytes, status};
+use self::host::Stream;
+use crate::attempt::Try;
+use crate::edge::Request;
+use crate::host::{Buffer, Next, Role};
+
+/// One filter configuration, shared by all workers.
+enum Plays {
+    Edge(Arc<Routing>),
+    Attempt(Arc<Upstream>),
+}
+
+/// A role in one stream.
+struct Player {
+    stream: *mut c_void,
+    role: Box<dyn Role<Stream>>,
+    connects: Connects,
+}
+
+/// Whether a try began without a connection.
+enum Connects {
+    Unknown,
+    No,
+    /// For the request of this id.
+    Yes(String),
+}
+
+thread_local! {
+    /// How many requests this worker's edges have seen: what the next one calls itself.
+    static REQUESTS: Cell<u32> = const { Cell::new(0) };
+    /// The requests of tries that found no connection and are not destroyed yet.
+    static UNCONNECTED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Runs one hook of the stream that `player` plays in.
+///
+/// The role is not borrowed any more when it answers: Envoy then ends the stream, and calls hooks from within.
+///
+/// # Safety
+/// `player` is what [`filter_new`] returned for a stream that is not destroyed.
+unsafe fn play(player: *mut Player, hook: impl FnOnce(&mut dyn Role<Stream>, &mut Stream) -> Next) -> u32 {
+    // SAFETY: Envoy runs the hooks of a stream on one thread, and none within another but while it is told to answer.
+    let Some(Player { stream, role, .. }) = (unsafe { player.as_mut() }) else { return status::STOP };
+    // SAFETY: this hook's.
+    let mut stream = unsafe { Stream::new(*stream) };
+    let next = catch_unwind(AssertUnwindSafe(|| hook(role.as_mut(), &mut stream)));
+    match next {
+        Ok(Next::Continue) => status::CONTINUE,
+        Ok(Next::Pause) => status::STOP,
+        Ok(Next::Answer(answer)) => {
+            stream.respond(&answer);
+            status::STOP
+        }
+        Err(_) => {
+            stream.respond(&Answer::problem(&HostFault::Host.problem(), Family::default()));
+            status::STOP
+        }
+    }
+}
+
+fn configured(config: &[u8]) -> Option<Plays> {
+    match serde_json::from_slice(config) {
+        Ok(Configured::Edge(routing)) => Some(Plays::Edge(Arc::new(routing))),
+        Ok(Configured::Attempt(upstream)) => Some(Plays::Attempt(Arc::new(upstream))),
+        Ok(Configured::Steward) => {
+            host::log("weir: a native filter needs no steward");
+            None
+        }
+        Err(error) => {
+            host::log(&format!("weir: the filter's configuration cannot be read: {error}"));
+            None
+        }
+    }
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_program_init")]
+extern "C" fn program_init() -> *const c_char {
+    // A panic's own message may quote what was being read.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        host::log(&format!("weir: the filter panicked at {place}"));
+    }));
+    abi::VERSION.as_ptr()
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_config_new")]
+unsafe extern "C" fn config_new(_: *mut c_void, _name: Bytes, config: Bytes) -> *const Plays {
+    // SAFETY: Envoy's bytes live as long as the call.
+    let config = unsafe { host::seen(config) };
+    let plays = catch_unwind(|| configured(config)).ok().flatten();
+    plays.map_or(core::ptr::null(), |plays| Box::into_raw(Box::new(plays)))
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_config_destroy")]
+unsafe extern "C" fn config_destroy(plays: *mut Plays) {
+    // SAFETY: `config_new` made it, and Envoy gives it back once.
+    drop(unsafe { Box::from_raw(plays) });
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_new")]
+unsafe extern "C" fn filter_new(plays: *const Plays, stream: *mut c_void) -> *const Player {
+    // SAFETY: the stream lives longer than its filters.
+    let host = unsafe { Stream::new(stream) };
+    // SAFETY: `config_new` made it, and Envoy keeps it as long as there are filters of it.
+    let (role, connects): (Box<dyn Role<Stream>>, _) = match unsafe { plays.as_ref() } {
+        Some(Plays::Edge(routing)) => {
+            let id = REQUESTS.get().wrapping_add(1);
+            REQUESTS.set(id);
+            (Box::new(Request::new(&host, id, Arc::clone(routing))), Connects::No)
+        }
+        Some(Plays::Attempt(upstream)) => (Box::new(Try::new(Arc::clone(upstream))), Connects::Unknown),
+        None => return core::ptr::null(),
+    };
+    Box::into_raw(Box::new(Player { stream, role, connects }))
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
+unsafe extern "C" fn request_headers(_: *mut c_void, player: *mut Player, end: bool) -> u32 {
+    // SAFETY: as for `play`.
+    if let Some(Player { stream, connects: connects @ Connects::Unknown, .. }) = unsafe { player.as_mut() } {
+        // SAFETY: this hook's.
+        let stream = unsafe { Stream::new(*stream) };
+        *connects = if stream.connects() { stream.id().map_or(Connects::No, Connects::Yes) } else { Connects::No };
+    }
+    unsafe { play(player, |role, stream| role.request_headers(stream, end)) }
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_body")]
+unsafe extern "C" fn request_body(_: *mut c_void, player: *mut Player, end: bool) -> u32 {
+    unsafe {
+        play(player, |role, stream| {
+            let size = stream.body_size(Buffer::Request);
+            role.request_body(stream, size, end)
+        })
+    }
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_trailers")]
+unsafe extern "C" fn request_trailers(_: *mut c_void, player: *mut Player) -> u32 {
+    unsafe { play(player, |role, stream| role.request_trailers(stream)) }
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_headers")]
+unsafe extern "C" fn response_headers(_: *mut c_void, player: *mut Player, end: bool) -> u32 {
+    unsafe { play(player, |role, stream| role.response_headers(stream, end)) }
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_body")]
+unsafe extern "C" fn response_body(_: *mut c_void, player: *mut Player, end: bool) -> u32 {
+    unsafe {
+        play(player, |role, stream| {
+            let size = stream.body_size(Buffer::Response);
+            role.response_body(stream, size, end)
+        })
+    }
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_trailers")]
+unsafe extern "C" fn response_trailers(_: *mut c_void, player: *mut Player) -> u32 {
+    unsafe { play(player, |role, stream| role.response_trailers(stream)) }
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_stream_complete")]
+unsafe extern "C" fn stream_complete(_: *mut c_void, player: *mut Player) {
+    // SAFETY: as for `play`.
+    let Some(Player { stream, role, .. }) = (unsafe { player.as_mut() }) else { return };
+    let mut stream = unsafe { Stream::new(*stream) };
+    // What went wrong is in the log.
+    let _ = catch_unwind(AssertUnwindSafe(|| role.log(&mut stream)));
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_destroy")]
+unsafe extern "C" fn destroy(player: *mut Player) {
+    // SAFETY: `filter_new` made it, and Envoy gives it back once.
+    let Player { stream, mut role, connects } = *unsafe { Box::from_raw(player) };
+    // SAFETY: Envoy's part of the filter is still there, though it can say nothing of its stream.
+    let mut stream = unsafe { Stream::new(stream) };
+    if let Connects::Yes(id) = connects
+        && UNCONNECTED.with_borrow_mut(|unconnected| unconnected.remove(&id))
+    {
+        stream.never_connected();
+    }
+    let _ = catch_unwind(AssertUnwindSafe(|| role.done(&mut stream)));
+}
+
+/// The logger of tries that found no connection: a filter is not told why its try has ended.
+#[unsafe(export_name = "envoy_dynamic_module_on_access_logger_log")]
+unsafe extern "C" fn log_try(logged: *mut c_void, _: *mut c_void, _kind: u32) {
+    // SAFETY: Envoy's, for as long as this hook runs.
+    if let Some(id) = unsafe { host::logged_id(logged) } {
+        UNCONNECTED.with_borrow_mut(|unconnected| unconnected.insert(id));
+    }
+}
+
+/// The logger has nothing to keep: any pointer but null will do.
+#[unsafe(export_name = "envoy_dynamic_module_on_access_logger_config_new")]
+extern "C" fn logger_config_new() -> *const c_char {
+    abi::VERSION.as_ptr()
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_access_logger_new")]
+extern "C" fn logger_new() -> *const c_char {
+    abi::VERSION.as_ptr()
+}
+
+/// Hooks that Envoy wants to find and that mean nothing here: what they tell of is never asked for.
+macro_rules! unused {
+    ($($name:ident = $symbol:literal),* $(,)?) => {
+        $(
+            #[unsafe(export_name = $symbol)]
+            extern "C" fn $name() -> u32 {
+                status::CONTINUE
+            }
+        )*
+    };
+}
+
+unused! {
+    callout_done = "envoy_dynamic_module_on_http_filter_http_callout_done",
+    callout_headers = "envoy_dynamic_module_on_http_filter_http_stream_headers",
+    callout_data = "envoy_dynamic_module_on_http_filter_http_stream_data",
+    callout_trailers = "envoy_dynamic_module_on_http_filter_http_stream_trailers",
+    callout_complete = "envoy_dynamic_module_on_http_filter_http_stream_complete",
+    callout_reset = "envoy_dynamic_module_on_http_filter_http_stream_reset",
+    scheduled = "envoy_dynamic_module_on_http_filter_scheduled",
+    config_scheduled = "envoy_dynamic_module_on_http_filter_config_scheduled",
+    above_high_watermark = "envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark",
+    below_low_watermark = "envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark",
+    logger_config_destroy = "envoy_dynamic_module_on_access_logger_config_destroy",
+    logger_destroy = "envoy_dynamic_module_on_access_logger_destroy",
+    logger_flush = "envoy_dynamic_module_on_access_logger_flush",
+    local_reply = "envoy_dynamic_module_on_http_filter_local_reply",
+}

@@ -1,0 +1,136 @@
+//! The part of Envoy's dynamic module ABI that the filter uses: what Envoy offers, and the shapes that cross over.
+//!
+//! Source: <https://github.com/envoyproxy/envoy/blob/main/source/extensions/dynamic_modules/abi/abi.h>, version
+//! [`VERSION`]. Envoy promises to load a module of one version also in its next minor release.
+
+use core::ffi::{CStr, c_void};
+
+/// The version of the ABI, which Envoy compares with its own.
+pub(super) const VERSION: &CStr = c"v0.2.0";
+
+/// Bytes of whoever passes them.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Bytes {
+    pub(super) data: *const u8,
+    pub(super) len: usize,
+}
+
+impl Bytes {
+    pub(super) const NONE: Self = Self { data: core::ptr::null(), len: 0 };
+
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self { data: bytes.as_ptr(), len: bytes.len() }
+    }
+}
+
+/// A header, of whoever passes it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Header {
+    pub(super) name: Bytes,
+    pub(super) value: Bytes,
+}
+
+/// `envoy_dynamic_module_type_http_header_type`.
+pub(super) mod headers {
+    pub(in crate::native) const REQUEST: u32 = 0;
+    pub(in crate::native) const RESPONSE: u32 = 2;
+}
+
+/// `envoy_dynamic_module_type_http_body_type`.
+pub(super) mod body {
+    pub(in crate::native) const RECEIVED_REQUEST: u32 = 0;
+    pub(in crate::native) const BUFFERED_REQUEST: u32 = 1;
+    pub(in crate::native) const RECEIVED_RESPONSE: u32 = 2;
+    pub(in crate::native) const BUFFERED_RESPONSE: u32 = 3;
+}
+
+/// `envoy_dynamic_module_type_attribute_id`.
+pub(super) mod attribute {
+    pub(in crate::native) const RESPONSE_CODE_DETAILS: u32 = 16;
+    pub(in crate::native) const RESPONSE_FLAGS: u32 = 17;
+    pub(in crate::native) const UPSTREAM_TRANSPORT_FAILURE_REASON: u32 = 52;
+}
+
+/// What the hooks answer: `FilterHeadersStatus`, `FilterDataStatus` and `FilterTrailersStatus` begin alike.
+pub(super) mod status {
+    pub(in crate::native) const CONTINUE: u32 = 0;
+    /// Of a body: it is kept until there is more.
+    pub(in crate::native) const STOP: u32 = 1;
+}
+
+/// `envoy_dynamic_module_type_log_level_Error`.
+pub(super) const ERROR: u32 = 4;
+
+pub(super) type Stream = *mut c_void;
+
+unsafe extern "C" {
+    #[link_name = "envoy_dynamic_module_callback_log"]
+    pub(super) fn log(level: u32, line: Bytes);
+    #[link_name = "envoy_dynamic_module_callback_http_get_headers_size"]
+    pub(super) fn headers_size(stream: Stream, map: u32) -> usize;
+    #[link_name = "envoy_dynamic_module_callback_http_get_headers"]
+    pub(super) fn get_headers(stream: Stream, map: u32, into: *mut Header) -> bool;
+    /// Removes the header where the value is null.
+    #[link_name = "envoy_dynamic_module_callback_http_set_header"]
+    pub(super) fn set_header(stream: Stream, map: u32, name: Bytes, value: Bytes) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_add_header"]
+    pub(super) fn add_header(stream: Stream, map: u32, name: Bytes, value: Bytes) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_send_response"]
+    pub(super) fn send_response(
+        stream: Stream,
+        status: u32,
+        headers: *const Header,
+        headers_len: usize,
+        body: Bytes,
+        details: Bytes,
+    );
+    #[link_name = "envoy_dynamic_module_callback_http_get_body_size"]
+    pub(super) fn body_size(stream: Stream, body: u32) -> usize;
+    #[link_name = "envoy_dynamic_module_callback_http_get_body_chunks_size"]
+    pub(super) fn body_chunks_size(stream: Stream, body: u32) -> usize;
+    #[link_name = "envoy_dynamic_module_callback_http_get_body_chunks"]
+    pub(super) fn body_chunks(stream: Stream, body: u32, into: *mut Bytes) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_append_body"]
+    pub(super) fn append_body(stream: Stream, body: u32, data: Bytes) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_drain_body"]
+    pub(super) fn drain_body(stream: Stream, body: u32, len: usize) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_received_buffered_request_body"]
+    pub(super) fn received_is_buffered_request(stream: Stream) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_received_buffered_response_body"]
+    pub(super) fn received_is_buffered_response(stream: Stream) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_set_filter_state_bytes"]
+    pub(super) fn set_filter_state(stream: Stream, name: Bytes, value: Bytes) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_get_filter_state_bytes"]
+    pub(super) fn get_filter_state(stream: Stream, name: Bytes, into: *mut Bytes) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_clear_route_cache"]
+    pub(super) fn clear_route_cache(stream: Stream);
+    #[link_name = "envoy_dynamic_module_callback_http_filter_get_attribute_string"]
+    pub(super) fn attribute_string(stream: Stream, attribute: u32, into: *mut Bytes) -> bool;
+    /// One value of a header; how many there are is written to `count` where it is not null.
+    #[link_name = "envoy_dynamic_module_callback_http_get_header"]
+    pub(super) fn get_header(
+        stream: Stream,
+        map: u32,
+        name: Bytes,
+        value: *mut Bytes,
+        index: usize,
+        count: *mut usize,
+    ) -> bool;
+    /// The same, for a logger.
+    #[link_name = "envoy_dynamic_module_callback_access_logger_get_header_value"]
+    pub(super) fn logged_header(
+        logged: *mut c_void,
+        map: u32,
+        name: Bytes,
+        value: *mut Bytes,
+        index: usize,
+        count: *mut usize,
+    ) -> bool;
+    /// How many connections to providers the latest try has had.
+    #[link_name = "envoy_dynamic_module_callback_http_get_upstream_connection_ids_attempted_size"]
+    pub(super) fn connections(stream: Stream) -> usize;
+    #[link_name = "envoy_dynamic_module_callback_http_filter_get_attribute_int"]
+    pub(super) fn attribute_int(stream: Stream, attribute: u32, into: *mut u64) -> bool;
+}

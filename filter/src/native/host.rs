@@ -1,0 +1,323 @@
+//! Envoy as a [`Host`], by its dynamic module ABI.
+
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::slice;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use weir_core::answer::Answer;
+use weir_core::time::Instant;
+
+use super::abi::{self, Bytes, Header, attribute, body};
+use crate::host::{self, Buffer, Host, Map};
+
+/// The header by which a try is found again when its filter's view of the stream is gone.
+const ID: &[u8] = b"x-request-id";
+
+/// What all workers share, with the number of each value's last change. The module is never unloaded.
+static SHARED: RwLock<BTreeMap<String, (Vec<u8>, u32)>> = RwLock::new(BTreeMap::new());
+
+/// A stream, for as long as one of its hooks runs.
+pub(super) struct Stream {
+    stream: abi::Stream,
+    /// Whether nothing else is known of its connection to the provider.
+    connected: bool,
+}
+
+impl Stream {
+    /// # Safety
+    /// `stream` is what Envoy passed to a hook that does not end before this does.
+    pub(super) unsafe fn new(stream: *mut c_void) -> Self {
+        Self { stream, connected: true }
+    }
+
+    /// How much is there of a body: what is held, and what has come with this hook.
+    pub(super) fn body_size(&self, buffer: Buffer) -> usize {
+        self.parts(buffer).map(|part| unsafe { abi::body_size(self.stream, part) }).sum()
+    }
+
+    /// That there was no connection, which Envoy does not say any more.
+    pub(super) fn never_connected(&mut self) {
+        self.connected = false;
+    }
+
+    /// Whether there is no connection to the provider yet: a pool that has one gives it before a try's first hook.
+    pub(super) fn connects(&self) -> bool {
+        unsafe { abi::connections(self.stream) == 0 }
+    }
+
+    /// What this request and no other has, of those under way.
+    pub(super) fn id(&self) -> Option<String> {
+        let mut value = Bytes::NONE;
+        let found = unsafe {
+            abi::get_header(self.stream, abi::headers::REQUEST, Bytes::of(ID), &raw mut value, 0, core::ptr::null_mut())
+        };
+        // SAFETY: as below.
+        found.then(|| str::from_utf8(unsafe { seen(value) }).ok().map(str::to_owned)).flatten()
+    }
+
+    fn attribute(&self, attribute: u32) -> Option<&str> {
+        let mut value = Bytes::NONE;
+        let found = unsafe { abi::attribute_string(self.stream, attribute, &raw mut value) };
+        // SAFETY: Envoy's string lives as long as the stream.
+        if found { str::from_utf8(unsafe { seen(value) }).ok() } else { None }
+    }
+
+    /// Answers the request from here. Envoy may end the stream before this returns.
+    pub(super) fn respond(&self, answer: &Answer) {
+        let headers: Vec<Header> = answer.headers.iter().map(|(name, value)| header(name, value)).collect();
+        let (body, details) = (Bytes::of(&answer.body), Bytes::of(answer.outcome.as_bytes()));
+        // SAFETY: Envoy copies what the pointers show before it returns. (So for every call below.)
+        unsafe {
+            abi::send_response(self.stream, u32::from(answer.status), headers.as_ptr(), headers.len(), body, details);
+        }
+    }
+
+    /// The parts of a body in their order, and each byte once: at the end of what another filter held, both are the same.
+    fn parts(&self, buffer: Buffer) -> impl Iterator<Item = u32> + use<> {
+        let (same, held, received) = match buffer {
+            Buffer::Request => (
+                unsafe { abi::received_is_buffered_request(self.stream) },
+                body::BUFFERED_REQUEST,
+                body::RECEIVED_REQUEST,
+            ),
+            Buffer::Response => (
+                unsafe { abi::received_is_buffered_response(self.stream) },
+                body::BUFFERED_RESPONSE,
+                body::RECEIVED_RESPONSE,
+            ),
+        };
+        (!same).then_some(held).into_iter().chain([received])
+    }
+
+    /// The pieces of a body's part in Envoy's memory, valid until the part is changed or the hook ends.
+    fn chunks(&self, part: u32) -> Vec<&[u8]> {
+        let count = unsafe { abi::body_chunks_size(self.stream, part) };
+        let mut chunks = vec![Bytes::NONE; count];
+        if count == 0 || !unsafe { abi::body_chunks(self.stream, part, chunks.as_mut_ptr()) } {
+            return Vec::new();
+        }
+        // SAFETY: what changes a body takes the stream mutably, and the stream does not outlive the hook.
+        chunks.into_iter().map(|chunk| unsafe { seen(chunk) }).collect()
+    }
+
+    /// The headers in Envoy's memory, valid until they are changed or the hook ends.
+    fn shown(&self, map: u32) -> Vec<(&[u8], &[u8])> {
+        let count = unsafe { abi::headers_size(self.stream, map) };
+        let mut shown: Vec<Header> = Vec::with_capacity(count);
+        if count == 0 || !unsafe { abi::get_headers(self.stream, map, shown.as_mut_ptr()) } {
+            return Vec::new();
+        }
+        // SAFETY: Envoy has written as many as it said that there are.
+        unsafe { shown.set_len(count) };
+        // SAFETY: what changes headers takes the stream mutably, and the stream does not outlive the hook.
+        shown.into_iter().map(|header| unsafe { (seen(header.name), seen(header.value)) }).collect()
+    }
+
+    fn set(&mut self, map: u32, name: &[u8], value: Bytes) {
+        unsafe { abi::set_header(self.stream, map, Bytes::of(name), value) };
+    }
+}
+
+impl Host for Stream {
+    type Headers = Headers;
+
+    fn now(&self) -> Instant {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Instant::from_nanos(since.as_nanos().try_into().unwrap_or(u64::MAX))
+    }
+
+    fn headers(&self, map: Map) -> Headers {
+        let shown = self.shown(number(map));
+        let len = shown.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let mut copied = Headers { text: String::with_capacity(len), ends: Vec::with_capacity(shown.len()) };
+        for (name, value) in shown {
+            let (Ok(name), Ok(value)) = (str::from_utf8(name), str::from_utf8(value)) else { continue };
+            let start = copied.text.len();
+            copied.text.push_str(name);
+            let middle = copied.text.len();
+            copied.text.push_str(value);
+            copied.ends.push((start..middle, middle..copied.text.len()));
+        }
+        copied
+    }
+
+    /// Envoy has no call for all at once, so only what differs is written.
+    fn replace_headers<N: AsRef<str>, V: AsRef<str>>(&mut self, map: Map, headers: &[(N, V)]) {
+        let map = number(map);
+        let after = headers.iter().map(|(name, value)| (name.as_ref().as_bytes(), value.as_ref().as_bytes()));
+        let after: Vec<(&[u8], &[u8])> = after.collect();
+        let before = self.shown(map);
+        // What is shown is not there any more once a header is changed.
+        let gone = before.iter().map(|(name, _)| *name).filter(|name| values(&after, name).next().is_none());
+        let gone: Vec<Vec<u8>> = gone.map(<[u8]>::to_vec).collect();
+        let stays: Vec<bool> = after.iter().map(|(name, _)| values(&before, name).eq(values(&after, name))).collect();
+        for name in &gone {
+            self.set(map, name, Bytes::NONE);
+        }
+        for (i, ((name, value), stays)) in after.iter().zip(stays).enumerate() {
+            if stays {
+                continue;
+            }
+            if after.iter().take(i).any(|(other, _)| other == name) {
+                unsafe { abi::add_header(self.stream, map, Bytes::of(name), Bytes::of(value)) };
+            } else {
+                self.set(map, name, Bytes::of(value));
+            }
+        }
+    }
+
+    fn set_header(&mut self, map: Map, name: &str, value: &str) {
+        self.set(number(map), name.as_bytes(), Bytes::of(value.as_bytes()));
+    }
+
+    fn body(&self, buffer: Buffer, size: usize) -> Cow<'_, [u8]> {
+        if size == 0 {
+            return Cow::Borrowed(&[]);
+        }
+        let mut chunks: Vec<&[u8]> = self.parts(buffer).flat_map(|part| self.chunks(part)).collect();
+        match chunks.len() {
+            0 | 1 => Cow::Borrowed(chunks.pop().unwrap_or_default()),
+            _ => Cow::Owned(chunks.concat()),
+        }
+    }
+
+    fn slice(&self, buffer: Buffer, start: usize, max: usize) -> Vec<u8> {
+        let mut slice = Vec::new();
+        let mut skip = start;
+        for chunk in self.parts(buffer).flat_map(|part| self.chunks(part)) {
+            let rest = chunk.get(skip..).unwrap_or_default();
+            skip = skip.saturating_sub(chunk.len());
+            slice.extend_from_slice(rest.get(..max - slice.len()).unwrap_or(rest));
+            if slice.len() == max {
+                break;
+            }
+        }
+        slice
+    }
+
+    fn replace_body(&mut self, buffer: Buffer, _: usize, with: &[u8]) {
+        let mut written = with.is_empty();
+        // What came last is what Envoy passes on; there is none with trailers.
+        let parts: Vec<u32> = self.parts(buffer).collect();
+        for part in parts.into_iter().rev() {
+            let size = unsafe { abi::body_size(self.stream, part) };
+            if size > 0 {
+                unsafe { abi::drain_body(self.stream, part, size) };
+            }
+            written = written || unsafe { abi::append_body(self.stream, part, Bytes::of(with)) };
+        }
+    }
+
+    fn state(&self, name: &str) -> Option<String> {
+        let (name, mut value) = (prefixed(name), Bytes::NONE);
+        let found = unsafe { abi::get_filter_state(self.stream, Bytes::of(name.as_bytes()), &raw mut value) };
+        // SAFETY: Envoy's string lives until the state is set anew.
+        found.then(|| str::from_utf8(unsafe { seen(value) }).ok().map(str::to_owned)).flatten()
+    }
+
+    fn set_state(&mut self, name: &str, value: &str) {
+        let name = prefixed(name);
+        unsafe { abi::set_filter_state(self.stream, Bytes::of(name.as_bytes()), Bytes::of(value.as_bytes())) };
+    }
+
+    fn details(&self) -> Option<String> {
+        self.attribute(attribute::RESPONSE_CODE_DETAILS).map(str::to_owned)
+    }
+
+    fn connected(&self) -> bool {
+        self.connected && self.attribute(attribute::UPSTREAM_TRANSPORT_FAILURE_REASON).is_none_or(str::is_empty)
+    }
+
+    fn flags(&self) -> u64 {
+        let mut flags = MaybeUninit::zeroed();
+        let found = unsafe { abi::attribute_int(self.stream, attribute::RESPONSE_FLAGS, flags.as_mut_ptr()) };
+        // SAFETY: it was zero before Envoy may have written it.
+        if found { unsafe { flags.assume_init() } } else { 0 }
+    }
+
+    fn clear_route_cache(&mut self) {
+        unsafe { abi::clear_route_cache(self.stream) };
+    }
+
+    fn shared(&self, key: &str) -> (Vec<u8>, u32) {
+        let shared = SHARED.read().unwrap_or_else(PoisonError::into_inner);
+        shared.get(key).cloned().unwrap_or_default()
+    }
+
+    fn set_shared(&mut self, key: &str, value: &[u8], cas: u32) -> bool {
+        let mut shared = SHARED.write().unwrap_or_else(PoisonError::into_inner);
+        let (held, number) = shared.entry(key.to_owned()).or_default();
+        let first = *number == cas;
+        if first {
+            value.clone_into(held);
+            *number = number.wrapping_add(1);
+        }
+        first
+    }
+}
+
+/// A copy of a stream's headers.
+pub(super) struct Headers {
+    text: String,
+    ends: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl host::Headers for Headers {
+    fn pairs(&self) -> Vec<(&str, &str)> {
+        let part = |range: &Range<usize>| self.text.get(range.clone()).unwrap_or_default();
+        self.ends.iter().map(|(name, value)| (part(name), part(value))).collect()
+    }
+}
+
+/// Writes a line to Envoy's log.
+pub(super) fn log(line: &str) {
+    unsafe { abi::log(abi::ERROR, Bytes::of(line.as_bytes())) };
+}
+
+/// The request whose try a logger is told of.
+///
+/// # Safety
+/// `logged` is what Envoy passed to the logger's hook that runs.
+pub(super) unsafe fn logged_id(logged: *mut c_void) -> Option<String> {
+    let mut value = Bytes::NONE;
+    let found = unsafe {
+        abi::logged_header(logged, abi::headers::REQUEST, Bytes::of(ID), &raw mut value, 0, core::ptr::null_mut())
+    };
+    // SAFETY: Envoy's string lives as long as the hook runs.
+    found.then(|| str::from_utf8(unsafe { seen(value) }).ok().map(str::to_owned)).flatten()
+}
+
+/// What Envoy shows.
+///
+/// # Safety
+/// The bytes must live, unchanged, for `'a`.
+pub(super) unsafe fn seen<'a>(bytes: Bytes) -> &'a [u8] {
+    if bytes.data.is_null() { &[] } else { unsafe { slice::from_raw_parts(bytes.data, bytes.len) } }
+}
+
+/// The values that `headers` have under one name.
+fn values<'h>(headers: &'h [(&[u8], &'h [u8])], name: &'h [u8]) -> impl Iterator<Item = &'h [u8]> {
+    headers.iter().filter(move |(other, _)| *other == name).map(|(_, value)| *value)
+}
+
+fn header(name: &str, value: &str) -> Header {
+    Header { name: Bytes::of(name.as_bytes()), value: Bytes::of(value.as_bytes()) }
+}
+
+/// A header map's number in the ABI.
+fn number(map: Map) -> u32 {
+    match map {
+        Map::Request => abi::headers::REQUEST,
+        Map::Response => abi::headers::RESPONSE,
+    }
+}
+
+/// A filter state's name, as the wasm filter's host makes it: what reads it need not know which filter wrote it.
+fn prefixed(name: &str) -> String {
+    ["wasm.", name].concat()
+}

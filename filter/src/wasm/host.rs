@@ -1,0 +1,258 @@
+//! Envoy's side of the proxy-wasm ABI, without a panic.
+//!
+//! `proxy_wasm`'s own `Context` methods unwrap, and its `hostcalls` panic on a status they do not expect; either ends
+//! the VM and with it every request of the worker. So the imports are declared here, and what cannot be had is `None`
+//! or an empty value. Of the wasm shell only this has `unsafe`.
+//!
+//! Source: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
+#![allow(unsafe_code)]
+
+use core::ptr::{null, null_mut};
+use std::borrow::Cow;
+
+use proxy_wasm::types::LogLevel;
+use weir_core::answer::Answer;
+use weir_core::time::Instant;
+
+use crate::host::{self, Buffer, Host, Map};
+
+/// The plugin's configuration, among the ABI's buffers.
+const CONFIGURATION: u32 = 7;
+
+const OK: u32 = 0;
+const CAS_MISMATCH: u32 = 8;
+
+#[cfg_attr(target_arch = "wasm32", link(wasm_import_module = "env"))]
+unsafe extern "C" {
+    fn proxy_log(level: u32, data: *const u8, size: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, len: usize) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> u32;
+    fn proxy_replace_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, size: usize, cas: u32) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+}
+
+/// Takes over memory that the host has filled.
+fn taken(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
+    if status != OK {
+        return None;
+    }
+    if data.is_null() {
+        return Some(Vec::new());
+    }
+    #[allow(clippy::same_length_and_capacity)] // That is how the SDK's allocator made it; see below.
+    // SAFETY: the host asked `proxy_on_memory_allocate` for exactly `size` bytes, which came from a Vec of that
+    // capacity, has filled them, and gives up its claim.
+    Some(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// Writes a line to Envoy's log.
+pub(super) fn log(level: LogLevel, line: &str) {
+    // SAFETY: pointer and length belong to one string that outlives the call. (So for every call below.)
+    unsafe { proxy_log(level as u32, line.as_ptr(), line.len()) };
+}
+
+/// The plugin's configuration.
+pub(super) fn configuration() -> Vec<u8> {
+    bytes(CONFIGURATION, 0, usize::MAX >> 1)
+}
+
+/// Answers the request from here.
+pub(super) fn respond(answer: &Answer) {
+    let headers = serialized(&answer.headers);
+    let (body, details) = (&answer.body, &answer.outcome);
+    unsafe {
+        proxy_send_local_response(
+            u32::from(answer.status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            -1,
+        );
+    }
+}
+
+/// The stream whose callback runs: the ABI knows which that is.
+pub(super) struct Stream;
+
+impl Host for Stream {
+    type Headers = Headers;
+
+    fn now(&self) -> Instant {
+        let mut nanos = 0;
+        unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) };
+        Instant::from_nanos(nanos)
+    }
+
+    fn headers(&self, map: Map) -> Headers {
+        let (mut data, mut size) = (null_mut(), 0);
+        let status = unsafe { proxy_get_header_map_pairs(number(map), &raw mut data, &raw mut size) };
+        Headers(taken(status, data, size).unwrap_or_default())
+    }
+
+    fn replace_headers<N: AsRef<str>, V: AsRef<str>>(&mut self, map: Map, headers: &[(N, V)]) {
+        let bytes = serialized(headers);
+        unsafe { proxy_set_header_map_pairs(number(map), bytes.as_ptr(), bytes.len()) };
+    }
+
+    fn set_header(&mut self, map: Map, name: &str, value: &str) {
+        unsafe {
+            proxy_replace_header_map_value(number(map), name.as_ptr(), name.len(), value.as_ptr(), value.len());
+        }
+    }
+
+    fn body(&self, buffer: Buffer, size: usize) -> Cow<'_, [u8]> {
+        if size == 0 { Cow::Borrowed(&[]) } else { Cow::Owned(bytes(buffer as u32, 0, size)) }
+    }
+
+    fn slice(&self, buffer: Buffer, start: usize, max: usize) -> Vec<u8> {
+        bytes(buffer as u32, start, max)
+    }
+
+    fn replace_body(&mut self, buffer: Buffer, size: usize, with: &[u8]) {
+        unsafe { proxy_set_buffer_bytes(buffer as u32, 0, size, with.as_ptr(), with.len()) };
+    }
+
+    fn state(&self, name: &str) -> Option<String> {
+        text(&format!("filter_state\0wasm.{name}"))
+    }
+
+    fn set_state(&mut self, name: &str, value: &str) {
+        // The host adds the prefix.
+        unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+    }
+
+    fn details(&self) -> Option<String> {
+        text("response\0code_details")
+    }
+
+    fn connected(&self) -> bool {
+        property("upstream\0transport_failure_reason").is_none_or(|reason| reason.is_empty())
+    }
+
+    fn flags(&self) -> u64 {
+        property("response\0flags").and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+    }
+
+    fn clear_route_cache(&mut self) {
+        let name = "clear_route_cache";
+        let (mut data, mut size) = (null_mut(), 0);
+        let status =
+            unsafe { proxy_call_foreign_function(name.as_ptr(), name.len(), null(), 0, &raw mut data, &raw mut size) };
+        drop(taken(status, data, size));
+    }
+
+    fn shared(&self, key: &str) -> (Vec<u8>, u32) {
+        let (mut data, mut size, mut cas) = (null_mut(), 0, 0);
+        let status =
+            unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), &raw mut data, &raw mut size, &raw mut cas) };
+        (taken(status, data, size).unwrap_or_default(), cas)
+    }
+
+    fn set_shared(&mut self, key: &str, value: &[u8], cas: u32) -> bool {
+        CAS_MISMATCH != unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) }
+    }
+}
+
+/// A header map's number in the ABI.
+fn number(map: Map) -> u32 {
+    match map {
+        Map::Request => 0,
+        Map::Response => 2,
+    }
+}
+
+/// At most `max` bytes of a buffer, from `start`; requests are 0 in the ABI, answers 1.
+fn bytes(buffer: u32, start: usize, max: usize) -> Vec<u8> {
+    let (mut data, mut size) = (null_mut(), 0);
+    let status = unsafe { proxy_get_buffer_bytes(buffer, start, max, &raw mut data, &raw mut size) };
+    taken(status, data, size).unwrap_or_default()
+}
+
+/// A property, by its path with a NUL between parts.
+fn property(path: &str) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (null_mut(), 0);
+    let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
+    taken(status, data, size)
+}
+
+fn text(path: &str) -> Option<String> {
+    String::from_utf8(property(path)?).ok()
+}
+
+/// Headers as the host has written them: a count, then the sizes, then each name and value with a NUL behind it.
+pub(crate) struct Headers(Vec<u8>);
+
+impl host::Headers for Headers {
+    fn pairs(&self) -> Vec<(&str, &str)> {
+        let bytes = self.0.as_slice();
+        let number = |at: usize| -> Option<usize> {
+            let bytes = bytes.get(at..at.checked_add(4)?)?;
+            Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
+        };
+        let count = number(0).unwrap_or_default().min(bytes.len() / 8);
+        let mut pairs = Vec::with_capacity(count);
+        let mut at = 4 + count * 8;
+        for i in 0..count {
+            let (Some(name_len), Some(value_len)) = (number(4 + i * 8), number(8 + i * 8)) else { break };
+            let value_at = at + name_len + 1;
+            let name = bytes.get(at..at + name_len).and_then(|name| str::from_utf8(name).ok());
+            let value = bytes.get(value_at..value_at + value_len).and_then(|value| str::from_utf8(value).ok());
+            if let (Some(name), Some(value)) = (name, value) {
+                pairs.push((name, value));
+            }
+            at = value_at + value_len + 1;
+        }
+        pairs
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // No header is longer than 4 GiB.
+fn serialized<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> Vec<u8> {
+    let size = headers.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len() + 10).sum::<usize>();
+    let mut bytes = Vec::with_capacity(4 + size);
+    bytes.extend_from_slice(&(headers.len() as u32).to_le_bytes());
+    for (name, value) in headers {
+        bytes.extend_from_slice(&(name.as_ref().len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&(value.as_ref().len() as u32).to_le_bytes());
+    }
+    for (name, value) in headers {
+        bytes.extend_from_slice(name.as_ref().as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value.as_ref().as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
