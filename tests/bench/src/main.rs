@@ -62,8 +62,10 @@ async fn profile(setup: &str, kind: &str) -> io::Result<()> {
         }
         "bare" => setups::bare(folder, up, ENVOY_CORE)?,
         "noop" => setups::noop(folder, up, ENVOY_CORE)?,
-        "translate" => setups::weir(folder, setup, "anthropic", up, ENVOY_CORE)?,
-        _ => setups::weir(folder, setup, "openai", up, ENVOY_CORE)?,
+        "translate" => setups::weir(folder, setup, setups::NATIVE, "anthropic", up, ENVOY_CORE)?,
+        "relay, wasm" => setups::weir(folder, setup, setups::WASM, "openai", up, ENVOY_CORE)?,
+        "translate, wasm" => setups::weir(folder, setup, setups::WASM, "anthropic", up, ENVOY_CORE)?,
+        _ => setups::weir(folder, setup, setups::NATIVE, "openai", up, ENVOY_CORE)?,
     };
     let body = bodies().into_iter().find(|(name, _)| name == kind).map(|(_, body)| body).unwrap_or_default();
     let call = Call::post(running.address, "/v1/chat/completions", setups::KEY, &body);
@@ -87,8 +89,10 @@ async fn bench(rounds: usize) -> io::Result<()> {
         ("direct", None),
         ("bare", Some(setups::bare(folder, up, ENVOY_CORE)?)),
         ("noop", Some(setups::noop(folder, up, ENVOY_CORE)?)),
-        ("relay", Some(setups::weir(folder, "relay", "openai", up, ENVOY_CORE)?)),
-        ("translate", Some(setups::weir(folder, "translate", "anthropic", up, ENVOY_CORE)?)),
+        ("relay", Some(setups::weir(folder, "relay", setups::NATIVE, "openai", up, ENVOY_CORE)?)),
+        ("relay, wasm", Some(setups::weir(folder, "relay-wasm", setups::WASM, "openai", up, ENVOY_CORE)?)),
+        ("translate", Some(setups::weir(folder, "translate", setups::NATIVE, "anthropic", up, ENVOY_CORE)?)),
+        ("translate, wasm", Some(setups::weir(folder, "translate-wasm", setups::WASM, "anthropic", up, ENVOY_CORE)?)),
     ];
     let mut cells: BTreeMap<(String, String), Vec<Cell>> = BTreeMap::new();
     for round in 0..rounds {
@@ -121,10 +125,14 @@ async fn bench(rounds: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// What one relayed event costs in the attempt role: processor time of long streams, Weir's less the no-op filter's.
+/// What one relayed event costs in the attempt role: processor time of long streams, the wasm filter's less the no-op
+/// filter's, which is wasm too.
 async fn events(folder: &Path, sim: &Sim, rounds: usize) -> io::Result<f64> {
     let up = sim.address();
-    let setups = [setups::noop(folder, up, ENVOY_CORE)?, setups::weir(folder, "events", "openai", up, ENVOY_CORE)?];
+    let setups = [
+        setups::noop(folder, up, ENVOY_CORE)?,
+        setups::weir(folder, "events", setups::WASM, "openai", up, ENVOY_CORE)?,
+    ];
     let (_, body) = bodies().remove(2);
     let mut costs = Vec::new();
     for _ in 0..rounds {

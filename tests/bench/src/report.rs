@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use crate::embeddings::Embeddings;
 use crate::load::median;
 
+/// What is compared, in the table's order; without "wasm", Weir's filter is native, as `weir up` runs it.
+const SETUPS: [&str; 7] = ["direct", "bare", "noop", "relay", "relay, wasm", "translate", "translate, wasm"];
+
 /// What one setup did with one kind of request in one round.
 #[derive(Clone, Copy)]
 pub(crate) struct Cell {
@@ -51,14 +54,20 @@ impl Table {
 
     /// The ratios by name.
     pub(crate) fn summary(&self) -> Value {
-        let [relay, noop, bare] = ["relay", "noop", "bare"].map(|setup| self.cell("whole, 1 KB", setup));
-        let streamed = self.cell("streamed, 1 KB", "translate").first_token_us;
+        let [relay, wasm, noop, bare] =
+            ["relay", "relay, wasm", "noop", "bare"].map(|setup| self.cell("whole, 1 KB", setup));
+        let first = |setup: &str| self.cell("streamed, 1 KB", setup).first_token_us;
         json!({
             "relay_vs_noop_throughput": relay.rate / noop.rate,
             "relay_vs_bare_throughput": relay.rate / bare.rate,
             "relay_vs_noop_added_p50_us": relay.p50_us - noop.p50_us,
             "relay_vs_bare_added_p50_us": relay.p50_us - bare.p50_us,
-            "stream_added_ttft_p50_us": streamed - self.cell("streamed, 1 KB", "bare").first_token_us,
+            "stream_added_ttft_p50_us": first("translate") - first("bare"),
+            "wasm_relay_vs_noop_throughput": wasm.rate / noop.rate,
+            "wasm_relay_vs_bare_throughput": wasm.rate / bare.rate,
+            "wasm_relay_vs_noop_added_p50_us": wasm.p50_us - noop.p50_us,
+            "wasm_relay_vs_bare_added_p50_us": wasm.p50_us - bare.p50_us,
+            "wasm_stream_added_ttft_p50_us": first("translate, wasm") - first("bare"),
             "event_us": self.event_us,
             "embeddings_ratio": self.embeddings.ratio(),
         })
@@ -74,7 +83,7 @@ impl fmt::Display for Table {
         writeln!(f, "|---|---|---|---|---|---|---|---|")?;
         for kind in ["whole, 1 KB", "whole, 32 KB", "streamed, 1 KB", "streamed, 32 KB"] {
             let bare = self.cell(kind, "bare");
-            for setup in ["direct", "bare", "noop", "relay", "translate"] {
+            for setup in SETUPS {
                 let cell = self.cell(kind, setup);
                 writeln!(
                     f,

@@ -5,11 +5,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use weir_control::render::{Paths, render};
+use weir_control::render::{Module, Paths, render};
 use weir_control::{Environment, load};
 
 use crate::envoy::{self, Running};
 
+/// The filter as a proxy-wasm module.
+pub(crate) const WASM: &str = "target/wasm32-unknown-unknown/wasm/weir_filter.wasm";
+/// The filter as a dynamic module.
+pub(crate) const NATIVE: &str = "target/release/libweir_filter.so";
 /// The key that the callers send.
 pub(crate) const KEY: &str = "sk-bench";
 
@@ -32,23 +36,25 @@ pub(crate) fn noop(folder: &Path, upstream: SocketAddr, core: Option<usize>) -> 
 pub(crate) fn weir(
     folder: &Path,
     name: &str,
+    filter: &str,
     dialect: &str,
     upstream: SocketAddr,
     core: Option<usize>,
 ) -> io::Result<Running> {
     let provider = format!("{{dialect: {dialect}, endpoint: \"http://{upstream}/v1\", credential: \"env:BENCH_KEY\"}}");
-    configured(folder, name, "gpt-4o", &provider, "", &folder.join("sidecar.sock"), core)
+    configured(folder, name, filter, "gpt-4o", &provider, "", &folder.join("sidecar.sock"), core)
 }
 
 /// Weir, with `model` answered by the sidecar at `socket`.
 pub(crate) fn local(folder: &Path, model: &str, socket: &Path) -> io::Result<Running> {
     let local = format!("local: {{models: {{{model}: {{engine: onnx}}}}}}\n");
-    configured(folder, "local", model, "{dialect: local}", &local, socket, None)
+    configured(folder, "local", NATIVE, model, "{dialect: local}", &local, socket, None)
 }
 
 fn configured(
     folder: &Path,
     name: &str,
+    filter: &str,
     model: &str,
     provider: &str,
     more: &str,
@@ -69,7 +75,7 @@ fn configured(
     let loaded = load(&file, &environment).map_err(|errors| io::Error::other(format!("{errors:?}")))?;
     let paths = Paths {
         folder: folder.to_owned(),
-        wasm: std::path::absolute("target/wasm32-unknown-unknown/wasm/weir_filter.wasm")?,
+        filter: Module::at(std::path::absolute(filter)?),
         sidecar_socket: socket.to_owned(),
         access_log: folder.join(format!("{name}-access.log")),
         ca_bundle: None,
