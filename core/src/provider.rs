@@ -17,6 +17,7 @@ mod gemini;
 mod held;
 mod local;
 mod mistral;
+mod oneinfer;
 mod openai;
 mod pairs;
 mod passing;
@@ -47,7 +48,7 @@ pub use progress::Progress;
 pub use to::{Notes, To};
 
 /// Every provider that can be named in the configuration as a `dialect`.
-pub static ALL: [&dyn Provider; 9] = [
+pub static ALL: [&dyn Provider; 10] = [
     &openai::OpenAi,
     &anthropic::Anthropic,
     &azure::Azure,
@@ -56,6 +57,7 @@ pub static ALL: [&dyn Provider; 9] = [
     &gemini::Gemini,
     &local::Local,
     &mistral::Mistral,
+    &oneinfer::OneInfer,
     &vertex::Vertex,
 ];
 

@@ -29,7 +29,7 @@ struct Feature {
 }
 
 /// Where there are words for what is asked: models that know much, and some that know little.
-const MODELS: [(&str, &str); 13] = [
+const MODELS: [(&str, &str); 14] = [
     ("openai", "gpt-4o"),
     ("openai", "gpt-5"),
     ("azure", "gpt-4o"),
@@ -43,6 +43,7 @@ const MODELS: [(&str, &str); 13] = [
     ("bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0"),
     ("cohere", "command-a-03-2025"),
     ("mistral", "mistral-large-latest"),
+    ("oneinfer", "openai/gpt-4o"),
 ];
 
 /// Those models, and each host that Weir knows.
@@ -81,11 +82,13 @@ impl Feature {
         serde_json::to_vec(&body).unwrap()
     }
 
-    /// Whether the name of a field is this one's, or lies in it. A host that lacks all tools says no more of them than that.
+    /// Whether the name of a field is this one's, lies in it or holds it. Who lacks all tools says no more of them than that.
     fn is_named(&self, field: &str, upstream: &Upstream) -> bool {
-        let lacks_tools = upstream.quirks.unsupported.iter().any(|lacked| lacked == "tools");
+        let quirks = upstream.quirks.unsupported.iter().any(|lacked| lacked == "tools");
+        let lacks_tools = quirks || upstream.dialect == "oneinfer";
         let tools = field == "tools" && self.said.get("tools").is_some() && lacks_tools;
-        tools || self.field.split('|').any(|name| field.starts_with(name))
+        let holds = |name: &str| name.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'));
+        tools || self.field.split('|').any(|name| field.starts_with(name) || holds(name))
     }
 
     fn is_in(&self, ask: &Ask) -> bool {

@@ -14,6 +14,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(super) use fault::misfit;
+
 use super::openai::{self, Accent, Order, Parts, Reasons};
 use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To};
 use crate::chat::{Chat, Effort, Thinking};

@@ -70,7 +70,7 @@ pub(crate) fn responses() -> Vec<Feature> {
                 &["aW1hZ2Va"],
             ),
             (
-                "input[0].content[1].detail",
+                "input[0].content[1].detail|input[0].content[1].image_url",
                 input(json!({"type": "input_image", "detail": "high", "image_url": "data:image/png;base64,aW1hZ2Va"})),
                 &["\"high\"", "_HIGH"],
             ),

@@ -32,7 +32,7 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
 }
 
 /// What does not fit the schema: the first of the places, and what is wrong there.
-fn misfit(body: Raw<'_>, kind: FaultKind) -> Option<UpstreamFault> {
+pub(in crate::provider) fn misfit(body: Raw<'_>, kind: FaultKind) -> Option<UpstreamFault> {
     let details = [Some(body), body.get("message")].into_iter().flatten().filter_map(|value| value.get("detail"));
     let first = details.filter(|detail| detail.kind() == Kind::Array).find_map(|list| list.items().next())?;
     let mut place = String::new();

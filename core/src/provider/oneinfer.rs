@@ -1,0 +1,57 @@
+//! `OneInfer`, which asks models of many makers in one API of its own: conversations of text, with no tools.
+//!
+//! What its pages say stands below under their addresses. What they leave open is told where it is assumed.
+//!
+//! <https://oneinfer.ai/docs/api/chat-completions>,
+//! <https://oneinfer.ai/docs/guides/chat-streaming>,
+//! <https://oneinfer.ai/docs/api/ula-auth>,
+//! <https://oneinfer.ai/docs/getting-started/inference-api>
+
+mod ask;
+mod fault;
+mod reply;
+
+use alloc::boxed::Box;
+
+use super::{Ask, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
+use crate::chat::Chat;
+use crate::config::Upstream;
+use crate::endpoint::Endpoint;
+use crate::fault::{Reject, UpstreamFault};
+
+/// See the module.
+pub(super) struct OneInfer;
+
+impl Provider for OneInfer {
+    fn name(&self) -> &'static str {
+        "oneinfer"
+    }
+
+    /// The credential is the token for which a key is exchanged, not the key.
+    fn credential(&self) -> Option<CredentialHeader> {
+        Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
+    }
+
+    fn relays(&self, _: Endpoint, _: &Upstream) -> bool {
+        false
+    }
+
+    fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+        relay::reply(Box::new(reply::Reading::new()), start)
+    }
+
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::json("/chat/completions", ask::write(chat, to)?))
+    }
+
+    fn reader(&self, _: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
+        Some(Box::new(reply::Reading::new()))
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Writes a chat as a request of `OneInfer`'s.
+//!
+//! <https://oneinfer.ai/docs/api/chat-completions>, Request Parameters
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::chat::{Chat, Content, Effort, Format, Role, Source, Thinking, ToolChoice, Turn};
+use crate::codec::json::write::{object, string};
+use crate::endpoint::Delivery;
+use crate::fault::Reject;
+use crate::provider::To;
+
+/// Fields that have no counterpart here.
+const LACKED: [&str; 8] =
+    ["presence_penalty", "frequency_penalty", "seed", "logit_bias", "n", "logprobs", "top_logprobs", "metadata"];
+
+/// The caller's own word for this provider: a dedicated endpoint.
+const OWN: [&str; 1] = ["endpoint_id"];
+
+/// The request for `chat`.
+pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+    expressible(chat, to)?;
+    let messages = messages(&chat.turns, to)?;
+    let (maker, model) = named(to.model);
+    let mut out = Vec::with_capacity(1024);
+    object(&mut out, |body| {
+        if let Some(maker) = maker {
+            body.string("provider", maker);
+        }
+        body.string("model", model);
+        body.array("messages", &messages, |out, (role, text)| {
+            object(out, |message| {
+                message.string("role", role);
+                message.string("content", text);
+            });
+        });
+        if let Some(max) = chat.max_tokens {
+            body.number("max_tokens", max);
+        }
+        for (name, value) in [("temperature", chat.temperature), ("top_p", chat.top_p)] {
+            if let Some(value) = value {
+                body.raw(name, value.text());
+            }
+        }
+        if !chat.stop.is_empty() {
+            body.array("stop", &chat.stop, |out, stop| string(out, stop));
+        }
+        if chat.service_tier.as_deref() == Some(FLEX) {
+            body.string("service_tier", FLEX);
+        }
+        for (name, value) in chat.extra.iter().filter(|(name, _)| OWN.contains(&&**name)) {
+            body.raw(name, value.text());
+        }
+        if to.delivery == Delivery::Streamed {
+            body.raw("stream", "true");
+        }
+    });
+    Ok(out)
+}
+
+/// The only tier besides the usual.
+const FLEX: &str = "flex";
+
+/// Whose model it is, and which: what stands before the first slash, and after it. Without one, `OneInfer` takes it for
+/// `OpenAI`'s.
+pub(super) fn named(model: &str) -> (Option<&str>, &str) {
+    match model.split_once('/') {
+        Some((maker, model)) if !maker.is_empty() && !model.is_empty() => (Some(maker), model),
+        _ => (None, model),
+    }
+}
+
+/// Refuses what is asked for beside the conversation and has no counterpart here.
+fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
+    if !chat.tools.is_empty() {
+        to.unsupported("tools")?;
+    }
+    // Where there are none to call, the other choices say nothing.
+    if matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
+        to.unsupported("tool_choice")?;
+    }
+    to.takes_none_of(chat, &LACKED)?;
+    if chat.top_k.is_some() {
+        to.unsupported("top_k")?;
+    }
+    match chat.format {
+        Format::Text => {}
+        Format::Json => to.unsupported("response_format.type")?,
+        Format::Schema { .. } => to.unsupported("response_format")?,
+    }
+    // `standard_only` is Anthropic's name for no other than the usual.
+    if chat.service_tier.as_deref().is_some_and(|tier| ![FLEX, "default", "standard_only"].contains(&tier)) {
+        to.unsupported("service_tier")?;
+    }
+    match (chat.thinking, chat.effort) {
+        (None, None) => {}
+        // There is no word for it, and no thought is ever shown.
+        (Some(Thinking::Off), _) | (None, Some(Effort::None)) => to.hint("reasoning_effort"),
+        _ => to.unsupported("reasoning_effort")?,
+    }
+    to.unname(chat);
+    to.unmark(chat);
+    to.rest(&chat.extra, &OWN)
+}
+
+/// Each message's role and text. One that says nothing is left out: many makers take none.
+fn messages(turns: &[Turn<'_>], to: &mut To<'_>) -> Result<Vec<(&'static str, String)>, Reject> {
+    let mut messages = Vec::with_capacity(turns.len());
+    for turn in turns {
+        let text = text(turn, to)?;
+        if !text.is_empty() {
+            let role = match turn.role {
+                Role::System => "system",
+                Role::User | Role::Tool => "user",
+                Role::Assistant => "assistant",
+            };
+            messages.push((role, text));
+        }
+    }
+    if messages.is_empty() {
+        return Err(to.invalid("messages", "there must be a message that says something"));
+    }
+    Ok(messages)
+}
+
+/// The text of a turn, one part a line; what of it is no text is refused.
+fn text(turn: &Turn<'_>, to: &mut To<'_>) -> Result<String, Reject> {
+    let mut all = String::new();
+    for (at, part) in turn.parts.iter().enumerate() {
+        let text = match &part.content {
+            Content::Text(text) | Content::Refusal(text) => Cow::Borrowed(&**text),
+            Content::Document { source: Source::Text(text), name } => match name {
+                Some(name) => Cow::Owned(format!("{name}:\n{text}")),
+                None => Cow::Borrowed(&**text),
+            },
+            other => {
+                if let Some(field) = nameless(at, other) {
+                    to.unsupported(&To::of_message(turn.at, &field))?;
+                }
+                continue;
+            }
+        };
+        if !all.is_empty() && !text.is_empty() {
+            all.push('\n');
+        }
+        all.push_str(&text);
+    }
+    Ok(all)
+}
+
+/// The name of what this API has no name for.
+fn nameless(at: usize, content: &Content<'_>) -> Option<String> {
+    let kind = match content {
+        Content::Call { .. } => return Some("tool_calls".into()),
+        Content::Result { .. } => return Some(format!("content[{at}]")),
+        Content::Image { .. } | Content::ImageUrl(_) => "image_url",
+        Content::Document { .. } => "file",
+        Content::Audio { .. } => "input_audio",
+        // What a model thought is no part of what was said, and the rest was refused before.
+        _ => return None,
+    };
+    Some(format!("content[{at}].{kind}"))
+}

@@ -1,0 +1,107 @@
+//! Reads an answer, whole or streamed, as pieces.
+//!
+//! A whole answer lies under `data`, in an envelope that tells of errors as well. Of an event, the pages show `delta`, a
+//! string, and nothing else. That the other members of `data` come in events too, under the same names, and that a stream
+//! is complete when one of them has said why it ended, or with `[DONE]`, is assumed.
+//!
+//! <https://oneinfer.ai/docs/guides/chat-streaming>,
+//! <https://oneinfer.ai/docs/api/chat-completions>, Response Fields,
+//! <https://oneinfer.ai/docs/api/audio-generation> (the envelope)
+
+use super::fault::{failed, in_answer};
+use crate::codec::json::{Kind, Raw, Str};
+use crate::fault::{FaultKind, UpstreamFault};
+use crate::piece::{Finish, Piece};
+use crate::provider::held::malformed;
+use crate::provider::{Event, Flow, Pieces, Reader};
+use crate::usage::Usage;
+
+/// How far an answer has been read.
+#[derive(Default)]
+pub(super) struct Reading {
+    started: bool,
+    finished: bool,
+    counted: bool,
+}
+
+impl Reading {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads an event, or a whole answer, whose text is in `member`. Whether it had one.
+    fn read(&mut self, answer: Raw<'_>, member: &str, pieces: &mut Pieces<'_>) -> Result<bool, UpstreamFault> {
+        if let Some(fault) = in_answer(answer) {
+            return Err(fault);
+        }
+        let data = answer.get("data").filter(|data| data.kind() == Kind::Object).unwrap_or(answer);
+        let [id, model, text, reason, usage] = data.pick(["id", "model", member, "finish_reason", "usage"]);
+        if !self.started && (id.is_some() || text.is_some() || reason.is_some()) {
+            self.started = true;
+            let [id, model] = [id, model].map(|name| name.and_then(Raw::str).unwrap_or(Str::EMPTY));
+            pieces(Piece::Start { id, model });
+        }
+        if let Some(said) = text.and_then(Raw::str).filter(|said| !said.is_empty() && !self.finished) {
+            pieces(Piece::Text(said));
+        }
+        self.count(usage, pieces);
+        if let Some(reason) = reason.and_then(Raw::string).filter(|reason| !reason.is_empty()) {
+            self.finish(&reason, pieces);
+        }
+        Ok(text.is_some())
+    }
+
+    fn count(&mut self, usage: Option<Raw<'_>>, pieces: &mut Pieces<'_>) {
+        let count = |name| usage.and_then(|usage| usage.get(name)?.integer());
+        if let (Some(input), Some(output)) = (count("prompt_tokens"), count("completion_tokens")) {
+            self.counted = true;
+            pieces(Piece::Usage(Usage { input, output, ..Usage::default() }));
+        }
+    }
+
+    fn finish(&mut self, reason: &str, pieces: &mut Pieces<'_>) {
+        if self.finished {
+            return;
+        }
+        self.finished = true;
+        pieces(Piece::Finish(match reason {
+            // The page names `stop` and `length`. Anthropic's and Google's names for the second may have been passed on.
+            "length" | "max_tokens" | "MAX_TOKENS" => Finish::Length,
+            "content_filter" => Finish::ContentFilter,
+            _ => Finish::Stop,
+        }));
+    }
+}
+
+impl Reader for Reading {
+    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        match event {
+            Event::Json { name: "error", data } | Event::Exception { data, .. } => Err(failed(data)),
+            Event::Json { data, .. } => {
+                self.read(data, "delta", pieces)?;
+                // What was used may come later than why it ended.
+                Ok(if self.finished && self.counted { Flow::Ended } else { Flow::More })
+            }
+            Event::Done if !self.started => Err(malformed("The provider's stream has no answer.")),
+            Event::Done => {
+                self.finish("stop", pieces);
+                Ok(Flow::Ended)
+            }
+        }
+    }
+
+    fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if !self.read(answer, "text", pieces)? {
+            return Err(malformed("The provider's answer has no text."));
+        }
+        self.finish("stop", pieces);
+        Ok(())
+    }
+
+    fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if self.finished {
+            return Ok(());
+        }
+        Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
+    }
+}
