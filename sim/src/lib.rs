@@ -1,5 +1,5 @@
-//! A provider simulator: it speaks OpenAI, Azure OpenAI, Anthropic, Gemini, Vertex AI, Bedrock, Cohere, Mistral and
-//! Jina as they really are, and fails as they really fail.
+//! A provider simulator: it speaks OpenAI, Azure OpenAI, Anthropic, Gemini, Vertex AI, Bedrock, Cohere, Mistral,
+//! `OneInfer` and Jina as they really are, and fails as they really fail.
 //!
 //! Start with [`Sim::start`]. [`Options`] says how it answers, the name of the model asked for can change that for one
 //! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
@@ -19,6 +19,7 @@
 //! | `/v2/chat`, `/v2/embed`, `/v2/rerank` | Cohere | bearer |
 //! | `/v1/rerank` | Jina, and who does as it does | bearer |
 //! | `/mistral/v1/…` | Mistral | bearer |
+//! | `/v1/ula/chat/completions`, `/v1/ula/oauth-authentication` | OneInfer | bearer |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
 
 mod admin;
@@ -39,6 +40,7 @@ mod jina;
 mod listed;
 mod mistral;
 pub mod model;
+mod oneinfer;
 mod openai;
 mod options;
 mod pace;

@@ -56,7 +56,7 @@ fn bedrock() -> Value {
 }
 
 /// `{}` in a path stands for the model; without it, the model is in the body.
-const DIALECTS: [Dialect; 12] = [
+const DIALECTS: [Dialect; 13] = [
     Dialect { folder: "openai", whole: "/v1/chat/completions", stream: "/v1/chat/completions", body: openai },
     Dialect { folder: "openai", whole: "/v1/responses", stream: "/v1/responses", body: responses },
     Dialect { folder: "openai", whole: "/v1/completions", stream: "/v1/completions", body: completions },
@@ -75,6 +75,7 @@ const DIALECTS: [Dialect; 12] = [
         body: openai,
     },
     Dialect { folder: "cohere", whole: "/v2/chat", stream: "/v2/chat", body: openai },
+    Dialect { folder: "oneinfer", whole: "/v1/ula/chat/completions", stream: "/v1/ula/chat/completions", body: openai },
     Dialect {
         folder: "gemini",
         whole: "/v1beta/models/{}:generateContent",
@@ -140,8 +141,13 @@ async fn every_fault_can_be_called_whole_and_streamed() {
                 let noted = seen.fault.map(|fault| fault.to_string());
                 assert_eq!(noted.as_deref(), Some(listed.name), "{}", dialect.folder);
                 if let (Ok(got), Ok(status)) = (&got, listed.name.parse::<u16>()) {
-                    // Anthropic alone has a status of its own for too much load; Azure has none like it.
-                    let expect = if (dialect.folder, status) == ("azure", 529) { 503 } else { status };
+                    let expect = match (dialect.folder, status) {
+                        // Anthropic alone has a status of its own for too much load; Azure has none like it.
+                        ("azure", 529) => 503,
+                        // An empty account is told so here.
+                        ("oneinfer", 402) => 403,
+                        _ => status,
+                    };
                     assert_eq!(got.status, expect, "{}", dialect.folder);
                 }
             }

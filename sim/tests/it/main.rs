@@ -21,6 +21,7 @@ mod gemini;
 mod images;
 mod mistral;
 mod moderations;
+mod oneinfer;
 mod openai;
 mod others;
 mod outside;
