@@ -42,13 +42,14 @@ const FAULTS: [(&str, Then, Then); 13] = [
 const SLOW: [&str; 2] = ["slow-first-token-60000", "stall"];
 
 /// Who fails and who then answers: neither ever the same, and each provider in either place.
-const PAIRS: [(&str, &str); 7] = [
+const PAIRS: [(&str, &str); 8] = [
     ("openai", "anthropic"),
     ("anthropic", "gemini"),
     ("gemini", "bedrock"),
     ("bedrock", "cohere"),
     ("cohere", "mistral"),
-    ("mistral", "azure"),
+    ("mistral", "oneinfer"),
+    ("oneinfer", "azure"),
     ("azure", "openai"),
 ];
 

@@ -11,7 +11,7 @@ use crate::SAID;
 
 /// The providers: one of each dialect, and another that speaks OpenAI and has its key in a file. What each is given, and
 /// the header in which it is to come, but for Bedrock's, which is never sent.
-const PROVIDERS: [(&str, &str, &str, &str); 9] = [
+const PROVIDERS: [(&str, &str, &str, &str); 10] = [
     ("openai", "openai", "sk-key-of-openai", "authorization"),
     ("another", "openai", "sk-key-of-another", "authorization"),
     ("anthropic", "anthropic", "sk-ant-key-of-anthropic", "x-api-key"),
@@ -20,6 +20,7 @@ const PROVIDERS: [(&str, &str, &str, &str); 9] = [
     ("cohere", "cohere", "sk-key-of-cohere", "authorization"),
     ("gemini", "gemini", "sk-key-of-gemini", "x-goog-api-key"),
     ("mistral", "mistral", "sk-key-of-mistral", "authorization"),
+    ("oneinfer", "oneinfer", "sk-token-of-oneinfer", "authorization"),
     ("vertex", "vertex", "ya29.key-of-vertex", "authorization"),
 ];
 

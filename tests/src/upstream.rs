@@ -167,6 +167,7 @@ impl Upstream {
             "cohere" => "/v2",
             "gemini" => "/v1beta",
             "mistral" => "/mistral/v1",
+            "oneinfer" => "/v1/ula",
             "vertex" => "/v1/projects/weir/locations/us-central1",
             _ => "/v1",
         };

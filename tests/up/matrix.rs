@@ -11,7 +11,7 @@ use weir_tests::Up;
 use crate::kit;
 
 /// What the gateway is asked for, what it asks for it, and where: the simulator, in each provider's place.
-const PROVIDERS: [Column; 12] = [
+const PROVIDERS: [Column; 13] = [
     Column::new("openai", "gpt-4o-mini", "dialect: openai, endpoint: \"{sim}/v1\""),
     Column::new("azure", "gpt-4o-mini", "dialect: azure, endpoint: \"{sim}\", api_version: \"2024-10-21\""),
     Column::new("azure-v1", "gpt-4o-mini", "dialect: azure, endpoint: \"{sim}\""),
@@ -26,6 +26,7 @@ const PROVIDERS: [Column; 12] = [
     ),
     Column::new("cohere", "command-a-03-2025", "dialect: cohere, endpoint: \"{sim}/v2\""),
     Column::new("mistral", "mistral-large-latest", "dialect: mistral, endpoint: \"{sim}/mistral/v1\""),
+    Column::new("oneinfer", "openai/gpt-4o-mini", "dialect: oneinfer, endpoint: \"{sim}/v1/ula\""),
     Column::new("groq", "llama-3.3-70b-versatile", "preset: groq, endpoint: \"{sim}/v1\", credential: \"file:key\""),
     Column::new("ollama", "qwen3", "preset: ollama, endpoint: \"{sim}/v1\""),
 ];
@@ -128,6 +129,7 @@ fn page(cells: &Cells) -> String {
             let shown = |feature: &&str| match rows.get(name).and_then(|row| row.get(*feature)).map(String::as_str) {
                 Some("yes") => "yes",
                 Some("refused") => "400",
+                Some("absent") => "no",
                 _ => "",
             };
             let row: Vec<&str> = features.iter().map(shown).collect();
