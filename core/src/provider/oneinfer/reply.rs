@@ -31,11 +31,16 @@ impl Reading {
 
     /// Reads an event, or a whole answer, whose text is in `member`. Whether it had one.
     fn read(&mut self, answer: Raw<'_>, member: &str, pieces: &mut Pieces<'_>) -> Result<bool, UpstreamFault> {
-        if let Some(fault) = in_answer(answer) {
+        let names = ["id", "model", member, "finish_reason", "usage"];
+        let [error, details, data, bare @ ..] =
+            answer.pick(["error", "api_details", "data", "id", "model", member, "finish_reason", "usage"]);
+        if (error.is_some() || details.is_some())
+            && let Some(fault) = in_answer(answer)
+        {
             return Err(fault);
         }
-        let data = answer.get("data").filter(|data| data.kind() == Kind::Object).unwrap_or(answer);
-        let [id, model, text, reason, usage] = data.pick(["id", "model", member, "finish_reason", "usage"]);
+        let data = data.filter(|data| data.kind() == Kind::Object);
+        let [id, model, text, reason, usage] = data.map_or(bare, |data| data.pick(names));
         if !self.started && (id.is_some() || text.is_some() || reason.is_some()) {
             self.started = true;
             let [id, model] = [id, model].map(|name| name.and_then(Raw::str).unwrap_or(Str::EMPTY));
