@@ -16,7 +16,7 @@ use crate::{
     answer::{Answer, Ask},
     dialect::{Dialect, Event, Failure, accepts, bearer, set},
     model::Model,
-    route::Call,
+    route::{Call, decoded},
     service::Decision,
 };
 
@@ -29,8 +29,8 @@ const TOKEN: &str = "sk-ula-";
 /// Exchanges a key, which is in the query, for a token.
 pub(crate) fn authenticate(call: &Call<'_>) -> Decision {
     let query = call.head.uri.query().unwrap_or_default();
-    let key = query.split('&').find_map(|pair| pair.strip_prefix("api_key=")).unwrap_or_default();
-    call.tell(if key.starts_with(TOKEN) || !accepts(call.options(), key) {
+    let key = decoded(query.split('&').find_map(|pair| pair.strip_prefix("api_key=")).unwrap_or_default());
+    call.tell(if key.starts_with(TOKEN) || !accepts(call.options(), &key) {
         Err(Failure::Status(403))
     } else {
         Ok(Bytes::from(json!({"access_token": format!("{TOKEN}{key}")}).to_string()))

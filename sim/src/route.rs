@@ -292,7 +292,7 @@ fn model(pattern: &str, path: &str) -> Option<String> {
 }
 
 /// Undoes percent-encoding; what is not well encoded stays as it is.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

@@ -1,8 +1,9 @@
 //! A change of the configuration under load: it is live at once, and not one request fails for it.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use weir_tests::{Ended, Up};
+use weir_tests::{Ended, Up, Upstream};
 
 use crate::SAID;
 
@@ -87,4 +88,36 @@ async fn a_file_with_errors_is_refused_with_their_lines_and_the_old_one_stays() 
     up.configure(&version(1));
     let new = up.chat("model-1", "Hi");
     up.until("the mended one is live", async || (new.clone().await.said() == SAID).then_some(())).await;
+}
+
+/// The command is the one that the page shows, but for the host.
+#[tokio::test]
+async fn a_token_is_renewed_as_the_page_says() {
+    let page = include_str!("../../docs/configure.md");
+    let command = page.split("```").find(|block| block.contains("oauth-authentication")).unwrap();
+    let upstream = Upstream::called("oneinfer").await;
+    let command = command.trim_start_matches("sh").replace("https://api.oneinfer.ai", &upstream.url());
+    let configuration = format!(
+        "listen: 127.0.0.1:10000
+admin: 127.0.0.1:10001
+providers:
+  oneinfer: {{ dialect: oneinfer, endpoint: '{}/v1/ula', credential: 'file:oneinfer.token' }}
+models:
+  gpt: {{ targets: [{{ provider: oneinfer, model: openai/gpt-4o }}] }}
+",
+        upstream.url()
+    );
+    let files = [("oneinfer.key", "sk-key/+="), ("oneinfer.token", "sk-ula-old")];
+    let up = Up::beside(&files, &configuration, &[]).await;
+    let asked_with = async || {
+        upstream.clear();
+        assert_eq!(up.chat("gpt", "Hi").await.said(), SAID);
+        upstream.requests()[0].header("authorization").map(str::to_owned)
+    };
+    assert_eq!(asked_with().await.as_deref(), Some("Bearer sk-ula-old"));
+    let folder = up.path("weir.yaml");
+    let output = Command::new("sh").args(["-c", &command]).current_dir(folder.parent().unwrap()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let new = Some("Bearer sk-ula-sk-key/+=".to_owned());
+    up.until("the new token is used", async || (asked_with().await == new).then_some(())).await;
 }

@@ -65,7 +65,8 @@ async fn a_key_is_exchanged_for_a_token() {
     let exchange =
         async |query: &str| send(&sim, "POST", &format!("/v1/ula/oauth-authentication{query}"), &[], "").await.unwrap();
     let token = exchange("?api_key=sk-key").await.json()["access_token"].as_str().unwrap().to_owned();
-    assert_ne!(token, "sk-key");
+    assert_eq!(token, "sk-ula-sk-key");
+    assert_eq!(exchange("?api_key=sk-%2f%3D").await.json(), json!({"access_token": "sk-ula-sk-/="}));
     let bearer = format!("Bearer {token}");
     let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}).to_string();
