@@ -6,6 +6,8 @@ test: ## everything CI runs
 	@cargo xtask test
 check: ## formatting, lints, generated files: quick
 	@cargo xtask check
+agents: ## the real Claude Code and Codex, from npm, on every provider of config/examples/coding-agents.yaml, simulated
+	@cargo xtask agents
 bench: ## the numbers that docs and design promise
 	@cargo xtask bench
 pairs: ## instructions of each translation, beside those that are blessed
@@ -23,4 +25,4 @@ wasm: ## the filter as a wasm module
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
 
-.PHONY: up test check bench pairs fuzz bless fmt fetch wasm help
+.PHONY: up test check agents bench pairs fuzz bless fmt fetch wasm help

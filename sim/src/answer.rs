@@ -180,10 +180,11 @@ impl Answer {
     }
 }
 
-/// The tools that are called of those on offer: the first, or as many as the model's name says.
-pub(crate) fn called(offered: &[Tool], times: Option<u32>) -> Vec<Tool> {
+/// The tools that are called of those on offer: the first, or the one or as many as the model's name says.
+pub(crate) fn called(offered: &[Tool], times: Option<u32>, model: &Model) -> Vec<Tool> {
+    let wanted = offered.iter().position(|tool| Some(&tool.name) == model.call.as_ref()).unwrap_or(0);
     let times = usize::try_from(times.unwrap_or(1).clamp(1, 64)).unwrap_or(1);
-    offered.iter().cycle().take(times).cloned().collect()
+    offered.iter().cycle().skip(wanted).take(times).cloned().collect()
 }
 
 /// Decides on one choice and counts its tokens.
@@ -356,6 +357,20 @@ mod tests {
     fn an_answer_repeats_what_was_said() {
         assert_eq!(text(&answer(&ask("Hi"), "m")), "You said \"Hi\", and that is what I heard.");
         assert_eq!(answer(&ask("Hi"), "m").usage.output, 9);
+    }
+
+    #[test]
+    fn a_model_name_chooses_the_tool_that_is_called() {
+        let offered = ["a", "b", "c"].map(|name| Tool { name: name.into(), schema: Value::Null });
+        let check = |model: &str, expect: &[&str]| {
+            let model = Model::read(model);
+            let called = called(&offered, model.parallel, &model);
+            assert_eq!(called.iter().map(|tool| &*tool.name).collect::<Vec<_>>(), expect, "{model:?}");
+        };
+        check("m", &["a"]);
+        check("m+call-b", &["b"]);
+        check("m+call-b+parallel-3", &["b", "c", "a"]);
+        check("m+call-nothing", &["a"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | `+size-N`, `+size-Nk`, `+size-Nm` | an answer of that many bytes of text |
 //! | `+first-T`, `+gap-T` | time before the first token, between tokens (`20ms`, `2s`) |
 //! | `+parallel-N` | N tool calls at once, where tools are called |
+//! | `+call-NAME` | where tools are called, this one if it is offered, and not the first |
 //! | `+cached-N` | N of the input tokens came from the cache |
 //! | `+reasoning-N` | N hidden reasoning tokens (OpenAI, Gemini) |
 //! | `+thinking` | thinks aloud before it answers: `reasoning_content` (OpenAI), else in the dialect's own form |
@@ -36,6 +37,7 @@ pub(crate) struct Model {
     pub(crate) first: Option<Duration>,
     pub(crate) gap: Option<Duration>,
     pub(crate) parallel: Option<u32>,
+    pub(crate) call: Option<String>,
     pub(crate) cached: Option<u32>,
     pub(crate) reasoning: u32,
     pub(crate) thinking: bool,
@@ -64,6 +66,7 @@ impl Model {
                 "first" => model.first = duration(value),
                 "gap" => model.gap = duration(value),
                 "parallel" => model.parallel = value.parse().ok(),
+                "call" => model.call = Some(value.to_owned()),
                 "cached" => model.cached = value.parse().ok(),
                 "reasoning" => model.reasoning = value.parse().unwrap_or_default(),
                 "thinking" => model.thinking = true,

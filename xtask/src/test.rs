@@ -46,6 +46,14 @@ pub(crate) fn all() -> Outcome {
     step("instructions of each translation", || pairs::count(Then::Check))
 }
 
+/// The coding agents that people use, which are large downloads and change weekly: no part of [`all`].
+pub(crate) fn agents() -> Outcome {
+    step("Envoy", fetch::all)?;
+    step("the filter", wasm::build)?;
+    step("weir", || run(&mut cargo(&["build", "--package", "weir"])))?;
+    step("agents", || run(&mut cargo(&["test", "--package", "weir-tests", "--test", "agents", "--", "--nocapture"])))
+}
+
 /// Every fuzz target, each for so many seconds.
 pub(crate) fn fuzz(seconds: &str) -> Outcome {
     if seconds.parse::<u32>().is_err() {

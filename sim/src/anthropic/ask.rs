@@ -88,7 +88,7 @@ fn called(body: &Value, last: Option<&Value>, model: &Model) -> Result<Vec<Tool>
         };
     }
     let single = choice.get("disable_parallel_tool_use").and_then(Value::as_bool).unwrap_or(false);
-    Ok(answer::called(&tools, model.parallel.filter(|_| !single)))
+    Ok(answer::called(&tools, model.parallel.filter(|_| !single), model))
 }
 
 /// The last thing said by the user or by a tool.

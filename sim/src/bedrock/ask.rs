@@ -87,7 +87,7 @@ fn tools(body: &Value, messages: &[Value], model: &Model) -> Result<Vec<Tool>, F
         return Ok(Vec::new());
     }
     let Some(name) = config.pointer("/toolChoice/tool/name").and_then(Value::as_str) else {
-        return Ok(called(&offered, model.parallel));
+        return Ok(called(&offered, model.parallel, model));
     };
     match offered.into_iter().find(|tool| tool.name == name) {
         Some(tool) => Ok(vec![tool]),

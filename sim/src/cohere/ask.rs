@@ -50,7 +50,7 @@ fn input(body: &Value) -> u32 {
 fn tools(body: &Value, messages: &[Value], model: &Model) -> Vec<Tool> {
     let offered = functions(list(body, "tools"));
     let answered = messages.last().is_some_and(|last| text(last, "role") == "tool");
-    if answered || text(body, "tool_choice") == "NONE" { Vec::new() } else { called(&offered, model.parallel) }
+    if answered || text(body, "tool_choice") == "NONE" { Vec::new() } else { called(&offered, model.parallel, model) }
 }
 
 /// The last thing said by the user or by tools.

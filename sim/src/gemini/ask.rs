@@ -78,7 +78,7 @@ fn tools(body: &Value, contents: &[Value], model: &Model) -> Result<Vec<Tool>, F
     }
     let allowed = config.and_then(|config| field(config, "allowedFunctionNames")).and_then(Value::as_array);
     let Some(allowed) = allowed.filter(|allowed| !allowed.is_empty()) else {
-        return Ok(called(&offered, model.parallel));
+        return Ok(called(&offered, model.parallel, model));
     };
     if let Some(unknown) = allowed.iter().find(|name| offered.iter().all(|tool| **name != tool.name)) {
         let message = format!(
@@ -87,7 +87,7 @@ fn tools(body: &Value, contents: &[Value], model: &Model) -> Result<Vec<Tool>, F
         return Err(Failure::invalid(message, None, None));
     }
     let offered: Vec<Tool> = offered.into_iter().filter(|tool| allowed.iter().any(|name| *name == tool.name)).collect();
-    Ok(called(&offered, model.parallel))
+    Ok(called(&offered, model.parallel, model))
 }
 
 /// The last thing said by the user or by a function.

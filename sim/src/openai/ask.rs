@@ -193,7 +193,7 @@ fn called(body: &Value, offered: &[Value], last: Option<&Value>, model: &Model) 
         return Ok(vec![tool]);
     }
     let allowed = body.get("parallel_tool_calls").and_then(Value::as_bool).unwrap_or(true);
-    Ok(answer::called(&tools, model.parallel.filter(|_| allowed)))
+    Ok(answer::called(&tools, model.parallel.filter(|_| allowed), model))
 }
 
 /// The schema the answer must follow.

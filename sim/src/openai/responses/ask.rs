@@ -134,7 +134,7 @@ fn called(body: &Value, items: &[Value], offered: &[Value], model: &Model) -> Re
         return Ok(Vec::new());
     }
     let allowed = body.get("parallel_tool_calls").and_then(Value::as_bool).unwrap_or(true);
-    Ok(answer::called(&tools, model.parallel.filter(|_| allowed)))
+    Ok(answer::called(&tools, model.parallel.filter(|_| allowed), model))
 }
 
 /// The schema the text must follow.
