@@ -155,6 +155,7 @@ async fn agents_work_on_every_provider_of_the_example() {
             let before = up.records().len();
             let folder = up.path(agent.name);
             let said = works(&agent, &up, &programs, &folder).await;
+            assert!(!said.contains("assumes a context window"), "{} on {provider}:\n{said}", agent.name);
             let written = fs::read_to_string(folder.join("fish.txt"));
             assert_eq!(written.ok().as_deref(), Some("three fish\n"), "{} on {provider}:\n{said}", agent.name);
             assert!(
