@@ -1,6 +1,6 @@
 //! The fuzz targets, tried on their seeds and on what is near them. `make fuzz` looks further.
 //!
-//! One test alone, because all of a process's memory is counted.
+//! One test at a time, because all of a process's memory is counted.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -107,6 +107,9 @@ const fn may_hold(bytes: usize) -> usize {
     (1 << 20) + 64 * bytes
 }
 
+/// Whose test runs.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// What panicked last, and where. It is told once, with the smallest input.
 static PANICKED: Mutex<String> = Mutex::new(String::new());
 
@@ -120,6 +123,7 @@ fn quietly(work: impl FnOnce()) -> Result<(), String> {
 
 #[test]
 fn what_is_near_the_corpus_is_read_and_written_well() {
+    let _alone = ALONE.lock();
     // `PROPTEST_CASES` says how many inputs are tried of each target.
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     for target in targets::all() {
@@ -155,6 +159,8 @@ fn what_is_near_the_corpus_is_read_and_written_well() {
 
 #[test]
 fn every_target_is_a_program() {
+    // The seeds that this one reads would be counted there.
+    let _alone = ALONE.lock();
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/fuzz_targets");
     let cargo = std::fs::read_to_string(programs.join("../Cargo.toml")).unwrap();
     let names = targets::all().into_iter().map(|target| target.name).collect::<Vec<_>>();
