@@ -52,7 +52,8 @@ async fn answers_come_by_http2_with_and_without_trailers() {
 #[tokio::test]
 async fn trailers_by_http1_change_nothing() {
     const ANSWER: &str = concat!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\ntrailer: x-checksum\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\ntrailer: x-checksum\r\n",
+        "connection: close\r\n\r\n",
         "e7\r\n",
         r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2"#,
         "\r\n2\r\n}}\r\n0\r\nx-checksum: 1\r\n\r\n",

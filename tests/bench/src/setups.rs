@@ -42,25 +42,33 @@ pub(crate) fn weir(
     core: Option<usize>,
 ) -> io::Result<Running> {
     let provider = format!("{{dialect: {dialect}, endpoint: \"http://{upstream}/v1\", credential: \"env:BENCH_KEY\"}}");
-    configured(folder, name, filter, "gpt-4o", &provider, "", &folder.join("sidecar.sock"), core)
+    let setup = Setup { name, filter, model: "gpt-4o", provider: &provider, more: "" };
+    configured(folder, &setup, &folder.join("sidecar.sock"), core)
 }
 
 /// Weir, with `model` answered by the sidecar at `socket`.
 pub(crate) fn local(folder: &Path, model: &str, socket: &Path) -> io::Result<Running> {
     let local = format!("local: {{models: {{{model}: {{engine: onnx}}}}}}\n");
-    configured(folder, "local", NATIVE, model, "{dialect: local}", &local, socket, None)
+    let setup = Setup { name: "local", filter: NATIVE, model, provider: "{dialect: local}", more: &local };
+    configured(folder, &setup, socket, None)
 }
 
-fn configured(
-    folder: &Path,
-    name: &str,
-    filter: &str,
-    model: &str,
-    provider: &str,
-    more: &str,
-    socket: &Path,
-    core: Option<usize>,
-) -> io::Result<Running> {
+/// One configuration of Weir.
+struct Setup<'a> {
+    /// What its files are called by.
+    name: &'a str,
+    /// The filter's file.
+    filter: &'a str,
+    /// The one model there is.
+    model: &'a str,
+    /// The one provider, in YAML.
+    provider: &'a str,
+    /// What else the configuration says.
+    more: &'a str,
+}
+
+fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, core: Option<usize>) -> io::Result<Running> {
+    let Setup { name, filter, model, provider, more } = setup;
     let (address, admin) = (envoy::free_port()?, envoy::free_port()?);
     let hash = weir_core::key::KeyHash::of(KEY.as_bytes());
     let yaml = format!(
