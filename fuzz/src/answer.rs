@@ -71,15 +71,20 @@ pub fn drain(provider: &str, input: &[u8]) {
     let _ = answer.bytes.chunks(answer.cut.min(64)).try_for_each(|chunk| reply.read(chunk, &mut Vec::new()).map(drop));
 }
 
-/// The case as an input, and as one whose frames are made.
+/// The case as inputs: to callers of each endpoint that may get it, and with frames that are made.
 pub fn seeds(case: &Case) -> Vec<Vec<u8>> {
-    let endpoint = Endpoint::ALL.iter().position(|endpoint| *endpoint == case.endpoint).unwrap_or_default();
     let delivery = if case.streamed { 0 } else { WHOLE };
     let model = if case.model.starts_with("claude") { GUEST } else { 0 };
-    let head = |flags: u8| vec![u8::try_from(endpoint).unwrap(), flags, 7];
-    let mut seeds = vec![[head(delivery | model), case.answer.clone()].concat()];
-    if let Some(events) = &case.events {
-        seeds.push([&head(delivery | model | NAMED), events.as_bytes()].concat());
+    let mut seeds = Vec::new();
+    for (index, endpoint) in (0..).zip(Endpoint::ALL) {
+        if endpoint != case.endpoint && !(endpoint.is_chat() && case.endpoint.is_chat()) {
+            continue;
+        }
+        let head = |flags: u8| vec![index, flags, 7];
+        seeds.push([head(delivery | model), case.answer.clone()].concat());
+        if let Some(events) = &case.events {
+            seeds.push([&head(delivery | model | NAMED), events.as_bytes()].concat());
+        }
     }
     seeds
 }

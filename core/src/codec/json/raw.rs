@@ -50,6 +50,26 @@ impl<'a> Raw<'a> {
         self.0
     }
 
+    /// As it is written, but without line breaks, which an event of a stream must not have.
+    pub fn on_one_line(self) -> Cow<'a, str> {
+        if !self.0.bytes().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            return Cow::Borrowed(self.0);
+        }
+        let mut line = String::with_capacity(self.0.len());
+        let (mut in_string, mut escaped) = (false, false);
+        for character in self.0.chars() {
+            if in_string || !character.is_ascii_whitespace() {
+                line.push(character);
+            }
+            // A quote that ends a string is one without a backslash before it.
+            if character == '"' && !escaped {
+                in_string = !in_string;
+            }
+            escaped = in_string && character == '\\' && !escaped;
+        }
+        Cow::Owned(line)
+    }
+
     /// What it is.
     pub fn kind(self) -> Kind {
         match self.0.as_bytes().first() {

@@ -183,7 +183,7 @@ impl Candidate {
             part.object("functionCall", |to| {
                 to.str("id", call.id.get());
                 to.str("name", call.name.get());
-                to.raw("args", arguments.text());
+                to.raw("args", &arguments.on_one_line());
             });
         });
     }

@@ -117,7 +117,7 @@ impl Writer for Stream {
         match logprobs {
             Some(items) => {
                 out.extend_from_slice(b"{\"content\":");
-                out.extend_from_slice(items.text().as_bytes());
+                out.extend_from_slice(items.on_one_line().as_bytes());
                 out.extend_from_slice(b",\"refusal\":null}");
             }
             None => out.extend_from_slice(b"null"),

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use crate::codec::json::{Raw, Scan};
+use crate::codec::json::Scan;
 
 /// The members that are repeated, and what they are where the request does not say.
 const REPEATED: [(&str, &str); 15] = [
@@ -31,7 +31,7 @@ pub(super) fn of(body: &[u8], scan: &Scan) -> String {
         echo.push_str(name);
         echo.push_str("\":");
         match scan.raw(body, name).filter(|value| !value.is_null()) {
-            Some(value) => on_one_line(value, &mut echo),
+            Some(value) => echo.push_str(&value.on_one_line()),
             None => echo.push_str(default),
         }
     }
@@ -39,26 +39,10 @@ pub(super) fn of(body: &[u8], scan: &Scan) -> String {
     echo
 }
 
-/// Appends a value without the space between its parts: an event of a stream must not have a line break.
-pub(super) fn on_one_line(value: Raw<'_>, out: &mut String) {
-    let mut in_string = false;
-    // Everything up to a quote is in the same state; a quote that ends a string is one without a backslash before it.
-    let mut escaped = false;
-    for character in value.text().chars() {
-        if in_string || !character.is_ascii_whitespace() {
-            out.push(character);
-        }
-        if character == '"' && !escaped {
-            in_string = !in_string;
-        }
-        escaped = in_string && character == '\\' && !escaped;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::json::scan;
+    use crate::codec::json::{Raw, scan};
 
     #[test]
     fn what_the_request_says_is_repeated_on_one_line() {

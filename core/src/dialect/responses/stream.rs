@@ -3,12 +3,10 @@
 //! An item is closed when another begins, but for calls: several may be written at once, so they stay open until
 //! something else comes.
 
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem::take;
 
-use super::echo::on_one_line;
 use super::tools::{Takes, input};
 use super::write::{Response, Status, annotation, append, list, part, prefix, summary_text};
 use crate::codec::json::write::{Object, object};
@@ -357,9 +355,7 @@ impl Writer for Stream {
                 let Some(open) = open.last_mut() else { return };
                 let from = open.logprobs.len();
                 for item in items.items() {
-                    let mut line = String::new();
-                    on_one_line(item, &mut line);
-                    append(&mut open.logprobs, |out| out.extend_from_slice(line.as_bytes()));
+                    append(&mut open.logprobs, |out| out.extend_from_slice(item.on_one_line().as_bytes()));
                 }
                 let new = open.logprobs.get(from..).unwrap_or_default();
                 let new = new.strip_prefix(b",").unwrap_or(new);
