@@ -36,7 +36,7 @@ pub(crate) fn all() -> Outcome {
     // The default members: the filter runs only inside Envoy.
     step("tests", || run(&mut cargo(&["test", "--no-fail-fast"])).map_err(named))?;
     step("what the wasm filter does in Envoy, with the native one", || {
-        let mut again = cargo(&["test", "--no-fail-fast", "--package", "weir-tests", "--test", "it"]);
+        let mut again = cargo(&["test", "--no-fail-fast", "--test", "gateway"]);
         run(again.env("WEIR_FILTER", target().join("debug/libweir_filter.so"))).map_err(named)
     })?;
     if !pairs::can_count() {
