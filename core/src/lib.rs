@@ -12,6 +12,7 @@ extern crate std;
 pub mod allow;
 pub mod answer;
 pub mod attempt;
+pub mod changes;
 pub mod chat;
 pub mod codec;
 pub mod config;

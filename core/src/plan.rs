@@ -200,10 +200,22 @@ impl Plan {
         let endpoint = self.endpoint.name();
         let delivery = if self.delivery == Delivery::Streamed { 's' } else { 'w' };
         let usage = if self.usage == UsageChunk::Wanted { 'u' } else { '-' };
-        // Writing to a String cannot fail.
         let Origin { vm, request } = self.origin;
         let since = self.since.as_nanos();
-        let _ = write!(text, "{next}|{vm}.{request}|{}|{since}|{delivery}{usage}{endpoint}|", self.begun);
+        text.push_str(next);
+        text.push('|');
+        number(&mut text, vm);
+        text.push('.');
+        number(&mut text, u64::from(request));
+        text.push('|');
+        number(&mut text, self.begun as u64);
+        text.push('|');
+        number(&mut text, since);
+        text.push('|');
+        text.push(delivery);
+        text.push(usage);
+        text.push_str(endpoint);
+        text.push('|');
         escape(&mut text, &self.tenant);
         text.push('|');
         escape(&mut text, &self.model);
@@ -223,6 +235,7 @@ impl Plan {
         }
         text.push('|');
         for Failed { target, outcome, status, took, retry_after } in &self.failed {
+            // Writing to a String cannot fail.
             let _ = write!(text, "{target}={outcome}={status}={}=", took.as_micros());
             let _ = retry_after.map(|wait| write!(text, "{}", wait.as_millis()));
             text.push(',');
@@ -308,8 +321,16 @@ fn read_failed(item: &str) -> Option<Failed> {
     })
 }
 
+/// Every request has some, so they are written without the formatter.
+fn number(text: &mut String, number: u64) {
+    text.push_str(itoa::Buffer::new().format(number));
+}
+
 /// Writes `field` without any of the characters that give the text its structure.
 fn escape(text: &mut String, field: &str) {
+    if field.bytes().all(|byte| byte.is_ascii_graphic() && !b"|#,=%".contains(&byte)) {
+        return text.push_str(field);
+    }
     for c in field.chars() {
         if "|#,=%".contains(c) || c.is_control() {
             let _ = write!(text, "%{:02x}", u32::from(c));

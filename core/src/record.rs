@@ -167,7 +167,9 @@ pub fn compose(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progres
     quoted(&mut text, &outcome);
     text.push('"');
     let mut field = |name: &str, value: &str| {
-        let _ = write!(text, ",\"{name}\":\"");
+        text.push_str(",\"");
+        text.push_str(name);
+        text.push_str("\":\"");
         quoted(&mut text, value);
         text.push('"');
     };
@@ -188,7 +190,7 @@ pub fn compose(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progres
     if let Some(progress) = progress {
         write_progress(&mut text, progress);
     }
-    let _ = write!(text, ",\"details\":\"");
+    text.push_str(",\"details\":\"");
     quoted(&mut text, ending.details);
     text.push_str("\",\"request_id\":\"");
     quoted(&mut text, &subject.request_id);
@@ -213,14 +215,19 @@ fn write_plan(text: &mut String, plan: &Plan, outcome: &str, now: Instant) {
     text.push_str("],\"tries\":[");
     let mut comma = "";
     let mut one = |target: usize, outcome: &str, status: u16, took: Duration| {
-        let _ = write!(text, "{comma}{{\"target\":\"");
+        text.push_str(comma);
+        text.push_str("{\"target\":\"");
         comma = ",";
         if let Some(target) = plan.targets.get(target) {
             name(text, target);
         }
         text.push_str("\",\"outcome\":\"");
         quoted(text, outcome);
-        let _ = write!(text, "\",\"status\":{status},\"ms\":{}}}", millis(took));
+        text.push_str("\",\"status\":");
+        number(text, u64::from(status));
+        text.push_str(",\"ms\":");
+        millis(text, took);
+        text.push('}');
     };
     for failed in &plan.failed {
         one(failed.target, &failed.outcome, failed.status, failed.took);
@@ -240,15 +247,25 @@ fn write_progress(text: &mut String, progress: &Progress) {
         text.push('"');
     }
     if let Some(first) = progress.first_token {
-        let _ = write!(text, ",\"first_token_ms\":{}", millis(first));
+        text.push_str(",\"first_token_ms\":");
+        millis(text, first);
     }
     let Usage { input, output, cached_read, cache_write, reasoning, audio_input, audio_output, estimated } =
         progress.usage;
-    let _ = write!(
-        text,
-        ",\"tokens\":{{\"input\":{input},\"output\":{output},\"cached_read\":{cached_read},\"cache_write\":{cache_write},\
-         \"reasoning\":{reasoning},\"audio_input\":{audio_input},\"audio_output\":{audio_output},\"estimated\":{estimated}}}"
-    );
+    let counts = [
+        (",\"tokens\":{\"input\":", input),
+        (",\"output\":", output),
+        (",\"cached_read\":", cached_read),
+        (",\"cache_write\":", cache_write),
+        (",\"reasoning\":", reasoning),
+        (",\"audio_input\":", audio_input),
+        (",\"audio_output\":", audio_output),
+    ];
+    for (name, count) in counts {
+        text.push_str(name);
+        number(text, count);
+    }
+    text.push_str(if estimated { ",\"estimated\":true}" } else { ",\"estimated\":false}" });
 }
 
 fn name(text: &mut String, target: &Candidate) {
@@ -257,14 +274,28 @@ fn name(text: &mut String, target: &Candidate) {
     quoted(text, &target.model);
 }
 
-/// Milliseconds with three digits behind the point.
-fn millis(time: Duration) -> String {
-    let micros = time.as_micros();
-    format!("{}.{:03}", micros / 1000, micros % 1000)
+/// Writes milliseconds with three digits behind the point.
+fn millis(text: &mut String, time: Duration) {
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    number(text, micros / 1000);
+    text.push_str(match micros % 1000 {
+        0..10 => ".00",
+        10..100 => ".0",
+        _ => ".",
+    });
+    number(text, micros % 1000);
+}
+
+/// Every line has many, so they are written without the formatter.
+fn number(text: &mut String, number: u64) {
+    text.push_str(itoa::Buffer::new().format(number));
 }
 
 /// Writes `value` as it stands inside a JSON string.
 fn quoted(text: &mut String, value: &str) {
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        return text.push_str(value);
+    }
     for c in value.chars() {
         match c {
             '"' => text.push_str("\\\""),

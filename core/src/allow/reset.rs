@@ -7,7 +7,6 @@
 //! <https://platform.claude.com/docs/en/api/rate-limits#response-headers>,
 //! <https://inference-docs.cerebras.ai/support/rate-limits>, <https://openrouter.ai/docs/api-reference/limits>
 
-use alloc::format;
 use alloc::string::{String, ToString};
 
 use crate::time::Instant;
@@ -18,11 +17,12 @@ pub(super) fn seconds(value: &str, now: Instant) -> Option<String> {
     let now = now.as_millis();
     let millis = plain(value, now).or_else(|| span(value)).or_else(|| Some(date(value)?.saturating_sub(now)))?;
     let (whole, rest) = (millis / 1000, millis % 1000);
-    if rest == 0 {
-        return Some(whole.to_string());
+    let mut text = whole.to_string();
+    if rest > 0 {
+        // The thousand keeps the zeros in front.
+        text.push_str((1000 + rest).to_string().replacen('1', ".", 1).trim_end_matches('0'));
     }
-    let fraction = format!("{rest:03}");
-    Some(format!("{whole}.{}", fraction.trim_end_matches('0')))
+    Some(text)
 }
 
 /// A number of as many seconds, or more, is no distance but a time since the epoch.
@@ -132,6 +132,7 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 

@@ -5,11 +5,11 @@ use core::mem::MaybeUninit;
 use core::slice;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use weir_core::answer::Answer;
+use weir_core::changes::{Changes, Write};
 use weir_core::time::Instant;
 
 use super::abi::{self, Bytes, Header, attribute, body};
@@ -132,41 +132,38 @@ impl Host for Stream {
     }
 
     fn headers(&self, map: Map) -> Headers {
-        let shown = self.shown(number(map));
-        let len = shown.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let mut copied = Headers { text: String::with_capacity(len), ends: Vec::with_capacity(shown.len()) };
-        for (name, value) in shown {
-            let (Ok(name), Ok(value)) = (str::from_utf8(name), str::from_utf8(value)) else { continue };
-            let start = copied.text.len();
-            copied.text.push_str(name);
-            let middle = copied.text.len();
-            copied.text.push_str(value);
-            copied.ends.push((start..middle, middle..copied.text.len()));
+        let mut shown = self.shown(number(map));
+        // Nearly always all of it is ASCII, which is told sooner.
+        if !shown.iter().all(|(name, value)| name.is_ascii() && value.is_ascii()) {
+            shown.retain(|(name, value)| str::from_utf8(name).is_ok() && str::from_utf8(value).is_ok());
         }
-        copied
+        let mut text = Vec::with_capacity(shown.iter().map(|(name, value)| name.len() + value.len()).sum());
+        let mut ends = Vec::with_capacity(shown.len());
+        for (name, value) in shown {
+            text.extend_from_slice(name);
+            let middle = text.len();
+            text.extend_from_slice(value);
+            ends.push((middle, text.len()));
+        }
+        Headers { text: String::from_utf8(text).unwrap_or_default(), ends }
     }
 
-    /// Envoy has no call for all at once, so only what differs is written.
+    /// Envoy has no call for all at once, and each one costs as much as reading them all: only what differs is written.
     fn replace_headers<N: AsRef<str>, V: AsRef<str>>(&mut self, map: Map, headers: &[(N, V)]) {
         let map = number(map);
         let after = headers.iter().map(|(name, value)| (name.as_ref().as_bytes(), value.as_ref().as_bytes()));
         let after: Vec<(&[u8], &[u8])> = after.collect();
-        let before = self.shown(map);
-        // What is shown is not there any more once a header is changed.
-        let gone = before.iter().map(|(name, _)| *name).filter(|name| values(&after, name).next().is_none());
-        let gone: Vec<Vec<u8>> = gone.map(<[u8]>::to_vec).collect();
-        let stays: Vec<bool> = after.iter().map(|(name, _)| values(&before, name).eq(values(&after, name))).collect();
-        for name in &gone {
+        let Changes { gone, writes } = Changes::of(&self.shown(map), &after);
+        for name in gone.iter() {
             self.set(map, name, Bytes::NONE);
         }
-        for (i, ((name, value), stays)) in after.iter().zip(stays).enumerate() {
-            if stays {
-                continue;
-            }
-            if after.iter().take(i).any(|(other, _)| other == name) {
-                unsafe { abi::add_header(self.stream, map, Bytes::of(name), Bytes::of(value)) };
-            } else {
-                self.set(map, name, Bytes::of(value));
+        for ((name, value), write) in after.into_iter().zip(writes) {
+            match write {
+                Write::Not => {}
+                Write::Set => self.set(map, name, Bytes::of(value)),
+                Write::Add => {
+                    unsafe { abi::add_header(self.stream, map, Bytes::of(name), Bytes::of(value)) };
+                }
             }
         }
     }
@@ -261,16 +258,21 @@ impl Host for Stream {
     }
 }
 
-/// A copy of a stream's headers.
+/// A copy of a stream's headers: their names and values without anything between, and where each of both ends.
 pub(super) struct Headers {
     text: String,
-    ends: Vec<(Range<usize>, Range<usize>)>,
+    ends: Vec<(usize, usize)>,
 }
 
 impl host::Headers for Headers {
     fn pairs(&self) -> Vec<(&str, &str)> {
-        let part = |range: &Range<usize>| self.text.get(range.clone()).unwrap_or_default();
-        self.ends.iter().map(|(name, value)| (part(name), part(value))).collect()
+        let mut start = 0;
+        let pair = |&(middle, end): &(usize, usize)| {
+            let pair = (self.text.get(start..middle), self.text.get(middle..end));
+            start = end;
+            (pair.0.unwrap_or_default(), pair.1.unwrap_or_default())
+        };
+        self.ends.iter().map(pair).collect()
     }
 }
 
@@ -298,11 +300,6 @@ pub(super) unsafe fn logged_id(logged: *mut c_void) -> Option<String> {
 /// The bytes must live, unchanged, for `'a`.
 pub(super) unsafe fn seen<'a>(bytes: Bytes) -> &'a [u8] {
     if bytes.data.is_null() { &[] } else { unsafe { slice::from_raw_parts(bytes.data, bytes.len) } }
-}
-
-/// The values that `headers` have under one name.
-fn values<'h>(headers: &'h [(&[u8], &'h [u8])], name: &'h [u8]) -> impl Iterator<Item = &'h [u8]> {
-    headers.iter().filter(move |(other, _)| *other == name).map(|(_, value)| *value)
 }
 
 fn header(name: &str, value: &str) -> Header {

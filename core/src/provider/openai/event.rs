@@ -107,6 +107,11 @@ fn tokens(delta: Raw<'_>) -> u64 {
 const CONTENT: [&str; 7] =
     ["content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio"];
 
+/// The counts of these names; zero is none.
+fn counts<const N: usize>(details: Raw<'_>, names: [&str; N]) -> [u64; N] {
+    details.pick(names).map(|count| count.and_then(Raw::integer).unwrap_or(0))
+}
+
 /// OpenAI's usage object, of chat and of embeddings; `None` if it counts nothing.
 fn usage(usage: Raw<'_>) -> Option<Usage> {
     let mut read = Usage::default();
@@ -122,15 +127,14 @@ fn usage(usage: Raw<'_>) -> Option<Usage> {
             "prompt_cache_hit_tokens" => read.cached_read = read.cached_read.max(count.unwrap_or(0)),
             "reasoning_tokens" => read.reasoning = read.reasoning.max(count.unwrap_or(0)),
             "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => {
-                let cached = value.get("cached_tokens").and_then(Raw::integer).unwrap_or(0);
+                let [cached, written, audio] = counts(value, ["cached_tokens", "cache_write_tokens", "audio_tokens"]);
                 read.cached_read = read.cached_read.max(cached);
-                read.cache_write = value.get("cache_write_tokens").and_then(Raw::integer).unwrap_or(0);
-                read.audio_input = value.get("audio_tokens").and_then(Raw::integer).unwrap_or(0);
+                (read.cache_write, read.audio_input) = (written, audio);
             }
             "completion_tokens_details" | "output_tokens_details" => {
-                let reasoning = value.get("reasoning_tokens").and_then(Raw::integer).unwrap_or(0);
+                let [reasoning, audio] = counts(value, ["reasoning_tokens", "audio_tokens"]);
                 read.reasoning = read.reasoning.max(reasoning);
-                read.audio_output = value.get("audio_tokens").and_then(Raw::integer).unwrap_or(0);
+                read.audio_output = audio;
             }
             _ => {}
         }
