@@ -10,6 +10,8 @@ agents: ## the real Claude Code and Codex, from npm, on every provider of config
 	@cargo xtask agents
 bench: ## the numbers that docs and design promise
 	@cargo xtask bench
+cuda: ## weir for NVIDIA's GPUs, at target/cuda/weir: with the CUDA toolkit, or a compiler that it fetches
+	@cargo xtask cuda
 pairs: ## instructions of each translation, beside those that are blessed
 	@cargo xtask pairs --check
 fuzz: ## every fuzz target for a minute
@@ -25,4 +27,4 @@ wasm: ## the filter as a wasm module
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
 
-.PHONY: up test check agents bench pairs fuzz bless fmt fetch wasm help
+.PHONY: up test check agents bench cuda pairs fuzz bless fmt fetch wasm help

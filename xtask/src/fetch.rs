@@ -5,10 +5,11 @@
 //! goes on where it was.
 
 mod artifact;
+mod cuda;
 mod wheel;
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use weir_places::{Places, envoy};
 
@@ -35,6 +36,14 @@ pub(crate) fn all() -> Outcome {
         Err(problem) => say::note(&format!("no ONNX Runtime: {problem}")),
     }
     Artifact::minilm().fetch(cache)
+}
+
+/// Fetches NVIDIA's CUDA compiler, which only [`crate::cuda`] needs, and says where it is.
+pub(crate) fn cuda() -> Outcome<PathBuf> {
+    let cache = Places::here().map_err(|error| error.to_string())?.cache;
+    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
+    let _lock = lock(&cache.join(".lock"))?;
+    cuda::fetch(&cache)
 }
 
 /// A binary that does not start here is better found now than at the first `weir up`.

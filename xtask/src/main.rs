@@ -2,6 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
 
 mod bench;
+mod cuda;
 mod fetch;
 mod generated;
 mod onnx;
@@ -24,6 +25,7 @@ usage: cargo xtask TASK
   agents            the real Claude Code and Codex, from npm, on every provider of config/examples/coding-agents.yaml,
                     with the simulator in the providers' place
   bench [--quick]   Weir against bare Envoy, a no-op filter and the direct call; writes target/bench/summary.json
+  cuda              weir with CUDA, at target/cuda/weir; fetches NVIDIA's compiler where there is none
   pairs [--check | --bless]
                     instructions of each translation pair, by callgrind; compared with tests/pairs/blessed.json, or blessed
   bless             rewrite generated files and expected outputs, to be read with `git diff`
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         ["pairs"] => pairs::count(pairs::Then::Nothing),
         ["pairs", "--check"] => pairs::count(pairs::Then::Check),
         ["pairs", "--bless"] => pairs::count(pairs::Then::Bless),
+        ["cuda"] => cuda::build().map(drop),
         ["bless"] => generated::bless(),
         ["fuzz"] => test::fuzz("60"),
         ["fuzz", seconds] => test::fuzz(seconds),

@@ -107,7 +107,7 @@ impl Artifact {
 }
 
 /// The value for this machine's processor.
-fn platform(x86_64: &'static str, aarch64: &'static str) -> Outcome<&'static str> {
+pub(super) fn platform(x86_64: &'static str, aarch64: &'static str) -> Outcome<&'static str> {
     if cfg!(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64")) {
         Ok(x86_64)
     } else if cfg!(all(target_os = "linux", target_env = "gnu", target_arch = "aarch64")) {
@@ -135,7 +135,7 @@ fn put(from: &Path, to: &Path) -> Outcome {
     rename(from, to)
 }
 
-fn rename(from: &Path, to: &Path) -> Outcome {
+pub(super) fn rename(from: &Path, to: &Path) -> Outcome {
     fs::rename(from, to).map_err(|error| format!("{} to {}: {error}", from.display(), to.display()))
 }
 
@@ -143,7 +143,7 @@ fn create(folder: &Path) -> Outcome {
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
-fn clear(folder: &Path) -> Outcome {
+pub(super) fn clear(folder: &Path) -> Outcome {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", folder.display())),
         _ => Ok(()),
