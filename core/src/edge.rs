@@ -29,7 +29,7 @@ use crate::time::Instant;
 pub const LARGE_BODY: u64 = 1 << 20;
 
 /// The fields of a form that Weir reads.
-const FORM_FIELDS: [&str; 2] = ["model", "stream"];
+const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];
 
 /// Envoy's own header, without which it finds no route; each provider's chain removes it.
 const SCHEME: &str = "x-forwarded-proto";

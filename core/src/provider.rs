@@ -79,7 +79,8 @@ pub struct Call<'a> {
     pub model: &'a str,
     /// The features that an Anthropic caller turns on by name (`anthropic-beta`); empty if none.
     pub betas: &'a str,
-    /// The caller's body, in the caller's dialect; valid JSON, an object.
+    /// The caller's body, in the caller's dialect; valid JSON, an object. Of a form, its fields as one: those that are
+    /// read as strings, the others as `true`; empty once it is known that it is served.
     pub body: &'a [u8],
     /// Where the body's top-level members lie.
     pub scan: &'a Scan,
@@ -338,14 +339,15 @@ pub fn echo(call: &Call<'_>, upstream: &Upstream, model: &str) -> String {
 /// target, so that a try never comes to one that cannot.
 pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), Reject> {
     let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.endpoint, upstream));
-    if call.endpoint.body() == BodyKind::Multipart {
+    if call.endpoint.body() == BodyKind::Multipart && !relays {
         // A form can only be passed on.
-        return if relays { Ok(()) } else { Err(Reject::unserved(call)) };
+        return Err(Reject::unserved(call));
     }
-    // Nothing is refused of what passes as it is; rerank is one endpoint for two shapes, of which none is everywhere.
+    // Nothing is refused of what passes as it is, but where an endpoint has words that not all who serve it know.
     let quirks = &upstream.quirks;
     let takes_all = quirks.unsupported.is_empty() && quirks.values.is_empty();
-    let passes = relays && takes_all && call.endpoint != Endpoint::Rerank;
+    let varies = matches!(call.endpoint, Endpoint::Rerank | Endpoint::Moderations | Endpoint::Transcriptions);
+    let passes = relays && takes_all && !varies;
     if passes { Ok(()) } else { ask(call, upstream, model).map(drop) }
 }
 

@@ -43,6 +43,11 @@ impl Form {
         parts.filter_map(|part| std::str::from_utf8(&part.body).ok()).filter(|text| !text.is_empty())
     }
 
+    /// The names of all parts, as they are written.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|part| part.name.as_str())
+    }
+
     fn parts(&self, name: &str) -> impl Iterator<Item = &Part> {
         self.0.iter().filter(move |part| part.name.strip_suffix("[]").unwrap_or(&part.name) == name)
     }

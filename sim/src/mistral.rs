@@ -1,17 +1,20 @@
 //! Mistral's API, under `/mistral`: its paths are OpenAI's, its answers nearly so, its refusals its own. Requests are
 //! checked in [`check`], answers written in [`write`], failures here.
 //!
-//! Shapes: <https://docs.mistral.ai/api/endpoint/chat>, <https://docs.mistral.ai/api/endpoint/embeddings>.
+//! Shapes: <https://docs.mistral.ai/api/endpoint/chat>, <https://docs.mistral.ai/api/endpoint/embeddings>,
+//! <https://docs.mistral.ai/api/endpoint/classifiers>, <https://docs.mistral.ai/api/endpoint/audio/transcriptions>.
 
 mod check;
 mod embed;
+mod hear;
+mod judge;
 mod write;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::{Value, json};
 
-pub(crate) use self::embed::embed;
+pub(crate) use self::{embed::embed, hear::hear, judge::judge};
 use crate::{
     answer::{Answer, Ask},
     dialect::{Dialect, Event, Failure, bearer, set, uuid},

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     ask::functions,
-    audio::{speech, transcriptions, translations},
+    audio::{heard, speech, transcriptions, translations},
     completions::Completions,
     embeddings::{embeddings, vector, written},
     images::{edits, generations},

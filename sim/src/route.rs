@@ -85,6 +85,8 @@ static ROUTES: &[Route] = &[
     post("/openai/v1/responses/input_tokens", AZURE_RESPONSES, openai::input_tokens),
     post("/mistral/v1/chat/completions", &Mistral, chat::chat),
     post("/mistral/v1/embeddings", &Mistral, mistral::embed),
+    post("/mistral/v1/moderations", &Mistral, mistral::judge),
+    post("/mistral/v1/audio/transcriptions", &Mistral, mistral::hear),
     get("/mistral/v1/models", &Mistral, openai::models),
     get("/mistral/v1/models/{model}", &Mistral, openai::models),
     post("/v1/ula/chat/completions", &OneInfer, chat::chat),

@@ -169,3 +169,33 @@ async fn more_large_bodies_than_a_worker_may_hold_are_asked_to_wait() {
     while large.to(&gateway).await.status() == 429 {}
     large.is_heard(&large.to(&gateway).await);
 }
+
+#[tokio::test]
+async fn a_form_goes_where_its_fields_are_known() {
+    let mistral = Upstream::called("mistral").await.speaking("mistral");
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&mistral)
+        .and(&upstream)
+        .model("hear", ["mistral/hear"])
+        .model("either", ["mistral/hear", "sim/hear"])
+        .start()
+        .await;
+    let form = |model: &str, more: &str| {
+        let form = format!(
+            "--cut\r\nContent-Disposition: form-data; name=model\r\n\r\n{model}\r\n{more}--cut\r\nContent-Disposition: \
+             form-data; name=file; filename=\"a.mp3\"\r\n\r\nsound\r\n--cut--\r\n"
+        );
+        let kind = "multipart/form-data; boundary=cut";
+        gateway.ask("POST", PATH).raw(Bytes::from(form)).header("content-type", kind)
+    };
+    let prompt = "--cut\r\nContent-Disposition: form-data; name=prompt\r\n\r\nHi\r\n";
+    let answer = form("hear", "").await;
+    assert_eq!((answer.status(), answer.header("x-weir-provider")), (200, "mistral"), "{}", answer.text());
+    assert_eq!(answer.json()["usage"]["prompt_audio_seconds"], 1);
+    let refused = form("hear", prompt).await;
+    assert_eq!((refused.status(), refused.code().as_str()), (400, "unsupported_parameter"), "{}", refused.text());
+    assert_eq!(refused.json()["error"]["param"], "prompt");
+    let elsewhere = form("either", prompt).await;
+    assert_eq!((elsewhere.status(), elsewhere.header("x-weir-provider")), (200, "sim"), "{}", elsewhere.text());
+    assert_eq!((mistral.served(), upstream.served()), (1, 1));
+}

@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 
 use super::rank::rank;
 use super::{Edge, Wanted, within};
+use crate::codec::json::write::object;
 use crate::codec::json::{self, Scan};
-use crate::codec::multipart::Scanner;
+use crate::codec::multipart::{Part, Scanner};
 use crate::config::Routing;
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::fault::{Problem, Reject};
@@ -59,8 +60,9 @@ impl Edge {
         let missing = || Reject::Missing { field: "model".to_string() }.problem();
         let model = field("model").map(str::trim).filter(|model| !model.is_empty()).ok_or_else(missing)?;
         let delivery = if field("stream") == Some("true") { Delivery::Streamed } else { Delivery::Whole };
-        let (usage, scan) = (UsageChunk::Unwanted, Scan::default());
-        let call = Call { endpoint, delivery, usage, model, betas: "", body: &[], scan: &scan };
+        let body = fields(&parts);
+        let scan = json::scan(&body).map_err(|reject| reject.problem())?;
+        let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, model, betas: "", body: &body, scan: &scan };
         self.plan_call(routing, rests, now, key, &call)
     }
 
@@ -97,6 +99,21 @@ impl Edge {
             failed: Vec::new(),
         })
     }
+}
+
+/// A form's fields as an object; see [`Call::body`].
+fn fields(parts: &[Part]) -> Vec<u8> {
+    let mut out = Vec::new();
+    object(&mut out, |to| {
+        for (at, Part { name, text, .. }) in parts.iter().enumerate() {
+            match text {
+                _ if parts.iter().take(at).any(|earlier| earlier.name == *name) => {}
+                Some(text) => to.string(name, text),
+                None => to.raw(name, "true"),
+            }
+        }
+    });
+    out
 }
 
 /// Reads `stream` and `stream_options.include_usage`.

@@ -1,13 +1,13 @@
 //! Mistral's API: chats nearly in OpenAI's words, but with an order that messages must keep, names of its own, and no room
-//! for fields that it does not know; embeddings in OpenAI's shape.
-//!
-//! Its moderations lack what OpenAI's callers look at first (`flagged`), so they are not relayed.
+//! for fields that it does not know; embeddings, moderations and transcriptions in OpenAI's shape.
 //!
 //! <https://docs.mistral.ai/api/endpoint/chat>, <https://docs.mistral.ai/api/endpoint/embeddings>,
 //! <https://docs.mistral.ai/capabilities/reasoning/>,
 //! <https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py>
 
 mod fault;
+mod moderation;
+mod transcription;
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -55,10 +55,19 @@ impl Provider for Mistral {
     }
 
     fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool {
-        endpoint == Endpoint::Embeddings && upstream.quirks.serves(endpoint)
+        matches!(endpoint, Endpoint::Embeddings | Endpoint::Moderations | Endpoint::Transcriptions)
+            && upstream.quirks.serves(endpoint)
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        match call.endpoint {
+            Endpoint::Moderations => moderation::check(call, to)?,
+            Endpoint::Transcriptions => {
+                transcription::check(call, to)?;
+                return openai::relay(call, to);
+            }
+            _ => {}
+        }
         let mut edits = Vec::new();
         let mut name = Vec::new();
         if call.scan.string(call.body, "model")?.as_deref() != Some(to.model) {
@@ -73,11 +82,14 @@ impl Provider for Mistral {
             edits.push(("user", Edit::Remove));
         }
         let body = if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) };
-        Ok(Ask::new("/embeddings", body))
+        Ok(Ask::new(openai::path_at(call.endpoint, to.upstream), body))
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-        openai::relayed(start)
+        match start.endpoint {
+            Endpoint::Moderations => moderation::reply(start),
+            _ => openai::relayed(start),
+        }
     }
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {

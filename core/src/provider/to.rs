@@ -84,6 +84,11 @@ impl<'t> To<'t> {
         Err(Reject::Unsupported { field, provider: self.provider })
     }
 
+    /// The refusal of a `field` that cannot be expressed here, nor left out.
+    pub fn refusal(&self, field: &str) -> Reject {
+        Reject::Unsupported { field: self.field(field), provider: self.provider }
+    }
+
     /// `field` promises nothing about the answer (a hint for a cache, say), and is left out; that is noted.
     pub fn hint(&mut self, field: &str) {
         let field = self.field(field);

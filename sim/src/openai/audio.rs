@@ -7,6 +7,6 @@ mod sound;
 mod speak;
 
 pub(crate) use self::{
-    hear::{transcriptions, translations},
+    hear::{heard, transcriptions, translations},
     speak::speech,
 };

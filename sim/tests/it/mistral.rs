@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use weir_sim::Sim;
 
-use crate::client::{Got, HEADERS, post, send, sim, with};
+use crate::client::{Got, HEADERS, Part, post, send, sim, upload, with};
 
 const HEARD: &str = "You said \"Hi\", and that is what I heard.";
 
@@ -164,4 +164,33 @@ async fn texts_are_embedded_and_models_listed() {
     }
     let models = send(&sim, "GET", "/mistral/v1/models", &HEADERS, "").await.unwrap().json();
     assert_eq!(models["object"], "list");
+}
+
+#[tokio::test]
+async fn texts_are_judged_without_a_verdict() {
+    let sim = sim().await;
+    let judge =
+        async |input: Value| post(&sim, "/mistral/v1/moderations", &json!({"model": "m", "input": input})).await;
+    let body = judge(json!(["Good day", "I hate you"])).await.json();
+    let found = |at: usize| &body["results"][at]["categories"]["hate_and_discrimination"];
+    assert_eq!((found(0), found(1)), (&json!(false), &json!(true)));
+    assert_eq!((&body["results"][1]["flagged"], &body["usage"]["total_tokens"]), (&Value::Null, &json!(5)));
+    for wrong in [Value::Null, json!([{"type": "text", "text": "Hi"}])] {
+        assert_eq!(judge(wrong.clone()).await.status, 422, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_transcript_tells_what_arrived() {
+    let sim = sim().await;
+    let hear = async |more: &[Part<'_>]| {
+        let parts = [("file", Some("clip.wav"), &b"sound"[..]), ("model", None, b"voxtral-mini-latest")];
+        upload(&sim, "/mistral/v1/audio/transcriptions", &[&parts, more].concat()).await
+    };
+    let body = hear(&[("language", None, b"en"), ("response_format", None, b"json")]).await.json();
+    assert!(body["text"].as_str().unwrap().starts_with("I heard clip.wav: 5 bytes"), "{body}");
+    assert_eq!((&body["language"], &body["usage"]["prompt_audio_seconds"]), (&json!("en"), &json!(1)));
+    for wrong in [("prompt", None, &b"Hi"[..]), ("response_format", None, b"srt")] {
+        assert_eq!(hear(&[wrong]).await.status, 422, "{wrong:?}");
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::endpoint::Delivery;
 use crate::fault::FaultKind;
 use crate::provider::trial::{self, chat, upstream};
 use alloc::format;
@@ -28,6 +29,29 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""tool_choice":"required""#, "tool_choice");
     let safe = with(r#""safe_prompt":true,"user":"u","seed":3,"max_tokens":9"#, "mistral-large-latest").unwrap();
     assert!(safe.ends_with(r#""max_tokens":9,"random_seed":3,"safe_prompt":true}"#), "{safe}");
+}
+
+#[test]
+fn what_other_endpoints_lack_is_refused_by_name() {
+    let upstream = Upstream { drop_unsupported: true, ..upstream("mistral") };
+    let check = |endpoint, body: &str, expect: Option<(&str, &str)>| {
+        let asked = trial::sent(&upstream, endpoint, Delivery::Whole, body, "m");
+        let told = asked.as_ref().err().map(|reject| (reject.problem().code, reject.problem().param.unwrap()));
+        assert_eq!(told.as_ref().map(|(code, field)| (&**code, &**field)), expect, "{body}");
+    };
+    let hear = |body: &str, lacks: Option<&str>| {
+        check(Endpoint::Transcriptions, body, lacks.map(|field| ("unsupported_parameter", field)));
+    };
+    hear(r#"{"file":true,"model":"m","language":true,"temperature":true,"diarize":true}"#, None);
+    hear(r#"{"file":true,"model":"m","response_format":"json","stream":"false"}"#, None);
+    hear(r#"{"file":true,"model":"m","response_format":"verbose_json"}"#, Some("response_format"));
+    hear(r#"{"file":true,"model":"m","prompt":true}"#, Some("prompt"));
+    hear(r#"{"file":true,"model":"m","timestamp_granularities[]":true}"#, Some("timestamp_granularities[]"));
+    hear(r#"{"file":true,"model":"m","stream":"true"}"#, Some("stream"));
+    check(Endpoint::Moderations, r#"{"model":"m","input":["a","b"]}"#, None);
+    let image = r#"{"model":"m","input":["a",{"type":"image_url","image_url":{"url":"https://a.example/b.png"}}]}"#;
+    check(Endpoint::Moderations, image, Some(("invalid_value", "input[1]")));
+    check(Endpoint::Translations, "{}", Some(("endpoint_not_supported", "model")));
 }
 
 #[test]

@@ -68,6 +68,12 @@ fn hear(call: &Call<'_>, form: &Form, model: &Model, task: Task) -> Result<Said,
     Ok(Said::Whole { kind, body: Bytes::from(body), pieces: heard.pieces.len() })
 }
 
+/// What is heard in an uploaded sound, and how long that is, in hundredths of a second.
+pub(crate) fn heard(form: &Form) -> Result<(String, u64), Failure> {
+    let file = file(form)?;
+    Ok((told(file), seconds(&file.body)))
+}
+
 fn file(form: &Form) -> Result<&Part, Failure> {
     let Some(file) = form.file("file") else {
         let message = "[{'type': 'missing', 'loc': ('body', 'file'), 'msg': 'Field required', 'input': None}]";

@@ -1,0 +1,75 @@
+//! Moderations: texts are judged by Mistral's own categories, and whether any of them was found (`flagged`), which OpenAI's
+//! callers look at first, is said here.
+//!
+//! <https://docs.mistral.ai/api/endpoint/classifiers>
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+
+use crate::codec::json::write::{Object, object};
+use crate::codec::json::{Kind, Raw};
+use crate::fault::{Reject, UpstreamFault};
+use crate::provider::held::{Held, parse};
+use crate::provider::{Call, Passage, Progress, Reply, ReplyStart, To, openai};
+
+/// Refuses what is no text.
+pub(super) fn check(call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {
+    let Some(input) = call.scan.raw(call.body, "input").filter(|input| input.kind() == Kind::Array) else {
+        return Ok(());
+    };
+    match input.items().position(|item| item.kind() != Kind::String) {
+        None => Ok(()),
+        Some(at) => Err(to.invalid(&format!("input[{at}]"), "it must be a string for this provider")),
+    }
+}
+
+/// Starts reading an answer.
+pub(super) fn reply(start: &ReplyStart<'_>) -> Box<dyn Reply> {
+    Box::new(Judged { held: Held::default(), watched: openai::relayed(start) })
+}
+
+struct Judged {
+    held: Held,
+    watched: Box<dyn Reply>,
+}
+
+impl Reply for Judged {
+    fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        self.held.add(chunk)?;
+        Ok(Passage::Rewritten)
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let held = self.held.take();
+        self.watched.read(&held, out)?;
+        self.watched.end(out)?;
+        let answer = parse(&held)?;
+        object(out, |to| {
+            for (name, value) in answer.members() {
+                if name == "results" {
+                    to.array(&name, value.items(), |out, result| object(out, |to| judged(result, to)));
+                } else {
+                    to.raw(&name, value.text());
+                }
+            }
+        });
+        Ok(Passage::Rewritten)
+    }
+
+    fn progress(&self) -> &Progress {
+        self.watched.progress()
+    }
+}
+
+/// One result, with what it comes to.
+fn judged(result: Raw<'_>, to: &mut Object<'_>) {
+    if result.get("flagged").is_none() {
+        let categories = result.get("categories").unwrap_or(Raw::NULL);
+        let found = categories.members().any(|(_, found)| found.boolean() == Some(true));
+        to.raw("flagged", if found { "true" } else { "false" });
+    }
+    for (name, value) in result.members() {
+        to.raw(&name, value.text());
+    }
+}

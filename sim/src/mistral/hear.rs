@@ -1,0 +1,58 @@
+//! `POST /mistral/v1/audio/transcriptions`. What is heard tells the file's name, size and hash, as OpenAI's does here.
+//!
+//! <https://docs.mistral.ai/api/endpoint/audio/transcriptions>
+
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::{
+    answer::tokens,
+    dialect::Failure,
+    form::{self, Form},
+    model::Model,
+    openai,
+    route::Call,
+    said::{self, Said},
+    service::Decision,
+};
+
+/// The fields that are known; of the formats, only JSON is.
+const KNOWN: [&str; 11] = [
+    "context_bias",
+    "diarize",
+    "file",
+    "file_id",
+    "file_url",
+    "language",
+    "model",
+    "response_format",
+    "stream",
+    "temperature",
+    "timestamp_granularities",
+];
+
+/// Answers a transcription request.
+pub(crate) fn hear(call: &Call<'_>) -> Decision {
+    said::say(call, |call| form::read(call, None), write)
+}
+
+fn write(form: &Form, model: &Model) -> Result<Said, Failure> {
+    let extra = |name: &str| Failure::invalid("Extra inputs are not permitted", Some(name), Some("extra_forbidden"));
+    if let Some(unknown) = form.names().find(|name| !KNOWN.contains(name)) {
+        return Err(extra(unknown));
+    }
+    if form.text("response_format").is_some_and(|format| format != "json") {
+        return Err(extra("response_format"));
+    }
+    let (text, hundredths) = openai::heard(form)?;
+    let (input, output) = (hundredths.div_ceil(8), u64::from(tokens(&text)));
+    let usage = json!({
+        "prompt_audio_seconds": hundredths.div_ceil(100),
+        "prompt_tokens": input,
+        "completion_tokens": output,
+        "total_tokens": input + output,
+    });
+    let answer =
+        json!({"model": model.name, "text": text, "language": form.text("language"), "segments": [], "usage": usage});
+    Ok(Said::Whole { kind: "application/json", body: Bytes::from(answer.to_string()), pieces: 0 })
+}
