@@ -23,6 +23,7 @@ use crate::config::Upstream;
 use crate::embed::Encoding;
 use crate::endpoint::BodyKind;
 use crate::fault::{FaultKind, HostFault, UpstreamFault};
+use crate::piece::Calls;
 use crate::plan::{Origin, Plan};
 use crate::provider::{self, Notes, Provider, Reply, Untouched};
 use crate::record::{Progress, Stage};
@@ -86,6 +87,8 @@ pub struct Attempt {
     encoding: Encoding,
     /// What the answer repeats of the request.
     echo: String,
+    /// Which of the answer's calls the caller is told of.
+    calls: Calls,
     phase: Phase,
     room: Room,
 }
@@ -198,6 +201,7 @@ impl Attempt {
             notes: Notes::default(),
             encoding: Encoding::Float,
             echo: String::new(),
+            calls: Calls::All,
             phase: Phase::Asked,
             room: Room::Body,
         };
@@ -230,9 +234,19 @@ impl Attempt {
             let id = format!("weir-{vm:x}-{request:x}");
             let (encoding, created, echo) = (self.encoding, now.as_millis() / 1000, core::mem::take(&mut self.echo));
             let content_type = value("content-type").unwrap_or_default();
-            let (id, echo) = (&id, &echo);
-            let start =
-                provider::ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type };
+            let (id, echo, calls) = (&id, &echo, self.calls);
+            let start = provider::ReplyStart {
+                endpoint,
+                delivery,
+                usage,
+                encoding,
+                model,
+                id,
+                created,
+                echo,
+                content_type,
+                calls,
+            };
             self.phase = Phase::Answering(Answering {
                 reply: provider::reply(self.provider, &self.upstream, &start),
                 decoder,

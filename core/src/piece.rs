@@ -79,6 +79,23 @@ pub enum Piece<'a> {
     Finish(Finish),
 }
 
+/// Which of the tools that an answer calls its caller is told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Calls {
+    /// All.
+    #[default]
+    All,
+    /// The first: the caller wants one at a time, and the provider cannot be told so.
+    First,
+}
+
+impl Calls {
+    /// Whether `piece` is of a call that the caller is not told of.
+    pub(crate) fn leave_out(self, piece: &Piece<'_>) -> bool {
+        self == Self::First && matches!(piece, Piece::Call { index, .. } | Piece::Arguments { index, .. } if *index > 0)
+    }
+}
+
 /// Where something comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Citation<'a> {

@@ -42,6 +42,7 @@ use crate::dialect::{self, Dialect};
 use crate::embed::{Embed, Encoding, Vectors};
 use crate::endpoint::{BodyKind, Delivery, Endpoint, UsageChunk};
 use crate::fault::{FaultKind, Problem, Reject, UpstreamFault};
+use crate::piece::Calls;
 
 pub use answer::{Event, Flow, Passage, Pieces, Reader, Reply};
 pub use progress::Progress;
@@ -107,6 +108,8 @@ pub struct ReplyStart<'a> {
     pub echo: &'a str,
     /// What the upstream says its answer is (`content-type`); empty if it does not.
     pub content_type: &'a str,
+    /// Which of the answer's calls the caller is told of.
+    pub calls: Calls,
 }
 
 /// What to send upstream.
@@ -120,12 +123,14 @@ pub struct Ask {
     pub body: Body,
     /// What was left out or is had in another way.
     pub notes: Notes,
+    /// Which of the answer's calls the caller is told of.
+    pub calls: Calls,
 }
 
 impl Ask {
     /// `body` for `path`.
     pub fn new(path: impl Into<String>, body: Body) -> Self {
-        Self { path: path.into(), headers: Vec::new(), body, notes: Notes::default() }
+        Self { path: path.into(), headers: Vec::new(), body, notes: Notes::default(), calls: Calls::All }
     }
 
     /// JSON for `path`.
@@ -306,7 +311,7 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
     } else {
         Err(to.wrong_endpoint())
     };
-    ask.map(|ask| Ask { notes: to.notes, ..ask })
+    ask.map(|ask| Ask { notes: to.notes, calls: to.calls, ..ask })
 }
 
 fn through_hub(
@@ -353,7 +358,8 @@ pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), 
 
 /// Starts reading the answer to a call at `upstream`.
 pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-    if !provider.relays_to(start.model, start.endpoint, upstream) {
+    // Of what passes as it comes nothing can be left out.
+    if !provider.relays_to(start.model, start.endpoint, upstream) || start.calls == Calls::First {
         if let (Some(dialect), Some(reader)) = (dialect::of(start.endpoint), provider.reader(start)) {
             return translate::reply(dialect, provider.framing(), reader, start);
         }

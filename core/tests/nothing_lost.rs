@@ -15,6 +15,7 @@ use weir_core::codec::json::scan;
 use weir_core::config::{Preset, Upstream};
 use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_core::fault::Reject;
+use weir_core::piece::Calls;
 use weir_core::provider::{self, Ask, Body, Call};
 
 /// One thing that can be asked for.
@@ -113,6 +114,30 @@ fn ask(feature: &Feature, upstream: &Upstream, model: &str, drop_unsupported: bo
     };
     let upstream = Upstream { drop_unsupported, ..upstream.clone() };
     provider::ask(&call, &upstream, model)
+}
+
+#[test]
+fn one_tool_at_a_time_can_be_had_of_whoever_has_tools() {
+    let call = |more: &str| {
+        let tools = r#"[{"type":"function","function":{"name":"f"}}]"#;
+        format!(r#"{{"model":"m","messages":[{{"role":"user","content":"Hi"}}],"tools":{tools}{more}}}"#)
+    };
+    let ask = |upstream: &Upstream, model: &str, body: &str| {
+        let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Streamed, UsageChunk::Unwanted);
+        let (body, scan) = (body.as_bytes(), scan(body.as_bytes()).unwrap());
+        provider::ask(&Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan }, upstream, model)
+    };
+    let mut first = 0;
+    for (name, upstream, model) in targets() {
+        if ask(&upstream, model, &call("")).is_err() {
+            continue;
+        }
+        let ask = ask(&upstream, model, &call(r#","parallel_tool_calls":false"#)).unwrap();
+        let emulated = ask.notes.emulated.iter().any(|field| field == "parallel_tool_calls");
+        assert_eq!(emulated, ask.calls == Calls::First, "{name}");
+        first += usize::from(emulated);
+    }
+    assert!(first > 5, "{first} cannot be told");
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn page(name: &str, cases: &[&Fixture]) -> String {
             continue;
         }
         let good = |delivery| of.iter().filter(|case| case.fault.is_none() && case.delivery == delivery).count();
-        let bytes = match of.iter().filter(|case| case.relays()).count() {
+        let bytes = match of.iter().filter(|case| case.passes()).count() {
             0 => "are translated",
             count if count == of.len() => "pass as they come",
             _ => "pass or are translated, as model and settings have it",

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use weir_core::codec::json::scan;
 use weir_core::config::Upstream;
 use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_core::piece::Calls;
 use weir_core::provider::{self, Body, Call, ReplyStart};
 
 const WORDS: &str = "[a-z é😀\"\\\\\n]{0,12}[a-z]";
@@ -57,6 +58,7 @@ fn answered(delivery: Delivery, answer: &str, cut: usize) -> Vec<u8> {
         created: 7,
         content_type: "application/json",
         echo: &echo,
+        calls: Calls::All,
     };
     let reply = provider::reply(provider::by_name("anthropic").unwrap(), &upstream(), &start);
     let received = received(reply, answer.as_bytes().chunks(cut));

@@ -12,6 +12,7 @@ use weir_core::codec::json::scan;
 use weir_core::config::Upstream;
 use weir_core::embed::Encoding;
 use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_core::piece::Calls;
 use weir_core::provider::{self, Body, Call, ReplyStart};
 
 /// What a model says, in order.
@@ -269,6 +270,7 @@ impl Speaker {
             created: 0,
             echo: "",
             content_type: "",
+            calls: Calls::All,
         };
         let reply = provider::reply(provider::by_name(self.provider).unwrap(), &self.upstream(), &start);
         let received = received(reply, [answer]);

@@ -6,6 +6,7 @@ use weir_core::config::Upstream;
 use weir_core::embed::Encoding;
 use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_core::fault::FaultKind;
+use weir_core::piece::Calls;
 use weir_core::provider::{self, Framing, Passage, Provider, Reply, ReplyStart, by_name};
 use weir_core::usage::Usage;
 
@@ -119,6 +120,7 @@ impl Answer {
             created: 0,
             content_type: if streamed { "text/event-stream" } else { "application/json" },
             echo: "",
+            calls: Calls::All,
         }
     }
 

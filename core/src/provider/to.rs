@@ -12,6 +12,7 @@ use crate::config::Upstream;
 use crate::dialect;
 use crate::endpoint::{Delivery, Endpoint};
 use crate::fault::Reject;
+use crate::piece::Calls;
 
 /// Fields that say where cached work may be found, how to keep it, or who asks: they promise nothing about the answer.
 const HINTS: [&str; 7] = [
@@ -45,6 +46,8 @@ pub struct To<'t> {
     pub endpoint: Endpoint,
     /// What has been said so far.
     pub notes: Notes,
+    /// Which of the answer's calls the caller is told of.
+    pub calls: Calls,
     provider: &'static str,
     /// The model that the caller named.
     asked: &'t str,
@@ -66,6 +69,7 @@ impl<'t> To<'t> {
             delivery,
             endpoint,
             notes: Notes::default(),
+            calls: Calls::All,
             provider: provider.name(),
             asked,
             thinks: false,
@@ -185,6 +189,20 @@ impl<'t> To<'t> {
     pub fn emulates(&mut self, field: &str) {
         let field = self.field(field);
         note(&mut self.notes.emulated, field);
+    }
+
+    /// Sees to it that one tool is called at a time, where that is asked for and this upstream cannot be told: of an
+    /// answer's calls, the first is passed on.
+    pub(super) fn call_one(&mut self, chat: &Chat<'_>) {
+        if chat.asks_for("parallel_tool_calls") {
+            self.first_call();
+        }
+    }
+
+    /// Of the answer's calls, passes on the first.
+    pub(super) fn first_call(&mut self) {
+        self.calls = Calls::First;
+        self.emulates("parallel_tool_calls");
     }
 
     /// `field` has a value that this upstream does not take.

@@ -17,7 +17,7 @@ use crate::embed::Encoding;
 use crate::endpoint::Delivery;
 use crate::endpoint::{Endpoint, UsageChunk};
 use crate::fault::UpstreamFault;
-use crate::piece::{Answer, Piece};
+use crate::piece::{Answer, Calls, Piece};
 
 /// Reads an answer with `reader` and writes it in `dialect`.
 pub(crate) fn reply(
@@ -29,7 +29,8 @@ pub(crate) fn reply(
     let progress = Progress::new(start);
     match start.delivery {
         Delivery::Streamed => {
-            let told = Told { writer: dialect.stream(start), progress, started: false, pairs: Pairs::default() };
+            let calls = start.calls;
+            let told = Told { writer: dialect.stream(start), progress, started: false, pairs: Pairs::default(), calls };
             Box::new(Stream { frames: Frames::new(framing), reader, told })
         }
         Delivery::Whole => Box::new(Whole {
@@ -132,6 +133,7 @@ struct Told {
     progress: Progress,
     started: bool,
     pairs: Pairs,
+    calls: Calls,
 }
 
 impl Told {
@@ -143,8 +145,12 @@ impl Told {
             Piece::Usage(_) => {}
             _ => self.start(out),
         }
-        let Self { writer, progress, pairs, .. } = self;
-        pairs.put(progress.note(piece), |piece| writer.piece(piece, out));
+        let Self { writer, progress, pairs, calls, .. } = self;
+        let left_out = calls.leave_out(&piece);
+        let piece = progress.note(piece);
+        if !left_out {
+            pairs.put(piece, |piece| writer.piece(piece, out));
+        }
     }
 
     fn start(&mut self, out: &mut Vec<u8>) {
@@ -213,19 +219,31 @@ struct Kept {
     model: String,
     id: String,
     echo: String,
+    calls: Calls,
 }
 
 impl From<&ReplyStart<'_>> for Kept {
     fn from(start: &ReplyStart<'_>) -> Self {
-        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: _ } = *start;
-        Self { endpoint, delivery, usage, encoding, created, model: model.into(), id: id.into(), echo: echo.into() }
+        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: _, calls } =
+            *start;
+        Self {
+            endpoint,
+            delivery,
+            usage,
+            encoding,
+            created,
+            model: model.into(),
+            id: id.into(),
+            echo: echo.into(),
+            calls,
+        }
     }
 }
 
 impl Kept {
     fn get(&self) -> ReplyStart<'_> {
-        let Self { endpoint, delivery, usage, encoding, created, ref model, ref id, ref echo } = *self;
-        ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: "" }
+        let Self { endpoint, delivery, usage, encoding, created, ref model, ref id, ref echo, calls } = *self;
+        ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: "", calls }
     }
 }
 
@@ -238,7 +256,13 @@ impl Reply for Whole {
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let Self { held, reader, dialect, answer, start, progress } = self;
         let held = held.take();
-        reader.whole(parse(&held)?, &mut |piece| answer.add(progress.note(piece)))?;
+        reader.whole(parse(&held)?, &mut |piece| {
+            let left_out = start.calls.leave_out(&piece);
+            let piece = progress.note(piece);
+            if !left_out {
+                answer.add(piece);
+            }
+        })?;
         progress.finish();
         dialect.whole(answer, &progress.usage, &start.get(), out);
         Ok(Passage::Rewritten)

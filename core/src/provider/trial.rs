@@ -9,6 +9,7 @@ use crate::config::Upstream;
 use crate::embed::Encoding;
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::fault::Reject;
+use crate::piece::Calls;
 
 /// How an answer is asked for, where nothing else matters.
 pub(crate) const START: ReplyStart<'static> = ReplyStart {
@@ -21,6 +22,7 @@ pub(crate) const START: ReplyStart<'static> = ReplyStart {
     created: 0,
     echo: "",
     content_type: "",
+    calls: Calls::All,
 };
 
 /// A chat of one message, with this member beside it.

@@ -20,6 +20,7 @@ use weir_core::config::Upstream;
 use weir_core::dialect;
 use weir_core::embed::Encoding;
 use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_core::piece::Calls;
 use weir_core::provider::{self, ALL, Body, Call, Passage, Provider, ReplyStart};
 
 use recorded::{Recorded, Way};
@@ -90,6 +91,7 @@ fn start(endpoint: Endpoint, model: &str) -> ReplyStart<'_> {
         created: 1_700_000_000,
         content_type: "text/event-stream",
         echo: "",
+        calls: Calls::All,
     }
 }
 

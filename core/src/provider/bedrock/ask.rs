@@ -162,16 +162,8 @@ fn is_tier(name: &str) -> bool {
 }
 
 /// What this API has no words for.
-const LACKS: [&str; 8] = [
-    "presence_penalty",
-    "frequency_penalty",
-    "seed",
-    "logit_bias",
-    "n",
-    "logprobs",
-    "top_logprobs",
-    "parallel_tool_calls",
-];
+const LACKS: [&str; 7] =
+    ["presence_penalty", "frequency_penalty", "seed", "logit_bias", "n", "logprobs", "top_logprobs"];
 
 /// Refuses the fields that have no counterpart here, or not for this value.
 fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), Reject> {
@@ -184,6 +176,7 @@ fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), R
         }
     }
     to.takes_none_of(chat, &LACKS)?;
+    to.call_one(chat);
     if chat.service_tier.as_deref().is_some_and(|tier| !is_tier(tier)) {
         to.unsupported("service_tier")?;
     }

@@ -55,8 +55,6 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""reasoning_effort":"low""#, LLAMA, "reasoning_effort");
     check(r#""reasoning_effort":"low""#, "anthropic.claude-3-5-haiku-20241022-v1:0", "reasoning_effort");
     check(r#""thinking":{"type":"enabled"}"#, LLAMA, "thinking");
-    let tools = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
-    check(&format!(r#""parallel_tool_calls":false,{tools}"#), CLAUDE, "parallel_tool_calls");
     let strict = r#""tools":[{"type":"function","function":{"name":"f","strict":true}}]"#;
     check(strict, "anthropic.claude-3-7-sonnet-20250219-v1:0", "tools[0].function.strict");
     assert!(with(strict, LLAMA).unwrap().contains(r#""strict":true"#));

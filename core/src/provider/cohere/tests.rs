@@ -39,10 +39,6 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""service_tier":"flex""#, "service_tier");
     check(r#""reasoning_effort":"low""#, "reasoning_effort");
     check(r#""brand_new":1"#, "brand_new");
-    check(
-        r#""parallel_tool_calls":false,"tools":[{"type":"function","function":{"name":"f"}}]"#,
-        "parallel_tool_calls",
-    );
 }
 
 #[test]

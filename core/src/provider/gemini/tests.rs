@@ -36,7 +36,6 @@ fn what_cannot_be_expressed_is_refused_by_name() {
         let (code, param) = refused(with(member, "gemini-2.5-pro"));
         assert_eq!((code.as_str(), param.as_str()), ("unsupported_parameter", field), "{member}");
     };
-    let tool = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
     check(r#""logit_bias":{"50256":-100}"#, "logit_bias");
     check(r#""metadata":{"a":"b"}"#, "metadata");
     check(r#""modalities":["text","audio"]"#, "modalities");
@@ -46,7 +45,6 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""reasoning_effort":"none""#, "reasoning_effort");
     check(r#""web_search_options":{"user_location":{}}"#, "web_search_options.user_location");
     check(r#""web_search_options":{"search_context_size":"low"}"#, "web_search_options.search_context_size");
-    check(&format!(r#"{tool},"parallel_tool_calls":false"#), "parallel_tool_calls");
     check(r#""brand_new":1"#, "brand_new");
 }
 

@@ -137,9 +137,9 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     if !chat.tools.is_empty() {
         let marks = to.upstream.quirks.cache_marks;
         fields.add("tools", to, |out| array(out, &chat.tools, |out, tool| write_tool(out, tool, accent, marks)))?;
-        // To several at once, all agree.
-        let parallel = chat.parallel_tools.filter(|parallel| !parallel || !fields.lacks("parallel_tool_calls", to));
-        if let Some(parallel) = parallel {
+        if fields.lacks("parallel_tool_calls", to) {
+            to.call_one(chat);
+        } else if let Some(parallel) = chat.parallel_tools {
             fields.raw("parallel_tool_calls", to, if parallel { "true" } else { "false" })?;
         }
     }

@@ -33,7 +33,11 @@ pub(super) fn changes<'t>(call: &Call<'_>, to: &mut To<'t>) -> Result<Vec<Change
     let given = |field: &str| call.scan.raw(call.body, field).filter(|value| !value.is_null());
     for field in &quirks.unsupported {
         let Some(value) = given(field) else { continue };
-        if !asks_nothing(field, value) {
+        if field == "parallel_tool_calls" && value.boolean() == Some(false) && call.endpoint == Endpoint::Chat {
+            if given("tools").is_some() {
+                to.first_call();
+            }
+        } else if !asks_nothing(field, value) {
             to.lacks(field)?;
         }
         changes.push((field.as_str(), None));

@@ -1,6 +1,7 @@
 use super::*;
 use crate::endpoint::UsageChunk;
 use crate::fault::FaultKind;
+use crate::piece::Calls;
 use crate::provider::Passage;
 use crate::provider::trial::{START, sent, upstream};
 use alloc::string::String;
@@ -213,13 +214,25 @@ fn a_host_is_asked_for_no_value_that_it_does_not_know() {
     refused("perplexity", r#""response_format":{"type":"json_object"}"#, "response_format");
     refused("groq", r#""service_tier":"priority""#, "service_tier");
     refused("ollama", r#""tool_choice":"required","tools":[{}]"#, "tool_choice");
-    refused("ollama", r#""parallel_tool_calls":false"#, "parallel_tool_calls");
     let named = r#""tool_choice":{"type":"function","function":{"name":"f"}},"tools":[{},{}]"#;
     refused("lmstudio", named, "tool_choice");
     refused("vllm", r#""verbosity":"low""#, "verbosity");
     refused("sambanova", r#""presence_penalty":0.5"#, "presence_penalty");
     refused("tgi", r#""n":2"#, "n");
     refused("openrouter", r#""n":2"#, "n");
+}
+
+#[test]
+fn one_call_at_a_time_is_what_passes_of_an_answer_where_a_host_cannot_be_told() {
+    let ask = asked_at("ollama", r#"{"model":"m","parallel_tool_calls":false,"tools":[{}]}"#).unwrap();
+    assert_eq!((ask.calls, &ask.notes.emulated[..]), (Calls::First, &["parallel_tool_calls".to_owned()][..]));
+    assert_eq!(ask.body, Body::Replaced(br#"{"model":"m","tools":[{}]}"#.to_vec()));
+    for nothing in
+        [r#"{"model":"m","parallel_tool_calls":false}"#, r#"{"model":"m","parallel_tool_calls":true,"tools":[{}]}"#]
+    {
+        let ask = asked_at("ollama", nothing).unwrap();
+        assert_eq!((ask.calls, ask.notes.emulated.len()), (Calls::All, 0), "{nothing}");
+    }
 }
 
 #[test]

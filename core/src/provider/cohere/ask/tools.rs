@@ -30,9 +30,7 @@ impl<'a> Tools<'a> {
         if offered.is_empty() && matches!(choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
             return Err(to.invalid("tool_choice", "there are no tools"));
         }
-        if !offered.is_empty() && chat.parallel_tools == Some(false) {
-            to.unsupported("parallel_tool_calls")?;
-        }
+        to.call_one(chat);
         let mut choice = match choice {
             None | Some(ToolChoice::Auto) => None,
             Some(ToolChoice::None) if offered.is_empty() => None,

@@ -14,7 +14,7 @@ pub(super) fn check(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     if chat.tools.is_empty() && matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
         return Err(to.invalid("tool_choice", "there are no tools"));
     }
-    to.takes_none_of(chat, &["parallel_tool_calls"])?;
+    to.call_one(chat);
     if chat.tools.iter().any(|tool| tool.cache.is_some()) {
         to.hint("tools.cache_control");
     }
