@@ -195,7 +195,7 @@ impl Endpoint {
 }
 
 impl Family {
-    /// The name under which the filter sets a mark where a caller speaks another API than OpenAI's.
+    /// The name under which the filter sets a mark where a caller speaks another API than OpenAI's: the request's id.
     pub const fn mark(self) -> Option<&'static str> {
         match self {
             Self::OpenAi => None,

@@ -125,11 +125,11 @@ impl<H: Host> Role<H> for Request<H> {
     fn request_headers(&mut self, host: &mut H, end: bool) -> Next {
         let headers = host.headers(Map::Request);
         let read = self.edge.headers(&self.routing, &headers.pairs(), end);
+        if let Some(mark) = self.edge.family().mark() {
+            host.set_state(mark, &self.edge.subject().request_id);
+        }
         match read {
             Ok(()) => {
-                if let Some(mark) = self.edge.family().mark() {
-                    host.set_state(mark, "1");
-                }
                 self.stage = Stage::Reading(headers);
                 Next::Pause
             }

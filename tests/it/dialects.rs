@@ -5,6 +5,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::OnceCell;
+use weir_core::endpoint::Family;
 use weir_tests::{Ended, Gateway, Manner, Port, Provider, Upstream};
 
 use crate::SAID;
@@ -208,5 +209,28 @@ async fn envoys_own_errors_are_in_the_callers_words_too() {
         let answer = manner.ask(&gateway, "none", "Hi").header("x-large", &"x".repeat(100_000)).await;
         assert_eq!(answer.status(), 431, "{manner:?}: {}", answer.text());
         assert!(answer.json()["error"]["message"].is_string(), "{manner:?}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn each_answer_names_its_request_as_the_callers_clients_look_for_it() {
+    let upstream = Upstream::sim().await;
+    let nobody = Port::reserve();
+    let gateway = Gateway::with(&upstream)
+        .and(Provider::at("nobody", &format!("http://{}/v1", nobody.address())))
+        .model("gpt", ["sim/gpt"])
+        .model("none", ["nobody/m"])
+        .start()
+        .await;
+    for manner in Manner::all() {
+        let ask = |model: &str| manner.ask(&gateway, model, "Hi");
+        // Answered, answered by the filter, by Envoy, and by the filter before it has looked at the body.
+        let answers = [ask("gpt"), ask("unheard-of"), ask("none"), ask("gpt").key("nobody's")];
+        for (ask, status) in answers.into_iter().zip([200, 404, 503, 401]) {
+            let answer = ask.header("x-request-id", "mine").await;
+            assert_eq!((answer.status(), answer.id()), (status, "mine"), "{manner:?}: {}", answer.text());
+            let anthropic = manner.endpoint.family() == Family::Anthropic;
+            assert_eq!(answer.header("request-id"), if anthropic { "mine" } else { "" }, "{manner:?}: {answer:?}");
+        }
     }
 }

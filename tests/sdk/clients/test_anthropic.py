@@ -128,8 +128,14 @@ def test_errors_are_anthropics(provider, fault, kind, status):
 def test_errors_of_the_gateway_itself():
     nobody = Anthropic(base_url=URL, api_key="nobody", max_retries=0)
     for kind, by, model in [(anthropic.AuthenticationError, nobody, "openai"), (anthropic.NotFoundError, client, "no")]:
-        with pytest.raises(kind):
+        with pytest.raises(kind) as raised:
             by.messages.create(model=model, max_tokens=100, messages=HI)
+        assert raised.value.request_id == raised.value.response.headers["x-request-id"]
+
+
+def test_an_answer_names_its_request(provider):
+    raw = client.messages.with_raw_response.create(model=provider, max_tokens=100, messages=HI)
+    assert raw.parse()._request_id == raw.headers["x-request-id"]
 
 
 def test_a_stream_that_breaks_off_raises(provider):
