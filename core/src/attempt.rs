@@ -130,6 +130,8 @@ struct Answering {
     headers: Vec<(&'static str, String)>,
     /// What the caller will receive, held until the first token; `None` once that has come.
     held: Option<Vec<u8>>,
+    /// What came last, if the stream's end is to come with it.
+    last: Last,
     first_token: Option<Duration>,
     /// Usage as last told to the host.
     told: Option<Usage>,
@@ -137,6 +139,16 @@ struct Answering {
     model: Rc<str>,
     /// How many bytes were last written in place of a chunk: about so many will be.
     written: usize,
+}
+
+/// What becomes of what came last.
+enum Last {
+    /// It passes at once.
+    Passes,
+    /// The answer seems to be complete: it waits for the end. These bytes do, if others have passed before.
+    Waits(Vec<u8>),
+    /// It has waited in vain, and does no more.
+    Waited,
 }
 
 /// A try that has begun.
@@ -254,6 +266,7 @@ impl Attempt {
                 content_type: value("content-type").unwrap_or("application/json").to_string(),
                 headers: allow::coming_back(headers.iter().copied(), now),
                 held: Some(Vec::new()),
+                last: Last::Passes,
                 first_token: None,
                 told: None,
                 model: "".into(),

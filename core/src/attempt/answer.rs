@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem::take;
 
-use super::{Answering, Attempt, Effect, Flow, MAX_HELD, Phase};
+use super::{Answering, Attempt, Effect, Flow, Last, MAX_HELD, Phase};
 use crate::dialect;
 use crate::endpoint::Delivery;
 use crate::fault::{FaultKind, UpstreamFault};
@@ -30,10 +30,11 @@ impl Attempt {
             Ok(()) => None,
         };
         let committed = answering.held.is_none();
+        let waits = !end && fault.is_none() && answering.waits();
         // A whole answer is complete at its end; until then nothing of it may look finished.
         let ready = match self.plan.delivery {
             Delivery::Whole => end,
-            Delivery::Streamed => answering.reply.begun() || end,
+            Delivery::Streamed => answering.reply.begun() && !waits || end,
         };
         if !committed && !ready {
             if let (Some(held), Some(bytes)) = (&mut answering.held, written.as_deref().or(Some(chunk))) {
@@ -46,10 +47,25 @@ impl Attempt {
             if !chunk.is_empty() {
                 effects.push(Effect::Body(Vec::new()));
             }
+            if waits {
+                answering.last = Last::Waits(Vec::new());
+            }
             self.phase = Phase::Answering(answering);
             return Flow::Hold;
         }
         let mut body = written;
+        if waits {
+            answering.last = Last::Waits(body.unwrap_or_else(|| chunk.to_vec()));
+            effects.push(Effect::Body(Vec::new()));
+            self.phase = Phase::Answering(answering);
+            return Flow::Hold;
+        }
+        if let Last::Waits(last) = &mut answering.last {
+            let mut last = take(last);
+            last.extend_from_slice(body.as_deref().unwrap_or(chunk));
+            body = Some(last);
+            answering.last = Last::Waited;
+        }
         if !committed {
             answering.first_token = Some(now - self.plan.since);
             let mut held = answering.held.take().unwrap_or_default();
@@ -143,6 +159,11 @@ impl Attempt {
 const MAX_ROOM: usize = 4 << 10;
 
 impl Answering {
+    /// Whether what came last waits for the stream's end: once, since a stream that then goes on is like any other.
+    fn waits(&self) -> bool {
+        matches!(self.last, Last::Passes) && self.reply.awaits_end()
+    }
+
     /// Reads one chunk, and the end if it is the last. The first of the pair is what the caller receives instead of the chunk.
     fn read(&mut self, chunk: &[u8], end: bool) -> (Option<Vec<u8>>, Result<(), UpstreamFault>) {
         let mut decoded = None;

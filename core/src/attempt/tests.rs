@@ -311,3 +311,45 @@ fn a_form_passes_as_it_is_unless_its_model_has_another_name_there() {
     let expect = form("whisper-1").into_bytes();
     assert_eq!((request.length, request.body), (Some(expect.len()), Body::Replaced(expect)));
 }
+
+#[test]
+fn what_seems_to_be_the_last_of_a_stream_waits_for_its_end() {
+    let text = |text: &str, more: &str| {
+        format!("data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":\"{text}\"}}]}}{more}}}]}}\n\n")
+    };
+    let last = text("b", ",\"finishReason\":\"STOP\"");
+    let check = |chunks: &[&str], expect: &[(Flow, &str)]| {
+        let upstream = Upstream { provider: "a".into(), dialect: "gemini".into(), ..Upstream::default() };
+        let plan = plan(Delivery::Streamed, &["a"]).to_text();
+        let mut attempt = Attempt::begin(&Arc::new(upstream), &plan, Instant::default()).ok().unwrap().attempt;
+        let mut effects = Vec::new();
+        attempt.response_headers(&[(":status", "200")], false, Instant::default(), &mut effects);
+        let read = |(at, chunk): (usize, &&str)| {
+            let flow =
+                attempt.response_body(chunk.as_bytes(), at + 1 == chunks.len(), Instant::default(), &mut effects);
+            let body = effects.drain(..).filter_map(|effect| match effect {
+                Effect::Body(body) => String::from_utf8(body).ok(),
+                _ => None,
+            });
+            let told = |word: &str, body: &str| if body.contains(word) { word.to_owned() } else { String::new() };
+            let body: String = body.collect();
+            (flow, [r#""a""#, r#""b""#, r#""c""#, "stop", "[DONE]"].map(|word| told(word, &body)).concat())
+        };
+        let seen: Vec<_> = chunks.iter().enumerate().map(read).collect();
+        assert!(seen.iter().map(|(flow, body)| (*flow, body.as_str())).eq(expect.iter().copied()), "{seen:?}");
+    };
+    let (a, c) = (text("a", ""), text("c", ",\"finishReason\":\"STOP\""));
+    check(&[&a, &last, ""], &[(Flow::Continue, r#""a""#), (Flow::Hold, ""), (Flow::Continue, r#""b"stop[DONE]"#)]);
+    check(&[&last, ""], &[(Flow::Hold, ""), (Flow::Continue, r#""b"stop[DONE]"#)]);
+    // It goes on, and nothing of it waits any more.
+    check(
+        &[&a, &last, &c, &c, ""],
+        &[
+            (Flow::Continue, r#""a""#),
+            (Flow::Hold, ""),
+            (Flow::Continue, r#""b""c""#),
+            (Flow::Continue, r#""c""#),
+            (Flow::Continue, "stop[DONE]"),
+        ],
+    );
+}

@@ -18,6 +18,11 @@ pub trait Reader: Send {
     /// Reads a whole answer.
     fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault>;
 
+    /// Whether the stream's end is all that lacks, as far as anybody can know: in dialects where no event is the last.
+    fn awaits_end(&self) -> bool {
+        false
+    }
+
     /// A stream ended cleanly without an event that [ended](Flow::Ended) it. An error, if by this dialect that is too early.
     fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         let _ = pieces;
@@ -96,6 +101,12 @@ pub trait Reply: Send {
     /// The answer is complete: everything that the caller must receive has been written.
     fn done(&self) -> bool {
         self.progress().is_done()
+    }
+
+    /// Whether the stream's end is all that lacks. What is written at the end can be added to what came last, but to nothing
+    /// once trailers have come.
+    fn awaits_end(&self) -> bool {
+        false
     }
 
     /// Tokens so far; final once the upstream has said.

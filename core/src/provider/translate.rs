@@ -198,6 +198,10 @@ impl Reply for Stream {
     fn progress(&self) -> &Progress {
         &self.told.progress
     }
+
+    fn awaits_end(&self) -> bool {
+        !self.done() && self.reader.awaits_end()
+    }
 }
 
 struct Whole {

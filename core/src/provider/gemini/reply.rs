@@ -80,6 +80,10 @@ impl Reader for Reading {
         Ok(())
     }
 
+    fn awaits_end(&self) -> bool {
+        self.is_complete()
+    }
+
     fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         if !self.is_complete() {
             return Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."));
