@@ -25,6 +25,7 @@ mod progress;
 mod relay;
 pub mod signature;
 mod to;
+mod told;
 pub(crate) mod translate;
 #[cfg(test)]
 pub(crate) mod trial;
@@ -41,12 +42,13 @@ use crate::config::Upstream;
 use crate::dialect::{self, Dialect};
 use crate::embed::{Embed, Encoding, Vectors};
 use crate::endpoint::{BodyKind, Delivery, Endpoint, UsageChunk};
-use crate::fault::{FaultKind, Problem, Reject, UpstreamFault};
+use crate::fault::{Reject, UpstreamFault};
 use crate::piece::Calls;
 
 pub use answer::{Event, Flow, Passage, Pieces, Reader, Reply};
 pub use progress::Progress;
 pub use to::{Notes, To};
+pub use told::told;
 
 /// Every provider that can be named in the configuration as a `dialect`.
 pub static ALL: [&dyn Provider; 10] = [
@@ -371,17 +373,4 @@ pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &Reply
         }
     }
     provider.relayed(start)
-}
-
-/// A fault of the caller's as it is told: in the provider's words, and where those are another API's, also in such as the
-/// caller's own API has for it.
-pub fn told(fault: &UpstreamFault, provider: &dyn Provider, upstream: &Upstream, endpoint: Endpoint) -> Problem {
-    let mut problem = fault.problem();
-    if !provider.relays(endpoint, upstream) {
-        problem.details = None;
-        if fault.kind == FaultKind::ContextLength {
-            dialect::say_too_long(endpoint.family(), &mut problem.message);
-        }
-    }
-    problem
 }
