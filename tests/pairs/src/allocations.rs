@@ -70,7 +70,13 @@ fn allocations(provider: &'static dyn Provider, endpoint: Endpoint, recorded: &R
     for frame in deltas.iter().cycle().take(BEFORE) {
         read(&mut attempt, frame, &mut effects);
         let written = effects.iter().find_map(|effect| if let Effect::Body(body) = effect { Some(body) } else { None });
-        assert!(is_text(endpoint, written.unwrap_or(frame)));
+        let written = written.unwrap_or(frame);
+        assert!(
+            is_text(endpoint, written),
+            "{endpoint:?} of {}: {}",
+            provider.name(),
+            String::from_utf8_lossy(written)
+        );
     }
     let counted = measure(|| {
         for frame in deltas.iter().cycle().take(COUNTED) {
