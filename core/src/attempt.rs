@@ -9,7 +9,6 @@ mod failure;
 mod request;
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -199,7 +198,7 @@ impl Attempt {
             None if passes => RequestPlan::NeedsLength,
             None => RequestPlan::NeedsBody,
             Some(path) => {
-                let path = format!("{}{path}", upstream.prefix);
+                let path = [&upstream.prefix, path].concat();
                 let fits = path == plan.endpoint.path();
                 RequestPlan::AsIs { path: (!fits).then_some(path) }
             }
@@ -243,7 +242,8 @@ impl Attempt {
             let Plan { endpoint, delivery, usage, .. } = self.plan;
             let model = self.plan.current().map_or("", |target| target.model.as_str());
             let Origin { vm, request } = self.plan.origin;
-            let id = format!("weir-{vm:x}-{request:x}");
+            let (mut numbers, mut more) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let id = ["weir-", numbers.format(vm), "-", more.format(request)].concat();
             let (encoding, created, echo) = (self.encoding, now.as_millis() / 1000, core::mem::take(&mut self.echo));
             let content_type = value("content-type").unwrap_or_default();
             let (id, echo, calls) = (&id, &echo, self.calls);

@@ -25,7 +25,8 @@ pub enum Write {
 impl Changes {
     /// From the headers that are there, and those that are to be.
     pub fn of(before: &[(&[u8], &[u8])], after: &[(&[u8], &[u8])]) -> Self {
-        let (mut gone, mut changed) = (Names::default(), Vec::new());
+        let mut gone = Names::with_room(before.len(), before.iter().map(|(name, _)| name.len()).sum());
+        let mut changed = Vec::new();
         let mut writes = vec![Write::Add; after.len()];
         // Most of what goes has a length that nothing else has.
         let lengths = after.iter().fold(0, |lengths, (name, _)| lengths | bit(name.len()));
@@ -61,7 +62,6 @@ const fn bit(length: usize) -> u64 {
 }
 
 /// Names, each once.
-#[derive(Default)]
 pub struct Names {
     lengths: u64,
     text: Vec<u8>,
@@ -69,6 +69,10 @@ pub struct Names {
 }
 
 impl Names {
+    fn with_room(names: usize, bytes: usize) -> Self {
+        Self { lengths: 0, text: Vec::with_capacity(bytes), ends: Vec::with_capacity(names) }
+    }
+
     fn add(&mut self, name: &[u8]) {
         if self.lengths & bit(name.len()) == 0 || !self.iter().any(|other| other == name) {
             self.lengths |= bit(name.len());

@@ -133,17 +133,11 @@ impl Host for Stream {
 
     fn headers(&self, map: Map) -> Headers {
         let mut shown = self.shown(number(map));
-        // Nearly always all of it is ASCII, which is told sooner.
-        if !shown.iter().all(|(name, value)| name.is_ascii() && value.is_ascii()) {
+        let (mut text, mut ends) = joined(&shown);
+        // Nearly always all of it is ASCII, which is sooner told of all at once.
+        if !text.is_ascii() {
             shown.retain(|(name, value)| str::from_utf8(name).is_ok() && str::from_utf8(value).is_ok());
-        }
-        let mut text = Vec::with_capacity(shown.iter().map(|(name, value)| name.len() + value.len()).sum());
-        let mut ends = Vec::with_capacity(shown.len());
-        for (name, value) in shown {
-            text.extend_from_slice(name);
-            let middle = text.len();
-            text.extend_from_slice(value);
-            ends.push((middle, text.len()));
+            (text, ends) = joined(&shown);
         }
         Headers { text: String::from_utf8(text).unwrap_or_default(), ends }
     }
@@ -274,6 +268,19 @@ impl host::Headers for Headers {
         };
         self.ends.iter().map(pair).collect()
     }
+}
+
+/// Names and values without anything between, and where each of both ends.
+fn joined(headers: &[(&[u8], &[u8])]) -> (Vec<u8>, Vec<(usize, usize)>) {
+    let mut text = Vec::with_capacity(headers.iter().map(|(name, value)| name.len() + value.len()).sum());
+    let mut ends = Vec::with_capacity(headers.len());
+    for (name, value) in headers {
+        text.extend_from_slice(name);
+        let middle = text.len();
+        text.extend_from_slice(value);
+        ends.push((middle, text.len()));
+    }
+    (text, ends)
 }
 
 /// Writes a line to Envoy's log.
