@@ -9,9 +9,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::fetch;
 use crate::run::{apt, ask, cargo, run, target};
 use crate::say::{Outcome, note, step};
+use crate::{fetch, wasm};
 
 /// What kernels are compiled for where no GPU is seen: every later GPU runs it too, compiled once more by its driver.
 const OLDEST: &str = "80";
@@ -25,8 +25,13 @@ const LIBRARIES: [(&str, &str, &str, &str); 5] = [
     ("nvrtc", "nvrtc", "libnvrtc.so", "libnvrtc.so.13"),
 ];
 
-/// Builds it, and says where it is and what it needs.
-pub(crate) fn build() -> Outcome<PathBuf> {
+/// `CUDA_ERROR_STUB_LIBRARY`, which NVIDIA's own stand-ins return: what is started with one sees no device, and says why.
+const STUB: u32 = 34;
+
+/// Builds it and what `weir up` wants beside it, and says where it is and what it needs.
+pub(crate) fn build() -> Outcome {
+    step("the filter, as a wasm module", wasm::build)?;
+    step("Envoy, ONNX Runtime and a model", fetch::all)?;
     let own = own_toolkit();
     let toolkit = match &own {
         Some(toolkit) => {
@@ -51,12 +56,20 @@ pub(crate) fn build() -> Outcome<PathBuf> {
     }
     step("weir with CUDA (release; its kernels take some ten minutes the first time)", || run(&mut build))?;
 
-    let place = target().join("cuda/weir");
-    let problem = |error| format!("{}: {error}", place.display());
-    place.parent().map_or(Ok(()), fs::create_dir_all).map_err(problem)?;
-    fs::copy(target().join("release/weir"), &place).map_err(problem)?;
+    let place = put("weir")?;
+    step("the filter, as a dynamic module", || run(&mut cargo(&["build", "--release", "--package", "weir-filter"])))?;
+    put("libweir_filter.so")?;
     let needs = "NVIDIA's driver, and cuBLAS and cuRAND of CUDA 13";
-    note(&format!("{} is there; where it runs it needs {needs}", place.display()));
+    note(&format!("`{} up` starts it; where it runs it needs {needs}", place.display()));
+    Ok(())
+}
+
+/// Moves what was built to a folder of its own: where a driver is missing it does not start, and would seem to be the other.
+fn put(name: &str) -> Outcome<PathBuf> {
+    let (built, place) = (target().join("release").join(name), target().join("cuda").join(name));
+    let problem = |error| format!("{} to {}: {error}", built.display(), place.display());
+    fs::create_dir_all(target().join("cuda")).map_err(problem)?;
+    fs::rename(&built, &place).map_err(problem)?;
     Ok(place)
 }
 
@@ -77,7 +90,7 @@ fn before(folder: &Path, variable: &str) -> Outcome<std::ffi::OsString> {
     env::join_paths(folders).map_err(|error| format!("{variable}: {error}"))
 }
 
-/// Libraries that have the functions' names and nothing else: the true ones come with the driver and the toolkit of the
+/// Libraries that have the functions' names and do nothing: the true ones come with the driver and the toolkit of the
 /// machine that `weir` runs on, under the names that these say they have.
 fn stubs() -> Outcome<PathBuf> {
     let bindings = bindings()?;
@@ -87,7 +100,7 @@ fn stubs() -> Outcome<PathBuf> {
         let source = bindings.join(module).join("sys/mod.rs");
         let text = fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
         let c = folder.join(file).with_extension("c");
-        let code = functions(&text, prefix).into_iter().map(|name| format!("void {name}(void) {{}}\n"));
+        let code = functions(&text, prefix).into_iter().map(|name| format!("int {name}(void) {{ return {STUB}; }}\n"));
         fs::write(&c, code.collect::<String>()).map_err(|error| format!("{}: {error}", c.display()))?;
         let mut compile = Command::new("cc");
         compile.args(["-shared", "-fPIC", "-w", "-fno-builtin", &format!("-Wl,-soname,{name}"), "-o"]);

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         ["pairs"] => pairs::count(pairs::Then::Nothing),
         ["pairs", "--check"] => pairs::count(pairs::Then::Check),
         ["pairs", "--bless"] => pairs::count(pairs::Then::Bless),
-        ["cuda"] => cuda::build().map(drop),
+        ["cuda"] => cuda::build(),
         ["bless"] => generated::bless(),
         ["fuzz"] => test::fuzz("60"),
         ["fuzz", seconds] => test::fuzz(seconds),
