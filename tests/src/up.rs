@@ -1,18 +1,18 @@
 //! `weir up` as its users run it: the binary, with a home and ports of its own.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{env, process};
 
 use hyper::Method;
 use serde_json::{Value, json};
+use weir_ports::free;
 
 use crate::Ask;
 use crate::folder::Folder;
@@ -290,19 +290,4 @@ fn binary() -> PathBuf {
     let weir = own.ancestors().nth(2).unwrap_or(Path::new("/")).join("weir");
     assert!(weir.is_file(), "there is no {}: run `cargo build -p weir`", weir.display());
     weir
-}
-
-/// A port that is free, and that the system gives to nobody who does not ask for it: below those of outgoing connections.
-fn free() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    const FIRST: u32 = 11_000;
-    const SPAN: u32 = 20_000;
-    loop {
-        let next = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = FIRST + (process::id().wrapping_mul(37) + next) % SPAN;
-        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")));
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::home::{Home, free};
+use weir_ports::free;
+
+use crate::home::Home;
 use crate::running::config;
 
 /// A program that says it is this Envoy.

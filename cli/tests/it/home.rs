@@ -1,7 +1,6 @@
 //! A home of its own for each test: its keys, its logs, its configuration.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -57,11 +56,6 @@ impl Home {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said { code: status.code(), out: text(stdout), err: text(stderr) }
     }
-}
-
-/// A port that is free now, and unlikely to be taken soon.
-pub(crate) fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Whether a process is there, and not only its body.

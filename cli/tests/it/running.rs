@@ -7,8 +7,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use weir_ports::free;
 
-use crate::home::{Home, free, lives};
+use crate::home::{Home, lives};
 
 /// Far longer than anything takes: only a test that fails waits so long.
 pub(crate) const LONG: Duration = Duration::from_secs(120);

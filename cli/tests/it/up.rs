@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
+use weir_ports::free;
 
-use crate::home::{Home, free};
+use crate::home::Home;
 use crate::running::{Running, config, gone};
 
 const LOCAL: &str =

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use weir_control::publish::{PublishError, Publisher};
 use weir_control::render::{File, Resources, render};
 use weir_core::key::KeyHash;
+use weir_ports::free;
 
 /// An Envoy that runs on a folder, until it is dropped.
 struct Running {
@@ -30,14 +31,10 @@ impl Drop for Running {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 impl Running {
     fn prepared() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, process: None, listen: free_port(), admin: free_port() }
+        Self { folder, process: None, listen: free().port(), admin: free().port() }
     }
 
     fn publisher(&self) -> Publisher {
@@ -176,7 +173,7 @@ async fn changes_under_load_fail_no_request() {
 #[tokio::test]
 async fn an_error_of_envoys_own_is_an_openai_error_that_names_the_tries() {
     let mut running = Running::prepared();
-    let closed = free_port();
+    let closed = free().port();
     let resources = running.for_ada(&format!(
         "providers:\n  local: {{dialect: local}}\n  a: {{dialect: openai, endpoint: \"http://127.0.0.1:{closed}\"}}\n\
          models:\n  m: {{targets: [{{provider: local, model: e}}, {{provider: a}}]}}\n\

@@ -61,7 +61,7 @@ pub(crate) async fn measure(folder: &Path, rounds: usize) -> io::Result<Embeddin
     let cache = Environment::of_process().cache;
     let (model, library) = (cache.join("models").join(MODEL), cache.join("onnxruntime/libonnxruntime.so"));
     let socket = std::path::absolute(folder.join("sidecar.sock"))?;
-    let admin = envoy::free_port()?;
+    let admin = weir_ports::free();
     let settings = json!({
         "socket": socket, "admin": admin.to_string(), "onnxruntime": library,
         "models": [{ "name": MODEL, "path": model, "engine": "onnx" }],

@@ -19,14 +19,14 @@ pub(crate) const KEY: &str = "sk-bench";
 
 /// Bare Envoy in front of `upstream`: one route, the same kind of access log, no retry policy.
 pub(crate) fn bare(folder: &Path, upstream: SocketAddr, core: Option<usize>) -> io::Result<Running> {
-    let address = envoy::free_port()?;
+    let address = weir_ports::free();
     let path = envoy::write(folder, "bare", &bootstrap(folder, address, upstream, None))?;
     envoy::start(&path, address, core)
 }
 
 /// The same with the no-op filter in the listener's chain and in the cluster's.
 pub(crate) fn noop(folder: &Path, upstream: SocketAddr, core: Option<usize>) -> io::Result<Running> {
-    let address = envoy::free_port()?;
+    let address = weir_ports::free();
     let module = PathBuf::from("target/wasm32-unknown-unknown/wasm/weir_noop.wasm");
     let path = envoy::write(folder, "noop", &bootstrap(folder, address, upstream, Some(&module)))?;
     envoy::start(&path, address, core)
@@ -69,7 +69,7 @@ struct Setup<'a> {
 
 fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, core: Option<usize>) -> io::Result<Running> {
     let Setup { name, filter, model, provider, more } = setup;
-    let (address, admin) = (envoy::free_port()?, envoy::free_port()?);
+    let (address, admin) = (weir_ports::free(), weir_ports::free());
     let hash = weir_core::key::KeyHash::of(KEY.as_bytes());
     let yaml = format!(
         "listen: {address}\nadmin: {admin}\nproviders:\n  up: {provider}\nmodels:\n  {model}: {{targets: [{{provider: up}}]}}\n\
