@@ -14,13 +14,13 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-pub use check::{Flaw, MAX_DEPTH, check};
+pub use check::{Checker, Flaw, MAX_DEPTH, Name, check, check_by};
 pub use edit::{Edit, patch};
 pub use raw::{Kind, Raw};
 pub use str::{Collected, Str};
 
 use crate::fault::Reject;
-use check::{Checker, Surrogates};
+use check::Surrogates;
 
 /// More top-level members than any API has; keeps the search for duplicates short.
 const MAX_MEMBERS: usize = 256;
@@ -35,21 +35,20 @@ pub struct Scan {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Member {
-    /// The key between its quotes.
-    key: Range<usize>,
+    name: Name,
     value: Range<usize>,
-    /// The key has escapes, so its bytes are not its name.
-    escaped: bool,
 }
 
 impl Member {
     fn name<'a>(&self, body: &'a [u8]) -> Cow<'a, str> {
-        let key = body.get(self.key.clone()).and_then(|key| core::str::from_utf8(key).ok()).unwrap_or_default();
-        if self.escaped { raw::unescape(key) } else { Cow::Borrowed(key) }
+        let Name { place, escaped } = &self.name;
+        let name = body.get(place.clone()).and_then(|name| core::str::from_utf8(name).ok()).unwrap_or_default();
+        if *escaped { raw::unescape(name) } else { Cow::Borrowed(name) }
     }
 
     fn is_named(&self, body: &[u8], name: &str) -> bool {
-        if self.escaped { self.name(body) == name } else { body.get(self.key.clone()) == Some(name.as_bytes()) }
+        let Name { place, escaped } = &self.name;
+        if *escaped { self.name(body) == name } else { body.get(place.clone()) == Some(name.as_bytes()) }
     }
 }
 
@@ -59,10 +58,10 @@ impl Member {
 /// top-level name twice (two readers could disagree on which one counts).
 pub fn scan(body: &[u8]) -> Result<Scan, Reject> {
     let (valid, broken) = match core::str::from_utf8(body) {
-        Ok(_) => (body, None),
+        Ok(valid) => (valid, None),
         Err(error) => {
-            let (valid, _) = body.split_at_checked(error.valid_up_to()).unwrap_or((body, &[]));
-            (valid, Some(Flaw { offset: valid.len(), problem: "invalid UTF-8" }))
+            let valid = body.get(..error.valid_up_to()).and_then(|valid| core::str::from_utf8(valid).ok());
+            (valid.unwrap_or_default(), Some(Flaw { offset: error.valid_up_to(), problem: "invalid UTF-8" }))
         }
     };
     let mut checker = Checker::new(valid, Surrogates::Paired);
@@ -92,50 +91,38 @@ impl From<Flaw> for Stop {
 fn object(checker: &mut Checker<'_>) -> Result<Scan, Stop> {
     checker.space();
     if checker.peek() != Some(b'{') {
-        checker.value(0)?;
+        checker.value()?;
         checker.end()?;
         return Err(Stop::Refused(Reject::Invalid {
             field: "body".to_string(),
             problem: "it must be a JSON object".to_string(),
         }));
     }
-    checker.step();
-    let mut scan = Scan { open: checker.at(), members: Vec::with_capacity(16) };
+    let body = checker.text().as_bytes();
+    let mut scan = Scan { open: checker.at() + 1, members: Vec::with_capacity(16) };
     // Refused only after the rest was found valid: broken JSON is the more useful complaint.
     let mut refused = None;
-    checker.space();
-    if checker.peek() == Some(b'}') {
-        checker.step();
-    } else {
-        loop {
-            checker.space();
-            let (key, escaped) = checker.key()?;
-            checker.space();
-            let start = checker.at();
-            checker.value(1)?;
-            let member = Member { key, value: start..checker.at(), escaped };
-            if scan.members.len() == MAX_MEMBERS {
-                refused.get_or_insert_with(|| Reject::Invalid {
-                    field: "body".to_string(),
-                    problem: "it has too many members".to_string(),
-                });
-            } else {
-                let body = checker.bytes();
-                let name = member.name(body);
-                if scan.members.iter().any(|earlier| earlier.is_named(body, &name)) {
-                    refused.get_or_insert_with(|| Reject::Invalid {
-                        field: name.to_string(),
-                        problem: "it is given more than once".to_string(),
-                    });
-                }
-                scan.members.push(member);
-            }
-            checker.space();
-            if checker.ends_object()? {
-                break;
-            }
+    checker.members(|checker, name| {
+        let start = checker.at();
+        checker.value()?;
+        if scan.members.len() == MAX_MEMBERS {
+            refused.get_or_insert_with(|| Reject::Invalid {
+                field: "body".to_string(),
+                problem: "it has too many members".to_string(),
+            });
+            return Ok(());
         }
-    }
+        let member = Member { name, value: start..checker.at() };
+        let name = member.name(body);
+        if scan.members.iter().any(|earlier| earlier.is_named(body, &name)) {
+            refused.get_or_insert_with(|| Reject::Invalid {
+                field: name.to_string(),
+                problem: "it is given more than once".to_string(),
+            });
+        }
+        scan.members.push(member);
+        Ok(())
+    })?;
     checker.end()?;
     refused.map_or(Ok(scan), |reject| Err(Stop::Refused(reject)))
 }

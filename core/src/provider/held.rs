@@ -34,6 +34,14 @@ impl Held {
 
 /// Reads a body that should be one JSON value.
 pub(super) fn parse(body: &[u8]) -> Result<Raw<'_>, UpstreamFault> {
+    parse_by(body, check)
+}
+
+/// Reads a body that should be one JSON value, by what checks it.
+pub(super) fn parse_by<'a, T>(
+    body: &'a [u8],
+    check: impl FnOnce(&'a str) -> Result<T, Flaw>,
+) -> Result<T, UpstreamFault> {
     let cut = || UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it was complete.");
     let not_json = || malformed("The provider's answer is not JSON.");
     match core::str::from_utf8(body) {

@@ -1,6 +1,9 @@
 //! The checker: walks over JSON once, strictly, without recursion and without building anything.
 
+use alloc::borrow::Cow;
 use core::ops::Range;
+
+use super::raw::{Raw, unescape};
 
 /// How deep a document may be; as `serde_json` has it, so that what passes here can be read there.
 pub const MAX_DEPTH: u32 = 127;
@@ -27,14 +30,17 @@ impl Flaw {
 /// Checks that `text` is one JSON value and nothing else, and gives it without the space around it.
 ///
 /// Escapes may name lone surrogates here: some upstreams cut an emoji between two chunks, and their clients cope.
-pub fn check(text: &str) -> Result<super::Raw<'_>, Flaw> {
-    let mut checker = Checker::new(text.as_bytes(), Surrogates::Any);
+pub fn check(text: &str) -> Result<Raw<'_>, Flaw> {
+    check_by(text, Checker::value)
+}
+
+/// [`check`], where `read` walks over the value, and takes what it wants on the way.
+pub fn check_by<'a, T>(text: &'a str, read: impl FnOnce(&mut Checker<'a>) -> Result<T, Flaw>) -> Result<T, Flaw> {
+    let mut checker = Checker::new(text, Surrogates::Any);
     checker.space();
-    let start = checker.at();
-    checker.value(0)?;
-    let end = checker.at();
+    let read = read(&mut checker)?;
     checker.end()?;
-    text.get(start..end).map(super::Raw::new).ok_or(Flaw { offset: start, problem: "invalid UTF-8" })
+    Ok(read)
 }
 
 /// Which `\u` escapes pass.
@@ -46,34 +52,68 @@ pub(super) enum Surrogates {
     Any,
 }
 
-/// A position in a document. `bytes` are valid UTF-8, which the checker does not look at.
-pub(super) struct Checker<'a> {
-    bytes: &'a [u8],
+/// A position in a document of which everything before is valid.
+///
+/// At the start of a value, one of [`value`](Self::value), [`members`](Self::members) and [`items`](Self::items) walks over
+/// it. What is met on the way is only known to be good once the document has ended.
+pub struct Checker<'a> {
+    text: &'a str,
     at: usize,
+    /// How deep the value here is.
+    depth: u32,
     surrogates: Surrogates,
 }
 
+/// A member's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// Where it lies between its quotes.
+    pub(super) place: Range<usize>,
+    /// It has escapes, so its bytes are not what it says.
+    pub(super) escaped: bool,
+}
+
+impl Name {
+    /// Where the member begins.
+    pub fn begin(&self) -> usize {
+        self.place.start - 1
+    }
+
+    /// What it says, in the document that it was met in.
+    pub fn text<'t>(&self, document: &'t str) -> Cow<'t, str> {
+        let name = document.get(self.place.clone()).unwrap_or_default();
+        if self.escaped { unescape(name) } else { Cow::Borrowed(name) }
+    }
+}
+
 impl<'a> Checker<'a> {
-    pub(super) fn new(bytes: &'a [u8], surrogates: Surrogates) -> Self {
-        Self { bytes, at: 0, surrogates }
+    pub(super) fn new(text: &'a str, surrogates: Surrogates) -> Self {
+        Self { text, at: 0, depth: 0, surrogates }
     }
 
-    pub(super) fn bytes(&self) -> &'a [u8] {
-        self.bytes
+    /// The document.
+    pub fn text(&self) -> &'a str {
+        self.text
     }
 
+    /// Where it is.
     #[inline]
-    pub(super) fn at(&self) -> usize {
+    pub fn at(&self) -> usize {
         self.at
+    }
+
+    /// The value that began at `start` and has just been walked over.
+    pub fn since(&self, start: usize) -> Raw<'a> {
+        self.text.get(start..self.at).map_or(Raw::NULL, Raw::new)
     }
 
     #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        self.text.as_bytes().get(self.at).copied()
     }
 
     #[inline]
-    pub(super) fn step(&mut self) {
+    fn step(&mut self) {
         self.at += 1;
     }
 
@@ -88,49 +128,131 @@ impl<'a> Checker<'a> {
     }
 
     fn flaw<T>(&self, problem: &'static str) -> Result<T, Flaw> {
-        let problem = if self.at >= self.bytes.len() { "unexpected end" } else { problem };
-        Err(Flaw { offset: self.at.min(self.bytes.len()), problem })
+        let problem = if self.at >= self.text.len() { "unexpected end" } else { problem };
+        Err(Flaw { offset: self.at.min(self.text.len()), problem })
     }
 
     /// Nothing but space may follow.
     pub(super) fn end(&mut self) -> Result<(), Flaw> {
         self.space();
-        if self.at < self.bytes.len() { self.flaw("unexpected character after the end") } else { Ok(()) }
+        if self.at < self.text.len() { self.flaw("unexpected character after the end") } else { Ok(()) }
     }
 
-    /// A member's key and its colon: the key between its quotes, and whether it has escapes.
-    pub(super) fn key(&mut self) -> Result<(Range<usize>, bool), Flaw> {
+    /// Any value.
+    pub fn value(&mut self) -> Result<Raw<'a>, Flaw> {
+        let start = self.at;
+        self.skip()?;
+        Ok(self.since(start))
+    }
+
+    /// Any value; if it is an object, `on` has each of its members: at its value, which it walks over or leaves alone.
+    pub fn members(&mut self, on: impl FnMut(&mut Self, Name) -> Result<(), Flaw>) -> Result<(), Flaw> {
+        if !self.opens(b'{', b'}')? {
+            return Ok(());
+        }
+        self.rest_of_members(on)
+    }
+
+    /// [`members`](Self::members) of an object that begins here, and whose bytes before `from`, where a member
+    /// [begins](Name::begin), were walked over in another document.
+    pub fn members_from(
+        &mut self,
+        from: usize,
+        on: impl FnMut(&mut Self, Name) -> Result<(), Flaw>,
+    ) -> Result<(), Flaw> {
+        self.depth += 1;
+        self.at = from;
+        self.rest_of_members(on)
+    }
+
+    fn rest_of_members(&mut self, mut on: impl FnMut(&mut Self, Name) -> Result<(), Flaw>) -> Result<(), Flaw> {
+        loop {
+            let name = self.name()?;
+            self.space();
+            self.walk(|checker| on(checker, name))?;
+            if self.closes(b'}', "expected ',' or '}'")? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Any value; if it is an array, `on` is at each of its items, which it walks over or leaves alone.
+    pub fn items(&mut self, mut on: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
+        if !self.opens(b'[', b']')? {
+            return Ok(());
+        }
+        loop {
+            self.walk(&mut on)?;
+            if self.closes(b']', "expected ',' or ']'")? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a collection with something in it begins here. Anything else is walked over.
+    #[inline]
+    fn opens(&mut self, open: u8, close: u8) -> Result<bool, Flaw> {
+        if self.peek() != Some(open) {
+            return self.skip().map(|()| false);
+        }
+        if self.depth >= MAX_DEPTH {
+            return self.flaw("too deeply nested");
+        }
+        self.step();
+        self.space();
+        if self.peek() == Some(close) {
+            self.step();
+            return Ok(false);
+        }
+        self.depth += 1;
+        Ok(true)
+    }
+
+    #[inline]
+    fn walk(&mut self, on: impl FnOnce(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
+        let start = self.at;
+        on(self)?;
+        if self.at == start { self.skip() } else { Ok(()) }
+    }
+
+    /// Whether a collection ends here, instead of going on after a comma.
+    #[inline]
+    fn closes(&mut self, close: u8, problem: &'static str) -> Result<bool, Flaw> {
+        self.space();
+        match self.peek() {
+            Some(b',') => {
+                self.step();
+                self.space();
+                Ok(false)
+            }
+            Some(byte) if byte == close => {
+                self.step();
+                self.depth -= 1;
+                Ok(true)
+            }
+            _ => self.flaw(problem),
+        }
+    }
+
+    /// A member's name and its colon.
+    fn name(&mut self) -> Result<Name, Flaw> {
         if self.peek() != Some(b'"') {
             return self.flaw("expected a member name in double quotes");
         }
         let start = self.at + 1;
         let escaped = self.string()?;
-        let key = start..self.at - 1;
+        let place = start..self.at - 1;
         self.space();
         if self.peek() != Some(b':') {
             return self.flaw("expected ':'");
         }
         self.step();
-        Ok((key, escaped))
+        Ok(Name { place, escaped })
     }
 
-    /// After a member: whether the object ends here, instead of going on after a comma.
-    pub(super) fn ends_object(&mut self) -> Result<bool, Flaw> {
-        match self.peek() {
-            Some(b',') => {
-                self.step();
-                Ok(false)
-            }
-            Some(b'}') => {
-                self.step();
-                Ok(true)
-            }
-            _ => self.flaw("expected ',' or '}'"),
-        }
-    }
-
-    /// One value, `outer` levels deep. Which levels are objects is kept in the bits of one integer: no recursion.
-    pub(super) fn value(&mut self, outer: u32) -> Result<(), Flaw> {
+    /// Walks over one value. Which levels are objects is kept in the bits of one integer: no recursion.
+    fn skip(&mut self) -> Result<(), Flaw> {
+        let outer = self.depth;
         let mut objects: u128 = 0;
         let mut depth: u32 = 0;
         'value: loop {
@@ -151,7 +273,7 @@ impl<'a> Checker<'a> {
                         objects = objects << 1 | u128::from(is_object);
                         depth += 1;
                         if is_object {
-                            self.key()?;
+                            self.name()?;
                             self.space();
                         }
                         continue 'value;
@@ -174,7 +296,7 @@ impl<'a> Checker<'a> {
                         self.step();
                         self.space();
                         if in_object {
-                            self.key()?;
+                            self.name()?;
                             self.space();
                         }
                         continue 'value;
@@ -236,7 +358,7 @@ impl<'a> Checker<'a> {
     /// A string, from its opening quote to after its closing one; whether it has escapes.
     #[inline]
     fn string(&mut self) -> Result<bool, Flaw> {
-        self.at = plain_end(self.bytes, self.at + 1);
+        self.at = plain_end(self.text.as_bytes(), self.at + 1);
         if self.peek() == Some(b'"') {
             self.step();
             return Ok(false);
@@ -256,7 +378,7 @@ impl<'a> Checker<'a> {
                 Some(_) => return self.flaw("a control character must be escaped"),
                 None => return self.flaw("unexpected end"),
             }
-            self.at = plain_end(self.bytes, self.at);
+            self.at = plain_end(self.text.as_bytes(), self.at);
         }
     }
 
@@ -274,7 +396,7 @@ impl<'a> Checker<'a> {
                 if self.surrogates == Surrogates::Any || !(0xd800..0xe000).contains(&unit) {
                     return Ok(());
                 }
-                if unit < 0xdc00 && self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(b"\\u")) {
+                if unit < 0xdc00 && self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(b"\\u")) {
                     self.at += 2;
                     if (0xdc00..0xe000).contains(&self.hex()?) {
                         return Ok(());

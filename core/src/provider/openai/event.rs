@@ -1,8 +1,9 @@
 //! What a relay must know of one `chat.completion.chunk` or whole answer; everything else passes by unread.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
-use crate::codec::json::{Kind, Raw};
+use crate::codec::json::{Checker, Flaw, Kind, Name, Raw, check_by};
 use crate::usage::Usage;
 
 /// The members that matter, of a chunk or an answer.
@@ -18,29 +19,64 @@ pub(super) struct Members<'a> {
     pub(super) sources: Option<Raw<'a>>,
     pub(super) error: Option<Raw<'a>>,
     is_error: bool,
+    /// What the choices hold, where the members were met while checking.
+    pub(super) deltas: Deltas,
 }
 
 impl<'a> Members<'a> {
+    /// Of a value that was checked.
     pub(super) fn read(answer: Raw<'a>) -> Self {
         let mut members = Self::default();
         for (name, value) in answer.members() {
-            match &*name {
-                "choices" => members.choices = Some(value),
-                "data" => members.data = Some(value),
-                "results" => members.results = Some(value),
-                "usage" if !value.is_null() => members.usage = Some(value),
-                "id" => members.id = Some(value),
-                "model" => members.model = Some(value),
-                "search_results" if value.items().next().is_some() => members.sources = Some(value),
-                "citations" if members.sources.is_none() => members.sources = Some(value),
-                "error" if !value.is_null() => members.error = Some(value),
-                // Why Groq stopped early.
-                "x_groq" => members.error = value.get("error").filter(|error| !error.is_null()).or(members.error),
-                "object" => members.is_error = value.text() == "\"error\"",
-                _ => {}
-            }
+            members.note(&name, value);
         }
         members
+    }
+
+    /// Of what should be a value, which is checked in the same pass.
+    pub(super) fn check(text: &'a str) -> Result<(Raw<'a>, Self), Flaw> {
+        let mut members = Self::default();
+        let answer = check_by(text, |checker| {
+            let start = checker.at();
+            checker.members(|checker, name| members.meet(checker, &name.text(text)))?;
+            Ok(checker.since(start))
+        })?;
+        Ok((answer, members))
+    }
+
+    fn meet(&mut self, checker: &mut Checker<'a>, name: &str) -> Result<(), Flaw> {
+        let start = checker.at();
+        if name == "choices" {
+            self.deltas = Deltas::check(checker)?;
+        } else {
+            checker.value()?;
+        }
+        self.note(name, checker.since(start));
+        Ok(())
+    }
+
+    fn note(&mut self, name: &str, value: Raw<'a>) {
+        match name {
+            "choices" => self.choices = Some(value),
+            "data" => self.data = Some(value),
+            "results" => self.results = Some(value),
+            "usage" if !value.is_null() => self.usage = Some(value),
+            "id" => self.id = Some(value),
+            "model" => self.model = Some(value),
+            "search_results" if value.items().next().is_some() => self.sources = Some(value),
+            "citations" if self.sources.is_none() => self.sources = Some(value),
+            "error" if !value.is_null() => self.error = Some(value),
+            // Why Groq stopped early.
+            "x_groq" => self.error = value.get("error").filter(|error| !error.is_null()).or(self.error),
+            "object" => self.is_error = value.text() == "\"error\"",
+            _ => {}
+        }
+    }
+
+    /// Whether none but those were there that each event of a stream repeats.
+    fn tells_nothing(&self) -> bool {
+        let Self { choices, data, results, usage, id: _, model: _, sources, error, is_error, deltas: _ } = self;
+        [choices, data, results, usage, sources, error].into_iter().all(Option::is_none) && !is_error
     }
 
     /// Whether this is an error that travels as an answer.
@@ -63,6 +99,38 @@ impl<'a> Members<'a> {
     }
 }
 
+/// How a stream's events begin: all alike up to their choices, so that each beginning need be read once.
+#[derive(Default)]
+pub(super) struct Beginning(Vec<u8>);
+
+/// More than an event's identifiers, time and model take.
+const MAX_BEGINNING: usize = 1 << 10;
+
+impl Beginning {
+    /// [`Members::check`] of the next event. Those that a known beginning has are left out: they say nothing new.
+    pub(super) fn check<'a>(&mut self, text: &'a str) -> Result<(Raw<'a>, Members<'a>), Flaw> {
+        let known = if text.as_bytes().starts_with(&self.0) { self.0.len() } else { 0 };
+        let mut members = Members::default();
+        let mut ends = 0;
+        let event = check_by(text, |checker| {
+            let start = checker.at();
+            let on = |checker: &mut Checker<'a>, name: Name| {
+                if members.tells_nothing() {
+                    ends = name.begin();
+                }
+                members.meet(checker, &name.text(text))
+            };
+            if known == 0 { checker.members(on) } else { checker.members_from(known, on) }?;
+            Ok(checker.since(start))
+        })?;
+        if known == 0 && ends <= MAX_BEGINNING {
+            self.0.clear();
+            self.0.extend_from_slice(text.as_bytes().get(..ends).unwrap_or_default());
+        }
+        Ok((event, members))
+    }
+}
+
 /// What the choices of one chunk hold, together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Deltas {
@@ -73,34 +141,44 @@ pub(super) struct Deltas {
 }
 
 impl Deltas {
-    pub(super) fn read(choices: Raw<'_>) -> Self {
+    fn check(choices: &mut Checker<'_>) -> Result<Self, Flaw> {
         let mut deltas = Self::default();
-        for choice in choices.items() {
-            for (name, value) in choice.members() {
-                match &*name {
+        choices.items(|choice| {
+            choice.members(|choice, name| {
+                match &*name.text(choice.text()) {
                     // A whole answer has messages where a stream has deltas.
-                    "delta" | "message" => deltas.tokens += tokens(value),
+                    "delta" | "message" => deltas.tokens += tokens(choice)?,
                     // Legacy completions have bare text.
-                    "text" if !matches!(value.text(), "null" | "\"\"") => {
-                        deltas.tokens += (value.text().len() as u64).div_ceil(4);
-                    }
-                    "finish_reason" => deltas.finished |= !value.is_null(),
+                    "text" => deltas.tokens += tokens_of(content(choice.value()?)),
+                    "finish_reason" => deltas.finished |= !choice.value()?.is_null(),
                     _ => {}
                 }
-            }
-        }
-        deltas
+                Ok(())
+            })
+        })?;
+        Ok(deltas)
     }
 }
 
 /// Guesses the tokens of one delta: a quarter of its content's bytes, so that a delta with any content counts.
-fn tokens(delta: Raw<'_>) -> u64 {
-    let bytes: usize = delta
-        .members()
-        .filter(|(name, value)| CONTENT.contains(&&**name) && !matches!(value.text(), "null" | "\"\"" | "[]" | "{}"))
-        .map(|(_, value)| value.text().len())
-        .sum();
+fn tokens(delta: &mut Checker<'_>) -> Result<u64, Flaw> {
+    let mut bytes = 0;
+    delta.members(|delta, name| {
+        if CONTENT.contains(&&*name.text(delta.text())) {
+            bytes += content(delta.value()?);
+        }
+        Ok(())
+    })?;
+    Ok(tokens_of(bytes))
+}
+
+fn tokens_of(bytes: usize) -> u64 {
     (bytes as u64).div_ceil(4)
+}
+
+/// How many bytes of content there are, as they are written.
+fn content(value: Raw<'_>) -> usize {
+    if matches!(value.text(), "null" | "\"\"" | "[]" | "{}") { 0 } else { value.text().len() }
 }
 
 /// The members of a delta that are an answer's first token.

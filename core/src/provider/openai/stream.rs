@@ -3,9 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use super::event::{Deltas, Members};
+use super::event::Beginning;
 use super::fault::in_answer;
-use crate::codec::json::check;
 use crate::codec::sse::{self, Block};
 use crate::endpoint::UsageChunk;
 use crate::fault::{FaultKind, UpstreamFault};
@@ -22,6 +21,7 @@ pub(super) struct Stream {
 /// What watches the blocks.
 struct Watch {
     wanted: UsageChunk,
+    beginning: Beginning,
     progress: Progress,
 }
 
@@ -34,7 +34,8 @@ enum Fate {
 
 impl Stream {
     pub(super) fn new(wanted: UsageChunk) -> Self {
-        Self { reader: sse::Reader::new(sse::MAX_EVENT), watch: Watch { wanted, progress: Progress::default() } }
+        let watch = Watch { wanted, beginning: Beginning::default(), progress: Progress::default() };
+        Self { reader: sse::Reader::new(sse::MAX_EVENT), watch }
     }
 }
 
@@ -93,11 +94,10 @@ impl Watch {
     }
 
     fn chunk(&mut self, data: &[u8], event: &[u8]) -> Result<Fate, UpstreamFault> {
-        let chunk = core::str::from_utf8(data)
+        let (chunk, members) = core::str::from_utf8(data)
             .ok()
-            .and_then(|text| check(text).ok())
+            .and_then(|text| self.beginning.check(text).ok())
             .ok_or_else(|| malformed("The provider sent an event that is not JSON."))?;
-        let members = Members::read(chunk);
         if members.is_error() || event == b"error" {
             return Err(in_answer(chunk));
         }
@@ -108,7 +108,7 @@ impl Watch {
         if let Some(usage) = members.usage() {
             progress.usage = usage;
         }
-        let deltas = members.choices.map(Deltas::read).unwrap_or_default();
+        let deltas = members.deltas;
         if deltas.tokens > 0 || deltas.finished {
             progress.begin();
         }

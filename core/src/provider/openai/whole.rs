@@ -3,12 +3,12 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use super::event::{Deltas, Members};
+use super::event::Members;
 use super::fault::in_answer;
 use crate::codec::json::{Kind, Raw};
 use crate::endpoint::Endpoint;
 use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::held::{Held, malformed, parse};
+use crate::provider::held::{Held, malformed, parse_by};
 use crate::provider::progress::Progress;
 use crate::provider::{Passage, Reply};
 
@@ -24,8 +24,7 @@ impl Whole {
         Self { endpoint, held: Held::default(), progress: Progress::default() }
     }
 
-    fn inspect(&mut self, answer: Raw<'_>) -> Result<(), UpstreamFault> {
-        let members = Members::read(answer);
+    fn inspect(&mut self, (answer, members): (Raw<'_>, Members<'_>)) -> Result<(), UpstreamFault> {
         if members.is_error() {
             return Err(in_answer(answer));
         }
@@ -36,11 +35,13 @@ impl Whole {
             Endpoint::Moderations | Endpoint::Rerank => (members.results, "The provider's answer has no results."),
             _ => (members.choices, "The provider's answer has no choices."),
         };
-        let due = due.filter(|due| due.kind() == Kind::Array).ok_or_else(|| malformed(missing))?;
+        if due.is_none_or(|due| due.kind() != Kind::Array) {
+            return Err(malformed(missing));
+        }
         self.progress.model = members.model().map(Cow::into_owned).unwrap_or_default();
         match members.usage() {
             Some(usage) => self.progress.usage = usage,
-            None if self.endpoint.is_chat() => self.progress.usage.output = Deltas::read(due).tokens,
+            None if self.endpoint.is_chat() => self.progress.usage.output = members.deltas.tokens,
             None => {}
         }
         self.progress.finish();
@@ -58,7 +59,7 @@ impl Reply for Whole {
         }
         // Most answers come in one piece, and then nothing need be kept.
         if self.held.is_empty() && chunk.trim_ascii_end().ends_with(b"}") {
-            match parse(chunk) {
+            match parse_by(chunk, Members::check) {
                 Ok(answer) => {
                     self.inspect(answer)?;
                     return Ok(Passage::AsIs);
@@ -74,7 +75,7 @@ impl Reply for Whole {
     fn end(&mut self, _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         if !self.done() {
             let held = self.held.take();
-            self.inspect(parse(&held)?)?;
+            self.inspect(parse_by(&held, Members::check)?)?;
         }
         Ok(Passage::AsIs)
     }
