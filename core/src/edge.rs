@@ -206,11 +206,20 @@ impl Edge {
         record::compose(&self.subject, plan.as_ref(), progress, ending)
     }
 
+    /// A header that every answer to this caller has, whoever gives it: the request's id by the name that Anthropic's clients
+    /// look for. Answers of the edge's own have it already.
+    pub fn answer_header(&self) -> Option<(&'static str, &str)> {
+        let id = self.subject.request_id.as_str();
+        (self.family == Family::Anthropic && !id.is_empty()).then_some(("request-id", id))
+    }
+
     /// Keeps an early answer's outcome for the record.
     fn note<T>(&mut self, outcome: Result<T, Answer>) -> Result<T, Answer> {
-        outcome.inspect_err(|answer| {
+        outcome.map_err(|mut answer| {
             self.phase = Phase::Over;
             self.subject.answered = Some(answer.outcome.clone());
+            answer.headers.extend(self.answer_header().map(|(name, value)| (name, value.to_string())));
+            answer
         })
     }
 

@@ -157,6 +157,13 @@ impl<H: Host> Role<H> for Request<H> {
         }
     }
 
+    fn response_headers(&mut self, host: &mut H, _: bool) -> Next {
+        if let Some((name, value)) = self.edge.answer_header() {
+            host.set_header(Map::Response, name, value);
+        }
+        Next::Continue
+    }
+
     fn log(&mut self, host: &mut H) {
         let edge = take(&mut self.edge);
         let forwarded = matches!(self.stage, Stage::Forwarded);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use weir_core::config::{Gateway, Limits};
-use weir_core::endpoint::{Delivery, Family};
+use weir_core::endpoint::Delivery;
 use weir_core::plan;
 
 /// The name by which the listener asks for its routes.
@@ -100,7 +100,6 @@ impl Routes {
                 // On the virtual host, because the edge buffers before the route is known. It also bounds what the
                 // attempt role holds of an answer.
                 "request_body_buffer_limit": self.largest_body.max(HELD_ANSWER) + (1 << 20),
-                "response_headers_to_add": [request_id()],
                 "routes": routes,
             }],
         })
@@ -169,15 +168,6 @@ impl Routes {
             },
         })
     }
-}
-
-/// `x-request-id` by the name that Anthropic's clients look for; nothing for those of another API.
-fn request_id() -> Value {
-    let mark = Family::Anthropic.mark().unwrap_or_default();
-    json!({
-        "header": { "key": "request-id", "value": format!("%FILTER_STATE(wasm.{mark}:PLAIN)%") },
-        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-    })
 }
 
 fn to(cluster: &str) -> Value {
