@@ -35,14 +35,23 @@ impl Changes {
                 gone.add(name);
                 continue;
             }
-            let named = || after.iter().zip(&writes).enumerate().filter(|(_, ((other, _), _))| other == name);
-            match named().find(|(_, (_, write))| **write == Write::Add) {
-                // Values of one name have an order: it is the next one or none.
-                Some((at, ((_, other), _))) if other == value => {
-                    writes.get_mut(at).into_iter().for_each(|write| *write = Write::Not);
+            let named = after.iter().zip(&mut writes).filter(|((other, _), _)| other == name);
+            let mut meant = Meant::Gone;
+            for ((_, other), write) in named {
+                meant = Meant::Changed;
+                if *write == Write::Add {
+                    // Values of one name have an order: it is the next one or none.
+                    if other == value {
+                        *write = Write::Not;
+                        meant = Meant::Same;
+                    }
+                    break;
                 }
-                None if named().next().is_none() => gone.add(name),
-                _ => changed.push(*name),
+            }
+            match meant {
+                Meant::Gone => gone.add(name),
+                Meant::Changed => changed.push(*name),
+                Meant::Same => {}
             }
         }
         // Of what has other values than before, the first takes the place of all.
@@ -54,6 +63,13 @@ impl Changes {
         }
         Self { gone, writes }
     }
+}
+
+/// What becomes of a header that is there.
+enum Meant {
+    Gone,
+    Changed,
+    Same,
 }
 
 /// A length as one bit of many.

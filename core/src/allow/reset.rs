@@ -17,10 +17,13 @@ pub(super) fn seconds(value: &str, now: Instant) -> Option<String> {
     let now = now.as_millis();
     let millis = plain(value, now).or_else(|| span(value)).or_else(|| Some(date(value)?.saturating_sub(now)))?;
     let (whole, rest) = (millis / 1000, millis % 1000);
-    let mut text = whole.to_string();
+    let mut numbers = itoa::Buffer::new();
+    let mut text = numbers.format(whole).to_string();
     if rest > 0 {
+        text.push('.');
         // The thousand keeps the zeros in front.
-        text.push_str((1000 + rest).to_string().replacen('1', ".", 1).trim_end_matches('0'));
+        let digits = numbers.format(1000 + rest).trim_end_matches('0');
+        text.push_str(digits.get(1..).unwrap_or_default());
     }
     Some(text)
 }

@@ -74,7 +74,7 @@ impl Attempt {
                 body = Some(held);
             }
             let length = end.then(|| body.as_ref().map_or(chunk.len(), Vec::len));
-            effects.push(Effect::Headers(self.headers(&answering, length)));
+            effects.push(Effect::Headers(self.headers(&mut answering, length)));
         }
         // In the middle of sound there is nowhere to tell.
         if let Some(fault) = fault.as_ref().filter(|_| self.sends_events(&answering)) {
@@ -93,8 +93,8 @@ impl Attempt {
     }
 
     /// The headers of an answer: an allow-list, written absolutely.
-    fn headers(&self, answering: &Answering, length: Option<usize>) -> Vec<(&'static str, String)> {
-        let mut headers = Vec::with_capacity(5);
+    fn headers(&self, answering: &mut Answering, length: Option<usize>) -> Vec<(&'static str, String)> {
+        let mut headers = Vec::with_capacity(6 + answering.headers.len());
         headers.push((":status", answering.status.to_string()));
         match self.plan.delivery {
             Delivery::Streamed if self.sends_events(answering) => {
@@ -114,7 +114,7 @@ impl Attempt {
                 headers.push((name, fields.join(", ")));
             }
         }
-        headers.extend(answering.headers.iter().cloned());
+        headers.append(&mut answering.headers);
         headers
     }
 
