@@ -153,8 +153,8 @@ impl<'a> Checker<'a> {
         self.rest_of_members(on)
     }
 
-    /// [`members`](Self::members) of an object that begins here, and whose bytes before `from`, where a member
-    /// [begins](Name::begin), were walked over in another document.
+    /// [`members`](Self::members) of an object that begins here, and whose bytes before `from` were walked over in another
+    /// document: there a member [begins](Name::begin), and it is not the first.
     pub fn members_from(
         &mut self,
         from: usize,
@@ -162,6 +162,7 @@ impl<'a> Checker<'a> {
     ) -> Result<(), Flaw> {
         self.depth += 1;
         self.at = from;
+        self.space();
         self.rest_of_members(on)
     }
 

@@ -142,8 +142,50 @@ fn rebuilt(raw: Raw<'_>) -> Value {
         Kind::Object => Value::Object(raw.members().map(|(key, value)| (key.into_owned(), rebuilt(value))).collect()),
         Kind::Array => Value::Array(raw.items().map(rebuilt).collect()),
         Kind::String => Value::String(raw.string().unwrap().into_owned()),
-        _ => serde_json::from_str(raw.text()).unwrap(),
+        // A number can be beyond what a tree holds.
+        _ => serde_json::from_str(raw.text()).unwrap_or_else(|_| raw.text().into()),
     }
+}
+
+/// What the checker meets on its way through any value, as a tree.
+fn met(checker: &mut Checker<'_>) -> Result<Value, Flaw> {
+    let (text, start) = (checker.text(), checker.at());
+    match text.as_bytes().get(start) {
+        Some(b'{') => {
+            let mut members = serde_json::Map::new();
+            checker.members(|checker, name| {
+                members.insert(name.text(text).into_owned(), met(checker)?);
+                Ok(())
+            })?;
+            Ok(Value::Object(members))
+        }
+        Some(b'[') => {
+            let mut items = Vec::new();
+            checker.items(|checker| met(checker).map(|item| items.push(item)))?;
+            Ok(Value::Array(items))
+        }
+        _ => checker.value().map(rebuilt),
+    }
+}
+
+#[test]
+fn what_is_left_alone_is_checked_all_the_same() {
+    let check =
+        |text| check_by(text, |checker| checker.members(|_, _| Ok(())).and_then(|()| checker.items(|_| Ok(()))));
+    assert_eq!(check(r#"{"a":[{"b":tru}]}"#), Err(Flaw { offset: 14, problem: "expected a value" }));
+    let names = |text| {
+        let mut names = Vec::new();
+        let read = check_by(text, |checker| {
+            checker.members(|_, name| {
+                names.push(name.text(text).into_owned());
+                Ok(())
+            })
+        });
+        read.map(|()| names)
+    };
+    assert_eq!(names(r#" {"a":[1,{"x":2}],"\u0062":{}} "#), Ok(vec!["a".to_string(), "b".to_string()]));
+    assert_eq!(names("[1]"), Ok(vec![]));
+    assert!(names("[1").is_err() && names("{}{").is_err());
 }
 
 #[test]
@@ -175,6 +217,47 @@ proptest! {
             // Numbers have a grammar here, but also a range there.
             (ours, Err(error)) if error.to_string().contains("out of range") => prop_assert!(ours.is_ok()),
             (ours, theirs) => prop_assert!(false, "{ours:?} but {theirs:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_checker_meets_is_what_is_there(body in nearly_json()) {
+        if let Ok(text) = core::str::from_utf8(&body) {
+            let checked = check(text);
+            prop_assert_eq!(check_by(text, met), checked.map(rebuilt));
+        }
+    }
+
+    #[test]
+    fn a_known_beginning_need_not_be_walked_again(tree in tree(), next in nearly_json()) {
+        let text = format!("{{\"a\": 1, \"\\u0062\":{tree} , \"c\":[2]}}");
+        let mut begins = Vec::new();
+        check_by(&text, |checker| checker.members(|_, name| {
+            begins.push(name.begin());
+            Ok(())
+        })).unwrap();
+        prop_assert_eq!(begins.len(), 3);
+        for at in begins.split_off(1) {
+            // Another text that begins alike, and goes on with members, or with anything.
+            for rest in [text[at..].to_string(), String::from_utf8_lossy(&next).into_owned()] {
+                let other = [&text[..at], &rest].concat();
+                let names = |from| {
+                    let mut names = Vec::new();
+                    let on = |checker: &mut Checker<'_>, name: Name| {
+                        let start = checker.at();
+                        checker.value()?;
+                        names.push((name.begin(), name.text(&other).into_owned(), checker.since(start).text().to_string()));
+                        Ok(())
+                    };
+                    let read = check_by(&other, |checker| match from {
+                        0 => checker.members(on),
+                        from => checker.members_from(from, on),
+                    });
+                    names.retain(|(begin, ..)| *begin >= at);
+                    read.map(|()| names)
+                };
+                prop_assert_eq!(names(at), names(0));
+            }
         }
     }
 

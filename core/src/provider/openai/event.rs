@@ -111,11 +111,12 @@ impl Beginning {
     pub(super) fn check<'a>(&mut self, text: &'a str) -> Result<(Raw<'a>, Members<'a>), Flaw> {
         let known = if text.as_bytes().starts_with(&self.0) { self.0.len() } else { 0 };
         let mut members = Members::default();
-        let mut ends = 0;
+        let (mut ends, mut first) = (0, true);
         let event = check_by(text, |checker| {
             let start = checker.at();
             let on = |checker: &mut Checker<'a>, name: Name| {
-                if members.tells_nothing() {
+                // Before the first there is no comma: the next object may have none.
+                if !core::mem::take(&mut first) && members.tells_nothing() {
                     ends = name.begin();
                 }
                 members.meet(checker, &name.text(text))
@@ -224,4 +225,51 @@ fn usage(usage: Raw<'_>) -> Option<Usage> {
         read.output = with_reasoning;
     }
     counted.then_some(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn events_that_begin_alike_are_read_as_if_they_did_not() {
+        let head = r#"{"id":"c-1","object":"chat.completion.chunk","model":"m","#;
+        let said = r#""choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]"#;
+        let usage = r#""usage":{"prompt_tokens":3,"completion_tokens":2}"#;
+        let events = [
+            format!("{head}{said}}}"),
+            format!("{head}{said},\"usage\":null}}"),
+            format!("{head}\"choices\":[{{\"finish_reason\":\"stop\"}}]}}"),
+            format!("{head}\"choices\":[],{usage}}}"),
+            // What would be missed if it were part of what all begin with.
+            format!("{head}{usage},{said}}}"),
+            format!("{head}{usage},{said}}}"),
+            format!("{head}\"error\":{{\"message\":\"no\"}},{said}}}"),
+            format!("{head}{said},\"error\":{{\"message\":\"no\"}}}}"),
+            format!("{{{said},\"id\":\"c-1\"}}"),
+            format!("{{{said}}}"),
+            format!("{head}\"choices\":[}}"),
+            format!("{head}}}"),
+            head.into(),
+            "{}".into(),
+            "[1]".into(),
+        ];
+        for first in &events {
+            for second in &events {
+                let mut beginning = Beginning::default();
+                for event in [first, second, second, first] {
+                    let (read, alone) = (beginning.check(event), Members::check(event));
+                    let told = |members: Members<'_>| {
+                        (members.usage(), members.is_error(), members.is_usage_only(), members.deltas)
+                    };
+                    assert_eq!(
+                        read.map(|(event, members)| (event, told(members))),
+                        alone.map(|(event, members)| (event, told(members))),
+                        "{event} after {first} and {second}"
+                    );
+                }
+            }
+        }
+    }
 }
