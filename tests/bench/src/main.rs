@@ -24,6 +24,8 @@ use report::{Cell, Table};
 const ENVOY_CORE: Option<usize> = Some(0);
 const OWN_CORE: Option<usize> = Some(1);
 const CALLERS: usize = 32;
+/// Where everything is written.
+const FOLDER: &str = "target/bench";
 /// Events in a long stream.
 const EVENTS: u32 = 512;
 
@@ -32,16 +34,18 @@ fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match arguments.as_slice() {
+    let done = match arguments.as_slice() {
         [flag, setup, kind] if flag == "--profile" => runtime.block_on(profile(setup, kind)),
         [flag] if flag == "--embeddings" => runtime.block_on(embeddings_only()),
         _ => runtime.block_on(bench(if quick { 2 } else { 7 })),
-    }
+    };
+    // Gigabytes, of no use to anybody.
+    done.and(setups::remove_access_logs(Path::new(FOLDER)))
 }
 
 /// The embeddings' table alone.
 async fn embeddings_only() -> io::Result<()> {
-    let folder = Path::new("target/bench");
+    let folder = Path::new(FOLDER);
     std::fs::create_dir_all(folder)?;
     envoy::pin(None);
     let embeddings = embeddings::measure(folder, 3).await?;
@@ -51,7 +55,7 @@ async fn embeddings_only() -> io::Result<()> {
 
 /// Keeps one setup busy for half a minute and prints what it costs: something to point a profiler at.
 async fn profile(setup: &str, kind: &str) -> io::Result<()> {
-    let folder = Path::new("target/bench");
+    let folder = Path::new(FOLDER);
     std::fs::create_dir_all(folder)?;
     // A fixed port, so that a bootstrap which an earlier run left behind can be changed by hand and profiled too.
     let up = SocketAddr::from(([127, 0, 0, 1], 10900));
@@ -80,7 +84,7 @@ async fn profile(setup: &str, kind: &str) -> io::Result<()> {
 }
 
 async fn bench(rounds: usize) -> io::Result<()> {
-    let folder = Path::new("target/bench");
+    let folder = Path::new(FOLDER);
     std::fs::create_dir_all(folder)?;
     let sim = simulator(24).await?;
     let long = simulator(EVENTS).await?;

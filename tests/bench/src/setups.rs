@@ -17,11 +17,25 @@ pub(crate) const NATIVE: &str = "target/release/libweir_filter.so";
 /// The key that the callers send.
 pub(crate) const KEY: &str = "sk-bench";
 
+/// How the names of the access logs end.
+const ACCESS_LOG: &str = "-access.log";
+
 /// Bare Envoy in front of `upstream`: one route, the same kind of access log, no retry policy.
 pub(crate) fn bare(folder: &Path, upstream: SocketAddr, core: Option<usize>) -> io::Result<Running> {
     let address = weir_ports::free();
     let path = envoy::write(folder, "bare", &bootstrap(folder, address, upstream, None))?;
     envoy::start(&path, address, core)
+}
+
+/// Removes what the Envoys have written for each request.
+pub(crate) fn remove_access_logs(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(ACCESS_LOG) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The same with the no-op filter in the listener's chain and in the cluster's.
@@ -85,7 +99,7 @@ fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, core: Option<usiz
         folder: folder.to_owned(),
         filter: Module::at(std::path::absolute(filter)?),
         sidecar_socket: socket.to_owned(),
-        access_log: folder.join(format!("{name}-access.log")),
+        access_log: folder.join(format!("{name}{ACCESS_LOG}")),
         ca_bundle: None,
     };
     let resources = render(&loaded.gateway, &paths).map_err(io::Error::other)?;
@@ -124,7 +138,7 @@ fn bootstrap(folder: &Path, address: SocketAddr, upstream: SocketAddr, module: O
                             "name": "envoy.access_loggers.file",
                             "typed_config": {
                                 "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-                                "path": folder.join(format!("{name}-access.log")),
+                                "path": folder.join(format!("{name}{ACCESS_LOG}")),
                                 "log_format": { "text_format_source": { "inline_string": log } },
                             },
                         }],
