@@ -20,7 +20,7 @@ pub fn json(body: &[u8]) {
             match theirs {
                 Ok(Value::Object(mut members)) => {
                     for (name, value) in scan.members(body) {
-                        assert_eq!(serde_json::from_slice::<Value>(value).ok().as_ref(), members.get(&*name));
+                        assert_eq!(serde_json::from_str::<Value>(value.text()).ok().as_ref(), members.get(&*name));
                     }
                     assert_eq!(scan.members(body).count(), members.len());
                     members.insert("model".into(), 1.into());

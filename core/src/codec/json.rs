@@ -6,6 +6,7 @@
 mod check;
 mod edit;
 mod raw;
+mod spans;
 mod str;
 pub mod write;
 
@@ -14,9 +15,10 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-pub use check::{Checker, Flaw, MAX_DEPTH, Name, check, check_by};
+pub use check::{Checker, Flaw, MAX_DEPTH, Name, check, check_by, check_into};
 pub use edit::{Edit, patch};
 pub use raw::{Kind, Raw};
+pub use spans::Spans;
 pub use str::{Collected, Str};
 
 use crate::fault::Reject;
@@ -31,6 +33,7 @@ pub struct Scan {
     /// Offset after the opening brace.
     open: usize,
     members: Vec<Member>,
+    spans: Spans,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +67,10 @@ pub fn scan(body: &[u8]) -> Result<Scan, Reject> {
             (valid.unwrap_or_default(), Some(Flaw { offset: error.valid_up_to(), problem: "invalid UTF-8" }))
         }
     };
-    let mut checker = Checker::new(valid, Surrogates::Paired);
+    let mut checker = Checker::noting(valid, Surrogates::Paired, Spans::default());
     let scanned = object(&mut checker);
     let flaw = match (scanned, broken) {
-        (Ok(scan), None) => return Ok(scan),
+        (Ok(scan), None) => return Ok(Scan { spans: checker.noted(), ..scan }),
         (Err(Stop::Refused(reject)), None) => return Err(reject),
         // What precedes a broken character may be wrong as well, and then comes first.
         (Err(Stop::Flaw(first)), Some(flaw)) if first.offset < flaw.offset => first,
@@ -99,7 +102,7 @@ fn object(checker: &mut Checker<'_>) -> Result<Scan, Stop> {
         }));
     }
     let body = checker.text().as_bytes();
-    let mut scan = Scan { open: checker.at() + 1, members: Vec::with_capacity(16) };
+    let mut scan = Scan { open: checker.at() + 1, members: Vec::with_capacity(16), spans: Spans::default() };
     // Refused only after the rest was found valid: broken JSON is the more useful complaint.
     let mut refused = None;
     checker.members(|checker, name| {
@@ -128,19 +131,25 @@ fn object(checker: &mut Checker<'_>) -> Result<Scan, Stop> {
 }
 
 impl Scan {
+    fn place(&self, body: &[u8], name: &str) -> Option<Range<usize>> {
+        let member = self.members.iter().find(|member| member.is_named(body, name))?;
+        Some(member.value.clone())
+    }
+
     /// The value called `name`, as it is written.
     pub fn get<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        let member = self.members.iter().find(|member| member.is_named(body, name))?;
-        body.get(member.value.clone())
+        body.get(self.place(body, name)?)
     }
 
     /// The value called `name`, to be walked into.
-    pub fn raw<'a>(&self, body: &'a [u8], name: &str) -> Option<Raw<'a>> {
-        self.get(body, name).and_then(Raw::of_checked)
+    pub fn raw<'a>(&'a self, body: &'a [u8], name: &str) -> Option<Raw<'a>> {
+        let place = self.place(body, name)?;
+        let value = core::str::from_utf8(body.get(place.clone())?).ok()?;
+        Some(Raw::spanned(value, place.start, &self.spans))
     }
 
     /// The string called `name`, unescaped; absent and `null` are both `None`.
-    pub fn string<'a>(&self, body: &'a [u8], name: &str) -> Result<Option<Cow<'a, str>>, Reject> {
+    pub fn string<'a>(&'a self, body: &'a [u8], name: &str) -> Result<Option<Cow<'a, str>>, Reject> {
         self.typed(body, name, Raw::string, "it must be a string")
     }
 
@@ -155,7 +164,7 @@ impl Scan {
     }
 
     fn typed<'a, T>(
-        &self,
+        &'a self,
         body: &'a [u8],
         name: &str,
         read: impl Fn(Raw<'a>) -> Option<T>,
@@ -170,9 +179,12 @@ impl Scan {
         }
     }
 
-    /// Every member: its name, and its value as written.
-    pub fn members<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
-        self.members.iter().map(move |member| (member.name(body), body.get(member.value.clone()).unwrap_or_default()))
+    /// Every member: its name, and its value.
+    pub fn members<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, Raw<'a>)> {
+        self.members.iter().filter_map(move |member| {
+            let value = core::str::from_utf8(body.get(member.value.clone())?).ok()?;
+            Some((member.name(body), Raw::spanned(value, member.value.start, &self.spans)))
+        })
     }
 }
 

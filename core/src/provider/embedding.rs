@@ -21,8 +21,7 @@ use crate::fault::{Reject, UpstreamFault};
 pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
     let mut embed = Embed::default();
     let mut given = false;
-    for (name, value) in call.scan.members(call.body) {
-        let Some(value) = Raw::of_checked(value).filter(|value| !value.is_null()) else { continue };
+    for (name, value) in call.scan.members(call.body).filter(|(_, value)| !value.is_null()) {
         let invalid = |problem: &str| Reject::Invalid { field: (*name).to_owned(), problem: problem.to_owned() };
         match &*name {
             "model" | "user" => {}

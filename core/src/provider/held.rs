@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::json::{Flaw, Raw, check};
+use crate::codec::json::{Flaw, Raw, Spans, check, check_into};
 use crate::fault::{FaultKind, UpstreamFault};
 
 /// More than any answer has.
@@ -35,6 +35,11 @@ impl Held {
 /// Reads a body that should be one JSON value.
 pub(super) fn parse(body: &[u8]) -> Result<Raw<'_>, UpstreamFault> {
     parse_by(body, check)
+}
+
+/// [`parse`] for a value that is then walked into: `spans` makes that quick.
+pub(super) fn parse_into<'a>(body: &'a [u8], spans: &'a mut Spans) -> Result<Raw<'a>, UpstreamFault> {
+    parse_by(body, |text| check_into(text, spans))
 }
 
 /// Reads a body that should be one JSON value, by what checks it.

@@ -3,11 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::held::{Held, parse};
+use super::held::{Held, parse_into};
 use super::passing::Passing;
 use super::progress::Progress;
 use super::translate::event;
 use super::{Flow, Passage, Reader, Reply, ReplyStart};
+use crate::codec::json::Spans;
 use crate::codec::sse;
 use crate::endpoint::Delivery;
 use crate::fault::UpstreamFault;
@@ -16,7 +17,9 @@ use crate::fault::UpstreamFault;
 pub(super) fn reply(reader: Box<dyn Reader>, start: &ReplyStart<'_>) -> Box<dyn Reply> {
     let watch = Watch { reader, progress: Progress::new(start) };
     match start.delivery {
-        Delivery::Streamed => Box::new(Stream { frames: sse::Reader::new(sse::MAX_EVENT), watch }),
+        Delivery::Streamed => {
+            Box::new(Stream { frames: sse::Reader::new(sse::MAX_EVENT), spans: Spans::default(), watch })
+        }
         Delivery::Whole => Box::new(Whole { held: Held::default(), watch }),
     }
 }
@@ -28,20 +31,21 @@ struct Watch {
 
 struct Stream {
     frames: sse::Reader,
+    spans: Spans,
     watch: Watch,
 }
 
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let mut passing = Passing::new(chunk, self.frames.holds());
-        let Watch { reader, progress } = &mut self.watch;
+        let (Watch { reader, progress }, spans) = (&mut self.watch, &mut self.spans);
         let read = self.frames.read(chunk, |block| {
             // What follows the end is none of the caller's business.
             if progress.is_done() {
                 passing.stop(out);
                 return Ok(());
             }
-            if let Some(event) = event(&block)? {
+            if let Some(event) = event(&block, spans)? {
                 let flow = reader.event(event, &mut |piece| _ = progress.note(piece))?;
                 if flow == Flow::Ended {
                     progress.finish();
@@ -57,11 +61,11 @@ impl Reply for Stream {
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let Watch { reader, progress } = &mut self.watch;
+        let (Watch { reader, progress }, spans) = (&mut self.watch, &mut self.spans);
         // The last event may lack its blank line; it counts if it is complete all the same.
         self.frames.end(|block| {
             if !progress.is_done()
-                && let Ok(Some(event)) = event(&block)
+                && let Ok(Some(event)) = event(&block, spans)
             {
                 let flow = reader.event(event, &mut |piece| _ = progress.note(piece))?;
                 if flow == Flow::Ended {
@@ -98,7 +102,8 @@ impl Reply for Whole {
     fn end(&mut self, _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let Watch { reader, progress } = &mut self.watch;
         let held = self.held.take();
-        reader.whole(parse(&held)?, &mut |piece| _ = progress.note(piece))?;
+        let mut spans = Spans::default();
+        reader.whole(parse_into(&held, &mut spans)?, &mut |piece| _ = progress.note(piece))?;
         progress.finish();
         Ok(Passage::AsIs)
     }

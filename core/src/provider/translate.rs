@@ -4,13 +4,13 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::held::{Held, malformed, parse};
+use super::held::{Held, malformed, parse_into};
 use super::pairs::Pairs;
 use super::progress::Progress;
 use super::{Event, Flow, Framing, Passage, Reader, Reply, ReplyStart};
 use crate::codec::eventstream::{self, Message};
 use crate::codec::json::write::object;
-use crate::codec::json::{Raw, Str, check};
+use crate::codec::json::{Raw, Spans, Str, check_into};
 use crate::codec::sse::{self, Block};
 use crate::dialect::{Dialect, Writer};
 use crate::embed::Encoding;
@@ -46,14 +46,14 @@ pub(crate) fn reply(
 
 /// Finds the events in the bytes of a stream, by its framing.
 pub(super) enum Frames {
-    Sse(sse::Reader),
+    Sse(sse::Reader, Spans),
     EventStream(eventstream::Reader),
 }
 
 impl Frames {
     pub(super) fn new(framing: Framing) -> Self {
         match framing {
-            Framing::Sse => Self::Sse(sse::Reader::new(sse::MAX_EVENT)),
+            Framing::Sse => Self::Sse(sse::Reader::new(sse::MAX_EVENT), Spans::default()),
             Framing::EventStream => Self::EventStream(eventstream::Reader::new(eventstream::MAX_MESSAGE)),
         }
     }
@@ -65,7 +65,7 @@ impl Frames {
         mut on: impl FnMut(Event<'_>) -> Result<(), UpstreamFault>,
     ) -> Result<(), UpstreamFault> {
         match self {
-            Self::Sse(reader) => reader.read(chunk, |block| match event(&block)? {
+            Self::Sse(reader, spans) => reader.read(chunk, |block| match event(&block, spans)? {
                 Some(event) => on(event),
                 None => Ok(()),
             }),
@@ -77,7 +77,7 @@ impl Frames {
     pub(super) fn end(&mut self, on: impl FnOnce(Event<'_>) -> Result<(), UpstreamFault>) -> Result<(), UpstreamFault> {
         match self {
             // What is no JSON was cut off; that the stream is not complete will be told by what it lacks.
-            Self::Sse(reader) => reader.end(|block| match event(&block) {
+            Self::Sse(reader, spans) => reader.end(|block| match event(&block, spans) {
                 Ok(Some(event)) => on(event),
                 _ => Ok(()),
             }),
@@ -87,13 +87,13 @@ impl Frames {
 }
 
 /// The event that a block is, if it is one.
-pub(super) fn event<'b>(block: &'b Block<'_>) -> Result<Option<Event<'b>>, UpstreamFault> {
+pub(super) fn event<'b>(block: &'b Block<'_>, spans: &'b mut Spans) -> Result<Option<Event<'b>>, UpstreamFault> {
     let data = match block.data.as_deref() {
         None | Some(b"") => return Ok(None),
         Some(b"[DONE]") => return Ok(Some(Event::Done)),
         Some(data) => data,
     };
-    let data = core::str::from_utf8(data).ok().and_then(|text| check(text).ok());
+    let data = core::str::from_utf8(data).ok().and_then(|text| check_into(text, spans).ok());
     let data = data.ok_or_else(|| malformed("The provider sent an event that is not JSON."))?;
     Ok(Some(Event::Json { name: core::str::from_utf8(block.name).unwrap_or_default(), data }))
 }
@@ -259,8 +259,8 @@ impl Reply for Whole {
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let Self { held, reader, dialect, answer, start, progress } = self;
-        let held = held.take();
-        reader.whole(parse(&held)?, &mut |piece| {
+        let (held, mut spans) = (held.take(), Spans::default());
+        reader.whole(parse_into(&held, &mut spans)?, &mut |piece| {
             let left_out = start.calls.leave_out(&piece);
             let piece = progress.note(piece);
             if !left_out {

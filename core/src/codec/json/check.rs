@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use core::ops::Range;
 
 use super::raw::{Raw, unescape};
+use super::spans::{Open, Spans};
 
 /// How deep a document may be; as `serde_json` has it, so that what passes here can be read there.
 pub const MAX_DEPTH: u32 = 127;
@@ -43,6 +44,16 @@ pub fn check_by<'a, T>(text: &'a str, read: impl FnOnce(&mut Checker<'a>) -> Res
     Ok(read)
 }
 
+/// [`check`], and notes in `spans` what makes walking into the value quick.
+pub fn check_into<'a>(text: &'a str, spans: &'a mut Spans) -> Result<Raw<'a>, Flaw> {
+    let mut checker = Checker::noting(text, Surrogates::Any, core::mem::take(spans));
+    checker.space();
+    let start = checker.at();
+    let read = checker.value().and_then(|value| checker.end().map(|()| value));
+    *spans = checker.noted();
+    read.map(|value| Raw::spanned(value.text(), start, spans))
+}
+
 /// Which `\u` escapes pass.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Surrogates {
@@ -62,6 +73,8 @@ pub struct Checker<'a> {
     /// How deep the value here is.
     depth: u32,
     surrogates: Surrogates,
+    /// Where values end, if anybody wants to know.
+    spans: Option<Spans>,
 }
 
 /// A member's name.
@@ -87,8 +100,19 @@ impl Name {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(text: &'a str, surrogates: Surrogates) -> Self {
-        Self { text, at: 0, depth: 0, surrogates }
+    fn new(text: &'a str, surrogates: Surrogates) -> Self {
+        Self { text, at: 0, depth: 0, surrogates, spans: None }
+    }
+
+    /// One that notes where the values that it [walks over](Self::value) end.
+    pub(super) fn noting(text: &'a str, surrogates: Surrogates, mut spans: Spans) -> Self {
+        spans.begin(text.len());
+        Self { spans: Some(spans), ..Self::new(text, surrogates) }
+    }
+
+    /// What was noted.
+    pub(super) fn noted(self) -> Spans {
+        self.spans.unwrap_or_default()
     }
 
     /// The document.
@@ -256,21 +280,30 @@ impl<'a> Checker<'a> {
         let outer = self.depth;
         let mut objects: u128 = 0;
         let mut depth: u32 = 0;
+        let mut open = Open::default();
         'value: loop {
             match self.peek() {
                 Some(b'"') => {
+                    let start = self.at;
                     self.string()?;
+                    if let Some(spans) = &mut self.spans {
+                        spans.string(start, self.at);
+                    }
                 }
-                Some(open @ (b'{' | b'[')) => {
+                Some(begin @ (b'{' | b'[')) => {
                     if outer + depth >= MAX_DEPTH {
                         return self.flaw("too deeply nested");
                     }
+                    let start = self.at;
                     self.step();
                     self.space();
-                    let is_object = open == b'{';
+                    let is_object = begin == b'{';
                     if self.peek() == Some(if is_object { b'}' } else { b']' }) {
                         self.step();
                     } else {
+                        if let Some(spans) = &mut self.spans {
+                            spans.open(start, &mut open);
+                        }
                         objects = objects << 1 | u128::from(is_object);
                         depth += 1;
                         if is_object {
@@ -308,6 +341,9 @@ impl<'a> Checker<'a> {
                 }
                 depth -= 1;
                 objects >>= 1;
+                if let Some(spans) = &mut self.spans {
+                    spans.close(self.at, &mut open);
+                }
             }
         }
     }

@@ -2,13 +2,32 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use core::fmt;
 
 use super::check::plain_end;
+use super::spans::{Inside, Known, Spans};
 use super::str::Str;
 
 /// One JSON value as it is written, without space around it; known to be valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Raw<'a>(&'a str);
+#[derive(Clone, Copy)]
+pub struct Raw<'a> {
+    text: &'a str,
+    known: Known<'a>,
+}
+
+impl PartialEq for Raw<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Raw<'_> {}
+
+impl fmt::Debug for Raw<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_tuple("Raw").field(&self.text).finish()
+    }
+}
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +48,15 @@ pub enum Kind {
 
 impl<'a> Raw<'a> {
     /// The value `null`.
-    pub const NULL: Raw<'static> = Raw("null");
+    pub const NULL: Raw<'static> = Raw::new("null");
 
     pub(super) const fn new(text: &'a str) -> Self {
-        Self(text)
+        Self { text, known: Known::NOTHING }
+    }
+
+    /// A value that begins at `start` in the document that `spans` are of.
+    pub(super) fn spanned(text: &'a str, start: usize, spans: &'a Spans) -> Self {
+        Self { text, known: Known::of(start, spans) }
     }
 
     /// The value that `text` is, if it is one and nothing else.
@@ -42,22 +66,22 @@ impl<'a> Raw<'a> {
 
     /// A value that [`scan`](super::scan) has passed.
     pub(crate) fn of_checked(bytes: &'a [u8]) -> Option<Self> {
-        core::str::from_utf8(bytes).ok().map(Self)
+        core::str::from_utf8(bytes).ok().map(Self::new)
     }
 
     /// As it is written.
     pub const fn text(self) -> &'a str {
-        self.0
+        self.text
     }
 
     /// As it is written, but without line breaks, which an event of a stream must not have.
     pub fn on_one_line(self) -> Cow<'a, str> {
-        if !self.0.bytes().any(|byte| matches!(byte, b'\n' | b'\r')) {
-            return Cow::Borrowed(self.0);
+        if !self.text.bytes().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            return Cow::Borrowed(self.text);
         }
-        let mut line = String::with_capacity(self.0.len());
+        let mut line = String::with_capacity(self.text.len());
         let (mut in_string, mut escaped) = (false, false);
-        for character in self.0.chars() {
+        for character in self.text.chars() {
             if in_string || !character.is_ascii_whitespace() {
                 line.push(character);
             }
@@ -72,7 +96,7 @@ impl<'a> Raw<'a> {
 
     /// What it is.
     pub fn kind(self) -> Kind {
-        match self.0.as_bytes().first() {
+        match self.text.as_bytes().first() {
             Some(b'{') => Kind::Object,
             Some(b'[') => Kind::Array,
             Some(b'"') => Kind::String,
@@ -89,17 +113,17 @@ impl<'a> Raw<'a> {
 
     /// The string, unescaped; a lone surrogate becomes U+FFFD.
     pub fn string(self) -> Option<Cow<'a, str>> {
-        self.0.strip_prefix('"')?.strip_suffix('"').map(unescape)
+        self.text.strip_prefix('"')?.strip_suffix('"').map(unescape)
     }
 
     /// The string, as it is written.
     pub fn str(self) -> Option<Str<'a>> {
-        self.0.strip_prefix('"')?.strip_suffix('"').map(Str::Escaped)
+        self.text.strip_prefix('"')?.strip_suffix('"').map(Str::Escaped)
     }
 
     /// The boolean.
     pub fn boolean(self) -> Option<bool> {
-        match self.0 {
+        match self.text {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
@@ -108,12 +132,12 @@ impl<'a> Raw<'a> {
 
     /// The number, if it is whole, not negative, and written so.
     pub fn integer(self) -> Option<u64> {
-        if self.kind() == Kind::Number { self.0.parse().ok() } else { None }
+        if self.kind() == Kind::Number { self.text.parse().ok() } else { None }
     }
 
     /// The number.
     pub fn number(self) -> Option<f64> {
-        if self.kind() == Kind::Number { self.0.parse().ok() } else { None }
+        if self.kind() == Kind::Number { self.text.parse().ok() } else { None }
     }
 
     /// The members of an object, in order; none for any other value.
@@ -153,12 +177,14 @@ impl<'a> Raw<'a> {
 /// A position in an object or array. What it walks over is valid: only ends are looked for.
 struct Walk<'a> {
     text: &'a str,
+    inside: Inside<'a>,
     at: usize,
 }
 
 impl<'a> Walk<'a> {
     fn into(value: Raw<'a>, open: u8) -> Option<Self> {
-        (value.0.as_bytes().first() == Some(&open)).then_some(Self { text: value.0, at: 1 })
+        let Raw { text, known } = value;
+        (text.as_bytes().first() == Some(&open)).then(|| Self { text, inside: known.inside(), at: 1 })
     }
 
     fn peek(&self) -> Option<u8> {
@@ -188,8 +214,10 @@ impl<'a> Walk<'a> {
 
     fn value(&mut self) -> Option<Raw<'a>> {
         let start = self.at;
-        self.at = value_end(self.text.as_bytes(), start);
-        self.text.get(start..self.at).map(Raw)
+        let noted = self.inside.next(start);
+        let (end, known) = noted.unwrap_or_else(|| (value_end(self.text.as_bytes(), start), Known::NOTHING));
+        self.at = end;
+        self.text.get(start..end).map(|text| Raw { text, known })
     }
 }
 

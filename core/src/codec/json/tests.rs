@@ -189,6 +189,18 @@ fn what_is_left_alone_is_checked_all_the_same() {
 }
 
 #[test]
+fn a_document_of_more_values_than_are_noted_is_walked_all_the_same() {
+    let item = r#"{"a":"sixteen letters and more","b":[{"c":[]},"sixteen letters and more"],"d":[1]}"#;
+    let text = format!("[[{}],{item},[{item}]]", vec![item; 20_000].join(","));
+    let (walked, mut spans) = (check(&text).map(rebuilt), Spans::default());
+    assert_eq!(check_into(&text, &mut spans).map(rebuilt), walked);
+    let body = format!("{{\"x\":{text},\"y\":{item}}}");
+    let scan = scan(body.as_bytes()).unwrap();
+    let members: Vec<_> = scan.members(body.as_bytes()).map(|(_, value)| rebuilt(value)).collect();
+    assert_eq!(members, [walked.unwrap(), serde_json::from_str(item).unwrap()]);
+}
+
+#[test]
 fn members_are_picked_in_one_pass() {
     let value = Raw::parse(r#"{"a":1,"b":null,"\u0063":[2],"a":3}"#).unwrap();
     assert_eq!(
@@ -208,8 +220,8 @@ proptest! {
             (Ok(scan), Ok(Value::Object(members))) => {
                 prop_assert_eq!(scan.members(&body).count(), members.len());
                 for (name, value) in scan.members(&body) {
-                    prop_assert_eq!(Some(&serde_json::from_slice::<Value>(value).unwrap()), members.get(&*name));
-                    prop_assert_eq!(Some(&rebuilt(Raw::of_checked(value).unwrap())), members.get(&*name));
+                    prop_assert_eq!(Some(&serde_json::from_str::<Value>(value.text()).unwrap()), members.get(&*name));
+                    prop_assert_eq!(Some(&rebuilt(value)), members.get(&*name));
                 }
             }
             // A name given twice; anything but an object.
@@ -225,6 +237,10 @@ proptest! {
         if let Ok(text) = core::str::from_utf8(&body) {
             let checked = check(text);
             prop_assert_eq!(check_by(text, met), checked.map(rebuilt));
+            let mut spans = Spans::default();
+            // Notes of another document are no hindrance.
+            let _ = check_into(r#"{"long enough to be noted":["long enough to be noted"]}"#, &mut spans);
+            prop_assert_eq!(check_into(text, &mut spans).map(rebuilt), checked.map(rebuilt));
         }
     }
 

@@ -22,7 +22,6 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan, endpoint: Endpoint) -> Re
     let mut chat = Chat::default();
     let (mut messages, mut system) = (None, None);
     for (name, value) in scan.members(body) {
-        let Some(value) = Raw::of_checked(value) else { continue };
         let at = format_args!("{name}");
         match &*name {
             "model" | "stream" => {}

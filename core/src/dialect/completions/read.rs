@@ -15,7 +15,6 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     let mut chat = Chat::default();
     let mut said = None;
     for (name, value) in scan.members(body) {
-        let Some(value) = Raw::of_checked(value) else { continue };
         let at = format_args!("{name}");
         match &*name {
             "model" | "stream" | "stream_options" => {}

@@ -14,7 +14,6 @@ use crate::codec::json::{Edit, Kind, Raw, Scan, patch};
 pub(super) fn reword(body: &[u8], scan: &Scan) -> Option<Vec<u8>> {
     let mut edits = Vec::new();
     for (name, value) in scan.members(body) {
-        let Some(value) = Raw::of_checked(value) else { continue };
         let mut out = Vec::new();
         match &*camel(name.clone()) {
             "tools"

@@ -16,7 +16,6 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     let mut chat = Chat::default();
     let (mut instructions, mut items, mut choice) = (None, None, None);
     for (name, value) in scan.members(body) {
-        let Some(value) = Raw::of_checked(value) else { continue };
         let at = format_args!("{name}");
         match &*name {
             "model" | "stream" | "stream_options" => {}

@@ -5,6 +5,7 @@
 
 use alloc::borrow::Cow;
 
+use crate::codec::json::Raw;
 use crate::fault::Reject;
 use crate::provider::{Call, To};
 
@@ -23,9 +24,9 @@ const TAKES: [&str; 9] = [
 
 /// Refuses what it lacks. A form passes as it is, so that nothing can be left out of it.
 pub(super) fn check(call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {
-    let takes = |(name, value): &(Cow<'_, str>, &[u8])| match &**name {
-        "response_format" => *value == b"\"json\"",
-        "stream" => *value != b"\"true\"",
+    let takes = |(name, value): &(Cow<'_, str>, Raw<'_>)| match &**name {
+        "response_format" => value.text() == "\"json\"",
+        "stream" => value.text() != "\"true\"",
         name => TAKES.contains(&name),
     };
     match call.scan.members(call.body).find(|field| !takes(field)) {
