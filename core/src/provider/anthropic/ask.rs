@@ -1,14 +1,15 @@
 //! Writes a chat as a Messages request.
 
 pub(in crate::provider) mod conversation;
+pub(in crate::provider) mod sampling;
 pub(in crate::provider) mod thinking;
 pub(in crate::provider) mod tools;
 
 use alloc::vec::Vec;
 
 use crate::chat::Chat;
+use crate::codec::json::Kind;
 use crate::codec::json::write::{object, string};
-use crate::codec::json::{Kind, Raw};
 use crate::endpoint::Delivery;
 use crate::fault::Reject;
 
@@ -30,8 +31,9 @@ pub(in crate::provider) enum Head {
 /// The request for `chat`.
 pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let generation = Generation::of(to.model);
-    expressible(chat, generation, to)?;
+    expressible(chat, to)?;
     let thinking = Thinking::of(chat, generation, to)?;
+    let sampling = sampling::taken(chat, generation, &thinking, to)?;
     tools::check(chat, generation, to)?;
     let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;
     let mut out = Vec::with_capacity(1024);
@@ -47,10 +49,8 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
         conversation.write(body);
         tools::write(chat, thinking.answer, body);
         thinking.write(chat, generation, body);
-        for (name, value) in sampling(chat) {
-            if generation.samples() && !is_too_hot(name, value) {
-                body.raw(name, value.text());
-            }
+        for (name, value) in sampling {
+            body.raw(name, value.text());
         }
         if !chat.stop.is_empty() {
             body.array("stop_sequences", &chat.stop, |out, stop| string(out, stop));
@@ -76,13 +76,7 @@ const LACKS: [&str; 9] = [
 ];
 
 /// Refuses the fields that have no counterpart here.
-fn expressible(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<(), Reject> {
-    for (name, value) in sampling(chat) {
-        // One is what they are by default, which can be left out where they are no longer taken.
-        if is_too_hot(name, value) || !generation.samples() && value.number() != Some(1.0) {
-            to.unsupported(name)?;
-        }
-    }
+fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     to.takes_none_of(chat, &LACKS)?;
     to.look(chat.looks(), None);
     // There is one word for who asks.
@@ -92,16 +86,4 @@ fn expressible(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Resu
     // The caller's own words for this provider.
     let thinks = chat.extra.iter().any(|(name, value)| name == "thinking" && value.kind() == Kind::Object);
     to.rest(&chat.extra, if thinks { &["thinking"] } else { &[] })
-}
-
-/// OpenAI allows temperatures up to 2; what lies beyond 1 has no counterpart.
-fn is_too_hot(name: &str, value: Raw<'_>) -> bool {
-    name == "temperature" && value.number().is_some_and(|temperature| temperature > 1.0)
-}
-
-/// How the answer is to be drawn, as far as the caller says.
-fn sampling<'a>(chat: &Chat<'a>) -> impl Iterator<Item = (&'static str, Raw<'a>)> {
-    [("temperature", chat.temperature), ("top_p", chat.top_p), ("top_k", chat.top_k)]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
 }

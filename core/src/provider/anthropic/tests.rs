@@ -168,6 +168,42 @@ fn sampling_is_refused_where_the_model_takes_none() {
     assert_eq!(asked(r#""temperature":1.0,"top_p":1"#), asked(r#""n":1"#));
 }
 
+/// Agents that were written for other models set a temperature and an effort; Claude refuses the whole request for that.
+#[test]
+fn what_a_thinking_model_does_not_take_is_refused_by_name() {
+    let asked = |member: &str, model| asked(&chat(&format!(r#""reasoning_effort":"low",{member}"#)), model);
+    for model in ["claude-sonnet-4-5", "claude-sonnet-4-6"] {
+        let check = |member: &str, field: &str| {
+            let (code, param) = refused(asked(member, model));
+            assert_eq!((code.as_str(), param.as_str()), ("unsupported_parameter", field), "{member} {model}");
+        };
+        check(r#""temperature":0.2"#, "temperature");
+        check(r#""top_p":0.5"#, "top_p");
+        check(r#""top_k":5"#, "top_k");
+        for taken in [r#""temperature":1"#, r#""top_p":0.95"#] {
+            assert!(asked(taken, model).unwrap().contains(taken), "{model}");
+        }
+    }
+}
+
+/// From 4.5 on, a temperature and `top_p` together are refused, and clients send `top_p: 1` beside every temperature.
+#[test]
+fn an_answer_is_drawn_in_one_way_where_two_exclude_each_other() {
+    let check = |member: &str, model, expect: &str| {
+        let body = asked(&chat(member), model).unwrap();
+        assert!(body.ends_with(&format!("{expect}}}")), "{member} {model}: {body}");
+    };
+    let both = r#""temperature":0.2,"top_p":0.9"#;
+    for model in ["claude-sonnet-4-5", "claude-opus-4-6"] {
+        check(r#""temperature":0.2,"top_p":1"#, model, r#""a"}],"temperature":0.2"#);
+        check(r#""temperature":1.0,"top_p":0.9"#, model, r#""a"}],"top_p":0.9"#);
+        check(r#""temperature":1,"top_p":1,"top_k":5"#, model, r#""a"}],"top_p":1,"top_k":5"#);
+        assert_eq!(refused(asked(&chat(both), model)).1, "top_p");
+    }
+    check(both, "claude-sonnet-4-0", both);
+    check(both, "another", both);
+}
+
 #[test]
 fn a_schema_is_followed_in_the_way_that_the_model_allows() {
     let schema = r#"{"messages":[{"role":"user","content":"a"}],"response_format":
