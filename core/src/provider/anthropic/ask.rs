@@ -34,7 +34,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
     expressible(chat, to)?;
     let thinking = Thinking::of(chat, generation, to)?;
     let sampling = sampling::taken(chat, generation, &thinking, to)?;
-    tools::check(chat, generation, to)?;
+    let choice = tools::check(chat, generation, &thinking, to)?;
     let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
@@ -47,7 +47,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
             body.raw("stream", "true");
         }
         conversation.write(body);
-        tools::write(chat, thinking.answer, body);
+        tools::write(chat, choice, thinking.answer, body);
         thinking.write(chat, generation, body);
         for (name, value) in sampling {
             body.raw(name, value.text());

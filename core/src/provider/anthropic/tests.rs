@@ -186,6 +186,24 @@ fn what_a_thinking_model_does_not_take_is_refused_by_name() {
     }
 }
 
+/// Claude refuses the whole request for it, so that no other target would be asked.
+#[test]
+fn a_model_that_thinks_cannot_be_made_to_call_a_tool() {
+    let tools = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
+    let asked = |choice: &str, rest: &str, upstream: &Upstream| {
+        let body = chat(&format!(r#"{tools},"tool_choice":{choice}{rest}"#));
+        trial::asked(upstream, &body, "claude-sonnet-4-5")
+    };
+    let strict = upstream("anthropic");
+    for choice in [r#""required""#, r#"{"type":"function","function":{"name":"f"}}"#] {
+        assert_eq!(refused(asked(choice, r#","reasoning_effort":"low""#, &strict)).1, "tool_choice");
+        assert!(asked(choice, "", &strict).unwrap().contains("tool_choice"));
+    }
+    let lenient = Upstream { drop_unsupported: true, ..strict };
+    let body = asked(r#""required""#, r#","reasoning_effort":"low""#, &lenient).unwrap();
+    assert!(body.contains("budget_tokens") && !body.contains("tool_choice"), "{body}");
+}
+
 /// From 4.5 on, a temperature and `top_p` together are refused, and clients send `top_p: 1` beside every temperature.
 #[test]
 fn an_answer_is_drawn_in_one_way_where_two_exclude_each_other() {

@@ -35,7 +35,7 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     };
     let sampling = sampling::taken(chat, generation, &thinking, to)?;
     let fields = own::fields(chat, &sampling, family, thinking, to)?;
-    let tools = Tools::of(chat, thinking.answer, family, to)?;
+    let tools = Tools::of(chat, thinking, family, to)?;
     blocks::expressible(&chat.turns, to)?;
     let maker = matches!(family, Family::Claude(_)).then_some(Maker::Anthropic);
     let conversation = Conversation::of(&chat.turns, maker, to)?;
