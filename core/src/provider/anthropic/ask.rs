@@ -32,6 +32,7 @@ pub(in crate::provider) enum Head {
 pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let generation = Generation::of(to.model);
     expressible(chat, to)?;
+    let stops = stops(chat, generation, to)?;
     let thinking = Thinking::of(chat, generation, to)?;
     let sampling = sampling::taken(chat, generation, &thinking, to)?;
     let choice = tools::check(chat, generation, &thinking, to)?;
@@ -52,8 +53,8 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
         for (name, value) in sampling {
             body.raw(name, value.text());
         }
-        if !chat.stop.is_empty() {
-            body.array("stop_sequences", &chat.stop, |out, stop| string(out, stop));
+        if !stops.is_empty() {
+            body.array("stop_sequences", stops, string);
         }
         if let Some(user) = chat.asker() {
             body.object("metadata", |metadata| metadata.string("user_id", user));
@@ -86,4 +87,14 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     // The caller's own words for this provider.
     let thinks = chat.extra.iter().any(|(name, value)| name == "thinking" && value.kind() == Kind::Object);
     to.rest(&chat.extra, if thinks { &["thinking"] } else { &[] })
+}
+
+/// Where the answer stops. Claude does not take a sequence that is nothing but space, such as a line's end.
+fn stops<'c>(chat: &'c Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<Vec<&'c str>, Reject> {
+    let stops = chat.stop.iter().map(|stop| &**stop);
+    let taken: Vec<_> = stops.filter(|stop| generation == Generation::Foreign || !stop.trim().is_empty()).collect();
+    if taken.len() < chat.stop.len() {
+        to.unsupported("stop")?;
+    }
+    Ok(taken)
 }

@@ -204,6 +204,19 @@ fn a_model_that_thinks_cannot_be_made_to_call_a_tool() {
     assert!(body.contains("budget_tokens") && !body.contains("tool_choice"), "{body}");
 }
 
+/// Claude refuses the whole request for such a sequence, and OpenAI's callers like to stop at a line's end.
+#[test]
+fn a_stop_sequence_of_nothing_but_space_is_refused_by_name() {
+    let stop = chat(r#""stop":["\n\n","END","\n\nHuman:"]"#);
+    let (code, param) = refused(asked(&stop, "claude-haiku-4-5"));
+    assert_eq!((code.as_str(), param.as_str()), ("unsupported_parameter", "stop"));
+    assert!(asked(&stop, "another").is_ok());
+    let lenient = Upstream { drop_unsupported: true, ..upstream("anthropic") };
+    let left = r#""stop_sequences":["END","\n\nHuman:"]"#;
+    assert!(trial::asked(&lenient, &stop, "claude-haiku-4-5").unwrap().contains(left));
+    assert!(!trial::asked(&lenient, &chat(r#""stop":"\n""#), "claude-haiku-4-5").unwrap().contains("stop"));
+}
+
 /// From 4.5 on, a temperature and `top_p` together are refused, and clients send `top_p: 1` beside every temperature.
 #[test]
 fn an_answer_is_drawn_in_one_way_where_two_exclude_each_other() {
