@@ -125,7 +125,13 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
     let effort = match (chat.thinking, chat.effort) {
         (Some(crate::chat::Thinking::Off), _) => Effort::None,
         (Some(crate::chat::Thinking::Budget(tokens)), None) if generation.thinks() == Thinks::Budget => {
-            return Ok(Mode::Budget(tokens));
+            let (least, room) = (budget(Effort::None), chat.max_tokens.unwrap_or(u64::MAX));
+            if (least..room).contains(&tokens) {
+                return Ok(Mode::Budget(tokens));
+            }
+            // Elsewhere budgets may be smaller, and larger than the whole answer.
+            to.emulates("reasoning_effort");
+            if tokens < least { Effort::Minimal } else { Effort::Max }
         }
         (Some(crate::chat::Thinking::Budget(tokens)), None) => Effort::of_budget(tokens),
         (Some(crate::chat::Thinking::Adaptive), None) => Effort::High,
