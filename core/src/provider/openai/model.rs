@@ -59,9 +59,52 @@ impl Reasons {
     }
 }
 
+/// What a model that reasons cannot be told of how to draw its answer: these fields have their usual value or none.
+///
+/// <https://platform.openai.com/docs/guides/latest-model>, parameter compatibility
+pub(super) fn lacks(model: &str, effort: Option<Effort>) -> &'static [&'static str] {
+    const ALL: [&str; 8] = [
+        "temperature",
+        "top_p",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "presence_penalty",
+        "frequency_penalty",
+        "stop",
+    ];
+    let [drawn @ .., _stop] = &ALL;
+    let [while_told @ .., _, _, _] = drawn;
+    match Reasons::of(model) {
+        Reasons::Always if model.starts_with("o1") || model.starts_with("o3-mini") => drawn,
+        Reasons::Always | Reasons::FromMinimal => &ALL,
+        Reasons::IfTold { .. } if effort.is_some_and(|effort| effort > Effort::None) => while_told,
+        _ => &[],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_that_reasons_draws_its_answer_as_it_does() {
+        let check = |model, effort, field, expect| {
+            assert_eq!(lacks(model, effort).contains(&field), expect, "{model} {effort:?} {field}");
+        };
+        check("gpt-5-mini", None, "temperature", true);
+        check("gpt-5-mini", None, "stop", true);
+        check("o3", None, "stop", true);
+        check("o3-mini", None, "stop", false);
+        check("o3-mini", None, "presence_penalty", true);
+        check("gpt-5.2", None, "temperature", false);
+        check("gpt-5.2", Some(Effort::None), "temperature", false);
+        check("gpt-5.2", Some(Effort::Low), "top_logprobs", true);
+        check("gpt-5.2", Some(Effort::Low), "logit_bias", false);
+        check("gpt-5-chat-latest", None, "temperature", false);
+        check("gpt-4o", None, "stop", false);
+        check("mistral-large-latest", Some(Effort::High), "temperature", false);
+    }
 
     #[test]
     fn a_model_gets_the_nearest_effort_that_it_knows() {

@@ -31,6 +31,25 @@ fn with(member: &str) -> Result<String, Reject> {
     through(&chat(member), "m", &Quirks::default(), Delivery::Whole).map(|(body, _)| body)
 }
 
+/// Callers of other dialects say how to draw an answer without a thought for models that reason; OpenAI refuses that.
+#[test]
+fn what_a_model_that_reasons_does_not_take_is_refused_by_name() {
+    let asked =
+        |member: &str, model| through(&chat(member), model, &Quirks::default(), Delivery::Whole).map(|(body, _)| body);
+    let check = |member: &str, field: &str| {
+        for (model, refuses) in [("gpt-5-mini", true), ("gpt-4o", false)] {
+            let param = asked(member, model).err().and_then(|reject| reject.problem().param);
+            assert_eq!(param.as_deref(), refuses.then_some(field), "{member} {model}");
+        }
+    };
+    check(r#""temperature":0.2"#, "temperature");
+    check(r#""top_p":0.9"#, "top_p");
+    check(r#""logprobs":true,"top_logprobs":2"#, "logprobs");
+    check(r#""presence_penalty":0.5"#, "presence_penalty");
+    check(r#""stop":"END""#, "stop");
+    assert_eq!(asked(r#""temperature":1.0,"top_p":1"#, "gpt-5-mini"), asked(r#""n":1"#, "gpt-5-mini"));
+}
+
 /// Takes all that some host takes.
 fn generous() -> Quirks {
     let takes = ["top_k", "unknown_field", "thinking", "reasoning_format", "grammar"].map(ToString::to_string).to_vec();
