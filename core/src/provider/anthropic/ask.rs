@@ -33,10 +33,10 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
     let generation = Generation::of(to.model);
     expressible(chat, to)?;
     let stops = stops(chat, generation, to)?;
-    let thinking = Thinking::of(chat, generation, to)?;
+    let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;
+    let thinking = Thinking::of(chat, &conversation, generation, to)?;
     let sampling = sampling::taken(chat, generation, &thinking, to)?;
     let choice = tools::check(chat, generation, &thinking, to)?;
-    let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
         match head {

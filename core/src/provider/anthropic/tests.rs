@@ -217,6 +217,40 @@ fn a_stop_sequence_of_nothing_but_space_is_refused_by_name() {
     assert!(!trial::asked(&lenient, &chat(r#""stop":"\n""#), "claude-haiku-4-5").unwrap().contains("stop"));
 }
 
+/// An agent that asks for an effort and does not send back what was thought got an answer to its first request, and 400 to
+/// the next, with the tool's result.
+#[test]
+fn an_answer_that_began_without_thoughts_goes_on_without() {
+    let check = |answer: &str, model: &str, expect: Option<&str>| {
+        let body = format!(
+            r#"{{"reasoning_effort":"low","messages":[{{"role":"user","content":"a"}},
+                {{"role":"assistant","content":"b"}},{{"role":"user","content":"c"}},{answer}]}}"#
+        );
+        let sent = asked(&body, model).unwrap();
+        assert_eq!(sent.contains("budget_tokens"), expect == Some("enabled"), "{answer}: {sent}");
+        assert_eq!(sent.contains("adaptive"), expect == Some("adaptive"), "{answer}: {sent}");
+    };
+    let called = |thought: &str| {
+        let call = r#""tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]"#;
+        format!(r#"{{"role":"assistant",{thought}{call}}},{{"role":"tool","tool_call_id":"1","content":"d"}}"#)
+    };
+    let proven = called(r#""reasoning_details":[{"type":"reasoning.text","text":"t","signature":"EqQB"}],"#);
+    let anothers = called(r#""reasoning_details":[{"type":"reasoning.text","text":"t","signature":"gemini~Eq"}],"#);
+    let forgotten = called("");
+    check(&proven, "claude-sonnet-4-5", Some("enabled"));
+    check(&forgotten, "claude-sonnet-4-5", None);
+    check(&anothers, "claude-sonnet-4-5", None);
+    check(&format!("{proven},{forgotten}"), "claude-sonnet-4-5", Some("enabled"));
+    check(&format!(r#"{forgotten},{{"role":"user","content":"e"}}"#), "claude-sonnet-4-5", None);
+    check(
+        &format!(r#"{forgotten},{{"role":"assistant","content":"e"}},{{"role":"user","content":"f"}}"#),
+        "claude-sonnet-4-5",
+        Some("enabled"),
+    );
+    check(&forgotten, "claude-opus-4-6", Some("adaptive"));
+    check(&forgotten, "another", Some("enabled"));
+}
+
 /// From 4.5 on, a temperature and `top_p` together are refused, and clients send `top_p: 1` beside every temperature.
 #[test]
 fn an_answer_is_drawn_in_one_way_where_two_exclude_each_other() {

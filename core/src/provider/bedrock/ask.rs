@@ -29,16 +29,16 @@ const OWN: [&str; 3] = ["additionalModelRequestFields", "guardrailConfig", "perf
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let family = Family::of(to.model);
     expressible(chat, family, to)?;
+    blocks::expressible(&chat.turns, to)?;
+    let maker = matches!(family, Family::Claude(_)).then_some(Maker::Anthropic);
+    let conversation = Conversation::of(&chat.turns, maker, to)?;
     let (thinking, generation) = match family {
-        Family::Claude(generation) => (Thinking::of(chat, generation, to)?, generation),
+        Family::Claude(generation) => (Thinking::of(chat, &conversation, generation, to)?, generation),
         _ => (Thinking::unsaid(chat, to)?, Generation::Foreign),
     };
     let sampling = sampling::taken(chat, generation, &thinking, to)?;
     let fields = own::fields(chat, &sampling, family, thinking, to)?;
     let tools = Tools::of(chat, thinking, family, to)?;
-    blocks::expressible(&chat.turns, to)?;
-    let maker = matches!(family, Family::Claude(_)).then_some(Maker::Anthropic);
-    let conversation = Conversation::of(&chat.turns, maker, to)?;
     if conversation.turns.first().is_some_and(|(role, _)| *role == Role::Assistant) {
         return Err(to.invalid("messages", "they must begin with one of the user for this provider"));
     }

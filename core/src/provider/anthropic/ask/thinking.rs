@@ -4,7 +4,10 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>,
 //! <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>
 
-use crate::chat::{Chat, Effort, Format};
+use alloc::vec::Vec;
+
+use super::conversation::Conversation;
+use crate::chat::{Chat, Content, Effort, Format, Part, Role};
 use crate::codec::json::Raw;
 use crate::codec::json::write::Object;
 use crate::fault::Reject;
@@ -56,8 +59,19 @@ pub(in crate::provider) enum Answer<'a> {
 }
 
 impl<'a> Thinking<'a> {
-    pub(in crate::provider) fn of(chat: &'a Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<Self, Reject> {
-        let mode = mode(chat, generation, to)?;
+    pub(in crate::provider) fn of(
+        chat: &'a Chat<'_>,
+        conversation: &Conversation<'_>,
+        generation: Generation,
+        to: &mut To<'_>,
+    ) -> Result<Self, Reject> {
+        let mode = match mode(chat, generation, to)? {
+            Mode::Budget(_) if generation != Generation::Foreign && goes_on_without_thoughts(conversation) => {
+                to.hint("reasoning_effort");
+                Mode::Unsaid
+            }
+            mode => mode,
+        };
         let room = match mode {
             Mode::Budget(budget) => budget,
             Mode::AsGiven(given) => given.get("budget_tokens").and_then(Raw::integer).unwrap_or(0),
@@ -154,6 +168,22 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
             Ok(Mode::Budget(budget(effort).min(most)))
         }
     }
+}
+
+/// Whether tools' results wait for an answer to go on that began without a thought of the model's own: most callers do not
+/// send thoughts back, and in a conversation that began elsewhere they are another model's. Such an answer cannot go on with
+/// thoughts, and a request for them is refused or does without.
+///
+/// <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, with tool use
+fn goes_on_without_thoughts(conversation: &Conversation<'_>) -> bool {
+    let is_of_answer = |(role, parts): &(Role, Vec<&Part<'_>>)| {
+        *role == Role::Assistant || parts.iter().any(|part| matches!(part.content, Content::Result { .. }))
+    };
+    // All since a person last spoke without a tool.
+    let answer = conversation.turns.rsplit(|turn| !is_of_answer(turn)).next().unwrap_or_default();
+    let waits = answer.last().is_some_and(|(role, _)| *role == Role::User);
+    let first = answer.iter().find(|(role, _)| *role == Role::Assistant).and_then(|(_, parts)| parts.first());
+    waits && first.is_some_and(|part| !matches!(part.content, Content::Reasoning { .. } | Content::Redacted(_)))
 }
 
 fn answer<'a>(
