@@ -18,6 +18,7 @@ use crate::provider::anthropic::ask::conversation::Conversation;
 use crate::provider::anthropic::ask::sampling;
 use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
 use crate::provider::anthropic::model::Generation;
+use crate::provider::parts;
 use crate::provider::signature::Maker;
 use blocks::Blocks;
 use tools::Tools;
@@ -28,8 +29,8 @@ const OWN: [&str; 3] = ["additionalModelRequestFields", "guardrailConfig", "perf
 /// The request for `chat`.
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let family = Family::of(to.model);
+    let chat = &*parts::without(chat, to, blocks::lacks)?;
     expressible(chat, family, to)?;
-    blocks::expressible(&chat.turns, to)?;
     let maker = matches!(family, Family::Claude(_)).then_some(Maker::Anthropic);
     let conversation = Conversation::of(&chat.turns, maker, to)?;
     let (thinking, generation) = match family {

@@ -41,6 +41,22 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""brand_new":1"#, "brand_new");
 }
 
+/// A result stayed without content, and a picture that the model made stayed in its message: the request was refused.
+#[test]
+fn of_parts_that_are_left_out_nothing_stays() {
+    let lenient = Upstream { drop_unsupported: true, ..upstream("cohere") };
+    let sent = |endpoint, body: &str| {
+        let ask = trial::sent(&lenient, endpoint, Delivery::Whole, body, "command-a-03-2025").unwrap();
+        trial::written(ask)
+    };
+    let result = r#"{"messages":[{"role":"tool","tool_call_id":"1","content":[
+        {"type":"image_url","image_url":{"url":"https://e.org/a.png"}}]}]}"#;
+    let empty = r#""messages":[{"role":"tool","tool_call_id":"1","content":""}]"#;
+    assert!(sent(Endpoint::Chat, result).contains(empty));
+    let made = r#"{"input":[{"role":"user","content":"a"},{"type":"image_generation_call","result":"AAAA"}]}"#;
+    assert!(sent(Endpoint::Responses, made).contains(r#""messages":[{"role":"user","content":"a"}]"#));
+}
+
 #[test]
 fn parts_that_cannot_be_expressed_are_refused_by_path() {
     let check = |message: &str, field: &str| {
