@@ -15,6 +15,7 @@ use crate::fault::Reject;
 
 use super::model::Generation;
 use crate::provider::To;
+use crate::provider::parts;
 use crate::provider::signature::Maker;
 use conversation::Conversation;
 use thinking::Thinking;
@@ -31,6 +32,10 @@ pub(in crate::provider) enum Head {
 /// The request for `chat`.
 pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let generation = Generation::of(to.model);
+    let chat = &*parts::without(chat, to, |role, content| match generation {
+        Generation::Foreign => None,
+        _ => conversation::lacks(role, content),
+    })?;
     expressible(chat, to)?;
     let stops = stops(chat, generation, to)?;
     let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;

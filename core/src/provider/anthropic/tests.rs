@@ -73,6 +73,35 @@ fn parts_that_cannot_be_expressed_are_refused_by_path() {
     assert_eq!(refused(asked(r#"{"messages":[{"role":"system","content":"a"}]}"#, "claude")).1, "messages");
 }
 
+/// OpenAI's callers send files of many kinds; of those in base64, Claude takes PDFs alone.
+#[test]
+fn a_file_that_is_text_is_sent_as_text() {
+    let asked = |part: &str, model: &str| {
+        asked(&format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"a"}},{part}]}}]}}"#), model)
+    };
+    let file = |kind: &str, data: &str| {
+        format!(r#"{{"type":"file","file":{{"filename":"n","file_data":"data:{kind};base64,{data}"}}}}"#)
+    };
+    let image = |kind: &str| format!(r#"{{"type":"image_url","image_url":{{"url":"data:{kind};base64,AAAA"}}}}"#);
+    let check = |part: &str, expect: &str| {
+        let body = asked(part, "claude-sonnet-4-5").unwrap();
+        assert!(body.contains(expect), "{body}");
+    };
+    check(&file("text/csv", "YSxi"), r#""source":{"type":"text","media_type":"text/plain","data":"a,b"},"title":"n""#);
+    check(&file("application/json", "e30="), r#""data":"{}""#);
+    check(&file("application/pdf", "AAAA"), r#"{"type":"base64","media_type":"application/pdf","data":"AAAA"}"#);
+    check(&image("image/jpg"), r#"{"type":"base64","media_type":"image/jpeg","data":"AAAA"}"#);
+    for (part, kind) in [
+        (file("application/zip", "AAAA"), "file"),
+        (file("text/plain", "/w=="), "file"),
+        (image("image/svg+xml"), "image_url"),
+    ] {
+        let field = format!("messages[0].content[1].{kind}");
+        assert_eq!(refused(asked(&part, "claude-sonnet-4-5")), ("unsupported_parameter".into(), field));
+    }
+    assert!(asked(&image("image/svg+xml"), "another").is_ok());
+}
+
 #[test]
 fn an_effort_is_what_the_model_understands() {
     let asked = |effort: &str, model| {
