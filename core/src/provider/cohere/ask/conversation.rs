@@ -43,7 +43,11 @@ impl<'a> Conversation<'a> {
                 expressible(turn, at, part, to)?;
                 match &part.content {
                     Content::Result { .. } => {
-                        conversation.messages.push(Message { role: Role::Tool, parts: Vec::from([part]) });
+                        // A person may have spoken in between.
+                        let messages = &mut conversation.messages;
+                        let answered = |message: &Message<'_>| matches!(message.role, Role::Assistant | Role::Tool);
+                        let at = messages.iter().rposition(answered).map_or(messages.len(), |last| last + 1);
+                        messages.insert(at, Message { role: Role::Tool, parts: Vec::from([part]) });
                     }
                     Content::Document { source, name } => {
                         conversation.documents.extend(Document::of(source, name.as_deref()));

@@ -55,7 +55,10 @@ impl<'a> Conversation<'a> {
                     to.emulates(&To::of_message(turn.at, "content"));
                 }
                 shown.extend(besides.into_iter().map(|part| (&**id, part)));
-                messages.push(Message::Result { id, parts: said, outcome: *outcome });
+                // A person may have spoken in between.
+                let answered = |message: &Message<'_>| matches!(message, Message::Answered(_) | Message::Result { .. });
+                let at = messages.iter().rposition(answered).map_or(messages.len(), |last| last + 1);
+                messages.insert(at, Message::Result { id, parts: said, outcome: *outcome });
             }
             let rest: Vec<_> = turn.parts.iter().filter(|part| fits(turn.role, &part.content, accent)).collect();
             let only_results = turn.parts.iter().any(|part| matches!(part.content, Content::Result { .. }));

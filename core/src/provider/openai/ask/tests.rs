@@ -50,6 +50,20 @@ fn what_a_model_that_reasons_does_not_take_is_refused_by_name() {
     assert_eq!(asked(r#""temperature":1.0,"top_p":1"#, "gpt-5-mini"), asked(r#""n":1"#, "gpt-5-mini"));
 }
 
+/// The Responses API takes items in any order, and agents put in what a person says meanwhile.
+#[test]
+fn results_come_before_what_a_person_says_in_between() {
+    let body = asked(
+        r#"{"role":"user","content":"x"},{"role":"assistant","tool_calls":[
+            {"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},
+            {"id":"b","type":"function","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"a","content":"1"},{"role":"user","content":"hm"},
+            {"role":"tool","tool_call_id":"b","content":"2"}"#,
+    );
+    let end = r#"{"role":"tool","tool_call_id":"a","content":"1"},{"role":"tool","tool_call_id":"b","content":"2"},{"role":"user","content":"hm"}]}"#;
+    assert!(body.ends_with(end), "{body}");
+}
+
 /// Takes all that some host takes.
 fn generous() -> Quirks {
     let takes = ["top_k", "unknown_field", "thinking", "reasoning_format", "grammar"].map(ToString::to_string).to_vec();
