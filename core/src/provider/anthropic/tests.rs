@@ -148,6 +148,19 @@ fn embeddings_are_not_served() {
     );
 }
 
+/// Codex and servers of MCP have such tools, and OpenAI takes them.
+#[test]
+fn arguments_are_said_to_be_an_object() {
+    let check = |parameters: &str, expect: &str| {
+        let tools = format!(r#""tools":[{{"type":"function","function":{{"name":"f","parameters":{parameters}}}}}]"#);
+        let body = with(&tools).unwrap();
+        assert!(body.contains(&format!(r#""input_schema":{expect}}}]"#)), "{body}");
+    };
+    check("{}", r#"{"type":"object"}"#);
+    check(r#"{"properties":{"a":{}},"type":null}"#, r#"{"type":"object","properties":{"a":{}}}"#);
+    check(r#"{"properties":{},"type":"object"}"#, r#"{"properties":{},"type":"object"}"#);
+}
+
 #[test]
 fn tools_are_what_the_model_understands() {
     let strict = r#"{"messages":[{"role":"user","content":"a"}],

@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 
 use super::thinking::{Answer, Thinking};
 use crate::chat::{Chat, Tool, ToolChoice};
-use crate::codec::json::Raw;
 use crate::codec::json::write::{Object, object};
 use crate::fault::Reject;
 use crate::provider::To;
@@ -80,14 +79,30 @@ fn choice(chat: &Chat<'_>, chosen: Option<&ToolChoice<'_>>, answers_by_tool: boo
     });
 }
 
+/// The schema of a tool's arguments. OpenAI takes functions without one, and schemas that do not say that arguments are an
+/// object; here both are required.
+pub(in crate::provider) fn schema(to: &mut Object<'_>, name: &str, tool: &Tool<'_>) {
+    let Some(schema) = tool.parameters else {
+        return to.raw(name, "{\"type\":\"object\",\"properties\":{}}");
+    };
+    if schema.get("type").is_some_and(|kind| !kind.is_null()) {
+        return to.raw(name, schema.text());
+    }
+    to.object(name, |to| {
+        to.string("type", "object");
+        for (name, value) in schema.members().filter(|(name, _)| name != "type") {
+            to.raw(&name, value.text());
+        }
+    });
+}
+
 fn tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
     object(out, |object| {
         object.string("name", &tool.name);
         if let Some(description) = &tool.description {
             object.string("description", description);
         }
-        // A function without parameters may leave them out there; here a schema is required.
-        object.raw("input_schema", tool.parameters.map_or("{\"type\":\"object\",\"properties\":{}}", Raw::text));
+        schema(object, "input_schema", tool);
         if tool.strict == Some(true) {
             object.raw("strict", "true");
         }

@@ -12,7 +12,7 @@ use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
 use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
-use crate::provider::anthropic::ask::tools::check;
+use crate::provider::anthropic::ask::tools::{check, schema};
 use crate::provider::anthropic::model::Generation;
 
 pub(super) struct Tools<'a> {
@@ -106,9 +106,7 @@ fn tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
             if let Some(description) = tool.description.as_deref().filter(|description| !description.is_empty()) {
                 spec.string("description", description);
             }
-            // A function without parameters may leave them out there; here a schema is required.
-            let schema = tool.parameters.map_or("{\"type\":\"object\",\"properties\":{}}", Raw::text);
-            spec.object("inputSchema", |input| input.raw("json", schema));
+            spec.object("inputSchema", |input| schema(input, "json", tool));
             if tool.strict == Some(true) {
                 spec.raw("strict", "true");
             }
