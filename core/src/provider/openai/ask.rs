@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::fit::{efforts, knows};
 pub(in crate::provider) use super::model::Reasons;
-use super::model::lacks as model_lacks;
+use super::model::{beside_tools, lacks as model_lacks};
 use crate::chat::{Chat, Detail, Effort, Format, Thinking, Tool, ToolChoice};
 use crate::codec::json::Raw;
 use crate::codec::json::write::{array, number, object, string};
@@ -133,7 +133,11 @@ type Field<'f> = (Cow<'f, str>, Vec<u8>);
 
 /// The fields beside the conversation, as this host calls them.
 fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<Field<'f>>, Reject> {
-    let effort = effort(chat, (accent.reasons)(to.model), to)?;
+    let asked = effort(chat, (accent.reasons)(to.model), to)?;
+    let effort = if chat.tools.is_empty() { asked } else { beside_tools(to.model, asked) };
+    if effort != asked {
+        to.hint("reasoning_effort");
+    }
     let mut fields = Fields { accent, model_lacks: (accent.model_lacks)(to.model, effort), list: Vec::new() };
     if !to.upstream.quirks.cache_marks {
         to.unmark(chat);

@@ -59,6 +59,23 @@ impl Reasons {
     }
 }
 
+/// How much a model is to reason that is offered tools. From 5.4 on, chat completions take no effort beside tools, and from 5.6
+/// on, where the usual is to reason, no tools but beside the effort `none`.
+pub(super) fn beside_tools(model: &str, effort: Option<Effort>) -> Option<Effort> {
+    match minor(model) {
+        0..=3 => effort,
+        4 | 5 => effort.filter(|effort| *effort == Effort::None),
+        _ => Some(Effort::None),
+    }
+}
+
+/// The 6 of `gpt-5.6-luna`; 0 for others, and for those that only chat.
+fn minor(model: &str) -> u32 {
+    let told = matches!(Reasons::of(model), Reasons::IfTold { .. });
+    let number = model.strip_prefix("gpt-5.").and_then(|rest| rest.split('-').next()?.parse().ok());
+    number.filter(|_| told).unwrap_or(0)
+}
+
 /// What a model that reasons cannot be told of how to draw its answer: these fields have their usual value or none.
 ///
 /// <https://platform.openai.com/docs/guides/latest-model>, parameter compatibility
@@ -78,7 +95,8 @@ pub(super) fn lacks(model: &str, effort: Option<Effort>) -> &'static [&'static s
     match Reasons::of(model) {
         Reasons::Always if model.starts_with("o1") || model.starts_with("o3-mini") => drawn,
         Reasons::Always | Reasons::FromMinimal => &ALL,
-        Reasons::IfTold { .. } if effort.is_some_and(|effort| effort > Effort::None) => while_told,
+        // Those before 5.6 do not reason unless they are told to.
+        Reasons::IfTold { .. } if effort.map_or(minor(model) >= 6, |effort| effort > Effort::None) => while_told,
         _ => &[],
     }
 }
@@ -86,6 +104,19 @@ pub(super) fn lacks(model: &str, effort: Option<Effort>) -> &'static [&'static s
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beside_tools_a_model_may_not_reason() {
+        let check = |model, effort, expect| assert_eq!(beside_tools(model, effort), expect, "{model} {effort:?}");
+        check("gpt-5", Some(Effort::Low), Some(Effort::Low));
+        check("gpt-5.2", Some(Effort::Low), Some(Effort::Low));
+        check("gpt-5.4-mini", Some(Effort::Low), None);
+        check("gpt-5.4", Some(Effort::None), Some(Effort::None));
+        check("gpt-5.6", Some(Effort::High), Some(Effort::None));
+        check("gpt-5.6-terra", None, Some(Effort::None));
+        check("gpt-5.6-chat-latest", None, None);
+        check("openai/gpt-5.6", None, None);
+    }
 
     #[test]
     fn a_model_that_reasons_draws_its_answer_as_it_does() {
@@ -100,6 +131,8 @@ mod tests {
         check("gpt-5.2", None, "temperature", false);
         check("gpt-5.2", Some(Effort::None), "temperature", false);
         check("gpt-5.2", Some(Effort::Low), "top_logprobs", true);
+        check("gpt-5.6-luna", None, "temperature", true);
+        check("gpt-5.6-luna", Some(Effort::None), "temperature", false);
         check("gpt-5.2", Some(Effort::Low), "logit_bias", false);
         check("gpt-5-chat-latest", None, "temperature", false);
         check("gpt-4o", None, "stop", false);

@@ -50,6 +50,24 @@ fn what_a_model_that_reasons_does_not_take_is_refused_by_name() {
     assert_eq!(asked(r#""temperature":1.0,"top_p":1"#, "gpt-5-mini"), asked(r#""n":1"#, "gpt-5-mini"));
 }
 
+/// Chat completions refused every request of an agent's, which has tools and asks for an effort; the header names what is
+/// left out.
+#[test]
+fn newer_models_do_not_reason_beside_tools() {
+    let tools = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
+    let check = |member: &str, effort: Option<&str>, dropped: &[&str]| {
+        let (body, notes) = through(&chat(member), "gpt-5.6-luna", &Quirks::default(), Delivery::Whole).unwrap();
+        let effort = effort.map(|effort| format!(r#""reasoning_effort":"{effort}""#));
+        assert_eq!(body.contains("reasoning_effort"), effort.is_some(), "{member}: {body}");
+        assert!(effort.is_none_or(|effort| body.contains(&effort)), "{member}: {body}");
+        assert_eq!(notes.dropped, dropped, "{member}");
+    };
+    check(r#""reasoning_effort":"high""#, Some("high"), &[]);
+    check(&format!(r#""reasoning_effort":"high",{tools}"#), Some("none"), &["reasoning_effort"]);
+    check(&format!(r#""reasoning_effort":"none",{tools}"#), Some("none"), &[]);
+    check(tools, Some("none"), &["reasoning_effort"]);
+}
+
 /// The Responses API takes items in any order, and agents put in what a person says meanwhile.
 #[test]
 fn results_come_before_what_a_person_says_in_between() {
