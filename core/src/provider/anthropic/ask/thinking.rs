@@ -162,6 +162,11 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
             // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
             let most = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
             if most < budget(Effort::Minimal) {
+                // As it sees fit may be not at all.
+                if chat.thinking == Some(crate::chat::Thinking::Adaptive) && chat.effort.is_none() {
+                    to.hint("reasoning_effort");
+                    return Ok(Mode::Unsaid);
+                }
                 let problem = "it must be at least 2048 for this model to reason";
                 return Err(to.invalid("max_completion_tokens", problem));
             }
