@@ -68,6 +68,17 @@ fn newer_models_do_not_reason_beside_tools() {
     check(tools, Some("none"), &["reasoning_effort"]);
 }
 
+/// Gemini's callers send text in line, and OpenAI's chat completions take no file but PDFs.
+#[test]
+fn a_file_that_is_text_is_said() {
+    let file = |kind: &str| {
+        let file = format!(r#"{{"filename":"n","file_data":"data:{kind};base64,YSxi"}}"#);
+        asked(&format!(r#"{{"role":"user","content":[{{"type":"file","file":{file}}},{{"type":"text","text":"c"}}]}}"#))
+    };
+    assert!(file("text/csv").contains(r#"[{"type":"text","text":"n:\na,b"},{"type":"text","text":"c"}]"#));
+    assert!(file("application/pdf").contains(r#""file_data":"data:application/pdf;base64,YSxi""#));
+}
+
 /// The Responses API takes items in any order, and agents put in what a person says meanwhile.
 #[test]
 fn results_come_before_what_a_person_says_in_between() {
