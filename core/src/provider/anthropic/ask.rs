@@ -40,6 +40,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
     let stops = stops(chat, generation, to)?;
     let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;
     let thinking = Thinking::of(chat, &conversation, generation, to)?;
+    thinking.check_end(&conversation, generation, to)?;
     let sampling = sampling::taken(chat, generation, &thinking, to)?;
     let choice = tools::check(chat, generation, &thinking, to)?;
     let mut out = Vec::with_capacity(1024);

@@ -293,6 +293,22 @@ fn an_answer_that_began_without_thoughts_goes_on_without() {
     check(&forgotten, "another", Some("enabled"));
 }
 
+/// The provider's 400 for it ended the request, where another target could have gone on.
+#[test]
+fn an_answer_that_was_begun_is_refused_where_the_model_does_not_go_on_with_it() {
+    let check = |member: &str, model, expect: Option<&str>| {
+        let body =
+            format!(r#"{{"messages":[{{"role":"user","content":"a"}},{{"role":"assistant","content":"b"}}]{member}}}"#);
+        let param = asked(&body, model).err().and_then(|reject| reject.problem().param);
+        assert_eq!(param.as_deref(), expect, "{member} {model}");
+    };
+    check("", "claude-sonnet-4-5", None);
+    check(r#","reasoning_effort":"low""#, "claude-sonnet-4-5", Some("messages"));
+    check("", "claude-opus-4-6", Some("messages"));
+    check("", "claude-opus-5", Some("messages"));
+    check("", "another", None);
+}
+
 /// From 4.5 on, a temperature and `top_p` together are refused, and clients send `top_p: 1` beside every temperature.
 #[test]
 fn an_answer_is_drawn_in_one_way_where_two_exclude_each_other() {

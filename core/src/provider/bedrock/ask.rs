@@ -37,6 +37,7 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
         Family::Claude(generation) => (Thinking::of(chat, &conversation, generation, to)?, generation),
         _ => (Thinking::unsaid(chat, to)?, Generation::Foreign),
     };
+    thinking.check_end(&conversation, generation, to)?;
     let sampling = sampling::taken(chat, generation, &thinking, to)?;
     let fields = own::fields(chat, &sampling, family, thinking, to)?;
     let tools = Tools::of(chat, thinking, family, to)?;

@@ -10,6 +10,7 @@ use super::conversation::Conversation;
 use crate::chat::{Chat, Content, Effort, Format, Part, Role};
 use crate::codec::json::Raw;
 use crate::codec::json::write::Object;
+use crate::endpoint::Endpoint;
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::ANY_OBJECT;
@@ -80,6 +81,24 @@ impl<'a> Thinking<'a> {
         };
         let max_tokens = chat.max_tokens.unwrap_or_else(|| generation.default_max_tokens().saturating_add(room));
         Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation, to)?, mode })
+    }
+
+    /// Refuses an answer that was begun for a model which does not go on with it: newer ones, and any that thinks. What is only
+    /// counted may end as it likes.
+    ///
+    /// <https://platform.claude.com/docs/en/about-claude/models/migration-guide>
+    pub(in crate::provider) fn check_end(
+        &self,
+        conversation: &Conversation<'_>,
+        generation: Generation,
+        to: &To<'_>,
+    ) -> Result<(), Reject> {
+        let begun = conversation.turns.last().is_some_and(|(role, _)| *role == Role::Assistant);
+        let goes_on = generation == Generation::Foreign || generation.goes_on() && !self.thinks();
+        if begun && !goes_on && to.endpoint != Endpoint::CountTokens {
+            return Err(to.invalid("messages", "they must end with one of the user for this model"));
+        }
+        Ok(())
     }
 
     /// Of a model of another maker, to which nothing of this is said.
