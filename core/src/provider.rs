@@ -20,6 +20,7 @@ mod mistral;
 mod oneinfer;
 mod openai;
 mod pairs;
+mod parts;
 mod passing;
 mod progress;
 mod relay;

@@ -36,6 +36,7 @@ const ACCENT: Accent = Accent {
     required: "any",
     stream_usage: StreamUsage::Unasked,
     reasons,
+    model_lacks: |_, _| &[],
     call_id,
     parts: Parts::Mistral,
     thinks_in_content: false,

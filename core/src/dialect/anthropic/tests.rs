@@ -72,10 +72,14 @@ fn a_request_is_the_same_there_and_back() {
                 {"name": "act", "input_schema": {"type": "object"}, "strict": true, "cache_control": mark}],
             "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
             "thinking": {"type": "enabled", "budget_tokens": 10000},
-            "temperature": 1, "top_p": 0.95, "top_k": 40,
-            "stop_sequences": ["END", "\n\n"],
+            "top_p": 0.95,
+            "stop_sequences": ["END", "\n\nHuman:"],
             "metadata": {"user_id": "user_1"}
         }),
+        "claude-sonnet-4-5",
+    );
+    check(
+        json!({"max_tokens": 9, "messages": [{"role": "user", "content": "a"}], "temperature": 0.5, "top_k": 40}),
         "claude-sonnet-4-5",
     );
     check(

@@ -92,9 +92,12 @@ fn schema(out: &mut Vec<u8>, value: Raw<'_>) {
         return;
     }
     let nullable = get(value, "nullable").and_then(Raw::boolean) == Some(true);
+    let of_many = get(value, "anyOf").is_some_and(|kinds| kinds.items().all(|kind| get(kind, "type").is_some()));
     object(out, |to| {
         for (name, value) in members(value) {
             match &*name {
+                // There must be one here, also where each of the kinds that are allowed has its own.
+                "type" if of_many => {}
                 "type" => kind(to, value, nullable),
                 // The order is the one in which they stand; an example is none of the schema.
                 "nullable" | "propertyOrdering" | "example" => {}
@@ -103,6 +106,10 @@ fn schema(out: &mut Vec<u8>, value: Raw<'_>) {
                 "enum" if nullable => to.array(&name, value.items().chain([Raw::NULL]), |out, value| {
                     out.extend_from_slice(value.text().as_bytes());
                 }),
+                "anyOf" if nullable => {
+                    let null = Raw::parse(r#"{"type":"null"}"#);
+                    to.array(&name, value.items().chain(null), schema);
+                }
                 "anyOf" | "prefixItems" => to.array(&name, value.items(), schema),
                 "properties" | "defs" => to.object(&name, |to| {
                     // Names of the caller's own, not of the API's.
@@ -139,6 +146,7 @@ fn kind(to: &mut Object<'_>, value: Raw<'_>, nullable: bool) {
 mod tests {
     use super::*;
     use crate::codec::json::scan;
+    use alloc::format;
     use alloc::string::String;
 
     #[test]
@@ -157,6 +165,24 @@ mod tests {
         );
         assert!(reworded.contains(expect), "{reworded}");
         assert!(reworded.contains(r#"{"temperature":1,"responseJsonSchema":{"type":"integer"}}"#), "{reworded}");
+    }
+
+    /// As Google's SDK writes `int | str | None`, of a function's argument as an object: nothing could follow that schema, and
+    /// that none need be given was lost.
+    #[test]
+    fn one_of_many_kinds_is_none_besides() {
+        let check = |schema: &str, expect: &str| {
+            let body = format!(r#"{{"generationConfig":{{"responseSchema":{schema}}}}}"#);
+            let reworded = reword(body.as_bytes(), &scan(body.as_bytes()).unwrap()).unwrap();
+            let expect = format!(r#"{{"generationConfig":{{"responseJsonSchema":{expect}}}}}"#);
+            assert_eq!(String::from_utf8(reworded).unwrap(), expect);
+        };
+        let kinds = r#"{"type":"INTEGER"},{"type":"STRING"}"#;
+        let expect = r#"{"anyOf":[{"type":"integer"},{"type":"string"},{"type":"null"}]}"#;
+        check(&format!(r#"{{"anyOf":[{kinds}],"nullable":true}}"#), expect);
+        check(&format!(r#"{{"anyOf":[{kinds}],"nullable":true,"type":"OBJECT"}}"#), expect);
+        let of_one = r#"{"type":"STRING","anyOf":[{"pattern":"a"},{"pattern":"b"}]}"#;
+        check(of_one, &of_one.to_lowercase().replace("anyof", "anyOf"));
     }
 
     #[test]

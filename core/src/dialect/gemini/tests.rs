@@ -44,6 +44,31 @@ fn refused(body: &str) -> (String, String) {
     (problem.code, problem.param.unwrap_or_default())
 }
 
+/// Gemini's budgets begin below Claude's least, and may be as large as the whole answer; Claude refuses such a request.
+#[test]
+fn a_budget_for_thoughts_is_one_that_the_model_takes() {
+    let check = |config: Value, expect: u64, notes: &[&str]| {
+        let body = json!({"contents": [{"parts": [{"text": "a"}]}], "generationConfig": config});
+        let (up, noted) = asked(&body.to_string(), "anthropic", "claude-sonnet-4-5").unwrap();
+        assert_eq!(up["thinking"], json!({"type": "enabled", "budget_tokens": expect}), "{config}");
+        assert_eq!(noted.emulated, notes, "{config}");
+    };
+    let thinking = "generationConfig.thinkingConfig";
+    check(json!({"thinkingConfig": {"thinkingBudget": 5000}, "maxOutputTokens": 6000}), 5000, &[]);
+    check(json!({"thinkingConfig": {"thinkingBudget": 512}}), 1024, &[thinking]);
+    check(json!({"thinkingConfig": {"thinkingBudget": 8192}, "maxOutputTokens": 8192}), 4096, &[thinking]);
+}
+
+/// Who wants to see what thoughts there are was refused for a short answer.
+#[test]
+fn thoughts_as_the_model_sees_fit_need_no_room() {
+    let body = json!({"contents": [{"parts": [{"text": "a"}]}], "generationConfig":
+        {"thinkingConfig": {"thinkingBudget": -1, "includeThoughts": true}, "maxOutputTokens": 500}});
+    let (up, noted) = asked(&body.to_string(), "anthropic", "claude-sonnet-4-5").unwrap();
+    assert_eq!((up.get("thinking"), &up["max_tokens"]), (None, &json!(500)));
+    assert_eq!(noted.dropped, ["generationConfig.thinkingConfig"]);
+}
+
 #[test]
 fn a_request_is_the_same_there_and_back() {
     let request = json!({

@@ -239,6 +239,16 @@ mod tests {
         top(r#""reasoning_effort":"huge""#, "reasoning_effort");
     }
 
+    /// Many clients send it, as OpenAI's own examples did: no provider must be passed over for it.
+    #[test]
+    fn a_tool_may_be_named_beside_its_result() {
+        let body = br#"{"messages":[{"role":"tool","tool_call_id":"1","name":"f","content":"a"},
+            {"role":"user","name":"ann","content":"b"}]}"#;
+        let scan = scan(body).unwrap();
+        let turns = read(body, &scan).unwrap().turns;
+        assert_eq!(turns.iter().map(|turn| turn.extra.len()).collect::<Vec<_>>(), [0, 1]);
+    }
+
     #[test]
     fn pieces_of_reasoning_belong_together_by_index() {
         let body = br#"{"messages":[{"role":"assistant","content":"hi","reasoning_details":[

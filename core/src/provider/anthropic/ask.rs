@@ -1,19 +1,21 @@
 //! Writes a chat as a Messages request.
 
 pub(in crate::provider) mod conversation;
+pub(in crate::provider) mod sampling;
 pub(in crate::provider) mod thinking;
 pub(in crate::provider) mod tools;
 
 use alloc::vec::Vec;
 
 use crate::chat::Chat;
+use crate::codec::json::Kind;
 use crate::codec::json::write::{object, string};
-use crate::codec::json::{Kind, Raw};
 use crate::endpoint::Delivery;
 use crate::fault::Reject;
 
 use super::model::Generation;
 use crate::provider::To;
+use crate::provider::parts;
 use crate::provider::signature::Maker;
 use conversation::Conversation;
 use thinking::Thinking;
@@ -30,10 +32,17 @@ pub(in crate::provider) enum Head {
 /// The request for `chat`.
 pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let generation = Generation::of(to.model);
-    expressible(chat, generation, to)?;
-    let thinking = Thinking::of(chat, generation, to)?;
-    tools::check(chat, generation, to)?;
+    let chat = &*parts::without(chat, to, |role, content| match generation {
+        Generation::Foreign => None,
+        _ => conversation::lacks(role, content),
+    })?;
+    expressible(chat, to)?;
+    let stops = stops(chat, generation, to)?;
     let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;
+    let thinking = Thinking::of(chat, &conversation, generation, to)?;
+    thinking.check_end(&conversation, generation, to)?;
+    let sampling = sampling::taken(chat, generation, &thinking, to)?;
+    let choice = tools::check(chat, generation, &thinking, to)?;
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
         match head {
@@ -45,15 +54,13 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
             body.raw("stream", "true");
         }
         conversation.write(body);
-        tools::write(chat, thinking.answer, body);
+        tools::write(chat, choice, thinking.answer, body);
         thinking.write(chat, generation, body);
-        for (name, value) in sampling(chat) {
-            if generation.samples() && !is_too_hot(name, value) {
-                body.raw(name, value.text());
-            }
+        for (name, value) in sampling {
+            body.raw(name, value.text());
         }
-        if !chat.stop.is_empty() {
-            body.array("stop_sequences", &chat.stop, |out, stop| string(out, stop));
+        if !stops.is_empty() {
+            body.array("stop_sequences", stops, string);
         }
         if let Some(user) = chat.asker() {
             body.object("metadata", |metadata| metadata.string("user_id", user));
@@ -76,13 +83,7 @@ const LACKS: [&str; 9] = [
 ];
 
 /// Refuses the fields that have no counterpart here.
-fn expressible(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<(), Reject> {
-    for (name, value) in sampling(chat) {
-        // One is what they are by default, which can be left out where they are no longer taken.
-        if is_too_hot(name, value) || !generation.samples() && value.number() != Some(1.0) {
-            to.unsupported(name)?;
-        }
-    }
+fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     to.takes_none_of(chat, &LACKS)?;
     to.look(chat.looks(), None);
     // There is one word for who asks.
@@ -94,14 +95,12 @@ fn expressible(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Resu
     to.rest(&chat.extra, if thinks { &["thinking"] } else { &[] })
 }
 
-/// OpenAI allows temperatures up to 2; what lies beyond 1 has no counterpart.
-fn is_too_hot(name: &str, value: Raw<'_>) -> bool {
-    name == "temperature" && value.number().is_some_and(|temperature| temperature > 1.0)
-}
-
-/// How the answer is to be drawn, as far as the caller says.
-fn sampling<'a>(chat: &Chat<'a>) -> impl Iterator<Item = (&'static str, Raw<'a>)> {
-    [("temperature", chat.temperature), ("top_p", chat.top_p), ("top_k", chat.top_k)]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
+/// Where the answer stops. Claude does not take a sequence that is nothing but space, such as a line's end.
+fn stops<'c>(chat: &'c Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<Vec<&'c str>, Reject> {
+    let stops = chat.stop.iter().map(|stop| &**stop);
+    let taken: Vec<_> = stops.filter(|stop| generation == Generation::Foreign || !stop.trim().is_empty()).collect();
+    if taken.len() < chat.stop.len() {
+        to.unsupported("stop")?;
+    }
+    Ok(taken)
 }

@@ -89,6 +89,16 @@ impl Generation {
         !matches!(self, Self::Latest)
     }
 
+    /// Whether `temperature` and `top_p` exclude each other, where they are taken.
+    pub(in crate::provider) const fn samples_in_one_way(self) -> bool {
+        matches!(self, Self::FourFive | Self::FourSix)
+    }
+
+    /// Whether the model goes on with an answer that was begun for it.
+    pub(in crate::provider) const fn goes_on(self) -> bool {
+        !matches!(self, Self::FourSix | Self::Latest)
+    }
+
     /// The name of `effort` where thinking is adaptive.
     pub(in crate::provider) fn effort(self, effort: Effort) -> &'static str {
         match effort {

@@ -73,6 +73,35 @@ fn parts_that_cannot_be_expressed_are_refused_by_path() {
     assert_eq!(refused(asked(r#"{"messages":[{"role":"system","content":"a"}]}"#, "claude")).1, "messages");
 }
 
+/// OpenAI's callers send files of many kinds; of those in base64, Claude takes PDFs alone.
+#[test]
+fn a_file_that_is_text_is_sent_as_text() {
+    let asked = |part: &str, model: &str| {
+        asked(&format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"a"}},{part}]}}]}}"#), model)
+    };
+    let file = |kind: &str, data: &str| {
+        format!(r#"{{"type":"file","file":{{"filename":"n","file_data":"data:{kind};base64,{data}"}}}}"#)
+    };
+    let image = |kind: &str| format!(r#"{{"type":"image_url","image_url":{{"url":"data:{kind};base64,AAAA"}}}}"#);
+    let check = |part: &str, expect: &str| {
+        let body = asked(part, "claude-sonnet-4-5").unwrap();
+        assert!(body.contains(expect), "{body}");
+    };
+    check(&file("text/csv", "YSxi"), r#""source":{"type":"text","media_type":"text/plain","data":"a,b"},"title":"n""#);
+    check(&file("application/json", "e30="), r#""data":"{}""#);
+    check(&file("application/pdf", "AAAA"), r#"{"type":"base64","media_type":"application/pdf","data":"AAAA"}"#);
+    check(&image("image/jpg"), r#"{"type":"base64","media_type":"image/jpeg","data":"AAAA"}"#);
+    for (part, kind) in [
+        (file("application/zip", "AAAA"), "file"),
+        (file("text/plain", "/w=="), "file"),
+        (image("image/svg+xml"), "image_url"),
+    ] {
+        let field = format!("messages[0].content[1].{kind}");
+        assert_eq!(refused(asked(&part, "claude-sonnet-4-5")), ("unsupported_parameter".into(), field));
+    }
+    assert!(asked(&image("image/svg+xml"), "another").is_ok());
+}
+
 #[test]
 fn an_effort_is_what_the_model_understands() {
     let asked = |effort: &str, model| {
@@ -117,6 +146,19 @@ fn embeddings_are_not_served() {
         crate::provider::accepts(&call, &upstream, "claude-haiku-4-5").unwrap_err().problem().code,
         "endpoint_not_supported"
     );
+}
+
+/// Codex and servers of MCP have such tools, and OpenAI takes them.
+#[test]
+fn arguments_are_said_to_be_an_object() {
+    let check = |parameters: &str, expect: &str| {
+        let tools = format!(r#""tools":[{{"type":"function","function":{{"name":"f","parameters":{parameters}}}}}]"#);
+        let body = with(&tools).unwrap();
+        assert!(body.contains(&format!(r#""input_schema":{expect}}}]"#)), "{body}");
+    };
+    check("{}", r#"{"type":"object"}"#);
+    check(r#"{"properties":{"a":{}},"type":null}"#, r#"{"type":"object","properties":{"a":{}}}"#);
+    check(r#"{"properties":{},"type":"object"}"#, r#"{"properties":{},"type":"object"}"#);
 }
 
 #[test]
@@ -166,6 +208,123 @@ fn sampling_is_refused_where_the_model_takes_none() {
         assert!(with(member).is_ok());
     }
     assert_eq!(asked(r#""temperature":1.0,"top_p":1"#), asked(r#""n":1"#));
+}
+
+/// Agents that were written for other models set a temperature and an effort; Claude refuses the whole request for that.
+#[test]
+fn what_a_thinking_model_does_not_take_is_refused_by_name() {
+    let asked = |member: &str, model| asked(&chat(&format!(r#""reasoning_effort":"low",{member}"#)), model);
+    for model in ["claude-sonnet-4-5", "claude-sonnet-4-6"] {
+        let check = |member: &str, field: &str| {
+            let (code, param) = refused(asked(member, model));
+            assert_eq!((code.as_str(), param.as_str()), ("unsupported_parameter", field), "{member} {model}");
+        };
+        check(r#""temperature":0.2"#, "temperature");
+        check(r#""top_p":0.5"#, "top_p");
+        check(r#""top_k":5"#, "top_k");
+        for taken in [r#""temperature":1"#, r#""top_p":0.95"#] {
+            assert!(asked(taken, model).unwrap().contains(taken), "{model}");
+        }
+    }
+}
+
+/// Claude refuses the whole request for it, so that no other target would be asked.
+#[test]
+fn a_model_that_thinks_cannot_be_made_to_call_a_tool() {
+    let tools = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
+    let asked = |choice: &str, rest: &str, upstream: &Upstream| {
+        let body = chat(&format!(r#"{tools},"tool_choice":{choice}{rest}"#));
+        trial::asked(upstream, &body, "claude-sonnet-4-5")
+    };
+    let strict = upstream("anthropic");
+    for choice in [r#""required""#, r#"{"type":"function","function":{"name":"f"}}"#] {
+        assert_eq!(refused(asked(choice, r#","reasoning_effort":"low""#, &strict)).1, "tool_choice");
+        assert!(asked(choice, "", &strict).unwrap().contains("tool_choice"));
+    }
+    let lenient = Upstream { drop_unsupported: true, ..strict };
+    let body = asked(r#""required""#, r#","reasoning_effort":"low""#, &lenient).unwrap();
+    assert!(body.contains("budget_tokens") && !body.contains("tool_choice"), "{body}");
+}
+
+/// Claude refuses the whole request for such a sequence, and OpenAI's callers like to stop at a line's end.
+#[test]
+fn a_stop_sequence_of_nothing_but_space_is_refused_by_name() {
+    let stop = chat(r#""stop":["\n\n","END","\n\nHuman:"]"#);
+    let (code, param) = refused(asked(&stop, "claude-haiku-4-5"));
+    assert_eq!((code.as_str(), param.as_str()), ("unsupported_parameter", "stop"));
+    assert!(asked(&stop, "another").is_ok());
+    let lenient = Upstream { drop_unsupported: true, ..upstream("anthropic") };
+    let left = r#""stop_sequences":["END","\n\nHuman:"]"#;
+    assert!(trial::asked(&lenient, &stop, "claude-haiku-4-5").unwrap().contains(left));
+    assert!(!trial::asked(&lenient, &chat(r#""stop":"\n""#), "claude-haiku-4-5").unwrap().contains("stop"));
+}
+
+/// An agent that asks for an effort and does not send back what was thought got an answer to its first request, and 400 to
+/// the next, with the tool's result.
+#[test]
+fn an_answer_that_began_without_thoughts_goes_on_without() {
+    let check = |answer: &str, model: &str, expect: Option<&str>| {
+        let body = format!(
+            r#"{{"reasoning_effort":"low","messages":[{{"role":"user","content":"a"}},
+                {{"role":"assistant","content":"b"}},{{"role":"user","content":"c"}},{answer}]}}"#
+        );
+        let sent = asked(&body, model).unwrap();
+        assert_eq!(sent.contains("budget_tokens"), expect == Some("enabled"), "{answer}: {sent}");
+        assert_eq!(sent.contains("adaptive"), expect == Some("adaptive"), "{answer}: {sent}");
+    };
+    let called = |thought: &str| {
+        let call = r#""tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]"#;
+        format!(r#"{{"role":"assistant",{thought}{call}}},{{"role":"tool","tool_call_id":"1","content":"d"}}"#)
+    };
+    let proven = called(r#""reasoning_details":[{"type":"reasoning.text","text":"t","signature":"EqQB"}],"#);
+    let anothers = called(r#""reasoning_details":[{"type":"reasoning.text","text":"t","signature":"gemini~Eq"}],"#);
+    let forgotten = called("");
+    check(&proven, "claude-sonnet-4-5", Some("enabled"));
+    check(&forgotten, "claude-sonnet-4-5", None);
+    check(&anothers, "claude-sonnet-4-5", None);
+    check(&format!("{proven},{forgotten}"), "claude-sonnet-4-5", Some("enabled"));
+    check(&format!(r#"{forgotten},{{"role":"user","content":"e"}}"#), "claude-sonnet-4-5", None);
+    check(
+        &format!(r#"{forgotten},{{"role":"assistant","content":"e"}},{{"role":"user","content":"f"}}"#),
+        "claude-sonnet-4-5",
+        Some("enabled"),
+    );
+    check(&forgotten, "claude-opus-4-6", Some("adaptive"));
+    check(&forgotten, "another", Some("enabled"));
+}
+
+/// The provider's 400 for it ended the request, where another target could have gone on.
+#[test]
+fn an_answer_that_was_begun_is_refused_where_the_model_does_not_go_on_with_it() {
+    let check = |member: &str, model, expect: Option<&str>| {
+        let body =
+            format!(r#"{{"messages":[{{"role":"user","content":"a"}},{{"role":"assistant","content":"b"}}]{member}}}"#);
+        let param = asked(&body, model).err().and_then(|reject| reject.problem().param);
+        assert_eq!(param.as_deref(), expect, "{member} {model}");
+    };
+    check("", "claude-sonnet-4-5", None);
+    check(r#","reasoning_effort":"low""#, "claude-sonnet-4-5", Some("messages"));
+    check("", "claude-opus-4-6", Some("messages"));
+    check("", "claude-opus-5", Some("messages"));
+    check("", "another", None);
+}
+
+/// From 4.5 on, a temperature and `top_p` together are refused, and clients send `top_p: 1` beside every temperature.
+#[test]
+fn an_answer_is_drawn_in_one_way_where_two_exclude_each_other() {
+    let check = |member: &str, model, expect: &str| {
+        let body = asked(&chat(member), model).unwrap();
+        assert!(body.ends_with(&format!("{expect}}}")), "{member} {model}: {body}");
+    };
+    let both = r#""temperature":0.2,"top_p":0.9"#;
+    for model in ["claude-sonnet-4-5", "claude-opus-4-6"] {
+        check(r#""temperature":0.2,"top_p":1"#, model, r#""a"}],"temperature":0.2"#);
+        check(r#""temperature":1.0,"top_p":0.9"#, model, r#""a"}],"top_p":0.9"#);
+        check(r#""temperature":1,"top_p":1,"top_k":5"#, model, r#""a"}],"top_p":1,"top_k":5"#);
+        assert_eq!(refused(asked(&chat(both), model)).1, "top_p");
+    }
+    check(both, "claude-sonnet-4-0", both);
+    check(both, "another", both);
 }
 
 #[test]

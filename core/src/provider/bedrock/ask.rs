@@ -15,7 +15,10 @@ use crate::codec::json::{Kind, Raw};
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::anthropic::ask::conversation::Conversation;
+use crate::provider::anthropic::ask::sampling;
 use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
+use crate::provider::anthropic::model::Generation;
+use crate::provider::parts;
 use crate::provider::signature::Maker;
 use blocks::Blocks;
 use tools::Tools;
@@ -26,16 +29,18 @@ const OWN: [&str; 3] = ["additionalModelRequestFields", "guardrailConfig", "perf
 /// The request for `chat`.
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let family = Family::of(to.model);
+    let chat = &*parts::without(chat, to, blocks::lacks)?;
     expressible(chat, family, to)?;
-    let thinking = match family {
-        Family::Claude(generation) => Thinking::of(chat, generation, to)?,
-        _ => Thinking::unsaid(chat, to)?,
-    };
-    let fields = own::fields(chat, family, thinking, to)?;
-    let tools = Tools::of(chat, thinking.answer, family, to)?;
-    blocks::expressible(&chat.turns, to)?;
     let maker = matches!(family, Family::Claude(_)).then_some(Maker::Anthropic);
     let conversation = Conversation::of(&chat.turns, maker, to)?;
+    let (thinking, generation) = match family {
+        Family::Claude(generation) => (Thinking::of(chat, &conversation, generation, to)?, generation),
+        _ => (Thinking::unsaid(chat, to)?, Generation::Foreign),
+    };
+    thinking.check_end(&conversation, generation, to)?;
+    let sampling = sampling::taken(chat, generation, &thinking, to)?;
+    let fields = own::fields(chat, &sampling, family, thinking, to)?;
+    let tools = Tools::of(chat, thinking, family, to)?;
     if conversation.turns.first().is_some_and(|(role, _)| *role == Role::Assistant) {
         return Err(to.invalid("messages", "they must begin with one of the user for this provider"));
     }
@@ -53,7 +58,7 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
                 blocks.write(turn.member("content"), parts.iter().copied());
             });
         });
-        inference(chat, max_tokens, family, body);
+        inference(chat, max_tokens, &sampling, body);
         tools.write(body);
         if let Answer::Native { schema } = thinking.answer {
             body.object("outputConfig", |config| config.object("textFormat", |format| shape(schema, chat, format)));
@@ -125,8 +130,11 @@ fn shape(schema: &str, chat: &Chat<'_>, format: &mut Object<'_>) {
 }
 
 /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html>
-fn inference(chat: &Chat<'_>, max_tokens: Option<u64>, family: Family, body: &mut Object<'_>) {
-    let sampling: Vec<_> = sampling(chat).filter(|(_, name, value)| is_taken(name, *value, family)).collect();
+fn inference(chat: &Chat<'_>, max_tokens: Option<u64>, sampling: &[(&str, Raw<'_>)], body: &mut Object<'_>) {
+    // As far as all models know it.
+    const NAMES: [(&str, &str); 2] = [("temperature", "temperature"), ("top_p", "topP")];
+    let given = |name| sampling.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
+    let sampling: Vec<_> = NAMES.iter().filter_map(|(name, here)| Some((*here, given(*name)?))).collect();
     if max_tokens.is_none() && sampling.is_empty() && chat.stop.is_empty() {
         return;
     }
@@ -134,26 +142,13 @@ fn inference(chat: &Chat<'_>, max_tokens: Option<u64>, family: Family, body: &mu
         if let Some(max) = max_tokens {
             config.number("maxTokens", max);
         }
-        for (name, _, value) in sampling {
+        for (name, value) in sampling {
             config.raw(name, value.text());
         }
         if !chat.stop.is_empty() {
             config.array("stopSequences", &chat.stop, |out, stop| string(out, stop));
         }
     });
-}
-
-/// How the answer is to be drawn, as far as all models know it: the name here, OpenAI's, the value.
-fn sampling<'a>(chat: &Chat<'a>) -> impl Iterator<Item = (&'static str, &'static str, Raw<'a>)> {
-    [("temperature", "temperature", chat.temperature), ("topP", "top_p", chat.top_p)]
-        .into_iter()
-        .filter_map(|(name, openai, value)| Some((name, openai, value?)))
-}
-
-fn is_taken(name: &str, value: Raw<'_>, family: Family) -> bool {
-    let samples = !matches!(family, Family::Claude(generation) if !generation.samples());
-    // OpenAI allows temperatures up to 2; what lies beyond 1 has no counterpart.
-    samples && !(name == "temperature" && value.number().is_some_and(|temperature| temperature > 1.0))
 }
 
 /// Whether there is such a tier here.
@@ -167,14 +162,6 @@ const LACKS: [&str; 7] =
 
 /// Refuses the fields that have no counterpart here, or not for this value.
 fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), Reject> {
-    let top_k = chat.top_k.map(|value| ("topK", "top_k", value));
-    for (_, name, value) in sampling(chat).chain(top_k) {
-        // One is what they are by default, which can be left out where they are no longer taken.
-        let is_default = value.number() == Some(1.0) && name != "top_k";
-        if !is_taken(name, value, family) && !is_default {
-            to.unsupported(name)?;
-        }
-    }
     to.takes_none_of(chat, &LACKS)?;
     to.call_one(chat);
     if chat.service_tier.as_deref().is_some_and(|tier| !is_tier(tier)) {

@@ -71,6 +71,25 @@ fn values_of_another_kind_are_refused_by_name() {
     assert_eq!(refused(asked(first, CLAUDE)).1, "messages");
 }
 
+/// Left out was the whole of it but an empty block, or one of a format without a name, and the request was refused.
+#[test]
+fn of_parts_that_are_left_out_nothing_stays() {
+    let others = r#"{"type":"image_url","image_url":{"url":"https://e.org/a.png"}},
+        {"type":"image_url","image_url":{"url":"data:image/tiff;base64,AAAA"}},
+        {"type":"file","file":{"file_data":"data:application/zip;base64,AAAA"}}"#;
+    let body = format!(
+        r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"a"}},{others}]}},
+            {{"role":"assistant","tool_calls":[{{"id":"1","type":"function","function":{{"name":"f","arguments":""}}}}]}},
+            {{"role":"tool","tool_call_id":"1","content":[{others}]}},{{"role":"user","content":[{others}]}}]}}"#
+    );
+    let lenient = Upstream { drop_unsupported: true, ..upstream("bedrock") };
+    let ask = trial::sent(&lenient, Endpoint::Chat, Delivery::Whole, &body, CLAUDE).unwrap();
+    assert_eq!(ask.notes.dropped.len(), 9, "{:?}", ask.notes);
+    let sent = written(ask);
+    assert!(sent.contains(r#""role":"user","content":[{"text":"a"}]"#), "{sent}");
+    assert!(sent.contains(r#""role":"user","content":[{"toolResult":{"toolUseId":"1","content":[]}}]"#), "{sent}");
+}
+
 #[test]
 fn what_is_elsewhere_or_of_another_format_is_refused_by_path() {
     let check = |message: &str, field: &str| {

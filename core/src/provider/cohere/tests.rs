@@ -41,6 +41,35 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""brand_new":1"#, "brand_new");
 }
 
+/// The Responses API takes items in any order, and agents put in what a person says meanwhile.
+#[test]
+fn results_come_before_what_a_person_says_in_between() {
+    let messages = r#"{"role":"user","content":"x"},{"role":"assistant","tool_calls":[
+            {"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},
+            {"id":"b","type":"function","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"a","content":"1"},{"role":"user","content":"hm"},
+            {"role":"tool","tool_call_id":"b","content":"2"}"#;
+    let body = asked(&format!(r#"{{"messages":[{messages}]}}"#), "command-a-03-2025").unwrap();
+    let end = r#"{"role":"tool","tool_call_id":"a","content":"1"},{"role":"tool","tool_call_id":"b","content":"2"},{"role":"user","content":"hm"}]}"#;
+    assert!(body.ends_with(end), "{body}");
+}
+
+/// A result stayed without content, and a picture that the model made stayed in its message: the request was refused.
+#[test]
+fn of_parts_that_are_left_out_nothing_stays() {
+    let lenient = Upstream { drop_unsupported: true, ..upstream("cohere") };
+    let sent = |endpoint, body: &str| {
+        let ask = trial::sent(&lenient, endpoint, Delivery::Whole, body, "command-a-03-2025").unwrap();
+        trial::written(ask)
+    };
+    let result = r#"{"messages":[{"role":"tool","tool_call_id":"1","content":[
+        {"type":"image_url","image_url":{"url":"https://e.org/a.png"}}]}]}"#;
+    let empty = r#""messages":[{"role":"tool","tool_call_id":"1","content":""}]"#;
+    assert!(sent(Endpoint::Chat, result).contains(empty));
+    let made = r#"{"input":[{"role":"user","content":"a"},{"type":"image_generation_call","result":"AAAA"}]}"#;
+    assert!(sent(Endpoint::Responses, made).contains(r#""messages":[{"role":"user","content":"a"}]"#));
+}
+
 #[test]
 fn parts_that_cannot_be_expressed_are_refused_by_path() {
     let check = |message: &str, field: &str| {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::fit::{efforts, knows};
 pub(in crate::provider) use super::model::Reasons;
+use super::model::{beside_tools, lacks as model_lacks};
 use crate::chat::{Chat, Detail, Effort, Format, Thinking, Tool, ToolChoice};
 use crate::codec::json::Raw;
 use crate::codec::json::write::{array, number, object, string};
@@ -36,6 +37,8 @@ pub(in crate::provider) struct Accent {
     pub(in crate::provider) stream_usage: StreamUsage,
     /// How a model reasons, as far as its name tells.
     pub(in crate::provider) reasons: fn(&str) -> Reasons,
+    /// Fields that a model has no counterpart for, as far as its name and how it is to reason tell.
+    pub(in crate::provider) model_lacks: fn(&str, Option<Effort>) -> &'static [&'static str],
     /// A call's name in the characters that it allows.
     pub(in crate::provider) call_id: fn(&str) -> Cow<'_, str>,
     /// What messages may hold.
@@ -84,6 +87,7 @@ pub(super) const PLAIN: Accent = Accent {
     required: "required",
     stream_usage: StreamUsage::Asked,
     reasons: Reasons::of,
+    model_lacks,
     call_id: |id| Cow::Borrowed(id),
     parts: Parts::OpenAi,
     thinks_in_content: false,
@@ -129,7 +133,12 @@ type Field<'f> = (Cow<'f, str>, Vec<u8>);
 
 /// The fields beside the conversation, as this host calls them.
 fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<Field<'f>>, Reject> {
-    let mut fields = Fields { accent, list: Vec::new() };
+    let asked = effort(chat, (accent.reasons)(to.model), to)?;
+    let effort = if chat.tools.is_empty() { asked } else { beside_tools(to.model, asked) };
+    if effort != asked {
+        to.hint("reasoning_effort");
+    }
+    let mut fields = Fields { accent, model_lacks: (accent.model_lacks)(to.model, effort), list: Vec::new() };
     if !to.upstream.quirks.cache_marks {
         to.unmark(chat);
     }
@@ -167,7 +176,9 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
         ("metadata", metadata),
     ];
     for (name, value) in given {
-        if let Some(value) = value {
+        // What is usual for both need not be said where nothing else can be.
+        let is_usual = |value: Raw<'_>| matches!(name, "temperature" | "top_p") && value.number() == Some(1.0);
+        if let Some(value) = value.filter(|value| !(fields.model_lacks.contains(&name) && is_usual(*value))) {
             fields.raw(name, to, value.text())?;
         }
     }
@@ -193,7 +204,7 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     if chat.format != Format::Text {
         fields.add("response_format", to, |out| response_format(&chat.format, out))?;
     }
-    if let Some(effort) = effort(chat, (accent.reasons)(to.model), to)? {
+    if let Some(effort) = effort {
         fields.add("reasoning_effort", to, |out| string(out, effort.name()))?;
     }
     who(chat, &mut fields, to)?;
@@ -231,6 +242,7 @@ fn who(chat: &Chat<'_>, fields: &mut Fields<'_, '_>, to: &mut To<'_>) -> Result<
 /// Fields on their way through what this host lacks and what it calls otherwise.
 struct Fields<'f, 'a> {
     accent: &'a Accent,
+    model_lacks: &'static [&'static str],
     list: Vec<Field<'f>>,
 }
 
@@ -259,7 +271,10 @@ impl<'f> Fields<'f, '_> {
 
     fn lacks(&self, name: &str, to: &To<'_>) -> bool {
         let quirks = &to.upstream.quirks;
-        self.accent.unsupported.contains(&name) || quirks.unsupported.iter().any(|field| field == name)
+        let lacks = |fields: &[&str]| fields.contains(&name);
+        lacks(self.accent.unsupported)
+            || lacks(self.model_lacks)
+            || quirks.unsupported.iter().any(|field| field == name)
     }
 
     fn raw(&mut self, name: &'f str, to: &mut To<'_>, value: &str) -> Result<(), Reject> {

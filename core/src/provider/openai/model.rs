@@ -59,9 +59,85 @@ impl Reasons {
     }
 }
 
+/// How much a model is to reason that is offered tools. From 5.4 on, chat completions take no effort beside tools, and from 5.6
+/// on, where the usual is to reason, no tools but beside the effort `none`.
+pub(super) fn beside_tools(model: &str, effort: Option<Effort>) -> Option<Effort> {
+    match minor(model) {
+        0..=3 => effort,
+        4 | 5 => effort.filter(|effort| *effort == Effort::None),
+        _ => Some(Effort::None),
+    }
+}
+
+/// The 6 of `gpt-5.6-luna`; 0 for others, and for those that only chat.
+fn minor(model: &str) -> u32 {
+    let told = matches!(Reasons::of(model), Reasons::IfTold { .. });
+    let number = model.strip_prefix("gpt-5.").and_then(|rest| rest.split('-').next()?.parse().ok());
+    number.filter(|_| told).unwrap_or(0)
+}
+
+/// What a model that reasons cannot be told of how to draw its answer: these fields have their usual value or none.
+///
+/// <https://platform.openai.com/docs/guides/latest-model>, parameter compatibility
+pub(super) fn lacks(model: &str, effort: Option<Effort>) -> &'static [&'static str] {
+    const ALL: [&str; 8] = [
+        "temperature",
+        "top_p",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "presence_penalty",
+        "frequency_penalty",
+        "stop",
+    ];
+    let [drawn @ .., _stop] = &ALL;
+    let [while_told @ .., _, _, _] = drawn;
+    match Reasons::of(model) {
+        Reasons::Always if model.starts_with("o1") || model.starts_with("o3-mini") => drawn,
+        Reasons::Always | Reasons::FromMinimal => &ALL,
+        // Those before 5.6 do not reason unless they are told to.
+        Reasons::IfTold { .. } if effort.map_or(minor(model) >= 6, |effort| effort > Effort::None) => while_told,
+        _ => &[],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beside_tools_a_model_may_not_reason() {
+        let check = |model, effort, expect| assert_eq!(beside_tools(model, effort), expect, "{model} {effort:?}");
+        check("gpt-5", Some(Effort::Low), Some(Effort::Low));
+        check("gpt-5.2", Some(Effort::Low), Some(Effort::Low));
+        check("gpt-5.4-mini", Some(Effort::Low), None);
+        check("gpt-5.4", Some(Effort::None), Some(Effort::None));
+        check("gpt-5.6", Some(Effort::High), Some(Effort::None));
+        check("gpt-5.6-terra", None, Some(Effort::None));
+        check("gpt-5.6-chat-latest", None, None);
+        check("openai/gpt-5.6", None, None);
+    }
+
+    #[test]
+    fn a_model_that_reasons_draws_its_answer_as_it_does() {
+        let check = |model, effort, field, expect| {
+            assert_eq!(lacks(model, effort).contains(&field), expect, "{model} {effort:?} {field}");
+        };
+        check("gpt-5-mini", None, "temperature", true);
+        check("gpt-5-mini", None, "stop", true);
+        check("o3", None, "stop", true);
+        check("o3-mini", None, "stop", false);
+        check("o3-mini", None, "presence_penalty", true);
+        check("gpt-5.2", None, "temperature", false);
+        check("gpt-5.2", Some(Effort::None), "temperature", false);
+        check("gpt-5.2", Some(Effort::Low), "top_logprobs", true);
+        check("gpt-5.6-luna", None, "temperature", true);
+        check("gpt-5.6-luna", Some(Effort::None), "temperature", false);
+        check("gpt-5.2", Some(Effort::Low), "logit_bias", false);
+        check("gpt-5-chat-latest", None, "temperature", false);
+        check("gpt-4o", None, "stop", false);
+        check("mistral-large-latest", Some(Effort::High), "temperature", false);
+    }
 
     #[test]
     fn a_model_gets_the_nearest_effort_that_it_knows() {

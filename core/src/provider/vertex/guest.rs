@@ -2,11 +2,9 @@
 //!
 //! <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>
 
-use alloc::borrow::Cow;
-use alloc::format;
 use alloc::vec::Vec;
 
-use crate::chat::{Chat, Content, Part, Source};
+use crate::chat::{Chat, Content, Role, Source};
 use crate::codec::json::write::string;
 use crate::codec::json::{Edit, Raw, patch};
 use crate::fault::{Reject, UpstreamFault};
@@ -14,6 +12,7 @@ use crate::provider::anthropic::ask::{self, Head};
 use crate::provider::anthropic::proofs;
 use crate::provider::anthropic::reply::{Awaited, Reading};
 use crate::provider::gemini::fault::in_answer;
+use crate::provider::parts;
 use crate::provider::{Ask, Body, Call, Event, Flow, Pieces, Reader, ReplyStart, To};
 
 /// Goes into every body, where Anthropic itself has a header.
@@ -43,37 +42,17 @@ pub(super) fn count(call: &Call<'_>, model: &str) -> Ask {
 
 /// The request for `chat`.
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
-    let chat = without_addresses(chat, to)?;
+    let chat = parts::without(chat, to, away)?;
     ask::write(&chat, Head::Version(VERSION), to)
 }
 
-/// Refuses what is at an address: nothing is fetched here.
-fn without_addresses<'c, 'a>(chat: &'c Chat<'a>, to: &mut To<'_>) -> Result<Cow<'c, Chat<'a>>, Reject> {
-    fn is_away(part: &Part<'_>) -> bool {
-        matches!(part.content, Content::ImageUrl(_) | Content::Document { source: Source::Url(_), .. })
+/// What is at an address: nothing is fetched here.
+fn away(_: Role, content: &Content<'_>) -> Option<&'static str> {
+    match content {
+        Content::ImageUrl(_) => Some("image_url.url"),
+        Content::Document { source: Source::Url(_), .. } => Some("file"),
+        _ => None,
     }
-    let mut chat = Cow::Borrowed(chat);
-    for index in 0..chat.turns.len() {
-        let Some(turn) = chat.turns.get(index) else { break };
-        let mut found = false;
-        for (at, part) in turn.parts.iter().enumerate() {
-            let within: &[Part<'_>] = if let Content::Result { parts, .. } = &part.content { parts } else { &[] };
-            for part in within.iter().chain([part]).filter(|part| is_away(part)) {
-                let kind = if matches!(part.content, Content::ImageUrl(_)) { "image_url.url" } else { "file" };
-                to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")))?;
-                found = true;
-            }
-        }
-        if found && let Some(turn) = chat.to_mut().turns.get_mut(index) {
-            turn.parts.retain(|part| !is_away(part));
-            for part in &mut turn.parts {
-                if let Content::Result { parts, .. } = &mut part.content {
-                    parts.retain(|part| !is_away(part));
-                }
-            }
-        }
-    }
-    Ok(chat)
 }
 
 /// Whether an error is in the guest's own words.

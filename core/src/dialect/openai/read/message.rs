@@ -49,6 +49,8 @@ pub(super) fn read<'a>(
                 plain = Some(string(value, format_args!("{at}.{name}"))?);
             }
             "reasoning_details" if role == Role::Assistant => details = Some(value),
+            // Of the tool, which the call that is answered names as well: OpenAI's own examples sent it for years.
+            "name" if role == Role::Tool => {}
             // A second name for the same words, and notes about an earlier answer, LiteLLM's among them: nothing that is asked.
             "reasoning_content" | "reasoning" | "annotations" | "provider_specific_fields"
                 if role == Role::Assistant => {}

@@ -10,6 +10,7 @@ use crate::codec::json::write::{Object, array, object};
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::Reject;
 use crate::provider::To;
+use crate::provider::parts::text;
 use crate::provider::signature::{self, Maker};
 
 pub(in crate::provider) struct Conversation<'a> {
@@ -92,6 +93,30 @@ fn expressible(turn: &Turn<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     }
 }
 
+/// What has no place in a message of this role: only people and their tools show things, and Claude sees no other kinds.
+///
+/// <https://platform.claude.com/docs/en/build-with-claude/vision>, <https://platform.claude.com/docs/en/build-with-claude/pdf-support>
+pub(super) fn lacks(role: Role, content: &Content<'_>) -> Option<&'static str> {
+    let shows = matches!(role, Role::User | Role::Tool);
+    match content {
+        Content::Image { media_type, .. } if !shows || !IMAGES.contains(&known(media_type)) => Some("image_url"),
+        Content::Document { source: source @ Source::File { media_type, .. }, .. }
+            if !shows || media_type != "application/pdf" && text(source).is_none() =>
+        {
+            Some("file")
+        }
+        _ => None,
+    }
+}
+
+/// The kinds of images.
+const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+
+/// A kind under the name that it has here.
+fn known(media_type: &str) -> &str {
+    if media_type == "image/jpg" { "image/jpeg" } else { media_type }
+}
+
 /// Whether this API takes the part at all: it refuses empty text, and reasoning that it cannot prove to be its own.
 /// Reasoning is no part of what was said, so a conversation that began elsewhere goes on without it.
 pub(in crate::provider) fn says_something(part: &Part<'_>, maker: Option<Maker>) -> bool {
@@ -141,7 +166,7 @@ fn block(out: &mut Vec<u8>, part: &Part<'_>) {
                 block.string("type", "image");
                 block.object("source", |source| {
                     source.string("type", "base64");
-                    source.string("media_type", media_type);
+                    source.string("media_type", known(media_type));
                     source.string("data", data);
                 });
             }
@@ -162,20 +187,21 @@ fn block(out: &mut Vec<u8>, part: &Part<'_>) {
             }
             Content::Document { source, name } => {
                 block.string("type", "document");
-                block.object("source", |to| match source {
-                    Source::Url(url) => {
+                block.object("source", |to| match (source, text(source)) {
+                    (Source::Url(url), _) => {
                         to.string("type", "url");
                         to.string("url", url);
                     }
-                    Source::File { media_type, data } => {
+                    (Source::File { media_type, data }, None) => {
                         to.string("type", "base64");
                         to.string("media_type", media_type);
                         to.string("data", data);
                     }
-                    Source::Text(text) => {
+                    // In base64 it would have to be a PDF.
+                    (_, text) => {
                         to.string("type", "text");
                         to.string("media_type", "text/plain");
-                        to.string("data", text);
+                        to.string("data", &text.unwrap_or_default());
                     }
                 });
                 if let Some(name) = name {

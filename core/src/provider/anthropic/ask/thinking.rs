@@ -4,9 +4,13 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>,
 //! <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>
 
-use crate::chat::{Chat, Effort, Format};
+use alloc::vec::Vec;
+
+use super::conversation::Conversation;
+use crate::chat::{Chat, Content, Effort, Format, Part, Role};
 use crate::codec::json::Raw;
 use crate::codec::json::write::Object;
+use crate::endpoint::Endpoint;
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::ANY_OBJECT;
@@ -56,8 +60,19 @@ pub(in crate::provider) enum Answer<'a> {
 }
 
 impl<'a> Thinking<'a> {
-    pub(in crate::provider) fn of(chat: &'a Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<Self, Reject> {
-        let mode = mode(chat, generation, to)?;
+    pub(in crate::provider) fn of(
+        chat: &'a Chat<'_>,
+        conversation: &Conversation<'_>,
+        generation: Generation,
+        to: &mut To<'_>,
+    ) -> Result<Self, Reject> {
+        let mode = match mode(chat, generation, to)? {
+            Mode::Budget(_) if generation != Generation::Foreign && goes_on_without_thoughts(conversation) => {
+                to.hint("reasoning_effort");
+                Mode::Unsaid
+            }
+            mode => mode,
+        };
         let room = match mode {
             Mode::Budget(budget) => budget,
             Mode::AsGiven(given) => given.get("budget_tokens").and_then(Raw::integer).unwrap_or(0),
@@ -66,6 +81,24 @@ impl<'a> Thinking<'a> {
         };
         let max_tokens = chat.max_tokens.unwrap_or_else(|| generation.default_max_tokens().saturating_add(room));
         Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation, to)?, mode })
+    }
+
+    /// Refuses an answer that was begun for a model which does not go on with it: newer ones, and any that thinks. What is only
+    /// counted may end as it likes.
+    ///
+    /// <https://platform.claude.com/docs/en/about-claude/models/migration-guide>
+    pub(in crate::provider) fn check_end(
+        &self,
+        conversation: &Conversation<'_>,
+        generation: Generation,
+        to: &To<'_>,
+    ) -> Result<(), Reject> {
+        let begun = conversation.turns.last().is_some_and(|(role, _)| *role == Role::Assistant);
+        let goes_on = generation == Generation::Foreign || generation.goes_on() && !self.thinks();
+        if begun && !goes_on && to.endpoint != Endpoint::CountTokens {
+            return Err(to.invalid("messages", "they must end with one of the user for this model"));
+        }
+        Ok(())
     }
 
     /// Of a model of another maker, to which nothing of this is said.
@@ -125,7 +158,13 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
     let effort = match (chat.thinking, chat.effort) {
         (Some(crate::chat::Thinking::Off), _) => Effort::None,
         (Some(crate::chat::Thinking::Budget(tokens)), None) if generation.thinks() == Thinks::Budget => {
-            return Ok(Mode::Budget(tokens));
+            let (least, room) = (budget(Effort::None), chat.max_tokens.unwrap_or(u64::MAX));
+            if (least..room).contains(&tokens) {
+                return Ok(Mode::Budget(tokens));
+            }
+            // Elsewhere budgets may be smaller, and larger than the whole answer.
+            to.emulates("reasoning_effort");
+            if tokens < least { Effort::Minimal } else { Effort::Max }
         }
         (Some(crate::chat::Thinking::Budget(tokens)), None) => Effort::of_budget(tokens),
         (Some(crate::chat::Thinking::Adaptive), None) => Effort::High,
@@ -142,12 +181,33 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
             // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
             let most = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
             if most < budget(Effort::Minimal) {
+                // As it sees fit may be not at all.
+                if chat.thinking == Some(crate::chat::Thinking::Adaptive) && chat.effort.is_none() {
+                    to.hint("reasoning_effort");
+                    return Ok(Mode::Unsaid);
+                }
                 let problem = "it must be at least 2048 for this model to reason";
                 return Err(to.invalid("max_completion_tokens", problem));
             }
             Ok(Mode::Budget(budget(effort).min(most)))
         }
     }
+}
+
+/// Whether tools' results wait for an answer to go on that began without a thought of the model's own: most callers do not
+/// send thoughts back, and in a conversation that began elsewhere they are another model's. Such an answer cannot go on with
+/// thoughts, and a request for them is refused or does without.
+///
+/// <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, with tool use
+fn goes_on_without_thoughts(conversation: &Conversation<'_>) -> bool {
+    let is_of_answer = |(role, parts): &(Role, Vec<&Part<'_>>)| {
+        *role == Role::Assistant || parts.iter().any(|part| matches!(part.content, Content::Result { .. }))
+    };
+    // All since a person last spoke without a tool.
+    let answer = conversation.turns.rsplit(|turn| !is_of_answer(turn)).next().unwrap_or_default();
+    let waits = answer.last().is_some_and(|(role, _)| *role == Role::User);
+    let first = answer.iter().find(|(role, _)| *role == Role::Assistant).and_then(|(_, parts)| parts.first());
+    waits && first.is_some_and(|part| !matches!(part.content, Content::Reasoning { .. } | Content::Redacted(_)))
 }
 
 fn answer<'a>(

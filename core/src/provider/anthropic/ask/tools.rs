@@ -5,29 +5,43 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::thinking::Answer;
+use super::thinking::{Answer, Thinking};
 use crate::chat::{Chat, Tool, ToolChoice};
-use crate::codec::json::Raw;
 use crate::codec::json::write::{Object, object};
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
 use crate::provider::anthropic::model::Generation;
 
-/// Refuses what the model cannot do with tools.
-pub(in crate::provider) fn check(chat: &Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<(), Reject> {
+/// Refuses what the model cannot do with tools; tells which of them it must call.
+///
+/// A model that thinks cannot be told that: <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>
+pub(in crate::provider) fn check<'c>(
+    chat: &'c Chat<'_>,
+    generation: Generation,
+    thinking: &Thinking<'_>,
+    to: &mut To<'_>,
+) -> Result<Option<&'c ToolChoice<'c>>, Reject> {
     if !generation.follows_schemas()
         && let Some(strict) = chat.tools.iter().position(|tool| tool.strict == Some(true))
     {
         to.unsupported(&format!("tools[{strict}].function.strict"))?;
     }
-    if chat.tools.is_empty() && matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
+    let choice = chat.tool_choice.as_ref();
+    if !matches!(choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
+        return Ok(choice);
+    }
+    if chat.tools.is_empty() {
         return Err(to.invalid("tool_choice", "there are no tools"));
     }
-    Ok(())
+    if thinking.thinks() && generation != Generation::Foreign {
+        to.unsupported("tool_choice")?;
+        return Ok(None);
+    }
+    Ok(choice)
 }
 
-pub(super) fn write(chat: &Chat<'_>, answer: Answer<'_>, body: &mut Object<'_>) {
+pub(super) fn write(chat: &Chat<'_>, chosen: Option<&ToolChoice<'_>>, answer: Answer<'_>, body: &mut Object<'_>) {
     let answer = match answer {
         Answer::Tool { schema, description } => Some(answer_tool(schema, description)),
         Answer::Text | Answer::Native { .. } => None,
@@ -37,13 +51,13 @@ pub(super) fn write(chat: &Chat<'_>, answer: Answer<'_>, body: &mut Object<'_>) 
     let tools = || chat.tools.iter().chain(&past).chain(&answer);
     if tools().next().is_some() {
         body.array("tools", tools(), tool);
-        choice(chat, answer.is_some(), body);
+        choice(chat, chosen, answer.is_some(), body);
     }
 }
 
-fn choice(chat: &Chat<'_>, answers_by_tool: bool, body: &mut Object<'_>) {
+fn choice(chat: &Chat<'_>, chosen: Option<&ToolChoice<'_>>, answers_by_tool: bool, body: &mut Object<'_>) {
     let parallel = chat.parallel_tools != Some(false);
-    let (kind, name) = match (&chat.tool_choice, answers_by_tool) {
+    let (kind, name) = match (chosen, answers_by_tool) {
         (Some(ToolChoice::Named(name)), _) => ("tool", Some(&**name)),
         // The answer may also be a call of the caller's tools, unless there are none or the caller forbids that.
         (Some(ToolChoice::None), true) => ("tool", Some(ANSWER_TOOL)),
@@ -65,14 +79,30 @@ fn choice(chat: &Chat<'_>, answers_by_tool: bool, body: &mut Object<'_>) {
     });
 }
 
+/// The schema of a tool's arguments. OpenAI takes functions without one, and schemas that do not say that arguments are an
+/// object; here both are required.
+pub(in crate::provider) fn schema(to: &mut Object<'_>, name: &str, tool: &Tool<'_>) {
+    let Some(schema) = tool.parameters else {
+        return to.raw(name, "{\"type\":\"object\",\"properties\":{}}");
+    };
+    if schema.get("type").is_some_and(|kind| !kind.is_null()) {
+        return to.raw(name, schema.text());
+    }
+    to.object(name, |to| {
+        to.string("type", "object");
+        for (name, value) in schema.members().filter(|(name, _)| name != "type") {
+            to.raw(&name, value.text());
+        }
+    });
+}
+
 fn tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
     object(out, |object| {
         object.string("name", &tool.name);
         if let Some(description) = &tool.description {
             object.string("description", description);
         }
-        // A function without parameters may leave them out there; here a schema is required.
-        object.raw("input_schema", tool.parameters.map_or("{\"type\":\"object\",\"properties\":{}}", Raw::text));
+        schema(object, "input_schema", tool);
         if tool.strict == Some(true) {
             object.raw("strict", "true");
         }

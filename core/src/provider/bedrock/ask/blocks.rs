@@ -12,10 +12,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{Keeps, cache_point};
-use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
+use crate::chat::{Content, Outcome, Part, Role, Source};
 use crate::codec::json::write::{Object, object};
-use crate::fault::Reject;
-use crate::provider::To;
 use crate::provider::anthropic::ask::conversation::{call_id, input, says_something};
 
 /// Writes the blocks of one request.
@@ -107,29 +105,9 @@ fn mark<'p>(part: &'p Part<'p>) -> Option<crate::codec::json::Raw<'p>> {
     })
 }
 
-/// Refuses what has no counterpart here: what is elsewhere is not fetched, and only people and their tools show things.
-pub(super) fn expressible(turns: &[Turn<'_>], to: &mut To<'_>) -> Result<(), Reject> {
-    for turn in turns {
-        let shows = matches!(turn.role, Role::User | Role::Tool);
-        for (at, part) in turn.parts.iter().enumerate() {
-            // Results are the content of their message there, or parts of it.
-            let parts = match &part.content {
-                Content::Result { parts, .. } => &parts[..],
-                _ => core::slice::from_ref(part),
-            };
-            let inner = matches!(part.content, Content::Result { .. });
-            for (within, part) in parts.iter().enumerate() {
-                let at = if inner { within } else { at };
-                if let Some(kind) = foreign(&part.content, shows) {
-                    to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")))?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn foreign(content: &Content<'_>, shows: bool) -> Option<&'static str> {
+/// What has no counterpart here: what is elsewhere is not fetched, and only people and their tools show things.
+pub(super) fn lacks(role: Role, content: &Content<'_>) -> Option<&'static str> {
+    let shows = matches!(role, Role::User | Role::Tool);
     match content {
         Content::ImageUrl(_) => Some("image_url"),
         Content::Image { media_type, .. } if !shows || image_format(media_type).is_none() => Some("image_url"),

@@ -22,12 +22,13 @@ pub(super) fn value<'a>(chat: &Chat<'a>, name: &str) -> Option<Raw<'a>> {
 /// The fields as an object; empty if there are none. What the caller says itself goes first.
 pub(super) fn fields(
     chat: &Chat<'_>,
+    sampling: &[(&str, Raw<'_>)],
     family: Family,
     thinking: Thinking<'_>,
     to: &mut To<'_>,
 ) -> Result<String, Reject> {
     let effort = if matches!(family, Family::Claude(_)) { None } else { effort(chat, family, to)? };
-    let top_k = chat.top_k.filter(|_| !matches!(family, Family::Claude(generation) if !generation.samples()));
+    let top_k = sampling.iter().find(|(name, _)| *name == "top_k").map(|(_, value)| *value);
     let mut ours = Vec::new();
     object(&mut ours, |fields| {
         match family {

@@ -11,8 +11,8 @@ use crate::codec::json::write::{Object, object};
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
-use crate::provider::anthropic::ask::thinking::Answer;
-use crate::provider::anthropic::ask::tools::check;
+use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
+use crate::provider::anthropic::ask::tools::{check, schema};
 use crate::provider::anthropic::model::Generation;
 
 pub(super) struct Tools<'a> {
@@ -31,16 +31,21 @@ enum Choice<'a> {
 }
 
 impl<'a> Tools<'a> {
-    pub(super) fn of(chat: &'a Chat<'a>, answer: Answer<'a>, family: Family, to: &mut To<'_>) -> Result<Self, Reject> {
+    pub(super) fn of(
+        chat: &'a Chat<'a>,
+        thinking: Thinking<'a>,
+        family: Family,
+        to: &mut To<'_>,
+    ) -> Result<Self, Reject> {
         let generation = if let Family::Claude(generation) = family { generation } else { Generation::Foreign };
-        check(chat, generation, to)?;
-        let answer = match answer {
+        let choice = check(chat, generation, &thinking, to)?;
+        let answer = match thinking.answer {
             Answer::Tool { schema, description } => Some(answer_tool(schema, description)),
             Answer::Text | Answer::Native { .. } => None,
         };
         let called = called(chat);
         let mut offered = &chat.tools[..];
-        let choice = match (&chat.tool_choice, answer.is_some()) {
+        let choice = match (choice, answer.is_some()) {
             (Some(ToolChoice::Named(name)), _) => Choice::Named(name),
             // The answer may also be a call of the caller's tools, unless there are none or the caller forbids that.
             (Some(ToolChoice::None), true) => Choice::Named(ANSWER_TOOL),
@@ -101,9 +106,7 @@ fn tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
             if let Some(description) = tool.description.as_deref().filter(|description| !description.is_empty()) {
                 spec.string("description", description);
             }
-            // A function without parameters may leave them out there; here a schema is required.
-            let schema = tool.parameters.map_or("{\"type\":\"object\",\"properties\":{}}", Raw::text);
-            spec.object("inputSchema", |input| input.raw("json", schema));
+            spec.object("inputSchema", |input| schema(input, "json", tool));
             if tool.strict == Some(true) {
                 spec.raw("strict", "true");
             }

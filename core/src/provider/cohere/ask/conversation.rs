@@ -8,13 +8,11 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::chat::{Content, Detail, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::write::{Object, object};
 use crate::fault::Reject;
 use crate::provider::To;
+use crate::provider::parts::text;
 
 pub(super) struct Conversation<'a> {
     messages: Vec<Message<'a>>,
@@ -45,12 +43,16 @@ impl<'a> Conversation<'a> {
                 expressible(turn, at, part, to)?;
                 match &part.content {
                     Content::Result { .. } => {
-                        conversation.messages.push(Message { role: Role::Tool, parts: Vec::from([part]) });
+                        // A person may have spoken in between.
+                        let messages = &mut conversation.messages;
+                        let answered = |message: &Message<'_>| matches!(message.role, Role::Assistant | Role::Tool);
+                        let at = messages.iter().rposition(answered).map_or(messages.len(), |last| last + 1);
+                        messages.insert(at, Message { role: Role::Tool, parts: Vec::from([part]) });
                     }
                     Content::Document { source, name } => {
                         conversation.documents.extend(Document::of(source, name.as_deref()));
                     }
-                    _ if says_something(part) => said.push(part),
+                    _ if says_something(turn.role, part) => said.push(part),
                     _ => {}
                 }
             }
@@ -96,19 +98,8 @@ impl<'a> Conversation<'a> {
 impl<'a> Document<'a> {
     /// `None` if it is no text, which was refused before.
     fn of(source: &'a Source<'_>, title: Option<&'a str>) -> Option<Self> {
-        let text = match source {
-            Source::Text(text) => Cow::Borrowed(&**text),
-            Source::File { media_type, data } if is_text(media_type) => {
-                Cow::Owned(String::from_utf8(STANDARD.decode(&**data).ok()?).ok()?)
-            }
-            Source::File { .. } | Source::Url(_) => return None,
-        };
-        Some(Self { title, text })
+        Some(Self { title, text: text(source)? })
     }
-}
-
-fn is_text(media_type: &str) -> bool {
-    media_type.starts_with("text/") || matches!(media_type, "application/json" | "application/xml")
 }
 
 /// One document: what it says, under names of our own choice.
@@ -158,8 +149,10 @@ fn expressible(turn: &Turn<'_>, at: usize, part: &Part<'_>, to: &mut To<'_>) -> 
 
 /// Whether this API takes the part at all: it refuses empty messages. Reasoning with a proof is another provider's, and
 /// so is what was encrypted; a conversation that began elsewhere goes on without it.
-fn says_something(part: &Part<'_>) -> bool {
+fn says_something(role: Role, part: &Part<'_>) -> bool {
     match &part.content {
+        // Those of others were refused or left out before.
+        Content::Image { .. } | Content::ImageUrl(_) => matches!(role, Role::User | Role::Tool),
         Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
         Content::Reasoning { text, signature } => signature.as_deref().is_none_or(str::is_empty) && !text.is_empty(),
         Content::Redacted(_) | Content::Audio { .. } | Content::Other { .. } => false,
@@ -251,13 +244,13 @@ fn look(part: &Part<'_>, image: &mut Object<'_>) {
 
 /// What a tool gave back, as the member `content`.
 fn result(message: &mut Object<'_>, parts: &[Part<'_>], outcome: Outcome) {
-    let text = |part: &Part<'_>| match &part.content {
+    let words = |part: &Part<'_>| match &part.content {
         Content::Text(text) | Content::Refusal(text) => Some(String::from(&**text)),
         _ => None,
     };
     if outcome == Outcome::Failed {
         // There is no mark for it, but results are documents, and those can name what they hold.
-        let words: String = parts.iter().filter_map(text).collect();
+        let words: String = parts.iter().filter_map(words).collect();
         message.array("content", [words], |out, words| {
             object(out, |part| {
                 part.string("type", "document");
@@ -266,26 +259,23 @@ fn result(message: &mut Object<'_>, parts: &[Part<'_>], outcome: Outcome) {
         });
         return;
     }
-    match parts {
+    let parts: Vec<_> = parts.iter().filter(|part| words(part).is_some() || is_document(part)).collect();
+    match &parts[..] {
         [] => message.string("content", ""),
         [Part { content: Content::Text(text), .. }] => message.string("content", text),
-        parts => message.array(
-            "content",
-            parts.iter().filter(|part| text(part).is_some() || is_document(part)),
-            |out, part| {
-                object(out, |object| {
-                    if let Some(text) = text(part) {
-                        object.string("type", "text");
-                        object.string("text", &text);
-                    } else if let Content::Document { source, name } = &part.content
-                        && let Some(source) = Document::of(source, name.as_deref())
-                    {
-                        object.string("type", "document");
-                        document(object.member("document"), &source);
-                    }
-                });
-            },
-        ),
+        parts => message.array("content", parts, |out, part| {
+            object(out, |object| {
+                if let Some(text) = words(part) {
+                    object.string("type", "text");
+                    object.string("text", &text);
+                } else if let Content::Document { source, name } = &part.content
+                    && let Some(source) = Document::of(source, name.as_deref())
+                {
+                    object.string("type", "document");
+                    document(object.member("document"), &source);
+                }
+            });
+        }),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::codec::json::write::{Object, object};
 use crate::config::ReasoningField;
 use crate::fault::Reject;
 use crate::provider::To;
+use crate::provider::parts::text;
 use crate::provider::signature::{self, Maker};
 
 pub(super) struct Conversation<'a> {
@@ -55,7 +56,10 @@ impl<'a> Conversation<'a> {
                     to.emulates(&To::of_message(turn.at, "content"));
                 }
                 shown.extend(besides.into_iter().map(|part| (&**id, part)));
-                messages.push(Message::Result { id, parts: said, outcome: *outcome });
+                // A person may have spoken in between.
+                let answered = |message: &Message<'_>| matches!(message, Message::Answered(_) | Message::Result { .. });
+                let at = messages.iter().rposition(answered).map_or(messages.len(), |last| last + 1);
+                messages.insert(at, Message::Result { id, parts: said, outcome: *outcome });
             }
             let rest: Vec<_> = turn.parts.iter().filter(|part| fits(turn.role, &part.content, accent)).collect();
             let only_results = turn.parts.iter().any(|part| matches!(part.content, Content::Result { .. }));
@@ -302,25 +306,30 @@ fn fits(role: Role, content: &Content<'_>, accent: &Accent) -> bool {
         Content::ImageUrl(_) | Content::Image { .. } => matches!(role, Role::User | Role::Tool),
         Content::Document { source, .. } => {
             let anywhere = accent.parts == Parts::Mistral || !matches!(source, Source::Url(_));
-            matches!(source, Source::Text(_)) || anywhere && matches!(role, Role::User | Role::Tool)
+            is_text(content) || anywhere && matches!(role, Role::User | Role::Tool)
         }
         Content::Audio { .. } => role == Role::User,
         Content::Result { .. } | Content::Other { .. } => false,
     }
 }
 
-/// Whether the part is text here.
-fn is_text(content: &Content<'_>) -> bool {
-    matches!(content, Content::Text(_) | Content::Document { source: Source::Text(_), .. })
+/// Whether the part is text here. A file that is text is, too: of files, chat completions take PDFs alone.
+pub(super) fn is_text(content: &Content<'_>) -> bool {
+    match content {
+        Content::Text(_) => true,
+        Content::Document { source, .. } => text(source).is_some(),
+        _ => false,
+    }
 }
 
 /// What is text here; a document with its title.
 pub(super) fn words<'c>(content: &'c Content<'_>) -> Cow<'c, str> {
     match content {
-        Content::Text(text) | Content::Refusal(text) | Content::Document { source: Source::Text(text), name: None } => {
-            Cow::Borrowed(text)
-        }
-        Content::Document { source: Source::Text(text), name: Some(name) } => Cow::Owned(format!("{name}:\n{text}")),
+        Content::Text(text) | Content::Refusal(text) => Cow::Borrowed(text),
+        Content::Document { source, name } => match (text(source).unwrap_or_default(), name) {
+            (text, None) => text,
+            (text, Some(name)) => Cow::Owned(format!("{name}:\n{text}")),
+        },
         _ => Cow::Borrowed(""),
     }
 }

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use super::Parts;
-use super::conversation::words;
+use super::conversation::{is_text, words};
 use crate::chat::{Content, Detail, Part, Source};
 use crate::codec::json::write::{Object, escaped, object};
 
@@ -14,6 +14,10 @@ use crate::codec::json::write::{Object, escaped, object};
 pub(super) fn write(out: &mut Vec<u8>, part: &Part<'_>, parts: Parts, marks: bool) {
     object(out, |to| {
         match (&part.content, parts) {
+            (content, _) if is_text(content) => {
+                to.string("type", "text");
+                to.string("text", &words(content));
+            }
             (Content::ImageUrl(url), _) => {
                 to.string("type", "image_url");
                 to.object("image_url", |image| {

@@ -31,6 +31,68 @@ fn with(member: &str) -> Result<String, Reject> {
     through(&chat(member), "m", &Quirks::default(), Delivery::Whole).map(|(body, _)| body)
 }
 
+/// Callers of other dialects say how to draw an answer without a thought for models that reason; OpenAI refuses that.
+#[test]
+fn what_a_model_that_reasons_does_not_take_is_refused_by_name() {
+    let asked =
+        |member: &str, model| through(&chat(member), model, &Quirks::default(), Delivery::Whole).map(|(body, _)| body);
+    let check = |member: &str, field: &str| {
+        for (model, refuses) in [("gpt-5-mini", true), ("gpt-4o", false)] {
+            let param = asked(member, model).err().and_then(|reject| reject.problem().param);
+            assert_eq!(param.as_deref(), refuses.then_some(field), "{member} {model}");
+        }
+    };
+    check(r#""temperature":0.2"#, "temperature");
+    check(r#""top_p":0.9"#, "top_p");
+    check(r#""logprobs":true,"top_logprobs":2"#, "logprobs");
+    check(r#""presence_penalty":0.5"#, "presence_penalty");
+    check(r#""stop":"END""#, "stop");
+    assert_eq!(asked(r#""temperature":1.0,"top_p":1"#, "gpt-5-mini"), asked(r#""n":1"#, "gpt-5-mini"));
+}
+
+/// Chat completions refused every request of an agent's, which has tools and asks for an effort; the header names what is
+/// left out.
+#[test]
+fn newer_models_do_not_reason_beside_tools() {
+    let tools = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
+    let check = |member: &str, effort: Option<&str>, dropped: &[&str]| {
+        let (body, notes) = through(&chat(member), "gpt-5.6-luna", &Quirks::default(), Delivery::Whole).unwrap();
+        let effort = effort.map(|effort| format!(r#""reasoning_effort":"{effort}""#));
+        assert_eq!(body.contains("reasoning_effort"), effort.is_some(), "{member}: {body}");
+        assert!(effort.is_none_or(|effort| body.contains(&effort)), "{member}: {body}");
+        assert_eq!(notes.dropped, dropped, "{member}");
+    };
+    check(r#""reasoning_effort":"high""#, Some("high"), &[]);
+    check(&format!(r#""reasoning_effort":"high",{tools}"#), Some("none"), &["reasoning_effort"]);
+    check(&format!(r#""reasoning_effort":"none",{tools}"#), Some("none"), &[]);
+    check(tools, Some("none"), &["reasoning_effort"]);
+}
+
+/// Gemini's callers send text in line, and OpenAI's chat completions take no file but PDFs.
+#[test]
+fn a_file_that_is_text_is_said() {
+    let file = |kind: &str| {
+        let file = format!(r#"{{"filename":"n","file_data":"data:{kind};base64,YSxi"}}"#);
+        asked(&format!(r#"{{"role":"user","content":[{{"type":"file","file":{file}}},{{"type":"text","text":"c"}}]}}"#))
+    };
+    assert!(file("text/csv").contains(r#"[{"type":"text","text":"n:\na,b"},{"type":"text","text":"c"}]"#));
+    assert!(file("application/pdf").contains(r#""file_data":"data:application/pdf;base64,YSxi""#));
+}
+
+/// The Responses API takes items in any order, and agents put in what a person says meanwhile.
+#[test]
+fn results_come_before_what_a_person_says_in_between() {
+    let body = asked(
+        r#"{"role":"user","content":"x"},{"role":"assistant","tool_calls":[
+            {"id":"a","type":"function","function":{"name":"f","arguments":"{}"}},
+            {"id":"b","type":"function","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"a","content":"1"},{"role":"user","content":"hm"},
+            {"role":"tool","tool_call_id":"b","content":"2"}"#,
+    );
+    let end = r#"{"role":"tool","tool_call_id":"a","content":"1"},{"role":"tool","tool_call_id":"b","content":"2"},{"role":"user","content":"hm"}]}"#;
+    assert!(body.ends_with(end), "{body}");
+}
+
 /// Takes all that some host takes.
 fn generous() -> Quirks {
     let takes = ["top_k", "unknown_field", "thinking", "reasoning_format", "grammar"].map(ToString::to_string).to_vec();

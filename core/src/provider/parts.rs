@@ -1,0 +1,66 @@
+//! Parts of messages: those that an upstream has no place for, and documents that are text.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::To;
+use crate::chat::{Chat, Content, Role, Source};
+use crate::fault::Reject;
+
+/// `chat` without the parts that an upstream has no place for. `lacks` tells what such a part is called where a message of
+/// this role says it; each is refused by name, or noted where it may be left out.
+pub(super) fn without<'c, 'a>(
+    chat: &'c Chat<'a>,
+    to: &mut To<'_>,
+    lacks: impl Fn(Role, &Content<'_>) -> Option<&'static str>,
+) -> Result<Cow<'c, Chat<'a>>, Reject> {
+    let mut found = false;
+    for turn in &chat.turns {
+        for (at, part) in turn.parts.iter().enumerate() {
+            // Results are the content of their message at OpenAI, or parts of it.
+            let (parts, first) = match &part.content {
+                Content::Result { parts, .. } => (&parts[..], 0),
+                _ => (core::slice::from_ref(part), at),
+            };
+            for (part, at) in parts.iter().zip(first..) {
+                if let Some(kind) = lacks(turn.role, &part.content) {
+                    to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")))?;
+                    found = true;
+                }
+            }
+        }
+    }
+    if !found {
+        return Ok(Cow::Borrowed(chat));
+    }
+    let mut chat = chat.clone();
+    for turn in &mut chat.turns {
+        let role = turn.role;
+        turn.parts.retain(|part| lacks(role, &part.content).is_none());
+        for part in &mut turn.parts {
+            if let Content::Result { parts, .. } = &mut part.content {
+                parts.retain(|part| lacks(role, &part.content).is_none());
+            }
+        }
+    }
+    Ok(Cow::Owned(chat))
+}
+
+/// What a document says; `None` if it is no text.
+pub(super) fn text<'s>(source: &'s Source<'_>) -> Option<Cow<'s, str>> {
+    match source {
+        Source::Text(text) => Some(Cow::Borrowed(&**text)),
+        Source::File { media_type, data } if is_text(media_type) => {
+            Some(Cow::Owned(String::from_utf8(STANDARD.decode(&**data).ok()?).ok()?))
+        }
+        Source::File { .. } | Source::Url(_) => None,
+    }
+}
+
+fn is_text(media_type: &str) -> bool {
+    media_type.starts_with("text/") || matches!(media_type, "application/json" | "application/xml")
+}
