@@ -240,7 +240,7 @@ impl Edge {
         }
         let (hash, key) = caller(routing, value).map_err(|reject| self.reject(&reject))?;
         self.subject.tenant.clone_from(&key.name);
-        if listing::is_at(path) && Endpoint::at(path).is_none() {
+        if listing::is_at(path) && Endpoint::at(path).is_none() && !(method == "POST" && names_action(path)) {
             only("GET", method).map_err(|reject| self.reject(&reject))?;
             return Err(listing::answer(routing, key, path, self.family).unwrap_or_else(|reject| self.reject(&reject)));
         }
@@ -292,6 +292,11 @@ impl Edge {
     fn reject(&self, reject: &Reject) -> Answer {
         Answer::problem(&reject.problem(), self.family)
     }
+}
+
+/// Whether the path of a Gemini model ends with what is to be done with it, as in `models/m:countTokens`.
+fn names_action(path: &str) -> bool {
+    path.strip_prefix("/v1beta/models/").is_some_and(|model| model.contains(':'))
 }
 
 /// Whom the key that was sent belongs to. Each family's clients have their own header for it.

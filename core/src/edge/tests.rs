@@ -104,6 +104,8 @@ fn a_bad_request_is_told_what_is_wrong() {
     assert_eq!(refusal(&CHAT, r#"{"model":"nope"}"#), (404, "model_not_found".into()));
     assert_eq!(refusal(&CHAT, r#"{"model":"other"}"#), (403, "model_not_allowed".into()));
     assert_eq!(refusal(&with(":path", "/v2/x"), "{}"), (404, "unknown_path".into()));
+    assert_eq!(refusal(&with(":path", "/v1beta/models/gpt:countTokens"), "{}"), (404, "unknown_path".into()));
+    assert_eq!(refusal(&with(":path", "/v1beta/models/gpt"), "{}"), (405, "method_not_allowed".into()));
     assert_eq!(refusal(&with(":method", "PUT"), "{}"), (405, "method_not_allowed".into()));
 }
 

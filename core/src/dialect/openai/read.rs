@@ -18,7 +18,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     let mut chat = Chat::default();
     // The newer name wins, as it does at OpenAI.
     let mut completion_tokens = None;
-    let mut messages = None;
+    let (mut messages, mut choice) = (None, None);
     for (name, value) in scan.members(body) {
         let at = format_args!("{name}");
         match &*name {
@@ -28,7 +28,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             // Whatever their name, values that change nothing ask for nothing.
             _ if is_neutral(&name, value) => {}
             "tools" => chat.tools = tools(value, &mut chat.foreign)?,
-            "tool_choice" => chat.tool_choice = Some(tool_choice(value)?),
+            "tool_choice" => choice = Some(value),
             "parallel_tool_calls" => chat.parallel_tools = Some(boolean(value, at)?),
             "max_completion_tokens" => completion_tokens = Some(count(value, at)?),
             "top_k" => {
@@ -53,6 +53,9 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
         }
     }
     chat.max_tokens = completion_tokens.or(chat.max_tokens);
+    if let Some(choice) = choice {
+        choose(choice, &mut chat)?;
+    }
     let messages = messages.ok_or_else(|| Reject::Missing { field: "messages".to_owned() })?;
     if messages.kind() == Kind::Array && messages.items().next().is_none() {
         return Err(invalid(format_args!("messages"), "it must not be empty"));
@@ -139,22 +142,49 @@ fn tool<'a>(tool: Raw<'a>, at: Arguments<'_>) -> Result<Tool<'a>, Reject> {
     })
 }
 
-fn tool_choice(choice: Raw<'_>) -> Result<ToolChoice<'_>, Reject> {
+/// Reads `tool_choice`; the tools are known. Of a list of allowed tools the others are left out.
+///
+/// <https://platform.openai.com/docs/api-reference/chat/create#chat_create-tool_choice>
+fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     let at = format_args!("tool_choice");
-    match (choice.kind(), choice.string().as_deref()) {
-        (_, Some("auto")) => Ok(ToolChoice::Auto),
-        (_, Some("none")) => Ok(ToolChoice::None),
-        (_, Some("required")) => Ok(ToolChoice::Required),
-        (Kind::Object, _) => {
-            if required(choice, "type", at)?.text() != "\"function\"" {
-                return Err(invalid(format_args!("tool_choice.type"), "only 'function' is known here"));
+    chat.tool_choice = match (choice.kind(), choice.string().as_deref()) {
+        (_, Some("auto")) => Some(ToolChoice::Auto),
+        (_, Some("none")) => Some(ToolChoice::None),
+        (_, Some("required")) => Some(ToolChoice::Required),
+        (Kind::Object, _) => match &*string(required(choice, "type", at)?, format_args!("{at}.type"))? {
+            "function" => Some(ToolChoice::Named(called(choice, at)?)),
+            "allowed_tools" => {
+                let allowed = required(choice, "allowed_tools", at)?;
+                let at = format_args!("{at}.allowed_tools");
+                let mode = format_args!("{at}.mode");
+                let chosen = match &*string(required(allowed, "mode", at)?, mode)? {
+                    "auto" => ToolChoice::Auto,
+                    "required" => ToolChoice::Required,
+                    _ => return Err(invalid(mode, "it must be 'auto' or 'required'")),
+                };
+                let names = each(required(allowed, "tools", at)?, format_args!("{at}.tools"), |tool, at| {
+                    // Others are noted among the tools.
+                    let is_function = tool.get("type").is_some_and(|kind| kind.text() == "\"function\"");
+                    is_function.then(|| called(tool, at)).transpose()
+                })?;
+                chat.tools.retain(|tool| names.iter().flatten().any(|name| *name == tool.name));
+                Some(chosen)
             }
-            let function = required(choice, "function", at)?;
-            let name = required(function, "name", format_args!("tool_choice.function"))?;
-            Ok(ToolChoice::Named(string(name, format_args!("tool_choice.function.name"))?))
-        }
-        _ => Err(invalid(at, "it must be 'auto', 'none', 'required' or a named function")),
-    }
+            kind => {
+                chat.foreign.push(format!("{at}.{kind}"));
+                None
+            }
+        },
+        _ => return Err(invalid(at, "it must be 'auto', 'none', 'required' or an object")),
+    };
+    Ok(())
+}
+
+/// The name of the function that an object means.
+fn called<'a>(tool: Raw<'a>, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
+    let function = required(tool, "function", at)?;
+    let name = required(function, "name", format_args!("{at}.function"))?;
+    string(name, format_args!("{at}.function.name"))
 }
 
 /// One stop sequence or several.
@@ -237,6 +267,32 @@ mod tests {
             "response_format.json_schema.schema",
         );
         top(r#""reasoning_effort":"huge""#, "reasoning_effort");
+    }
+
+    #[test]
+    fn of_tools_only_those_that_are_allowed_are_there() {
+        let chat = |choice: &str| {
+            let tools = r#"[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}]"#;
+            format!(r#"{{"messages":[{{"role":"user","content":"a"}}],"tool_choice":{choice},"tools":{tools}}}"#)
+        };
+        let read = |body: &str| {
+            let scan = scan(body.as_bytes()).unwrap();
+            read(body.as_bytes(), &scan).map(|chat| {
+                let names: Vec<_> = chat.tools.into_iter().map(|tool| tool.name.into_owned()).collect();
+                (names.join(","), chat.tool_choice == Some(ToolChoice::Required), chat.foreign)
+            })
+        };
+        let allowed = |mode: &str, tools: &str| {
+            chat(&format!(r#"{{"type":"allowed_tools","allowed_tools":{{"mode":"{mode}","tools":[{tools}]}}}}"#))
+        };
+        let g = r#"{"type":"function","function":{"name":"g"}}"#;
+        assert_eq!(read(&allowed("required", g)), Ok(("g".to_owned(), true, vec![])));
+        assert_eq!(read(&allowed("auto", r#"{"type":"custom"}"#)), Ok((String::new(), false, vec![])));
+        assert!(
+            matches!(read(&allowed("never", g)), Err(Reject::Invalid { field, .. }) if field == "tool_choice.allowed_tools.mode")
+        );
+        let custom = chat(r#"{"type":"custom","custom":{"name":"c"}}"#);
+        assert_eq!(read(&custom), Ok(("f,g".to_owned(), false, vec!["tool_choice.custom".to_owned()])));
     }
 
     /// Many clients send it, as OpenAI's own examples did: no provider must be passed over for it.
