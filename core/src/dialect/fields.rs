@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{Arguments, Display};
 
-use crate::chat::{Content, Detail, Effort, Part, Source};
+use crate::chat::{Chat, Content, Detail, Effort, Part, Source, ToolChoice};
 use crate::codec::json::{Kind, Raw};
 use crate::fault::Reject;
 
@@ -99,6 +99,25 @@ pub(super) fn said<'a>(
         Kind::Array => each(content, at, part),
         _ => Err(invalid(at, "it must be a string or an array of parts")),
     }
+}
+
+/// A list of allowed tools, as OpenAI has it: the others are left out of `chat`. `name` gives the name of one in the list,
+/// if it is of those that are called by name; what runs at the provider was noted among the tools.
+pub(super) fn allowed<'a>(
+    list: Raw<'a>,
+    at: Arguments<'_>,
+    chat: &mut Chat<'a>,
+    name: impl FnMut(Raw<'a>, Arguments<'_>) -> Result<Option<Cow<'a, str>>, Reject>,
+) -> Result<ToolChoice<'a>, Reject> {
+    let mode = format_args!("{at}.mode");
+    let chosen = match &*string(required(list, "mode", at)?, mode)? {
+        "auto" => ToolChoice::Auto,
+        "required" => ToolChoice::Required,
+        _ => return Err(invalid(mode, "it must be 'auto' or 'required'")),
+    };
+    let names = each(required(list, "tools", at)?, format_args!("{at}.tools"), name)?;
+    chat.tools.retain(|tool| names.iter().flatten().any(|name| *name == tool.name));
+    Ok(chosen)
 }
 
 /// Sound in the request, which OpenAI calls `input_audio`.

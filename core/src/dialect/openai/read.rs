@@ -10,7 +10,7 @@ use core::fmt::Arguments;
 
 use crate::chat::{Chat, Format, Tool, ToolChoice};
 use crate::codec::json::{Kind, Raw, Scan};
-use crate::dialect::fields::{boolean, count, each, effort, given, invalid, number, object, required, string};
+use crate::dialect::fields::{allowed, boolean, count, each, effort, given, invalid, number, object, required, string};
 use crate::fault::Reject;
 
 /// Reads the request in `body`, which `scan` has passed.
@@ -154,21 +154,12 @@ fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
         (Kind::Object, _) => match &*string(required(choice, "type", at)?, format_args!("{at}.type"))? {
             "function" => Some(ToolChoice::Named(called(choice, at)?)),
             "allowed_tools" => {
-                let allowed = required(choice, "allowed_tools", at)?;
-                let at = format_args!("{at}.allowed_tools");
-                let mode = format_args!("{at}.mode");
-                let chosen = match &*string(required(allowed, "mode", at)?, mode)? {
-                    "auto" => ToolChoice::Auto,
-                    "required" => ToolChoice::Required,
-                    _ => return Err(invalid(mode, "it must be 'auto' or 'required'")),
-                };
-                let names = each(required(allowed, "tools", at)?, format_args!("{at}.tools"), |tool, at| {
-                    // Others are noted among the tools.
+                let list = required(choice, "allowed_tools", at)?;
+                let chosen = allowed(list, format_args!("{at}.allowed_tools"), chat, |tool, at| {
                     let is_function = tool.get("type").is_some_and(|kind| kind.text() == "\"function\"");
                     is_function.then(|| called(tool, at)).transpose()
-                })?;
-                chat.tools.retain(|tool| names.iter().flatten().any(|name| *name == tool.name));
-                Some(chosen)
+                });
+                Some(chosen?)
             }
             kind => {
                 chat.foreign.push(format!("{at}.{kind}"));

@@ -15,7 +15,7 @@ use core::fmt::Arguments;
 use crate::chat::{Chat, Tool, ToolChoice};
 use crate::codec::json::write::object as write_object;
 use crate::codec::json::{Collected, Kind, Raw, Str, check};
-use crate::dialect::fields::{boolean, each, given, invalid, object, required, string};
+use crate::dialect::fields::{allowed, boolean, each, given, invalid, object, required, string};
 use crate::fault::Reject;
 
 /// What a custom tool takes, as the function that it becomes.
@@ -96,32 +96,23 @@ fn searches_as_usual(tool: Raw<'_>) -> bool {
 /// Reads `tool_choice`; the tools are known. Of a list of allowed tools the others are left out.
 pub(super) fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     let at = format_args!("tool_choice");
-    let mode = |mode: &str| match mode {
-        "auto" => Some(ToolChoice::Auto),
-        "none" => Some(ToolChoice::None),
-        "required" => Some(ToolChoice::Required),
-        _ => None,
-    };
     if choice.kind() != Kind::Object {
-        let problem = "it must be 'auto', 'none', 'required' or an object";
-        let chosen = choice.string().and_then(|text| mode(&text)).ok_or_else(|| invalid(at, problem))?;
-        chat.tool_choice = Some(chosen);
+        chat.tool_choice = Some(match choice.string().as_deref() {
+            Some("auto") => ToolChoice::Auto,
+            Some("none") => ToolChoice::None,
+            Some("required") => ToolChoice::Required,
+            _ => return Err(invalid(at, "it must be 'auto', 'none', 'required' or an object")),
+        });
         return Ok(());
     }
     chat.tool_choice = match &*string(required(choice, "type", at)?, format_args!("{at}.type"))? {
         "function" | "custom" => Some(ToolChoice::Named(called(choice, at)?)),
         "allowed_tools" => {
-            let chosen = string(required(choice, "mode", at)?, format_args!("{at}.mode"))?;
-            let problem = "it must be 'auto' or 'required'";
-            let chosen = mode(&chosen).filter(|chosen| *chosen != ToolChoice::None);
-            let chosen = chosen.ok_or_else(|| invalid(format_args!("{at}.mode"), problem))?;
-            let allowed = each(required(choice, "tools", at)?, format_args!("{at}.tools"), |tool, at| {
-                // Others run at the provider, and were noted among the tools.
+            let chosen = allowed(choice, at, chat, |tool, at| {
                 let by_name = matches!(tool.get("type").map(Raw::text), Some("\"function\"" | "\"custom\""));
                 by_name.then(|| called(tool, at)).transpose()
-            })?;
-            chat.tools.retain(|tool| allowed.iter().flatten().any(|name| *name == tool.name));
-            Some(chosen)
+            });
+            Some(chosen?)
         }
         kind => {
             chat.foreign.push(format!("{at}.{kind}"));
