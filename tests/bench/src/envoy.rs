@@ -9,6 +9,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// How an Envoy runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On one core.
+    Core(usize),
+    /// Wherever the system puts it.
+    Anywhere,
+    /// Under callgrind, which counts instructions once it is [told to](crate::count).
+    Callgrind,
+}
+
 /// A process that ends with this one.
 pub(crate) struct Running {
     child: Child,
@@ -44,12 +55,22 @@ pub(crate) fn binary() -> PathBuf {
     std::env::var_os("WEIR_ENVOY").map_or(cached, PathBuf::from)
 }
 
-/// Starts Envoy with one worker, on core `core` if one is named, and waits until `address` answers.
-pub(crate) fn start(bootstrap: &Path, address: SocketAddr, core: Option<usize>) -> io::Result<Running> {
+/// Starts Envoy with one worker and waits until `address` answers.
+pub(crate) fn start(bootstrap: &Path, address: SocketAddr, place: Place) -> io::Result<Running> {
     let log = std::fs::File::create(bootstrap.with_extension("log"))?;
-    let mut command = Command::new(binary());
+    let mut command = match place {
+        Place::Callgrind => {
+            let mut command = Command::new("valgrind");
+            let out = std::path::absolute(bootstrap)?.with_file_name("callgrind.out.%p");
+            command.args(["--tool=callgrind", "--instr-atstart=no"]);
+            command.arg(format!("--callgrind-out-file={}", out.display())).arg(binary());
+            command
+        }
+        Place::Core(_) | Place::Anywhere => Command::new(binary()),
+    };
     command.args(["--concurrency", "1", "-l", "error", "--use-dynamic-base-id", "--disable-hot-restart", "-c"]);
     command.arg(bootstrap).env("BENCH_KEY", crate::setups::KEY).stdout(Stdio::null()).stderr(log);
+    let core = if let Place::Core(core) = place { Some(core) } else { None };
     spawn(command, address, core)
 }
 
@@ -66,7 +87,7 @@ pub(crate) fn spawn(mut command: Command, address: SocketAddr, core: Option<usiz
     }
     let child = command.spawn()?;
     let mut running = Running { child, address };
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(120);
     while TcpStream::connect_timeout(&address, Duration::from_millis(50)).is_err() {
         if Instant::now() > until || running.child.try_wait()?.is_some() {
             return Err(io::Error::other(format!("{command:?} did not come up; see its log")));

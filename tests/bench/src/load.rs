@@ -77,10 +77,25 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
+/// When a caller stops asking.
+#[derive(Clone, Copy)]
+enum Until {
+    Time(Instant),
+    Answers(u64),
+}
+
 /// Lets `callers` ask again and again for as long as `long`.
 pub(crate) async fn run(call: &Call, callers: usize, long: Duration) -> io::Result<Run> {
+    all(call, callers, Until::Time(Instant::now() + long)).await
+}
+
+/// Lets `callers` ask `times` each.
+pub(crate) async fn times(call: &Call, callers: usize, times: u64) -> io::Result<Run> {
+    all(call, callers, Until::Answers(times)).await
+}
+
+async fn all(call: &Call, callers: usize, until: Until) -> io::Result<Run> {
     let start = Instant::now();
-    let until = start + long;
     let tasks: Vec<_> = (0..callers).map(|_| tokio::spawn(caller(call.clone(), until))).collect();
     let mut all = Run::default();
     for task in tasks {
@@ -94,12 +109,15 @@ pub(crate) async fn run(call: &Call, callers: usize, long: Duration) -> io::Resu
     Ok(all)
 }
 
-async fn caller(call: Call, until: Instant) -> io::Result<Run> {
+async fn caller(call: Call, until: Until) -> io::Result<Run> {
     let mut stream = TcpStream::connect(call.address).await?;
     stream.set_nodelay(true)?;
     let mut run = Run::default();
     let mut buffer = Vec::with_capacity(64 << 10);
-    while Instant::now() < until {
+    while match until {
+        Until::Time(end) => Instant::now() < end,
+        Until::Answers(most) => run.answers < most,
+    } {
         stream.write_all(&call.request).await?;
         let sent = Instant::now();
         let mut first = None;

@@ -3,6 +3,7 @@
 //! Each Envoy has one worker on core 0; callers and simulator share core 1. Every figure is the median over the
 //! rounds; what is compared was measured within the same seconds. Writes `target/bench/summary.json`.
 
+mod count;
 mod embeddings;
 mod envoy;
 mod load;
@@ -17,11 +18,12 @@ use std::time::Duration;
 
 use weir_sim::{Compression, Effort, Keep, Options, Sim};
 
+use envoy::Place;
 use load::{Call, median};
 use report::{Cell, Table};
 
 /// The core that the Envoys run on, and the core for everything else.
-const ENVOY_CORE: Option<usize> = Some(0);
+const ENVOY_CORE: Place = Place::Core(0);
 const OWN_CORE: Option<usize> = Some(1);
 const CALLERS: usize = 32;
 /// Where everything is written.
@@ -36,6 +38,7 @@ fn main() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = match arguments.as_slice() {
         [flag, setup, kind] if flag == "--profile" => runtime.block_on(profile(setup, kind)),
+        [flag, setup, kind] if flag == "--count" => runtime.block_on(count(setup, kind)),
         [flag] if flag == "--embeddings" => runtime.block_on(embeddings_only()),
         _ => runtime.block_on(bench(if quick { 2 } else { 7 })),
     };
@@ -53,26 +56,9 @@ async fn embeddings_only() -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps one setup busy for half a minute and prints what it costs: something to point a profiler at.
+/// Keeps one setup busy for ten seconds and prints what it costs: something to point a profiler at.
 async fn profile(setup: &str, kind: &str) -> io::Result<()> {
-    let folder = Path::new(FOLDER);
-    std::fs::create_dir_all(folder)?;
-    // A fixed port, so that a bootstrap which an earlier run left behind can be changed by hand and profiled too.
-    let up = SocketAddr::from(([127, 0, 0, 1], 10900));
-    let _sim = Sim::start(Options { listen: up, ..simulated(24) }).await.map_err(io::Error::other)?;
-    let running = match setup {
-        path if Path::new(path).extension().is_some_and(|extension| extension == "json") => {
-            setups::from_file(Path::new(path), ENVOY_CORE)?
-        }
-        "bare" => setups::bare(folder, up, ENVOY_CORE)?,
-        "noop" => setups::noop(folder, up, ENVOY_CORE)?,
-        "translate" => setups::weir(folder, setup, setups::NATIVE, "anthropic", up, ENVOY_CORE)?,
-        "relay, wasm" => setups::weir(folder, setup, setups::WASM, "openai", up, ENVOY_CORE)?,
-        "translate, wasm" => setups::weir(folder, setup, setups::WASM, "anthropic", up, ENVOY_CORE)?,
-        _ => setups::weir(folder, setup, setups::NATIVE, "openai", up, ENVOY_CORE)?,
-    };
-    let body = bodies().into_iter().find(|(name, _)| name == kind).map(|(_, body)| body).unwrap_or_default();
-    let call = Call::post(running.address, "/v1/chat/completions", setups::KEY, &body);
+    let (_sim, running, call) = one(setup, kind, ENVOY_CORE).await?;
     println!("Envoy's process id: {}", running.id());
     for _ in 0..5 {
         let before = running.cpu_us()?;
@@ -81,6 +67,38 @@ async fn profile(setup: &str, kind: &str) -> io::Result<()> {
         println!("{:.0} answers/s, {cpu:.1} µs of Envoy's processor time each", busy.rate());
     }
     Ok(())
+}
+
+/// Counts the instructions of an answer in one setup.
+async fn count(setup: &str, kind: &str) -> io::Result<()> {
+    envoy::pin(None);
+    let (_sim, running, call) = one(setup, kind, Place::Callgrind).await?;
+    let count = count::per_answer(Path::new(FOLDER), &running, &call).await?;
+    println!("{setup}, {kind}: {count:.0} instructions of Envoy's for an answer");
+    Ok(())
+}
+
+/// The simulator, one setup in front of it, and what it is asked.
+async fn one(setup: &str, kind: &str, place: Place) -> io::Result<(Sim, envoy::Running, Call)> {
+    let folder = Path::new(FOLDER);
+    std::fs::create_dir_all(folder)?;
+    // A fixed port, so that a bootstrap which an earlier run left behind can be changed by hand and profiled too.
+    let up = SocketAddr::from(([127, 0, 0, 1], 10900));
+    let sim = Sim::start(Options { listen: up, ..simulated(24) }).await.map_err(io::Error::other)?;
+    let running = match setup {
+        path if Path::new(path).extension().is_some_and(|extension| extension == "json") => {
+            setups::from_file(Path::new(path), place)?
+        }
+        "bare" => setups::bare(folder, up, place)?,
+        "noop" => setups::noop(folder, up, place)?,
+        "translate" => setups::weir(folder, setup, setups::NATIVE, "anthropic", up, place)?,
+        "relay, wasm" => setups::weir(folder, setup, setups::WASM, "openai", up, place)?,
+        "translate, wasm" => setups::weir(folder, setup, setups::WASM, "anthropic", up, place)?,
+        _ => setups::weir(folder, setup, setups::NATIVE, "openai", up, place)?,
+    };
+    let body = bodies().into_iter().find(|(name, _)| name == kind).map(|(_, body)| body).unwrap_or_default();
+    let call = Call::post(running.address, "/v1/chat/completions", setups::KEY, &body);
+    Ok((sim, running, call))
 }
 
 async fn bench(rounds: usize) -> io::Result<()> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use weir_control::render::{Module, Paths, render};
 use weir_control::{Environment, load};
 
-use crate::envoy::{self, Running};
+use crate::envoy::{self, Place, Running};
 
 /// The filter as a proxy-wasm module.
 pub(crate) const WASM: &str = "target/wasm32-unknown-unknown/wasm/weir_filter.wasm";
@@ -21,10 +21,10 @@ pub(crate) const KEY: &str = "sk-bench";
 const ACCESS_LOG: &str = "-access.log";
 
 /// Bare Envoy in front of `upstream`: one route, the same kind of access log, no retry policy.
-pub(crate) fn bare(folder: &Path, upstream: SocketAddr, core: Option<usize>) -> io::Result<Running> {
+pub(crate) fn bare(folder: &Path, upstream: SocketAddr, place: Place) -> io::Result<Running> {
     let address = weir_ports::free();
     let path = envoy::write(folder, "bare", &bootstrap(folder, address, upstream, None))?;
-    envoy::start(&path, address, core)
+    envoy::start(&path, address, place)
 }
 
 /// Removes what the Envoys have written for each request.
@@ -39,11 +39,11 @@ pub(crate) fn remove_access_logs(folder: &Path) -> io::Result<()> {
 }
 
 /// The same with the no-op filter in the listener's chain and in the cluster's.
-pub(crate) fn noop(folder: &Path, upstream: SocketAddr, core: Option<usize>) -> io::Result<Running> {
+pub(crate) fn noop(folder: &Path, upstream: SocketAddr, place: Place) -> io::Result<Running> {
     let address = weir_ports::free();
     let module = PathBuf::from("target/wasm32-unknown-unknown/wasm/weir_noop.wasm");
     let path = envoy::write(folder, "noop", &bootstrap(folder, address, upstream, Some(&module)))?;
-    envoy::start(&path, address, core)
+    envoy::start(&path, address, place)
 }
 
 /// Weir, with `gpt-4o` answered by an upstream that speaks `dialect`.
@@ -53,18 +53,18 @@ pub(crate) fn weir(
     filter: &str,
     dialect: &str,
     upstream: SocketAddr,
-    core: Option<usize>,
+    place: Place,
 ) -> io::Result<Running> {
     let provider = format!("{{dialect: {dialect}, endpoint: \"http://{upstream}/v1\", credential: \"env:BENCH_KEY\"}}");
     let setup = Setup { name, filter, model: "gpt-4o", provider: &provider, more: "" };
-    configured(folder, &setup, &folder.join("sidecar.sock"), core)
+    configured(folder, &setup, &folder.join("sidecar.sock"), place)
 }
 
 /// Weir, with `model` answered by the sidecar at `socket`.
 pub(crate) fn local(folder: &Path, model: &str, socket: &Path) -> io::Result<Running> {
     let local = format!("local: {{models: {{{model}: {{engine: onnx}}}}}}\n");
     let setup = Setup { name: "local", filter: NATIVE, model, provider: "{dialect: local}", more: &local };
-    configured(folder, &setup, socket, None)
+    configured(folder, &setup, socket, Place::Anywhere)
 }
 
 /// One configuration of Weir.
@@ -81,7 +81,7 @@ struct Setup<'a> {
     more: &'a str,
 }
 
-fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, core: Option<usize>) -> io::Result<Running> {
+fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, place: Place) -> io::Result<Running> {
     let Setup { name, filter, model, provider, more } = setup;
     let (address, admin) = (weir_ports::free(), weir_ports::free());
     let hash = weir_core::key::KeyHash::of(KEY.as_bytes());
@@ -103,16 +103,16 @@ fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, core: Option<usiz
         ca_bundle: None,
     };
     let resources = render(&loaded.gateway, &paths).map_err(io::Error::other)?;
-    envoy::start(&envoy::write(folder, name, &resources.in_one())?, address, core)
+    envoy::start(&envoy::write(folder, name, &resources.in_one())?, address, place)
 }
 
 /// Whatever this bootstrap says; its first listener is asked.
-pub(crate) fn from_file(path: &Path, core: Option<usize>) -> io::Result<Running> {
+pub(crate) fn from_file(path: &Path, place: Place) -> io::Result<Running> {
     let bootstrap: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let socket = bootstrap.pointer("/static_resources/listeners/0/address/socket_address");
     let port = socket.and_then(|socket| socket.get("port_value")).and_then(Value::as_u64).unwrap_or_default();
     let port = u16::try_from(port).map_err(io::Error::other)?;
-    envoy::start(path, SocketAddr::from(([127, 0, 0, 1], port)), core)
+    envoy::start(path, SocketAddr::from(([127, 0, 0, 1], port)), place)
 }
 
 fn bootstrap(folder: &Path, address: SocketAddr, upstream: SocketAddr, module: Option<&Path>) -> Value {
