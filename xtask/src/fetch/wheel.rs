@@ -83,12 +83,56 @@ fn pip(downloads: &Path, requirements: &Path) -> Command {
     pip
 }
 
+/// Sees to it that `python3 -m pip` can download for a platform; else the failure is the line to run.
 fn pip_is_there() -> Outcome {
-    if ask(Command::new("python3").args(["-m", "pip", "--version"])).is_some() {
-        return Ok(());
+    let pip = || ask(Command::new("python3").args(["-m", "pip", "--version"]));
+    if let Some(told) = pip() {
+        return fits(&told);
     }
     if ask(Command::new("python3").arg("--version")).is_none() {
-        return apt(&["python3", "python3-pip"], "fetching needs Python 3 with pip");
+        apt(&["python3", "python3-pip"], "fetching needs Python 3 with pip")?;
+    } else {
+        apt(&["python3-pip"], "fetching needs pip, and python3 has none")?;
     }
-    apt(&["python3-pip"], "fetching needs pip, and python3 has none")
+    // The python3 that `PATH` has first need not be the one that apt gives packages to.
+    let told = pip().ok_or_else(|| {
+        "fetching needs pip, and python3 still has none: the system's pip belongs to another Python than the first on \
+         PATH. Run this line, then try again:\n\n    python3 -m ensurepip --upgrade\n"
+            .to_owned()
+    })?;
+    fits(&told)
+}
+
+/// The oldest pip that takes more than one `--platform`: major and minor version.
+const OLDEST: (u32, u32) = (20, 3);
+
+/// Whether the pip that tells this of itself is new enough: `pip 20.0.2 from /usr/lib/python3/dist-packages/pip (python 3.8)`.
+fn fits(told: &str) -> Outcome {
+    let version = told.split_whitespace().nth(1).unwrap_or_default();
+    let mut numbers = version.split('.').map(str::parse);
+    // One that tells no version that we can read is given a try.
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return Ok(()) };
+    if (major, minor) >= OLDEST {
+        return Ok(());
+    }
+    Err(format!(
+        "fetching needs pip {}.{} or later, and python3 has {version}. Run this line, then try again:\n\n    python3 -m pip \
+         install --upgrade pip\n",
+        OLDEST.0, OLDEST.1
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_pip_is_told_apart_from_a_network_that_does_not_answer() {
+        let old = fits("pip 20.0.2 from /usr/lib/python3/dist-packages/pip (python 3.8)\n").unwrap_err();
+        assert!(old.contains("python3 has 20.0.2") && old.contains("python3 -m pip install --upgrade pip"), "{old}");
+        for new in ["pip 20.3 from /x (python 3.9)", "pip 25.1.1 from /x (python 3.13)", "pip 24.0rc1 from /x", "pip?"]
+        {
+            assert_eq!(fits(new), Ok(()), "{new}");
+        }
+    }
 }
