@@ -51,7 +51,7 @@ fn starts(places: &Places) -> Outcome {
     envoy::version(&places.envoy()).map(drop).ok_or_else(|| {
         format!(
             "{} does not run on this machine (it needs glibc 2.31 or later): set WEIR_ENVOY to an Envoy {} or later that \
-             does, or use deploy/compose",
+             does",
             places.envoy().display(),
             envoy::OLDEST
         )

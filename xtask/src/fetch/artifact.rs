@@ -114,10 +114,11 @@ pub(super) fn platform(x86_64: &'static str, aarch64: &'static str) -> Outcome<&
         Ok(aarch64)
     } else {
         Err(format!(
-            "Envoy and ONNX Runtime are packaged for Linux with glibc on x86_64 and aarch64, and this is {} {}: use \
-             deploy/compose, or set WEIR_ENVOY to an Envoy of your own and use a configuration without local models",
+            "Envoy and ONNX Runtime are packaged for Linux with glibc on x86_64 and aarch64, and this is {} {}: set \
+             WEIR_ENVOY to an Envoy of your own, {} or later, and use a configuration without local models",
             std::env::consts::OS,
-            std::env::consts::ARCH
+            std::env::consts::ARCH,
+            weir_places::envoy::OLDEST
         ))
     }
 }
