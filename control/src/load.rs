@@ -31,7 +31,8 @@ pub struct Loaded {
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagnostic>> {
     let whole =
         |problem: String, hint| vec![Diagnostic { file: path.to_owned(), line: 0, path: String::new(), problem, hint }];
-    let text = std::fs::read_to_string(path).map_err(|error| whole(format!("cannot be read: {error}"), None))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| whole(format!("cannot be read: {error}"), Some(unread(&error, "config/weir.yaml is one"))))?;
     let folder = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
 
@@ -106,7 +107,8 @@ fn keys(file: &Path, defs: &Value) -> Result<Option<(Sheet, Vec<Key>)>, Vec<Diag
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             let problem = format!("cannot be read: {error}");
-            return Err(vec![Diagnostic { file: file.to_owned(), line: 0, path: String::new(), problem, hint: None }]);
+            let hint = Some(unread(&error, "`weir keys` writes one"));
+            return Err(vec![Diagnostic { file: file.to_owned(), line: 0, path: String::new(), problem, hint }]);
         }
     };
     // An empty text is an empty list here.
@@ -114,6 +116,15 @@ fn keys(file: &Path, defs: &Value) -> Result<Option<(Sheet, Vec<Key>)>, Vec<Diag
         if text.lines().all(|line| line.trim().is_empty() || line.starts_with('#')) { "[]".to_owned() } else { text };
     let schema = json!({ "type": "array", "items": { "$ref": "#/$defs/Key" } });
     Sheet::read(file, &text, &schema, defs).map(Some)
+}
+
+/// What to do about a file that cannot be read.
+fn unread(error: &std::io::Error, example: &str) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "check its path, which is relative to the folder you are in".to_owned(),
+        ErrorKind::PermissionDenied => "let this user read it".to_owned(),
+        _ => format!("name a text file in YAML; {example}"),
+    }
 }
 
 /// `path` as a path through the keys file, if it is one: `keys[3].sha256` → `[1].sha256` after two keys of our own.
@@ -152,14 +163,14 @@ impl Sheet {
         defs: &Value,
     ) -> Result<(Self, T), Vec<Diagnostic>> {
         let at =
-            |line, problem| vec![Diagnostic { file: file.to_owned(), line, path: String::new(), problem, hint: None }];
-        let tree = tree::parse(text).map_err(|broken| at(broken.line, broken.problem))?;
+            |line, problem, hint| vec![Diagnostic { file: file.to_owned(), line, path: String::new(), problem, hint }];
+        let tree = tree::parse(text).map_err(|broken| at(broken.line, broken.problem, broken.hint))?;
         let (value, misfits) = shape::read(&tree, schema, defs);
         let sheet = Self { file: file.to_owned(), tree, misfits, errors: Vec::new() };
         match serde_json::from_value(value) {
             Ok(read) => Ok((sheet, read)),
             // The value fits the schema, so only a schema that says less than the types leads here.
-            Err(error) if sheet.misfits.is_empty() => Err(at(0, error.to_string())),
+            Err(error) if sheet.misfits.is_empty() => Err(at(0, error.to_string(), None)),
             Err(_) => Err(sheet.diagnostics()),
         }
     }

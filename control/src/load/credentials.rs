@@ -67,7 +67,10 @@ fn state(credential: &Credential, environment: &Environment) -> State {
 }
 
 fn bundle(ca: &str) -> Result<(), (String, Option<String>)> {
-    let text = fs::read(ca).map_err(|error| (format!("{ca} cannot be read: {error}"), None))?;
+    let text = fs::read(ca).map_err(|error| {
+        let hint = "name a PEM bundle that this user may read; without `ca` it is the system's";
+        (format!("{ca} cannot be read: {error}"), Some(hint.to_owned()))
+    })?;
     if text.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
         return Ok(());
     }

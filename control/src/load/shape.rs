@@ -52,6 +52,19 @@ impl Expected<'_> {
         }
     }
 
+    /// How such a value is written, where its words do not say it.
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::List(_) => "begin each item with \"- \", or write [a, b]",
+            Self::Map(_) => "write \"name: …\" for each, below it and indented",
+            Self::Fields(..) => {
+                "write \"field: …\" for each, below it and indented; docs/configure.md lists the fields"
+            }
+            Self::Text | Self::Truth | Self::Number | Self::OneOf(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+
     fn nothing(&self) -> Value {
         match self {
             Self::Text => json!(""),
@@ -133,7 +146,7 @@ impl<'a> Reader<'a> {
             },
             (found, _) => {
                 let found = if matches!(found, Content::List(_)) { "a list" } else { "a mapping" };
-                self.misfit(line, path, format!("expected {}, found {found}", expected.words()), None);
+                self.misfit(line, path, format!("expected {}, found {found}", expected.words()), expected.hint());
                 expected.nothing()
             }
         }
@@ -156,6 +169,7 @@ impl<'a> Reader<'a> {
                 // A field that is not written yet is the likelier one.
                 let near = did_you_mean(name, free()).filter(|hint| hint.starts_with("did you mean"));
                 let hint = near.or_else(|| did_you_mean(name, fields.keys().map(String::as_str)));
+                let hint = hint.or_else(|| Some("docs/configure.md lists the fields".to_owned()));
                 // What was meant is read as if it had been written, so that it is not called missing as well.
                 let meant = free().find(|field| hint.as_deref() == Some(&format!("did you mean \"{field}\"?")));
                 self.misfit(entry.line, &join(path, name), format!("there is no field \"{name}\" here"), hint);
@@ -213,7 +227,8 @@ fn scalar(text: &str, style: Style, expected: &Expected<'_>) -> Result<Value, (S
         (Expected::Number, Plain::Number(Some(number))) => Ok(json!(number)),
         (Expected::OneOf(names), Plain::Text) if names.contains(&text) => Ok(json!(text)),
         (Expected::OneOf(names), Plain::Text) => wrong(did_you_mean(text, names.iter().copied())),
-        _ => wrong(None),
+        (Expected::Number, Plain::Number(None)) => wrong(Some("from 0 to 4294967295".to_owned())),
+        _ => wrong(expected.hint()),
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Broken {
     pub(super) line: usize,
     /// What is wrong there.
     pub(super) problem: String,
+    /// What to do now, where that is known.
+    pub(super) hint: Option<String>,
 }
 
 /// Aliases can make a short text a huge tree; no configuration comes near these.
@@ -110,15 +112,27 @@ pub(super) fn parse(text: &str) -> Result<Node, Broken> {
         match event {
             Ok((event, span)) => builder.event(event, span)?,
             Err(error) => {
+                let line = error.marker().line().max(1);
                 return Err(Broken {
-                    line: error.marker().line().max(1),
+                    line,
                     problem: format!("no YAML: {}", error.info()),
+                    hint: Some(amiss(text, line)),
                 });
             }
         }
     }
     let empty = || Node { line: 1, content: Content::Map(Vec::new()) };
     Ok(builder.root.filter(|root| !root.is_null()).unwrap_or_else(empty))
+}
+
+/// What is most likely amiss where a text stops being YAML.
+fn amiss(text: &str, line: usize) -> String {
+    // A parser notices late; a tab is seen at once.
+    let tab = text.lines().zip(1..).take(line).find(|(text, _)| text.trim_start_matches(' ').starts_with('\t'));
+    match tab {
+        Some((_, at)) => format!("line {at} is indented with a tab; YAML takes spaces"),
+        None => "look for a bracket, quote or colon that is missing in this line or above it".to_owned(),
+    }
 }
 
 /// A list or mapping whose end has not come yet.
@@ -140,7 +154,7 @@ struct Builder {
 impl Builder {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
         let line = span.start.line().max(1);
-        let broken = |problem: &str| Err(Broken { line, problem: problem.to_owned() });
+        let broken = |problem: &str| Err(Broken { line, problem: problem.to_owned(), hint: None });
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return broken("the file is larger than any configuration");
@@ -169,7 +183,8 @@ impl Builder {
 
     fn begin(&mut self, content: Content, line: usize, anchor: usize) -> Result<(), Broken> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(Broken { line, problem: "this is nested deeper than any configuration".to_owned() });
+            let problem = "this is nested deeper than any configuration".to_owned();
+            return Err(Broken { line, problem, hint: None });
         }
         self.open.push(Open { node: Node { line, content }, anchor, key: None });
         Ok(())
@@ -190,7 +205,10 @@ impl Builder {
                 Some((key, line)) => entries.push(Entry { key, line, value: node }),
                 None => match node.content {
                     Content::Scalar { text, .. } => open.key = Some((text, node.line)),
-                    _ => return Err(Broken { line: node.line, problem: "a key must be text".to_owned() }),
+                    _ => {
+                        let hint = Some("put it in quotes".to_owned());
+                        return Err(Broken { line: node.line, problem: "a key must be text".to_owned(), hint });
+                    }
                 },
             },
             Content::Scalar { .. } => {}

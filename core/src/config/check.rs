@@ -56,7 +56,13 @@ impl Check {
             let Some(text) = text else { return default };
             match units::duration(text) {
                 Ok(limit) if limit >= Duration::from_millis(1) && limit <= Duration::from_secs(86_400) => return limit,
-                Ok(_) => self.error(format!("{path}.{field}"), "a limit is between 1ms and 24h", None),
+                Ok(_) => {
+                    self.error(
+                        format!("{path}.{field}"),
+                        "a limit is between 1ms and 24h",
+                        Some("such as 30s".to_owned()),
+                    );
+                }
                 Err(problem) => self.error(format!("{path}.{field}"), problem, None),
             }
             default
@@ -83,7 +89,7 @@ impl Check {
             let size = match units::size(text) {
                 Ok(size) if (1..=256 << 20).contains(&size) => size,
                 Ok(_) => {
-                    self.error(path, "a body limit is between 1B and 256MiB", None);
+                    self.error(path, "a body limit is between 1B and 256MiB", Some("such as 16MiB".to_owned()));
                     continue;
                 }
                 Err(problem) => {
@@ -125,7 +131,8 @@ impl Check {
             self.error(format!("{path}.targets"), "the model has no target", Some("add one: {provider: …}".to_owned()));
         }
         if from.targets.len() > MAX_TARGETS {
-            self.error(format!("{path}.targets"), format!("a model has {MAX_TARGETS} targets at most"), None);
+            let hint = Some(format!("keep the first {MAX_TARGETS}"));
+            self.error(format!("{path}.targets"), format!("a model has {MAX_TARGETS} targets at most"), hint);
         }
         let mut targets = Vec::new();
         for (i, target) in from.targets.iter().enumerate() {
@@ -150,7 +157,12 @@ impl Check {
     pub(super) fn local(&mut self, written: &source::Local) -> LocalSettings {
         for name in written.models.keys() {
             if name.is_empty() || name.contains(['/', '\\']) || name == "." || name == ".." {
-                self.error(format!("local.models.{name}"), "a local model is named as its folder is", None);
+                let hint = "write the folder's name alone; `local.folder` says where it is";
+                self.error(
+                    format!("local.models.{name}"),
+                    "a local model is named as its folder is",
+                    Some(hint.to_owned()),
+                );
             }
         }
         if written.threads == Some(0) {
@@ -188,7 +200,9 @@ impl Check {
 
     pub(super) fn name(&mut self, path: &str, name: &str) {
         if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
-            self.error(path, "a model's name has 1 to 256 characters, none of them a control character", None);
+            let hint = if name.is_empty() { "give it a name" } else { "shorten it, or remove what cannot be seen" };
+            let problem = "a model's name has 1 to 256 characters, none of them a control character";
+            self.error(path, problem, Some(hint.to_owned()));
         }
     }
 
@@ -197,7 +211,8 @@ impl Check {
         for (i, key) in source.keys.iter().enumerate() {
             let path = format!("keys[{i}]");
             if key.name.is_empty() || key.name.len() > 128 || key.name.chars().any(char::is_control) {
-                self.error(format!("{path}.name"), "a key's name has 1 to 128 characters, no control characters", None);
+                let hint = Some("it stands in the access log: write whose key it is".to_owned());
+                self.error(format!("{path}.name"), "a key's name has 1 to 128 characters, no control characters", hint);
             }
             for (j, model) in key.models.iter().flatten().enumerate() {
                 if !source.models.contains_key(model) {
@@ -212,7 +227,11 @@ impl Check {
             };
             let entry = Key { name: key.name.clone(), models: key.models.clone() };
             if keys.insert(hash, entry).is_some() {
-                self.error(format!("{path}.sha256"), "this key is listed twice", None);
+                self.error(
+                    format!("{path}.sha256"),
+                    "this key is listed twice",
+                    Some("remove one of the two".to_owned()),
+                );
             }
         }
         keys

@@ -173,13 +173,14 @@ impl Gateway {
             check.name(&path, name);
             let own = check.limits(&format!("{path}.limits"), &written.limits, general);
             if written.limits.held.is_some() {
-                check.error(format!("{path}.limits.held"), "this limit belongs to a worker, not to a model", None);
+                let hint = Some("move it to `limits` at the top".to_owned());
+                check.error(format!("{path}.limits.held"), "this limit belongs to a worker, not to a model", hint);
             }
             if !written.limits.body.is_empty() {
                 check.error(
                     format!("{path}.limits.body"),
                     "the body limit belongs to an endpoint, not to a model",
-                    None,
+                    Some("move it to `limits` at the top".to_owned()),
                 );
             }
             let targets = check.targets(&path, name, written, source, &providers);

@@ -32,7 +32,8 @@ impl Check {
             self.error(path.clone(), "this name cannot be a cluster's", hint);
         }
         if RESERVED.contains(&name) {
-            self.error(path.clone(), format!("\"{name}\" is the name of a cluster of Weir's own"), None);
+            let hint = Some("choose another".to_owned());
+            self.error(path.clone(), format!("\"{name}\" is the name of a cluster of Weir's own"), hint);
         }
         let preset = self.preset(&path, from);
         let dialect = from.dialect.as_ref().or(preset.as_ref().map(|preset| &preset.dialect));
@@ -179,7 +180,8 @@ impl Check {
                 self.error(path.clone(), "this header is Weir's to write", Some(hint.to_owned()));
             }
             if value.bytes().any(|b| !(0x20..0x7f).contains(&b)) || value.contains('%') {
-                self.error(path, "a header's value is visible ASCII without '%'", None);
+                let hint = Some("Envoy reads '%' as a command".to_owned());
+                self.error(path, "a header's value is visible ASCII without '%'", hint);
             }
         }
         from.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
