@@ -36,9 +36,17 @@ pub(crate) fn check(file: &Path) -> Outcome {
     for left_out in loaded.gateway.left_out() {
         say::line(&format!("left out: {left_out}"));
     }
+    warn(&loaded);
     let (models, providers) = (loaded.gateway.routing().models.len(), loaded.gateway.providers().count());
     say::result(&format!("{}: ok ({models} models, {providers} providers)", file.display()));
     Ok(())
+}
+
+/// Says what holds, but may not be what was meant.
+pub(crate) fn warn(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        say::line(&format!("warning: {warning}"));
+    }
 }
 
 /// `weir render`.

@@ -24,7 +24,7 @@ use weir_control::render;
 use weir_control::watch::{self, Watch};
 
 use crate::problem::{Outcome, Problem, at};
-use crate::{args, keys, say};
+use crate::{args, config, keys, say};
 use banner::Key;
 use plan::Plan;
 use supervisor::{Event, Supervisor};
@@ -36,6 +36,7 @@ pub(crate) fn run(args: args::Up) -> Outcome {
     ports::check(&plan.claims())?;
     plan.missing_models()?;
     let key = key(&mut plan)?;
+    config::warn(&plan.loaded);
     // One thread: children die with the thread that started them, and this one lives as long as the process.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -174,7 +175,10 @@ impl Up {
                 if report.restart {
                     say::line(&format!("{file}: part of it (`admin`) is read only at the start; restart weir for it"));
                 }
-                self.plan.loaded = *loaded;
+                let warned = std::mem::replace(&mut self.plan.loaded, *loaded).warnings;
+                if warned != self.plan.loaded.warnings {
+                    config::warn(&self.plan.loaded);
+                }
                 self.sidecar_changed().await
             }
             watch::Event::Removed(_) => {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use weir_core::config::source::{Key, Source};
-use weir_core::config::{ConfigError, Credential, Gateway, Preset};
+use weir_core::config::{ConfigError, Credential, Gateway, Preset, did_you_mean};
 
 use crate::{Diagnostic, Environment, schema};
 use shape::Misfit;
@@ -23,6 +23,10 @@ use tree::Node;
 pub struct Loaded {
     /// What holds.
     pub gateway: Gateway,
+    /// What holds, but may not be what was meant.
+    pub warnings: Vec<Diagnostic>,
+    /// The keys file, which need not exist.
+    pub keys_file: PathBuf,
     /// The files to watch: the configuration, the keys (which need not exist), credentials and CA bundles.
     pub files: Vec<PathBuf>,
 }
@@ -48,8 +52,10 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
     let keys = keys(&keys_file, defs);
     let mut keys_sheet = None;
     let mut diagnostics = Vec::new();
+    let mut warnings = Vec::new();
     match keys {
-        Ok(Some((sheet, keys))) => {
+        Ok(Some((sheet, mut keys))) => {
+            warnings = sheet.models_of_others(&mut keys, &source);
             source.keys.extend(keys);
             keys_sheet = Some(sheet);
         }
@@ -72,7 +78,9 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
     all.extend(keys_sheet.map(Sheet::diagnostics).unwrap_or_default());
     all.append(&mut diagnostics);
     match parsed {
-        Ok(gateway) if all.is_empty() => Ok(Loaded { files: files(path, keys_file, &gateway), gateway }),
+        Ok(gateway) if all.is_empty() => {
+            Ok(Loaded { files: files(path, &keys_file, &gateway), gateway, warnings, keys_file })
+        }
         _ => Err(all),
     }
 }
@@ -133,8 +141,8 @@ fn below_keys(path: &str, own: usize) -> Option<String> {
     Some(format!("[{}]{below}", index.parse::<usize>().ok()?.checked_sub(own)?))
 }
 
-fn files(path: &Path, keys: PathBuf, gateway: &Gateway) -> Vec<PathBuf> {
-    let mut files = vec![path.to_owned(), keys];
+fn files(path: &Path, keys: &Path, gateway: &Gateway) -> Vec<PathBuf> {
+    let mut files = vec![path.to_owned(), keys.to_owned()];
     for provider in gateway.providers() {
         if let Some(Credential::File(file)) = &provider.credential {
             files.push(file.into());
@@ -173,6 +181,30 @@ impl Sheet {
             Err(error) if sheet.misfits.is_empty() => Err(at(0, error.to_string(), None)),
             Err(_) => Err(sheet.diagnostics()),
         }
+    }
+
+    /// Takes from the keys of this file the models that `source` does not have, and tells of them.
+    ///
+    /// Several configurations may share a keys file. What a key may do in one of them grants nothing in another, and is no
+    /// error there: a key for one team must not keep another's gateway from starting.
+    fn models_of_others(&self, keys: &mut [Key], source: &Source) -> Vec<Diagnostic> {
+        let mut warnings = Vec::new();
+        for (i, key) in keys.iter_mut().enumerate() {
+            let Some(models) = &mut key.models else { continue };
+            let unknown: Vec<String> = models.extract_if(.., |model| !source.models.contains_key(model)).collect();
+            let Some(first) = unknown.first() else { continue };
+            let path = format!("[{i}].models");
+            let known = source.models.keys().map(String::as_str);
+            let near = did_you_mean(first, known).filter(|hint| hint.starts_with("did you mean"));
+            warnings.push(Diagnostic {
+                file: self.file.clone(),
+                line: self.tree.line_of(&path),
+                path,
+                problem: format!("the key \"{}\" grants what is no model here: {}", key.name, unknown.join(", ")),
+                hint: Some(near.unwrap_or_else(|| "right if it is a model of another configuration".to_owned())),
+            });
+        }
+        warnings
     }
 
     fn found(&mut self, error: ConfigError) {

@@ -68,3 +68,35 @@ fn a_file_that_weir_did_not_write_is_not_changed() {
     assert!(said.err.contains("ours.yaml:1: not written by `weir keys`"), "{said:?}");
     assert_eq!(home.read("ours.yaml"), "- { name: ada, sha256: 00 }\n");
 }
+
+/// One key for one configuration's model once kept every other configuration of the same user from starting.
+#[test]
+fn a_key_for_a_model_of_one_configuration_leaves_the_others_alone() {
+    let home = Home::new();
+    let with = |model: &str| {
+        format!(
+            "providers:\n  sim: {{ dialect: openai, endpoint: 'http://127.0.0.1:10002/v1' }}\nmodels:\n  {model}: {{ targets: \
+             [{{ provider: sim }}] }}\n"
+        )
+    };
+    home.write("one.yaml", &with("assistant"));
+    home.write("other.yaml", &with("coder"));
+    home.weir(&["keys", "new", "team-a", "--models", "assistant"]);
+    let one = home.weir(&["check", "one.yaml"]);
+    assert_eq!((one.code, one.err.as_str()), (Some(0), ""), "{one:?}");
+    let other = home.weir(&["check", "other.yaml"]);
+    assert_eq!(other.code, Some(0), "{other:?}");
+    let warning = "keys.yaml:4: [0].models: the key \"team-a\" grants what is no model here: assistant (right if it is a \
+                   model of another configuration)";
+    assert!(other.err.starts_with("warning: ") && other.err.contains(warning), "{other:?}");
+
+    // It opens nothing there, and what a configuration itself says must be so.
+    let hash = weir_core::key::KeyHash::of(b"weir-x").to_string();
+    home.write("own.yaml", &format!("{}keys: [{{ name: x, sha256: {hash}, models: [codr] }}]\n", with("coder")));
+    let own = home.weir(&["check", "own.yaml"]);
+    assert_eq!(own.code, Some(1), "{own:?}");
+    assert!(own.err.contains("keys[0].models[0]: no model is called \"codr\" (did you mean \"coder\"?)"), "{own:?}");
+    home.weir(&["keys", "new", "team-b", "--models", "coder,codr"]);
+    let typo = home.weir(&["check", "other.yaml"]);
+    assert!(typo.err.contains("no model here: codr (did you mean \"coder\"?)"), "{typo:?}");
+}

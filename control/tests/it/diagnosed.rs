@@ -13,7 +13,11 @@ fn said(folder: &Path) -> String {
     environment.vars.insert("EMPTY".to_owned(), String::new());
     environment.vars.insert("WITH_LINE_BREAK".to_owned(), "sk-very-secret\n".to_owned());
     match weir_control::load(&folder.join("weir.yaml"), &environment) {
-        Ok(_) => "nothing\n".to_owned(),
+        Ok(loaded) if loaded.warnings.is_empty() => "nothing\n".to_owned(),
+        Ok(loaded) => {
+            let lines: Vec<String> = loaded.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+            lines.concat().replace(&format!("{}/", folder.display()), "")
+        }
         Err(errors) => {
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
             (lines.join("\n") + "\n").replace(&format!("{}/", folder.display()), "")
