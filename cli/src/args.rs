@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Presets,
     /// Make, list and revoke callers' keys
     Keys {
-        /// The keys file [default: keys.yaml in Weir's state folder]
+        /// The keys file, as `keys_file` in a configuration names it [default: keys.yaml in Weir's state folder]
         #[arg(long, global = true)]
         file: Option<PathBuf>,
         #[command(subcommand)]

@@ -77,22 +77,38 @@ pub(crate) fn new(path: &Path, name: &str, models: Option<Vec<String>>) -> Outco
     Ok(key)
 }
 
-/// The key that the first start made: kept beside the hashes, for the person whose machine this is.
-pub(crate) fn kept(places: &Places) -> Option<String> {
-    let key = fs::read_to_string(place(places)).ok()?;
+/// The key that the first start with the keys file `keys` made, kept for the person whose machine this is.
+pub(crate) fn kept(places: &Places, keys: &Path) -> Option<String> {
+    let key = fs::read_to_string(place(places, keys)).ok()?;
     Some(key.trim().to_owned()).filter(|key| !key.is_empty())
 }
 
 /// Makes the first key, and keeps it where only its owner can read it.
 pub(crate) fn first(places: &Places, keys: &Path) -> Outcome<String> {
     let key = new(keys, FIRST, None)?;
-    private(&place(places), &key)?;
+    private(&place(places, keys), &key)?;
     Ok(key)
 }
 
-/// Where the first key is kept.
-pub(crate) fn place(places: &Places) -> PathBuf {
-    places.state.join("key")
+/// Where the first key of a keys file is kept: always in the state folder. A keys file of one's own holds hashes and may be
+/// shared, or checked in; a key beside it would go with it.
+pub(crate) fn place(places: &Places, keys: &Path) -> PathBuf {
+    if keys == places.keys() {
+        return places.state.join("key");
+    }
+    let hash = KeyHash::of(keys.as_os_str().as_encoded_bytes()).to_string();
+    let stem = keys.file_stem().unwrap_or_default().display().to_string();
+    places.state.join(format!("key-{stem}-{}", hash.get(..8).unwrap_or_default()))
+}
+
+/// How a person makes another key in the keys file `keys`, as it can be pasted.
+pub(crate) fn how(places: &Places, keys: &Path) -> String {
+    if keys == places.keys() {
+        return "weir keys new NAME".to_owned();
+    }
+    // As a shell takes one word: all but the quote itself can stand in quotes.
+    let keys = keys.display().to_string().replace('\'', r"'\''");
+    format!("weir keys --file '{keys}' new NAME")
 }
 
 fn read(path: &Path) -> Outcome<Register> {
@@ -138,5 +154,20 @@ fn folder(path: &Path) -> Outcome {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder).map_err(at(folder)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_keys_file_has_a_first_key_of_its_own() {
+        let places = Places { cache: "/c".into(), state: "/s".into(), run: "/r".into() };
+        assert_eq!(place(&places, &places.keys()), Path::new("/s/key"));
+        assert_eq!(how(&places, &places.keys()), "weir keys new NAME");
+        let (one, other) = (place(&places, Path::new("/a/keys.yaml")), place(&places, Path::new("/b/keys.yaml")));
+        assert!(one != other && one.parent() == other.parent(), "{} {}", one.display(), other.display());
+        assert_eq!(how(&places, Path::new("/a b/it's.yaml")), r"weir keys --file '/a b/it'\''s.yaml' new NAME");
     }
 }

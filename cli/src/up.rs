@@ -69,18 +69,20 @@ pub(crate) fn run(args: args::Up) -> Outcome {
 
 /// The key that the banner shows. The first start makes one.
 fn key(plan: &mut Plan) -> Outcome<Key> {
-    let keys = plan.loaded.files.get(1).cloned().unwrap_or_else(|| plan.places.keys());
+    let keys = plan.loaded.keys_file.clone();
     if plan.loaded.gateway.routing().keys.is_empty() {
         let made = keys::first(&plan.places, &keys);
         plan.loaded = weir_control::load(&plan.file, &plan.environment)?;
         match made {
-            Ok(_) => say::line(&format!("made a first key; it is kept in {}", keys::place(&plan.places).display())),
+            Ok(_) => {
+                say::line(&format!("made a first key; it is kept in {}", keys::place(&plan.places, &keys).display()))
+            }
             // Another `weir up` of this user may have been faster.
             Err(problem) if plan.loaded.gateway.routing().keys.is_empty() => return Err(problem),
             Err(_) => {}
         }
     }
-    let kept = keys::kept(&plan.places).filter(|key| plan.loaded.gateway.routing().key(key).is_some());
+    let kept = keys::kept(&plan.places, &keys).filter(|key| plan.loaded.gateway.routing().key(key).is_some());
     Ok(kept.map_or(Key::Unknown, Key::Known))
 }
 

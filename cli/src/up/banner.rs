@@ -6,6 +6,7 @@ use serde_json::json;
 use weir_core::config::Routing;
 
 use super::plan::Plan;
+use crate::keys;
 use crate::say::bold;
 
 /// What a caller is told to send.
@@ -28,7 +29,10 @@ pub(crate) fn text(plan: &Plan, key: &Key) -> String {
     let models = listed(&models, &url);
     let (shown, sent) = match key {
         Key::Known(key) => (key.clone(), key.clone()),
-        Key::Unknown => ("one of yours; `weir keys new NAME` makes another".to_owned(), "$WEIR_KEY".to_owned()),
+        Key::Unknown => {
+            let how = keys::how(&plan.places, &plan.loaded.keys_file);
+            (format!("one of yours; `{how}` makes another"), "$WEIR_KEY".to_owned())
+        }
     };
     let mut lines = vec![String::new(), bold("Weir is up."), String::new()];
     let mut row = |name: &str, value: &str| lines.push(format!("  {name:<9} {value}"));

@@ -203,6 +203,34 @@ fn a_key_made_while_it_runs_works_and_a_revoked_one_does_not() {
 }
 
 #[test]
+fn configurations_with_keys_files_of_their_own_each_keep_their_first_key() {
+    let shown = |running: &Running| {
+        let out = running.home.read("out");
+        out.split_once("\n  key       ").unwrap().1.split('\n').next().unwrap().to_owned()
+    };
+    let mut running = Running::start(&[], "keys_file: ours/one.yaml\n");
+    let (text, first) = (running.home.read("weir.yaml"), shown(&running));
+    let three = running.home.path("ours/three.yaml");
+    assert!(first.starts_with("weir-"), "{first}");
+    assert_eq!(files(&running.home.path("ours")).len(), 2, "hashes and their lock, no key");
+    let mut again = |keys_file: &str| {
+        Running::kill(running.id(), "TERM");
+        running.ended();
+        running.home.write("weir.yaml", &text.replace("ours/one.yaml", keys_file));
+        running.again(&[]);
+        shown(&running)
+    };
+    let second = again("ours/two.yaml");
+    assert!(second.starts_with("weir-") && second != first, "{second}");
+    assert_eq!(again("ours/one.yaml"), first, "it was not overwritten");
+    // A key that is kept nowhere: the banner says how another is made.
+    fs::write(&three, format!("- name: ada\n  sha256: {}\n", "ab".repeat(32))).unwrap();
+    let how = format!("`weir keys --file '{}' new NAME`", three.display());
+    let third = again("ours/three.yaml");
+    assert!(third.contains(&how), "{third}");
+}
+
+#[test]
 fn an_envoy_that_does_not_start_is_told_with_the_end_of_its_log() {
     let home = Home::new();
     let wasm = home.write("broken.wasm", "this is no module");

@@ -30,10 +30,11 @@ pub struct Source {
     /// The models that callers can name, and what answers for each.
     #[serde(default)]
     pub models: BTreeMap<String, Model>,
-    /// Who may call. Keys made by `weir keys new` are kept in `keys_file` and join these.
+    /// Who may call. Those in `keys_file` join these.
     #[serde(default)]
     pub keys: Vec<Key>,
-    /// File with the hashes of keys made by `weir keys new`. Default: `keys.yaml` in Weir's state folder.
+    /// File with the hashes of keys. Default: `keys.yaml` in Weir's state folder, where `weir keys new` puts them; it puts
+    /// them into another one with `--file`. Configurations may share it: a model that is not here grants nothing here.
     #[serde(default)]
     pub keys_file: Option<String>,
     /// Models that the sidecar serves on this machine.
