@@ -20,7 +20,7 @@ pub struct Publisher {
     folder: PathBuf,
     admin: Option<Admin>,
     grace: Option<Duration>,
-    patience: Duration,
+    patience: Option<Duration>,
     current: Option<Resources>,
     /// What was current before, each until its plans have ended.
     older: Vec<(Instant, Resources)>,
@@ -60,6 +60,9 @@ pub enum PublishError {
 
 /// How long Envoy may take to say that it has taken a file before we go on without its word.
 const PATIENCE: Duration = Duration::from_millis(700);
+/// The same for clusters. To requests one does not exist until its host's name is resolved, so that going on without it fails
+/// those that are sent there. A resolver asks again after five seconds.
+const PATIENCE_WITH_CLUSTERS: Duration = Duration::from_secs(8);
 /// How often it is asked.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -67,7 +70,7 @@ impl Publisher {
     /// Publishes into `folder`, from where the Envoy whose admin interface is at `admin` reads.
     pub fn new(folder: impl Into<PathBuf>, admin: &str) -> Self {
         let admin = admin.parse::<SocketAddr>().ok().map(Admin::new);
-        Self { folder: folder.into(), admin, grace: None, patience: PATIENCE, current: None, older: Vec::new() }
+        Self { folder: folder.into(), admin, grace: None, patience: None, current: None, older: Vec::new() }
     }
 
     /// Keeps what was removed for `grace`; without this, for as long as a plan of its time can last.
@@ -77,12 +80,17 @@ impl Publisher {
         self
     }
 
-    /// Waits for `patience` until Envoy says that it has taken a file, before it goes on without its word; 700 ms unless
-    /// told.
+    /// Waits for `patience` until Envoy says that it has taken a file, before it goes on without its word; unless told,
+    /// 700 ms, and 8 s for clusters, whose names may take long to resolve.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = Some(patience);
         self
+    }
+
+    fn patience(&self, file: File) -> Duration {
+        let usual = if file == File::Clusters { PATIENCE_WITH_CLUSTERS } else { PATIENCE };
+        self.patience.unwrap_or(usual)
     }
 
     /// Makes `next` the running configuration.
@@ -147,7 +155,7 @@ impl Publisher {
             }
             report.written.push(*file);
             if let (Some(admin), Some(before)) = (&self.admin, &before) {
-                report.confirmed &= taken(admin, before, *file, to, self.patience).await?;
+                report.confirmed &= taken(admin, before, *file, to, self.patience(*file)).await?;
             }
         }
         Ok(report)
@@ -231,5 +239,22 @@ async fn taken(
             return Ok(false);
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names that a slow resolver took 2 s for were not there yet when the edge began to send requests to them.
+    #[test]
+    fn clusters_are_given_the_time_that_a_slow_resolver_takes() {
+        let publisher = Publisher::new("/nowhere", "127.0.0.1:9");
+        assert!(publisher.patience(File::Clusters) > Duration::from_secs(5));
+        for file in [File::Routes, File::Edge, File::Listeners] {
+            assert!(publisher.patience(file) < Duration::from_secs(1), "a change is live in under a second");
+        }
+        let told = publisher.with_patience(Duration::from_secs(20));
+        assert_eq!([File::Clusters, File::Edge].map(|file| told.patience(file).as_secs()), [20, 20]);
     }
 }
