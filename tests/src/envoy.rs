@@ -1,10 +1,12 @@
 //! One Envoy process, which ends with its test.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::{env, io};
+
+use weir_places::Places;
 
 use crate::background;
 
@@ -86,31 +88,10 @@ impl Drop for Envoy {
     }
 }
 
-/// Where Envoy is: `WEIR_ENVOY`, the path, or what `make fetch` has fetched.
+/// The Envoy that `weir up` would run.
 fn binary() -> PathBuf {
-    if let Some(named) = env::var_os("WEIR_ENVOY") {
-        return named.into();
-    }
-    let path = env::var_os("PATH").unwrap_or_default();
-    let on_path = env::split_paths(&path).map(|folder| folder.join("envoy"));
-    if let Some(found) = on_path.filter(|path| path.is_file()).find(|path| is_new_enough(path)) {
-        return found;
-    }
-    let home = PathBuf::from(env::var_os("HOME").unwrap_or_default());
-    let cache = env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
-    let fetched = cache.join("weir/envoy/envoy");
-    assert!(fetched.is_file(), "there is no Envoy: run 'make fetch', or name one with WEIR_ENVOY");
-    fetched
-}
-
-/// Whether it is 1.39 or later.
-fn is_new_enough(envoy: &Path) -> bool {
-    let version = |output: io::Result<std::process::Output>| {
-        let text = String::from_utf8(output.ok()?.stdout).ok()?;
-        let mut numbers = text.split('/').find_map(|part| part.starts_with("1.").then(|| part.split('.')))?;
-        numbers.nth(1)?.parse::<u32>().ok()
-    };
-    version(Command::new(envoy).arg("--version").output()).is_some_and(|minor| minor >= 39)
+    let found = weir_places::envoy::find(&Places::here().expect("a home"));
+    found.unwrap_or_else(|problem| panic!("{problem}")).path
 }
 
 /// The filter's module: what `WEIR_FILTER` names, else the wasm module.

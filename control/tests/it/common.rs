@@ -78,14 +78,10 @@ pub(crate) fn wasm() -> PathBuf {
     wasm
 }
 
-/// A real Envoy.
+/// A real Envoy: the one that `weir up` would run.
 pub(crate) fn envoy() -> PathBuf {
-    let named = std::env::var_os("WEIR_ENVOY").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).map(|folder| folder.join("envoy"));
-    let fetched = Environment::of_process().cache.join("envoy/envoy");
-    let found = named.into_iter().chain(on_path).chain([fetched]).find(|path| path.is_file());
-    found.expect("no Envoy was found: run `make fetch`")
+    let found = weir_places::envoy::find(&weir_places::Places::here().unwrap());
+    found.unwrap_or_else(|problem| panic!("{problem}")).path
 }
 
 /// What Envoy says to `bootstrap`; panics with its words if it refuses.
