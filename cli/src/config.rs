@@ -52,6 +52,11 @@ pub(crate) fn warn(loaded: &Loaded) {
 /// `weir render`.
 pub(crate) fn render(file: &Path, out: Option<&Path>) -> Outcome {
     let (loaded, places, environment) = load(file)?;
+    if module()?.path() == Path::new(INSTALLED) && !Path::new(INSTALLED).is_file() {
+        say::line(&format!(
+            "no filter was found, so the files name {INSTALLED}: put one there, or name one with WEIR_FILTER"
+        ));
+    }
     match out {
         None => {
             let all = resources(file, &loaded, &places, &environment)?.in_one();
@@ -140,7 +145,17 @@ fn resources(file: &Path, loaded: &Loaded, places: &Places, environment: &Enviro
 
 /// Where `weir up` would have things.
 fn paths(file: &Path, places: &Places, environment: &Environment) -> Outcome<Paths> {
-    // A module that is not built yet is no error in a configuration.
-    let filter = filter::find(None, None).unwrap_or_else(|_| Module::Wasm("/usr/lib/weir/weir_filter.wasm".into()));
-    Ok(Folders::of(places, file)?.paths(filter, environment))
+    Ok(Folders::of(places, file)?.paths(module()?, environment))
+}
+
+/// Where an installed filter is, for files that go to another machine.
+const INSTALLED: &str = "/usr/lib/weir/weir_filter.wasm";
+
+/// The filter that the files name.
+fn module() -> Outcome<Module> {
+    match filter::find(None, None) {
+        // One that is not built yet is no error in a configuration; one that `WEIR_FILTER` names must be there.
+        Err(_) if !filter::is_named() => Ok(Module::Wasm(INSTALLED.into())),
+        found => found,
+    }
 }

@@ -83,8 +83,7 @@ impl Kind {
 /// Finds the filter that is wanted, by the caller or by `WEIR_FILTER`: else the native one where it is there and `envoy` is
 /// one that it fits, else the wasm module.
 pub(crate) fn find(wanted: Option<&Wanted>, envoy: Option<Version>) -> Outcome<Module> {
-    let variable = std::env::var("WEIR_FILTER").ok().filter(|text| !text.is_empty()).and_then(|text| text.parse().ok());
-    match wanted.cloned().or(variable) {
+    match wanted.cloned().or_else(variable) {
         Some(Wanted::At(named)) => {
             let found = std::path::absolute(&named).ok().filter(|path| path.is_file());
             found
@@ -98,6 +97,15 @@ pub(crate) fn find(wanted: Option<&Wanted>, envoy: Option<Version>) -> Outcome<M
             native.map_or_else(|| Kind::Wasm.find().map_err(|looked| missing(Kind::Wasm, &looked)), Ok)
         }
     }
+}
+
+/// Whether `WEIR_FILTER` says which filter is wanted.
+pub(crate) fn is_named() -> bool {
+    variable().is_some()
+}
+
+fn variable() -> Option<Wanted> {
+    std::env::var("WEIR_FILTER").ok().filter(|text| !text.is_empty()).and_then(|text| text.parse().ok())
 }
 
 fn missing(kind: Kind, looked: &[PathBuf]) -> Problem {

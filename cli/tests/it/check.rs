@@ -1,5 +1,7 @@
 //! Looking at a configuration: what is said, where it is said, and the exit code.
 
+use std::fs;
+
 use crate::home::Home;
 
 const GOOD: &str = "\
@@ -61,6 +63,29 @@ fn what_is_rendered_names_the_models_and_no_secret() {
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(listed.lines().any(|line| line.ends_with("envoy/bootstrap.json")), "{listed}");
     assert!(home.path("envoy/cds.json").is_file());
+}
+
+#[test]
+fn a_filter_that_is_not_where_it_is_said_to_be_is_told() {
+    let home = Home::new();
+    home.write("weir.yaml", GOOD);
+    let wrong = home.command(&["render", "weir.yaml"]).env("WEIR_FILTER", "nowhere.wasm").output().unwrap();
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("nowhere.wasm: there is no filter here"), "{wrong:?}");
+
+    // An installation without one: a binary that has nothing beside it.
+    let binary = home.path("weir");
+    fs::copy(env!("CARGO_BIN_EXE_weir"), &binary).unwrap();
+    let render = |home: &Home| {
+        let mut command = std::process::Command::new(&binary);
+        command.args(["render", "weir.yaml"]).current_dir(home.path("")).env("WEIR_STATE", home.path("state"));
+        command.env_remove("WEIR_FILTER").output().unwrap()
+    };
+    let none = render(&home);
+    assert!(none.status.success() && String::from_utf8_lossy(&none.stderr).contains("no filter was found"), "{none:?}");
+    home.write("weir_filter.wasm", "");
+    let found = render(&home);
+    assert!(found.status.success() && found.stderr.is_empty(), "{found:?}");
 }
 
 #[test]
