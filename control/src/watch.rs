@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
+use weir_core::config::Gateway;
 
 use crate::publish::{PublishError, Publisher, Report};
 use crate::render::{Paths, RenderError, render};
@@ -53,6 +54,8 @@ impl Watch {
     /// It runs as a task of its own, so that a publication once begun is finished; must be called within a runtime.
     pub fn start(self, loaded: &Loaded, publisher: Publisher) -> Result<mpsc::Receiver<Event>, notify::Error> {
         let (tell, changed) = mpsc::unbounded_channel();
+        // What was saved after it was loaded, and before this, nobody has told: so it is read once more.
+        let _ = tell.send(Vec::new());
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // An error means that events were lost, so that anything may have changed.
             let paths = match event {
@@ -63,8 +66,15 @@ impl Watch {
             // The other end is gone when nobody watches any more.
             let _ = tell.send(paths);
         })?;
-        let mut following =
-            Following { watch: self, publisher, watcher, changed, files: BTreeSet::new(), folders: BTreeSet::new() };
+        let mut following = Following {
+            watch: self,
+            publisher,
+            watcher,
+            changed,
+            files: BTreeSet::new(),
+            folders: BTreeSet::new(),
+            began_with: Some(Box::new(loaded.gateway.clone())),
+        };
         following.look_at(&loaded.files)?;
         let (events, receiver) = mpsc::channel(16);
         tokio::spawn(following.run(events));
@@ -79,6 +89,8 @@ struct Following {
     changed: mpsc::UnboundedReceiver<Vec<PathBuf>>,
     files: BTreeSet<PathBuf>,
     folders: BTreeSet<PathBuf>,
+    /// What held when this began, until it has been read again: then nothing need be said if it still does.
+    began_with: Option<Box<Gateway>>,
 }
 
 impl Following {
@@ -138,10 +150,12 @@ impl Following {
             Ok(resources) => resources,
             Err(error) => return Some(Event::NotRendered(error)),
         };
-        Some(match self.publisher.publish(resources, Instant::now()).await {
-            Ok(report) => Event::Live { loaded: Box::new(loaded), report },
-            Err(error) => Event::NotPublished(error),
-        })
+        let began_with = self.began_with.take();
+        match self.publisher.publish(resources, Instant::now()).await {
+            Ok(report) if report.written.is_empty() && began_with.is_some_and(|held| *held == loaded.gateway) => None,
+            Ok(report) => Some(Event::Live { loaded: Box::new(loaded), report }),
+            Err(error) => Some(Event::NotPublished(error)),
+        }
     }
 
     async fn removed(&mut self) -> Option<Event> {

@@ -180,6 +180,7 @@ fn a_change_is_taken_up_and_a_bad_one_is_refused() {
     let good = running.home.read("weir.yaml");
     running.home.write("weir.yaml", &good.replace("provider: sim }", "provider: smi }"));
     running.until("the bad change is refused", |running| running.said().contains("no provider is called \"smi\""));
+    assert!(!running.said().contains("read again"), "nothing is said of what was read again unchanged at the start");
     assert!(running.chats(), "{}", running.said());
     running
         .home

@@ -16,13 +16,19 @@ const CONFIGURATION: &str = "providers:\n  a: {dialect: openai, endpoint: \"http
 async fn follow(folder: &Path) -> (PathBuf, Receiver<Event>) {
     let file = folder.join("weir.yaml");
     std::fs::write(&file, CONFIGURATION).unwrap();
+    let events = follow_from(folder, &file, || ()).await;
+    (file, events)
+}
+
+/// The same for a file that is there; `meanwhile` happens after it was loaded, and before it is followed.
+async fn follow_from(folder: &Path, file: &Path, meanwhile: impl FnOnce()) -> Receiver<Event> {
     let environment = environment(folder);
     let paths = paths(folder, &environment);
-    let loaded = weir_control::load(&file, &environment).unwrap();
+    let loaded = weir_control::load(file, &environment).unwrap();
+    meanwhile();
     let mut publisher = Publisher::new(&paths.folder, "127.0.0.1:9");
     publisher.publish(render(&loaded.gateway, &paths).unwrap(), Instant::now()).await.unwrap();
-    let events = Watch { file: file.clone(), environment, paths }.start(&loaded, publisher).unwrap();
-    (file, events)
+    Watch { file: file.to_owned(), environment, paths }.start(&loaded, publisher).unwrap()
 }
 
 async fn next(events: &mut Receiver<Event>) -> Event {
@@ -60,4 +66,16 @@ async fn a_new_key_is_followed_even_if_there_was_no_keys_file() {
     let Event::Live { loaded, report } = next(&mut events).await else { panic!() };
     assert_eq!(loaded.gateway.routing().keys.len(), 1);
     assert_eq!(report.written, [File::Edge]);
+}
+
+/// `weir up` reads the file, starts everything, and only then follows it.
+#[tokio::test]
+async fn a_change_that_was_saved_before_it_was_followed_is_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("weir.yaml");
+    std::fs::write(&file, CONFIGURATION).unwrap();
+    let changed = CONFIGURATION.replace("m:", "other:");
+    let mut events = follow_from(folder.path(), &file, || std::fs::write(&file, changed).unwrap()).await;
+    let Event::Live { loaded, .. } = next(&mut events).await else { panic!() };
+    assert!(loaded.gateway.routing().models.contains_key("other"));
 }
