@@ -169,6 +169,9 @@ impl Following {
     /// Watches these files from now on: their folders, because what replaces a file has another inode.
     fn look_at(&mut self, files: &[PathBuf]) -> Result<(), notify::Error> {
         self.files = files.iter().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())).collect();
+        // A link and what it leads to: either may be replaced.
+        let targets: Vec<PathBuf> = self.files.iter().filter_map(|file| std::fs::canonicalize(file).ok()).collect();
+        self.files.extend(targets);
         let mut outcome = Ok(());
         for folder in self.files.iter().filter_map(|file| file.parent()) {
             if self.folders.contains(folder) {

@@ -79,3 +79,24 @@ async fn a_change_that_was_saved_before_it_was_followed_is_taken_up() {
     let Event::Live { loaded, .. } = next(&mut events).await else { panic!() };
     assert!(loaded.gateway.routing().models.contains_key("other"));
 }
+
+#[tokio::test]
+async fn a_link_is_followed_to_the_folder_of_the_file() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (link, file) = (folder.path().join("weir.yaml"), elsewhere.path().join("team.yaml"));
+    std::fs::write(&file, CONFIGURATION).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let mut events = follow_from(folder.path(), &link, || ()).await;
+    let model = async |events: &mut Receiver<Event>| {
+        let Event::Live { loaded, .. } = next(events).await else { panic!() };
+        loaded.gateway.routing().models.keys().next().cloned().unwrap()
+    };
+    std::fs::write(&file, CONFIGURATION.replace("m:", "edited:")).unwrap();
+    assert_eq!(model(&mut events).await, "edited");
+    // The link itself, put elsewhere.
+    let (other, beside) = (elsewhere.path().join("other.yaml"), folder.path().join("new"));
+    std::fs::write(&other, CONFIGURATION.replace("m:", "linked:")).unwrap();
+    std::os::unix::fs::symlink(&other, &beside).unwrap();
+    std::fs::rename(&beside, &link).unwrap();
+    assert_eq!(model(&mut events).await, "linked");
+}
