@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, PipeReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// How long a child may take to end after SIGTERM.
@@ -40,6 +42,15 @@ pub(crate) enum Inherit {
     Needed,
 }
 
+/// Where a child's standard output goes; its standard error is always its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// To its log, too.
+    Log,
+    /// To ours: Envoy writes nothing there but what `access_log: stdout` asks for, which a change may do at any time.
+    Ours,
+}
+
 /// How a child is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
@@ -47,14 +58,22 @@ pub(crate) struct Spec {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) inherit: Inherit,
+    pub(crate) output: Output,
     pub(crate) log: PathBuf,
+}
+
+/// A child that runs.
+pub(crate) struct Started {
+    pub(crate) child: Child,
+    /// Completes when all of its output has been passed on, where that goes to ours.
+    pub(crate) passed: Option<oneshot::Receiver<()>>,
 }
 
 impl Spec {
     /// Starts it, in a process group of its own, so that Ctrl-C reaches only us and we can end it in order.
     ///
     /// It dies when the thread that starts it does: that must be the main one.
-    pub(crate) fn start(&self) -> io::Result<Child> {
+    pub(crate) fn start(&self) -> io::Result<Started> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         // This very binary, even if a newer one has taken its place on disk.
         let mut command = Command::new("/proc/self/exe");
@@ -64,9 +83,36 @@ impl Spec {
             command.env_clear();
             command.envs(NEEDED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         }
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        command.process_group(0).kill_on_drop(true).spawn()
+        let (output, passed): (Stdio, _) = match self.output {
+            Output::Log => (log.try_clone()?.into(), None),
+            // Not ours itself: Envoy opens it by its path, which a socket, such as systemd's journal, does not allow; and a
+            // file that two write to at places of their own is garbled.
+            Output::Ours => {
+                let (from, to) = io::pipe()?;
+                (to.into(), Some(pass_on(from)?))
+            }
+        };
+        command.stdin(Stdio::null()).stdout(output).stderr(log);
+        let child = command.process_group(0).kill_on_drop(true).spawn()?;
+        Ok(Started { child, passed })
     }
+}
+
+/// Writes what comes from a child to our standard output until it ends; the receiver learns of that.
+///
+/// A thread of its own: whoever reads our output may be slow, and we must not be.
+fn pass_on(mut from: PipeReader) -> io::Result<oneshot::Receiver<()>> {
+    let (done, passed) = oneshot::channel();
+    let work = move || {
+        let (mut to, mut held) = (io::stdout(), [0; 16 << 10]);
+        while let Ok(read @ 1..) = from.read(&mut held) {
+            // It is read also when nobody listens to us any more, or the child would wait for ever.
+            let _ = to.write_all(held.get(..read).unwrap_or_default()).and_then(|()| to.flush());
+        }
+        // Nobody may be waiting.
+        let _ = done.send(());
+    };
+    thread::Builder::new().name("output".to_owned()).spawn(work).map(|_| passed)
 }
 
 /// Ends a child: SIGTERM, and SIGKILL if it does not listen.

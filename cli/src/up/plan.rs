@@ -12,7 +12,7 @@ use weir_places::Places;
 use weir_places::envoy::{self, Envoy};
 use weir_sidecar::settings::{EngineChoice, Limits, ModelSettings, QueueSettings};
 
-use super::child::{Inherit, Spec};
+use super::child::{Inherit, Output, Spec};
 use super::places::Folders;
 use super::ports::Claim;
 use super::{filter, places};
@@ -115,6 +115,7 @@ impl Plan {
             program: self.envoy.path.clone(),
             arguments,
             inherit: Inherit::All,
+            output: Output::Ours,
             log: self.folders.log("envoy"),
         }
     }
@@ -126,6 +127,7 @@ impl Plan {
             program: own.unwrap_or_else(|| PathBuf::from("/proc/self/exe")),
             arguments: arguments.into(),
             inherit: Inherit::Needed,
+            output: Output::Log,
             log: self.folders.log(name),
         }
     }

@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::child::{Spec, end};
+use super::child::{Spec, Started, end};
 
 /// The first pause, and the longest.
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 /// Who ran so long is well again.
 const STABLE: Duration = Duration::from_secs(60);
+
+/// How long the rest of a child's output may take to be passed on.
+const PASSING: Duration = Duration::from_secs(2);
 
 /// Something that happened to a child.
 #[derive(Debug)]
@@ -100,17 +103,26 @@ async fn keep(spec: Spec, id: Arc<AtomicU32>, tell: mpsc::UnboundedSender<Event>
     loop {
         let started = Instant::now();
         let how = match spec.start() {
-            Ok(mut child) => {
+            Ok(Started { mut child, passed }) => {
                 let process = child.id().unwrap_or_default();
                 id.store(process, Ordering::Relaxed);
                 if !first {
                     let _ = tell.send(Event::Back { name: spec.name, id: process });
                 }
                 first = false;
-                tokio::select! {
-                    status = child.wait() => status.map_or_else(|error| error.to_string(), describe),
-                    () = asked(&mut stop) => return end(child).await,
+                let ended = tokio::select! {
+                    status = child.wait() => Some(status.map_or_else(|error| error.to_string(), describe)),
+                    () = asked(&mut stop) => {
+                        end(child).await;
+                        None
+                    }
+                };
+                if let Some(passed) = passed {
+                    // What it wrote last is still in the pipe. Where nobody reads ours, it is not waited for.
+                    let _ = timeout(PASSING, passed).await;
                 }
+                let Some(how) = ended else { return };
+                how
             }
             Err(error) => format!("cannot be started: {error}"),
         };

@@ -203,6 +203,20 @@ fn a_key_made_while_it_runs_works_and_a_revoked_one_does_not() {
     running.until("the old key is refused", |running| !running.chats());
 }
 
+/// It went to Envoy's log once, where nobody looks for it.
+#[test]
+fn an_access_log_on_standard_output_is_on_weirs_own() {
+    let mut running = Running::start(&[], "telemetry: { access_log: stdout }\n");
+    assert!(running.chats(), "{}", running.said());
+    running.until("the record is there", |running| running.home.read("out").contains("\"model\":\"gpt-4o-mini\""));
+    assert!(running.chats(), "{}", running.said());
+    Running::kill(running.id(), "TERM");
+    assert!(running.ended().success(), "{}", running.said());
+    let out = running.home.read("out");
+    assert_eq!(out.lines().filter(|line| line.starts_with('{') && line.ends_with('}')).count(), 2, "{out}");
+    assert!(!running.home.read("run/logs/envoy.log").contains("gpt-4o-mini"));
+}
+
 #[test]
 fn configurations_with_keys_files_of_their_own_each_keep_their_first_key() {
     let shown = |running: &Running| {
