@@ -169,7 +169,8 @@ impl Edge {
         }
         passed.push(("x-request-id", Cow::Owned(self.subject.request_id.clone())));
         // An exhausted plan then ends with the last try's own error, not with a plan that names nothing.
-        passed.push(("x-envoy-max-retries", Cow::Owned(plan.targets.len().saturating_sub(1).to_string())));
+        let retries = plan.targets.len().saturating_sub(1);
+        passed.extend((retries > 0).then(|| ("x-envoy-max-retries", Cow::Owned(retries.to_string()))));
         let span = if routing.traced { attributes(&plan) } else { Vec::new() };
         let text = plan.to_text();
         self.plan = Some(plan);

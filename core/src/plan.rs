@@ -21,11 +21,13 @@ pub const TRIES_KEY: &str = "weir.tries";
 /// The filter state object that matchers and access logs read.
 pub const FILTER_STATE: &str = "wasm.weir.next";
 
-/// The name of the delivery class for these limits: a stream's first token and gap, or a whole answer's limit twice.
-pub fn class(delivery: Delivery, first: Duration, gap: Duration) -> String {
+/// The name of the delivery class for these limits, a stream's first token and gap or a whole answer's limit twice, of a model
+/// with so many targets: with one, there is nothing to try again, and its route spends nothing on that.
+pub fn class(delivery: Delivery, first: Duration, gap: Duration, targets: usize) -> String {
+    let once = if targets > 1 { "" } else { "-once" };
     match delivery {
-        Delivery::Whole => format!("whole-{}", first.as_millis()),
-        Delivery::Streamed => format!("stream-{}-{}", first.as_millis(), gap.as_millis()),
+        Delivery::Whole => format!("whole-{}{once}", first.as_millis()),
+        Delivery::Streamed => format!("stream-{}-{}{once}", first.as_millis(), gap.as_millis()),
     }
 }
 
@@ -364,7 +366,7 @@ mod tests {
             endpoint: Endpoint::Chat,
             delivery: Delivery::Streamed,
             usage: UsageChunk::Wanted,
-            class: class(Delivery::Streamed, Duration::from_secs(5), Duration::from_secs(9)),
+            class: class(Delivery::Streamed, Duration::from_secs(5), Duration::from_secs(9), 2),
             tenant: "team-a".to_string(),
             model: model.to_string(),
             betas: "context-1m-2025-08-07".to_string(),

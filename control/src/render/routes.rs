@@ -48,17 +48,15 @@ impl Class {
 impl Routes {
     /// The routes of `gateway`.
     pub(super) fn of(gateway: &Gateway) -> Self {
-        let mut classes = BTreeMap::new();
-        for limits in gateway.limits() {
+        let mut classes: BTreeMap<String, Class> = BTreeMap::new();
+        for (limits, targets) in gateway.limits() {
             let Limits { first_token, gap, whole } = *limits;
-            classes.insert(limits.class(Delivery::Whole), Class { limit: whole, gap: None, tries: 1 });
-            classes.insert(limits.class(Delivery::Streamed), Class { limit: first_token, gap: Some(gap), tries: 1 });
-        }
-        for model in gateway.routing().models.values() {
-            for delivery in [Delivery::Whole, Delivery::Streamed] {
-                if let Some(class) = classes.get_mut(model.class(delivery)) {
-                    class.tries = class.tries.max(u32::try_from(model.targets.len()).unwrap_or(u32::MAX));
-                }
+            let tries = u32::try_from(*targets).unwrap_or(u32::MAX);
+            let whole = Class { limit: whole, gap: None, tries };
+            let streamed = Class { limit: first_token, gap: Some(gap), tries };
+            for (delivery, class) in [(Delivery::Whole, whole), (Delivery::Streamed, streamed)] {
+                let known = classes.entry(limits.class(delivery, *targets)).or_insert(class);
+                known.tries = known.tries.max(tries);
             }
         }
         Self {
@@ -106,15 +104,19 @@ impl Routes {
     }
 
     fn route(&self, name: &str, class: Class) -> Value {
-        let mut retry = json!({
-            "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes",
-            "retriable_status_codes": [429],
-            "num_retries": MOST_RETRIES,
-            // The cluster is looked up again for each try, in the plan that the attempt role has moved on.
-            "refresh_cluster_on_retry": true,
-            // The next try goes elsewhere: there is nothing to wait for.
-            "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
-        });
+        let mut retry = if class.tries > 1 {
+            json!({
+                "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes",
+                "retriable_status_codes": [429],
+                "num_retries": MOST_RETRIES,
+                // The cluster is looked up again for each try, in the plan that the attempt role has moved on.
+                "refresh_cluster_on_retry": true,
+                // The next try goes elsewhere: there is nothing to wait for.
+                "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
+            })
+        } else {
+            json!({})
+        };
         // Both limits of a stream cannot be a try's own: when `per_try_timeout` passes, Envoy deletes the try's idle timer,
         // also if an answer has begun by then (and ours begins with its first token) and the timeout itself is ignored. So
         // one idle timer holds for both where they are equal. Where they are not, the gap is left to the caller's

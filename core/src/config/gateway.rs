@@ -21,7 +21,7 @@ pub struct Gateway {
     listen: String,
     admin: String,
     providers: BTreeMap<String, ProviderEntry>,
-    limits: BTreeSet<Limits>,
+    limits: BTreeSet<(Limits, usize)>,
     routing: Routing,
     local: LocalSettings,
     telemetry: Telemetry,
@@ -97,11 +97,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The delivery class of answers under these limits.
-    pub fn class(&self, delivery: Delivery) -> String {
+    /// The delivery class of answers under these limits, of a model with so many targets.
+    pub fn class(&self, delivery: Delivery, targets: usize) -> String {
         match delivery {
-            Delivery::Whole => plan::class(delivery, self.whole, self.whole),
-            Delivery::Streamed => plan::class(delivery, self.first_token, self.gap),
+            Delivery::Whole => plan::class(delivery, self.whole, self.whole, targets),
+            Delivery::Streamed => plan::class(delivery, self.first_token, self.gap, targets),
         }
     }
 }
@@ -188,11 +188,11 @@ impl Gateway {
                 check.left_out.push(format!("model {name}: none of its providers has a credential"));
                 continue;
             }
-            limits.insert(own);
+            limits.insert((own, targets.len()));
             let model = Model {
+                whole: own.class(Delivery::Whole, targets.len()),
+                streamed: own.class(Delivery::Streamed, targets.len()),
                 targets,
-                whole: own.class(Delivery::Whole),
-                streamed: own.class(Delivery::Streamed),
                 owned_by: written.owned_by.clone().unwrap_or_else(|| "weir".to_owned()),
             };
             models.insert(name.clone(), model);
@@ -233,8 +233,8 @@ impl Gateway {
         self.providers.values()
     }
 
-    /// Every combination of limits that some model has.
-    pub fn limits(&self) -> impl Iterator<Item = &Limits> {
+    /// Every combination of limits and number of targets that some model has.
+    pub fn limits(&self) -> impl Iterator<Item = &(Limits, usize)> {
         self.limits.iter()
     }
 
