@@ -174,14 +174,15 @@ impl<H: Host> Role<H> for Try {
 
     fn done(&mut self, host: &mut H) {
         let Some(mut attempt) = self.attempt.take().filter(Attempt::is_unanswered) else { return };
+        let connected = host.connected(attempt.origin().request);
         match host.state(plan::KEY) {
             Some(latest) => {
-                if let Some(text) = attempt.ended_unanswered(&latest, host.connected(), host.now()) {
+                if let Some(text) = attempt.ended_unanswered(&latest, connected, host.now()) {
                     host.set_state(plan::KEY, &text);
                 }
             }
             // A native filter's view of the stream is gone already.
-            None => board::leave(attempt, host.connected(), host.now()),
+            None => board::leave(attempt, connected, host.now()),
         }
     }
 }

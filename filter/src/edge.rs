@@ -178,7 +178,7 @@ impl<H: Host> Role<H> for Request<H> {
         let flags = if complete { 0 } else { host.flags() };
         let ending = Ending {
             now: host.now(),
-            connected: !needs_plan || host.connected(),
+            connected: !needs_plan || host.connected(self.id),
             client_left: flags & CALLER_LEFT != 0,
             details: details.as_deref().unwrap_or_default(),
         };

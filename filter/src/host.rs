@@ -68,8 +68,9 @@ pub(crate) trait Host {
     /// Why the caller got the answer that it got: Envoy's response code details.
     fn details(&self) -> Option<String>;
 
-    /// Whether nothing is known of the latest try's connection to the provider having failed.
-    fn connected(&self) -> bool;
+    /// Whether nothing is known of the connection to the provider having failed, in the latest try for the edge that is called
+    /// `request` on this worker.
+    fn connected(&self, request: u32) -> bool;
 
     /// Envoy's response flags, as bits.
     fn flags(&self) -> u64;

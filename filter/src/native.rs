@@ -8,8 +8,7 @@ mod abi;
 mod host;
 
 use core::ffi::{c_char, c_void};
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -34,22 +33,13 @@ enum Plays {
 struct Player {
     stream: *mut c_void,
     role: Box<dyn Role<Stream>>,
-    connects: Connects,
-}
-
-/// Whether a try began without a connection.
-enum Connects {
-    Unknown,
-    No,
-    /// For the request of this id.
-    Yes(String),
+    /// What an edge calls its request.
+    request: Option<u32>,
 }
 
 thread_local! {
     /// How many requests this worker's edges have seen: what the next one calls itself.
     static REQUESTS: Cell<u32> = const { Cell::new(0) };
-    /// The requests of tries that found no connection and are not destroyed yet.
-    static UNCONNECTED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
 }
 
 /// Runs one hook of the stream that `player` plays in.
@@ -122,26 +112,21 @@ unsafe extern "C" fn filter_new(plays: *const Plays, stream: *mut c_void) -> *co
     // SAFETY: the stream lives longer than its filters.
     let host = unsafe { Stream::new(stream) };
     // SAFETY: `config_new` made it, and Envoy keeps it as long as there are filters of it.
-    let (role, connects): (Box<dyn Role<Stream>>, _) = match unsafe { plays.as_ref() } {
+    let (role, request): (Box<dyn Role<Stream>>, _) = match unsafe { plays.as_ref() } {
         Some(Plays::Edge(routing)) => {
             let id = REQUESTS.get().wrapping_add(1);
             REQUESTS.set(id);
-            (Box::new(Request::new(&host, id, Arc::clone(routing))), Connects::No)
+            host.is_of(id);
+            (Box::new(Request::new(&host, id, Arc::clone(routing))), Some(id))
         }
-        Some(Plays::Attempt(upstream)) => (Box::new(Try::new(Arc::clone(upstream))), Connects::Unknown),
+        Some(Plays::Attempt(upstream)) => (Box::new(Try::new(Arc::clone(upstream))), None),
         None => return core::ptr::null(),
     };
-    Box::into_raw(Box::new(Player { stream, role, connects }))
+    Box::into_raw(Box::new(Player { stream, role, request }))
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
 unsafe extern "C" fn request_headers(_: *mut c_void, player: *mut Player, end: bool) -> u32 {
-    // SAFETY: as for `play`.
-    if let Some(Player { stream, connects: connects @ Connects::Unknown, .. }) = unsafe { player.as_mut() } {
-        // SAFETY: this hook's.
-        let stream = unsafe { Stream::new(*stream) };
-        *connects = if stream.connects() { stream.id().map_or(Connects::No, Connects::Yes) } else { Connects::No };
-    }
     unsafe { play(player, |role, stream| role.request_headers(stream, end)) }
 }
 
@@ -192,35 +177,13 @@ unsafe extern "C" fn stream_complete(_: *mut c_void, player: *mut Player) {
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_destroy")]
 unsafe extern "C" fn destroy(player: *mut Player) {
     // SAFETY: `filter_new` made it, and Envoy gives it back once.
-    let Player { stream, mut role, connects } = *unsafe { Box::from_raw(player) };
+    let Player { stream, mut role, request } = *unsafe { Box::from_raw(player) };
     // SAFETY: Envoy's part of the filter is still there, though it can say nothing of its stream.
     let mut stream = unsafe { Stream::new(stream) };
-    if let Connects::Yes(id) = connects
-        && UNCONNECTED.with_borrow_mut(|unconnected| unconnected.remove(&id))
-    {
-        stream.never_connected();
-    }
     let _ = catch_unwind(AssertUnwindSafe(|| role.done(&mut stream)));
-}
-
-/// The logger of tries that found no connection: a filter is not told why its try has ended.
-#[unsafe(export_name = "envoy_dynamic_module_on_access_logger_log")]
-unsafe extern "C" fn log_try(logged: *mut c_void, _: *mut c_void, _kind: u32) {
-    // SAFETY: Envoy's, for as long as this hook runs.
-    if let Some(id) = unsafe { host::logged_id(logged) } {
-        UNCONNECTED.with_borrow_mut(|unconnected| unconnected.insert(id));
+    if let Some(request) = request {
+        host::gone(request);
     }
-}
-
-/// The logger has nothing to keep: any pointer but null will do.
-#[unsafe(export_name = "envoy_dynamic_module_on_access_logger_config_new")]
-extern "C" fn logger_config_new() -> *const c_char {
-    abi::VERSION.as_ptr()
-}
-
-#[unsafe(export_name = "envoy_dynamic_module_on_access_logger_new")]
-extern "C" fn logger_new() -> *const c_char {
-    abi::VERSION.as_ptr()
 }
 
 /// Hooks that Envoy wants to find and that mean nothing here: what they tell of is never asked for.
@@ -246,8 +209,5 @@ unused! {
     config_scheduled = "envoy_dynamic_module_on_http_filter_config_scheduled",
     above_high_watermark = "envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark",
     below_low_watermark = "envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark",
-    logger_config_destroy = "envoy_dynamic_module_on_access_logger_config_destroy",
-    logger_destroy = "envoy_dynamic_module_on_access_logger_destroy",
-    logger_flush = "envoy_dynamic_module_on_access_logger_flush",
     local_reply = "envoy_dynamic_module_on_http_filter_local_reply",
 }

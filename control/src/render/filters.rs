@@ -185,20 +185,6 @@ fn filter(role: &str, configuration: &Role, paths: &Paths) -> Value {
     }
 }
 
-/// Has the native filter told of tries without a connection: when its own part in one is over, so is its view of the stream.
-pub(super) fn failed_tries(paths: &Paths) -> Option<Value> {
-    let Module::Native(module) = &paths.filter else { return None };
-    Some(json!({
-        "name": "envoy.access_loggers.dynamic_modules",
-        "filter": { "response_flag_filter": { "flags": ["UF"] } },
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.access_loggers.dynamic_modules.v3.DynamicModuleAccessLog",
-            "dynamic_module_config": dynamic(module),
-            "logger_name": "attempt",
-        },
-    }))
-}
-
 fn dynamic(module: &Path) -> Value {
     json!({
         "module": { "local": { "filename": module } },

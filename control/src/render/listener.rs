@@ -14,7 +14,7 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": EDGE,
         "rds": { "route_config_name": routes::NAME, "config_source": source(&paths.folder, File::Routes.name()) },
-        "http_filters": [filters::edge_slot(paths), edge_router(paths)],
+        "http_filters": [filters::edge_slot(paths), router()],
         "local_reply_config": local_reply::config(),
         "access_log": [access_log::access_log(gateway, paths)],
         // The routes' limits hold; one here would cut an answer that is slow but within them.
@@ -48,16 +48,6 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
         "filter_chains": [{ "filters": [filter] }],
     });
     (EDGE.to_owned(), listener)
-}
-
-/// The router, with the native filter's logger of tries that failed.
-fn edge_router(paths: &Paths) -> Value {
-    let mut router = router();
-    let log = filters::failed_tries(paths);
-    if let (Some(log), Some(config)) = (log, router.get_mut("typed_config").and_then(Value::as_object_mut)) {
-        config.insert("upstream_log".to_owned(), json!([log]));
-    }
-    router
 }
 
 /// The last filter of every chain.

@@ -108,29 +108,6 @@ unsafe extern "C" {
     pub(super) fn clear_route_cache(stream: Stream);
     #[link_name = "envoy_dynamic_module_callback_http_filter_get_attribute_string"]
     pub(super) fn attribute_string(stream: Stream, attribute: u32, into: *mut Bytes) -> bool;
-    /// One value of a header; how many there are is written to `count` where it is not null.
-    #[link_name = "envoy_dynamic_module_callback_http_get_header"]
-    pub(super) fn get_header(
-        stream: Stream,
-        map: u32,
-        name: Bytes,
-        value: *mut Bytes,
-        index: usize,
-        count: *mut usize,
-    ) -> bool;
-    /// The same, for a logger.
-    #[link_name = "envoy_dynamic_module_callback_access_logger_get_header_value"]
-    pub(super) fn logged_header(
-        logged: *mut c_void,
-        map: u32,
-        name: Bytes,
-        value: *mut Bytes,
-        index: usize,
-        count: *mut usize,
-    ) -> bool;
-    /// How many connections to providers the latest try has had.
-    #[link_name = "envoy_dynamic_module_callback_http_get_upstream_connection_ids_attempted_size"]
-    pub(super) fn connections(stream: Stream) -> usize;
     #[link_name = "envoy_dynamic_module_callback_http_filter_get_attribute_int"]
     pub(super) fn attribute_int(stream: Stream, attribute: u32, into: *mut u64) -> bool;
 }

@@ -4,6 +4,7 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::slice;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,49 +16,34 @@ use weir_core::time::Instant;
 use super::abi::{self, Bytes, Header, attribute, body};
 use crate::host::{self, Buffer, Host, Map};
 
-/// The header by which a try is found again when its filter's view of the stream is gone.
-const ID: &[u8] = b"x-request-id";
-
 /// What all workers share, with the number of each value's last change. The module is never unloaded.
 static SHARED: RwLock<BTreeMap<String, (Vec<u8>, u32)>> = RwLock::new(BTreeMap::new());
+
+thread_local! {
+    /// The callers' streams that are not destroyed, by what their edges call themselves.
+    static REQUESTS: RefCell<BTreeMap<u32, abi::Stream>> = const { RefCell::new(BTreeMap::new()) };
+}
 
 /// A stream, for as long as one of its hooks runs.
 pub(super) struct Stream {
     stream: abi::Stream,
-    /// Whether nothing else is known of its connection to the provider.
-    connected: bool,
 }
 
 impl Stream {
     /// # Safety
     /// `stream` is what Envoy passed to a hook that does not end before this does.
     pub(super) unsafe fn new(stream: *mut c_void) -> Self {
-        Self { stream, connected: true }
+        Self { stream }
+    }
+
+    /// Says that this is the caller's stream of the edge that is called `request`, until it is [`gone`].
+    pub(super) fn is_of(&self, request: u32) {
+        REQUESTS.with_borrow_mut(|requests| requests.insert(request, self.stream));
     }
 
     /// How much is there of a body: what is held, and what has come with this hook.
     pub(super) fn body_size(&self, buffer: Buffer) -> usize {
         self.parts(buffer).map(|part| unsafe { abi::body_size(self.stream, part) }).sum()
-    }
-
-    /// That there was no connection, which Envoy does not say any more.
-    pub(super) fn never_connected(&mut self) {
-        self.connected = false;
-    }
-
-    /// Whether there is no connection to the provider yet: a pool that has one gives it before a try's first hook.
-    pub(super) fn connects(&self) -> bool {
-        unsafe { abi::connections(self.stream) == 0 }
-    }
-
-    /// What this request and no other has, of those under way.
-    pub(super) fn id(&self) -> Option<String> {
-        let mut value = Bytes::NONE;
-        let found = unsafe {
-            abi::get_header(self.stream, abi::headers::REQUEST, Bytes::of(ID), &raw mut value, 0, core::ptr::null_mut())
-        };
-        // SAFETY: as below.
-        found.then(|| str::from_utf8(unsafe { seen(value) }).ok().map(str::to_owned)).flatten()
     }
 
     fn attribute(&self, attribute: u32) -> Option<&str> {
@@ -220,8 +206,13 @@ impl Host for Stream {
         self.attribute(attribute::RESPONSE_CODE_DETAILS).map(str::to_owned)
     }
 
-    fn connected(&self) -> bool {
-        self.connected && self.attribute(attribute::UPSTREAM_TRANSPORT_FAILURE_REASON).is_none_or(str::is_empty)
+    /// A try that is destroyed has lost sight of its stream, but the caller's still knows about the latest connection.
+    fn connected(&self, request: u32) -> bool {
+        let stream = REQUESTS.with_borrow(|requests| requests.get(&request).copied());
+        // SAFETY: what is among the requests is not destroyed.
+        let reason = stream.map(|stream| unsafe { Self::new(stream) });
+        let reason = reason.as_ref().and_then(|stream| stream.attribute(attribute::UPSTREAM_TRANSPORT_FAILURE_REASON));
+        reason.is_none_or(str::is_empty)
     }
 
     fn flags(&self) -> u64 {
@@ -288,17 +279,9 @@ pub(super) fn log(line: &str) {
     unsafe { abi::log(abi::ERROR, Bytes::of(line.as_bytes())) };
 }
 
-/// The request whose try a logger is told of.
-///
-/// # Safety
-/// `logged` is what Envoy passed to the logger's hook that runs.
-pub(super) unsafe fn logged_id(logged: *mut c_void) -> Option<String> {
-    let mut value = Bytes::NONE;
-    let found = unsafe {
-        abi::logged_header(logged, abi::headers::REQUEST, Bytes::of(ID), &raw mut value, 0, core::ptr::null_mut())
-    };
-    // SAFETY: Envoy's string lives as long as the hook runs.
-    found.then(|| str::from_utf8(unsafe { seen(value) }).ok().map(str::to_owned)).flatten()
+/// The stream of the edge that is called `request` is destroyed.
+pub(super) fn gone(request: u32) {
+    REQUESTS.with_borrow_mut(|requests| requests.remove(&request));
 }
 
 /// What Envoy shows.

@@ -158,7 +158,7 @@ impl Host for Stream {
         text("response\0code_details")
     }
 
-    fn connected(&self) -> bool {
+    fn connected(&self, _: u32) -> bool {
         property("upstream\0transport_failure_reason").is_none_or(|reason| reason.is_empty())
     }
 
