@@ -181,6 +181,7 @@ impl Up {
                 if warned != self.plan.loaded.warnings {
                     config::warn(&self.plan.loaded);
                 }
+                self.sim_changed();
                 self.sidecar_changed().await
             }
             watch::Event::Removed(_) => {
@@ -200,6 +201,22 @@ impl Up {
                 Ok(())
             }
         }
+    }
+
+    /// Starts the simulator if a provider is at its address now. It stays to the end: answers of its may be under way.
+    fn sim_changed(&mut self) {
+        let Some(address) = plan::sim(&self.plan.loaded, &self.args).filter(|_| self.plan.sim.is_none()) else {
+            return;
+        };
+        // Somebody else may answer there by now, and may be who is meant.
+        if let Err(problem) = ports::check(&[self.plan.claim_of_sim(address)]) {
+            say::line(&format!("{problem}; no simulated provider is started"));
+            return;
+        }
+        self.plan.sim = Some(address);
+        child::rotate(&self.plan.folders.log("sim"));
+        self.supervisor.keep(self.plan.sim(address));
+        say::line(&format!("a provider is at {address} now; the simulated provider starts there"));
     }
 
     /// Starts the sidecar anew if its settings have changed: it reads them once.

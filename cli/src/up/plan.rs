@@ -59,7 +59,7 @@ impl Plan {
             address.parse().map_err(|_| Problem::Failed(format!("{address} is no IP address with a port")))
         };
         let (listen, admin) = (parse(loaded.gateway.listen())?, parse(loaded.gateway.admin())?);
-        let sim = (!args.no_sim && points_at(&loaded, args.sim)).then_some(args.sim);
+        let sim = sim(&loaded, args);
         let sidecar = sidecar_admin(&loaded, args);
         Ok(Self { file, places, environment, folders, loaded, paths, envoy, listen, admin, sim, sidecar })
     }
@@ -71,14 +71,17 @@ impl Plan {
             Claim { address: self.listen, set_by: format!("`listen` in {file}") },
             Claim { address: self.admin, set_by: format!("`admin` in {file}") },
         ];
-        claims.extend(self.sim.map(|address| Claim {
-            address,
-            set_by: format!(
-                "the simulated provider's address (--sim and the endpoints in {file}; --no-sim starts none)"
-            ),
-        }));
+        claims.extend(self.sim.map(|address| self.claim_of_sim(address)));
         claims.extend(self.sidecar.map(|address| Claim { address, set_by: "--sidecar-admin".to_owned() }));
         claims
+    }
+
+    /// The simulator's port.
+    pub(crate) fn claim_of_sim(&self, address: SocketAddr) -> Claim {
+        let file = self.file.display();
+        let set_by =
+            format!("the simulated provider's address (--sim and the endpoints in {file}; --no-sim starts none)");
+        Claim { address, set_by }
     }
 
     /// The simulator as a child.
@@ -181,6 +184,11 @@ impl Plan {
             missing.join(", ")
         )))
     }
+}
+
+/// Where the simulator is to listen, if one is to run.
+pub(crate) fn sim(loaded: &Loaded, args: &args::Up) -> Option<SocketAddr> {
+    (!args.no_sim && points_at(loaded, args.sim)).then_some(args.sim)
 }
 
 /// Where the sidecar is to serve health, if one is to run.

@@ -192,6 +192,22 @@ fn a_change_is_taken_up_and_a_bad_one_is_refused() {
 }
 
 #[test]
+fn a_provider_that_a_change_puts_at_the_simulators_address_finds_it_there() {
+    let mut running = Running::with(&[], |listen, admin, sim| {
+        config(listen, admin, sim, "").replace(&sim.to_string(), "127.0.0.1:9")
+    });
+    assert_eq!(running.children().len(), 1, "Envoy alone");
+    let text = running.home.read("weir.yaml");
+    running.home.write("weir.yaml", &text.replace("127.0.0.1:9/", &format!("{}/", running.sim)));
+    running.until("the simulator answers", Running::chats);
+    let said = format!("a provider is at {} now; the simulated provider starts there", running.sim);
+    assert!(running.said().contains(&said), "{}", running.said());
+    Running::kill(running.id(), "TERM");
+    assert!(running.ended().success(), "{}", running.said());
+    assert!(std::net::TcpStream::connect(running.sim).is_err(), "it has ended with the others");
+}
+
+#[test]
 fn a_key_made_while_it_runs_works_and_a_revoked_one_does_not() {
     let mut running = Running::start(&[], "");
     let first = running.key();
