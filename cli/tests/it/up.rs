@@ -10,7 +10,7 @@ use serde_json::json;
 use weir_ports::free;
 
 use crate::home::Home;
-use crate::running::{Running, config, gone};
+use crate::running::{LONG, Running, config, gone};
 
 const LOCAL: &str =
     "  all-minilm-l6-v2:\n    targets: [{ provider: local }]\nlocal:\n  models: { all-minilm-l6-v2: {} }\n";
@@ -271,6 +271,40 @@ fn an_envoy_that_does_not_start_is_told_with_the_end_of_its_log() {
     let err = String::from_utf8(said.stderr).unwrap();
     assert_eq!(said.status.code(), Some(1));
     assert!(err.contains("envoy") && err.contains("the end of ") && err.contains("envoy.log"), "{err}");
+}
+
+/// An Envoy that never gets ready, so that whatever comes comes before that.
+#[test]
+fn a_signal_before_everything_is_up_ends_what_has_been_started() {
+    let home = Home::new();
+    let ids = home.path("ids");
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec echo 'envoy  version: 0/1.40.0/Clean/RELEASE/BoringSSL'\necho $$ >> {}\nexec \
+         tail -f /dev/null\n",
+        ids.display()
+    );
+    let envoy = home.write("envoy", &text);
+    fs::set_permissions(&envoy, fs::Permissions::from_mode(0o755)).unwrap();
+    for signal in ["INT", "TERM"] {
+        let _ = fs::remove_file(&ids);
+        home.write("weir.yaml", &config(free(), free(), free(), ""));
+        let mut command = home.command(&["up", "weir.yaml", "--no-sim", "--run", "run"]);
+        command.env("SIM_KEY", "sk-test").env("WEIR_ENVOY", &envoy);
+        let err = fs::File::create(home.path("err")).unwrap();
+        let mut child = command.stdout(std::process::Stdio::null()).stderr(err).spawn().unwrap();
+        let start = std::time::Instant::now();
+        let started = loop {
+            if let Ok(id) = home.read("ids").trim().parse() {
+                break id;
+            }
+            assert!(start.elapsed() < LONG && child.try_wait().unwrap().is_none(), "{}", home.read("err"));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        };
+        Running::kill(child.id(), signal);
+        assert!(child.wait().unwrap().success(), "{signal}: {}", home.read("err"));
+        assert!(home.read("err").ends_with("stopping before everything was up\n"), "{signal}: {}", home.read("err"));
+        gone(&[started]);
+    }
 }
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
