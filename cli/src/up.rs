@@ -249,6 +249,13 @@ impl Up {
     /// Lets requests end, then ends the children: the door first.
     async fn stop(&mut self, signals: &mut Signals) {
         say::line("stopping");
+        let last = self.plan.loaded.gateway.clone().draining();
+        let told = render::render(&last, &self.plan.paths)
+            .map_err(|error| error.to_string())
+            .and_then(|last| Publisher::drain(&self.plan.folders.envoy(), &last).map_err(|error| error.to_string()));
+        if let Err(problem) = told {
+            say::line(&format!("/readyz goes on saying that it is ready: {problem}"));
+        }
         tokio::select! {
             () = drain::drain(self.plan.admin, self.args.drain) => {}
             () = signals.next() => say::line("asked again; not waiting any longer"),

@@ -161,6 +161,12 @@ impl Publisher {
         Ok(report)
     }
 
+    /// Writes the edge of `last`, which says that it drains, and nothing else: whatever runs goes on. The last publication.
+    pub fn drain(folder: &Path, last: &Resources) -> Result<(), PublishError> {
+        let files = last.files_of(File::Edge);
+        files.iter().try_for_each(|(name, text)| write(folder, name, text).map(drop))
+    }
+
     fn write_all(&self, resources: &Resources) -> Result<Vec<File>, PublishError> {
         let mut written = Vec::new();
         for file in File::ALL {

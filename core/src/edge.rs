@@ -236,8 +236,13 @@ impl Edge {
         };
         let method = value(":method").unwrap_or_default();
         self.subject.request_id = value("x-request-id").filter(|id| plausible_id(id)).unwrap_or_default().to_string();
-        if path == "/healthz" || path == "/readyz" {
-            return Err(Answer::json(br#"{"status":"ok"}"#.to_vec()));
+        match path {
+            "/readyz" if routing.draining => {
+                let draining = Answer::json(br#"{"status":"draining"}"#.to_vec());
+                return Err(Answer { status: 503, outcome: "draining".to_string(), ..draining });
+            }
+            "/healthz" | "/readyz" => return Err(Answer::json(br#"{"status":"ok"}"#.to_vec())),
+            _ => {}
         }
         let (hash, key) = caller(routing, value).map_err(|reject| self.reject(&reject))?;
         self.subject.tenant.clone_from(&key.name);

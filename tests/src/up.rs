@@ -143,6 +143,11 @@ impl Up {
         self.post("/v1/embeddings", json!({ "model": model, "input": input.into() }))
     }
 
+    /// Gets what is at a path, with the first key.
+    pub fn get(&self, path: &str) -> Ask {
+        Ask::new(self.ports.listen, self.path("run/logs/envoy.log"), &self.key(), Method::GET, path)
+    }
+
     /// Posts JSON, with the first key.
     pub fn post(&self, path: &str, body: Value) -> Ask {
         let log = self.path("run/logs/envoy.log");

@@ -211,11 +211,18 @@ impl Gateway {
             admin,
             providers,
             limits,
-            routing: Routing { body, held, models, upstreams, keys, traced },
+            routing: Routing { body, held, models, upstreams, keys, traced, draining: false },
             local,
             telemetry,
             left_out: check.left_out,
         })
+    }
+
+    /// The same, about to end: `/readyz` says so.
+    #[must_use]
+    pub fn draining(mut self) -> Self {
+        self.routing.draining = true;
+        self
     }
 
     /// Address and port that clients connect to.

@@ -39,6 +39,14 @@ pub struct Routing {
     /// Spans are written; see [`span`](crate::span).
     #[serde(default)]
     pub traced: bool,
+    /// It is about to end: `/readyz` says so, and requests are served as before.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub draining: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Routing {

@@ -263,3 +263,17 @@ fn a_worker_holds_only_so_much_of_large_bodies() {
     assert_eq!((busy.status, busy.outcome.as_str()), (429, "too_many_large_bodies"));
     assert!(busy.headers.contains(&("retry-after", "1".into())));
 }
+
+#[test]
+fn a_gateway_that_drains_is_alive_but_not_ready() {
+    let asked = |routing: &Routing, path| {
+        let answer = Edge::default().headers(routing, &[(":method", "GET"), (":path", path)], true).unwrap_err();
+        (answer.status, answer.outcome)
+    };
+    let ready = routing();
+    let draining = Routing { draining: true, ..routing() };
+    for (routing, path) in [(&ready, "/healthz"), (&ready, "/readyz"), (&draining, "/healthz")] {
+        assert_eq!(asked(routing, path), (200, "ok".into()), "{path}");
+    }
+    assert_eq!(asked(&draining, "/readyz"), (503, "draining".into()));
+}
