@@ -7,6 +7,7 @@
     reason = "a test may panic"
 )]
 
+mod codes;
 mod common;
 mod diagnosed;
 mod explained;
