@@ -1,11 +1,13 @@
 //! Logs and spans. Neither ever holds a prompt, an input or an embedding. [`init`] is for the process that runs the
 //! sidecar; a request's span continues its caller's trace.
 
+use std::panic::PanicHookInfo;
 use std::time::Duration;
 
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -23,9 +25,6 @@ const FLUSH: Duration = Duration::from_secs(5);
 /// Why logs and spans could not be set up.
 #[derive(Debug, Error)]
 pub enum TelemetryError {
-    /// The endpoint cannot be used.
-    #[error("otlp: {0}; give an address such as http://127.0.0.1:4317")]
-    Endpoint(#[from] opentelemetry_otlp::ExporterBuildError),
     /// The process has set up logs already.
     #[error("logs are set up already: {0}; call this once")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
@@ -38,11 +37,14 @@ pub struct Telemetry {
 }
 
 /// Sets up logs on standard error as JSON, filtered by `RUST_LOG` (default `info`), and spans to `otlp` where it is given.
-/// Call it once per process, inside a tokio runtime.
+/// Call it once per process, inside a tokio runtime. Spans that cannot be sent are no reason not to serve: that is logged.
 pub fn init(otlp: Option<&str>) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn"));
     let logs = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr).with_filter(filter);
-    let provider = otlp.map(provider).transpose()?;
+    let (provider, problem) = match otlp.map(provider).transpose() {
+        Ok(provider) => (provider, None),
+        Err(error) => (None, Some(error)),
+    };
     let spans = provider.as_ref().map(|provider| {
         // Only our own spans: those of libraries would double the cost and say little.
         let own = tracing_subscriber::filter::Targets::new().with_target("weir_sidecar", tracing::Level::INFO);
@@ -53,6 +55,10 @@ pub fn init(otlp: Option<&str>) -> Result<Telemetry, TelemetryError> {
             .with_filter(own)
     });
     tracing_subscriber::registry().with(logs).with(spans).try_init()?;
+    std::panic::set_hook(Box::new(log_panic));
+    if let Some(error) = problem {
+        tracing::error!(%error, "no spans are sent; give \"otlp\" an address such as http://127.0.0.1:4317");
+    }
     Ok(Telemetry { provider })
 }
 
@@ -66,8 +72,19 @@ impl Telemetry {
     }
 }
 
-fn provider(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+/// Says where, and not what: a panic's own message may quote what was being read.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "a panic");
+}
+
+fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {
+    let mut exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
+    if endpoint.starts_with("https:") {
+        // By itself the exporter trusts nobody. The system says who is to be trusted, as for Envoy.
+        exporter = exporter.with_tls_config(ClientTlsConfig::new().with_native_roots());
+    }
+    let exporter = exporter.build()?;
     let resource = Resource::builder().with_service_name("weir-sidecar").build();
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
