@@ -18,6 +18,11 @@ use crate::host::{Next, Role};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Warn);
+    // In place of the hook that the line above has set: a panic's own message may quote what was being read.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        host::log(LogLevel::Critical, &format!("weir: the filter panicked at {place}"));
+    }));
     proxy_wasm::set_root_context(|_| Box::new(Root { plays: Plays::Nothing }));
 }}
 
