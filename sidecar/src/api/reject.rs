@@ -205,7 +205,7 @@ impl Reject {
     }
 }
 
-/// Whole seconds, rounded up: who waits that long finds room.
+/// Whole seconds, rounded up: at the speed measured there is room by then, if nobody else takes it.
 fn seconds(duration: Duration) -> u64 {
     (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
 }

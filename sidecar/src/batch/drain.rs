@@ -8,10 +8,9 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// What is assumed before anything was measured.
 const FIRST_GUESS: Duration = Duration::from_secs(1);
 
-/// Nobody is sent away for longer. What waits may leave before its turn, and a rate that was measured on single short
-/// inputs is far below that of full batches: a caller who comes too early is told again at once, but a model that a
-/// gateway lets rest for too long stands idle.
-const LONGEST: Duration = Duration::from_secs(5);
+/// Nobody is sent away for longer: what waits may leave before its turn, and a rate that was measured on single short
+/// inputs is far below that of full batches. Weir itself never lets a sidecar rest, so that only callers wait by this.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Tokens finished per second of being busy, older seconds counting less.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +84,7 @@ mod tests {
         let mut drain = Drain::default();
         drain.started(start);
         drain.finished(start + Duration::from_millis(30), 3);
+        assert_eq!(drain.estimate(2000).as_secs(), 20);
         assert_eq!(drain.estimate(64_000), LONGEST);
     }
 

@@ -12,7 +12,7 @@ use tracing::Span;
 
 use super::drain::Drain;
 use super::job::{Fault, Job, Progress, Shareable, Ticket};
-use super::queue::{Packed, Queue, RequestId};
+use super::queue::{Full, Packed, Queue, RequestId};
 use super::rows::Rows;
 use crate::engine::{Batch, Engine, EngineError, Parallel, Weights, pool::normalize};
 use crate::metrics::ModelMetrics;
@@ -58,7 +58,11 @@ pub(super) struct Shared {
     state: Mutex<State>,
     wake: Condvar,
     metrics: ModelMetrics,
+    now: Clock,
 }
+
+/// What tells the time. Tests have their own.
+type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
 struct State {
     queue: Queue,
@@ -71,9 +75,24 @@ struct State {
     closing: bool,
 }
 
+impl State {
+    fn busy(&self, full: Full) -> Busy {
+        Busy { retry_after: self.drain.estimate(full.tokens_ahead + self.running_tokens) }
+    }
+}
+
 impl Pool {
     /// Starts the workers, each with its own engine of `weights`.
     pub fn start(
+        weights: &Arc<dyn Weights>,
+        settings: &PoolSettings,
+        metrics: ModelMetrics,
+    ) -> Result<Self, EngineError> {
+        Self::start_by(Box::new(Instant::now), weights, settings, metrics)
+    }
+
+    fn start_by(
+        now: Clock,
         weights: &Arc<dyn Weights>,
         settings: &PoolSettings,
         metrics: ModelMetrics,
@@ -94,7 +113,7 @@ impl Pool {
             running_tokens: 0,
             closing: false,
         };
-        let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), metrics });
+        let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), metrics, now });
         let mut pool = Self { shared, dimensions: description.dimensions, workers: Vec::with_capacity(workers) };
         for index in 0..workers {
             let mut worker = Worker {
@@ -111,15 +130,18 @@ impl Pool {
         Ok(pool)
     }
 
+    /// Whether a request of `inputs` inputs would find room now. It may have gone when the request is there.
+    pub fn room(&self, inputs: usize) -> Result<(), Busy> {
+        let state = self.shared.lock();
+        state.queue.room(inputs).map_err(|full| state.busy(full))
+    }
+
     /// Puts a request in the queue.
     pub fn submit(&self, inputs: Rows, span: Span) -> Result<Ticket, Busy> {
         let (sender, done) = oneshot::channel();
         let mut state = self.shared.lock();
         let id = RequestId(state.next);
-        if let Err(full) = state.queue.push(id, inputs.iter().map(<[u32]>::len)) {
-            let ahead = full.tokens_ahead + state.running_tokens;
-            return Err(Busy { retry_after: state.drain.estimate(ahead) });
-        }
+        state.queue.push(id, inputs.iter().map(<[u32]>::len)).map_err(|full| state.busy(full))?;
         state.next += 1;
         state.jobs.insert(id, Arc::new(Job::new(inputs, self.dimensions, span, sender)));
         self.shared.gauge(&state);
@@ -177,11 +199,15 @@ struct Worker {
 impl Worker {
     fn work(&mut self) {
         while let Some((packed, jobs)) = self.next() {
-            let began = Instant::now();
+            let began = (self.shared.now)();
             let spans = spans(&packed, &jobs);
             let outcome = self.run(&packed, &jobs);
             drop(spans);
-            self.shared.metrics.batch(packed.items.len(), packed.padded(), began.elapsed());
+            self.shared.metrics.batch(
+                packed.items.len(),
+                packed.padded(),
+                (self.shared.now)().saturating_duration_since(began),
+            );
             let ended = self.deliver(&packed, &jobs, outcome);
             self.finish(&packed, &ended);
         }
@@ -200,7 +226,7 @@ impl Worker {
                 state.idle -= 1;
                 state.running += packed.items.len();
                 state.running_tokens += packed.tokens();
-                state.drain.started(Instant::now());
+                state.drain.started((self.shared.now)());
                 // Inputs of a job leave the queue with it, so every item has its job.
                 let jobs = packed.items.iter().filter_map(|item| state.jobs.get(&item.request).cloned()).collect();
                 self.shared.gauge(&state);
@@ -267,7 +293,7 @@ impl Worker {
         let mut state = self.shared.lock();
         state.running -= packed.items.len();
         state.running_tokens -= packed.tokens();
-        state.drain.finished(Instant::now(), packed.tokens());
+        state.drain.finished((self.shared.now)(), packed.tokens());
         for id in ended {
             // A failed job may have more inputs waiting; nobody will read their outputs.
             if state.jobs.remove(id).is_some() {

@@ -104,15 +104,21 @@ impl Queue {
         self.tokens
     }
 
-    /// Takes in a request, all of its inputs or none. Its id must not be waiting already, and must be larger than those
-    /// before it, so that equal turns go by arrival. A request larger than the queue is taken when nothing else waits.
-    pub fn push(&mut self, request: RequestId, lengths: impl IntoIterator<Item = usize>) -> Result<(), Full> {
-        let mut items: Vec<(usize, usize)> = lengths.into_iter().enumerate().collect();
-        let excess = (self.waiting.len() + items.len()).saturating_sub(self.max_waiting);
+    /// Whether a request of `inputs` inputs would be taken in now.
+    pub fn room(&self, inputs: usize) -> Result<(), Full> {
+        let excess = (self.waiting.len() + inputs).saturating_sub(self.max_waiting);
         if excess > 0 && !self.waiting.is_empty() {
             let tokens_ahead = self.waiting.values().take(excess).sum();
             return Err(Full { tokens_ahead });
         }
+        Ok(())
+    }
+
+    /// Takes in a request, all of its inputs or none. Its id must not be waiting already, and must be larger than those
+    /// before it, so that equal turns go by arrival. A request larger than the queue is taken when nothing else waits.
+    pub fn push(&mut self, request: RequestId, lengths: impl IntoIterator<Item = usize>) -> Result<(), Full> {
+        let mut items: Vec<(usize, usize)> = lengths.into_iter().enumerate().collect();
+        self.room(items.len())?;
         items.sort_by_key(|(_, tokens)| *tokens);
         if !items.is_empty() {
             self.requests.insert(request, items.len());

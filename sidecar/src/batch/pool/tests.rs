@@ -56,6 +56,8 @@ impl Engine for FakeEngine {
 
 struct Scene {
     pool: Pool,
+    /// What the pool takes for the time.
+    now: Arc<Mutex<Instant>>,
     began: Receiver<Vec<u32>>,
     /// Lets one batch go. `None` where batches do not wait.
     gate: Option<Sender<()>>,
@@ -73,9 +75,12 @@ fn scene(workers: usize, max_waiting: usize, gated: bool) -> Scene {
     };
     let weights = Fake { description, began, gate: gated.then(|| Arc::new(Mutex::new(let_go))) };
     let settings = PoolSettings { max_waiting, max_padded: Some(64), workers, threads: 1, normalize: Normalize::No };
-    let pool =
-        Pool::start(&(Arc::new(weights) as Arc<dyn Weights>), &settings, Metrics::new().unwrap().model("m")).unwrap();
-    Scene { pool, began: starts, gate: gated.then_some(gate) }
+    let now = Arc::new(Mutex::new(Instant::now()));
+    let clock = Arc::clone(&now);
+    let clock = Box::new(move || *clock.lock().unwrap());
+    let weights: Arc<dyn Weights> = Arc::new(weights);
+    let pool = Pool::start_by(clock, &weights, &settings, Metrics::new().unwrap().model("m")).unwrap();
+    Scene { pool, now, began: starts, gate: gated.then_some(gate) }
 }
 
 fn rows(rows: &[&[u32]]) -> Rows {
@@ -87,6 +92,10 @@ fn rows(rows: &[&[u32]]) -> Rows {
 impl Scene {
     fn submit(&self, inputs: &[&[u32]]) -> Result<Ticket, Busy> {
         self.pool.submit(rows(inputs), Span::none())
+    }
+
+    fn pass(&self, time: Duration) {
+        *self.now.lock().unwrap() += time;
     }
 
     fn let_go(&self) {
@@ -152,8 +161,31 @@ async fn a_full_queue_says_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn when_to_come_back_is_what_the_batches_before_have_taken() {
+    let scene = scene(1, 1, true);
+    let ten: &[u32] = &[1; 10];
+    let first = scene.submit(&[ten]).unwrap();
+    assert_eq!(scene.began.recv().unwrap(), [1]);
+    let second = scene.submit(&[ten]).unwrap();
+    scene.pass(Duration::from_secs(2));
+    scene.let_go();
+    // The next batch begins when the one before has been measured: ten tokens in two seconds.
+    assert_eq!(scene.began.recv().unwrap(), [1]);
+    let third = scene.submit(&[&[1; 5]]).unwrap();
+    let busy = scene.submit(&[&[1]]).map(|_| ()).unwrap_err();
+    assert_eq!(busy.retry_after, Duration::from_secs(3), "for the ten that run and the five that wait");
+    assert_eq!(scene.pool.room(1), Err(busy));
+    scene.let_go();
+    scene.let_go();
+    for ticket in [first, second, third] {
+        assert!(ticket.wait().await.is_ok());
+    }
+    assert_eq!(scene.pool.room(1), Ok(()));
+}
+
+#[tokio::test]
 async fn a_pool_that_ends_tells_who_waits() {
-    let Scene { pool, began, gate } = scene(1, 100, true);
+    let Scene { pool, began, gate, .. } = scene(1, 100, true);
     let ticket = pool.submit(rows(&[&[1]]), Span::none()).unwrap();
     began.recv().unwrap();
     // Without its other end the gate stands open.
