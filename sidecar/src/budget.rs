@@ -35,6 +35,12 @@ impl Budget {
 }
 
 impl Held {
+    /// All of it, for another to hold.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        Self { bytes: std::mem::take(&mut self.bytes), budget: self.budget.clone() }
+    }
+
     /// Holds `bytes` more, or nothing more when they do not fit.
     pub fn grow(&mut self, bytes: usize) -> bool {
         let limit = self.budget.limit;

@@ -19,6 +19,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod aside;
 pub mod batch;
 pub mod budget;
 pub mod engine;

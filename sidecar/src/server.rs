@@ -15,6 +15,7 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server as Transport;
 use tonic_health::ServingStatus;
 
+use crate::aside::Aside;
 use crate::budget::Budget;
 use crate::engine::device;
 use crate::metrics::Metrics;
@@ -73,6 +74,8 @@ pub struct Sidecar {
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
+    /// Where long requests are read: with no more threads than inference has, which they compete with.
+    pub(crate) aside: Aside,
     draining: AtomicBool,
 }
 
@@ -118,6 +121,7 @@ impl Server {
             metrics: Metrics::new()?,
             limits: settings.limits.clone(),
             budget: Budget::new(settings.limits.max_bytes_in_flight),
+            aside: Aside::new(settings.queue.cores()),
             draining: AtomicBool::new(false),
         });
         Ok(Self { sidecar, settings, socket, listener, admin })

@@ -50,7 +50,8 @@ pub struct ModelSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
-    /// ONNX Runtime on a CPU when the folder holds an `.onnx` file (several times faster there), else candle.
+    /// ONNX Runtime when the folder holds an `.onnx` file (several times faster than candle on a CPU), else candle. On a GPU
+    /// candle, if it holds weights for it.
     #[default]
     Auto,
     /// ONNX Runtime.
@@ -84,9 +85,14 @@ impl Default for QueueSettings {
 }
 
 impl QueueSettings {
+    /// How many threads work on requests.
+    pub fn cores(&self) -> usize {
+        self.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)).max(1)
+    }
+
     /// How many batches run at once, and how many threads each may use.
     pub fn division(&self) -> (usize, usize) {
-        let threads = self.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)).max(1);
+        let threads = self.cores();
         let workers = self.workers.unwrap_or_else(|| threads.min(4)).max(1);
         (workers, (threads / workers).max(1))
     }

@@ -7,7 +7,7 @@ use tracing::Span;
 
 use super::{Reject, Reply};
 use crate::Sidecar;
-use crate::batch::Rows;
+use crate::batch::{Busy, Rows};
 use crate::budget::Held;
 use crate::engine::pool::normalize;
 use crate::model::recipe::Normalize;
@@ -43,8 +43,8 @@ pub async fn answer(
     let Prepared { name, model, rows, encoding, dimensions } = if body.len() <= INLINE_BYTES {
         prepare(sidecar, &body)?
     } else {
-        let sidecar = Arc::clone(sidecar);
-        tokio::task::spawn_blocking(move || prepare(&sidecar, &body)).await.map_err(|_| Reject::Failed)??
+        let shared = Arc::clone(sidecar);
+        sidecar.aside.run(held, move || prepare(&shared, &body)).await.map_err(|_| Reject::Failed)??
     };
     known.model = Some(name.clone());
     let (inputs, tokens) = (rows.len(), rows.tokens());
@@ -56,8 +56,7 @@ pub async fn answer(
     if !held.grow(bytes) {
         return Err(Reject::Overloaded);
     }
-    let ticket =
-        model.pool.submit(rows, span.clone()).map_err(|busy| Reject::QueueFull { retry_after: busy.retry_after })?;
+    let ticket = model.pool.submit(rows, span.clone()).map_err(full)?;
     let values = ticket.wait().await.map_err(|_| Reject::Failed)?;
     let values = shorten(values, &model, dimensions);
     // JSON has no way to write these, and no caller could use them.
@@ -94,11 +93,17 @@ fn prepare(sidecar: &Sidecar, body: &[u8]) -> Result<Prepared, Reject> {
             Reject::Invalid { param: "dimensions".to_owned(), problem: format!("must be between 1 and {own}") }
         })?,
     };
+    // Tokens are most of the work, and for nothing where the queue is full.
+    model.pool.room(input.len()).map_err(full)?;
     let rows = match input {
         Input::Texts(texts) => model.tokens.rows(&texts).map_err(|_| Reject::Failed)?,
         Input::Tokens(rows) => check(rows, &model)?,
     };
     Ok(Prepared { name, model, rows, encoding, dimensions })
+}
+
+fn full(busy: Busy) -> Reject {
+    Reject::QueueFull { retry_after: busy.retry_after }
 }
 
 /// Token ids come from the caller's own tokenizer, special tokens included: they are used as they are, or refused.

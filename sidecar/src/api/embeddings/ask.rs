@@ -33,6 +33,21 @@ pub enum Input {
     Tokens(Rows),
 }
 
+impl Input {
+    /// How many inputs there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.len(),
+            Self::Tokens(rows) => rows.len(),
+        }
+    }
+
+    /// Whether there is none; a request that was read has one.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A field and what it must be.
 type Field = (&'static str, &'static str);
 
@@ -79,9 +94,10 @@ fn refuse(error: &serde_json::Error, (param, expected): Field) -> Reject {
 
 fn check(input: Input, max_inputs: usize) -> Result<Input, Reject> {
     let empty = |param: String| Err(Reject::Invalid { param, problem: "must not be empty".to_owned() });
-    let (given, hole) = match &input {
-        Input::Texts(texts) => (texts.len(), texts.iter().position(String::is_empty)),
-        Input::Tokens(rows) => (rows.len(), rows.iter().position(<[u32]>::is_empty)),
+    let given = input.len();
+    let hole = match &input {
+        Input::Texts(texts) => texts.iter().position(String::is_empty),
+        Input::Tokens(rows) => rows.iter().position(<[u32]>::is_empty),
     };
     match hole {
         _ if given > max_inputs => Err(Reject::TooManyInputs { given, limit: max_inputs }),
