@@ -41,7 +41,7 @@ fn answer(sidecar: &Sidecar, request: &Request<Incoming>) -> Response<Full<Bytes
     match request.uri().path() {
         "/healthz" => reply(StatusCode::OK, "text/plain", "ok\n".to_owned()),
         "/readyz" => ready(sidecar),
-        "/metrics" => match sidecar.metrics.text() {
+        "/metrics" => match sidecar.metrics.text(sidecar.budget.used()) {
             Ok(text) => reply(StatusCode::OK, "text/plain; version=0.0.4", text),
             Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string()),
         },

@@ -106,8 +106,12 @@ async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest
         }
         let body = if ended { Some(Vec::new()) } else { gather(sidecar, &mut asked, &mut ended, &mut bytes).await? };
         let Some(body) = body else { return Ok(None) };
-        match route {
-            Route::Embeddings => embeddings::answer(sidecar, body, &mut bytes, &mut known, &span).await.map(Some),
+        let answer = match route {
+            Route::Embeddings => embeddings::answer(sidecar, body, &mut bytes, &mut known, &span),
+        };
+        tokio::select! {
+            answer = answer => answer.map(Some),
+            () = let_go(&mut asked) => Ok(None),
         }
     };
     let reply = match request.instrument(span.clone()).await {
@@ -120,14 +124,14 @@ async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest
             Reply::from(&reject)
         }
     };
-    sidecar.metrics.in_flight(sidecar.budget.used());
     let status = reply.status;
-    send(reply, &answers).await;
+    tokio::select! {
+        () = send(reply, &answers) => {}
+        () = let_go(&mut asked) => {}
+    }
     let model = known.model.as_deref().unwrap_or("unknown");
     record(&span, model, status, known.tokens);
     sidecar.metrics.answered(model, status, if status == 200 { known.tokens } else { 0 }, began.elapsed());
-    drop(bytes);
-    sidecar.metrics.in_flight(sidecar.budget.used());
 }
 
 /// Collects the body. `None` when the stream ended first.
@@ -185,6 +189,12 @@ async fn discard(asked: &mut Streaming<ProcessingRequest>, limit: usize) {
             _ => {}
         }
     }
+}
+
+/// Completes when Envoy has nothing more to say. With a request that has come whole it waits for the answer, so that its
+/// caller has left: Envoy says so at once, and lets go of the stream only a second later.
+async fn let_go(asked: &mut Streaming<ProcessingRequest>) {
+    while let Ok(Some(_)) = asked.message().await {}
 }
 
 /// Sends an answer. A send that fails means that Envoy let go; nothing is left to be done then.

@@ -108,13 +108,9 @@ impl Metrics {
         self.tokens.with_label_values(&[model]).inc_by(tokens as u64);
     }
 
-    /// How many bytes of bodies and answers are held.
-    pub fn in_flight(&self, bytes: usize) {
-        self.in_flight.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
-
-    /// Everything, in Prometheus' text format.
-    pub fn text(&self) -> Result<String, prometheus::Error> {
+    /// Everything, in Prometheus' text format. `held` is how many bytes of bodies and answers are held now.
+    pub fn text(&self, held: usize) -> Result<String, prometheus::Error> {
+        self.in_flight.set(i64::try_from(held).unwrap_or(i64::MAX));
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

@@ -4,6 +4,7 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 use crate::caller::{Running, Stream};
+use crate::lifecycle::until;
 use crate::reference::{cases, distance};
 
 fn floats(base64: &Value) -> Vec<f32> {
@@ -113,15 +114,35 @@ async fn a_full_queue_is_429_with_a_time_to_come_back() {
     let mut stream = Stream::open(&sidecar.channel).await;
     stream.headers("POST", "/v1/embeddings", &[]).await;
     stream.body(serde_json::to_vec(&big).unwrap(), true).await;
-    // The big one is taken, since nothing waited, and fills the queue for seconds.
-    let refused = loop {
-        let reply = sidecar.embed(&json!({"model": "minilm", "input": "a"})).await;
-        if reply.status != 200 {
-            break reply;
-        }
-    };
+    // It is taken, since nothing waited, and fills the queue for seconds.
+    until(&sidecar, "vllm:num_requests_waiting{model_name=\"minilm\"}", |waiting| waiting > 20.0).await;
+    let refused = sidecar.embed(&json!({"model": "minilm", "input": "a"})).await;
     assert_eq!(refused.error(), (429, "rate_limit_error".into(), Value::Null, "queue_full".into()));
-    assert!((1..60).contains(&refused.headers["retry-after"].parse::<u64>().unwrap()));
+    assert!((1..=60).contains(&refused.headers["retry-after"].parse::<u64>().unwrap()));
+    // It is refused before it is looked at closely: there is no such token.
+    let busy = sidecar.embed(&json!({"model": "minilm", "input": [[30522]]})).await;
+    assert_eq!(busy.error().3, "queue_full");
     assert_eq!(stream.reply().await.embeddings().len(), 40);
+    sidecar.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_what_may_be_held_at_once_callers_are_told_to_come_again() {
+    let limits = json!({"max_body_bytes": 20_000, "max_answer_bytes": 10_000, "max_bytes_in_flight": 30_000});
+    let sidecar = Running::with("onnx", json!({"limits": limits})).await;
+    let mut open = Stream::open(&sidecar.channel).await;
+    open.headers("POST", "/v1/embeddings", &[]).await;
+    open.body(vec![b' '; 15_000], false).await;
+    until(&sidecar, "weir_sidecar_bytes_in_flight", |bytes| bytes >= 15_000.0).await;
+    let next = json!({"model": "minilm", "input": "weir ".repeat(3_200)});
+    let refused = sidecar.embed(&next).await;
+    assert_eq!(refused.error(), (429, "rate_limit_error".into(), Value::Null, "overloaded".into()));
+    assert_eq!(refused.headers["retry-after"], "1");
+    // A body that fits, with an answer that does not: refused as well.
+    let body = json!({"model": "minilm", "input": "weir ".repeat(1_800)});
+    assert_eq!(sidecar.embed(&body).await.error().3, "overloaded");
+    drop(open);
+    until(&sidecar, "weir_sidecar_bytes_in_flight", |bytes| bytes == 0.0).await;
+    assert_eq!(sidecar.embed(&next).await.embeddings().len(), 1);
     sidecar.stop().await;
 }

@@ -97,15 +97,7 @@ impl Running {
     }
 
     pub async fn admin(&self, path: &str) -> (u16, String) {
-        use http_body_util::{BodyExt, Empty};
-        let connection = tokio::net::TcpStream::connect(self.admin).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(connection)).await.unwrap();
-        tokio::spawn(connection);
-        let request = hyper::Request::get(path).header("host", "admin").body(Empty::<bytes::Bytes>::new()).unwrap();
-        let reply = sender.send_request(request).await.unwrap();
-        let status = reply.status().as_u16();
-        let body = reply.into_body().collect().await.unwrap().to_bytes();
-        (status, String::from_utf8(body.to_vec()).unwrap())
+        admin(self.admin, path).await
     }
 
     pub async fn embed(&self, body: &Value) -> Reply {
@@ -138,6 +130,19 @@ impl Running {
     pub fn stopping(self) -> (oneshot::Sender<()>, JoinHandle<Result<(), StartError>>, tempfile::TempDir, Channel) {
         (self.stop, self.task, self.folder, self.channel)
     }
+}
+
+/// Asks for health or metrics.
+pub async fn admin(address: SocketAddr, path: &str) -> (u16, String) {
+    use http_body_util::{BodyExt, Empty};
+    let connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(connection)).await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::get(path).header("host", "admin").body(Empty::<bytes::Bytes>::new()).unwrap();
+    let reply = sender.send_request(request).await.unwrap();
+    let status = reply.status().as_u16();
+    let body = reply.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
 pub async fn connect(socket: &Path) -> Channel {
@@ -219,6 +224,20 @@ impl Stream {
             // The sidecar may have answered and closed already, as with a body that is too long.
             let _ = asked.send(message).await;
         }
+    }
+
+    /// Says that nothing more will come, as Envoy does when its caller has left; the answer could still be read.
+    pub fn end(&mut self) {
+        self.asked = None;
+    }
+
+    /// Waits until the sidecar has nothing more to say, and returns how many messages that were.
+    pub async fn silence(&mut self) -> usize {
+        let mut messages = 0;
+        while let Ok(Some(_)) = self.answers.message().await {
+            messages += 1;
+        }
+        messages
     }
 
     /// Reads the whole answer, holding it to the protocol: headers first, then body, the end said once.

@@ -1,16 +1,16 @@
 //! Starting, stopping, and callers who leave.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use weir_sidecar::Server;
 
-use crate::caller::{PATIENCE, Running, Stream, connect, minilm, settings};
+use crate::caller::{PATIENCE, Running, Stream, admin, connect, minilm, settings};
 
 fn big() -> Vec<u8> {
     serde_json::to_vec(&json!({"model": "minilm", "input": vec!["the stream ".repeat(200); 60]})).unwrap()
 }
 
 /// Reads a gauge until it is what it should be.
-async fn until(sidecar: &Running, metric: &str, wanted: impl Fn(f64) -> bool) {
+pub async fn until(sidecar: &Running, metric: &str, wanted: impl Fn(f64) -> bool) {
     let reached = async {
         loop {
             let (_, text) = sidecar.admin("/metrics").await;
@@ -37,6 +37,50 @@ async fn a_caller_who_leaves_leaves_the_queue() {
     // Most of it never ran.
     until(&sidecar, "weir_sidecar_batch_inputs_sum{model=\"minilm\"}", |inputs| inputs < 40.0).await;
     sidecar.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_of_whom_only_the_end_is_told_leaves_the_queue_too() {
+    let sidecar = Running::with("onnx", json!({"queue": {"threads": 1}})).await;
+    let mut stream = Stream::open(&sidecar.channel).await;
+    stream.headers("POST", "/v1/embeddings", &[]).await;
+    stream.body(big(), true).await;
+    until(&sidecar, "vllm:num_requests_waiting{model_name=\"minilm\"}", |waiting| waiting > 0.0).await;
+    stream.end();
+    assert_eq!(stream.silence().await, 0);
+    until(&sidecar, "vllm:num_requests_waiting{model_name=\"minilm\"}", |waiting| waiting == 0.0).await;
+    until(&sidecar, "weir_sidecar_bytes_in_flight", |bytes| bytes == 0.0).await;
+    sidecar.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_while_the_sidecar_stops_is_told_to_ask_another() {
+    let sidecar = Running::minilm("onnx").await;
+    // Opened before it stops: nothing else gets through then.
+    let mut stream = Stream::open(&sidecar.channel).await;
+    let address = sidecar.admin;
+    let (stop, task, folder, channel) = sidecar.stopping();
+    stop.send(()).unwrap();
+    let draining = async {
+        loop {
+            let (status, body) = admin(address, "/readyz").await;
+            let body: Value = serde_json::from_str(&body).unwrap();
+            if body["draining"] == true {
+                return (status, body["ready"].clone());
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!(tokio::time::timeout(PATIENCE, draining).await.unwrap(), (503, json!(false)));
+    assert_eq!(admin(address, "/healthz").await.0, 200);
+    stream.headers("POST", "/v1/embeddings", &[]).await;
+    stream.body(br#"{"model": "minilm", "input": "a"}"#.to_vec(), true).await;
+    let reply = stream.reply().await;
+    assert_eq!(reply.error(), (503, "server_error".into(), Value::Null, "draining".into()));
+    assert_eq!(reply.headers["retry-after"], "1");
+    drop((stream, channel));
+    task.await.unwrap().unwrap();
+    drop(folder);
 }
 
 #[tokio::test(flavor = "multi_thread")]
