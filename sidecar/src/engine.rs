@@ -99,12 +99,43 @@ pub fn load(
 ) -> Result<Box<dyn Weights>, EngineError> {
     let place = device::best();
     let graph = onnx::find(folder);
-    match (choice, graph) {
+    match (choose(choice, graph.is_some(), candle::has_weights(folder), place.is_cpu()), graph) {
         (EngineChoice::Onnx, None) => Err(EngineError::Missing { path: folder.into(), wanted: ".onnx file" }),
         (EngineChoice::Onnx, Some(graph)) => Ok(Box::new(onnx::Graph::load(&graph, recipe, onnxruntime)?)),
-        (EngineChoice::Auto, Some(graph)) if place.is_cpu() => {
-            Ok(Box::new(onnx::Graph::load(&graph, recipe, onnxruntime)?))
+        (_, _) => Ok(Box::new(candle::Encoder::load(folder, recipe, place)?)),
+    }
+}
+
+/// What runs a model of which there is a `graph` for ONNX Runtime, `weights` for candle, or both. ONNX Runtime is the faster
+/// one on a CPU, which is all that it has here; a GPU is candle's, for a model that candle can read.
+fn choose(choice: EngineChoice, graph: bool, weights: bool, on_cpu: bool) -> EngineChoice {
+    match choice {
+        EngineChoice::Auto if graph && (on_cpu || !weights) => EngineChoice::Onnx,
+        EngineChoice::Auto => EngineChoice::Candle,
+        chosen => chosen,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_runs_where_its_files_let_it() {
+        let (onnx, candle, auto) = (EngineChoice::Onnx, EngineChoice::Candle, EngineChoice::Auto);
+        // Files: graph, weights. Place: a CPU, or a GPU.
+        for (files, on_cpu, on_gpu) in [
+            ((true, true), onnx, candle),
+            ((true, false), onnx, onnx),
+            ((false, true), candle, candle),
+            ((false, false), candle, candle),
+        ] {
+            let (graph, weights) = files;
+            assert_eq!(choose(auto, graph, weights, true), on_cpu, "{files:?}");
+            assert_eq!(choose(auto, graph, weights, false), on_gpu, "{files:?}");
+            for wanted in [onnx, candle] {
+                assert_eq!(choose(wanted, graph, weights, false), wanted, "what was said holds");
+            }
         }
-        (EngineChoice::Auto | EngineChoice::Candle, _) => Ok(Box::new(candle::Encoder::load(folder, recipe, place)?)),
     }
 }

@@ -10,6 +10,13 @@ use super::bert::{Bert, Config};
 use super::{Batch, Description, Engine, EngineError, Parallel, Weights, device};
 use crate::model::recipe::{Pooling, Recipe, required};
 
+const WEIGHTS: &str = "model.safetensors";
+
+/// Whether `folder` holds weights that candle reads.
+pub fn has_weights(folder: &Path) -> bool {
+    folder.join(WEIGHTS).is_file()
+}
+
 /// A loaded encoder. Engines share its weights.
 pub struct Encoder {
     bert: Arc<Bert>,
@@ -25,9 +32,9 @@ impl Encoder {
         let config: Config =
             required(&path).map_err(|error| EngineError::Unusable { path: path.clone(), error: error.to_string() })?;
         config.check().map_err(|error| EngineError::Unusable { path, error })?;
-        let path = folder.join("model.safetensors");
-        if !path.is_file() {
-            return Err(EngineError::Missing { path: folder.into(), wanted: "model.safetensors" });
+        let path = folder.join(WEIGHTS);
+        if !has_weights(folder) {
+            return Err(EngineError::Missing { path: folder.into(), wanted: WEIGHTS });
         }
         let unusable =
             |error: candle_core::Error| EngineError::Unusable { path: path.clone(), error: error.to_string() };
