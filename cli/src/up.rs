@@ -75,7 +75,8 @@ fn key(plan: &mut Plan) -> Outcome<Key> {
         plan.loaded = weir_control::load(&plan.file, &plan.environment)?;
         match made {
             Ok(_) => {
-                say::line(&format!("made a first key; it is kept in {}", keys::place(&plan.places, &keys).display()))
+                let place = keys::place(&plan.places, &keys);
+                say::line(&format!("made a first key; it is kept in {}", place.display()));
             }
             // Another `weir up` of this user may have been faster.
             Err(problem) if plan.loaded.gateway.routing().keys.is_empty() => return Err(problem),

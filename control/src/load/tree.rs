@@ -201,16 +201,16 @@ impl Builder {
         };
         match &mut open.node.content {
             Content::List(items) => items.push(node),
-            Content::Map(entries) => match open.key.take() {
-                Some((key, line)) => entries.push(Entry { key, line, value: node }),
-                None => match node.content {
-                    Content::Scalar { text, .. } => open.key = Some((text, node.line)),
-                    _ => {
-                        let hint = Some("put it in quotes".to_owned());
-                        return Err(Broken { line: node.line, problem: "a key must be text".to_owned(), hint });
-                    }
-                },
-            },
+            Content::Map(entries) => {
+                if let Some((key, line)) = open.key.take() {
+                    entries.push(Entry { key, line, value: node });
+                } else if let Content::Scalar { text, .. } = node.content {
+                    open.key = Some((text, node.line));
+                } else {
+                    let hint = Some("put it in quotes".to_owned());
+                    return Err(Broken { line: node.line, problem: "a key must be text".to_owned(), hint });
+                }
+            }
             Content::Scalar { .. } => {}
         }
         Ok(())

@@ -97,10 +97,20 @@ fn rejects() -> Vec<Reject> {
     for reject in &all {
         // A new one must be added here, and so be noticed above.
         match reject {
-            Reject::InvalidJson { .. } | Reject::Missing { .. } | Reject::Invalid { .. } => {}
-            Reject::Unsupported { .. } | Reject::Unthreaded | Reject::UnknownModel { .. } => {}
-            Reject::ModelNotAllowed { .. } | Reject::WrongEndpoint { .. } | Reject::NoKey | Reject::BadKey => {}
-            Reject::Busy | Reject::BodyTooLarge { .. } | Reject::UnknownPath { .. } | Reject::WrongMethod { .. } => {}
+            Reject::InvalidJson { .. }
+            | Reject::Missing { .. }
+            | Reject::Invalid { .. }
+            | Reject::Unsupported { .. }
+            | Reject::Unthreaded
+            | Reject::UnknownModel { .. }
+            | Reject::ModelNotAllowed { .. }
+            | Reject::WrongEndpoint { .. }
+            | Reject::NoKey
+            | Reject::BadKey
+            | Reject::Busy
+            | Reject::BodyTooLarge { .. }
+            | Reject::UnknownPath { .. }
+            | Reject::WrongMethod { .. } => {}
         }
     }
     all
