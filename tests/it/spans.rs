@@ -1,5 +1,6 @@
 //! Spans over OTLP: one for the caller's request, one for each try, under the caller's own trace.
 
+use serde_json::json;
 use weir_tests::{Collector, Gateway, Span, Upstream};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -67,4 +68,37 @@ async fn a_caller_without_a_trace_gets_one() {
     let trace = traceparent.split('-').nth(1).unwrap();
     let spans = collector.spans(trace, 2).await;
     assert!(spans.iter().any(|span| span.parent.is_empty()), "{spans:#?}");
+}
+
+/// Gemini's clients can send their key in the query, where Weir does not look for it: what is refused goes no further, and so
+/// would be all the longer in a trace.
+#[tokio::test]
+async fn a_key_in_a_query_is_in_no_span_and_no_record() {
+    const SECRET: &str = "AIza-not-for-others";
+    let collector = Collector::start().await;
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o"]).traced(&collector.url()).start().await;
+    let path = format!("/v1beta/models/gpt:generateContent?key={SECRET}");
+    let body = json!({ "contents": [{ "parts": [{ "text": "Hi" }] }] });
+    let refused = gateway.post(&path, body.clone()).without_key();
+    // Refused for its headers, for its body, and answered.
+    let asks = [
+        (refused, 401, "/v1beta/models/gpt:generateContent"),
+        (gateway.post(&path, json!({})), 400, "/v1beta/models/gpt:generateContent"),
+        (gateway.post(&path, body), 200, "/v1/chat/completions"),
+    ];
+    for (at, (ask, status, path)) in asks.into_iter().enumerate() {
+        let trace = format!("{at}{}", &TRACE[1..]);
+        let ask = ask.header("traceparent", &format!("00-{trace}-{PARENT}-01"));
+        let answer = ask.await;
+        assert_eq!(answer.status(), status, "{at}");
+        let spans = collector.spans(&trace, if status == 200 { 2 } else { 1 }).await;
+        let edge = spans.iter().find(|span| span.parent == PARENT).expect("a span under the caller's");
+        let url = attribute(edge, "http.url");
+        assert!(url.starts_with("http") && url.ends_with(path), "{url:?} {at}");
+        assert!(!format!("{spans:?}").contains(SECRET), "{spans:#?}");
+        gateway.record(answer.id()).await;
+    }
+    assert!(!gateway.access_log().contains(SECRET), "{}", gateway.access_log());
+    assert!(!format!("{:?}", upstream.requests()).contains(SECRET));
 }

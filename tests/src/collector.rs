@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -86,11 +87,7 @@ impl TraceService for Service {
             id: hex(&span.span_id),
             parent: hex(&span.parent_span_id),
             kind: span.kind,
-            attributes: span
-                .attributes
-                .into_iter()
-                .filter_map(|attribute| Some((attribute.key, text(attribute.value?.value?))))
-                .collect(),
+            attributes: attributes(span.attributes),
         });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(spans);
         Ok(Response::new(ExportTraceServiceResponse::default()))
@@ -99,6 +96,16 @@ impl TraceService for Service {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// By name. One that is there twice has both values, since nothing is to hide behind another.
+fn attributes(all: Vec<KeyValue>) -> BTreeMap<String, String> {
+    let mut attributes = BTreeMap::<String, String>::new();
+    for attribute in all {
+        let Some(value) = attribute.value.and_then(|value| value.value).map(text) else { continue };
+        attributes.entry(attribute.key).and_modify(|first| *first += &format!(", {value}")).or_insert(value);
+    }
+    attributes
 }
 
 fn text(value: Value) -> String {

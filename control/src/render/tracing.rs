@@ -9,12 +9,17 @@ use super::{Paths, RenderError, clusters, tls};
 /// The collector's cluster.
 pub(super) const CLUSTER: &str = "weir-otlp";
 
+/// What was asked for, without its query: Gemini's clients can have their key there. Envoy's own tag of this name has all of it,
+/// and this one takes its place.
+const URL: (&str, &str) = ("http.url", "%REQ(:SCHEME)%://%REQ(:AUTHORITY)%%PATH(NQ:PATH)%");
+
 /// The listener's `tracing`, `None` without a collector.
 pub(super) fn tracing(gateway: &Gateway) -> Option<Value> {
     gateway.telemetry().otlp.as_ref()?;
-    let tags = span::ATTRIBUTES.iter().map(
-        |attribute| json!({ "tag": attribute.name, "value": format!("%FILTER_STATE(wasm.{}:PLAIN)%", attribute.key) }),
-    );
+    let tag = |tag: &str, value: &str| json!({ "tag": tag, "value": value });
+    let attributes = span::ATTRIBUTES.iter();
+    let tags = attributes.map(|own| tag(own.name, &format!("%FILTER_STATE(wasm.{}:PLAIN)%", own.key)));
+    let tags = tags.chain([tag(URL.0, URL.1)]);
     Some(json!({
         "provider": {
             "name": "envoy.tracers.opentelemetry",
