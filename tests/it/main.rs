@@ -18,6 +18,7 @@ mod relay;
 mod reload;
 mod rests;
 mod secrets;
+mod sidecar;
 mod signing;
 mod spans;
 mod streams;

@@ -35,6 +35,7 @@ pub struct Builder {
     limits: Map<String, Value>,
     keys: Vec<Value>,
     telemetry: Map<String, Value>,
+    local: Map<String, Value>,
     concurrency: u32,
 }
 
@@ -84,6 +85,13 @@ impl Builder {
     #[must_use]
     pub fn traced(mut self, otlp: &str) -> Self {
         self.telemetry.insert("otlp".to_owned(), json!(otlp));
+        self
+    }
+
+    /// Adds a local model, and `local`, the provider of it: a sidecar at [`Gateway::sidecar_socket`], which a test has to start.
+    #[must_use]
+    pub fn local(mut self, model: &str) -> Self {
+        self.local.insert(model.to_owned(), json!({}));
         self
     }
 
@@ -137,6 +145,9 @@ impl Builder {
             }
             providers.insert(provider.name.clone(), entry);
         }
+        if !self.local.is_empty() {
+            providers.insert("local".to_owned(), json!({ "dialect": "local" }));
+        }
         let mut keys = vec![json!({ "name": "team", "sha256": KeyHash::of(KEY.as_bytes()).to_string() })];
         keys.extend(self.keys.iter().cloned());
         let source = json!({
@@ -147,6 +158,7 @@ impl Builder {
             "models": self.models,
             "keys": keys,
             "telemetry": self.telemetry,
+            "local": { "models": self.local },
         });
         (source, vars)
     }
@@ -296,6 +308,31 @@ impl Gateway {
     /// How much memory each VM of the filter has, in bytes: one a worker, the steward's, and the main thread's.
     pub fn heaps(&self) -> Vec<u64> {
         self.envoy.heaps()
+    }
+
+    /// Where a sidecar is looked for.
+    pub fn sidecar_socket(&self) -> PathBuf {
+        self.paths.sidecar_socket.clone()
+    }
+
+    /// One of Envoy's counters or gauges.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let admin = self.admin.trim().parse().expect("Envoy's admin address");
+        let path = format!("/stats?filter=^{}$&format=json", name.replace('.', "\\."));
+        let answer = Ask::new(admin, self.log(), "", Method::GET, &path).await;
+        answer.json()["stats"][0]["value"].as_u64().unwrap_or_default()
+    }
+
+    /// Waits until one of Envoy's counters or gauges has this value.
+    pub async fn until_stat(&self, name: &str, value: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.stat(name).await;
+            if now == value {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{name} is {now} and not {value}");
+        }
     }
 
     /// How much memory Envoy itself has in use, buffers included and VMs not, in bytes.
