@@ -1,7 +1,6 @@
 //! A collector of spans: OTLP over gRPC, as Envoy sends them.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
@@ -10,15 +9,17 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
+use weir_sim::Tls;
 
 use crate::{background, eventually};
 
 /// A running collector.
 #[derive(Debug)]
 pub struct Collector {
-    address: SocketAddr,
+    /// Where it listens.
+    url: String,
     spans: Spans,
 }
 
@@ -44,21 +45,31 @@ type Spans = Arc<Mutex<Vec<Span>>>;
 impl Collector {
     /// Starts on a free port.
     pub async fn start() -> Self {
+        Self::serve("http", Server::builder()).await
+    }
+
+    /// Starts on a free port and speaks TLS, with this certificate for `127.0.0.1`.
+    pub async fn with_tls(tls: Tls) -> Self {
+        let identity = ServerTlsConfig::new().identity(Identity::from_pem(tls.certificate, tls.key));
+        Self::serve("https", Server::builder().tls_config(identity).expect("a certificate")).await
+    }
+
+    async fn serve(scheme: &str, mut server: Server) -> Self {
         let spans = Spans::default();
         let service = TraceServiceServer::new(Service(Arc::clone(&spans)));
-        let address = background::run(async {
+        let address = background::run(async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             let address = listener.local_addr().expect("an address");
             let incoming = TcpListenerStream::new(listener);
-            tokio::spawn(async { drop(Server::builder().add_service(service).serve_with_incoming(incoming).await) });
+            tokio::spawn(async move { drop(server.add_service(service).serve_with_incoming(incoming).await) });
             address
         });
-        Self { address: address.await, spans }
+        Self { url: format!("{scheme}://{}", address.await), spans }
     }
 
     /// Where it listens, as a URL.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     /// Waits until `count` spans of one trace have come, and returns them.

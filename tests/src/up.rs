@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Ties a process to ours, as Envoy is in other tests; what `weir up` starts is tied to it by itself.
 const TIED: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 $$) 2>/dev/null & exec "$@" 3<&- </dev/null"#;
 
+/// The file, beside a configuration, of a certificate authority of a test's own.
+pub const AUTHORITY: &str = "authority.pem";
+
 /// A running `weir up`, gone when dropped.
 #[derive(Debug)]
 pub struct Up {
@@ -65,7 +68,8 @@ impl Up {
         Self::beside(&[], configuration, flags).await
     }
 
-    /// The same, with these files (name, content) beside the configuration.
+    /// The same, with these files (name, content) beside the configuration. One of the name [`AUTHORITY`] is whom it trusts, in
+    /// place of whom this machine does.
     pub async fn beside(files: &[(&str, &str)], configuration: &str, flags: &[&str]) -> Self {
         let (folder, ports) = (Folder::new(), Ports::free());
         for (name, content) in files {
@@ -285,6 +289,10 @@ fn spawn(folder: &Folder, ports: &Ports, flags: &[&str]) -> Child {
 fn at_home<'c>(command: &'c mut Command, folder: &Folder) -> &'c mut Command {
     for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "RUST_LOG"] {
         command.env_remove(name);
+    }
+    let authority = folder.path().join(AUTHORITY);
+    if authority.is_file() {
+        command.env("SSL_CERT_FILE", authority);
     }
     command.env("WEIR_STATE", folder.path().join("state")).current_dir(folder.path())
 }

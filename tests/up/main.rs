@@ -17,6 +17,7 @@ mod matrix;
 mod reload;
 mod sdk;
 mod start;
+mod traces;
 mod types;
 
 /// What the simulator answers to `Hi`.
