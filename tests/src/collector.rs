@@ -114,7 +114,7 @@ fn attributes(all: Vec<KeyValue>) -> BTreeMap<String, String> {
     let mut attributes = BTreeMap::<String, String>::new();
     for attribute in all {
         let Some(value) = attribute.value.and_then(|value| value.value).map(text) else { continue };
-        attributes.entry(attribute.key).and_modify(|first| *first += &format!(", {value}")).or_insert(value);
+        attributes.entry(attribute.key).and_modify(|first| first.extend([", ", &value])).or_insert(value);
     }
     attributes
 }
