@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use weir_control::render::{File, Paths};
 use weir_control::{Environment, Loaded};
+use weir_core::attempt::MAX_WHOLE;
 use weir_core::config::source::Engine;
 use weir_core::endpoint::Endpoint;
 use weir_places::Places;
@@ -201,8 +202,11 @@ pub(crate) fn sidecar_admin(loaded: &Loaded, args: &args::Up) -> Option<SocketAd
 fn limits(body_bytes: u64) -> Limits {
     let usual = Limits::default();
     let max_body_bytes = usize::try_from(body_bytes).unwrap_or(usize::MAX);
-    let least = max_body_bytes.saturating_add(usual.max_answer_bytes);
-    Limits { max_body_bytes, max_bytes_in_flight: usual.max_bytes_in_flight.max(least), ..usual }
+    // Envoy takes no longer answer for one that has failed; the sidecar can say what to do about it, and says so at once.
+    let max_answer_bytes = MAX_WHOLE;
+    let least = max_body_bytes.saturating_add(max_answer_bytes);
+    let max_bytes_in_flight = usual.max_bytes_in_flight.max(least);
+    Limits { max_body_bytes, max_answer_bytes, max_bytes_in_flight, ..usual }
 }
 
 /// Whether some provider's endpoint is the simulator's address.
@@ -213,4 +217,18 @@ fn points_at(loaded: &Loaded, sim: SocketAddr) -> bool {
         .providers()
         .filter_map(|entry| entry.url.as_ref())
         .any(|url| url.port == sim.port() && named(&url.host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sidecar_gives_no_longer_answer_than_envoy_takes_and_holds_any_single_request() {
+        let usual = limits(4 << 20);
+        assert_eq!((usual.max_body_bytes, usual.max_answer_bytes), (4 << 20, MAX_WHOLE));
+        assert_eq!(usual.max_bytes_in_flight, Limits::default().max_bytes_in_flight);
+        let large = limits(1 << 30);
+        assert_eq!(large.max_bytes_in_flight, (1 << 30) + MAX_WHOLE);
+    }
 }

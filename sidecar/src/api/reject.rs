@@ -84,8 +84,8 @@ pub enum Reject {
         /// The model's longest.
         limit: usize,
     },
-    /// The answer would be longer than allowed.
-    #[error("The answer would be longer than {limit} bytes. Send fewer inputs, or ask for encoding_format \"base64\".")]
+    /// The answer could be longer than allowed.
+    #[error("The answer could be longer than {limit} bytes. Send fewer inputs, or ask for encoding_format \"base64\".")]
     AnswerTooLarge {
         /// The limit in bytes.
         limit: usize,
