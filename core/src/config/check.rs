@@ -175,7 +175,7 @@ impl Check {
                 .iter()
                 .map(|(name, model)| (name.clone(), LocalModel { engine: model.engine }))
                 .collect(),
-            max_waiting: written.max_waiting.unwrap_or(1024),
+            max_waiting: written.max_waiting.unwrap_or(4096),
             threads: written.threads,
         }
     }

@@ -184,7 +184,7 @@ pub struct Local {
     /// The models to serve, by the name of their folder.
     #[serde(default)]
     pub models: BTreeMap<String, LocalModel>,
-    /// How many requests may wait for inference before callers are told 429. Default 1024.
+    /// How many inputs may wait for inference before callers are told 429, for each model; one request has up to 2048. Default 4096.
     #[serde(default)]
     pub max_waiting: Option<u32>,
     /// Threads that inference uses. Default: as many as there are cores.
@@ -197,7 +197,7 @@ pub struct Local {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LocalModel {
-    /// `onnx` or `candle`. Default: ONNX Runtime on a CPU if the folder holds an ONNX file, else candle.
+    /// `onnx` or `candle`. Default: ONNX Runtime if the folder holds an ONNX file, else candle; on a GPU candle, if the folder holds safetensors.
     #[serde(default)]
     pub engine: Option<Engine>,
 }
