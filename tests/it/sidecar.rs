@@ -12,7 +12,6 @@ use envoy_types::pb::envoy::service::ext_proc::v3::streamed_immediate_response::
 use envoy_types::pb::envoy::service::ext_proc::v3::{
     HttpHeaders, ProcessingRequest, ProcessingResponse, StreamedBodyResponse, StreamedImmediateResponse,
 };
-use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
