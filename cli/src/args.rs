@@ -178,6 +178,12 @@ pub(crate) struct Sim {
     /// Tokens of an answer [default: as many as its sentence needs]
     #[arg(long, value_name = "N")]
     pub(crate) tokens: Option<u32>,
+    /// Have requests for a model fail, as in gpt-4o=429-retry-7, or `*=503` for any; can be repeated
+    #[arg(long = "fault", value_name = "MODEL=FAULT", value_parser = fault)]
+    pub(crate) faults: Vec<(String, weir_sim::Fault)>,
+    /// List the faults there are, and start nothing
+    #[arg(long)]
+    pub(crate) list_faults: bool,
     /// Folder with recorded answers to replay
     #[arg(long, value_name = "DIR")]
     pub(crate) fixtures: Option<PathBuf>,
@@ -195,4 +201,9 @@ pub(crate) struct Launch {
 
 fn duration(text: &str) -> Result<Duration, String> {
     weir_core::config::units::duration(text)
+}
+
+fn fault(text: &str) -> Result<(String, weir_sim::Fault), String> {
+    let (model, fault) = text.rsplit_once('=').ok_or("write it as MODEL=FAULT, such as gpt-4o=503")?;
+    Ok((model.to_owned(), fault.parse().map_err(|error: weir_sim::UnknownFault| error.to_string())?))
 }

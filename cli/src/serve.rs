@@ -26,10 +26,17 @@ pub(crate) fn sidecar(config: &Path) -> Outcome {
 
 /// `weir sim`.
 pub(crate) fn sim(args: args::Sim) -> Outcome {
+    if args.list_faults {
+        for listed in weir_sim::faults() {
+            say::result(&format!("{:<22} {}", listed.name, listed.what));
+        }
+        return Ok(());
+    }
     let options = Options {
         listen: args.listen,
         keys: args.keys,
         keyless: if args.keyless { Keyless::Admit } else { Keyless::Refuse },
+        faults: args.faults,
         pace: args.pace,
         tokens: args.tokens,
         fixtures: args.fixtures,

@@ -1,24 +1,32 @@
-//! `/_sim/…`: what a test calls directly, for those in another process.
-//!
-//! | request | does |
-//! |---|---|
-//! | `GET /_sim/requests` | the kept requests |
-//! | `DELETE /_sim/requests` | forgets them |
-//! | `GET /_sim/served` | how many requests and refused connections there were |
-//! | `GET`, `DELETE /_sim/faults` | the faults in force; takes them back |
-//! | `PUT /_sim/faults` | `{"gpt-4o": "429-retry-7", "*": {"fault": "503", "times": 2}, "o3": null}` |
-//! | `PUT`, `DELETE /_sim/replay` | `{"case": "anthropic/tool-call"}` answers every request; ends that |
+//! `/_sim/…`: what a test calls directly, for those in another process. [`CALLS`] lists it, and `GET /_sim/` says so too.
 
 use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
 
-use crate::{Fault, Outcome, Seen, service, service::Reply, state::State};
+use crate::{Fault, Outcome, Seen, faults, model, service, service::Reply, state::State};
+
+/// What can be called, and what it does.
+const CALLS: [(&str, &str); 9] = [
+    ("GET /_sim/", "this"),
+    ("GET /_sim/requests", "the kept requests"),
+    ("DELETE /_sim/requests", "forgets them, and counts anew"),
+    ("GET /_sim/served", "how many requests and refused connections there were"),
+    ("GET /_sim/faults", "the faults in force"),
+    (
+        "PUT /_sim/faults",
+        r#"{"gpt-4o": "429-retry-7", "*": {"fault": "503", "times": 2}, "o3": null} sets two and takes back one"#,
+    ),
+    ("DELETE /_sim/faults", "takes back all of them"),
+    ("PUT /_sim/replay", r#"{"case": "anthropic/tool-call"} answers every request with a fixture"#),
+    ("DELETE /_sim/replay", "ends that"),
+];
 
 /// Answers a request to `/_sim/{path}`.
 pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &[u8]) -> Reply {
     let done = || Ok(json!({"ok": true}));
     let result = match (method.as_str(), path) {
+        ("GET", "") => Ok(can()),
         ("GET", "requests") => Ok(state.log.all().iter().map(seen).collect()),
         ("DELETE", "requests") => {
             state.log.clear();
@@ -38,13 +46,22 @@ pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &[u8]) ->
             state.stop_replay();
             done()
         }
-        _ => Err(format!("there is no {method} /_sim/{path}")),
+        _ => Err(format!("there is no {method} /_sim/{path}; GET /_sim/ says what there is")),
     };
     let (status, body) = match result {
         Ok(body) => (200, body),
         Err(why) => (400, json!({"error": why})),
     };
     service::json(HeaderMap::new(), status, Bytes::from(body.to_string()))
+}
+
+/// Everything that a simulator can be told.
+fn can() -> Value {
+    let table = |rows: &[(&str, &str)]| -> Map<String, Value> {
+        rows.iter().map(|(name, what)| ((*name).to_owned(), (*what).into())).collect()
+    };
+    let faults: Vec<_> = faults().iter().map(|listed| (listed.name, listed.what)).collect();
+    json!({ "calls": table(&CALLS), "faults": table(&faults), "models": table(&model::WRITTEN) })
 }
 
 /// Sets all that is named, or nothing where one of them is wrong.

@@ -232,6 +232,15 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_the_simulator_has_them_all() {
+        let page = include_str!("../../docs/simulator.md");
+        for (name, what) in faults().iter().map(|fault| (fault.name, fault.what)).chain(crate::model::WRITTEN) {
+            let row = format!("| `{name}` | {what} |");
+            assert!(page.lines().any(|line| line == row), "docs/simulator.md has no {row}");
+        }
+    }
+
+    #[test]
     fn every_name_and_status_is_listed() {
         for status in STATUSES {
             assert!(faults().iter().any(|listed| listed.name == status.to_string()), "{status}");

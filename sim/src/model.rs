@@ -2,24 +2,29 @@
 //!
 //! Any name answers. `fault-<name>` fails ([`Fault`]), `replay-<case>` answers with a fixture, and what follows a `+`
 //! shapes the answer: `gpt-4o+tokens-500+gap-20ms`, `fault-stall+gap-5ms`.
-//!
-//! | written | does |
-//! |---|---|
-//! | `+tokens-N` | an answer of N tokens |
-//! | `+size-N`, `+size-Nk`, `+size-Nm` | an answer of that many bytes of text |
-//! | `+first-T`, `+gap-T` | time before the first token, between tokens (`20ms`, `2s`) |
-//! | `+parallel-N` | N tool calls at once, where tools are called |
-//! | `+call-NAME` | where tools are called, this one if it is offered, and not the first |
-//! | `+cached-N` | N of the input tokens came from the cache |
-//! | `+reasoning-N` | N hidden reasoning tokens (OpenAI, Gemini) |
-//! | `+thinking` | thinks aloud before it answers: `reasoning_content` (OpenAI), else in the dialect's own form |
-//! | `+refusal` | the model refuses: `refusal` in place of the text (OpenAI) |
-//! | `+chunk-N` | a replay in chunks of N bytes |
-//! | `+no-prefill` | refuses a last message of the assistant, as newer Anthropic models do |
+//! [`WRITTEN`] is all of it.
 
 use std::{num::NonZeroUsize, time::Duration};
 
 use crate::{Fault, Pace, pace::duration};
+
+/// What a name can have in it, and what that does.
+pub(crate) const WRITTEN: [(&str, &str); 14] = [
+    ("fault-NAME", "fails"),
+    ("replay-CASE", "answers with a fixture"),
+    ("+tokens-N", "an answer of N tokens"),
+    ("+size-N, +size-Nk, +size-Nm", "an answer of that many bytes of text"),
+    ("+first-T, +gap-T", "time before the first token, between tokens (20ms, 2s)"),
+    ("+parallel-N", "N tool calls at once, where tools are called"),
+    ("+call-NAME", "where tools are called, this one if it is offered, and not the first"),
+    ("+cached-N", "N of the input tokens came from the cache"),
+    ("+reasoning-N", "N hidden reasoning tokens (OpenAI, Gemini)"),
+    ("+thinking", "thinks aloud before it answers: reasoning_content (OpenAI), else in the dialect's own form"),
+    ("+refusal", "the model refuses: `refusal` in place of the text (OpenAI)"),
+    ("+chunk-N", "a replay in chunks of N bytes"),
+    ("+no-prefill", "refuses a last message of the assistant, as newer Anthropic models do"),
+    ("+ANYTHING", "nothing: another name for the same"),
+];
 
 /// A model's name, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::Pace;
+use crate::{Fault, Pace};
 
 /// How a simulator listens and answers. The defaults suit a test: a free port, any `sk-…` key, no waiting.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Options {
     pub models: Vec<String>,
     /// Whether a model that is not listed answers all the same.
     pub unknown_models: UnknownModels,
+    /// Faults in force from the start, each for a model (`*`: for any), as [`Sim::set_fault`](crate::Sim::set_fault) sets them.
+    pub faults: Vec<(String, Fault)>,
     /// How fast tokens come.
     pub pace: Pace,
     /// How many tokens an answer has. None: as many as its sentence needs.
@@ -52,6 +54,7 @@ impl Default for Options {
                 .map(str::to_owned)
                 .to_vec(),
             unknown_models: UnknownModels::Answer,
+            faults: Vec::new(),
             pace: Pace::default(),
             tokens: None,
             compression: Compression::WhenAccepted,

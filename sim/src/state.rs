@@ -34,7 +34,7 @@ impl State {
     pub(crate) fn new(options: Options) -> Self {
         Self {
             log: Arc::new(Log::new(options.keep)),
-            faults: Faults::default(),
+            faults: Faults::of(&options.faults),
             prefixes: Prefixes::default(),
             past: Past::default(),
             quick: (options.effort == Effort::Prerendered).then(|| Quick::new(&options)),
@@ -87,6 +87,14 @@ struct Set {
 }
 
 impl Faults {
+    fn of(all: &[(String, Fault)]) -> Self {
+        let faults = Self::default();
+        for (model, fault) in all {
+            faults.set(model, *fault, None);
+        }
+        faults
+    }
+
     pub(crate) fn set(&self, model: &str, fault: Fault, left: Option<u32>) {
         lock(&self.0).by_model.insert(model.to_owned(), Set { fault, left });
     }

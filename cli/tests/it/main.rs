@@ -14,4 +14,5 @@ mod fetched;
 mod home;
 mod keys;
 mod running;
+mod sim;
 mod up;

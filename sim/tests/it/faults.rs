@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use weir_sim::{Fault, Options, Outcome, Sim, faults};
 
-use crate::client::{Ended, Got, HEADERS, chat, message, open, read_until, send_h2, sim, try_chat};
+use crate::client::{Ended, Got, HEADERS, chat, message, open, read_until, send, send_h2, sim, try_chat};
 
 fn finished(got: &Got) -> bool {
     got.text().contains("\"finish_reason\":\"stop\"") || got.text().contains("\"stop_reason\":\"end_turn\"")
@@ -266,4 +266,33 @@ async fn every_fault_there_is_can_be_called_and_is_noted() {
         let expect = if listed.name.starts_with("flap") { None } else { Some(listed.name.to_owned()) };
         assert_eq!(fault, expect);
     }
+}
+
+#[tokio::test]
+async fn a_simulator_says_what_it_can_be_told() {
+    let sim = sim().await;
+    let can = send(&sim, "GET", "/_sim/", &[], "").await.unwrap();
+    assert_eq!(can.status, 200);
+    let can = can.json();
+    let listed: Vec<(&str, &str)> =
+        can["faults"].as_object().unwrap().iter().map(|(name, what)| (name.as_str(), what.as_str().unwrap())).collect();
+    let mut expect: Vec<_> = faults().iter().map(|listed| (listed.name, listed.what)).collect();
+    expect.sort_unstable();
+    assert_eq!(listed, expect);
+    for call in can["calls"].as_object().unwrap().keys() {
+        let (method, path) = call.split_once(' ').unwrap();
+        let got = send(&sim, method, path, &[], "{}").await.unwrap();
+        assert!(!got.text().contains("there is no"), "{call}: {}", got.text());
+    }
+    let elsewhere = send(&sim, "GET", "/_sim/nowhere", &[], "").await.unwrap();
+    assert!(elsewhere.status == 400 && elsewhere.text().contains("GET /_sim/ says"), "{}", elsewhere.text());
+}
+
+#[tokio::test]
+async fn faults_can_be_in_force_from_the_start() {
+    let faults = vec![("gpt-4o".to_owned(), Fault::Status(503)), ("*".to_owned(), Fault::RetryAfter(7))];
+    let sim = Sim::start(Options { faults, ..Options::default() }).await.unwrap();
+    assert_eq!(chat(&sim, "gpt-4o", json!({})).await.status, 503);
+    let other = chat(&sim, "o3", json!({})).await;
+    assert_eq!((other.status, other.header("retry-after")), (429, "7"));
 }
