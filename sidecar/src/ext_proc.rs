@@ -191,8 +191,8 @@ async fn discard(asked: &mut Streaming<ProcessingRequest>, limit: usize) {
     }
 }
 
-/// Completes when Envoy has nothing more to say. With a request that has come whole it waits for the answer, so that its
-/// caller has left: Envoy says so at once, and lets go of the stream only a second later.
+/// Completes when Envoy has nothing more to say: with a request that has come whole, its caller has left. Envoy 1.40 was seen to
+/// reset the stream then, which ends the conversation by itself; but the protocol lets it end its own side only.
 async fn let_go(asked: &mut Streaming<ProcessingRequest>) {
     while let Ok(Some(_)) = asked.message().await {}
 }

@@ -55,12 +55,12 @@ impl Engine for FakeEngine {
 }
 
 struct Scene {
+    /// Lets one batch go. `None` where batches do not wait. Dropped before the pool, which waits for its batches.
+    gate: Option<Sender<()>>,
     pool: Pool,
     /// What the pool takes for the time.
     now: Arc<Mutex<Instant>>,
     began: Receiver<Vec<u32>>,
-    /// Lets one batch go. `None` where batches do not wait.
-    gate: Option<Sender<()>>,
 }
 
 fn scene(workers: usize, max_waiting: usize, gated: bool) -> Scene {
@@ -80,7 +80,7 @@ fn scene(workers: usize, max_waiting: usize, gated: bool) -> Scene {
     let clock = Box::new(move || *clock.lock().unwrap());
     let weights: Arc<dyn Weights> = Arc::new(weights);
     let pool = Pool::start_by(clock, &weights, &settings, Metrics::new().unwrap().model("m")).unwrap();
-    Scene { pool, now, began: starts, gate: gated.then_some(gate) }
+    Scene { gate: gated.then_some(gate), pool, now, began: starts }
 }
 
 fn rows(rows: &[&[u32]]) -> Rows {
