@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
+use weir_core::allow;
 use weir_core::attempt::{Attempt, Begun};
 use weir_core::config::{Credential, Gateway, Key, ProviderEntry, Signing};
 use weir_core::edge::Edge;
@@ -17,8 +18,6 @@ use weir_core::plan::Plan;
 use weir_core::provider::{self, Body, Provider};
 use weir_core::rests::Rests;
 use weir_core::time::Instant;
-
-use crate::render::written_headers;
 
 /// What would become of one request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -139,7 +138,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
     let now = Instant::default();
     let mut edge = Edge::default();
     edge.headers(&routing, &headers, body.is_empty()).map_err(Refusal::from)?;
-    let forward = edge.body(&routing, &Rests::default(), now, &headers, body).map_err(Refusal::from)?;
+    let forward = edge.body(&routing, &Rests::default(), now, body).map_err(Refusal::from)?;
     let plan = Plan::from_text(&forward.plan).ok_or_else(Refusal::unreadable)?;
     let mut text = forward.plan;
     let mut tries = Vec::new();
@@ -180,7 +179,8 @@ fn outcome(entry: &ProviderEntry, begun: &mut Begun, endpoint: Endpoint, body: &
         Body::Replaced(body) => json(body),
     };
     let speaks = provider::by_name(entry.dialect);
-    let mut headers = written_headers(entry);
+    let mut headers = entry.own_headers();
+    headers.extend(allow::WRITTEN.map(|(name, value)| (name.to_owned(), value.to_owned())));
     if let (Some(header), Some(credential)) = (speaks.and_then(Provider::credential), &entry.credential) {
         let reference = match credential {
             Credential::Env(name) => format!("{}«env:{name}»", header.prefix),

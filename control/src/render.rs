@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
 
-pub(crate) use filters::written_headers;
 pub use resources::{File, Resources};
 
 /// Where things are, as the Envoy process sees them.
@@ -72,17 +71,15 @@ pub enum RenderError {
     NoCaBundle(String),
 }
 
-/// What Envoy calls this process, and what stands in `user-agent`.
+/// What Envoy calls this process.
 const NODE: &str = "weir";
 
 /// Renders `gateway`.
 pub fn render(gateway: &Gateway, paths: &Paths) -> Result<Resources, RenderError> {
     let mut clusters = std::collections::BTreeMap::new();
     let mut secrets = std::collections::BTreeMap::new();
-    let headers = gateway.providers().flat_map(|entry| &entry.headers);
-    let own = headers.map(|(name, _)| name.as_str()).collect();
     for entry in gateway.providers() {
-        clusters.insert(entry.name.clone(), clusters::cluster(entry, &own, paths)?);
+        clusters.insert(entry.name.clone(), clusters::cluster(entry, paths)?);
         if let Some((name, secret)) = secrets::secret(entry) {
             secrets.insert(name, secret);
         }

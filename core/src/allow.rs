@@ -2,35 +2,62 @@
 
 mod reset;
 
-use alloc::string::{String, ToString};
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use crate::provider;
 use crate::time::Instant;
 
-/// Whether a caller's request header goes on towards a provider.
+/// Whether a request header goes up to a provider, if it is not one of that provider's own.
 ///
-/// Never the caller's key, cookies, forwarding headers or any `x-envoy-*`; Envoy adds what it needs after the edge
-/// role, and each provider's chain removes that again.
+/// Never the caller's key, cookies, forwarding headers or any `x-envoy-*`. The edge role holds the caller's headers to this,
+/// and each try what it finds: what Envoy has added since, and what an earlier try has left behind.
 pub fn goes_up(name: &str) -> bool {
     name.starts_with(':') || REQUEST.contains(&name)
 }
 
+/// Whether a caller's request header goes up with the value that the caller gave it.
+pub fn passes(name: &str) -> bool {
+    goes_up(name) && !WRITTEN.iter().any(|(written, _)| *written == name)
+}
+
 /// Request headers that go up, besides the pseudo headers.
-pub const REQUEST: [&str; 6] =
-    ["accept", "content-length", "content-type", "traceparent", "tracestate", "x-request-id"];
+pub const REQUEST: [&str; 8] = [
+    "accept",
+    "accept-encoding",
+    "content-length",
+    "content-type",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "x-request-id",
+];
+
+/// Headers that go up to every provider with values of Weir's.
+pub const WRITTEN: [(&str, &str); 2] =
+    [("accept-encoding", "identity"), ("user-agent", concat!("weir/", env!("CARGO_PKG_VERSION")))];
+
+/// The headers that may carry an earlier try's key when a later one begins. They are removed by name, before anything is
+/// read: no key gets into the filter's memory.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    let credentials = provider::ALL.iter().filter_map(|provider| provider.credential()).map(|header| header.name);
+    // What signs for AWS writes these.
+    credentials.chain(["authorization", "x-amz-security-token"])
+}
 
 /// The headers of a provider's answer that come back to the caller: the provider's name for the request, and its rate limits
 /// under OpenAI's names for them, whoever set them; each once. When a limit is full again is told in seconds from `now`.
 pub fn coming_back<'h>(
     headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     now: Instant,
-) -> Vec<(&'static str, String)> {
-    let mut back: Vec<(usize, &'static str, String)> = Vec::new();
+) -> Vec<(&'static str, Cow<'h, str>)> {
+    let mut back: Vec<(usize, &'static str, Cow<'_, str>)> = Vec::with_capacity(10);
     for (name, value) in headers.into_iter().filter(|(name, _)| may_come_back(name)) {
         let Some((rank, (_, ours))) = RESPONSE.iter().enumerate().find(|(_, (theirs, _))| *theirs == name) else {
             continue;
         };
-        let value = if ours.contains("-reset-") { reset::seconds(value, now) } else { Some(value.to_string()) };
+        let value =
+            if RESETS.contains(ours) { reset::seconds(value, now).map(Cow::Owned) } else { Some(Cow::Borrowed(value)) };
         let Some(value) = value else { continue };
         match back.iter_mut().find(|(_, name, _)| name == ours) {
             // Of several that say the same, the one that is listed first.
@@ -42,13 +69,17 @@ pub fn coming_back<'h>(
     back.into_iter().map(|(_, name, value)| (name, value)).collect()
 }
 
+/// What is told in seconds from now.
+const RESETS: [&str; 2] = ["x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"];
+
 /// Tells most of the others apart by one letter.
 fn may_come_back(name: &str) -> bool {
-    matches!(name.as_bytes(), [b'a' | b'm' | b'r', ..] | [b'x', b'-', b'a' | b'g' | b'r' | b't', ..])
+    matches!(name.as_bytes(), [b'a' | b'd' | b'm' | b'r', ..] | [b'x', b'-', b'a' | b'g' | b'r' | b't', ..])
 }
 
 /// Response headers that come back: their name, and ours. Of two with one name of ours, the first counts.
-const RESPONSE: [(&str, &str); 33] = [
+const RESPONSE: [(&str, &str); 34] = [
+    ("date", "date"),
     ("x-request-id", "x-upstream-request-id"),
     ("request-id", "x-upstream-request-id"),
     ("x-amzn-requestid", "x-upstream-request-id"),
@@ -90,16 +121,18 @@ mod tests {
 
     #[test]
     fn nothing_that_names_a_caller_goes_up() {
-        for name in ["authorization", "cookie", "x-api-key", "x-forwarded-for", "x-envoy-max-retries", "user-agent"] {
+        for name in ["authorization", "cookie", "x-api-key", "x-forwarded-for", "x-envoy-max-retries"] {
             assert!(!goes_up(name), "{name}");
         }
+        assert!(!passes("user-agent") && !passes("accept-encoding") && passes("accept"));
+        assert!(keys().all(|name| !goes_up(name)));
     }
 
     #[test]
     fn each_comes_back_once_and_in_one_way() {
         let now = Instant::from_nanos(1_767_323_045_000_000_000);
         let back = |headers: &[(&'static str, &'static str)]| coming_back(headers.iter().copied(), now);
-        let told = |name, value: &str| (name, value.to_string());
+        let told = |name, value: &'static str| (name, Cow::Borrowed(value));
         assert_eq!(back(&[("set-cookie", "a"), ("openai-organization", "b"), ("x-content-type-options", "c")]), []);
         assert!(RESPONSE.iter().all(|(theirs, _)| may_come_back(theirs)));
         assert_eq!(

@@ -8,6 +8,7 @@ mod answer;
 mod failure;
 mod request;
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
@@ -15,7 +16,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::allow;
 use crate::answer::Answer;
 use crate::codec::encoding::Decoder;
 use crate::config::Upstream;
@@ -60,11 +60,16 @@ pub enum Effect {
     Span(Attribute, String),
     /// Replace all response headers.
     Headers(Vec<(&'static str, String)>),
+    /// Set the answer's `content-length`, in bytes.
+    Length(usize),
     /// Replace the bytes that just came (for an answer that was held by the host: all of them).
     Body(Vec<u8>),
     /// Answer the caller in the provider's stead, and let no other target be tried.
     Answer(Answer),
 }
+
+/// Headers of an answer, to be written in place of those that it came with.
+pub type Headers<'h> = Vec<(&'static str, Cow<'h, str>)>;
 
 /// What becomes of what just came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,9 +129,10 @@ struct Answering {
     reply: Box<dyn Reply>,
     decoder: Option<Decoder>,
     status: u16,
-    content_type: String,
-    /// Headers of the provider's that come back.
-    headers: Vec<(&'static str, String)>,
+    /// Whether the provider says that they are server-sent events.
+    streams_events: bool,
+    /// `content-length` as the provider said it.
+    length: Option<usize>,
     /// What the caller will receive, held until the first token; `None` once that has come.
     held: Option<Vec<u8>>,
     /// What came last, if the stream's end is to come with it.
@@ -179,10 +185,14 @@ pub enum RequestPlan {
 }
 
 impl Attempt {
-    /// Begins the try that `plan` says is next.
+    /// Begins the try that the plan of this text says is next.
     pub fn begin(upstream: &Arc<Upstream>, plan: &str, now: Instant) -> Result<Begun, HostFault> {
+        Self::begin_next(upstream, Plan::from_text(plan).ok_or(HostFault::NoPlan)?, now)
+    }
+
+    /// Begins the try that `plan` says is next.
+    pub fn begin_next(upstream: &Arc<Upstream>, mut plan: Plan, now: Instant) -> Result<Begun, HostFault> {
         let provider = provider::by_name(&upstream.dialect).ok_or(HostFault::NoConfig)?;
-        let mut plan = Plan::from_text(plan).ok_or(HostFault::NoPlan)?;
         let target = plan.begin(now).ok_or(HostFault::NoPlan)?.clone();
         if target.provider != upstream.provider {
             return Err(HostFault::NoPlan);
@@ -220,14 +230,17 @@ impl Attempt {
         Ok(Begun { attempt, plan: text, tries, span, request })
     }
 
-    /// Reads the answer's headers; `end` if no body follows.
-    pub fn response_headers(
+    /// Reads the answer's headers; `end` if no body follows. All headers that the answer has from here on come back, unless it
+    /// is a failure: while they have just been read, changing them costs the least. Should it turn out to be none after all,
+    /// others take their place.
+    pub fn response_headers<'h>(
         &mut self,
-        headers: &[(&str, &str)],
+        headers: &[(&'h str, &'h str)],
         end: bool,
         now: Instant,
         effects: &mut Vec<Effect>,
-    ) -> Flow {
+    ) -> (Flow, Option<Headers<'h>>) {
+        let mut written = None;
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let status = value(":status").and_then(|status| status.parse().ok()).unwrap_or_default();
         let retry_after = value("retry-after").and_then(retry_after);
@@ -246,6 +259,7 @@ impl Attempt {
             let id = ["weir-", numbers.format(vm), "-", more.format(request)].concat();
             let (encoding, created, echo) = (self.encoding, now.as_millis() / 1000, core::mem::take(&mut self.echo));
             let content_type = value("content-type").unwrap_or_default();
+            let length = value("content-length").and_then(|length| length.parse().ok());
             let (id, echo, calls) = (&id, &echo, self.calls);
             let start = provider::ReplyStart {
                 endpoint,
@@ -259,25 +273,27 @@ impl Attempt {
                 content_type,
                 calls,
             };
-            self.phase = Phase::Answering(Answering {
+            let answering = Answering {
                 reply: provider::reply(self.provider, &self.upstream, &start),
                 decoder,
                 status,
-                content_type: value("content-type").unwrap_or("application/json").to_string(),
-                headers: allow::coming_back(headers.iter().copied(), now),
+                streams_events: content_type.starts_with("text/event-stream"),
+                length,
                 held: Some(Vec::new()),
                 last: Last::Passes,
                 first_token: None,
                 told: None,
                 model: "".into(),
                 written: 0,
-            });
+            };
+            written = Some(self.headers(&answering, headers, now));
+            self.phase = Phase::Answering(answering);
         }
         if !end {
-            return Flow::Hold;
+            return (Flow::Hold, written);
         }
         self.room = Room::HeadersOnly;
-        self.response_body(&[], true, now, effects)
+        (self.response_body(&[], true, now, effects), written)
     }
 
     /// Whether the answer's body must come in one piece: the host then holds it and passes all of it at its end.
@@ -330,6 +346,11 @@ impl Attempt {
     fn progress(&self, stage: Stage, code: String, model: Rc<str>) -> Progress {
         let (begun, since) = (self.plan.begun, self.plan.since);
         Progress { begun, since, stage, code, first_token: None, usage: Usage::default(), model }
+    }
+
+    /// Whether an earlier try has left its headers behind.
+    pub fn follows_another(&self) -> bool {
+        self.plan.begun > 1
     }
 
     /// The request that this is a try of.

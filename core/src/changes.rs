@@ -1,21 +1,23 @@
 //! What has to be written so that some headers become others, where each write has its price.
 
+use alloc::borrow::Cow;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-/// By what headers differ from those that they replace.
+/// By what headers differ from those that they replace: copies, for what Envoy shows is not there any more once a header is
+/// others.
+#[derive(Default)]
 pub struct Changes {
-    /// The names that are there no more: copies, for what Envoy shows is not there any more once a header is changed.
-    pub gone: Names,
-    /// What to do with each of the new headers.
-    pub writes: Vec<Write>,
+    text: Vec<u8>,
+    /// Names that are there no more, each once.
+    gone: Vec<Range<usize>>,
+    writes: Vec<(Write, Range<usize>, Range<usize>)>,
 }
 
 /// What to do with a new header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Nothing: it is there.
-    Not,
     /// Add it to those that have its name, if there are any.
     Add,
     /// Put it in the place of all that have its name.
@@ -24,44 +26,72 @@ pub enum Write {
 
 impl Changes {
     /// From the headers that are there, and those that are to be.
-    pub fn of(before: &[(&[u8], &[u8])], after: &[(&[u8], &[u8])]) -> Self {
-        let mut gone = Names::with_room(before.len(), before.iter().map(|(name, _)| name.len()).sum());
-        let mut changed = Vec::new();
-        let mut writes = vec![Write::Add; after.len()];
-        // Most of what goes has a length that nothing else has.
-        let lengths = after.iter().fold(0, |lengths, (name, _)| lengths | bit(name.len()));
+    pub fn of(before: &[(&[u8], &[u8])], after: &[(&str, Cow<'_, str>)]) -> Self {
+        let mut changes = Self {
+            text: Vec::with_capacity(512),
+            gone: Vec::with_capacity(before.len()),
+            writes: Vec::with_capacity(after.len()),
+        };
+        let mut writes = vec![Some(Write::Add); after.len()];
+        // Most names have a length that no other has: where in `after` the first of each length is.
+        let mut firsts = [usize::MAX; 64];
+        for (at, (name, _)) in after.iter().enumerate().rev() {
+            if let Some(first) = firsts.get_mut(name.len() % 64) {
+                *first = at;
+            }
+        }
+        let mut lengths_gone = 0;
+        let mut others = Vec::new();
         for (name, value) in before {
-            if lengths & bit(name.len()) == 0 {
-                gone.add(name);
-                continue;
-            }
-            let named = after.iter().zip(&mut writes).filter(|((other, _), _)| other == name);
-            let mut meant = Meant::Gone;
-            for ((_, other), write) in named {
-                meant = Meant::Changed;
-                if *write == Write::Add {
-                    // Values of one name have an order: it is the next one or none.
-                    if other == value {
-                        *write = Write::Not;
-                        meant = Meant::Same;
-                    }
-                    break;
-                }
-            }
+            let meant = match firsts.get(name.len() % 64) {
+                Some(&first) if first < after.len() => meant(name, value, after, first, &mut writes),
+                _ => Meant::Gone,
+            };
             match meant {
-                Meant::Gone => gone.add(name),
-                Meant::Changed => changed.push(*name),
+                Meant::Gone if lengths_gone & bit(name.len()) != 0 && changes.gone().any(|gone| gone == *name) => {}
+                Meant::Gone => {
+                    lengths_gone |= bit(name.len());
+                    let name = changes.copy(name);
+                    changes.gone.push(name);
+                }
+                Meant::Changed => others.push(*name),
                 Meant::Same => {}
             }
         }
         // Of what has other values than before, the first takes the place of all.
-        for changed in changed {
-            let mut first = true;
-            for (write, _) in writes.iter_mut().zip(after).filter(|(_, (name, _))| *name == changed) {
-                *write = if core::mem::take(&mut first) { Write::Set } else { Write::Add };
+        for other in others {
+            let mut write = Write::Set;
+            for (to, _) in writes.iter_mut().zip(after).filter(|(_, (name, _))| name.as_bytes() == other) {
+                *to = Some(core::mem::replace(&mut write, Write::Add));
             }
         }
-        Self { gone, writes }
+        for (write, (name, value)) in writes.into_iter().zip(after) {
+            if let Some(write) = write {
+                let (name, value) = (changes.copy(name.as_bytes()), changes.copy(value.as_bytes()));
+                changes.writes.push((write, name, value));
+            }
+        }
+        changes
+    }
+
+    fn copy(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.text.len();
+        self.text.extend_from_slice(bytes);
+        start..self.text.len()
+    }
+
+    fn at(&self, place: &Range<usize>) -> &[u8] {
+        self.text.get(place.clone()).unwrap_or_default()
+    }
+
+    /// The names that are there no more, to be removed first.
+    pub fn gone(&self) -> impl Iterator<Item = &[u8]> {
+        self.gone.iter().map(|place| self.at(place))
+    }
+
+    /// What is to be written: how, and its name and value.
+    pub fn writes(&self) -> impl Iterator<Item = (Write, &[u8], &[u8])> {
+        self.writes.iter().map(|(write, name, value)| (*write, self.at(name), self.at(value)))
     }
 }
 
@@ -72,36 +102,35 @@ enum Meant {
     Same,
 }
 
+/// What becomes of a header whose name nothing before `first` has.
+fn meant(
+    name: &[u8],
+    value: &[u8],
+    after: &[(&str, Cow<'_, str>)],
+    first: usize,
+    writes: &mut [Option<Write>],
+) -> Meant {
+    let mut meant = Meant::Gone;
+    for ((other_name, other), write) in after.iter().zip(writes).skip(first) {
+        if other_name.len() != name.len() || other_name.as_bytes() != name {
+            continue;
+        }
+        meant = Meant::Changed;
+        if *write == Some(Write::Add) {
+            // Values of one name have an order: it is the next one or none.
+            if other.as_bytes() == value {
+                *write = None;
+                meant = Meant::Same;
+            }
+            break;
+        }
+    }
+    meant
+}
+
 /// A length as one bit of many.
 const fn bit(length: usize) -> u64 {
     1 << (length % 64)
-}
-
-/// Names, each once.
-pub struct Names {
-    lengths: u64,
-    text: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Names {
-    fn with_room(names: usize, bytes: usize) -> Self {
-        Self { lengths: 0, text: Vec::with_capacity(bytes), ends: Vec::with_capacity(names) }
-    }
-
-    fn add(&mut self, name: &[u8]) {
-        if self.lengths & bit(name.len()) == 0 || !self.iter().any(|other| other == name) {
-            self.lengths |= bit(name.len());
-            self.text.extend_from_slice(name);
-            self.ends.push(self.text.len());
-        }
-    }
-
-    /// In the order in which they were added.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = [0].into_iter().chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
-    }
 }
 
 #[cfg(test)]
@@ -113,15 +142,13 @@ mod tests {
 
     /// What is removed, set and added to come from `before` to `after`.
     fn check(before: &[(&str, &str)], after: &[(&str, &str)], expect: &[&str]) {
-        fn bytes<'h>(headers: &[(&'h str, &'h str)]) -> Vec<(&'h [u8], &'h [u8])> {
-            headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect()
-        }
-        let Changes { gone, writes } = Changes::of(&bytes(before), &bytes(after));
-        let gone = gone.iter().map(|name| format!("-{}", String::from_utf8_lossy(name)));
-        let written = after.iter().zip(writes).filter_map(|((name, value), write)| match write {
-            Write::Not => None,
-            Write::Add => Some(format!("{name}+={value}")),
-            Write::Set => Some(format!("{name}={value}")),
+        let before: Vec<_> = before.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        let after: Vec<_> = after.iter().map(|(name, value)| (*name, Cow::Borrowed(*value))).collect();
+        let changes = Changes::of(&before, &after);
+        let gone = changes.gone().map(|name| format!("-{}", String::from_utf8_lossy(name)));
+        let written = changes.writes().map(|(write, name, value)| {
+            let sign = if write == Write::Add { "+=" } else { "=" };
+            format!("{}{sign}{}", String::from_utf8_lossy(name), String::from_utf8_lossy(value))
         });
         assert_eq!(gone.chain(written).collect::<Vec<_>>(), expect);
     }

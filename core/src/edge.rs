@@ -34,6 +34,9 @@ const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];
 /// Envoy's own header, without which it finds no route; each provider's chain removes it.
 const SCHEME: &str = "x-forwarded-proto";
 
+/// The request header by which Envoy is told how often to retry.
+pub const RETRIES: &str = "x-envoy-max-retries";
+
 /// One request of a caller, from its headers to its record.
 #[derive(Debug, Default)]
 pub struct Edge {
@@ -69,11 +72,12 @@ struct Wanted {
 
 /// A request that goes on to a provider.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Forward<'h> {
+pub struct Forward {
     /// The plan's text, for the filter state.
     pub plan: String,
-    /// All headers of the request from here on.
-    pub headers: Vec<(&'h str, Cow<'h, str>)>,
+    /// The value of [`RETRIES`], if there is anything to retry: an exhausted plan then ends with the last try's own error, not
+    /// with a plan that names nothing.
+    pub retries: Option<String>,
     /// Attributes for Envoy's spans, if they are written.
     pub span: Vec<(Attribute, String)>,
 }
@@ -84,10 +88,25 @@ impl Edge {
         Self { origin, ..Self::default() }
     }
 
-    /// Reads the request's headers. An answer, if there is nothing to wait for: an error, or a path that Weir serves itself.
-    pub fn headers(&mut self, routing: &Routing, headers: &[(&str, &str)], end: bool) -> Result<(), Answer> {
+    /// Reads the request's headers: all headers of the request from here on. An answer, if there is nothing to wait for: an
+    /// error, or a path that Weir serves itself.
+    pub fn headers<'h>(
+        &mut self,
+        routing: &Routing,
+        headers: &[(&'h str, &'h str)],
+        end: bool,
+    ) -> Result<Vec<(&'h str, Cow<'h, str>)>, Answer> {
         let outcome = self.read_headers(routing, headers, end);
-        self.note(outcome)
+        let endpoint = self.note(outcome)?;
+        let passed = headers.iter().filter(|(name, _)| passes(endpoint, name));
+        let mut passed: Vec<(&str, Cow<'_, str>)> =
+            passed.map(|(name, value)| (*name, Cow::Borrowed(passed_value(endpoint, name, value)))).collect();
+        passed.extend(allow::WRITTEN.map(|(name, value)| (name, Cow::Borrowed(value))));
+        if endpoint.body() == BodyKind::Json {
+            passed.push(("content-type", Cow::Borrowed("application/json")));
+        }
+        passed.push(("x-request-id", Cow::Owned(self.subject.request_id.clone())));
+        Ok(passed)
     }
 
     /// Refuses a body that has become too long: `len` is what has come so far, `others` what the large bodies of other
@@ -116,65 +135,34 @@ impl Edge {
     }
 
     /// The form has ended, and is `len` bytes long: plans the tries.
-    pub fn form<'h>(
-        &mut self,
-        routing: &Routing,
-        rests: &Rests,
-        now: Instant,
-        headers: &[(&'h str, &'h str)],
-        len: u64,
-    ) -> Result<Forward<'h>, Answer> {
+    pub fn form(&mut self, routing: &Routing, rests: &Rests, now: Instant, len: u64) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Body(Wanted { endpoint, form: Some(form), .. }, key) => {
                 self.plan_form(routing, rests, now, (endpoint, key), form, len)
             }
             _ => Err(HostFault::Host.problem()),
         };
-        self.forward(routing, headers, outcome)
+        self.forward(routing, outcome)
     }
 
-    /// Reads the whole body and plans the tries. `headers` are those that [`headers`](Self::headers) has seen.
-    pub fn body<'h>(
-        &mut self,
-        routing: &Routing,
-        rests: &Rests,
-        now: Instant,
-        headers: &[(&'h str, &'h str)],
-        body: &[u8],
-    ) -> Result<Forward<'h>, Answer> {
+    /// Reads the whole body and plans the tries.
+    pub fn body(&mut self, routing: &Routing, rests: &Rests, now: Instant, body: &[u8]) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Body(wanted, key) => self.plan(routing, rests, now, (wanted, key), body),
             Phase::Headers | Phase::Over => Err(HostFault::Host.problem()),
         };
-        self.forward(routing, headers, outcome)
+        self.forward(routing, outcome)
     }
 
-    fn forward<'h>(
-        &mut self,
-        routing: &Routing,
-        headers: &[(&'h str, &'h str)],
-        outcome: Result<Plan, Problem>,
-    ) -> Result<Forward<'h>, Answer> {
+    fn forward(&mut self, routing: &Routing, outcome: Result<Plan, Problem>) -> Result<Forward, Answer> {
         let outcome = outcome.map_err(|problem| Answer::problem(&problem, self.family));
         let plan = self.note(outcome)?;
-        let mut passed: Vec<(&str, Cow<'_, str>)> = headers
-            .iter()
-            .filter(|(name, _)| (allow::goes_up(name) && *name != "x-request-id") || *name == SCHEME)
-            .map(|(name, value)| (*name, Cow::Borrowed(passed_value(plan.endpoint, name, value))))
-            .collect();
-        if plan.endpoint.body() == BodyKind::Json {
-            // Some clients say nothing of it, or something else; that it is JSON has been seen.
-            passed.retain(|(name, _)| *name != "content-type");
-            passed.push(("content-type", Cow::Borrowed("application/json")));
-        }
-        passed.push(("x-request-id", Cow::Owned(self.subject.request_id.clone())));
-        // An exhausted plan then ends with the last try's own error, not with a plan that names nothing.
         let retries = plan.targets.len().saturating_sub(1);
-        passed.extend((retries > 0).then(|| ("x-envoy-max-retries", Cow::Owned(retries.to_string()))));
+        let retries = (retries > 0).then(|| retries.to_string());
         let span = if routing.traced { attributes(&plan) } else { Vec::new() };
         let text = plan.to_text();
         self.plan = Some(plan);
-        Ok(Forward { plan: text, headers: passed, span })
+        Ok(Forward { plan: text, retries, span })
     }
 
     /// Whose API the caller speaks: Envoy's own errors are then written in it.
@@ -185,6 +173,11 @@ impl Edge {
     /// What the record says of this request, as far as the edge knows it.
     pub fn subject(&self) -> &Subject {
         &self.subject
+    }
+
+    /// The plan as it was before any try, once there is one.
+    pub fn planned(&self) -> Option<&Plan> {
+        self.plan.as_ref()
     }
 
     /// Whether [`record`](Self::record) needs the plan as the tries have left it: not if the first one answered.
@@ -224,7 +217,7 @@ impl Edge {
         })
     }
 
-    fn read_headers(&mut self, routing: &Routing, headers: &[(&str, &str)], end: bool) -> Result<(), Answer> {
+    fn read_headers(&mut self, routing: &Routing, headers: &[(&str, &str)], end: bool) -> Result<Endpoint, Answer> {
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let path = value(":path").unwrap_or_default();
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -259,8 +252,9 @@ impl Edge {
         if wanted.endpoint.family() == Family::Anthropic {
             self.betas = value("anthropic-beta").filter(|betas| plausible_betas(betas)).unwrap_or_default().to_string();
         }
+        let endpoint = wanted.endpoint;
         self.phase = Phase::Body(wanted, hash);
-        Ok(())
+        Ok(endpoint)
     }
 
     /// What is asked for at `path`, if anything is there.
@@ -314,6 +308,17 @@ fn caller<'r, 'h>(routing: &'r Routing, value: impl Fn(&str) -> Option<&'h str>)
     let bare = || value("x-api-key").or_else(|| value("x-goog-api-key")).map(|key| Some(key.trim()));
     let sent = bearer.or_else(bare).ok_or(Reject::NoKey)?;
     sent.and_then(|key| routing.key(key)).ok_or(Reject::BadKey)
+}
+
+/// Whether a request header goes on as the caller wrote it.
+fn passes(endpoint: Endpoint, name: &str) -> bool {
+    match name {
+        "x-request-id" => false,
+        // Some clients say nothing of JSON, or something else.
+        "content-type" => endpoint.body() != BodyKind::Json,
+        SCHEME => true,
+        _ => allow::passes(name),
+    }
 }
 
 /// A request header's value as it goes on.

@@ -195,12 +195,12 @@ impl Endpoint {
 }
 
 impl Family {
-    /// The name under which the filter sets a mark where a caller speaks another API than OpenAI's: the request's id.
+    /// The filter state that marks where a caller speaks another API than OpenAI's: the request's id.
     pub const fn mark(self) -> Option<&'static str> {
         match self {
             Self::OpenAi => None,
-            Self::Anthropic => Some("weir.anthropic"),
-            Self::Gemini => Some("weir.gemini"),
+            Self::Anthropic => Some("wasm.weir.anthropic"),
+            Self::Gemini => Some("wasm.weir.gemini"),
         }
     }
 

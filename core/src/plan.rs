@@ -14,12 +14,10 @@ use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::fault::FaultKind;
 use crate::time::Instant;
 
-/// The name under which the filter sets the plan. Envoy's own name for it is [`FILTER_STATE`].
-pub const KEY: &str = "weir.next";
-/// The name under which the filter sets [`Plan::tries`], for the errors that Envoy makes itself.
-pub const TRIES_KEY: &str = "weir.tries";
-/// The filter state object that matchers and access logs read.
-pub const FILTER_STATE: &str = "wasm.weir.next";
+/// The filter state that holds the plan. Wherever a filter sets it, its name begins as Envoy has a wasm filter's begin.
+pub const KEY: &str = "wasm.weir.next";
+/// The filter state that holds [`Plan::tries`], for the errors that Envoy makes itself.
+pub const TRIES_KEY: &str = "wasm.weir.tries";
 
 /// The name of the delivery class for these limits, a stream's first token and gap or a whole answer's limit twice, of a model
 /// with so many targets: with one, there is nothing to try again, and its route spends nothing on that.
@@ -245,6 +243,12 @@ impl Plan {
         text.push('#');
         text.push_str(&self.class);
         text
+    }
+
+    /// Who wrote the plan that this is the text of.
+    pub fn origin_of(text: &str) -> Option<Origin> {
+        let (vm, request) = text.split('|').nth(1)?.split_once('.')?;
+        Some(Origin { vm: vm.parse().ok()?, request: request.parse().ok()? })
     }
 
     /// Reads what [`to_text`](Self::to_text) wrote.

@@ -14,10 +14,10 @@ use crate::plan::{Candidate, Plan};
 use crate::time::Instant;
 use crate::usage::Usage;
 
-/// The name under which the edge role sets the record.
-pub const KEY: &str = "weir.record";
-/// The name under which the attempt role sets its [`Progress`].
-pub const PROGRESS_KEY: &str = "weir.progress";
+/// The filter state that the edge role sets to the record.
+pub const KEY: &str = "wasm.weir.record";
+/// The filter state that the attempt role sets to its [`Progress`].
+pub const PROGRESS_KEY: &str = "wasm.weir.progress";
 
 /// The format of Envoy's access log: one JSON object a line.
 ///

@@ -7,26 +7,26 @@
 pub struct Attribute {
     /// The attribute's name in the span.
     pub name: &'static str,
-    /// The name under which the filter sets it; Envoy's own is `wasm.` and this.
+    /// The filter state that holds it.
     pub key: &'static str,
 }
 
 /// What is asked for.
-pub const OPERATION: Attribute = Attribute { name: "gen_ai.operation.name", key: "weir.operation" };
+pub const OPERATION: Attribute = Attribute { name: "gen_ai.operation.name", key: "wasm.weir.operation" };
 /// The dialect of the provider of the latest try.
-pub const PROVIDER: Attribute = Attribute { name: "gen_ai.provider.name", key: "weir.provider" };
+pub const PROVIDER: Attribute = Attribute { name: "gen_ai.provider.name", key: "wasm.weir.provider" };
 /// The model that the caller named.
-pub const REQUEST_MODEL: Attribute = Attribute { name: "gen_ai.request.model", key: "weir.request.model" };
+pub const REQUEST_MODEL: Attribute = Attribute { name: "gen_ai.request.model", key: "wasm.weir.request.model" };
 /// The model that answered.
-pub const RESPONSE_MODEL: Attribute = Attribute { name: "gen_ai.response.model", key: "weir.response.model" };
+pub const RESPONSE_MODEL: Attribute = Attribute { name: "gen_ai.response.model", key: "wasm.weir.response.model" };
 /// Input tokens.
-pub const INPUT: Attribute = Attribute { name: "gen_ai.usage.input_tokens", key: "weir.usage.input" };
+pub const INPUT: Attribute = Attribute { name: "gen_ai.usage.input_tokens", key: "wasm.weir.usage.input" };
 /// Output tokens.
-pub const OUTPUT: Attribute = Attribute { name: "gen_ai.usage.output_tokens", key: "weir.usage.output" };
+pub const OUTPUT: Attribute = Attribute { name: "gen_ai.usage.output_tokens", key: "wasm.weir.usage.output" };
 /// Whom the caller's key belongs to.
-pub const TENANT: Attribute = Attribute { name: "weir.tenant", key: "weir.tenant" };
+pub const TENANT: Attribute = Attribute { name: "weir.tenant", key: "wasm.weir.tenant" };
 /// Why the latest try failed.
-pub const ERROR: Attribute = Attribute { name: "error.type", key: "weir.error" };
+pub const ERROR: Attribute = Attribute { name: "error.type", key: "wasm.weir.error" };
 
 /// All of them.
 pub const ATTRIBUTES: [Attribute; 8] =

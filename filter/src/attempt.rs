@@ -1,8 +1,10 @@
 //! The attempt role: one try at one provider; see [`weir_core::attempt`].
 
+use std::borrow::Cow;
 use std::mem::take;
 use std::sync::Arc;
 
+use weir_core::allow;
 use weir_core::answer::Answer;
 use weir_core::attempt::{Attempt, Effect, Flow, MAX_WHOLE, RequestPlan};
 use weir_core::config::Upstream;
@@ -12,7 +14,7 @@ use weir_core::provider::Body;
 use weir_core::rests::{self, Rest, Rests};
 
 use crate::board;
-use crate::host::{Buffer, Headers, Host, Map, Next, Role};
+use crate::host::{Buffer, Host, Map, Next, Role};
 
 /// Tries at a compare-and-swap before a rest is let go: it is a hint, and the next failure writes it again.
 const SWAPS: usize = 8;
@@ -49,9 +51,11 @@ impl Try {
         let outcome = if self.awaits == Awaits::Length {
             attempt.request_as_it_is(size)
         } else {
-            let headers = host.headers(Map::Request);
-            let kind = headers.pairs().into_iter().find(|(name, _)| *name == "content-type").map(|(_, value)| value);
-            attempt.request(kind.unwrap_or_default(), &host.body(Buffer::Request, size))
+            let kind = host.rewrite_headers(Map::Request, |headers| {
+                let kind = headers.iter().find(|(name, _)| *name == "content-type");
+                (kind.map_or_else(String::new, |(_, value)| (*value).to_owned()), None)
+            });
+            attempt.request(&kind, &host.body(Buffer::Request, size))
         };
         match outcome {
             Ok(request) => {
@@ -92,7 +96,10 @@ impl Try {
                 Effect::Progress(progress) => board::tell(host, origin, progress),
                 Effect::Span(attribute, value) => host.set_state(attribute.key, &value),
                 Effect::Rest(rest) => let_rest(host, &rest),
-                Effect::Headers(headers) => host.replace_headers(Map::Response, &headers),
+                Effect::Headers(with) => host.rewrite_headers(Map::Response, |_| {
+                    ((), Some(with.into_iter().map(|(name, value)| (name, Cow::Owned(value))).collect()))
+                }),
+                Effect::Length(length) => host.set_header(Map::Response, "content-length", &length.to_string()),
                 Effect::Body(with) => host.replace_body(Buffer::Response, size, &with),
                 Effect::Answer(answer) => next = Next::Answer(Box::new(answer)),
             }
@@ -120,8 +127,13 @@ impl Try {
 
 impl<H: Host> Role<H> for Try {
     fn request_headers(&mut self, host: &mut H, end: bool) -> Next {
-        let plan = board::settled(host.state(plan::KEY).unwrap_or_default());
-        match Attempt::begin(&self.upstream, &plan, host.now()) {
+        let text = host.state(plan::KEY).unwrap_or_default();
+        let begun = match board::planned(host, &text) {
+            // Nothing has happened to it yet.
+            Some(plan) => Attempt::begin_next(&self.upstream, plan, host.now()),
+            None => Attempt::begin(&self.upstream, &board::settled(text), host.now()),
+        };
+        match begun {
             Ok(begun) => {
                 host.set_state(plan::KEY, &begun.plan);
                 if let Some(tries) = begun.tries {
@@ -129,6 +141,10 @@ impl<H: Host> Role<H> for Try {
                 }
                 if let Some((attribute, value)) = begun.span {
                     host.set_state(attribute.key, &value);
+                }
+                clean(host, begun.attempt.follows_another());
+                for (name, value) in &self.upstream.headers {
+                    host.set_header(Map::Request, name, value);
                 }
                 self.attempt = Some(begun.attempt);
                 match begun.request {
@@ -159,8 +175,8 @@ impl<H: Host> Role<H> for Try {
 
     fn response_headers(&mut self, host: &mut H, end: bool) -> Next {
         let Some(attempt) = &mut self.attempt else { return Next::Continue };
-        let headers = host.headers(Map::Response);
-        let flow = attempt.response_headers(&headers.pairs(), end, host.now(), &mut self.effects);
+        let (now, effects) = (host.now(), &mut self.effects);
+        let flow = host.rewrite_headers(Map::Response, |headers| attempt.response_headers(headers, end, now, effects));
         self.perform(host, 0, flow)
     }
 
@@ -183,6 +199,21 @@ impl<H: Host> Role<H> for Try {
             }
             // A native filter's view of the stream is gone already.
             None => board::leave(attempt, connected, host.now()),
+        }
+    }
+}
+
+/// Leaves of the request's headers only those that go up to any provider, with the values that they have there.
+fn clean(host: &mut impl Host, follows_another: bool) {
+    if follows_another {
+        for name in allow::keys() {
+            host.remove_header(Map::Request, name);
+        }
+    }
+    host.retain_headers(Map::Request, allow::goes_up);
+    if follows_another {
+        for (name, value) in allow::WRITTEN {
+            host.set_header(Map::Request, name, value);
         }
     }
 }

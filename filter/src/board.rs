@@ -5,7 +5,7 @@
 //! filter state.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use weir_core::attempt::Attempt;
 use weir_core::plan::{Origin, Plan};
@@ -16,10 +16,17 @@ use crate::host::Host;
 
 thread_local! {
     static VM: Cell<Option<u64>> = const { Cell::new(None) };
-    static BOARD: RefCell<BTreeMap<u32, Progress>> = const { RefCell::new(BTreeMap::new()) };
-    static LEFT: RefCell<BTreeMap<u32, Left>> = const { RefCell::new(BTreeMap::new()) };
-    /// The edges whose request has not ended.
-    static OPEN: RefCell<BTreeSet<u32>> = const { RefCell::new(BTreeSet::new()) };
+    /// What is known of each edge's request, until that has ended.
+    static OPEN: RefCell<BTreeMap<u32, Open>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// A request that has not ended.
+#[derive(Default)]
+struct Open {
+    /// Its plan, until the first try takes it.
+    plan: Option<Plan>,
+    progress: Option<Progress>,
+    left: Option<Left>,
 }
 
 /// An attempt that was never answered, and could not write so into the plan: its stream was gone.
@@ -29,16 +36,32 @@ struct Left {
     at: Instant,
 }
 
+/// Does something with what is known of a request that has not ended.
+fn with_open<T>(request: u32, with: impl FnOnce(&mut Open) -> T) -> Option<T> {
+    OPEN.with_borrow_mut(|open| open.get_mut(&request).map(with))
+}
+
 /// How the edge that is called `request` on this worker calls itself, until it is [closed](close).
 pub(crate) fn origin(host: &impl Host, request: u32) -> Origin {
-    OPEN.with_borrow_mut(|open| open.insert(request));
+    OPEN.with_borrow_mut(|open| open.insert(request, Open::default()));
     Origin { vm: vm(host), request }
+}
+
+/// Keeps the plan of the edge that is called `request`, so that its first try need not read the text.
+pub(crate) fn plan(request: u32, plan: Option<&Plan>) {
+    with_open(request, |open| open.plan = plan.cloned());
+}
+
+/// The plan of this text, if no try has begun yet.
+pub(crate) fn planned(host: &impl Host, text: &str) -> Option<Plan> {
+    let origin = Plan::origin_of(text).filter(|origin| origin.vm == vm(host))?;
+    with_open(origin.request, |open| open.plan.take())?
 }
 
 /// Tells the edge of `origin` how far its answer has come.
 pub(crate) fn tell(host: &mut impl Host, origin: Origin, progress: Progress) {
     if origin.vm == vm(host) {
-        BOARD.with_borrow_mut(|board| board.insert(origin.request, progress));
+        with_open(origin.request, |open| open.progress = Some(progress));
     } else {
         host.set_state(record::PROGRESS_KEY, &progress.to_text());
     }
@@ -46,32 +69,28 @@ pub(crate) fn tell(host: &mut impl Host, origin: Origin, progress: Progress) {
 
 /// Takes what was told last to the edge that is called `request`.
 pub(crate) fn take(host: &impl Host, request: u32) -> Option<Progress> {
-    BOARD
-        .with_borrow_mut(|board| board.remove(&request))
+    with_open(request, |open| open.progress.take())
+        .flatten()
         .or_else(|| Progress::from_text(&host.state(record::PROGRESS_KEY)?))
 }
 
 /// Leaves an attempt that was never answered for whoever reads the plan next.
 pub(crate) fn leave(attempt: Attempt, connected: bool, at: Instant) {
-    let Origin { request, .. } = attempt.origin();
-    if OPEN.with_borrow(|open| open.contains(&request)) {
-        LEFT.with_borrow_mut(|left| left.insert(request, Left { attempt, connected, at }));
-    }
+    with_open(attempt.origin().request, |open| open.left = Some(Left { attempt, connected, at }));
 }
 
 /// The plan's text with what its latest attempt left.
 pub(crate) fn settled(text: String) -> String {
-    LEFT.with_borrow_mut(|left| {
-        let request = if left.is_empty() { None } else { Plan::from_text(&text).map(|plan| plan.origin.request) };
-        let Some(mut left) = request.and_then(|request| left.remove(&request)) else { return text };
-        left.attempt.ended_unanswered(&text, left.connected, left.at).unwrap_or(text)
-    })
+    let left = Plan::origin_of(&text).and_then(|origin| with_open(origin.request, |open| open.left.take()).flatten());
+    match left {
+        Some(Left { mut attempt, connected, at }) => attempt.ended_unanswered(&text, connected, at).unwrap_or(text),
+        None => text,
+    }
 }
 
-/// The request of the edge that is called `request` has ended: nobody asks what was left for it.
+/// The request of the edge that is called `request` has ended: nobody asks for what is known of it.
 pub(crate) fn close(request: u32) {
     OPEN.with_borrow_mut(|open| open.remove(&request));
-    LEFT.with_borrow_mut(|left| left.remove(&request));
 }
 
 /// This worker's filter, by when it was first asked.

@@ -1,18 +1,18 @@
 //! The edge role: one request of a caller; see [`weir_core::edge`].
 
 use std::cell::Cell;
-use std::mem::{replace, take};
+use std::mem::take;
 use std::sync::Arc;
 
 use weir_core::answer::Answer;
 use weir_core::config::Routing;
-use weir_core::edge::{Edge, LARGE_BODY};
+use weir_core::edge::{Edge, LARGE_BODY, RETRIES};
 use weir_core::plan::{self, Plan};
 use weir_core::record::{self, Ending};
 use weir_core::rests::{self, Rests};
 
 use crate::board;
-use crate::host::{Buffer, Headers, Host, Map, Next, Role};
+use crate::host::{Buffer, Host, Map, Next, Role};
 
 /// `DownstreamConnectionTermination` among Envoy's response flags: the caller hung up.
 const CALLER_LEFT: u64 = 1 << 14;
@@ -26,11 +26,11 @@ thread_local! {
 }
 
 /// One request of a caller.
-pub(crate) struct Request<H: Host> {
+pub(crate) struct Request {
     id: u32,
     routing: Arc<Routing>,
     edge: Edge,
-    stage: Stage<H::Headers>,
+    stage: Stage,
     /// How much of the body has come.
     size: usize,
     /// How much of it has been scanned, where it is a form.
@@ -39,16 +39,17 @@ pub(crate) struct Request<H: Host> {
     holds: u64,
 }
 
-enum Stage<Headers> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
     Asked,
-    /// The body is awaited; the headers are as they came.
-    Reading(Headers),
+    /// The body is awaited.
+    Reading,
     Forwarded,
     Answered,
 }
 
-impl<H: Host> Request<H> {
-    pub(crate) fn new(host: &H, id: u32, routing: Arc<Routing>) -> Self {
+impl Request {
+    pub(crate) fn new(host: &impl Host, id: u32, routing: Arc<Routing>) -> Self {
         Self {
             id,
             routing,
@@ -66,7 +67,7 @@ impl<H: Host> Request<H> {
     }
 
     /// Looks at what has come of the body; `size` is how much that is.
-    fn read(&mut self, host: &H, size: usize) -> Result<(), Answer> {
+    fn read(&mut self, host: &impl Host, size: usize) -> Result<(), Answer> {
         self.size = size;
         let len = size as u64;
         let others = HELD.get() - self.holds;
@@ -86,23 +87,26 @@ impl<H: Host> Request<H> {
         Ok(())
     }
 
-    fn forward(&mut self, host: &mut H, size: usize) -> Next {
+    fn forward(&mut self, host: &mut impl Host, size: usize) -> Next {
         if let Err(answer) = self.read(host, size) {
             return self.answer(answer);
         }
-        let Stage::Reading(headers) = replace(&mut self.stage, Stage::Forwarded) else { return Next::Pause };
+        self.stage = Stage::Forwarded;
         let (resting, _) = host.shared(rests::KEY);
         let rests = Rests::from_text(str::from_utf8(&resting).unwrap_or_default());
         let outcome = if self.edge.reads_form() {
-            self.edge.form(&self.routing, &rests, host.now(), &headers.pairs(), size as u64)
+            self.edge.form(&self.routing, &rests, host.now(), size as u64)
         } else {
             let body = host.body(Buffer::Request, size);
-            self.edge.body(&self.routing, &rests, host.now(), &headers.pairs(), &body)
+            self.edge.body(&self.routing, &rests, host.now(), &body)
         };
         match outcome {
             Ok(forward) => {
-                host.replace_headers(Map::Request, &forward.headers);
+                if let Some(retries) = &forward.retries {
+                    host.set_header(Map::Request, RETRIES, retries);
+                }
                 host.set_state(plan::KEY, &forward.plan);
+                board::plan(self.id, self.edge.planned());
                 for (attribute, value) in &forward.span {
                     host.set_state(attribute.key, value);
                 }
@@ -115,22 +119,24 @@ impl<H: Host> Request<H> {
     }
 }
 
-impl<H: Host> Drop for Request<H> {
+impl Drop for Request {
     fn drop(&mut self) {
         HELD.set(HELD.get() - self.holds);
     }
 }
 
-impl<H: Host> Role<H> for Request<H> {
+impl<H: Host> Role<H> for Request {
     fn request_headers(&mut self, host: &mut H, end: bool) -> Next {
-        let headers = host.headers(Map::Request);
-        let read = self.edge.headers(&self.routing, &headers.pairs(), end);
+        let read = host.rewrite_headers(Map::Request, |headers| match self.edge.headers(&self.routing, headers, end) {
+            Ok(passed) => (Ok(()), Some(passed)),
+            Err(answer) => (Err(answer), None),
+        });
         if let Some(mark) = self.edge.family().mark() {
             host.set_state(mark, &self.edge.subject().request_id);
         }
         match read {
             Ok(()) => {
-                self.stage = Stage::Reading(headers);
+                self.stage = Stage::Reading;
                 Next::Pause
             }
             Err(answer) => self.answer(answer),
@@ -141,8 +147,8 @@ impl<H: Host> Role<H> for Request<H> {
         match self.stage {
             Stage::Forwarded => Next::Continue,
             Stage::Asked | Stage::Answered => Next::Pause,
-            Stage::Reading(_) if end => self.forward(host, size),
-            Stage::Reading(_) => match self.read(host, size) {
+            Stage::Reading if end => self.forward(host, size),
+            Stage::Reading => match self.read(host, size) {
                 Ok(()) => Next::Pause,
                 Err(answer) => self.answer(answer),
             },
@@ -151,7 +157,7 @@ impl<H: Host> Role<H> for Request<H> {
 
     fn request_trailers(&mut self, host: &mut H) -> Next {
         match self.stage {
-            Stage::Reading(_) => self.forward(host, self.size),
+            Stage::Reading => self.forward(host, self.size),
             Stage::Forwarded => Next::Continue,
             Stage::Asked | Stage::Answered => Next::Pause,
         }

@@ -28,27 +28,30 @@ pub(crate) enum Next {
     Answer(Box<Answer>),
 }
 
-/// Headers in the order that they have.
-pub(crate) trait Headers {
-    /// Name and value of each. One that is not UTF-8 is left out: no header that Weir reads or passes on is.
-    fn pairs(&self) -> Vec<(&str, &str)>;
-}
+/// Headers that take the place of others: names and values.
+pub(crate) type Headers<'h> = Vec<(&'h str, Cow<'h, str>)>;
 
 /// One stream, in one role; what cannot be had is `None` or empty, never a panic.
 pub(crate) trait Host {
-    type Headers: Headers;
-
     /// The time; 1970 if there is no clock.
     fn now(&self) -> Instant;
 
-    /// All headers of a map.
-    fn headers(&self, map: Map) -> Self::Headers;
+    /// Shows all headers of a map in their order, and replaces them by what comes back. One that is not UTF-8 is not shown: no
+    /// header that Weir reads or passes on is.
+    fn rewrite_headers<T>(
+        &mut self,
+        map: Map,
+        with: impl for<'h> FnOnce(&[(&'h str, &'h str)]) -> (T, Option<Headers<'h>>),
+    ) -> T;
 
-    /// Replaces all headers of a map.
-    fn replace_headers<N: AsRef<str>, V: AsRef<str>>(&mut self, map: Map, headers: &[(N, V)]);
+    /// Removes the headers that `stays` does not want.
+    fn retain_headers(&mut self, map: Map, stays: impl Fn(&str) -> bool);
 
     /// Sets one header.
     fn set_header(&mut self, map: Map, name: &str, value: &str);
+
+    /// Removes one header, which is never read.
+    fn remove_header(&mut self, map: Map, name: &str);
 
     /// What has come of a body: its first `size` bytes.
     fn body(&self, buffer: Buffer, size: usize) -> Cow<'_, [u8]>;
@@ -59,10 +62,10 @@ pub(crate) trait Host {
     /// Replaces what has come of a body, which is `size` bytes.
     fn replace_body(&mut self, buffer: Buffer, size: usize, with: &[u8]);
 
-    /// The filter state `wasm.{name}`.
+    /// A filter state, whose name begins with `wasm.`.
     fn state(&self, name: &str) -> Option<String>;
 
-    /// Sets the filter state `wasm.{name}`.
+    /// Sets a filter state, whose name begins with `wasm.`.
     fn set_state(&mut self, name: &str, value: &str);
 
     /// Why the caller got the answer that it got: Envoy's response code details.

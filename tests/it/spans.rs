@@ -84,7 +84,7 @@ async fn a_key_in_a_query_is_in_no_span_and_no_record() {
     // Refused for its headers, for its body, and answered.
     let asks = [
         (refused, 401, "/v1beta/models/gpt:generateContent"),
-        (gateway.post(&path, json!({})), 400, "/v1beta/models/gpt:generateContent"),
+        (gateway.post(&path, json!({})), 400, "/v1beta/models/{model}:generateContent"),
         (gateway.post(&path, body), 200, "/v1/chat/completions"),
     ];
     for (at, (ask, status, path)) in asks.into_iter().enumerate() {

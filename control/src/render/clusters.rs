@@ -1,6 +1,5 @@
 //! One cluster a provider, named as the provider.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -12,7 +11,7 @@ use super::{Paths, RenderError, filters, sidecar, tls};
 ///
 /// Without outlier detection: it would eject the only host of a cluster, and then answer for it with 503s that tell
 /// nothing. Which target rests, and for how long, is the edge role's to decide; it knows whose fault it was.
-pub(super) fn cluster(entry: &ProviderEntry, own: &BTreeSet<&str>, paths: &Paths) -> Result<Value, RenderError> {
+pub(super) fn cluster(entry: &ProviderEntry, paths: &Paths) -> Result<Value, RenderError> {
     let mut cluster = match &entry.url {
         Some(url) => network(&entry.name, url),
         None => sidecar::by_internal_listener(&entry.name),
@@ -33,7 +32,7 @@ pub(super) fn cluster(entry: &ProviderEntry, own: &BTreeSet<&str>, paths: &Paths
         } else {
             json!({ "explicit_http_config": { "http_protocol_options": {} } })
         };
-        cluster.insert("typed_extension_protocol_options".to_owned(), protocol_options(protocol, entry, own, paths));
+        cluster.insert("typed_extension_protocol_options".to_owned(), protocol_options(protocol, entry, paths));
     }
     Ok(cluster)
 }
@@ -94,12 +93,12 @@ pub(super) fn breakers(most: u32) -> Value {
     })
 }
 
-fn protocol_options(protocol: Value, entry: &ProviderEntry, own: &BTreeSet<&str>, paths: &Paths) -> Value {
+fn protocol_options(protocol: Value, entry: &ProviderEntry, paths: &Paths) -> Value {
     let mut options = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         // Shorter than what load balancers in front of providers keep: a connection they have just closed costs a try.
         "common_http_protocol_options": { "idle_timeout": "50s" },
-        "http_filters": filters::upstream_chain(entry, own, paths),
+        "http_filters": filters::upstream_chain(entry, paths),
     });
     if let (Some(options), Value::Object(protocol)) = (options.as_object_mut(), protocol) {
         options.extend(protocol);

@@ -1,6 +1,5 @@
 //! The filter in its roles, and the filters of a provider's upstream chain.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -48,14 +47,10 @@ pub(super) fn steward(paths: &Paths) -> Option<Value> {
 }
 
 /// What a request passes on its way to `entry`, once per try.
-///
-/// `own` are the names of the headers that the configuration has some provider carry.
-pub(super) fn upstream_chain(entry: &ProviderEntry, own: &BTreeSet<&str>, paths: &Paths) -> Value {
+pub(super) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
     let speaks = provider::by_name(entry.dialect);
-    let mut chain = vec![
-        strip(entry, own),
-        json!({ "name": "weir-attempt", "typed_config": filter("attempt", &Role::Attempt(entry.upstream()), paths) }),
-    ];
+    let attempt = filter("attempt", &Role::Attempt(entry.upstream()), paths);
+    let mut chain = vec![json!({ "name": "weir-attempt", "typed_config": attempt })];
     if let (Some(header), Some(name)) = (speaks.and_then(Provider::credential), secrets::name(entry)) {
         chain.push(inject(header, &name, paths));
     }
@@ -69,46 +64,6 @@ pub(super) fn upstream_chain(entry: &ProviderEntry, own: &BTreeSet<&str>, paths:
         },
     }));
     json!(chain)
-}
-
-/// Headers that Envoy adds behind the edge role, and those that only providers of other dialects take, as one pattern:
-/// each matcher walks all headers.
-///
-/// What the caller sent has passed the edge role's allow-list, so nothing else needs to be named here.
-const STRIPPED: &str = "(?:anthropic|openai|x-(?:amz|envoy|forwarded|goog|stainless|weir))-.*";
-
-/// Removes every credential header of every provider, and writes this one's own headers.
-fn strip(entry: &ProviderEntry, own: &BTreeSet<&str>) -> Value {
-    let mut names: Vec<&str> = own.iter().copied().collect();
-    for other in provider::ALL {
-        names.extend(other.credential().map(|header| header.name));
-        names.extend(other.headers().iter().map(|(name, _)| *name));
-    }
-    names.sort_unstable();
-    names.dedup();
-    let written = written_headers(entry);
-    let mut mutations: Vec<Value> = names.iter().map(|name| json!({ "remove": name })).collect();
-    mutations.push(json!({ "remove_on_match": { "key_matcher": { "safe_regex": { "regex": STRIPPED } } } }));
-    mutations.extend(written.iter().map(|(key, value)| {
-        let header = json!({ "key": key, "value": value });
-        json!({ "append": { "header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" } })
-    }));
-    json!({
-        "name": "envoy.filters.http.header_mutation",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-            "mutations": { "request_mutations": mutations },
-        },
-    })
-}
-
-/// The headers that every request to a provider carries, besides its credential.
-pub(crate) fn written_headers(entry: &ProviderEntry) -> Vec<(String, String)> {
-    let agent = format!("{}/{}", super::NODE, env!("CARGO_PKG_VERSION"));
-    let mut written = vec![("accept-encoding", "identity"), ("user-agent", agent.as_str())];
-    written.extend(provider::by_name(entry.dialect).map(Provider::headers).unwrap_or_default());
-    written.extend(entry.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    written.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Writes the credential; a request for which there is none does not go out.

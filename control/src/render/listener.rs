@@ -23,6 +23,8 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
         // For a request to arrive in full: without it a client that stalls would hold its buffer forever.
         "request_timeout": "300s",
         "use_remote_address": true,
+        // The edge role would remove it again.
+        "skip_xff_append": true,
         // No client is inside: none may set x-envoy-* headers.
         "internal_address_config": { "unix_sockets": false },
         "generate_request_id": true,

@@ -148,7 +148,7 @@ fn mappers(reply: &Reply) -> Vec<Value> {
     let tried = format!("{} Tried: %FILTER_STATE({TRIES}:PLAIN)%.", reply.message);
     let mut mappers = Vec::new();
     for family in [Family::Anthropic, Family::Gemini, Family::OpenAi] {
-        let marked = family.mark().map(|mark| has(&format!("wasm.{mark}")));
+        let marked = family.mark().map(has);
         let mut add = |tries: Option<Value>, message: &str| {
             let filters: Vec<Value> = [Some(when(reply)), marked.clone(), tries].into_iter().flatten().collect();
             let filter = match filters.as_slice() {
@@ -171,7 +171,7 @@ fn has(name: &str) -> Value {
 }
 
 /// Where the filter keeps the failed tries in words.
-const TRIES: &str = "wasm.weir.tries";
+const TRIES: &str = weir_core::plan::TRIES_KEY;
 
 fn mapper(reply: &Reply, family: Family, filter: &Value, message: &str) -> Value {
     let problem = Problem {

@@ -128,20 +128,30 @@ impl Routes {
         if let Some(retry) = retry.as_object_mut() {
             retry.insert(timer.to_owned(), seconds(limit));
         }
+        let mut action = json!({
+            "timeout": "0s",
+            "auto_host_rewrite": true,
+            "inline_cluster_specifier_plugin": { "extension": self.by_plan() },
+            "retry_policy": retry,
+        });
+        if let Some(action) = action.as_object_mut() {
+            let until = class.until_begun();
+            match class.gap {
+                Some(gap) => action.insert("idle_timeout".to_owned(), seconds(until.max(gap))),
+                // The try's own limit ends with the answer, so all that is left to wait for is a caller who reads slowly.
+                None => action
+                    .insert("idle_timeout".to_owned(), json!("0s"))
+                    .or(action.insert("flush_timeout".to_owned(), seconds(until))),
+            };
+        }
         let suffix = plan::class_suffix(name);
         json!({
             "name": name,
             "match": {
                 "prefix": "/",
-                "filter_state": [{ "key": plan::FILTER_STATE, "string_match": { "suffix": suffix } }],
+                "filter_state": [{ "key": plan::KEY, "string_match": { "suffix": suffix } }],
             },
-            "route": {
-                "timeout": "0s",
-                "idle_timeout": seconds(class.until_begun().max(class.gap.unwrap_or_default())),
-                "auto_host_rewrite": true,
-                "inline_cluster_specifier_plugin": { "extension": self.by_plan() },
-                "retry_policy": retry,
-            },
+            "route": action,
         })
     }
 
@@ -157,7 +167,7 @@ impl Routes {
                 "name": "plan",
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput",
-                    "key": plan::FILTER_STATE,
+                    "key": plan::KEY,
                 },
             });
             matcher.insert("matcher_tree".to_owned(), json!({ "input": input, "prefix_match_map": { "map": map } }));

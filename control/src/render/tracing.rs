@@ -18,7 +18,7 @@ pub(super) fn tracing(gateway: &Gateway) -> Option<Value> {
     gateway.telemetry().otlp.as_ref()?;
     let tag = |tag: &str, value: &str| json!({ "tag": tag, "value": value });
     let attributes = span::ATTRIBUTES.iter();
-    let tags = attributes.map(|own| tag(own.name, &format!("%FILTER_STATE(wasm.{}:PLAIN)%", own.key)));
+    let tags = attributes.map(|own| tag(own.name, &format!("%FILTER_STATE({}:PLAIN)%", own.key)));
     let tags = tags.chain([tag(URL.0, URL.1)]);
     Some(json!({
         "provider": {

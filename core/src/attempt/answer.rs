@@ -1,11 +1,13 @@
 //! Reading a 2xx answer: held until its first token, then written in the caller's dialect as it comes.
 
+use alloc::borrow::Cow;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem::take;
 
-use super::{Answering, Attempt, Effect, Flow, Last, MAX_HELD, Phase};
+use super::{Answering, Attempt, Effect, Flow, Headers, Last, MAX_HELD, Phase};
+use crate::allow;
 use crate::dialect;
 use crate::endpoint::Delivery;
 use crate::fault::{FaultKind, UpstreamFault};
@@ -13,6 +15,9 @@ use crate::provider::Passage;
 use crate::record::{Progress, Stage};
 use crate::span;
 use crate::time::Instant;
+
+/// What an answer is taken to be that does not say.
+const JSON: &str = "application/json";
 
 impl Attempt {
     pub(super) fn read_answer(
@@ -73,8 +78,10 @@ impl Attempt {
                 held.extend_from_slice(body.as_deref().unwrap_or(chunk));
                 body = Some(held);
             }
-            let length = end.then(|| body.as_ref().map_or(chunk.len(), Vec::len));
-            effects.push(Effect::Headers(self.headers(&mut answering, length)));
+            let length = body.as_ref().map_or(chunk.len(), Vec::len);
+            if self.plan.delivery == Delivery::Whole && answering.length != Some(length) {
+                effects.push(Effect::Length(length));
+            }
         }
         // In the middle of sound there is nowhere to tell.
         if let Some(fault) = fault.as_ref().filter(|_| self.sends_events(&answering)) {
@@ -92,35 +99,46 @@ impl Attempt {
         Flow::Continue
     }
 
-    /// The headers of an answer: an allow-list, written absolutely.
-    fn headers(&self, answering: &mut Answering, length: Option<usize>) -> Vec<(&'static str, String)> {
-        let mut headers = Vec::with_capacity(6 + answering.headers.len());
-        headers.push((":status", answering.status.to_string()));
+    /// The headers of an answer whose provider sent `theirs`: an allow-list, written absolutely.
+    pub(super) fn headers<'h>(
+        &self,
+        answering: &Answering,
+        theirs: &[(&'h str, &'h str)],
+        now: Instant,
+    ) -> Headers<'h> {
+        let value =
+            |wanted: &str| theirs.iter().find(|(name, _)| *name == wanted).map(|(_, value)| Cow::Borrowed(*value));
+        let mut headers = Vec::with_capacity(16);
+        headers.extend(value(":status").map(|status| (":status", status)));
+        let content_type = value("content-type").unwrap_or(Cow::Borrowed(JSON));
         match self.plan.delivery {
             Delivery::Streamed if self.sends_events(answering) => {
-                headers.push(("content-type", "text/event-stream; charset=utf-8".to_string()));
-                headers.push(("cache-control", "no-cache".to_string()));
+                headers.push(("content-type", Cow::Borrowed("text/event-stream; charset=utf-8")));
+                headers.push(("cache-control", Cow::Borrowed("no-cache")));
             }
             // Sound, as it is made.
-            Delivery::Streamed => headers.push(("content-type", answering.content_type.clone())),
+            Delivery::Streamed => headers.push(("content-type", content_type)),
             Delivery::Whole => {
-                headers.push(("content-type", answering.content_type.clone()));
-                headers.extend(length.map(|length| ("content-length", length.to_string())));
+                headers.push(("content-type", content_type));
+                // It is known at the end only, and nearly always this.
+                headers.extend(
+                    answering.length.and_then(|_| value("content-length")).map(|length| ("content-length", length)),
+                );
             }
         }
-        headers.push(("x-weir-provider", self.upstream.provider.clone()));
+        headers.push(("x-weir-provider", Cow::Owned(self.upstream.provider.clone())));
         for (name, fields) in [("x-weir-dropped", &self.notes.dropped), ("x-weir-emulated", &self.notes.emulated)] {
             if !fields.is_empty() {
-                headers.push((name, fields.join(", ")));
+                headers.push((name, Cow::Owned(fields.join(", "))));
             }
         }
-        headers.append(&mut answering.headers);
+        headers.extend(allow::coming_back(theirs.iter().copied(), now));
         headers
     }
 
     /// Whether what the caller receives are server-sent events. A chat that streams is always told in them.
     fn sends_events(&self, answering: &Answering) -> bool {
-        self.plan.endpoint.is_chat() || answering.content_type.starts_with("text/event-stream")
+        self.plan.endpoint.is_chat() || answering.streams_events
     }
 
     /// Tells the host how far the answer has come, if that has changed.

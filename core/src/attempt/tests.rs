@@ -59,7 +59,8 @@ impl Seen {
 fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> Seen {
     let mut seen = Seen::default();
     let mut effects = Vec::new();
-    attempt.response_headers(headers, false, Instant::from_nanos(1000), &mut effects);
+    let (_, written) = attempt.response_headers(headers, false, Instant::from_nanos(1000), &mut effects);
+    seen.headers = written.into_iter().flatten().map(|(name, value)| (name, value.into_owned())).collect();
     for (i, chunk) in chunks.iter().enumerate() {
         let end = i + 1 == chunks.len();
         if attempt.wants_whole_answer() && !end {
@@ -71,6 +72,10 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
         for effect in effects.drain(..) {
             match effect {
                 Effect::Headers(headers) => seen.headers = headers,
+                Effect::Length(length) => {
+                    seen.headers.retain(|(name, _)| *name != "content-length");
+                    seen.headers.push(("content-length", length.to_string()));
+                }
                 Effect::Body(with) => body = Some(with),
                 Effect::Rest(rest) => seen.rests.push(rest),
                 Effect::Progress(progress) => seen.progress = Some(progress),
@@ -123,7 +128,8 @@ fn nothing_reaches_the_caller_before_the_first_token() {
     assert_eq!(seen.status(), "502", "a stream that ends before its first token is a failed try");
     let mut begun = begin(&plan(Delivery::Streamed, &["a"]).to_text(), "a");
     let mut effects = vec![];
-    begun.attempt.response_headers(&[(":status", "200")], false, Instant::default(), &mut effects);
+    let (flow, _) = begun.attempt.response_headers(&[(":status", "200")], false, Instant::default(), &mut effects);
+    assert_eq!((flow, effects.len()), (Flow::Hold, 0));
     let flow = begun.attempt.response_body(ROLE.as_bytes(), false, Instant::default(), &mut effects);
     assert_eq!((flow, effects.as_slice()), (Flow::Hold, [Effect::Body(vec![])].as_slice()));
 }

@@ -14,6 +14,7 @@ use super::source::{Engine, Source};
 use super::url::{Credential, Url};
 use crate::endpoint::Delivery;
 use crate::plan;
+use crate::provider::{self, Provider};
 
 /// A configuration without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +82,15 @@ impl ProviderEntry {
             drop_unsupported: self.drop_unsupported,
             api_version: self.api_version.clone(),
             quirks: self.quirks.clone(),
+            headers: self.own_headers(),
         }
+    }
+
+    /// Headers that every request to it carries besides its credential: its dialect's, then those of the configuration.
+    pub fn own_headers(&self) -> Vec<(String, String)> {
+        let dialect = provider::by_name(self.dialect).map(Provider::headers).unwrap_or_default();
+        let dialect = dialect.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        dialect.chain(self.headers.iter().cloned()).collect()
     }
 }
 

@@ -143,6 +143,9 @@ pub struct Upstream {
     /// How it deviates from its dialect.
     #[serde(default, skip_serializing_if = "is_default")]
     pub quirks: Quirks,
+    /// Headers that every request to it carries besides its credential, names in lower case.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub headers: Vec<(String, String)>,
 }
 
 /// How one host deviates from the dialect that it speaks: data, from the list of presets.

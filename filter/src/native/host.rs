@@ -110,46 +110,54 @@ impl Stream {
 }
 
 impl Host for Stream {
-    type Headers = Headers;
-
     fn now(&self) -> Instant {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Instant::from_nanos(since.as_nanos().try_into().unwrap_or(u64::MAX))
     }
 
-    fn headers(&self, map: Map) -> Headers {
-        let mut shown = self.shown(number(map));
-        let (mut text, mut ends) = joined(&shown);
-        // Nearly always all of it is ASCII, which is sooner told of all at once.
-        if !text.is_ascii() {
-            shown.retain(|(name, value)| str::from_utf8(name).is_ok() && str::from_utf8(value).is_ok());
-            (text, ends) = joined(&shown);
-        }
-        Headers { text: String::from_utf8(text).unwrap_or_default(), ends }
-    }
-
     /// Envoy has no call for all at once, and each one costs as much as reading them all: only what differs is written.
-    fn replace_headers<N: AsRef<str>, V: AsRef<str>>(&mut self, map: Map, headers: &[(N, V)]) {
+    fn rewrite_headers<T>(
+        &mut self,
+        map: Map,
+        with: impl for<'h> FnOnce(&[(&'h str, &'h str)]) -> (T, Option<host::Headers<'h>>),
+    ) -> T {
         let map = number(map);
-        let after = headers.iter().map(|(name, value)| (name.as_ref().as_bytes(), value.as_ref().as_bytes()));
-        let after: Vec<(&[u8], &[u8])> = after.collect();
-        let Changes { gone, writes } = Changes::of(&self.shown(map), &after);
-        for name in gone.iter() {
+        let (told, changes) = {
+            let shown = self.shown(map);
+            let (told, after) = with(&pairs(&shown));
+            (told, after.map(|after| Changes::of(&shown, &after)))
+        };
+        let changes = changes.unwrap_or_default();
+        for name in changes.gone() {
             self.set(map, name, Bytes::NONE);
         }
-        for ((name, value), write) in after.into_iter().zip(writes) {
+        for (write, name, value) in changes.writes() {
             match write {
-                Write::Not => {}
                 Write::Set => self.set(map, name, Bytes::of(value)),
                 Write::Add => {
                     unsafe { abi::add_header(self.stream, map, Bytes::of(name), Bytes::of(value)) };
                 }
             }
         }
+        told
+    }
+
+    fn retain_headers(&mut self, map: Map, stays: impl Fn(&str) -> bool) {
+        let map = number(map);
+        // One whose name is no text is none that anything wants.
+        let gone = self.shown(map).into_iter().map(|(name, _)| name);
+        let gone = gone.filter(|name| !text(name).is_some_and(&stays)).map(<[u8]>::to_vec);
+        for name in gone.collect::<Vec<_>>() {
+            self.set(map, &name, Bytes::NONE);
+        }
     }
 
     fn set_header(&mut self, map: Map, name: &str, value: &str) {
         self.set(number(map), name.as_bytes(), Bytes::of(value.as_bytes()));
+    }
+
+    fn remove_header(&mut self, map: Map, name: &str) {
+        self.set(number(map), name.as_bytes(), Bytes::NONE);
     }
 
     fn body(&self, buffer: Buffer, size: usize) -> Cow<'_, [u8]> {
@@ -191,14 +199,13 @@ impl Host for Stream {
     }
 
     fn state(&self, name: &str) -> Option<String> {
-        let (name, mut value) = (prefixed(name), Bytes::NONE);
+        let mut value = Bytes::NONE;
         let found = unsafe { abi::get_filter_state(self.stream, Bytes::of(name.as_bytes()), &raw mut value) };
         // SAFETY: Envoy's string lives until the state is set anew.
         found.then(|| str::from_utf8(unsafe { seen(value) }).ok().map(str::to_owned)).flatten()
     }
 
     fn set_state(&mut self, name: &str, value: &str) {
-        let name = prefixed(name);
         unsafe { abi::set_filter_state(self.stream, Bytes::of(name.as_bytes()), Bytes::of(value.as_bytes())) };
     }
 
@@ -243,35 +250,20 @@ impl Host for Stream {
     }
 }
 
-/// A copy of a stream's headers: their names and values without anything between, and where each of both ends.
-pub(super) struct Headers {
-    text: String,
-    ends: Vec<(usize, usize)>,
+/// Those headers whose name and value are text.
+fn pairs<'h>(shown: &[(&'h [u8], &'h [u8])]) -> Vec<(&'h str, &'h str)> {
+    let mut pairs = Vec::with_capacity(shown.len());
+    pairs.extend(shown.iter().filter_map(|(name, value)| Some((text(name)?, text(value)?))));
+    pairs
 }
 
-impl host::Headers for Headers {
-    fn pairs(&self) -> Vec<(&str, &str)> {
-        let mut start = 0;
-        let pair = |&(middle, end): &(usize, usize)| {
-            let pair = (self.text.get(start..middle), self.text.get(middle..end));
-            start = end;
-            (pair.0.unwrap_or_default(), pair.1.unwrap_or_default())
-        };
-        self.ends.iter().map(pair).collect()
+/// Bytes as text, which in headers is nearly always ASCII, and that is sooner told.
+fn text(bytes: &[u8]) -> Option<&str> {
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8.
+        return Some(unsafe { str::from_utf8_unchecked(bytes) });
     }
-}
-
-/// Names and values without anything between, and where each of both ends.
-fn joined(headers: &[(&[u8], &[u8])]) -> (Vec<u8>, Vec<(usize, usize)>) {
-    let mut text = Vec::with_capacity(headers.iter().map(|(name, value)| name.len() + value.len()).sum());
-    let mut ends = Vec::with_capacity(headers.len());
-    for (name, value) in headers {
-        text.extend_from_slice(name);
-        let middle = text.len();
-        text.extend_from_slice(value);
-        ends.push((middle, text.len()));
-    }
-    (text, ends)
+    str::from_utf8(bytes).ok()
 }
 
 /// Writes a line to Envoy's log.
@@ -302,9 +294,4 @@ fn number(map: Map) -> u32 {
         Map::Request => abi::headers::REQUEST,
         Map::Response => abi::headers::RESPONSE,
     }
-}
-
-/// A filter state's name, as the wasm filter's host makes it: what reads it need not know which filter wrote it.
-fn prefixed(name: &str) -> String {
-    ["wasm.", name].concat()
 }

@@ -31,6 +31,7 @@ unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> u32;
     fn proxy_replace_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_get_shared_data(
@@ -108,29 +109,41 @@ pub(super) fn respond(answer: &Answer) {
 pub(super) struct Stream;
 
 impl Host for Stream {
-    type Headers = Headers;
-
     fn now(&self) -> Instant {
         let mut nanos = 0;
         unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) };
         Instant::from_nanos(nanos)
     }
 
-    fn headers(&self, map: Map) -> Headers {
-        let (mut data, mut size) = (null_mut(), 0);
-        let status = unsafe { proxy_get_header_map_pairs(number(map), &raw mut data, &raw mut size) };
-        Headers(taken(status, data, size).unwrap_or_default())
+    fn rewrite_headers<T>(
+        &mut self,
+        map: Map,
+        with: impl for<'h> FnOnce(&[(&'h str, &'h str)]) -> (T, Option<host::Headers<'h>>),
+    ) -> T {
+        let before = headers(map);
+        let (told, after) = with(&before.pairs());
+        if let Some(after) = after {
+            let bytes = serialized(&after);
+            unsafe { proxy_set_header_map_pairs(number(map), bytes.as_ptr(), bytes.len()) };
+        }
+        told
     }
 
-    fn replace_headers<N: AsRef<str>, V: AsRef<str>>(&mut self, map: Map, headers: &[(N, V)]) {
-        let bytes = serialized(headers);
-        unsafe { proxy_set_header_map_pairs(number(map), bytes.as_ptr(), bytes.len()) };
+    fn retain_headers(&mut self, map: Map, stays: impl Fn(&str) -> bool) {
+        let headers = headers(map);
+        for (name, _) in headers.pairs().into_iter().filter(|(name, _)| !stays(name)) {
+            self.remove_header(map, name);
+        }
     }
 
     fn set_header(&mut self, map: Map, name: &str, value: &str) {
         unsafe {
             proxy_replace_header_map_value(number(map), name.as_ptr(), name.len(), value.as_ptr(), value.len());
         }
+    }
+
+    fn remove_header(&mut self, map: Map, name: &str) {
+        unsafe { proxy_remove_header_map_value(number(map), name.as_ptr(), name.len()) };
     }
 
     fn body(&self, buffer: Buffer, size: usize) -> Cow<'_, [u8]> {
@@ -146,11 +159,12 @@ impl Host for Stream {
     }
 
     fn state(&self, name: &str) -> Option<String> {
-        text(&format!("filter_state\0wasm.{name}"))
+        text(&format!("filter_state\0{name}"))
     }
 
     fn set_state(&mut self, name: &str, value: &str) {
         // The host adds the prefix.
+        let name = name.strip_prefix("wasm.").unwrap_or(name);
         unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
     }
 
@@ -212,10 +226,17 @@ fn text(path: &str) -> Option<String> {
     String::from_utf8(property(path)?).ok()
 }
 
-/// Headers as the host has written them: a count, then the sizes, then each name and value with a NUL behind it.
-pub(crate) struct Headers(Vec<u8>);
+fn headers(map: Map) -> Headers {
+    let (mut data, mut size) = (null_mut(), 0);
+    let status = unsafe { proxy_get_header_map_pairs(number(map), &raw mut data, &raw mut size) };
+    Headers(taken(status, data, size).unwrap_or_default())
+}
 
-impl host::Headers for Headers {
+/// Headers as the host has written them: a count, then the sizes, then each name and value with a NUL behind it.
+struct Headers(Vec<u8>);
+
+impl Headers {
+    /// Name and value of each.
     fn pairs(&self) -> Vec<(&str, &str)> {
         let bytes = self.0.as_slice();
         let number = |at: usize| -> Option<usize> {

@@ -37,7 +37,11 @@ pub(crate) async fn per_answer(folder: &Path, running: &Running, call: &Call) ->
 
 fn control(running: &Running, arguments: &[&str]) -> io::Result<()> {
     let done = Command::new("callgrind_control").args(arguments).arg(running.id().to_string()).output()?;
-    if done.status.success() { Ok(()) } else { Err(io::Error::other(String::from_utf8_lossy(&done.stderr).into_owned())) }
+    if done.status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(String::from_utf8_lossy(&done.stderr).into_owned()))
+    }
 }
 
 /// The dump that callgrind has written last for the process `id`.

@@ -17,6 +17,7 @@ use weir_sidecar::model::recipe::Recipe;
 use weir_sidecar::model::tokens::Tokens;
 use weir_sidecar::settings::EngineChoice;
 
+use crate::envoy::Place;
 use crate::load::{self, Call, median};
 use crate::{envoy, setups};
 
@@ -58,22 +59,9 @@ impl Embeddings {
 
 /// Measures every cell `rounds` times, direct and Weir in turn.
 pub(crate) async fn measure(folder: &Path, rounds: usize) -> io::Result<Embeddings> {
-    let cache = Environment::of_process().cache;
-    let (model, library) = (cache.join("models").join(MODEL), cache.join("onnxruntime/libonnxruntime.so"));
-    let socket = std::path::absolute(folder.join("sidecar.sock"))?;
-    let admin = weir_ports::free();
-    let settings = json!({
-        "socket": socket, "admin": admin.to_string(), "onnxruntime": library,
-        "models": [{ "name": MODEL, "path": model, "engine": "onnx" }],
-    });
-    let file = folder.join("sidecar.json");
-    std::fs::write(&file, settings.to_string())?;
-    let mut command = std::process::Command::new(release("weir")?);
-    command.args(["sidecar", "--config"]).arg(&file).stderr(std::fs::File::create(folder.join("sidecar.log"))?);
-    let _sidecar = envoy::spawn(command, admin, None)?;
-    let weir = setups::local(folder, MODEL, &socket)?;
+    let (model, library) = model();
+    let (_sidecar, weir) = local(folder, Place::Anywhere).await?;
     let mut cells: Vec<(Vec<f64>, Vec<f64>)> = vec![Default::default(); SHAPES.len() * CLIENTS.len()];
-    wait_until_ready(weir.address).await?;
     for round in 0..rounds {
         eprintln!("embeddings, round {} of {rounds}", round + 1);
         let mut next = cells.iter_mut();
@@ -87,7 +75,7 @@ pub(crate) async fn measure(folder: &Path, rounds: usize) -> io::Result<Embeddin
                     let speed = speed.as_ref().map_err(|error| io::Error::other(error.clone()))?;
                     best = if *batch <= most { f64::max(best, *speed) } else { best };
                 }
-                let call = Call::post(weir.address, "/v1/embeddings", setups::KEY, &body(inputs, tokens));
+                let call = call(&weir, (inputs, tokens));
                 load::run(&call, clients, Duration::from_millis(200)).await?;
                 let run = load::run(&call, clients, Duration::from_millis(1500)).await?;
                 if let Some((direct, weir)) = next.next() {
@@ -105,6 +93,36 @@ pub(crate) async fn measure(folder: &Path, rounds: usize) -> io::Result<Embeddin
         weir: median(weir),
     });
     Ok(Embeddings { rows: rows.collect() })
+}
+
+/// Where the model and ONNX Runtime are.
+fn model() -> (PathBuf, PathBuf) {
+    let cache = Environment::of_process().cache;
+    (cache.join("models").join(MODEL), cache.join("onnxruntime/libonnxruntime.so"))
+}
+
+/// A sidecar, and Weir in front of it.
+pub(crate) async fn local(folder: &Path, place: Place) -> io::Result<(envoy::Running, envoy::Running)> {
+    let (model, library) = model();
+    let socket = std::path::absolute(folder.join("sidecar.sock"))?;
+    let admin = weir_ports::free();
+    let settings = json!({
+        "socket": socket, "admin": admin.to_string(), "onnxruntime": library,
+        "models": [{ "name": MODEL, "path": model, "engine": "onnx" }],
+    });
+    let file = folder.join("sidecar.json");
+    std::fs::write(&file, settings.to_string())?;
+    let mut command = std::process::Command::new(release("weir")?);
+    command.args(["sidecar", "--config"]).arg(&file).stderr(std::fs::File::create(folder.join("sidecar.log"))?);
+    let sidecar = envoy::spawn(command, admin, None)?;
+    let weir = setups::local(folder, MODEL, &socket, place)?;
+    wait_until_ready(weir.address).await?;
+    Ok((sidecar, weir))
+}
+
+/// A request for embeddings of so many inputs with so many tokens.
+pub(crate) fn call(weir: &envoy::Running, (inputs, tokens): (usize, usize)) -> Call {
+    Call::post(weir.address, "/v1/embeddings", setups::KEY, &body(inputs, tokens))
 }
 
 /// The first requests find the model still loading.

@@ -1,5 +1,6 @@
 //! Envoys under measurement: one worker each, on a core of its own.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -35,11 +36,32 @@ impl Running {
 
     /// Processor time that it has used so far, in microseconds.
     pub(crate) fn cpu_us(&self) -> io::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
-        Ok(ticks * 1e6 / 100.0)
+        stat(format!("/proc/{}/stat", self.child.id()).as_ref()).map(|(_, us)| us)
     }
+
+    /// The same by the names of its threads, those of a kind together.
+    pub(crate) fn threads_cpu_us(&self) -> io::Result<BTreeMap<String, f64>> {
+        let mut threads = BTreeMap::new();
+        for entry in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let (name, us) = stat(&entry?.path().join("stat"))?;
+            *threads.entry(name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned()).or_default() +=
+                us;
+        }
+        Ok(threads)
+    }
+}
+
+/// Processor time that this process has used so far, in microseconds.
+pub(crate) fn own_cpu_us() -> io::Result<f64> {
+    stat("/proc/self/stat".as_ref()).map(|(_, us)| us)
+}
+
+/// The name and the processor time, in microseconds, that a file like `/proc/self/stat` tells.
+fn stat(path: &Path) -> io::Result<(String, f64)> {
+    let stat = std::fs::read_to_string(path)?;
+    let (before, after) = stat.rsplit_once(')').unwrap_or_default();
+    let ticks: f64 = after.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
+    Ok((before.split_once('(').unwrap_or_default().1.to_owned(), ticks * 1e6 / 100.0))
 }
 
 impl Drop for Running {

@@ -38,6 +38,7 @@ fn main() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = match arguments.as_slice() {
         [flag, setup, kind] if flag == "--profile" => runtime.block_on(profile(setup, kind)),
+        [flag, clients] if flag == "--profile-local" => runtime.block_on(profile_local(clients)),
         [flag, setup, kind] if flag == "--count" => runtime.block_on(count(setup, kind)),
         [flag] if flag == "--embeddings" => runtime.block_on(embeddings_only()),
         _ => runtime.block_on(bench(if quick { 2 } else { 7 })),
@@ -69,9 +70,37 @@ async fn profile(setup: &str, kind: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets `clients` ask for short embeddings for ten seconds, and prints what each costs Envoy, the sidecar and the callers.
+async fn profile_local(clients: &str) -> io::Result<()> {
+    let clients = clients.parse().map_err(io::Error::other)?;
+    envoy::pin(None);
+    std::fs::create_dir_all(FOLDER)?;
+    let (sidecar, weir) = embeddings::local(Path::new(FOLDER), Place::Anywhere).await?;
+    let call = embeddings::call(&weir, (1, 16));
+    for _ in 0..5 {
+        let (own, theirs) = (envoy::own_cpu_us()?, (weir.cpu_us()?, sidecar.threads_cpu_us()?));
+        let busy = load::run(&call, clients, Duration::from_secs(2)).await?;
+        let each = |us: f64| us / load::precise(busy.answers);
+        print!("{:.0} answers/s; µs of processor time each: Envoy {:.0}", busy.rate(), each(weir.cpu_us()? - theirs.0));
+        print!(", callers {:.0}", each(envoy::own_cpu_us()? - own));
+        for (name, us) in sidecar.threads_cpu_us()? {
+            let before = theirs.1.get(&name).copied().unwrap_or_default();
+            print!(", {name} {:.0}", each(us - before));
+        }
+        println!();
+    }
+    Ok(())
+}
+
 /// Counts the instructions of an answer in one setup.
 async fn count(setup: &str, kind: &str) -> io::Result<()> {
     envoy::pin(None);
+    if setup == "local" {
+        let (_sidecar, weir) = embeddings::local(Path::new(FOLDER), Place::Callgrind).await?;
+        let count = count::per_answer(Path::new(FOLDER), &weir, &embeddings::call(&weir, (1, 16))).await?;
+        println!("{setup}: {count:.0} instructions of Envoy's for an embedding");
+        return Ok(());
+    }
     let (_sim, running, call) = one(setup, kind, Place::Callgrind).await?;
     let count = count::per_answer(Path::new(FOLDER), &running, &call).await?;
     println!("{setup}, {kind}: {count:.0} instructions of Envoy's for an answer");

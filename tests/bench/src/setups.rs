@@ -61,10 +61,10 @@ pub(crate) fn weir(
 }
 
 /// Weir, with `model` answered by the sidecar at `socket`.
-pub(crate) fn local(folder: &Path, model: &str, socket: &Path) -> io::Result<Running> {
+pub(crate) fn local(folder: &Path, model: &str, socket: &Path, place: Place) -> io::Result<Running> {
     let local = format!("local: {{models: {{{model}: {{engine: onnx}}}}}}\n");
     let setup = Setup { name: "local", filter: NATIVE, model, provider: "{dialect: local}", more: &local };
-    configured(folder, &setup, socket, Place::Anywhere)
+    configured(folder, &setup, socket, place)
 }
 
 /// One configuration of Weir.
