@@ -34,17 +34,17 @@ impl Changes {
         };
         let mut writes = vec![Some(Write::Add); after.len()];
         // Most names have a length that no other has: where in `after` the first of each length is.
-        let mut firsts = [usize::MAX; 64];
+        let mut firsts = [u8::MAX; 64];
         for (at, (name, _)) in after.iter().enumerate().rev() {
             if let Some(first) = firsts.get_mut(name.len() % 64) {
-                *first = at;
+                *first = u8::try_from(at).unwrap_or(u8::MAX - 1);
             }
         }
         let mut lengths_gone = 0;
         let mut others = Vec::new();
         for (name, value) in before {
             let meant = match firsts.get(name.len() % 64) {
-                Some(&first) if first < after.len() => meant(name, value, after, first, &mut writes),
+                Some(&first) if first < u8::MAX => meant(name, value, after, usize::from(first), &mut writes),
                 _ => Meant::Gone,
             };
             match meant {

@@ -221,6 +221,7 @@ impl Edge {
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let path = value(":path").unwrap_or_default();
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let path = &*without_empty_segments(path);
         self.family = match Family::at(path) {
             // Where all have their models, headers that only one API's clients send tell them apart.
             Family::OpenAi if value("anthropic-version").is_some() => Family::Anthropic,
@@ -292,6 +293,19 @@ impl Edge {
     fn reject(&self, reject: &Reject) -> Answer {
         Answer::problem(&reject.problem(), self.family)
     }
+}
+
+/// A base URL that ends with a slash, and a path that begins with one, make two.
+fn without_empty_segments(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") {
+        return Cow::Borrowed(path);
+    }
+    let mut merged = String::with_capacity(path.len());
+    merged.extend(path.chars().filter({
+        let mut before = None;
+        move |c| before.replace(*c) != Some('/') || *c != '/'
+    }));
+    Cow::Owned(merged)
 }
 
 /// Whether the path of a Gemini model ends with what is to be done with it, as in `models/m:countTokens`.

@@ -5,7 +5,8 @@
 //! filter state.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use weir_core::attempt::Attempt;
 use weir_core::plan::{Origin, Plan};
@@ -17,7 +18,31 @@ use crate::host::Host;
 thread_local! {
     static VM: Cell<Option<u64>> = const { Cell::new(None) };
     /// What is known of each edge's request, until that has ended.
-    static OPEN: RefCell<BTreeMap<u32, Open>> = const { RefCell::new(BTreeMap::new()) };
+    static OPEN: RefCell<ByRequest<Open>> = RefCell::default();
+}
+
+/// Something for each request of this worker, by what its edge calls itself.
+pub(crate) type ByRequest<T> = HashMap<u32, T, BuildHasherDefault<Numbered>>;
+
+/// Hashes numbers that nobody chooses and that count up.
+#[derive(Default)]
+pub(crate) struct Numbered(u64);
+
+impl Hasher for Numbered {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // Spreads what counts up over all bits, of which the table uses the upper and the lower ones.
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
 }
 
 /// A request that has not ended.

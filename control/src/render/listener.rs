@@ -32,10 +32,6 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
         "always_set_request_id_in_response": true,
         "server_name": super::NODE,
         "server_header_transformation": "OVERWRITE",
-        "normalize_path": true,
-        "merge_slashes": true,
-        // `/v1/models/org%2Fmodel` is a model whose name has a slash in it.
-        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "http2_protocol_options": { "max_concurrent_streams": 1024 },
         // An invalid request ends itself, not its connection's other requests.
         "stream_error_on_invalid_http_message": true,

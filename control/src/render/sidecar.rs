@@ -37,6 +37,9 @@ pub(super) fn listener() -> (String, Value) {
         "stat_prefix": LISTENER,
         // The route of the caller's request carries the limits; one here would cut long answers.
         "stream_idle_timeout": "0s",
+        // Its answers are the attempt role's to name.
+        "server_header_transformation": "PASS_THROUGH",
+        "generate_request_id": false,
         "route_config": { "name": LISTENER, "virtual_hosts": [unanswered] },
         "http_filters": [ext_proc(), super::listener::router()],
     });
@@ -65,6 +68,11 @@ fn ext_proc() -> Value {
                 "response_body_mode": "NONE",
                 "response_trailer_mode": "SKIP",
             },
+            // All that the sidecar reads; each one costs on both sides.
+            "forward_rules": { "allowed_headers": { "patterns": [
+                { "exact": ":method" }, { "exact": ":path" }, { "exact": "x-request-id" },
+                { "exact": "traceparent" }, { "exact": "tracestate" },
+            ] } },
             "failure_mode_allow": false,
             // A sidecar that is down is a provider that is down: the next target is tried.
             "status_on_error": { "code": "ServiceUnavailable" },

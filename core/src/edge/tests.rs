@@ -81,6 +81,14 @@ fn a_request_goes_on_with_a_plan_and_none_of_the_callers_secrets() {
 }
 
 #[test]
+fn slashes_that_a_base_url_brings_do_not_matter() {
+    for path in ["/v1//chat/completions", "//v1/chat///completions?x=1"] {
+        let headers = Edge::default().headers(&routing(), &with(":path", path), false).unwrap();
+        assert_eq!(headers[1].1, "/v1/chat/completions", "{path}");
+    }
+}
+
+#[test]
 fn a_stream_takes_the_route_with_its_limits() {
     let plan = plan(r#"{"model":"gpt","stream":true,"stream_options":{"include_usage":true}}"#, &Rests::default());
     assert_eq!((plan.class.as_str(), plan.usage), ("stream-1-1", UsageChunk::Wanted));

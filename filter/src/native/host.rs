@@ -14,6 +14,7 @@ use weir_core::changes::{Changes, Write};
 use weir_core::time::Instant;
 
 use super::abi::{self, Bytes, Header, attribute, body};
+use crate::board::ByRequest;
 use crate::host::{self, Buffer, Host, Map};
 
 /// What all workers share, with the number of each value's last change. The module is never unloaded.
@@ -21,7 +22,7 @@ static SHARED: RwLock<BTreeMap<String, (Vec<u8>, u32)>> = RwLock::new(BTreeMap::
 
 thread_local! {
     /// The callers' streams that are not destroyed, by what their edges call themselves.
-    static REQUESTS: RefCell<BTreeMap<u32, abi::Stream>> = const { RefCell::new(BTreeMap::new()) };
+    static REQUESTS: RefCell<ByRequest<abi::Stream>> = RefCell::default();
 }
 
 /// A stream, for as long as one of its hooks runs.
