@@ -128,21 +128,21 @@ impl Routes {
         if let Some(retry) = retry.as_object_mut() {
             retry.insert(timer.to_owned(), seconds(limit));
         }
+        let until = class.until_begun();
+        // The limit of a whole answer's try lasts until the answer is there: all that is left is a caller who reads slowly.
+        let (idle, flush) = match class.gap {
+            Some(gap) => (until.max(gap), None),
+            None => (Duration::ZERO, Some(until)),
+        };
         let mut action = json!({
             "timeout": "0s",
+            "idle_timeout": seconds(idle),
             "auto_host_rewrite": true,
             "inline_cluster_specifier_plugin": { "extension": self.by_plan() },
             "retry_policy": retry,
         });
-        if let Some(action) = action.as_object_mut() {
-            let until = class.until_begun();
-            match class.gap {
-                Some(gap) => action.insert("idle_timeout".to_owned(), seconds(until.max(gap))),
-                // The try's own limit ends with the answer, so all that is left to wait for is a caller who reads slowly.
-                None => action
-                    .insert("idle_timeout".to_owned(), json!("0s"))
-                    .or(action.insert("flush_timeout".to_owned(), seconds(until))),
-            };
+        if let (Some(action), Some(flush)) = (action.as_object_mut(), flush) {
+            action.insert("flush_timeout".to_owned(), seconds(flush));
         }
         let suffix = plan::class_suffix(name);
         json!({
