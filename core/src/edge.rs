@@ -31,7 +31,7 @@ pub const LARGE_BODY: u64 = 1 << 20;
 /// The fields of a form that Weir reads.
 const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];
 
-/// Envoy's own header, without which it finds no route; each provider's chain removes it.
+/// Envoy's own header, without which it finds no route; each try removes it.
 const SCHEME: &str = "x-forwarded-proto";
 
 /// The request header by which Envoy is told how often to retry.

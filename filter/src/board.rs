@@ -1,4 +1,5 @@
-//! What attempts tell the edges of the same worker: how far each request's answer has come.
+//! What edges and attempts of the same worker tell each other: the plan goes to the first try, and how far the answer has come
+//! goes back.
 //!
 //! Both roles run on one thread, and in one VM where there is one, so a stream's progress need not go through the host at
 //! every chunk. Only after the filter's code was replaced can an attempt run in a newer VM than its edge; it then tells by

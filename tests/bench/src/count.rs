@@ -31,7 +31,8 @@ pub(crate) async fn per_answer(folder: &Path, running: &Running, call: &Call) ->
     std::fs::rename(newest(folder, running.id())?, &kept)?;
     let text = std::fs::read_to_string(&kept)?;
     let count = text.lines().rev().find_map(|line| line.strip_prefix("totals: "));
-    let count: f64 = count.and_then(|count| count.trim().parse().ok()).unwrap_or_default();
+    let count: Option<f64> = count.and_then(|count| count.trim().parse().ok());
+    let count = count.ok_or_else(|| io::Error::other(format!("{} has no totals", kept.display())))?;
     Ok(count / load::precise(run.answers))
 }
 

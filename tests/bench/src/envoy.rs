@@ -107,7 +107,8 @@ pub(crate) fn spawn(mut command: Command, address: SocketAddr, core: Option<usiz
             Ok(())
         });
     }
-    let child = command.spawn()?;
+    let program = command.get_program().display().to_string();
+    let child = command.spawn().map_err(|error| io::Error::other(format!("cannot run {program}: {error}")))?;
     let mut running = Running { child, address };
     let until = Instant::now() + Duration::from_secs(120);
     while TcpStream::connect_timeout(&address, Duration::from_millis(50)).is_err() {
