@@ -64,17 +64,6 @@ impl Expected<'_> {
         };
         Some(hint.to_owned())
     }
-
-    fn nothing(&self) -> Value {
-        match self {
-            Self::Text => json!(""),
-            Self::Truth => json!(false),
-            Self::Number => json!(0),
-            Self::OneOf(names) => json!(names.first()),
-            Self::List(_) => json!([]),
-            Self::Map(_) | Self::Fields(..) => json!({}),
-        }
-    }
 }
 
 impl<'a> Reader<'a> {
@@ -116,6 +105,24 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The emptiest value that fits.
+    fn nothing(&self, expected: &Expected<'a>) -> Value {
+        match expected {
+            Expected::Text => json!(""),
+            Expected::Truth => json!(false),
+            Expected::Number => json!(0),
+            Expected::OneOf(names) => json!(names.first()),
+            Expected::List(_) => json!([]),
+            Expected::Map(_) => json!({}),
+            Expected::Fields(fields, required) => {
+                let required = required
+                    .iter()
+                    .filter_map(|name| Some(((*name).to_owned(), self.nothing(&self.expected(fields.get(*name)?)))));
+                Value::Object(required.collect())
+            }
+        }
+    }
+
     fn value(&mut self, node: &Node, schema: &'a Value, path: &str, line: usize) -> Value {
         let expected = self.expected(schema);
         match (&node.content, &expected) {
@@ -136,18 +143,18 @@ impl<'a> Reader<'a> {
             (Content::Scalar { .. }, Expected::Fields(fields, required)) if node.is_null() => {
                 self.fields(&[], fields, required, path, line)
             }
-            (Content::Scalar { .. }, Expected::Map(_) | Expected::List(_)) if node.is_null() => expected.nothing(),
+            (Content::Scalar { .. }, Expected::Map(_) | Expected::List(_)) if node.is_null() => self.nothing(&expected),
             (Content::Scalar { text, style }, _) => match scalar(text, *style, &expected) {
                 Ok(value) => value,
                 Err((problem, hint)) => {
                     self.misfit(line, path, problem, hint);
-                    expected.nothing()
+                    self.nothing(&expected)
                 }
             },
             (found, _) => {
                 let found = if matches!(found, Content::List(_)) { "a list" } else { "a mapping" };
                 self.misfit(line, path, format!("expected {}, found {found}", expected.words()), expected.hint());
-                expected.nothing()
+                self.nothing(&expected)
             }
         }
     }
@@ -169,7 +176,7 @@ impl<'a> Reader<'a> {
                 // A field that is not written yet is the likelier one.
                 let near = did_you_mean(name, free()).filter(|hint| hint.starts_with("did you mean"));
                 let hint = near.or_else(|| did_you_mean(name, fields.keys().map(String::as_str)));
-                let hint = hint.or_else(|| Some("docs/configure.md lists the fields".to_owned()));
+                let hint = hint.or_else(|| Some(beside(name).to_owned()));
                 // What was meant is read as if it had been written, so that it is not called missing as well.
                 let meant = free().find(|field| hint.as_deref() == Some(&format!("did you mean \"{field}\"?")));
                 self.misfit(entry.line, &join(path, name), format!("there is no field \"{name}\" here"), hint);
@@ -193,7 +200,7 @@ impl<'a> Reader<'a> {
                     "this field is missing",
                     Some(format!("it takes {}", expected.words())),
                 );
-                values.insert((*name).to_owned(), expected.nothing());
+                values.insert((*name).to_owned(), self.nothing(&expected));
             }
         }
         Value::Object(values)
@@ -249,6 +256,15 @@ impl Plain {
             Self::Number(_) => format!("the number {text}"),
             Self::Text => format!("\"{}\"", shown(text)),
         }
+    }
+}
+
+/// What to do about a field that is near none.
+fn beside(name: &str) -> &'static str {
+    match name {
+        // YAML 1.2 has no merge keys any more, but many know them.
+        "<<" => "write the fields out: an alias stands for a whole value here",
+        _ => "docs/configure.md lists the fields",
     }
 }
 
