@@ -37,6 +37,12 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
         |problem: String, hint| vec![Diagnostic { file: path.to_owned(), line: 0, path: String::new(), problem, hint }];
     let text = std::fs::read_to_string(path)
         .map_err(|error| whole(format!("cannot be read: {error}"), Some(unread(&error, "config/weir.yaml is one"))))?;
+    if is_blank(&text) {
+        // What a save leaves that a full disk cut short, or that is not finished: no configuration to run, least of all to
+        // take the place of one that runs.
+        let hint = "name a provider and a model; config/weir.yaml is an example".to_owned();
+        return Err(whole("nothing is written in it".to_owned(), Some(hint)));
+    }
     let folder = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
 
@@ -120,10 +126,14 @@ fn keys(file: &Path, defs: &Value) -> Result<Option<(Sheet, Vec<Key>)>, Vec<Diag
         }
     };
     // An empty text is an empty list here.
-    let text =
-        if text.lines().all(|line| line.trim().is_empty() || line.starts_with('#')) { "[]".to_owned() } else { text };
+    let text = if is_blank(&text) { "[]".to_owned() } else { text };
     let schema = json!({ "type": "array", "items": { "$ref": "#/$defs/Key" } });
     Sheet::read(file, &text, &schema, defs).map(Some)
+}
+
+/// Whether nothing stands in `text` but comments.
+fn is_blank(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'))
 }
 
 /// What to do about a file that cannot be read.
@@ -131,6 +141,7 @@ fn unread(error: &std::io::Error, example: &str) -> String {
     match error.kind() {
         ErrorKind::NotFound => "check its path, which is relative to the folder you are in".to_owned(),
         ErrorKind::PermissionDenied => "let this user read it".to_owned(),
+        ErrorKind::InvalidData => "save it as UTF-8".to_owned(),
         _ => format!("name a text file in YAML; {example}"),
     }
 }

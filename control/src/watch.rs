@@ -74,6 +74,7 @@ impl Watch {
             files: BTreeSet::new(),
             folders: BTreeSet::new(),
             began_with: Some(Box::new(loaded.gateway.clone())),
+            keys: written(&loaded.keys_file),
         };
         following.look_at(&loaded.files)?;
         let (events, receiver) = mpsc::channel(16);
@@ -91,6 +92,8 @@ struct Following {
     folders: BTreeSet<PathBuf>,
     /// What held when this began, until it has been read again: then nothing need be said if it still does.
     began_with: Option<Box<Gateway>>,
+    /// The keys file, if something stood in it when it was read last.
+    keys: Option<PathBuf>,
 }
 
 impl Following {
@@ -143,6 +146,10 @@ impl Following {
             Ok(loaded) => loaded,
             Err(errors) => return Some(Event::Refused(errors)),
         };
+        let keys = written(&loaded.keys_file);
+        if keys.is_none() && self.keys.as_ref() == Some(&loaded.keys_file) {
+            return Some(Event::Refused(vec![gone(&loaded.keys_file)]));
+        }
         if let Err(error) = self.look_at(&loaded.files) {
             tracing::warn!(%error, "a file of the configuration cannot be watched");
         }
@@ -150,6 +157,7 @@ impl Following {
             Ok(resources) => resources,
             Err(error) => return Some(Event::NotRendered(error)),
         };
+        self.keys = keys;
         let began_with = self.began_with.take();
         match self.publisher.publish(resources, Instant::now()).await {
             Ok(report) if report.written.is_empty() && began_with.is_some_and(|held| *held == loaded.gateway) => None,
@@ -185,6 +193,24 @@ impl Following {
             }
         }
         outcome
+    }
+}
+
+/// The file, if anything stands in it.
+fn written(file: &Path) -> Option<PathBuf> {
+    std::fs::metadata(file).is_ok_and(|found| found.len() > 0).then(|| file.to_owned())
+}
+
+/// What is said of a keys file that was there: it is being written, or was lost, and neither is meant to lock every caller out.
+/// Revoking the last key leaves a comment.
+fn gone(file: &Path) -> Diagnostic {
+    Diagnostic {
+        file: file.to_owned(),
+        line: 0,
+        path: String::new(),
+        problem: "the keys that stood here are gone with the file, and stay in force until it is there again"
+            .to_owned(),
+        hint: Some("`weir keys revoke` takes one away; [] in the file means that there is none".to_owned()),
     }
 }
 

@@ -100,3 +100,34 @@ async fn a_link_is_followed_to_the_folder_of_the_file() {
     std::fs::rename(&beside, &link).unwrap();
     assert_eq!(model(&mut events).await, "linked");
 }
+
+/// An editor that empties a file before it writes it, or that a full disk stops there, once took every model and every key away.
+#[tokio::test]
+async fn an_emptied_configuration_and_a_lost_keys_file_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, mut events) = follow(folder.path()).await;
+    let keys = folder.path().join(".local/state/weir/keys.yaml");
+    let held = |event: Event| {
+        let Event::Live { loaded, .. } = event else { panic!("{event:?}") };
+        (loaded.gateway.routing().models.len(), loaded.gateway.routing().keys.len())
+    };
+    let refused = |event: Event| {
+        let Event::Refused(errors) = event else { panic!("{event:?}") };
+        errors[0].to_string()
+    };
+    let key = format!("- {{name: ada, sha256: \"{}\"}}\n", "ab".repeat(32));
+    std::fs::write(&keys, &key).unwrap();
+    assert_eq!(held(next(&mut events).await), (1, 1));
+
+    std::fs::write(&file, "").unwrap();
+    assert!(refused(next(&mut events).await).contains("nothing is written in it"));
+    std::fs::write(&file, CONFIGURATION).unwrap();
+    assert_eq!(held(next(&mut events).await), (1, 1));
+
+    std::fs::remove_file(&keys).unwrap();
+    assert!(refused(next(&mut events).await).contains("stay in force"));
+    std::fs::write(&keys, &key).unwrap();
+    assert_eq!(held(next(&mut events).await), (1, 1));
+    std::fs::write(&keys, "# all revoked\n").unwrap();
+    assert_eq!(held(next(&mut events).await), (1, 0), "said in so many words");
+}
