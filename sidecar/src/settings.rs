@@ -73,7 +73,8 @@ pub struct QueueSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
     /// Batches that run at the same time per model; `threads` are divided between them. Without it: one per thread, at most
-    /// four, since each holds its own copy of an ONNX model.
+    /// four, since each holds its own copy of an ONNX model. Where it is more than one, another copy has all threads, for a
+    /// batch beside which nothing runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<usize>,
 }

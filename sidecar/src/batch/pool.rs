@@ -1,5 +1,5 @@
 //! The threads around a queue. A worker that is free takes what waits at once, never waiting for more: a batch is what
-//! gathered while all workers were busy.
+//! gathered while all workers were busy. Cores are divided between the workers; a batch beside which nothing runs has them all.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,6 +56,8 @@ pub struct Pool {
 
 pub(super) struct Shared {
     state: Mutex<State>,
+    /// What runs a batch beside which nothing else does: an engine with all cores. `None` where every worker's has them.
+    alone: Option<Mutex<Seat>>,
     wake: Condvar,
     metrics: ModelMetrics,
     now: Clock,
@@ -113,14 +115,15 @@ impl Pool {
             running_tokens: 0,
             closing: false,
         };
-        let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), metrics, now });
+        let seat = |threads| Ok(Seat { engine: weights.engine(threads)?, weights: Arc::clone(weights), threads });
+        let alone = if workers > 1 { Some(Mutex::new(seat(workers * threads)?)) } else { None };
+        let shared = Arc::new(Shared { state: Mutex::new(state), alone, wake: Condvar::new(), metrics, now });
         let mut pool = Self { shared, dimensions: description.dimensions, workers: Vec::with_capacity(workers) };
         for index in 0..workers {
             let mut worker = Worker {
                 shared: Arc::clone(&pool.shared),
-                engine: weights.engine(threads)?,
-                weights: Arc::clone(weights),
-                threads,
+                seat: seat(threads)?,
+                dimensions: description.dimensions,
                 normalize: settings.normalize,
                 out: Vec::new(),
             };
@@ -187,21 +190,58 @@ impl Shared {
     }
 }
 
-struct Worker {
-    shared: Arc<Shared>,
+/// An engine, and what makes another one in its place.
+struct Seat {
     engine: Box<dyn Engine>,
     weights: Arc<dyn Weights>,
     threads: usize,
+}
+
+impl Seat {
+    /// Runs `batch`. What goes wrong is logged here, without its input.
+    fn embed(&mut self, batch: Batch<'_>, out: &mut Vec<f32>) -> Result<(), ()> {
+        let (engine, inputs, width) = (&mut self.engine, batch.rows.len(), batch.width);
+        match catch_unwind(AssertUnwindSafe(|| engine.embed(batch, out))) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::error!(%error, inputs, width, "a batch failed");
+                Err(())
+            }
+            Err(_) => {
+                tracing::error!(inputs, width, "the engine panicked; it is made anew");
+                // What it left behind cannot be trusted. If making another fails too, the old one has to do.
+                if let Ok(Ok(engine)) = catch_unwind(AssertUnwindSafe(|| self.weights.engine(self.threads))) {
+                    self.engine = engine;
+                }
+                Err(())
+            }
+        }
+    }
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    seat: Seat,
+    dimensions: usize,
     normalize: Normalize,
     out: Vec<f32>,
 }
 
+/// A batch that has been taken.
+struct Taken {
+    packed: Packed,
+    /// The job of each input.
+    jobs: Vec<Shareable>,
+    /// Whether nothing else runs or waits.
+    alone: bool,
+}
+
 impl Worker {
     fn work(&mut self) {
-        while let Some((packed, jobs)) = self.next() {
+        while let Some(Taken { packed, jobs, alone }) = self.next() {
             let began = (self.shared.now)();
             let spans = spans(&packed, &jobs);
-            let outcome = self.run(&packed, &jobs);
+            let outcome = self.run(&packed, &jobs, alone);
             drop(spans);
             self.shared.metrics.batch(
                 packed.items.len(),
@@ -214,7 +254,7 @@ impl Worker {
     }
 
     /// Waits for a batch. `None` when the pool closes.
-    fn next(&self) -> Option<(Packed, Vec<Shareable>)> {
+    fn next(&self) -> Option<Taken> {
         let mut state = self.shared.lock();
         state.idle += 1;
         loop {
@@ -224,39 +264,28 @@ impl Worker {
             let idle = state.idle;
             if let Some(packed) = state.queue.take(idle) {
                 state.idle -= 1;
+                let alone = state.running == 0 && state.queue.is_empty();
                 state.running += packed.items.len();
                 state.running_tokens += packed.tokens();
                 state.drain.started((self.shared.now)());
                 // Inputs of a job leave the queue with it, so every item has its job.
                 let jobs = packed.items.iter().filter_map(|item| state.jobs.get(&item.request).cloned()).collect();
                 self.shared.gauge(&state);
-                return Some((packed, jobs));
+                return Some(Taken { packed, jobs, alone });
             }
             state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn run(&mut self, packed: &Packed, jobs: &[Shareable]) -> Result<usize, ()> {
+    fn run(&mut self, packed: &Packed, jobs: &[Shareable], alone: bool) -> Result<(), ()> {
         let rows: Vec<&[u32]> = packed.items.iter().zip(jobs).map(|(item, job)| job.inputs.row(item.index)).collect();
         self.out.clear();
         let batch = Batch { rows: &rows, width: packed.width };
-        let (engine, out) = (&mut self.engine, &mut self.out);
-        match catch_unwind(AssertUnwindSafe(|| engine.embed(batch, out))) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::error!(%error, inputs = rows.len(), width = packed.width, "a batch failed");
-                return Err(());
-            }
-            Err(_) => {
-                tracing::error!(inputs = rows.len(), width = packed.width, "the engine panicked; it is made anew");
-                // What it left behind cannot be trusted. If making another fails too, the old one has to do.
-                if let Ok(Ok(engine)) = catch_unwind(AssertUnwindSafe(|| self.weights.engine(self.threads))) {
-                    self.engine = engine;
-                }
-                return Err(());
-            }
-        }
-        let dimensions = self.weights.description().dimensions;
+        match self.shared.alone.as_ref().filter(|_| alone) {
+            Some(seat) => seat.lock().unwrap_or_else(PoisonError::into_inner).embed(batch, &mut self.out),
+            None => self.seat.embed(batch, &mut self.out),
+        }?;
+        let dimensions = self.dimensions;
         if dimensions == 0 || self.out.len() != rows.len() * dimensions {
             tracing::error!(
                 expected = rows.len() * dimensions,
@@ -268,14 +297,14 @@ impl Worker {
         if self.normalize == Normalize::Unit {
             self.out.chunks_exact_mut(dimensions).for_each(normalize);
         }
-        Ok(dimensions)
+        Ok(())
     }
 
     /// Hands the outputs to their jobs, and returns those that ended.
-    fn deliver(&self, packed: &Packed, jobs: &[Shareable], outcome: Result<usize, ()>) -> Vec<RequestId> {
+    fn deliver(&self, packed: &Packed, jobs: &[Shareable], outcome: Result<(), ()>) -> Vec<RequestId> {
         let mut ended = Vec::new();
-        if let Ok(dimensions) = outcome {
-            for ((item, job), embedding) in packed.items.iter().zip(jobs).zip(self.out.chunks_exact(dimensions)) {
+        if outcome.is_ok() {
+            for ((item, job), embedding) in packed.items.iter().zip(jobs).zip(self.out.chunks_exact(self.dimensions)) {
                 if job.put(item.index, embedding) == Progress::Done {
                     ended.push(item.request);
                 }

@@ -10,10 +10,11 @@ const PANIC: u32 = 1000;
 const ERROR: u32 = 1001;
 const SHORT: u32 = 1002;
 
-/// Gives `[first token, length]` per input. Each batch says what it runs, and waits to be let go where there is a gate.
+/// Gives `[first token, length]` per input. Each batch says what it runs and on how many threads, and waits to be let go where
+/// there is a gate.
 struct Fake {
     description: Description,
-    began: Sender<Vec<u32>>,
+    began: Sender<(Vec<u32>, usize)>,
     gate: Option<Arc<Mutex<Receiver<()>>>>,
 }
 
@@ -22,20 +23,21 @@ impl Weights for Fake {
         &self.description
     }
 
-    fn engine(&self, _threads: usize) -> Result<Box<dyn Engine>, EngineError> {
-        Ok(Box::new(FakeEngine { began: self.began.clone(), gate: self.gate.clone() }))
+    fn engine(&self, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
+        Ok(Box::new(FakeEngine { threads, began: self.began.clone(), gate: self.gate.clone() }))
     }
 }
 
 struct FakeEngine {
-    began: Sender<Vec<u32>>,
+    threads: usize,
+    began: Sender<(Vec<u32>, usize)>,
     gate: Option<Arc<Mutex<Receiver<()>>>>,
 }
 
 impl Engine for FakeEngine {
     fn embed(&mut self, batch: Batch<'_>, out: &mut Vec<f32>) -> Result<(), EngineError> {
         let firsts: Vec<u32> = batch.rows.iter().map(|row| row[0]).collect();
-        let _ = self.began.send(firsts.clone());
+        let _ = self.began.send((firsts.clone(), self.threads));
         if let Some(gate) = &self.gate {
             let _ = gate.lock().unwrap().recv();
         }
@@ -60,7 +62,7 @@ struct Scene {
     pool: Pool,
     /// What the pool takes for the time.
     now: Arc<Mutex<Instant>>,
-    began: Receiver<Vec<u32>>,
+    began: Receiver<(Vec<u32>, usize)>,
 }
 
 fn scene(workers: usize, max_waiting: usize, gated: bool) -> Scene {
@@ -92,6 +94,11 @@ fn rows(rows: &[&[u32]]) -> Rows {
 impl Scene {
     fn submit(&self, inputs: &[&[u32]]) -> Result<Ticket, Busy> {
         self.pool.submit(rows(inputs), Span::none())
+    }
+
+    /// Waits for a batch to begin, and says of which inputs it is.
+    fn began(&self) -> Vec<u32> {
+        self.began.recv().unwrap().0
     }
 
     fn pass(&self, time: Duration) {
@@ -133,22 +140,40 @@ async fn an_engine_that_panics_fails_its_batch_and_lives_on() {
 async fn a_caller_who_left_is_skipped_and_the_others_are_merged() {
     let scene = scene(1, 100, true);
     let first = scene.submit(&[&[1]]).unwrap();
-    assert_eq!(scene.began.recv().unwrap(), [1]);
+    assert_eq!(scene.began(), [1]);
     let left = scene.submit(&[&[2], &[3]]).unwrap();
     let (a, b) = (scene.submit(&[&[4]]).unwrap(), scene.submit(&[&[5]]).unwrap());
     drop(left);
     scene.let_go();
     assert_eq!(first.wait().await, Ok(vec![1.0, 1.0]));
-    assert_eq!(scene.began.recv().unwrap(), [4, 5]);
+    assert_eq!(scene.began(), [4, 5]);
     scene.let_go();
     assert_eq!((a.wait().await, b.wait().await), (Ok(vec![4.0, 1.0]), Ok(vec![5.0, 1.0])));
+}
+
+#[tokio::test]
+async fn a_batch_beside_which_nothing_runs_has_all_cores() {
+    let scene = scene(2, 100, true);
+    for _ in 0..2 {
+        let alone = scene.submit(&[&[1]]).unwrap();
+        assert_eq!(scene.began.recv().unwrap(), (vec![1], 2));
+        let beside = scene.submit(&[&[2]]).unwrap();
+        assert_eq!(scene.began.recv().unwrap(), (vec![2], 1));
+        scene.let_go();
+        scene.let_go();
+        assert!(alone.wait().await.is_ok() && beside.wait().await.is_ok());
+        // Outputs are there a little before their batch has ended.
+        while scene.pool.shared.lock().running > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_full_queue_says_when_to_come_back() {
     let scene = scene(1, 2, true);
     let running = scene.submit(&[&[1]]).unwrap();
-    assert_eq!(scene.began.recv().unwrap(), [1]);
+    assert_eq!(scene.began(), [1]);
     let waiting = scene.submit(&[&[2], &[3]]).unwrap();
     let busy = scene.submit(&[&[4]]).map(|_| ()).unwrap_err();
     // Nothing has been measured yet.
@@ -165,12 +190,12 @@ async fn when_to_come_back_is_what_the_batches_before_have_taken() {
     let scene = scene(1, 1, true);
     let ten: &[u32] = &[1; 10];
     let first = scene.submit(&[ten]).unwrap();
-    assert_eq!(scene.began.recv().unwrap(), [1]);
+    assert_eq!(scene.began(), [1]);
     let second = scene.submit(&[ten]).unwrap();
     scene.pass(Duration::from_secs(2));
     scene.let_go();
     // The next batch begins when the one before has been measured: ten tokens in two seconds.
-    assert_eq!(scene.began.recv().unwrap(), [1]);
+    assert_eq!(scene.began(), [1]);
     let third = scene.submit(&[&[1; 5]]).unwrap();
     let busy = scene.submit(&[&[1]]).map(|_| ()).unwrap_err();
     assert_eq!(busy.retry_after, Duration::from_secs(3), "for the ten that run and the five that wait");
