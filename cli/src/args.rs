@@ -136,7 +136,7 @@ pub(crate) enum Keys {
         /// Who it is for; stands in the access log
         name: String,
         /// The models it may use, with commas between them [default: all]
-        #[arg(long, value_delimiter = ',', value_name = "MODELS")]
+        #[arg(long, value_delimiter = ',', value_name = "MODELS", value_parser = model)]
         models: Option<Vec<String>>,
     },
     /// List the keys by name; the keys themselves are not kept
@@ -201,6 +201,15 @@ pub(crate) struct Launch {
 
 fn duration(text: &str) -> Result<Duration, String> {
     weir_core::config::units::duration(text)
+}
+
+fn model(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() {
+        Err("write names of models, with commas between them".to_owned())
+    } else {
+        Ok(name.to_owned())
+    }
 }
 
 fn fault(text: &str) -> Result<(String, weir_sim::Fault), String> {

@@ -38,8 +38,7 @@ pub(crate) fn check(file: &Path) -> Outcome {
     }
     warn(&loaded);
     let (models, providers) = (loaded.gateway.routing().models.len(), loaded.gateway.providers().count());
-    say::result(&format!("{}: ok ({models} models, {providers} providers)", file.display()));
-    Ok(())
+    say::result(&format!("{}: ok ({models} models, {providers} providers)", file.display()))
 }
 
 /// Says what holds, but may not be what was meant.
@@ -60,7 +59,7 @@ pub(crate) fn render(file: &Path, out: Option<&Path>) -> Outcome {
     match out {
         None => {
             let all = resources(file, &loaded, &places, &environment)?.in_one();
-            say::result(&serde_json::to_string_pretty(&all).unwrap_or_default());
+            say::result(&serde_json::to_string_pretty(&all).unwrap_or_default())?;
         }
         Some(folder) => {
             fs::create_dir_all(folder).map_err(at(folder))?;
@@ -70,7 +69,7 @@ pub(crate) fn render(file: &Path, out: Option<&Path>) -> Outcome {
             for (_, name, text) in resources.files() {
                 let path = folder.join(name);
                 fs::write(&path, text).map_err(at(&path))?;
-                say::result(&path.display().to_string());
+                say::result(&path.display().to_string())?;
             }
         }
     }
@@ -106,29 +105,28 @@ pub(crate) fn explain(file: &Path, request: &Path, path: Option<&str>, form: For
         Form::Text => say::result(text.trim_end()),
         Form::Json => say::result(&serde_json::to_string_pretty(&value.unwrap_or_default()).unwrap_or_default()),
     }
-    Ok(())
 }
 
 /// `weir presets`: each with the pages that say how it deviates, and what none was found to say.
-pub(crate) fn presets() {
+pub(crate) fn presets() -> Outcome {
     for (name, preset) in Preset::all() {
         let credential = preset.credential.as_deref().unwrap_or("no credential");
-        say::result(&format!("{name:<14} {:<10} {}  ({credential})", preset.dialect, preset.endpoint));
+        say::result(&format!("{name:<14} {:<10} {}  ({credential})", preset.dialect, preset.endpoint))?;
         for source in &preset.sources {
-            say::result(&format!("{:<14} {source}", ""));
+            say::result(&format!("{:<14} {source}", ""))?;
         }
         if !preset.unconfirmed.is_empty() {
-            say::result(&format!("{:<14} unconfirmed: {}", "", preset.unconfirmed.join(", ")));
+            say::result(&format!("{:<14} unconfirmed: {}", "", preset.unconfirmed.join(", ")))?;
         }
     }
+    Ok(())
 }
 
 /// `weir schema`.
 pub(crate) fn schema(file: Option<&Path>, check: bool) -> Outcome {
     let fresh = weir_control::schema::schema();
     let Some(file) = file else {
-        say::result(fresh.trim_end());
-        return Ok(());
+        return say::result(fresh.trim_end());
     };
     if fs::read_to_string(file).is_ok_and(|held| held == fresh) {
         return Ok(());

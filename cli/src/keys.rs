@@ -5,7 +5,7 @@ mod secret;
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use weir_core::key::KeyHash;
@@ -29,26 +29,18 @@ pub(crate) fn run(file: Option<PathBuf>, command: Keys) -> Outcome {
         Keys::New { name, models } => {
             let key = new(&path, &name, models)?;
             say::line(&format!("key of {name}; it is not kept, so store it now:"));
-            say::result(&key);
-            Ok(())
+            // One that nobody has seen opens nothing.
+            say::result(&key).inspect_err(|_| drop(revoke(&path, &name)))
         }
         Keys::List => {
             for entry in read(&path)?.entries() {
                 let models = entry.models.as_ref().map_or("all models".to_owned(), |models| models.join(", "));
-                say::result(&format!("{}\t{}…\t{models}", entry.name, entry.sha256.get(..8).unwrap_or_default()));
+                say::result(&format!("{}\t{}…\t{models}", entry.name, entry.sha256.get(..8).unwrap_or_default()))?;
             }
             Ok(())
         }
         Keys::Revoke { name } => {
-            let _lock = lock(&path)?;
-            let mut register = read(&path)?;
-            if !register.remove(&name) {
-                let known: Vec<_> = register.entries().map(|entry| entry.name.as_str()).collect();
-                let hint = weir_core::config::did_you_mean(&name, known).map(|hint| format!(" ({hint})"));
-                let problem = format!("{}: no key belongs to \"{name}\"{}", path.display(), hint.unwrap_or_default());
-                return Err(Problem::Failed(problem));
-            }
-            write(&path, register.text())?;
+            revoke(&path, &name)?;
             say::line(&format!("{name}'s key is worthless now"));
             Ok(())
         }
@@ -75,6 +67,19 @@ pub(crate) fn new(path: &Path, name: &str, models: Option<Vec<String>>) -> Outco
     register.add(&Entry { name: name.to_owned(), sha256, models });
     write(path, register.text())?;
     Ok(key)
+}
+
+/// Takes the key of `name` out of the file at `path`.
+fn revoke(path: &Path, name: &str) -> Outcome {
+    let _lock = lock(path)?;
+    let mut register = read(path)?;
+    if !register.remove(name) {
+        let known: Vec<_> = register.entries().map(|entry| entry.name.as_str()).collect();
+        let hint = weir_core::config::did_you_mean(name, known).map(|hint| format!(" ({hint})"));
+        let problem = format!("{}: no key belongs to \"{name}\"{}", path.display(), hint.unwrap_or_default());
+        return Err(Problem::Failed(problem));
+    }
+    write(path, register.text())
 }
 
 /// The key that the first start with the keys file `keys` made, kept for the person whose machine this is.
@@ -126,11 +131,26 @@ fn read(path: &Path) -> Outcome<Register> {
     })
 }
 
-/// Writes beside and renames: whoever reads sees the old file or the new one.
+/// Writes beside and renames: whoever reads sees the old file or the new one. Whose it is and who may read it stays, because
+/// a gateway often runs as somebody else than who makes its keys; a link goes on leading to it.
 fn write(path: &Path, text: &str) -> Outcome {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let fresh = path.with_extension(format!("{}.tmp", std::process::id()));
-    private(&fresh, text)?;
-    fs::rename(&fresh, path).map_err(at(path))
+    let like_before = || match fs::metadata(path) {
+        Ok(held) => {
+            // Only root may give a file away; who may not still has the right to write it.
+            let _ = chown(&fresh, Some(held.uid()), Some(held.gid()));
+            fs::set_permissions(&fresh, held.permissions())
+        }
+        Err(_) => Ok(()),
+    };
+    let written =
+        private(&fresh, text).and_then(|()| like_before().and_then(|()| fs::rename(&fresh, path)).map_err(at(path)));
+    if written.is_err() {
+        // It may not even have been made.
+        let _ = fs::remove_file(&fresh);
+    }
+    written
 }
 
 fn private(path: &Path, text: &str) -> Outcome {

@@ -39,10 +39,7 @@ fn run(command: Command) -> Outcome {
             let form = if json { config::Form::Json } else { config::Form::Text };
             config::explain(&file, &request, path.as_deref(), form)
         }
-        Command::Presets => {
-            config::presets();
-            Ok(())
-        }
+        Command::Presets => config::presets(),
         Command::Keys { file, command } => keys::run(file, command),
         Command::Models(args) => models::run(&args),
         Command::Sidecar { config } => serve::sidecar(&config),

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &args::Models) -> Outcome {
         Problem::Failed(format!("{problem}; is `weir up` running, with local models in its configuration?"))
     })?;
     for model in models {
-        say::result(&line(&model));
+        say::result(&line(&model))?;
     }
     Ok(())
 }

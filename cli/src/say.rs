@@ -1,6 +1,8 @@
 //! What a person sees: results on standard output, everything else on standard error. A closed pipe is nobody's fault.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use crate::problem::{Outcome, Problem};
 
 /// A line of progress or trouble.
 pub(crate) fn line(text: &str) {
@@ -8,10 +10,15 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// A command's result.
-pub(crate) fn result(text: &str) {
+/// A command's result. It fails where the result is lost, as on a full disk, and not because a reader has had enough.
+pub(crate) fn result(text: &str) -> Outcome {
     let mut out = std::io::stdout();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Problem::Failed(format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The text in bold where the result is read by a person.

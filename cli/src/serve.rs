@@ -28,7 +28,7 @@ pub(crate) fn sidecar(config: &Path) -> Outcome {
 pub(crate) fn sim(args: args::Sim) -> Outcome {
     if args.list_faults {
         for listed in weir_sim::faults() {
-            say::result(&format!("{:<22} {}", listed.name, listed.what));
+            say::result(&format!("{:<22} {}", listed.name, listed.what))?;
         }
         return Ok(());
     }
@@ -44,7 +44,7 @@ pub(crate) fn sim(args: args::Sim) -> Outcome {
     };
     runtime()?.block_on(async {
         let sim = Sim::start(options).await.map_err(|error| Problem::Failed(error.to_string()))?;
-        say::result(&format!("simulated provider at {}; what it can do: {}/_sim/", sim.url(), sim.url()));
+        say::result(&format!("simulated provider at {}; what it can do: {}/_sim/", sim.url(), sim.url()))?;
         asked_to_stop().await;
         sim.stop().await;
         Ok(())
@@ -56,7 +56,7 @@ pub(crate) fn fetch() -> Outcome {
     let places = Places::here().map_err(|error| Problem::Failed(error.to_string()))?;
     let mut missing = Vec::new();
     match envoy::find(&places) {
-        Ok(found) => say::result(&format!("Envoy {} ({}): {}", found.version, found.origin, found.path.display())),
+        Ok(found) => say::result(&format!("Envoy {} ({}): {}", found.version, found.origin, found.path.display()))?,
         Err(problem) => missing.push(problem.to_string()),
     }
     for (what, path) in [
@@ -64,7 +64,7 @@ pub(crate) fn fetch() -> Outcome {
         ("all-MiniLM-L6-v2", places.models().join("all-minilm-l6-v2/model.safetensors")),
     ] {
         if path.exists() {
-            say::result(&format!("{what}: {}", path.display()));
+            say::result(&format!("{what}: {}", path.display()))?;
         } else {
             missing.push(format!("no {what} at {}; run `cargo xtask fetch` in a clone of Weir", path.display()));
         }

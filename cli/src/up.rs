@@ -141,7 +141,9 @@ impl Up {
             paths: self.plan.paths.clone(),
         };
         let changes = watch.start(&self.plan.loaded, publisher).map_err(|error| failed(&error))?;
-        say::result(&banner::text(&self.plan, &self.key));
+        if let Err(problem) = say::result(&banner::text(&self.plan, &self.key)) {
+            say::line(&format!("{problem}; everything is up all the same"));
+        }
         if let Some(path) = &self.args.ready_file {
             self.write_ready(path)?;
         }

@@ -100,3 +100,38 @@ fn a_key_for_a_model_of_one_configuration_leaves_the_others_alone() {
     let typo = home.weir(&["check", "other.yaml"]);
     assert!(typo.err.contains("no model here: codr (did you mean \"coder\"?)"), "{typo:?}");
 }
+
+/// A script that wrote a key to a full disk had been told that all was well, and the name was taken.
+#[test]
+fn a_key_that_could_not_be_shown_is_not_kept() {
+    let home = Home::new();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let said = home.command(&["keys", "new", "ada"]).stdout(full).output().unwrap();
+    let err = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(1), "{err}");
+    assert!(err.contains("standard output cannot be written"), "{err}");
+    assert_eq!(home.weir(&["keys", "list"]).out, "");
+    assert_eq!(home.weir(&["keys", "new", "ada"]).code, Some(0));
+}
+
+#[test]
+fn models_are_named_with_or_without_a_space_and_none_is_nameless() {
+    let home = Home::new();
+    home.weir(&["keys", "new", "ada", "--models", "gpt-4o-mini, assistant"]);
+    assert!(home.read("state/keys.yaml").contains(r#"models: ["gpt-4o-mini", "assistant"]"#));
+    let said = home.weir(&["keys", "new", "bob", "--models", ","]);
+    assert!(said.code == Some(2) && said.err.contains("write names of models"), "{said:?}");
+}
+
+/// Made by root, a key once took the file away from the user whom the gateway runs as.
+#[test]
+fn a_keys_file_stays_who_may_read_it_and_where_a_link_leads() {
+    let home = Home::new();
+    let file = home.write("shared.yaml", "");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink(&file, home.path("keys.yaml")).unwrap();
+    assert_eq!(home.weir(&["keys", "--file", "keys.yaml", "new", "ada"]).code, Some(0));
+    assert!(fs::symlink_metadata(home.path("keys.yaml")).unwrap().is_symlink());
+    assert!(home.read("shared.yaml").contains("ada"), "{}", home.read("shared.yaml"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+}
