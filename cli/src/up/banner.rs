@@ -1,6 +1,6 @@
 //! What is said once everything is ready: all that a person needs for a first request, as it can be pasted.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde_json::json;
 use weir_core::config::Routing;
@@ -130,15 +130,28 @@ fn curl(url: &str, path: &str, key: &str, body: &serde_json::Value) -> String {
 
 /// Where a client on this machine finds it.
 fn reachable(address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        ip if !ip.is_unspecified() => address,
-        _ => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()),
-    }
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        // Envoy listens there for IPv6 alone.
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_listens_everywhere_is_found_on_loopback_of_its_kind() {
+        let check = |listens: &str, expect: &str| {
+            assert_eq!(reachable(listens.parse().unwrap()), expect.parse().unwrap());
+        };
+        check("0.0.0.0:10000", "127.0.0.1:10000");
+        check("[::]:10000", "[::1]:10000");
+        check("10.0.0.7:10000", "10.0.0.7:10000");
+    }
 
     #[test]
     fn names_are_listed_in_lines_that_a_terminal_holds() {

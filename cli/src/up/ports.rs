@@ -17,7 +17,11 @@ pub(crate) struct Claim {
 pub(crate) fn check(claims: &[Claim]) -> Outcome {
     let mut problems = Vec::new();
     for (index, claim) in claims.iter().enumerate() {
-        if let Some(other) = claims.iter().take(index).find(|other| other.address == claim.address) {
+        if claim.address.port() == 0 {
+            problems.push(format!("{}: nobody would know which port that is; change {}", claim.address, claim.set_by));
+            continue;
+        }
+        if let Some(other) = claims.iter().take(index).find(|other| meet(other.address, claim.address)) {
             problems.push(format!("{}: both {} and {} name it; change one", claim.address, other.set_by, claim.set_by));
             continue;
         }
@@ -34,6 +38,14 @@ pub(crate) fn check(claims: &[Claim]) -> Outcome {
         });
     }
     if problems.is_empty() { Ok(()) } else { Err(Problem::Failed(problems.join("\n      "))) }
+}
+
+/// Whether what connects to one may find the other. The system lets both be listened on where one is every address of the
+/// machine and the other a certain one; callers then reach whoever is more certain.
+fn meet(one: SocketAddr, other: SocketAddr) -> bool {
+    let (same, anywhere) = (one.ip() == other.ip(), one.ip().is_unspecified() || other.ip().is_unspecified());
+    // Envoy listens at `[::]` for IPv6 alone.
+    one.port() == other.port() && (same || anywhere && one.is_ipv4() == other.is_ipv4())
 }
 
 /// A process by name and id.
@@ -116,5 +128,22 @@ mod tests {
         let claim = |set_by: &str| Claim { address, set_by: set_by.to_owned() };
         let problem = check(&[claim("`listen`"), claim("`admin`")]).unwrap_err().to_string();
         assert!(problem.contains("both `listen` and `admin` name it"), "{problem}");
+    }
+
+    /// With `listen` everywhere and `admin` on loopback at one port, all came up, and callers on this machine reached `admin`.
+    #[test]
+    fn everywhere_is_also_on_loopback_and_port_0_is_nowhere() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let claim = |host: &str, port: u16| Claim {
+            address: format!("{host}:{port}").parse().unwrap(),
+            set_by: format!("`{host}`"),
+        };
+        let problem = check(&[claim("0.0.0.0", port), claim("127.0.0.1", port)]).unwrap_err().to_string();
+        assert!(problem.contains("both `0.0.0.0` and `127.0.0.1` name it"), "{problem}");
+        assert!(meet(claim("[::1]", port).address, claim("[::]", port).address));
+        assert!(!meet(claim("127.0.0.1", port).address, claim("[::]", port).address));
+        assert!(!meet(claim("127.0.0.1", port).address, claim("127.0.0.2", port).address));
+        let problem = check(&[claim("127.0.0.1", 0)]).unwrap_err().to_string();
+        assert!(problem.ends_with("change `127.0.0.1`"), "{problem}");
     }
 }
