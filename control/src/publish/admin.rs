@@ -116,7 +116,8 @@ fn collect(value: &Value, reasons: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             let details = map.get("error_state").and_then(|state| state.get("details")).and_then(Value::as_str);
-            reasons.extend(details.map(str::to_owned));
+            // Envoy lists a listener's with the listener, and once more beside it.
+            reasons.extend(details.map(str::to_owned).filter(|reason| !reasons.contains(reason)));
             map.values().for_each(|value| collect(value, reasons));
         }
         Value::Array(items) => items.iter().for_each(|value| collect(value, reasons)),
