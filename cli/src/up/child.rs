@@ -16,7 +16,7 @@ use tokio::time::timeout;
 /// How long a child may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What our own children may need: no secret is among these.
-const NEEDED: [&str; 14] = [
+const NEEDED: [&str; 15] = [
     "PATH",
     "HOME",
     "LANG",
@@ -29,6 +29,7 @@ const NEEDED: [&str; 14] = [
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",
+    "ORT_DYLIB_PATH",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 ];
@@ -149,4 +150,17 @@ pub(crate) fn tail(log: &Path) -> String {
         return format!("      ({} is empty)", log.display());
     }
     format!("      the end of {}:\n      | {}", log.display(), last.join("\n      | "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sidecar says to name ONNX Runtime's library by a variable, which then did not reach it.
+    #[test]
+    fn the_sidecar_has_the_variable_that_it_tells_to_set() {
+        let told = weir_sidecar::engine::EngineError::Runtime(String::new()).to_string();
+        assert!(told.contains("ORT_DYLIB_PATH"), "{told}");
+        assert!(NEEDED.contains(&"ORT_DYLIB_PATH"));
+    }
 }
