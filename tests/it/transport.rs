@@ -156,4 +156,11 @@ async fn what_is_left_out_or_had_in_another_way_is_named() {
         assert_eq!((answer.status(), answer.header("x-weir-emulated")), (200, "response_format"), "{}", answer.text());
         assert_eq!(answer.header("x-weir-dropped"), "");
     }
+    // Names are the caller's own words: they can neither begin a header nor fill one.
+    let named = |name: &str| gateway.chat("lenient", "Hi").with(json!({ name: true }));
+    let answer = named("a\r\nset-cookie: b").await;
+    assert_eq!((answer.status(), answer.header("set-cookie")), (200, ""), "{answer:?}");
+    assert_eq!(answer.header("x-weir-dropped"), "a??set-cookie:?b");
+    let answer = named(&"x".repeat(100_000)).await;
+    assert_eq!((answer.status(), answer.header("x-weir-dropped").len()), (200, 131));
 }

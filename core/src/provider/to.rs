@@ -25,12 +25,21 @@ const HINTS: [&str; 7] = [
     "safety_identifier",
 ];
 
+/// The most fields that are noted one by one: all of them are named in one header.
+const MOST_NOTED: usize = 64;
+
+/// The most characters of a noted field's name.
+const LONGEST_NOTED: usize = 128;
+
+/// Stands for the others, and for the rest of a name.
+const MORE: &str = "...";
+
 /// What of a request was left out or is had in another way; it is told in the answer's headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// Fields that were left out.
+    /// Fields that were left out, as a header can name them; of many, the first.
     pub dropped: Vec<String>,
-    /// Fields that the provider does not know, and whose effect is had by other means.
+    /// Fields that the provider does not know, and whose effect is had by other means, named in the same way.
     pub emulated: Vec<String>,
 }
 
@@ -82,7 +91,7 @@ impl<'t> To<'t> {
     pub fn unsupported(&mut self, field: &str) -> Result<(), Reject> {
         let field = self.field(field);
         if self.upstream.drop_unsupported {
-            note(&mut self.notes.dropped, field);
+            note(&mut self.notes.dropped, &field);
             return Ok(());
         }
         Err(Reject::Unsupported { field, provider: self.provider })
@@ -96,7 +105,7 @@ impl<'t> To<'t> {
     /// `field` promises nothing about the answer (a hint for a cache, say), and is left out; that is noted.
     pub fn hint(&mut self, field: &str) {
         let field = self.field(field);
-        note(&mut self.notes.dropped, field);
+        note(&mut self.notes.dropped, &field);
     }
 
     /// `field` is not known here: left out and noted if it promises nothing about the answer, else
@@ -157,7 +166,9 @@ impl<'t> To<'t> {
         for field in &chat.foreign {
             self.unsupported(field)?;
         }
-        self.notes.emulated.extend(chat.emulated.iter().cloned());
+        for field in &chat.emulated {
+            note(&mut self.notes.emulated, field);
+        }
         for turn in &chat.turns {
             for (name, _) in &turn.extra {
                 self.unsupported(&Self::of_message(turn.at, name))?;
@@ -188,7 +199,7 @@ impl<'t> To<'t> {
     /// What `field` asks for is had in another way; that is noted.
     pub fn emulates(&mut self, field: &str) {
         let field = self.field(field);
-        note(&mut self.notes.emulated, field);
+        note(&mut self.notes.emulated, &field);
     }
 
     /// Sees to it that one tool is called at a time, where that is asked for and this upstream cannot be told: of an
@@ -229,9 +240,45 @@ impl<'t> To<'t> {
     }
 }
 
-/// Adds `field`, unless it is there already.
-fn note(fields: &mut Vec<String>, field: String) {
+/// Adds `field` as a header can name it, unless it is there already, or there are too many.
+fn note(fields: &mut Vec<String>, field: &str) {
+    if fields.len() > MOST_NOTED {
+        return;
+    }
+    let field = if fields.len() == MOST_NOTED { MORE.to_string() } else { in_header(field) };
     if !fields.contains(&field) {
         fields.push(field);
+    }
+}
+
+/// A field's name may be anything that a caller has written: a line break in it would begin another header.
+fn in_header(field: &str) -> String {
+    let visible = |c: char| if c.is_ascii_graphic() && c != ',' { c } else { '?' };
+    let mut name: String = field.chars().take(LONGEST_NOTED).map(visible).collect();
+    if field.chars().nth(LONGEST_NOTED).is_some() {
+        name.push_str(MORE);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_noted_fits_a_header() {
+        let noted = |names: &[&str]| {
+            let mut fields = Vec::new();
+            for name in names {
+                note(&mut fields, name);
+            }
+            fields
+        };
+        assert_eq!(noted(&["seed", "messages[0].content[0]", "seed"]), ["seed", "messages[0].content[0]"]);
+        assert_eq!(noted(&["a\r\nset-cookie: b", "c,d", "\u{e9}"]), ["a??set-cookie:?b", "c?d", "?"]);
+        assert_eq!(noted(&[&"x".repeat(1000)]), ["x".repeat(128) + "..."]);
+        let many: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+        let many = noted(&many.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!((many.len(), many.last().map(String::as_str)), (MOST_NOTED + 1, Some("...")));
     }
 }
