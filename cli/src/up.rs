@@ -187,6 +187,13 @@ impl Up {
                 self.sim_changed();
                 self.sidecar_changed().await
             }
+            watch::Event::Unnoticed { file, hint } => {
+                say::line(&format!(
+                    "{}: Envoy goes on with what it read from this file before; {hint}",
+                    file.display()
+                ));
+                Ok(())
+            }
             watch::Event::Removed(_) => {
                 say::line("what the change left over is gone");
                 Ok(())

@@ -1,12 +1,13 @@
 //! A change on disk, live: read again, rendered, published; or refused, with every reason, while the old one keeps running.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{EventKind, ModifyKind, RenameMode};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use weir_core::config::Gateway;
+use weir_core::config::{Credential, Gateway};
 
 use crate::publish::{PublishError, Publisher, Report};
 use crate::render::{Paths, RenderError, render};
@@ -21,6 +22,13 @@ pub enum Event {
         loaded: Box<Loaded>,
         /// What was written, and whether Envoy has said that it took it.
         report: Report,
+    },
+    /// A file that Envoy reads by itself has changed in a way that it does not notice; what it read before is in force.
+    Unnoticed {
+        /// The file.
+        file: PathBuf,
+        /// What to do now.
+        hint: &'static str,
     },
     /// What a change had left over is gone.
     Removed(Report),
@@ -55,16 +63,16 @@ impl Watch {
     pub fn start(self, loaded: &Loaded, publisher: Publisher) -> Result<mpsc::Receiver<Event>, notify::Error> {
         let (tell, changed) = mpsc::unbounded_channel();
         // What was saved after it was loaded, and before this, nobody has told: so it is read once more.
-        let _ = tell.send(Vec::new());
+        let _ = tell.send(Change::default());
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // An error means that events were lost, so that anything may have changed.
-            let paths = match event {
+            let change = match event {
                 Ok(event) if matches!(event.kind, EventKind::Access(_)) => return,
-                Ok(event) => event.paths,
-                Err(_) => Vec::new(),
+                Ok(event) => Change { how: How::of(event.kind), paths: event.paths },
+                Err(_) => Change::default(),
             };
             // The other end is gone when nobody watches any more.
-            let _ = tell.send(paths);
+            let _ = tell.send(change);
         })?;
         let mut following = Following {
             watch: self,
@@ -75,6 +83,9 @@ impl Watch {
             folders: BTreeSet::new(),
             began_with: Some(Box::new(loaded.gateway.clone())),
             keys: written(&loaded.keys_file),
+            fresh: BTreeMap::new(),
+            read: read_by_envoy(&loaded.gateway),
+            unnoticed: Vec::new(),
         };
         following.look_at(&loaded.files)?;
         let (events, receiver) = mpsc::channel(16);
@@ -83,17 +94,69 @@ impl Watch {
     }
 }
 
+/// What the system tells of a change. Without a path: anything may have changed.
+#[derive(Default)]
+struct Change {
+    how: Option<How>,
+    paths: Vec<PathBuf>,
+}
+
+/// How a file got its content.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// It was written where it stands.
+    Written,
+    /// It was moved there.
+    Moved,
+}
+
+impl How {
+    fn of(kind: EventKind) -> Option<Self> {
+        match kind {
+            EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => Some(Self::Written),
+            EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Some(Self::Moved),
+            _ => None,
+        }
+    }
+}
+
 struct Following {
     watch: Watch,
     publisher: Publisher,
     watcher: RecommendedWatcher,
-    changed: mpsc::UnboundedReceiver<Vec<PathBuf>>,
+    changed: mpsc::UnboundedReceiver<Change>,
     files: BTreeSet<PathBuf>,
     folders: BTreeSet<PathBuf>,
     /// What held when this began, until it has been read again: then nothing need be said if it still does.
     began_with: Option<Box<Gateway>>,
     /// The keys file, if something stood in it when it was read last.
     keys: Option<PathBuf>,
+    /// The watched files that have new content since the last reading without errors.
+    fresh: BTreeMap<PathBuf, How>,
+    /// What Envoy has been told to read by itself.
+    read: BTreeSet<Read>,
+    /// What is to be told of after what became of the configuration.
+    unnoticed: Vec<Event>,
+}
+
+/// A file that Envoy reads by itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Read {
+    /// Once more when something is moved into its folder.
+    Credential(PathBuf),
+    /// Never again.
+    Ca(PathBuf),
+}
+
+fn read_by_envoy(gateway: &Gateway) -> BTreeSet<Read> {
+    let files = gateway.providers().flat_map(|provider| {
+        let credential = match &provider.credential {
+            Some(Credential::File(file)) => Some(Read::Credential(file.into())),
+            _ => None,
+        };
+        credential.into_iter().chain(provider.ca.as_ref().map(|file| Read::Ca(file.into())))
+    });
+    files.collect()
 }
 
 impl Following {
@@ -108,10 +171,10 @@ impl Following {
                 },
                 () = until(removal) => self.removed().await,
             };
-            if let Some(event) = event
-                && events.send(event).await.is_err()
-            {
-                return;
+            for event in event.into_iter().chain(std::mem::take(&mut self.unnoticed)) {
+                if events.send(event).await.is_err() {
+                    return;
+                }
             }
         }
     }
@@ -119,8 +182,9 @@ impl Following {
     /// Waits for a change of a watched file, and until its folder is quiet again.
     async fn settled(&mut self) -> Option<()> {
         loop {
-            let paths = self.changed.recv().await?;
-            if self.concern(&paths) {
+            let change = self.changed.recv().await?;
+            if self.concern(&change.paths) {
+                self.note(change);
                 break;
             }
         }
@@ -128,11 +192,21 @@ impl Following {
         loop {
             let quiet = deadline.min(tokio::time::Instant::now() + QUIET);
             match tokio::time::timeout_at(quiet, self.changed.recv()).await {
-                Ok(Some(_)) if tokio::time::Instant::now() < deadline => {}
+                Ok(Some(change)) => {
+                    self.note(change);
+                    if tokio::time::Instant::now() >= deadline {
+                        return Some(());
+                    }
+                }
                 Ok(None) => return None,
-                _ => return Some(()),
+                Err(_) => return Some(()),
             }
         }
+    }
+
+    fn note(&mut self, change: Change) {
+        let Some(how) = change.how else { return };
+        self.fresh.extend(change.paths.into_iter().filter(|path| self.files.contains(path)).map(|path| (path, how)));
     }
 
     /// Whether any of `paths` is a watched file, or the link by which Kubernetes swaps all files of a volume.
@@ -159,11 +233,29 @@ impl Following {
         };
         self.keys = keys;
         let began_with = self.began_with.take();
+        self.look_for_unnoticed(&loaded.gateway);
         match self.publisher.publish(resources, Instant::now()).await {
             Ok(report) if report.written.is_empty() && began_with.is_some_and(|held| *held == loaded.gateway) => None,
             Ok(report) => Some(Event::Live { loaded: Box::new(loaded), report }),
             Err(error) => Some(Event::NotPublished(error)),
         }
+    }
+
+    /// Finds what has new content that Envoy, which had read the file before, goes on without.
+    fn look_for_unnoticed(&mut self, gateway: &Gateway) {
+        let now = read_by_envoy(gateway);
+        let before = std::mem::replace(&mut self.read, now);
+        let fresh = std::mem::take(&mut self.fresh);
+        let unnoticed = before.intersection(&self.read).filter_map(|read| {
+            let (file, hint) = match read {
+                Read::Credential(file) => (file, "write the new credential beside it, and mv it there"),
+                Read::Ca(file) => (file, "name another file as `ca`, or restart weir"),
+            };
+            let how = fresh.get(file).or_else(|| fresh.get(&std::fs::canonicalize(file).ok()?))?;
+            let noticed = *how == How::Moved && matches!(read, Read::Credential(_));
+            (!noticed).then(|| Event::Unnoticed { file: file.clone(), hint })
+        });
+        self.unnoticed.extend(unnoticed);
     }
 
     async fn removed(&mut self) -> Option<Event> {

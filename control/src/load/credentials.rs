@@ -55,7 +55,9 @@ fn state(credential: &Credential, environment: &Environment) -> State {
     if value.ends_with(b"\n") {
         let hint = match credential {
             Credential::Env(name) => format!("export {name}=\"$(printf %s \"${name}\")\""),
-            Credential::File(file) => format!("write it without: printf %s \"$KEY\" > {file}"),
+            Credential::File(file) => {
+                format!("write it without: printf %s \"$KEY\" > {file}.new && mv {file}.new {file}")
+            }
         };
         return State::Unusable(format!("{what} ends with a line break"), Some(hint));
     }

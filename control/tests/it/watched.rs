@@ -131,3 +131,36 @@ async fn an_emptied_configuration_and_a_lost_keys_file_change_nothing() {
     std::fs::write(&keys, "# all revoked\n").unwrap();
     assert_eq!(held(next(&mut events).await), (1, 0), "said in so many words");
 }
+
+/// Envoy reads a credential again when something is moved into its folder, and a CA bundle never. Who wrote a new key where the old
+/// one stood was told that nothing had changed, and the old one stayed in force.
+#[tokio::test]
+async fn what_envoy_does_not_notice_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, key, ca) = (folder.path().join("weir.yaml"), folder.path().join("key"), folder.path().join("ca.pem"));
+    let bundle = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/ca.pem")).unwrap();
+    std::fs::write(&key, "sk-one").unwrap();
+    std::fs::write(&ca, &bundle).unwrap();
+    let provider = "{dialect: openai, endpoint: \"https://127.0.0.1:9/v1\", credential: \"file:key\", ca: ca.pem}";
+    std::fs::write(&file, format!("providers:\n  a: {provider}\nmodels:\n  m: {{targets: [{{provider: a}}]}}\n"))
+        .unwrap();
+    let mut events = follow_from(folder.path(), &file, || ()).await;
+    let unnoticed = async |events: &mut Receiver<Event>| {
+        loop {
+            match next(events).await {
+                Event::Live { .. } => {}
+                Event::Unnoticed { file, .. } => return file,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    std::fs::write(&key, "sk-two").unwrap();
+    assert_eq!(unnoticed(&mut events).await, key);
+
+    let beside = folder.path().join("new");
+    std::fs::write(&beside, "sk-three").unwrap();
+    std::fs::rename(&beside, &key).unwrap();
+    std::fs::write(&beside, &bundle).unwrap();
+    std::fs::rename(&beside, &ca).unwrap();
+    assert_eq!(unnoticed(&mut events).await, ca, "a key that was moved there is noticed");
+}
