@@ -118,7 +118,7 @@ pub(crate) struct Up {
     /// Envoy's worker threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<u32>,
-    /// Envoy's log level
+    /// Envoy's log level; from `debug` on, callers' keys stand in its log
     #[arg(long, value_name = "LEVEL", default_value = "warning", value_parser = ["trace", "debug", "info", "warning", "error", "critical", "off"])]
     pub(crate) log_level: String,
     /// Log levels of single Envoy components, as in `wasm:debug,router:trace`
