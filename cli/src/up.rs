@@ -7,6 +7,7 @@ mod banner;
 mod child;
 mod drain;
 pub(crate) mod filter;
+mod listening;
 pub(crate) mod places;
 mod plan;
 mod ports;
@@ -140,7 +141,10 @@ impl Up {
             environment: self.plan.environment.clone(),
             paths: self.plan.paths.clone(),
         };
-        let changes = watch.start(&self.plan.loaded, publisher).map_err(|error| failed(&error))?;
+        let changes = watch.start(&self.plan.loaded, publisher).map_err(|error| {
+            let hint = "if too many files are open, raise fs.inotify.max_user_instances";
+            Problem::Failed(format!("changes of the configuration cannot be followed: {error}; {hint}"))
+        })?;
         if let Err(problem) = say::result(&banner::text(&self.plan, &self.key)) {
             say::line(&format!("{problem}; everything is up all the same"));
         }
@@ -157,13 +161,31 @@ impl Up {
 
     /// Until asked to stop.
     async fn run(&mut self, signals: &mut Signals, mut changes: mpsc::Receiver<watch::Event>) -> Outcome {
+        let mut again = false;
         loop {
             tokio::select! {
                 () = signals.next() => return Ok(()),
-                event = self.supervisor.next() => tell(&event),
+                event = self.supervisor.next() => {
+                    tell(&event);
+                    again |= matches!(event, Event::Back { name: "envoy", .. });
+                }
                 Some(event) = changes.recv() => self.changed(event).await?,
+                listens = listening::settled(self.plan.admin), if again => {
+                    again = listens.is_err();
+                    if again {
+                        self.refused_listener().await;
+                    }
+                }
             }
         }
+    }
+
+    /// Starts an Envoy anew that runs without its listener: it does not try again by itself.
+    async fn refused_listener(&mut self) {
+        let (listen, log) = (self.plan.loaded.gateway.listen(), self.plan.folders.log("envoy"));
+        say::line(&format!("envoy does not listen on {listen}; starting it again\n{}", child::tail(&log)));
+        self.supervisor.end("envoy").await;
+        self.supervisor.keep(self.plan.envoy(&self.args));
     }
 
     /// Says what became of a changed configuration, and takes up what is not Envoy's.

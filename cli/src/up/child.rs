@@ -75,6 +75,10 @@ impl Spec {
     ///
     /// It dies when the thread that starts it does: that must be the main one.
     pub(crate) fn start(&self) -> io::Result<Started> {
+        if let Some(folder) = self.log.parent() {
+            // Somebody may have cleared it away; whether it is there is told by what follows.
+            let _ = fs::create_dir_all(folder);
+        }
         let log = File::options().create(true).append(true).open(&self.log)?;
         // This very binary, even if a newer one has taken its place on disk.
         let mut command = Command::new("/proc/self/exe");
@@ -140,11 +144,12 @@ pub(crate) fn rotate(log: &Path) {
     let _ = fs::rename(log, log.with_extension("log.old"));
 }
 
-/// The last lines of a log, indented.
+/// The last lines of a log, indented; of a crash of Envoy's what it says, and not the frames that come after it.
 pub(crate) fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text.lines().collect();
+    let frame = |line: &str| line.contains("[backtrace] [") || line.contains("[envoy_bug] [");
+    let lines: Vec<_> = text.lines().filter(|line| !frame(line)).collect();
     let last = lines.get(lines.len().saturating_sub(12)..).unwrap_or_default();
     if last.is_empty() {
         return format!("      ({} is empty)", log.display());
@@ -155,6 +160,17 @@ pub(crate) fn tail(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What to do about too few inotify instances stood 40 lines above the end of the log.
+    #[test]
+    fn a_crash_of_envoys_shows_what_it_says_and_no_frames() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("envoy.log");
+        let frames = "[9][error][envoy_bug] [assert.h:66] #1 UNKNOWN [0x5]\n[9][critical][backtrace] [backtrace.h:1] #0: [0x7]\n";
+        fs::write(&log, format!("[9][critical][assert] [a.cc:25] raise a limit\n{}", frames.repeat(20))).unwrap();
+        let shown = tail(&log);
+        assert!(shown.ends_with("| [9][critical][assert] [a.cc:25] raise a limit"), "{shown}");
+    }
 
     /// The sidecar says to name ONNX Runtime's library by a variable, which then did not reach it.
     #[test]

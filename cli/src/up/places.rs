@@ -53,7 +53,12 @@ impl Folders {
             )));
         }
         for folder in [&self.run, &self.logs, &self.envoy()] {
-            fs::create_dir_all(folder).map_err(at(folder))?;
+            fs::create_dir_all(folder).map_err(|error| {
+                let folder = folder.display();
+                Problem::Failed(format!(
+                    "{folder}: {error}; name a folder that this user may write with --run, or with WEIR_STATE for keys as well"
+                ))
+            })?;
         }
         let path = self.run.join("lock");
         let mut lock =

@@ -105,6 +105,34 @@ fn what_dies_comes_back() {
     }
 }
 
+/// An Envoy that came back while somebody else had its port ran on without a listener, for good, and nobody was told.
+#[test]
+fn an_envoy_that_comes_back_without_its_port_is_told_and_started_until_it_has_it() {
+    let mut running = Running::start(&[], "");
+    Running::kill(running.child("envoy"), "KILL");
+    let start = std::time::Instant::now();
+    let taken = loop {
+        match TcpListener::bind(running.listen) {
+            Ok(taken) => break taken,
+            Err(error) => assert!(start.elapsed() < LONG, "{error}"),
+        }
+    };
+    let told = format!("envoy does not listen on {}; starting it again", running.listen);
+    running.until("it is told", |running| running.said().contains(&told));
+    drop(taken);
+    running.until("it is answered again", Running::chats);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told_with_another_way() {
+    let home = Home::new();
+    home.write("weir.yaml", &config(free(), free(), free(), ""));
+    let said = home.command(&["up", "--run", "weir.yaml/run", "--no-sim"]).env("SIM_KEY", "sk-test").output().unwrap();
+    let err = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(1), "{err}");
+    assert!(err.contains("weir.yaml/run: Not a directory") && err.contains("may write with --run"), "{err}");
+}
+
 #[test]
 fn local_models_are_listed() {
     let running = Running::start(&[], LOCAL);
