@@ -6,7 +6,7 @@ use std::path::Path;
 
 use weir_control::render::{Module, Paths, Resources, render as rendered};
 use weir_control::{Environment, Loaded, explain};
-use weir_core::config::Preset;
+use weir_core::config::{AccessLog, Preset};
 use weir_places::Places;
 
 use crate::problem::{Outcome, Problem, at};
@@ -71,9 +71,24 @@ pub(crate) fn render(file: &Path, out: Option<&Path>) -> Outcome {
                 fs::write(&path, text).map_err(at(&path))?;
                 say::result(&path.display().to_string())?;
             }
+            access_log(&loaded, &paths);
         }
     }
     Ok(())
+}
+
+/// Tells of an access log whose folder is missing: Envoy takes no listener whose log it cannot open, and `weir up`, which makes
+/// the folder, may never have run here.
+fn access_log(loaded: &Loaded, paths: &Paths) {
+    let log = match &loaded.gateway.telemetry().access_log {
+        Some(AccessLog::Stdout) => return,
+        Some(AccessLog::File(named)) => Path::new(named),
+        None => &paths.access_log,
+    };
+    if log.parent().is_some_and(|folder| !folder.is_dir()) {
+        let log = log.display();
+        say::line(&format!("make the folder of the access log, {log}, or name another file as `telemetry.access_log`"));
+    }
 }
 
 /// How an explanation is written.

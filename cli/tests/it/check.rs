@@ -60,6 +60,9 @@ fn what_is_rendered_names_the_models_and_no_secret() {
 
     let listed =
         home.command(&["render", "weir.yaml", "--out", "envoy"]).env("A_PROVIDERS_KEY", "sk-x").output().unwrap();
+    // Envoy refuses its listener, where nobody made the folder.
+    let told = String::from_utf8(listed.stderr).unwrap();
+    assert!(told.contains("make the folder of the access log, ") && told.contains("access.log, or name"), "{told}");
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(listed.lines().any(|line| line.ends_with("envoy/bootstrap.json")), "{listed}");
     assert!(home.path("envoy/cds.json").is_file());
