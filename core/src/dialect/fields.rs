@@ -1,6 +1,7 @@
 //! Reading the fields of a request; what is wrong with one is told by its path.
 
 use alloc::borrow::{Cow, ToOwned};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -116,7 +117,8 @@ pub(super) fn allowed<'a>(
         _ => return Err(invalid(mode, "it must be 'auto' or 'required'")),
     };
     let names = each(required(list, "tools", at)?, format_args!("{at}.tools"), name)?;
-    chat.tools.retain(|tool| names.iter().flatten().any(|name| *name == tool.name));
+    let names: BTreeSet<_> = names.into_iter().flatten().collect();
+    chat.tools.retain(|tool| names.contains(&tool.name));
     Ok(chosen)
 }
 

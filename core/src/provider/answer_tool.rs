@@ -1,6 +1,7 @@
 //! An answer that must be JSON, had through a tool that the model has to call: for providers that have no other way.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::chat::{Chat, Content, Tool};
@@ -26,10 +27,10 @@ pub(super) fn answer_tool<'a>(schema: &'a str, description: Option<&'a str>) -> 
 /// The tools that were called so far, of which no more than the name is known: some providers want those that a
 /// conversation speaks of to be there, even if none may be called now.
 pub(super) fn called<'a>(chat: &'a Chat<'_>) -> Vec<Tool<'a>> {
-    let mut tools: Vec<Tool<'a>> = Vec::new();
+    let (mut tools, mut names): (Vec<Tool<'a>>, BTreeSet<&str>) = Default::default();
     for part in chat.turns.iter().flat_map(|turn| &turn.parts) {
         if let Content::Call { name, .. } = &part.content
-            && !tools.iter().any(|tool| tool.name == *name)
+            && names.insert(name)
         {
             let name = Cow::Borrowed(&**name);
             tools.push(Tool { name, description: None, parameters: None, strict: None, cache: None });

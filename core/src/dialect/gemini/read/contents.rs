@@ -4,6 +4,7 @@
 //! <https://ai.google.dev/api/caching#Content>, <https://ai.google.dev/gemini-api/docs/function-calling>
 
 use alloc::borrow::{Cow, ToOwned};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -20,16 +21,45 @@ use crate::fault::Reject;
 /// What is read of a conversation so far.
 struct Reading<'c, 'a> {
     chat: &'c mut Chat<'a>,
-    /// Calls that are not answered yet: id and function.
-    open: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Calls that are not answered yet.
+    open: Open<'a>,
     /// The content being read.
     index: usize,
     /// How many calls it has had.
     calls: usize,
 }
 
+/// Calls that are not answered yet, by what a response may say of them: a body has room for very many.
+#[derive(Default)]
+struct Open<'a> {
+    ids: BTreeMap<Cow<'a, str>, (Cow<'a, str>, usize)>,
+    /// By function, each in the order of its calls.
+    functions: BTreeMap<(Cow<'a, str>, usize), Cow<'a, str>>,
+    /// How many there have been.
+    calls: usize,
+}
+
+impl<'a> Open<'a> {
+    fn add(&mut self, id: Cow<'a, str>, function: Cow<'a, str>) {
+        let call = (function, self.calls);
+        self.calls += 1;
+        self.functions.insert(call.clone(), id.clone());
+        self.ids.entry(id).or_insert(call);
+    }
+
+    /// The id of the call that a response answers: the one that it names, else the first of its function.
+    fn answered(&mut self, id: Option<&Cow<'a, str>>, function: &Cow<'a, str>) -> Option<Cow<'a, str>> {
+        let first = || self.functions.range((function.clone(), 0)..).next().map(|(call, _)| call);
+        let named = id.and_then(|id| self.ids.get(id));
+        let call = named.or_else(|| first().filter(|(of, _)| of == function))?.clone();
+        let id = self.functions.remove(&call)?;
+        self.ids.remove(&id);
+        Some(id)
+    }
+}
+
 pub(super) fn read<'a>(contents: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
-    let mut reading = Reading { chat, open: Vec::new(), index: 0, calls: 0 };
+    let mut reading = Reading { chat, open: Open::default(), index: 0, calls: 0 };
     list(contents, format_args!("contents"), |content, at| {
         reading.content(content, at)?;
         reading.index += 1;
@@ -165,7 +195,7 @@ impl<'a> Reading<'_, 'a> {
             }
             None => "{}",
         };
-        self.open.push((id.clone(), name.clone()));
+        self.open.add(id.clone(), name.clone());
         Ok(Content::Call { id, name, arguments: Cow::Borrowed(arguments) })
     }
 
@@ -173,10 +203,8 @@ impl<'a> Reading<'_, 'a> {
         object(response, at)?;
         let name = text(response, "name", at)?;
         let id = get(response, "id").map(|id| string(id, format_args!("{at}.id"))).transpose()?;
-        let by_id = self.open.iter().position(|(open, _)| id.as_ref() == Some(open));
-        let by_name = || self.open.iter().position(|(_, open)| *open == name);
-        let id = match (by_id.or_else(by_name), id) {
-            (Some(call), _) => self.open.remove(call).0,
+        let id = match (self.open.answered(id.as_ref(), &name), id) {
+            (Some(call), _) => call,
             (None, Some(id)) => id,
             (None, None) => {
                 return Err(invalid(format_args!("{at}.name"), "no call of this function is waiting for a response"));
@@ -320,5 +348,29 @@ fn owned<'a>(proof: Proof<'_>) -> Proof<'a> {
             Proof::Words { signature: signature.into_owned().into(), words: words.into_owned().into() }
         }
         Proof::Redacted(data) => Proof::Redacted(data.into_owned().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_answers_the_call_that_it_names_or_the_first_of_its_function() {
+        let mut open = Open::default();
+        for (id, function) in [("1", "f"), ("2", "g"), ("3", "f"), ("4", "f"), ("4", "g")] {
+            open.add(id.into(), function.into());
+        }
+        let mut answered = |id: Option<&'static str>, function: &'static str| {
+            let id = id.map(Cow::Borrowed);
+            open.answered(id.as_ref(), &function.into()).map(Cow::into_owned)
+        };
+        assert_eq!(answered(Some("3"), "f").as_deref(), Some("3"));
+        assert_eq!(answered(None, "f").as_deref(), Some("1"));
+        assert_eq!(answered(Some("another"), "f").as_deref(), Some("4"));
+        assert_eq!(answered(None, "f"), None);
+        assert_eq!(answered(Some("2"), "g").as_deref(), Some("2"));
+        assert_eq!(answered(None, "g").as_deref(), Some("4"));
+        assert_eq!(answered(Some("4"), "g"), None);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! <https://ai.google.dev/api/caching#Tool>, <https://ai.google.dev/api/caching#FunctionCallingConfig>
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::ToString;
 use core::fmt::Arguments;
@@ -93,13 +94,15 @@ fn calling<'a>(config: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
         return Ok(());
     }
     let names = format_args!("{at}.allowedFunctionNames");
-    if let Some(unknown) = only.iter().position(|name| chat.tools.iter().all(|tool| tool.name != *name)) {
+    let known: BTreeSet<_> = chat.tools.iter().map(|tool| &tool.name).collect();
+    if let Some(unknown) = only.iter().position(|name| !known.contains(name)) {
         return Err(invalid(format_args!("{names}[{unknown}]"), "there is no function of this name"));
     }
     if only.len() == 1 && chat.tool_choice == Some(ToolChoice::Required) {
         chat.tool_choice = only.pop().map(ToolChoice::Named);
     } else if only.len() < chat.tools.len() {
         // A choice among some is elsewhere a choice among all: the others are not offered then.
+        let only: BTreeSet<_> = only.into_iter().collect();
         chat.tools.retain(|tool| only.contains(&tool.name));
         chat.emulated.push(names.to_string());
     }

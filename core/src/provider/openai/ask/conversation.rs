@@ -41,6 +41,8 @@ impl<'a> Conversation<'a> {
         let reasoning = reasoning_field(accent, to);
         let marks = to.upstream.quirks.cache_marks;
         let mut messages = Vec::with_capacity(turns.len());
+        // What was said since the model's last word or the last result: a result may yet come before it.
+        let mut since = Vec::new();
         let mut shown = Vec::new();
         for turn in turns {
             expressible(turn, accent, to)?;
@@ -56,10 +58,10 @@ impl<'a> Conversation<'a> {
                     to.emulates(&To::of_message(turn.at, "content"));
                 }
                 shown.extend(besides.into_iter().map(|part| (&**id, part)));
-                // A person may have spoken in between.
-                let answered = |message: &Message<'_>| matches!(message, Message::Answered(_) | Message::Result { .. });
-                let at = messages.iter().rposition(answered).map_or(messages.len(), |last| last + 1);
-                messages.insert(at, Message::Result { id, parts: said, outcome: *outcome });
+                if messages.is_empty() {
+                    messages.append(&mut since);
+                }
+                messages.push(Message::Result { id, parts: said, outcome: *outcome });
             }
             let rest: Vec<_> = turn.parts.iter().filter(|part| fits(turn.role, &part.content, accent)).collect();
             let only_results = turn.parts.iter().any(|part| matches!(part.content, Content::Result { .. }));
@@ -67,14 +69,18 @@ impl<'a> Conversation<'a> {
                 continue;
             }
             if !shown.is_empty() {
-                messages.push(Message::Shown(core::mem::take(&mut shown)));
+                since.push(Message::Shown(core::mem::take(&mut shown)));
             }
-            messages.push(match turn.role {
-                Role::System => Message::Said("system", rest),
-                Role::User | Role::Tool => Message::Said("user", rest),
-                Role::Assistant => Message::Answered(rest),
-            });
+            match turn.role {
+                Role::System => since.push(Message::Said("system", rest)),
+                Role::User | Role::Tool => since.push(Message::Said("user", rest)),
+                Role::Assistant => {
+                    messages.append(&mut since);
+                    messages.push(Message::Answered(rest));
+                }
+            }
         }
+        messages.append(&mut since);
         if !shown.is_empty() {
             messages.push(Message::Shown(shown));
         }
