@@ -1,8 +1,9 @@
 //! A change on disk, live: read again, rendered, published; or refused, with every reason, while the old one keeps running.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use notify::event::{EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -55,6 +56,9 @@ pub struct Watch {
 const QUIET: Duration = Duration::from_millis(50);
 /// But not for longer than this, however busy the folder is.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How often the files are looked at. The system tells of what happens in their folders, but not that a folder has another in its
+/// place, by a link or a rename, nor of anything on some network file systems.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Watch {
     /// Follows the file, from what was `loaded` and published with `publisher`. Ends when the receiver is dropped.
@@ -83,6 +87,7 @@ impl Watch {
             folders: BTreeSet::new(),
             began_with: Some(Box::new(loaded.gateway.clone())),
             keys: written(&loaded.keys_file),
+            seen: BTreeMap::new(),
             fresh: BTreeMap::new(),
             read: read_by_envoy(&loaded.gateway),
             unnoticed: Vec::new(),
@@ -131,6 +136,8 @@ struct Following {
     began_with: Option<Box<Gateway>>,
     /// The keys file, if something stood in it when it was read last.
     keys: Option<PathBuf>,
+    /// The watched files as they were when they were read last.
+    seen: BTreeMap<PathBuf, Stamp>,
     /// The watched files that have new content since the last reading without errors.
     fresh: BTreeMap<PathBuf, How>,
     /// What Envoy has been told to read by itself.
@@ -182,10 +189,23 @@ impl Following {
     /// Waits for a change of a watched file, and until its folder is quiet again.
     async fn settled(&mut self) -> Option<()> {
         loop {
-            let change = self.changed.recv().await?;
-            if self.concern(&change.paths) {
-                self.note(change);
-                break;
+            match tokio::time::timeout(LOOK, self.changed.recv()).await {
+                Ok(change) => {
+                    let change = change?;
+                    if self.concern(&change.paths) {
+                        self.note(change);
+                        break;
+                    }
+                }
+                Err(_) if self.stamps() == self.seen => {}
+                Err(_) => {
+                    // Nobody told: then what is watched is no longer where the files are.
+                    for folder in std::mem::take(&mut self.folders) {
+                        // It may be gone.
+                        let _ = self.watcher.unwatch(&folder);
+                    }
+                    break;
+                }
             }
         }
         let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -216,6 +236,7 @@ impl Following {
     }
 
     async fn reload(&mut self) -> Option<Event> {
+        self.seen = self.stamps();
         let loaded = match load(&self.watch.file, &self.watch.environment) {
             Ok(loaded) => loaded,
             Err(errors) => return Some(Event::Refused(errors)),
@@ -266,12 +287,18 @@ impl Following {
         }
     }
 
+    fn stamps(&self) -> BTreeMap<PathBuf, Stamp> {
+        self.files.iter().map(|file| (file.clone(), stamp(file))).collect()
+    }
+
     /// Watches these files from now on: their folders, because what replaces a file has another inode.
     fn look_at(&mut self, files: &[PathBuf]) -> Result<(), notify::Error> {
         self.files = files.iter().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())).collect();
         // A link and what it leads to: either may be replaced.
         let targets: Vec<PathBuf> = self.files.iter().filter_map(|file| std::fs::canonicalize(file).ok()).collect();
         self.files.extend(targets);
+        let seen = self.files.iter().map(|file| (file, self.seen.get(file).copied().unwrap_or_else(|| stamp(file))));
+        self.seen = seen.map(|(file, stamp)| (file.clone(), stamp)).collect();
         let mut outcome = Ok(());
         for folder in self.files.iter().filter_map(|file| file.parent()) {
             if self.folders.contains(folder) {
@@ -286,6 +313,14 @@ impl Following {
         }
         outcome
     }
+}
+
+/// What tells one state of a file from another; `None` where there is none.
+type Stamp = Option<(u64, u64, SystemTime, u64)>;
+
+fn stamp(file: &Path) -> Stamp {
+    let found = std::fs::metadata(file).ok()?;
+    Some((found.dev(), found.ino(), found.modified().ok()?, found.len()))
 }
 
 /// The file, if anything stands in it.

@@ -164,3 +164,40 @@ async fn what_envoy_does_not_notice_is_told() {
     std::fs::rename(&beside, &ca).unwrap();
     assert_eq!(unnoticed(&mut events).await, ca, "a key that was moved there is noticed");
 }
+
+/// A deployment that puts another folder in the place of the configuration's was not noticed, and nothing after it was either.
+#[tokio::test]
+async fn another_folder_in_its_place_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let under = |path: &str| folder.path().join(path);
+    let write = |path: &str, model: &str| {
+        let file = under(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, CONFIGURATION.replace("m:", &format!("{model}:"))).unwrap();
+    };
+    let model = async |events: &mut Receiver<Event>| loop {
+        if let Event::Live { loaded, .. } = next(events).await {
+            return loaded.gateway.routing().models.keys().next().cloned().unwrap();
+        }
+    };
+    for linked in [true, false] {
+        let place = under(if linked { "current" } else { "conf" });
+        write("one/weir.yaml", "m");
+        let put = |name: &str| {
+            if linked {
+                std::os::unix::fs::symlink(under(name), under("link")).unwrap();
+                std::fs::rename(under("link"), &place).unwrap();
+            } else {
+                let _ = std::fs::rename(&place, under("old"));
+                std::fs::rename(under(name), &place).unwrap();
+            }
+        };
+        put("one");
+        let mut events = follow_from(folder.path(), &place.join("weir.yaml"), || ()).await;
+        write("two/weir.yaml", "two");
+        put("two");
+        assert_eq!(model(&mut events).await, "two");
+        write(if linked { "two/weir.yaml" } else { "conf/weir.yaml" }, "three");
+        assert_eq!(model(&mut events).await, "three");
+    }
+}
