@@ -188,8 +188,9 @@ impl Following {
 
     /// Waits for a change of a watched file, and until its folder is quiet again.
     async fn settled(&mut self) -> Option<()> {
+        let mut look = tokio::time::Instant::now() + LOOK;
         loop {
-            match tokio::time::timeout(LOOK, self.changed.recv()).await {
+            match tokio::time::timeout_at(look, self.changed.recv()).await {
                 Ok(change) => {
                     let change = change?;
                     if self.concern(&change.paths) {
@@ -197,7 +198,7 @@ impl Following {
                         break;
                     }
                 }
-                Err(_) if self.stamps() == self.seen => {}
+                Err(_) if self.stamps() == self.seen => look += LOOK,
                 Err(_) => {
                     // Nobody told: then what is watched is no longer where the files are.
                     for folder in std::mem::take(&mut self.folders) {
