@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tokio::sync::OnceCell;
-use weir_tests::{Ask, Gateway, Upstream};
+use weir_tests::{Ask, Gateway, KEY, Upstream};
 
 use crate::Shared;
 
@@ -92,8 +92,27 @@ async fn what_envoy_refuses_by_itself_looks_the_same() {
     let Shared { gateway, upstream } = shared().await;
     let large = gateway.chat("gpt", "Hi").header("x-large", &"x".repeat(100 << 10)).await;
     assert_eq!((large.status(), large.code().as_str()), (431, "headers_too_large"));
-    let garbage = gateway.raw(b"GARBAGE\r\n\r\n").await;
-    assert!(garbage.starts_with("HTTP/1.1 400"), "{garbage}");
+    let refused = async |request: &str, status: &str, about: &str| {
+        let answer = gateway.raw(request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(
+            answer.contains("content-type: application/json") && answer.contains("x-should-retry: false"),
+            "{answer}"
+        );
+        assert!(answer.contains(r#""code":"bad_request""#) && answer.contains(about), "{answer}");
+        answer
+    };
+    refused("GARBAGE\r\n\r\n", "400", "no valid HTTP").await;
+    refused("post /v1/chat/completions HTTP/1.1\r\nhost: a\r\n\r\n", "400", "no valid HTTP").await;
+    refused("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n", "400", "no valid HTTP").await;
+    refused("GET /v1/models HTTP/1.0\r\nhost: a\r\n\r\n", "426", "HTTP/1.1").await;
+    let upgrade = "GET /v1/responses HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    refused(upgrade, "400", "WebSocket").await;
+    // What is wrong only after the path is known is told in the API of that path.
+    let chunk = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+    );
+    assert!(refused(&chunk, "400", "no valid HTTP").await.contains(r#""type":"error""#));
     assert_eq!(upstream.served(), 0);
 }
 

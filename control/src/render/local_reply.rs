@@ -20,12 +20,14 @@ struct Reply {
 enum When {
     Flags(&'static [&'static str]),
     Details(&'static [&'static str]),
+    /// The details begin so.
+    Begin(&'static str),
 }
 
-use When::{Details, Flags};
+use When::{Begin, Details, Flags};
 
 /// In order; the first that fits is taken. One request can have several flags (`URX` joins the last try's).
-const REPLIES: [Reply; 14] = [
+const REPLIES: [Reply; 16] = [
     Reply {
         when: Flags(&["UO"]),
         status: 503,
@@ -110,7 +112,22 @@ const REPLIES: [Reply; 14] = [
         message: "The request's headers are too large.",
     },
     Reply {
-        when: Flags(&["DPE"]),
+        when: Details(&["low_version"]),
+        status: 426,
+        kind: "invalid_request_error",
+        code: "bad_request",
+        message: "This is too old a version of HTTP: use HTTP/1.1 or HTTP/2.",
+    },
+    Reply {
+        when: Details(&["upgrade_failed"]),
+        status: 400,
+        kind: "invalid_request_error",
+        code: "bad_request",
+        message: "There is no WebSocket here, nor any other protocol to change to: ask by HTTP.",
+    },
+    // Its flag, `DPE`, is set only after the reply was made.
+    Reply {
+        when: Begin("http1."),
         status: 400,
         kind: "invalid_request_error",
         code: "bad_request",
@@ -203,6 +220,7 @@ fn when(reply: &Reply) -> Value {
                 details.iter().map(|detail| format!("response.code_details == '{detail}'")).collect();
             cel(&tests.join(" || "))
         }
+        When::Begin(with) => cel(&format!("response.code_details.startsWith('{with}')")),
     }
 }
 
