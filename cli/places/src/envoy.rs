@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::Places;
 
@@ -126,10 +128,28 @@ fn on_path(folders: &OsStr) -> Option<(PathBuf, Version)> {
         .find(|(_, version)| *version >= OLDEST)
 }
 
+/// How long a program may take to tell its version.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Asks an Envoy for its version. None if it does not run or does not tell.
 pub fn version(path: &Path) -> Option<Version> {
-    let output = Command::new(path).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    read(&String::from_utf8_lossy(&output.stdout))
+    ask(path, PATIENCE)
+}
+
+fn ask(path: &Path, patience: Duration) -> Option<Version> {
+    let mut asked = Command::new(path);
+    let asked = asked.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let (mut child, start) = (asked.spawn().ok()?, Instant::now());
+    while child.try_wait().ok()?.is_none() {
+        if start.elapsed() >= patience {
+            // What is called envoy may be anything, and wait for anything.
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        sleep(Duration::from_millis(5));
+    }
+    read(&String::from_utf8_lossy(&child.wait_with_output().ok()?.stdout))
 }
 
 /// Reads `envoy  version: 6d9bb7d9…/1.40.0/Clean/RELEASE/BoringSSL`.
@@ -154,6 +174,16 @@ mod tests {
         check("envoy  version: 0123/1.39.2-dev/Modified/DEBUG/BoringSSL", Some(Version { major: 1, minor: 39 }));
         check("GNU coreutils 9.1", None);
         check("", None);
+    }
+
+    #[test]
+    fn a_program_that_never_ends_tells_nothing() {
+        let script = std::env::temp_dir().join(format!("weir-endless-{}", std::process::id()));
+        std::fs::write(&script, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let told = ask(&script, Duration::from_millis(100));
+        std::fs::remove_file(&script).unwrap();
+        assert_eq!(told, None);
     }
 
     #[test]
