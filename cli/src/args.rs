@@ -200,7 +200,10 @@ pub(crate) struct Launch {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    weir_core::config::units::duration(text)
+    // Later moments than any clock has cannot be waited for, by Envoy neither.
+    let day = Duration::from_secs(86_400);
+    let time = weir_core::config::units::duration(text)?;
+    if time <= day { Ok(time) } else { Err(format!("\"{text}\" is longer than 24h")) }
 }
 
 fn model(text: &str) -> Result<String, String> {

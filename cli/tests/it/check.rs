@@ -41,6 +41,8 @@ fn a_missing_file_is_an_error_and_a_wrong_flag_is_usage() {
     assert!(missing.err.starts_with("nowhere.yaml: cannot be read"), "{missing:?}");
     assert_eq!(home.weir(&["check"]).code, Some(2));
     assert_eq!(home.weir(&["up", "--frobnicate"]).code, Some(2));
+    let endless = home.weir(&["up", "--wait", "9999999999999999h"]);
+    assert!(endless.code == Some(2) && endless.err.contains("is longer than 24h"), "{endless:?}");
     let nothing = home.weir(&["up"]);
     assert_eq!(nothing.code, Some(2));
     assert!(nothing.err.contains("neither weir.yaml nor config/weir.yaml here"), "{nothing:?}");
