@@ -61,10 +61,10 @@ pub(crate) fn run(args: args::Up) -> Outcome {
                 return Err(problem);
             }
         };
-        let outcome = up.run(&mut signals, watch).await;
+        up.run(&mut signals, watch).await;
         up.stop(&mut signals).await;
         drop(lock);
-        outcome
+        Ok(())
     })
 }
 
@@ -159,17 +159,17 @@ impl Up {
         ready::wait(&mut self.supervisor, name, &log, deadline, &probe).await
     }
 
-    /// Until asked to stop.
-    async fn run(&mut self, signals: &mut Signals, mut changes: mpsc::Receiver<watch::Event>) -> Outcome {
+    /// Until asked to stop: whatever goes wrong with a change, what runs goes on.
+    async fn run(&mut self, signals: &mut Signals, mut changes: mpsc::Receiver<watch::Event>) {
         let mut again = false;
         loop {
             tokio::select! {
-                () = signals.next() => return Ok(()),
+                () = signals.next() => return,
                 event = self.supervisor.next() => {
                     tell(&event);
                     again |= matches!(event, Event::Back { name: "envoy", .. });
                 }
-                Some(event) = changes.recv() => self.changed(event).await?,
+                Some(event) = changes.recv() => self.changed(event).await,
                 listens = listening::settled(self.plan.admin), if again => {
                     again = listens.is_err();
                     if again {
@@ -189,7 +189,7 @@ impl Up {
     }
 
     /// Says what became of a changed configuration, and takes up what is not Envoy's.
-    async fn changed(&mut self, event: watch::Event) -> Outcome {
+    async fn changed(&mut self, event: watch::Event) {
         let file = self.plan.file.display().to_string();
         match event {
             watch::Event::Live { loaded, report } => {
@@ -207,31 +207,16 @@ impl Up {
                     config::warn(&self.plan.loaded);
                 }
                 self.sim_changed();
-                self.sidecar_changed().await
+                self.sidecar_changed().await;
             }
             watch::Event::Unnoticed { file, hint } => {
-                say::line(&format!(
-                    "{}: Envoy goes on with what it read from this file before; {hint}",
-                    file.display()
-                ));
-                Ok(())
+                let file = file.display();
+                say::line(&format!("{file}: Envoy goes on with what it read from this file before; {hint}"));
             }
-            watch::Event::Removed(_) => {
-                say::line("what the change left over is gone");
-                Ok(())
-            }
-            watch::Event::Refused(found) => {
-                say::line(&Problem::Config(found).to_string());
-                Ok(())
-            }
-            watch::Event::NotRendered(error) => {
-                say::line(&format!("{file}: {error}; nothing was changed"));
-                Ok(())
-            }
-            watch::Event::NotPublished(error) => {
-                say::line(&format!("{file}: {error}; nothing was changed"));
-                Ok(())
-            }
+            watch::Event::Removed(_) => say::line("what the change left over is gone"),
+            watch::Event::Refused(found) => say::line(&Problem::Config(found).to_string()),
+            watch::Event::NotRendered(error) => say::line(&format!("{file}: {error}; nothing was changed")),
+            watch::Event::NotPublished(error) => say::line(&format!("{file}: {error}; nothing was changed")),
         }
     }
 
@@ -252,7 +237,7 @@ impl Up {
     }
 
     /// Starts the sidecar anew if its settings have changed: it reads them once.
-    async fn sidecar_changed(&mut self) -> Outcome {
+    async fn sidecar_changed(&mut self) {
         let running = self.plan.sidecar;
         let wanted = plan::sidecar_admin(&self.plan.loaded, &self.args);
         self.plan.sidecar = wanted.map(|wanted| running.unwrap_or(wanted));
@@ -261,13 +246,16 @@ impl Up {
                 self.supervisor.end("sidecar").await;
                 say::line("no local models are left; the sidecar has ended");
             }
-            return Ok(());
+            return;
         };
         let path = self.plan.folders.sidecar_settings();
         let before = running.and_then(|_| fs::read(&path).ok());
-        self.write_sidecar_settings(admin)?;
+        if let Err(problem) = self.write_sidecar_settings(admin) {
+            say::line(&format!("{problem}; the sidecar goes on as it is"));
+            return;
+        }
         if before == fs::read(&path).ok() {
-            return Ok(());
+            return;
         }
         if let Err(problem) = self.plan.missing_models() {
             say::line(&problem.to_string());
@@ -275,7 +263,6 @@ impl Up {
         self.supervisor.end("sidecar").await;
         self.supervisor.keep(self.plan.sidecar());
         say::line("the local models have changed; the sidecar starts anew");
-        Ok(())
     }
 
     /// Lets requests end, then ends the children: the door first.
@@ -303,8 +290,7 @@ impl Up {
 
     fn write_sidecar_settings(&self, admin: std::net::SocketAddr) -> Outcome {
         let settings = serde_json::to_string_pretty(&self.plan.sidecar_settings(admin)).unwrap_or_default();
-        let path = self.plan.folders.sidecar_settings();
-        fs::write(&path, settings).map_err(at(&path))
+        replace(&self.plan.folders.sidecar_settings(), &settings)
     }
 
     /// The machine-readable banner.
@@ -320,9 +306,14 @@ impl Up {
             "logs": self.plan.folders.logs,
             "sidecar_admin": self.plan.sidecar.map(|address| address.to_string()),
         });
-        let fresh = path.with_extension("tmp");
-        fs::write(&fresh, format!("{ready}\n")).and_then(|()| fs::rename(&fresh, path)).map_err(at(path))
+        replace(path, &format!("{ready}\n"))
     }
+}
+
+/// Writes beside and renames: whoever reads sees the old file or the new one, also where the disk is full.
+fn replace(path: &Path, text: &str) -> Outcome {
+    let fresh = path.with_extension("tmp");
+    fs::write(&fresh, text).and_then(|()| fs::rename(&fresh, path)).map_err(at(path))
 }
 
 fn tell(event: &Event) {

@@ -219,6 +219,19 @@ fn a_change_is_taken_up_and_a_bad_one_is_refused() {
     });
 }
 
+/// A disk that became full or read-only once ended everything at the next save, because the sidecar's settings could not be written.
+#[test]
+fn settings_that_cannot_be_written_end_nothing() {
+    let mut running = Running::start(&[], LOCAL);
+    let settings = running.home.path("run/sidecar.json");
+    fs::remove_file(&settings).unwrap();
+    fs::create_dir_all(settings.join("in the way")).unwrap();
+    let text = running.home.read("weir.yaml");
+    running.home.write("weir.yaml", &format!("{text}limits: {{ whole: 200s }}\n"));
+    running.until("it is told", |running| running.said().contains("the sidecar goes on as it is"));
+    assert!(running.chats(), "{}", running.said());
+}
+
 #[test]
 fn a_provider_that_a_change_puts_at_the_simulators_address_finds_it_there() {
     let mut running = Running::with(&[], |listen, admin, sim| {
