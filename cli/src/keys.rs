@@ -91,7 +91,8 @@ pub(crate) fn kept(places: &Places, keys: &Path) -> Option<String> {
 /// Makes the first key, and keeps it where only its owner can read it.
 pub(crate) fn first(places: &Places, keys: &Path) -> Outcome<String> {
     let key = new(keys, FIRST, None)?;
-    private(&place(places, keys), &key)?;
+    // One that is kept nowhere opens nothing.
+    private(&place(places, keys), &key).inspect_err(|_| drop(revoke(keys, FIRST)))?;
     Ok(key)
 }
 

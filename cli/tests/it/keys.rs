@@ -115,6 +115,16 @@ fn a_key_that_could_not_be_shown_is_not_kept() {
 }
 
 #[test]
+fn a_first_key_that_cannot_be_kept_is_none() {
+    let home = Home::new();
+    home.write("weir.yaml", &format!("listen: {}\nadmin: {}\n", weir_ports::free(), weir_ports::free()));
+    fs::create_dir_all(home.path("state/key")).unwrap();
+    let said = home.weir(&["up"]);
+    assert!(said.code == Some(1) && said.err.contains("state/key: Is a directory"), "{said:?}");
+    assert_eq!(home.weir(&["keys", "list"]).out, "");
+}
+
+#[test]
 fn models_are_named_with_or_without_a_space_and_none_is_nameless() {
     let home = Home::new();
     home.weir(&["keys", "new", "ada", "--models", "gpt-4o-mini, assistant"]);
