@@ -194,7 +194,8 @@ impl Up {
         match event {
             watch::Event::Live { loaded, report } => {
                 if report.written.is_empty() {
-                    say::line(&format!("{file}: read again; nothing in it has changed"));
+                    let changed = if loaded.gateway == self.plan.loaded.gateway { "it" } else { "it for Envoy" };
+                    say::line(&format!("{file}: read again; nothing in {changed} has changed"));
                 } else {
                     let taken = if report.confirmed { "live" } else { "written; Envoy has not confirmed it yet" };
                     say::line(&format!("{file}: the change is {taken}"));
@@ -248,17 +249,15 @@ impl Up {
             }
             return;
         };
-        let path = self.plan.folders.sidecar_settings();
-        let before = running.and_then(|_| fs::read(&path).ok());
-        if let Err(problem) = self.write_sidecar_settings(admin) {
-            say::line(&format!("{problem}; the sidecar goes on as it is"));
+        let held = running.and_then(|_| fs::read_to_string(self.plan.folders.sidecar_settings()).ok());
+        if held == Some(self.sidecar_settings(admin)) {
             return;
         }
-        if before == fs::read(&path).ok() {
+        // What could not start must not take the place of what runs.
+        if let Err(problem) = self.plan.missing_models().and_then(|()| self.write_sidecar_settings(admin)) {
+            self.plan.sidecar = running;
+            say::line(&format!("{problem}; the local models stay as they were until the file is saved again"));
             return;
-        }
-        if let Err(problem) = self.plan.missing_models() {
-            say::line(&problem.to_string());
         }
         self.supervisor.end("sidecar").await;
         self.supervisor.keep(self.plan.sidecar());
@@ -288,9 +287,12 @@ impl Up {
         say::line("stopped");
     }
 
+    fn sidecar_settings(&self, admin: std::net::SocketAddr) -> String {
+        serde_json::to_string_pretty(&self.plan.sidecar_settings(admin)).unwrap_or_default()
+    }
+
     fn write_sidecar_settings(&self, admin: std::net::SocketAddr) -> Outcome {
-        let settings = serde_json::to_string_pretty(&self.plan.sidecar_settings(admin)).unwrap_or_default();
-        replace(&self.plan.folders.sidecar_settings(), &settings)
+        replace(&self.plan.folders.sidecar_settings(), &self.sidecar_settings(admin))
     }
 
     /// The machine-readable banner.

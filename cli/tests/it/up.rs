@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::json;
 use weir_ports::free;
 
-use crate::home::Home;
+use crate::home::{Home, lives};
 use crate::running::{LONG, Running, config, gone};
 
 const LOCAL: &str =
@@ -228,8 +228,22 @@ fn settings_that_cannot_be_written_end_nothing() {
     fs::create_dir_all(settings.join("in the way")).unwrap();
     let text = running.home.read("weir.yaml");
     running.home.write("weir.yaml", &format!("{text}limits: {{ whole: 200s }}\n"));
-    running.until("it is told", |running| running.said().contains("the sidecar goes on as it is"));
+    running.until("it is told", |running| running.said().contains("the local models stay as they were"));
     assert!(running.chats(), "{}", running.said());
+}
+
+/// A model whose folder is missing keeps everything from starting; saved while it ran, it took the models away that were there.
+#[test]
+fn a_missing_model_leaves_those_that_run() {
+    let mut running = Running::start(&[], LOCAL);
+    let sidecar = running.child("sidecar");
+    let text = running.home.read("weir.yaml");
+    running.home.write("weir.yaml", &format!("{text}  folder: nowhere\n"));
+    running.until("it is told", |running| running.said().contains("the local models stay as they were"));
+    assert!(running.said().contains("nowhere/all-minilm-l6-v2; put it there"), "{}", running.said());
+    assert!(lives(sidecar), "{}", running.said());
+    running.home.write("weir.yaml", &format!("{text}  threads: 1\n"));
+    running.until("it starts anew", |running| running.said().contains("the sidecar starts anew"));
 }
 
 #[test]
