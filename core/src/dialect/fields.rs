@@ -35,6 +35,22 @@ pub(super) fn object(value: Raw<'_>, at: Arguments<'_>) -> Result<(), Reject> {
     if value.kind() == Kind::Object { Ok(()) } else { Err(invalid(at, "it must be an object")) }
 }
 
+/// Notes what an object asks for besides what is `known`: no other dialect has words for it.
+pub(super) fn others(object: Raw<'_>, known: &[&str], at: Arguments<'_>, foreign: &mut Vec<String>) {
+    for (name, value) in object.members() {
+        if !known.contains(&&*name) && !matches!(value.text(), "null" | "false" | "[]" | "{}") {
+            foreign.push(format!("{at}.{name}"));
+        }
+    }
+}
+
+/// Notes a place where the caller's provider would begin to keep a prompt: others find such places by themselves.
+pub(super) fn breakpoint(part: Raw<'_>, at: Arguments<'_>, hints: &mut Vec<String>) {
+    if given(part, "prompt_cache_breakpoint").is_some() {
+        hints.push(format!("{at}.prompt_cache_breakpoint"));
+    }
+}
+
 pub(super) fn string<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
     value.string().ok_or_else(|| invalid(at, "it must be a string"))
 }

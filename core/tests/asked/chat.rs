@@ -69,6 +69,21 @@ pub(crate) fn chat() -> Vec<Feature> {
             ("parallel_tool_calls", json!({"tools": tools, "parallel_tool_calls": false}), &["parallel"]),
             ("tools", json!({"tools": tools}), &["propertyZ"]),
             ("tools", json!({"tools": tools}), &["describedZ"]),
+            (
+                "tools[0].unknown",
+                json!({"tools": [{"type": "function", "function": {"name": "f"}, "unknown": "valueZ"}]}),
+                &["valueZ"],
+            ),
+            (
+                "tools[0].function.unknown",
+                json!({"tools": [{"type": "function", "function": {"name": "f", "unknown": "valueZ"}}]}),
+                &["valueZ"],
+            ),
+            (
+                "messages[0].content[1].prompt_cache_breakpoint",
+                said(json!({"type": "text", "text": "b", "prompt_cache_breakpoint": {"mode": "explicitZ"}})),
+                &["explicitZ"],
+            ),
             ("tools[0]", json!({"tools": [{"type": "custom", "custom": {"name": "toolZ"}}]}), &["toolZ"]),
             ("tool_choice", chosen(json!("required")), &[":\"required\"", "\"any\"", "ANY", "REQUIRED", "\"any\":{}"]),
             ("tool_choice", chosen(json!("none")), &["\"none\"", "NONE"]),

@@ -49,6 +49,26 @@ pub(crate) fn responses() -> Vec<Feature> {
             ("parallel_tool_calls", json!({"tools": tools, "parallel_tool_calls": false}), &["parallel"]),
             ("tools", json!({"tools": tools}), &["propertyZ"]),
             (
+                "tools[0].unknown",
+                json!({"tools": [{"type": "function", "name": "f", "unknown": "valueZ"}]}),
+                &["valueZ"],
+            ),
+            (
+                "tools[0].allowed_callers",
+                json!({"tools": [{"type": "function", "name": "f", "allowed_callers": ["programmatic"]}]}),
+                &["programmatic"],
+            ),
+            (
+                "tools[0].output_schema",
+                json!({"tools": [{"type": "function", "name": "f", "output_schema": {"title": "schemaZ"}}]}),
+                &["schemaZ"],
+            ),
+            (
+                "input[0].content[1].prompt_cache_breakpoint",
+                input(json!({"type": "input_text", "text": "b", "prompt_cache_breakpoint": {"mode": "explicitZ"}})),
+                &["explicitZ"],
+            ),
+            (
                 "tools[0]",
                 json!({"tools": [{"type": "web_search", "search_context_size": "high"}]}),
                 &["search_context"],

@@ -10,7 +10,9 @@ use core::fmt::Arguments;
 
 use crate::chat::{Chat, Format, Tool, ToolChoice};
 use crate::codec::json::{Kind, Raw, Scan};
-use crate::dialect::fields::{allowed, boolean, count, each, effort, given, invalid, number, object, required, string};
+use crate::dialect::fields::{
+    allowed, boolean, count, each, effort, given, invalid, number, object, others, required, string,
+};
 use crate::fault::Reject;
 
 /// Reads the request in `body`, which `scan` has passed.
@@ -114,7 +116,7 @@ fn tools<'a>(tools: Raw<'a>, foreign: &mut Vec<String>) -> Result<Vec<Tool<'a>>,
         object(item, at)?;
         let kind = string(required(item, "type", at)?, format_args!("{at}.type"))?;
         if kind == "function" {
-            functions.push(tool(item, at)?);
+            functions.push(tool(item, at, foreign)?);
         } else {
             foreign.push(format!("{at}.{kind}"));
         }
@@ -123,11 +125,13 @@ fn tools<'a>(tools: Raw<'a>, foreign: &mut Vec<String>) -> Result<Vec<Tool<'a>>,
     Ok(functions)
 }
 
-fn tool<'a>(tool: Raw<'a>, at: Arguments<'_>) -> Result<Tool<'a>, Reject> {
+fn tool<'a>(tool: Raw<'a>, at: Arguments<'_>, foreign: &mut Vec<String>) -> Result<Tool<'a>, Reject> {
     let cache = given(tool, "cache_control");
     let function = required(tool, "function", at)?;
+    others(tool, &["type", "function", "cache_control"], at, foreign);
     let at = format_args!("{at}.function");
     object(function, at)?;
+    others(function, &["name", "description", "parameters", "strict"], at, foreign);
     let given = |name| given(function, name);
     let parameters = given("parameters");
     if let Some(parameters) = parameters {

@@ -13,7 +13,7 @@ use super::tools::{argument, reached};
 use super::write::REDACTED;
 use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
-use crate::dialect::fields::{self, detail, each, given, image, invalid, object, required, sound, string};
+use crate::dialect::fields::{self, breakpoint, detail, each, given, image, invalid, object, required, sound, string};
 use crate::fault::Reject;
 use crate::provider::signature::{Maker, adopted};
 
@@ -133,6 +133,7 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String
         "input_audio" if role == Role::User => sound(part, at)?,
         kind => Content::Other { field: format!("{at}.{kind}") },
     };
+    breakpoint(part, at, hints);
     Ok(Part { detail: looks, ..content.into() })
 }
 

@@ -15,11 +15,25 @@ use core::fmt::Arguments;
 use crate::chat::{Chat, Tool, ToolChoice};
 use crate::codec::json::write::object as write_object;
 use crate::codec::json::{Collected, Kind, Raw, Str, check};
-use crate::dialect::fields::{allowed, boolean, each, given, invalid, object, required, string};
+use crate::dialect::fields::{allowed, boolean, each, given, invalid, object, others, required, string};
 use crate::fault::Reject;
 
 /// What a custom tool takes, as the function that it becomes.
 const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"string","description":"The tool's input, as plain text."}},"required":["input"],"additionalProperties":false}"#;
+
+/// What a function or a custom tool has.
+const KNOWN: [&str; 10] = [
+    "type",
+    "name",
+    "description",
+    "parameters",
+    "strict",
+    "format",
+    "defer_loading",
+    "async",
+    "allowed_callers",
+    "output_schema",
+];
 
 /// Reads `tools`; a tool that its provider would run is noted as foreign.
 pub(super) fn read<'a>(tools: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
@@ -55,6 +69,14 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
             chat.foreign.push(format!("{at}.{name}"));
         }
     }
+    if given("allowed_callers").is_some_and(|callers| callers.items().any(|caller| caller.text() != "\"direct\"")) {
+        chat.foreign.push(format!("{at}.allowed_callers"));
+    }
+    // What it gives back is seen when it does.
+    if given("output_schema").is_some() {
+        chat.hints.push(format!("{at}.output_schema"));
+    }
+    others(item, &KNOWN, at, &mut chat.foreign);
     let description = given("description").map(|value| string(value, format_args!("{at}.description"))).transpose()?;
     let mut tool =
         Tool { name: reached(namespace, text("name")?), description, parameters: None, strict: None, cache: None };

@@ -8,7 +8,7 @@ use core::fmt::Arguments;
 
 use crate::chat::{Content, Detail, Outcome, Part, Role, Turn};
 use crate::codec::json::Raw;
-use crate::dialect::fields::{self, each, given, invalid, object, required, said, sound, string};
+use crate::dialect::fields::{self, breakpoint, each, given, invalid, object, required, said, sound, string};
 use crate::fault::Reject;
 
 /// Reads one message.
@@ -93,6 +93,7 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String
         "input_audio" if role == Role::User => sound(part, at)?,
         kind => Content::Other { field: format!("{at}.{kind}") },
     };
+    breakpoint(part, at, hints);
     Ok(Part { content, cache: given(part, "cache_control"), detail: looks })
 }
 
