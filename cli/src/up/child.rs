@@ -79,7 +79,8 @@ impl Spec {
             // Somebody may have cleared it away; whether it is there is told by what follows.
             let _ = fs::create_dir_all(folder);
         }
-        let log = File::options().create(true).append(true).open(&self.log)?;
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", self.log.display()));
+        let log = File::options().create(true).append(true).open(&self.log).map_err(named)?;
         // This very binary, even if a newer one has taken its place on disk.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("weir").args(["launch", "--parent", &std::process::id().to_string(), "--"]);
