@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-pub use reject::Reject;
+pub use reject::{Reject, shown};
 
 use crate::plan::Plan;
 

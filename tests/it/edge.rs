@@ -58,6 +58,11 @@ async fn what_does_not_exist_is_named() {
     assert!(message.contains("'gtp'"), "{message}");
     let message = refused(gateway.post("/v1/chat/complete", json!({})), 404, "unknown_path").await;
     assert!(message.contains("/v1/chat/complete"), "{message}");
+    // A name can be as long as a body: neither the answer nor the record is.
+    let long = gateway.chat(&"m".repeat(10_000), "Hi").await;
+    let named = gateway.record(long.id()).await["model"].as_str().map(str::len);
+    assert_eq!((long.code().as_str(), named), ("model_not_found", Some(515)));
+    assert!(long.text().len() < 1000, "{}", long.text());
     refused(gateway.get("/v1/chat/completions"), 405, "method_not_allowed").await;
     refused(gateway.ask("DELETE", "/v1/models"), 405, "method_not_allowed").await;
 }

@@ -12,7 +12,7 @@ use crate::codec::json::{self, Scan};
 use crate::codec::multipart::{Part, Scanner};
 use crate::config::Routing;
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
-use crate::fault::{Problem, Reject};
+use crate::fault::{Problem, Reject, shown};
 use crate::key::KeyHash;
 use crate::plan::Plan;
 use crate::provider::Call;
@@ -37,7 +37,7 @@ impl Edge {
         } else {
             let name = scan.string(body, "model").map_err(refuse)?;
             let name = name.ok_or_else(|| refuse(Reject::Missing { field: "model".to_string() }))?;
-            self.subject.model = name.to_string();
+            self.subject.model = shown(&name).into_owned();
             (name, delivery(endpoint, body, &scan).map_err(refuse)?)
         };
         let betas = self.betas.clone();
@@ -75,7 +75,7 @@ impl Edge {
         call: &Call<'_>,
     ) -> Result<Plan, Problem> {
         let Call { endpoint, delivery, usage, model: name, .. } = *call;
-        self.subject.model = name.to_string();
+        self.subject.model = shown(name).into_owned();
         self.subject.delivery = Some(delivery);
         let unknown = || Reject::UnknownModel { model: name.to_string() }.problem();
         let model = routing.models.get(name).ok_or_else(unknown)?;

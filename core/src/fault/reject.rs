@@ -1,5 +1,6 @@
 //! The caller's fault.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -7,6 +8,17 @@ use core::time::Duration;
 
 use super::{Details, Problem, Retry};
 use crate::provider::Call;
+
+/// The most characters that are shown of a name.
+const LONGEST_SHOWN: usize = 512;
+
+/// What a caller named, as it is shown and logged: its beginning, for it may be as long as a body.
+pub fn shown(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(LONGEST_SHOWN).and_then(|(end, _)| name.get(..end)) {
+        Some(beginning) => Cow::Owned([beginning, "..."].concat()),
+        None => Cow::Borrowed(name),
+    }
+}
 
 /// The caller's fault: safe to show, never tried elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +109,7 @@ impl Reject {
             kind: "invalid_request_error",
             code: code.to_string(),
             message,
-            param: param.map(ToString::to_string),
+            param: param.map(|param| shown(param).into_owned()),
             details: None,
             retry_after: None,
             retry: Retry::No,
@@ -112,17 +124,18 @@ impl Reject {
             Self::Missing { field } => invalid(
                 400,
                 "missing_required_parameter",
-                format!("Missing required parameter: '{field}'."),
+                format!("Missing required parameter: '{}'.", shown(field)),
                 Some(field),
             ),
             Self::Invalid { field, problem } => {
-                invalid(400, "invalid_value", format!("Invalid value for '{field}': {problem}."), Some(field))
+                invalid(400, "invalid_value", format!("Invalid value for '{}': {problem}.", shown(field)), Some(field))
             }
             Self::Unsupported { field, provider } => invalid(
                 400,
                 "unsupported_parameter",
                 format!(
-                    "'{field}' cannot be expressed for the provider \"{provider}\"; remove it or choose another model."
+                    "'{}' cannot be expressed for the provider \"{provider}\"; remove it or choose another model.",
+                    shown(field)
                 ),
                 Some(field),
             ),
@@ -140,7 +153,7 @@ impl Reject {
             Self::UnknownModel { model } => invalid(
                 404,
                 "model_not_found",
-                format!("The model '{model}' does not exist here. GET /v1/models lists those that do."),
+                format!("The model '{}' does not exist here. GET /v1/models lists those that do.", shown(model)),
                 Some("model"),
             ),
             Self::ModelNotAllowed { model } => Problem {
@@ -183,10 +196,36 @@ impl Reject {
                 format!("The body is longer than the {limit} bytes that this endpoint allows."),
                 None,
             ),
-            Self::UnknownPath { path } => invalid(404, "unknown_path", format!("There is nothing at {path}."), None),
+            Self::UnknownPath { path } => {
+                invalid(404, "unknown_path", format!("There is nothing at {}.", shown(path)), None)
+            }
             Self::WrongMethod { allowed } => {
                 invalid(405, "method_not_allowed", format!("Use {allowed} for this path."), None)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_caller_named_is_shown_at_no_length() {
+        let name = "\u{e9}".repeat(1000);
+        let cut = "\u{e9}".repeat(512) + "...";
+        let field = || name.clone();
+        for reject in [
+            Reject::Missing { field: field() },
+            Reject::Invalid { field: field(), problem: String::new() },
+            Reject::Unsupported { field: field(), provider: "p" },
+            Reject::UnknownModel { model: field() },
+            Reject::UnknownPath { path: field() },
+        ] {
+            let Problem { message, param, .. } = reject.problem();
+            assert!(message.contains(&cut) && message.len() < 1200, "{message}");
+            assert!(param.is_none_or(|param| param == cut || param == "model"));
+        }
+        assert_eq!(shown("messages[0].content"), "messages[0].content");
     }
 }
