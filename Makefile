@@ -8,6 +8,8 @@ check: ## formatting, lints, generated files: quick
 	@cargo xtask check
 agents: ## the real Claude Code and Codex, from npm, on every provider of config/examples/coding-agents.yaml, simulated
 	@cargo xtask agents
+soak: ## a million requests with each filter, after which no memory may have grown
+	@cargo xtask soak
 bench: ## the numbers that docs and design promise
 	@cargo xtask bench
 cuda: ## weir for NVIDIA's GPUs, at target/cuda/weir: with the CUDA toolkit, or a compiler that it fetches
@@ -27,4 +29,4 @@ wasm: ## the filter as a wasm module
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
 
-.PHONY: up test check agents bench cuda pairs fuzz bless fmt fetch wasm help
+.PHONY: up test check agents soak bench cuda pairs fuzz bless fmt fetch wasm help

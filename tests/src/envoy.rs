@@ -75,6 +75,13 @@ impl Envoy {
         unopened.filter(|length| (ASIDE / 2..ASIDE).contains(length)).map(|length| ASIDE - length).collect()
     }
 
+    /// How much memory it has of the system, in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Envoy's state");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("what is resident");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_some())

@@ -310,6 +310,11 @@ impl Gateway {
         self.envoy.heaps()
     }
 
+    /// How much memory Envoy has of the system, in bytes.
+    pub fn resident(&self) -> u64 {
+        self.envoy.resident()
+    }
+
     /// Where a sidecar is looked for.
     pub fn sidecar_socket(&self) -> PathBuf {
         self.paths.sidecar_socket.clone()

@@ -24,6 +24,7 @@ usage: cargo xtask TASK
   test              all that `check` does, then every test; what CI runs
   agents            the real Claude Code and Codex, from npm, on every provider of config/examples/coding-agents.yaml,
                     with the simulator in the providers' place
+  soak              a million requests, after which neither filter nor Envoy may have more memory than after a tenth
   bench [--quick]   Weir against bare Envoy, a no-op filter and the direct call; writes target/bench/summary.json
   cuda              weir with CUDA, at target/cuda/weir; fetches NVIDIA's compiler where there is none
   pairs [--check | --bless]
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         ["check"] => test::check(),
         ["agents"] => test::agents(),
         ["test"] => test::all(),
+        ["soak"] => test::soak(),
         ["bench", rest @ ..] => bench::all(rest),
         ["pairs"] => pairs::count(pairs::Then::Nothing),
         ["pairs", "--check"] => pairs::count(pairs::Then::Check),

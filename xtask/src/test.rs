@@ -54,6 +54,21 @@ pub(crate) fn agents() -> Outcome {
     step("agents", || run(&mut cargo(&["test", "--package", "weir-tests", "--test", "agents", "--", "--nocapture"])))
 }
 
+/// A million requests with each of the filters, for a quarter of an hour: no part of [`all`].
+pub(crate) fn soak() -> Outcome {
+    step("Envoy", fetch::all)?;
+    step("the filter", wasm::build)?;
+    step("the filter as a dynamic module", || run(&mut cargo(&["build", "--release", "--package", "weir-filter"])))?;
+    let soak = || {
+        let mut soak = cargo(&["test", "--release", "--package", "weir-tests", "--test", "soak", "--", "--nocapture"]);
+        soak.env_remove("WEIR_FILTER");
+        soak
+    };
+    step("soak, wasm", || run(&mut soak()))?;
+    let native = target().join("release/libweir_filter.so");
+    step("soak, native", || run(soak().env("WEIR_FILTER", native)))
+}
+
 /// Every fuzz target, each for so many seconds.
 pub(crate) fn fuzz(seconds: &str) -> Outcome {
     if seconds.parse::<u32>().is_err() {
