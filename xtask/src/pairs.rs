@@ -4,7 +4,7 @@
 //! The work is `tests/pairs`. Another compiler or processor writes other instructions: numbers are only compared with
 //! those of their own kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
 use std::path::PathBuf;
@@ -131,7 +131,7 @@ fn read(done: &str, dumps: &str) -> Outcome<Counts> {
 }
 
 fn table(counts: &Counts) -> String {
-    let whats: Vec<&String> = counts.values().next().map(|kinds| kinds.keys().collect()).unwrap_or_default();
+    let whats: BTreeSet<&String> = counts.values().flat_map(BTreeMap::keys).collect();
     let row = |name: &str, cells: Vec<String>| {
         let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>14}")).collect();
         format!("| {name:<28} | {} |\n", cells.join(" | "))

@@ -1,5 +1,5 @@
 //! The work whose instructions `cargo xtask pairs` counts under callgrind: for each pair of a caller's dialect and a
-//! provider, the events of a stream and requests of two sizes.
+//! provider, the events of a stream and requests of two sizes; and, where something is looked up, of very many parts.
 //!
 //! Everything to be counted runs inside [`counted`], one call for each line printed: callgrind writes down what each call
 //! took, and the line says what it was and by how many to divide. Streams are those of the corpus, their deltas of text
@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod allocations;
+mod many;
 mod recorded;
 mod request;
 
@@ -70,6 +71,11 @@ fn pair(provider: &'static dyn Provider, endpoint: Endpoint) -> Outcome {
         for (what, size, times) in REQUESTS.into_iter().filter(|(what, ..)| is_wanted(&name(what))) {
             requests(endpoint, &recorded, &request::write(endpoint, size)?, times)?;
             println!("{}\t{times}", name(what));
+        }
+        let many = if way == Way::Translated { many::request(endpoint, provider) } else { None };
+        if let Some(body) = many.filter(|_| is_wanted(&name("one of many"))) {
+            many::count(endpoint, provider, &body)?;
+            println!("{}\t{}", name("one of many"), many::PARTS);
         }
     }
     Ok(())
