@@ -291,7 +291,11 @@ impl Edge {
     }
 
     fn reject(&self, reject: &Reject) -> Answer {
-        Answer::problem(&reject.problem(), self.family)
+        let mut answer = Answer::problem(&reject.problem(), self.family);
+        if let Reject::WrongMethod { allowed } = reject {
+            answer.headers.push(("allow", (*allowed).to_string()));
+        }
+        answer
     }
 }
 

@@ -120,6 +120,14 @@ fn a_bad_request_is_told_what_is_wrong() {
 }
 
 #[test]
+fn a_wrong_method_is_told_the_right_one() {
+    for (name, value, allowed) in [(":path", "/v1beta/models/gpt", "GET"), (":method", "PUT", "POST")] {
+        let answer = ask(&with(name, value), "{}", &Rests::default()).unwrap_err();
+        assert!(answer.headers.contains(&("allow", allowed.to_string())), "{:?}", answer.headers);
+    }
+}
+
+#[test]
 fn a_body_beyond_the_limit_is_refused_as_early_as_it_is_known() {
     let mut edge = Edge::default();
     let mut headers = CHAT.to_vec();
