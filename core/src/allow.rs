@@ -46,7 +46,7 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
 }
 
 /// The headers of a provider's answer that come back to the caller: the provider's name for the request, and its rate limits
-/// under OpenAI's names for them, whoever set them; each once. When a limit is full again is told in seconds from `now`.
+/// under OpenAI's names for them, whoever set them; each once. When a limit is full again is told in OpenAI's way.
 pub fn coming_back<'h>(
     headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     now: Instant,
@@ -56,8 +56,7 @@ pub fn coming_back<'h>(
         let Some((rank, (_, ours))) = RESPONSE.iter().enumerate().find(|(_, (theirs, _))| *theirs == name) else {
             continue;
         };
-        let value =
-            if RESETS.contains(ours) { reset::seconds(value, now).map(Cow::Owned) } else { Some(Cow::Borrowed(value)) };
+        let value = if RESETS.contains(ours) { reset::until(value, now) } else { Some(Cow::Borrowed(value)) };
         let Some(value) = value else { continue };
         match back.iter_mut().find(|(_, name, _)| name == ours) {
             // Of several that say the same, the one that is listed first.
@@ -69,7 +68,7 @@ pub fn coming_back<'h>(
     back.into_iter().map(|(_, name, value)| (name, value)).collect()
 }
 
-/// What is told in seconds from now.
+/// What says when a limit is full again.
 const RESETS: [&str; 2] = ["x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"];
 
 /// Tells most of the others apart by one letter.
@@ -137,7 +136,7 @@ mod tests {
         assert!(RESPONSE.iter().all(|(theirs, _)| may_come_back(theirs)));
         assert_eq!(
             back(&[("anthropic-ratelimit-tokens-reset", "2026-01-02T03:04:15Z"), ("request-id", "req_1")]),
-            [told("x-ratelimit-reset-tokens", "10"), told("x-upstream-request-id", "req_1")]
+            [told("x-ratelimit-reset-tokens", "10s"), told("x-upstream-request-id", "req_1")]
         );
         assert_eq!(
             back(&[("apim-request-id", "1"), ("x-ratelimit-reset-requests", "soon"), ("x-request-id", "2")]),
@@ -145,7 +144,7 @@ mod tests {
         );
         assert_eq!(
             back(&[("x-ratelimit-reset-requests-day", "33011.38"), ("x-ratelimit-reset-requests", "6m0s")]),
-            [told("x-ratelimit-reset-requests", "360")]
+            [told("x-ratelimit-reset-requests", "6m0s")]
         );
     }
 }

@@ -1,4 +1,5 @@
-//! When a rate limit is full again: every provider has its own way to write it, and callers get one, in seconds from now.
+//! When a rate limit is full again: every provider has its own way to write it, and callers get OpenAI's, which says how long it
+//! takes from now.
 //!
 //! `6m0s`, `20ms`, `1h2m3.5s` (OpenAI, Groq), `2026-01-02T03:04:05Z` (Anthropic), `3.2` (seconds: Azure, Cerebras,
 //! Together), `1767323045` and `1767323045000` (seconds and milliseconds since the Unix epoch: `SambaNova`, `OpenRouter`).
@@ -7,15 +8,20 @@
 //! <https://platform.claude.com/docs/en/api/rate-limits#response-headers>,
 //! <https://inference-docs.cerebras.ai/support/rate-limits>, <https://openrouter.ai/docs/api-reference/limits>
 
-use alloc::string::{String, ToString};
+use alloc::borrow::Cow;
+use alloc::string::ToString;
 
 use crate::time::Instant;
 
-/// Seconds until then, with a fraction where there is one; zero for what has passed. `None` for what is no time.
-pub(super) fn seconds(value: &str, now: Instant) -> Option<String> {
+/// The time until then, as OpenAI writes it; zero for what has passed. `None` for what is no time.
+pub(super) fn until(value: &str, now: Instant) -> Option<Cow<'_, str>> {
     let value = value.trim();
+    let span = span(value);
+    if span.is_some() && value.bytes().all(is_openais) {
+        return Some(Cow::Borrowed(value));
+    }
     let now = now.as_millis();
-    let millis = plain(value, now).or_else(|| span(value)).or_else(|| Some(date(value)?.saturating_sub(now)))?;
+    let millis = span.or_else(|| plain(value, now)).or_else(|| Some(date(value)?.saturating_sub(now)))?;
     let (whole, rest) = (millis / 1000, millis % 1000);
     let mut numbers = itoa::Buffer::new();
     let mut text = numbers.format(whole).to_string();
@@ -25,7 +31,13 @@ pub(super) fn seconds(value: &str, now: Instant) -> Option<String> {
         let digits = numbers.format(1000 + rest).trim_end_matches('0');
         text.push_str(digits.get(1..).unwrap_or_default());
     }
-    Some(text)
+    text.push('s');
+    Some(Cow::Owned(text))
+}
+
+/// Whether OpenAI writes times with it: digits, and hours, minutes, seconds and milliseconds.
+fn is_openais(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'.' | b'h' | b'm' | b's')
 }
 
 /// A number of as many seconds, or more, is no distance but a time since the epoch.
@@ -136,42 +148,42 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
 mod tests {
     use super::*;
     use alloc::format;
-    use alloc::vec::Vec;
+    use alloc::string::String;
     use proptest::prelude::*;
 
     /// 2026-01-02T03:04:05Z
     const NOW: u64 = 1_767_323_045;
 
     fn at(value: &str) -> Option<String> {
-        seconds(value, Instant::from_nanos(NOW * 1_000_000_000))
+        until(value, Instant::from_nanos(NOW * 1_000_000_000)).map(Cow::into_owned)
     }
 
     #[test]
     fn every_providers_way_is_read() {
         let check = |value: &str, expect: &str| assert_eq!(at(value).as_deref(), Some(expect), "{value}");
-        check("0", "0");
-        check("1s", "1");
-        check("6m0s", "360");
-        check("20ms", "0.02");
-        check("2m59.56s", "179.56");
-        check("1h2m3.5s", "3723.5");
-        check("1d", "86400");
-        check("500µs", "0.001");
-        check("7.66s", "7.66");
-        check("3.2", "3.2");
-        check(" 60 ", "60");
-        check("33011.382867", "33011.383");
-        check("2026-01-02T03:04:05Z", "0");
-        check("2026-01-02T03:04:06Z", "1");
-        check("2026-01-02T03:05:05.25Z", "60.25");
-        check("2026-01-02T05:04:06+02:00", "1");
-        check("2026-01-01T22:04:06-05:00", "1");
-        check("2025-12-31T23:59:59Z", "0");
-        check("2028-03-01T03:04:05Z", &(789 * 86_400).to_string());
-        check("1767323055", "10");
-        check("1767323055.5", "10.5");
-        check("1767323055000", "10");
-        check("1767323000", "0");
+        check("0", "0s");
+        check("1s", "1s");
+        check("6m0s", "6m0s");
+        check("20ms", "20ms");
+        check("2m59.56s", "2m59.56s");
+        check("1h2m3.5s", "1h2m3.5s");
+        check("1d", "86400s");
+        check("500µs", "0.001s");
+        check("7.66s", "7.66s");
+        check("3.2", "3.2s");
+        check(" 60 ", "60s");
+        check("33011.382867", "33011.383s");
+        check("2026-01-02T03:04:05Z", "0s");
+        check("2026-01-02T03:04:06Z", "1s");
+        check("2026-01-02T03:05:05.25Z", "60.25s");
+        check("2026-01-02T05:04:06+02:00", "1s");
+        check("2026-01-01T22:04:06-05:00", "1s");
+        check("2025-12-31T23:59:59Z", "0s");
+        check("2028-03-01T03:04:05Z", &format!("{}s", 789 * 86_400));
+        check("1767323055", "10s");
+        check("1767323055.5", "10.5s");
+        check("1767323055000", "10s");
+        check("1767323000", "0s");
     }
 
     #[test]
@@ -216,16 +228,15 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_is_sent_can_hurt(value in ".{0,40}", now: u64) {
-            if let Some(told) = seconds(&value, Instant::from_nanos(now)) {
-                prop_assert!(told.parse::<f64>().is_ok_and(|told| told >= 0.0), "{}", told);
+            if let Some(told) = until(&value, Instant::from_nanos(now)) {
+                prop_assert!(told.ends_with(['s', 'm', 'h']) && told.bytes().all(is_openais), "{}", told);
             }
         }
 
         #[test]
         fn what_looks_like_a_time_is_one_or_left_out(value in "[0-9.:+TZhms-]{0,30}", now: u64) {
-            if let Some(told) = seconds(&value, Instant::from_nanos(now)) {
-                let parts: Vec<&str> = told.split('.').collect();
-                prop_assert!(parts.len() <= 2 && parts.iter().all(|part| part.parse::<u64>().is_ok()), "{}", told);
+            if let Some(told) = until(&value, Instant::from_nanos(now)) {
+                prop_assert!(told.ends_with(['s', 'm', 'h']) && told.bytes().all(is_openais), "{}", told);
             }
         }
 
@@ -244,9 +255,10 @@ mod tests {
             let day = left - (super::days(year, month, 1) - super::days(year, 1, 1)) + 1;
             let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
             let date = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
-            prop_assert_eq!(at(&date), Some(distance.to_string()), "{}", date);
-            prop_assert_eq!(at(&format!("{}m{}s", distance / 60, distance % 60)), Some(distance.to_string()));
-            prop_assert_eq!(at(&then.to_string()), Some(distance.to_string()));
+            let told = format!("{distance}s");
+            prop_assert_eq!(span(&format!("{}m{}s", distance / 60, distance % 60)), span(&told));
+            prop_assert_eq!(at(&date), Some(told.clone()), "{}", date);
+            prop_assert_eq!(at(&then.to_string()), Some(told));
         }
     }
 }
