@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use thiserror::Error;
 
 /// How a model wants to be used.
@@ -95,6 +96,13 @@ struct SentenceConfig {
     do_lower_case: bool,
 }
 
+#[derive(Deserialize)]
+struct TokenizerConfig {
+    /// Where there is no limit, a number larger than any integer.
+    #[serde(default)]
+    model_max_length: Value,
+}
+
 #[derive(Default, Deserialize)]
 struct Prompts {
     #[serde(default)]
@@ -122,11 +130,17 @@ impl Recipe {
             case: Case::Keep,
             prompt: String::new(),
         };
+        let mut prompts: Prompts = optional(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
+        if let Some(name) = prompts.default_prompt_name {
+            recipe.prompt = prompts.prompts.remove(&name).unwrap_or_default();
+        }
         let modules_path = folder.join("modules.json");
         for module in optional::<Vec<Module>>(&modules_path)?.unwrap_or_default() {
             match module.kind.rsplit('.').next() {
                 Some("Transformer") => {}
-                Some("Pooling") => recipe.pooling = pooling(&folder.join(&module.path).join("config.json"))?,
+                Some("Pooling") => {
+                    recipe.pooling = pooling(&folder.join(&module.path).join("config.json"), &recipe.prompt)?;
+                }
                 Some("Normalize") => recipe.normalize = Normalize::Unit,
                 _ => return Err(RecipeError::Unsupported { path: modules_path, what: module.kind }),
             }
@@ -135,13 +149,14 @@ impl Recipe {
             recipe.max_tokens = config.max_seq_length;
             recipe.case = if config.do_lower_case { Case::Lower } else { Case::Keep };
         }
+        if recipe.max_tokens.is_none() {
+            let config = optional::<TokenizerConfig>(&folder.join("tokenizer_config.json"))?;
+            let longest = config.and_then(|config| config.model_max_length.as_u64());
+            recipe.max_tokens = longest.and_then(|longest| usize::try_from(longest).ok());
+        }
         // A model cannot see further than it has positions, whatever the other files say.
         if let Some(positions) = optional::<PositionConfig>(&folder.join("config.json"))?.as_ref().and_then(positions) {
             recipe.max_tokens = Some(recipe.max_tokens.map_or(positions, |max| max.min(positions)));
-        }
-        let mut prompts: Prompts = optional(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
-        if let Some(name) = prompts.default_prompt_name {
-            recipe.prompt = prompts.prompts.remove(&name).unwrap_or_default();
         }
         Ok(recipe)
     }
@@ -156,19 +171,29 @@ fn positions(config: &PositionConfig) -> Option<usize> {
     config.max_position_embeddings.map(|positions| positions.saturating_sub(unused))
 }
 
-fn pooling(path: &Path) -> Result<Pooling, RecipeError> {
-    let config: serde_json::Map<String, serde_json::Value> = required(path)?;
-    let mut modes = config
-        .iter()
-        .filter(|(key, value)| key.starts_with("pooling_mode") && value.as_bool() == Some(true))
-        .map(|(key, _)| key.as_str());
-    match (modes.next(), modes.next()) {
-        (Some("pooling_mode_cls_token"), None) => Ok(Pooling::Cls),
-        (Some("pooling_mode_mean_tokens"), None) => Ok(Pooling::Mean),
-        (Some("pooling_mode_max_tokens"), None) => Ok(Pooling::Max),
-        (Some(mode), None) => Err(RecipeError::Unsupported { path: path.into(), what: mode.to_owned() }),
-        (None, _) => Err(RecipeError::Unsupported { path: path.into(), what: "a model without a pooling mode".into() }),
-        _ => Err(RecipeError::Unsupported { path: path.into(), what: "more than one pooling mode".into() }),
+fn pooling(path: &Path, prompt: &str) -> Result<Pooling, RecipeError> {
+    let config: serde_json::Map<String, Value> = required(path)?;
+    let unsupported = |what: &str| Err(RecipeError::Unsupported { path: path.into(), what: what.to_owned() });
+    if !prompt.is_empty() && config.get("include_prompt") == Some(&Value::Bool(false)) {
+        return unsupported("a default prompt that is left out of the pooling");
+    }
+    // The mode by name, or a list of them, as sentence-transformers writes it now; it had a switch for each before.
+    let modes: Vec<&str> = match config.get("pooling_mode") {
+        Some(Value::Array(modes)) => modes.iter().filter_map(Value::as_str).collect(),
+        Some(mode) => mode.as_str().into_iter().collect(),
+        None => {
+            let on =
+                |(key, value): &(&String, &Value)| key.starts_with("pooling_mode") && value.as_bool() == Some(true);
+            config.iter().filter(on).map(|(key, _)| key.as_str()).collect()
+        }
+    };
+    match modes.as_slice() {
+        ["cls" | "pooling_mode_cls_token"] => Ok(Pooling::Cls),
+        ["mean" | "pooling_mode_mean_tokens"] => Ok(Pooling::Mean),
+        ["max" | "pooling_mode_max_tokens"] => Ok(Pooling::Max),
+        [mode] => unsupported(mode),
+        [] => unsupported("a model without a pooling mode"),
+        _ => unsupported("more than one pooling mode"),
     }
 }
 
@@ -223,12 +248,53 @@ mod tests {
         assert_eq!(Recipe::read(folder.path()).unwrap(), expect);
     }
 
+    /// What sentence-transformers has written since it names the mode: pooling, and no longest input but the tokenizer's.
+    #[test]
+    fn a_model_that_was_saved_lately_is_read_as_one_saved_before() {
+        for (mode, expect) in [(r#""cls""#, Pooling::Cls), (r#""mean""#, Pooling::Mean), (r#"["max"]"#, Pooling::Max)] {
+            let folder = folder(&[
+                ("modules.json", MODULES),
+                ("1_Pooling/config.json", &format!(r#"{{"embedding_dimension":384,"pooling_mode":{mode}}}"#)),
+                ("sentence_bert_config.json", r#"{"transformer_task":"feature-extraction"}"#),
+                ("tokenizer_config.json", r#"{"model_max_length":256}"#),
+                ("config.json", r#"{"max_position_embeddings":512}"#),
+            ]);
+            let recipe = Recipe::read(folder.path()).unwrap();
+            assert_eq!((recipe.pooling, recipe.max_tokens), (expect, Some(256)));
+        }
+    }
+
+    #[test]
+    fn what_sentence_transformers_says_goes_before_the_tokenizer_and_no_limit_is_none() {
+        let check = |sentence: &str, tokenizer: &str, expect| {
+            let folder = folder(&[("sentence_bert_config.json", sentence), ("tokenizer_config.json", tokenizer)]);
+            assert_eq!(Recipe::read(folder.path()).unwrap().max_tokens, expect, "{tokenizer}");
+        };
+        check(r#"{"max_seq_length":128}"#, r#"{"model_max_length":64}"#, Some(128));
+        check("{}", r#"{"model_max_length":64}"#, Some(64));
+        check("{}", r#"{"model_max_length":1000000000000000019884624838656}"#, None);
+        check("{}", "{}", None);
+    }
+
     #[test]
     fn a_plain_transformer_is_mean_pooled_and_bounded_by_its_positions() {
         let folder = folder(&[("config.json", r#"{"max_position_embeddings":514,"model_type":"roberta"}"#)]);
         let recipe = Recipe::read(folder.path()).unwrap();
         assert_eq!((recipe.pooling, recipe.normalize), (Pooling::Mean, Normalize::No));
         assert_eq!(recipe.max_tokens, Some(512));
+    }
+
+    #[test]
+    fn a_default_prompt_that_must_not_be_pooled_is_refused() {
+        let folder = folder(&[
+            ("modules.json", MODULES),
+            ("1_Pooling/config.json", r#"{"pooling_mode_mean_tokens":true,"include_prompt":false}"#),
+            ("config_sentence_transformers.json", r#"{"prompts":{"query":"query: "},"default_prompt_name":"query"}"#),
+        ]);
+        let error = Recipe::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("a default prompt that is left out of the pooling is not supported"), "{error}");
+        std::fs::remove_file(folder.path().join("config_sentence_transformers.json")).unwrap();
+        assert_eq!(Recipe::read(folder.path()).unwrap().pooling, Pooling::Mean);
     }
 
     #[test]
