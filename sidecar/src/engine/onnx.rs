@@ -72,11 +72,13 @@ impl Graph {
         let plan = Plan::of(&session, recipe.pooling).map_err(unusable)?;
         let mut runner = Runner { session, plan: plan.clone(), ids: Vec::new(), mask: Vec::new(), types: Vec::new() };
         let mut probe = Vec::new();
-        runner.embed(Batch { rows: &[&[0, 0]], width: 2 }, &mut probe).map_err(|error| unusable(error.to_string()))?;
+        // Two, of which one is padded: what runs alone need not run beside others.
+        let rows: [&[u32]; 2] = [&[0, 0], &[0]];
+        runner.embed(Batch { rows: &rows, width: 2 }, &mut probe).map_err(|error| unusable(error.to_string()))?;
         let description = Description {
             engine: "onnx",
             device: "cpu".to_owned(),
-            dimensions: probe.len(),
+            dimensions: probe.len() / rows.len(),
             vocabulary: None,
             parallel: Parallel::Batches,
         };
@@ -103,11 +105,18 @@ impl Plan {
             let known =
                 [Input::Ids, Input::Mask, Input::Types].into_iter().find(|input| input.name() == declared.name());
             let Some(input) = known else {
-                return Err(format!("the graph wants an input \"{}\", which is not known", declared.name()));
+                let wanted = "export it with input_ids, attention_mask and token_type_ids at most";
+                return Err(format!("the graph wants an input \"{}\", which is not known; {wanted}", declared.name()));
             };
             match declared.dtype() {
-                ValueType::Tensor { ty: TensorElementType::Int64, .. } => inputs.push(input),
-                other => return Err(format!("its input \"{}\" is {other}; export it with int64 inputs", input.name())),
+                // A size that is not fixed is negative.
+                ValueType::Tensor { ty: TensorElementType::Int64, shape, .. } if shape.iter().all(|size| *size < 0) => {
+                    inputs.push(input);
+                }
+                other => {
+                    let wanted = "export it with int64 inputs, both of whose sizes are dynamic";
+                    return Err(format!("its input \"{}\" is {other}; {wanted}", input.name()));
+                }
             }
         }
         let outputs = session.outputs();

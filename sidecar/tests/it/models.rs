@@ -1,5 +1,7 @@
 //! Models that load, models that do not, and who is told.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -7,6 +9,22 @@ use weir_proto::sidecar::v1::models_client::ModelsClient;
 use weir_proto::sidecar::v1::{ListRequest, Model, State};
 
 use crate::caller::{Running, minilm};
+
+/// A folder with a model of four tokens, "a" to "d", and two dimensions; `graph` is the file in `tests/fixtures` to run.
+fn tiny(graph: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    std::fs::copy(fixtures.join(graph), folder.path().join("model.onnx")).unwrap();
+    let vocabulary = json!({"a": 0, "b": 1, "c": 2, "d": 3});
+    let tokenizer = json!({
+        "version": "1.0",
+        "added_tokens": [],
+        "pre_tokenizer": {"type": "Whitespace"},
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "d"},
+    });
+    std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    folder
+}
 
 async fn list(sidecar: &Running) -> Vec<Model> {
     ModelsClient::new(sidecar.channel.clone()).list(ListRequest {}).await.unwrap().into_inner().models
@@ -73,5 +91,22 @@ async fn a_model_that_fails_does_not_stop_the_others() {
     }
     let failed = sidecar.embed(&json!({"model": "broken", "input": "a"})).await;
     assert_eq!(failed.error(), (503, "server_error".into(), Value::Null, "model_unavailable".into()));
+    sidecar.stop().await;
+}
+
+/// One whose graph takes a single input answered until two callers met in a batch, and then failed both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_that_cannot_run_a_batch_is_not_loaded() {
+    let (any, one) = (tiny("tiny.onnx"), tiny("tiny-one-at-a-time.onnx"));
+    let models = json!([{"name": "any", "path": any.path()}, {"name": "one", "path": one.path()}]);
+    let sidecar = Running::start(models, json!({})).await;
+    while list(&sidecar).await.iter().any(|model| model.state == i32::from(State::Loading)) {
+        tokio::task::yield_now().await;
+    }
+    let [any, one] = list(&sidecar).await.try_into().unwrap();
+    assert_eq!((any.state, any.dimensions), (State::Ready.into(), 2), "{}", any.error);
+    assert!(one.error.contains("its input \"input_ids\" is Tensor<i64>(1, length)"), "{one:?}");
+    let reply = sidecar.embed(&json!({"model": "any", "input": ["a", "b a", "c"]})).await;
+    assert_eq!(reply.embeddings(), [[1.0, 0.0], [0.5, 0.5], [1.0, 1.0]]);
     sidecar.stop().await;
 }
