@@ -41,12 +41,17 @@ pub async fn answer(
     span: &Span,
 ) -> Result<Reply, Reject> {
     let Prepared { name, model, rows, encoding, dimensions } = if body.len() <= INLINE_BYTES {
-        prepare(sidecar, &body)?
+        prepare(sidecar, &body, known)?
     } else {
         let shared = Arc::clone(sidecar);
-        sidecar.aside.run(held, move || prepare(&shared, &body)).await.map_err(|_| Reject::Failed)??
+        let work = move || {
+            let mut known = Known::default();
+            (prepare(&shared, &body, &mut known), known)
+        };
+        let (prepared, read) = sidecar.aside.run(held, work).await.map_err(|_| Reject::Failed)?;
+        *known = read;
+        prepared?
     };
-    known.model = Some(name.clone());
     let (inputs, tokens) = (rows.len(), rows.tokens());
     known.tokens = tokens;
     let bytes = encoding.bytes(inputs, dimensions);
@@ -76,11 +81,12 @@ struct Prepared {
 }
 
 /// Everything before the queue: reading, finding the model, tokens.
-fn prepare(sidecar: &Sidecar, body: &[u8]) -> Result<Prepared, Reject> {
+fn prepare(sidecar: &Sidecar, body: &[u8], known: &mut Known) -> Result<Prepared, Reject> {
     let Ask { model: name, input, encoding, dimensions } = Ask::read(body, sidecar.limits.max_inputs)?;
     let Some(entry) = sidecar.models.find(&name) else {
         return Err(Reject::ModelNotFound { name: name.chars().take(64).collect() });
     };
+    known.model = Some(name.clone());
     let model = match entry.state() {
         State::Ready(model) => model,
         State::Loading => return Err(Reject::Loading),

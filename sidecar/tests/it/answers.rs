@@ -122,6 +122,10 @@ async fn a_full_queue_is_429_with_a_time_to_come_back() {
     // It is refused before it is looked at closely: there is no such token.
     let busy = sidecar.embed(&json!({"model": "minilm", "input": [[30522]]})).await;
     assert_eq!(busy.error().3, "queue_full");
+    // A long body is read elsewhere. Whose queue it was is counted all the same.
+    let long = sidecar.embed(&json!({"model": "minilm", "input": "weir ".repeat(2_000)})).await;
+    assert_eq!(long.error().3, "queue_full");
+    until(&sidecar, "weir_sidecar_requests_total{model=\"minilm\",status=\"429\"}", |refused| refused > 2.0).await;
     assert_eq!(stream.reply().await.embeddings().len(), 40);
     sidecar.stop().await;
 }
