@@ -102,7 +102,7 @@ fn prepare(sidecar: &Sidecar, body: &[u8], known: &mut Known) -> Result<Prepared
     // Tokens are most of the work, and for nothing where the queue is full.
     model.pool.room(input.len()).map_err(full)?;
     let rows = match input {
-        Input::Texts(texts) => model.tokens.rows(&texts).map_err(|_| Reject::Failed)?,
+        Input::Texts(texts) => filled(model.tokens.rows(&texts).map_err(|_| Reject::Failed)?)?,
         Input::Tokens(rows) => check(rows, &model)?,
     };
     Ok(Prepared { name, model, rows, encoding, dimensions })
@@ -112,17 +112,28 @@ fn full(busy: Busy) -> Reject {
     Reject::QueueFull { retry_after: busy.retry_after }
 }
 
+/// Where a tokenizer adds no special tokens, a text of spaces has no tokens at all; a model cannot read that.
+fn filled(rows: Rows) -> Result<Rows, Reject> {
+    let Some(index) = rows.iter().position(<[u32]>::is_empty) else { return Ok(rows) };
+    let problem = "holds nothing but what the model's tokenizer leaves out".to_owned();
+    Err(Reject::Invalid { param: place(&rows, index), problem })
+}
+
+/// What callers call the input at `index`.
+fn place(rows: &Rows, index: usize) -> String {
+    if rows.len() == 1 { "input".to_owned() } else { format!("input[{index}]") }
+}
+
 /// Token ids come from the caller's own tokenizer, special tokens included: they are used as they are, or refused.
 fn check(rows: Rows, model: &Model) -> Result<Rows, Reject> {
     let (limit, vocabulary) = (model.tokens.max_tokens(), model.vocabulary());
     for (index, row) in rows.iter().enumerate() {
-        let place = || if rows.len() == 1 { "input".to_owned() } else { format!("input[{index}]") };
         if row.len() > limit {
-            return Err(Reject::ContextLength { param: place(), given: row.len(), limit });
+            return Err(Reject::ContextLength { param: place(&rows, index), given: row.len(), limit });
         }
         if let Some(at) = row.iter().position(|id| usize::try_from(*id).is_ok_and(|id| id >= vocabulary)) {
             let problem = format!("is not a token id of this model: ids are less than {vocabulary}");
-            return Err(Reject::Invalid { param: format!("{}[{at}]", place()), problem });
+            return Err(Reject::Invalid { param: format!("{}[{at}]", place(&rows, index)), problem });
         }
     }
     Ok(rows)

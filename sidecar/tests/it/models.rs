@@ -110,3 +110,16 @@ async fn a_graph_that_cannot_run_a_batch_is_not_loaded() {
     assert_eq!(reply.embeddings(), [[1.0, 0.0], [0.5, 0.5], [1.0, 1.0]]);
     sidecar.stop().await;
 }
+
+/// Alone it was a batch without tokens, which fails; beside others it was a vector of zeros.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_of_which_a_tokenizer_leaves_nothing_is_its_callers_fault() {
+    let tiny = tiny("tiny.onnx");
+    let sidecar = Running::start(json!([{"name": "tiny", "path": tiny.path()}]), json!({})).await;
+    sidecar.until_ready().await;
+    for (input, param) in [(json!(" "), "input"), (json!(["a", "\t"]), "input[1]")] {
+        let refused = sidecar.embed(&json!({"model": "tiny", "input": input})).await;
+        assert_eq!(refused.error(), (400, "invalid_request_error".into(), json!(param), "invalid_value".into()));
+    }
+    sidecar.stop().await;
+}
