@@ -90,6 +90,12 @@ pub enum EngineError {
     Run(String),
 }
 
+/// What ONNX Runtime runs. Of several graphs nobody says which one is meant.
+const GRAPH: &str = "model.onnx, nor another .onnx file that is the only one";
+
+/// What any engine runs.
+const NEITHER: &str = "model.onnx, nor another .onnx file that is the only one, nor model.safetensors";
+
 /// Loads the model in `folder` with the chosen engine.
 pub fn load(
     folder: &Path,
@@ -98,10 +104,12 @@ pub fn load(
     onnxruntime: Option<&Path>,
 ) -> Result<Box<dyn Weights>, EngineError> {
     let place = device::best();
-    let graph = onnx::find(folder);
-    match (choose(choice, graph.is_some(), candle::has_weights(folder), place.is_cpu()), graph) {
-        (EngineChoice::Onnx, None) => Err(EngineError::Missing { path: folder.into(), wanted: ".onnx file" }),
+    let (graph, weights) = (onnx::find(folder), candle::has_weights(folder));
+    let missing = |wanted| Err(EngineError::Missing { path: folder.into(), wanted });
+    match (choose(choice, graph.is_some(), weights, place.is_cpu()), graph) {
+        (EngineChoice::Onnx, None) => missing(GRAPH),
         (EngineChoice::Onnx, Some(graph)) => Ok(Box::new(onnx::Graph::load(&graph, recipe, onnxruntime)?)),
+        (_, None) if choice == EngineChoice::Auto && !weights => missing(NEITHER),
         (_, _) => Ok(Box::new(candle::Encoder::load(folder, recipe, place)?)),
     }
 }
@@ -119,6 +127,20 @@ fn choose(choice: EngineChoice, graph: bool, weights: bool, on_cpu: bool) -> Eng
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_graphs_none_is_guessed_and_the_error_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let recipe = Recipe::read(folder.path()).unwrap();
+        std::fs::create_dir(folder.path().join("folder.onnx")).unwrap();
+        std::fs::write(folder.path().join("a.onnx"), "").unwrap();
+        assert_eq!(onnx::find(folder.path()), Some(folder.path().join("a.onnx")));
+        std::fs::write(folder.path().join("b.onnx"), "").unwrap();
+        for (choice, expect) in [(EngineChoice::Auto, NEITHER), (EngineChoice::Onnx, GRAPH)] {
+            let error = load(folder.path(), choice, &recipe, None).err().unwrap().to_string();
+            assert!(error.contains(&format!("no {expect}; put one there")), "{error}");
+        }
+    }
 
     #[test]
     fn a_model_runs_where_its_files_let_it() {

@@ -59,7 +59,7 @@ pub fn find(folder: &Path) -> Option<PathBuf> {
     let mut graphs = std::fs::read_dir(folder)
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "onnx"));
+        .filter(|path| path.extension().is_some_and(|extension| extension == "onnx") && path.is_file());
     graphs.next().filter(|_| graphs.next().is_none())
 }
 
