@@ -163,9 +163,9 @@ impl Recipe {
 }
 
 fn positions(config: &PositionConfig) -> Option<usize> {
-    // The RoBERTa family counts positions from the padding id, so two of them are never used.
+    // RoBERTa and what was made from it count positions from the padding id, so two of them are never used.
     let unused = match config.model_type.as_deref() {
-        Some("roberta" | "xlm-roberta" | "camembert") => 2,
+        Some("roberta" | "xlm-roberta" | "xlm-roberta-xl" | "camembert" | "mpnet" | "longformer") => 2,
         _ => 0,
     };
     config.max_position_embeddings.map(|positions| positions.saturating_sub(unused))
@@ -278,10 +278,13 @@ mod tests {
 
     #[test]
     fn a_plain_transformer_is_mean_pooled_and_bounded_by_its_positions() {
-        let folder = folder(&[("config.json", r#"{"max_position_embeddings":514,"model_type":"roberta"}"#)]);
-        let recipe = Recipe::read(folder.path()).unwrap();
-        assert_eq!((recipe.pooling, recipe.normalize), (Pooling::Mean, Normalize::No));
-        assert_eq!(recipe.max_tokens, Some(512));
+        for (kind, longest) in [("roberta", 512), ("mpnet", 512), ("bert", 514)] {
+            let config = format!(r#"{{"max_position_embeddings":514,"model_type":"{kind}"}}"#);
+            let folder = folder(&[("config.json", &config)]);
+            let recipe = Recipe::read(folder.path()).unwrap();
+            assert_eq!((recipe.pooling, recipe.normalize), (Pooling::Mean, Normalize::No));
+            assert_eq!(recipe.max_tokens, Some(longest), "{kind}");
+        }
     }
 
     #[test]
