@@ -79,7 +79,7 @@ impl Graph {
             engine: "onnx",
             device: "cpu".to_owned(),
             dimensions: probe.len() / rows.len(),
-            vocabulary: None,
+            vocabulary: recipe.vocabulary,
             parallel: Parallel::Batches,
         };
         Ok(Self { path: path.into(), environment, plan, description })

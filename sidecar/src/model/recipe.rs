@@ -18,6 +18,8 @@ pub struct Recipe {
     pub normalize: Normalize,
     /// Longest input in tokens, special tokens included. `None` where no file says; the tokenizer's own limit holds then.
     pub max_tokens: Option<usize>,
+    /// How many token ids the model knows, where a file says; its tokenizer may know more, or leave some out.
+    pub vocabulary: Option<usize>,
     /// Whether texts are lower-cased before the tokenizer sees them.
     pub case: Case,
     /// What is written before every text: the model's default prompt.
@@ -112,7 +114,8 @@ struct Prompts {
 }
 
 #[derive(Deserialize)]
-struct PositionConfig {
+struct ModelConfig {
+    vocab_size: Option<usize>,
     max_position_embeddings: Option<usize>,
     model_type: Option<String>,
 }
@@ -127,6 +130,7 @@ impl Recipe {
             pooling: Pooling::Mean,
             normalize: Normalize::No,
             max_tokens: None,
+            vocabulary: None,
             case: Case::Keep,
             prompt: String::new(),
         };
@@ -154,15 +158,18 @@ impl Recipe {
             let longest = config.and_then(|config| config.model_max_length.as_u64());
             recipe.max_tokens = longest.and_then(|longest| usize::try_from(longest).ok());
         }
-        // A model cannot see further than it has positions, whatever the other files say.
-        if let Some(positions) = optional::<PositionConfig>(&folder.join("config.json"))?.as_ref().and_then(positions) {
-            recipe.max_tokens = Some(recipe.max_tokens.map_or(positions, |max| max.min(positions)));
+        if let Some(config) = optional::<ModelConfig>(&folder.join("config.json"))? {
+            recipe.vocabulary = config.vocab_size;
+            // A model cannot see further than it has positions, whatever the other files say.
+            if let Some(positions) = positions(&config) {
+                recipe.max_tokens = Some(recipe.max_tokens.map_or(positions, |max| max.min(positions)));
+            }
         }
         Ok(recipe)
     }
 }
 
-fn positions(config: &PositionConfig) -> Option<usize> {
+fn positions(config: &ModelConfig) -> Option<usize> {
     // RoBERTa and what was made from it count positions from the padding id, so two of them are never used.
     let unused = match config.model_type.as_deref() {
         Some("roberta" | "xlm-roberta" | "xlm-roberta-xl" | "camembert" | "mpnet" | "longformer") => 2,
@@ -235,13 +242,14 @@ mod tests {
             ("modules.json", MODULES),
             ("1_Pooling/config.json", r#"{"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":false}"#),
             ("sentence_bert_config.json", r#"{"max_seq_length":256,"do_lower_case":true}"#),
-            ("config.json", r#"{"max_position_embeddings":512}"#),
+            ("config.json", r#"{"max_position_embeddings":512,"vocab_size":30522}"#),
             ("config_sentence_transformers.json", r#"{"prompts":{"query":"query: "},"default_prompt_name":"query"}"#),
         ]);
         let expect = Recipe {
             pooling: Pooling::Cls,
             normalize: Normalize::Unit,
             max_tokens: Some(256),
+            vocabulary: Some(30522),
             case: Case::Lower,
             prompt: "query: ".into(),
         };

@@ -111,6 +111,25 @@ async fn a_graph_that_cannot_run_a_batch_is_not_loaded() {
     sidecar.stop().await;
 }
 
+/// Its tokenizer knows six tokens, the graph four: the other two failed the whole batch, other callers' inputs too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_only_the_tokenizer_knows_is_its_callers_fault() {
+    let tiny = tiny("tiny.onnx");
+    std::fs::write(tiny.path().join("config.json"), r#"{"vocab_size": 4}"#).unwrap();
+    let path = tiny.path().join("tokenizer.json");
+    let mut tokenizer: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for (token, id) in [("e", 4), ("f", 5)] {
+        tokenizer["model"]["vocab"][token] = json!(id);
+    }
+    std::fs::write(&path, tokenizer.to_string()).unwrap();
+    let sidecar = Running::start(json!([{"name": "tiny", "path": tiny.path()}]), json!({})).await;
+    sidecar.until_ready().await;
+    let refused = sidecar.embed(&json!({"model": "tiny", "input": [0, 4]})).await;
+    assert_eq!(refused.error(), (400, "invalid_request_error".into(), json!("input[1]"), "invalid_value".into()));
+    assert_eq!(sidecar.embed(&json!({"model": "tiny", "input": [3]})).await.embeddings(), [[2.0, 0.0]]);
+    sidecar.stop().await;
+}
+
 /// Alone it was a batch without tokens, which fails; beside others it was a vector of zeros.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_of_which_a_tokenizer_leaves_nothing_is_its_callers_fault() {
