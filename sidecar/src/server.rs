@@ -166,6 +166,8 @@ impl Server {
             () = shutdown => {
                 tracing::info!("stopping; requests that run are finished");
                 sidecar.draining.store(true, Ordering::Relaxed);
+                // Nobody is let in any more, and another may take its place: what is there later is not ours.
+                drop(socket);
                 let _ = stop.send(());
                 tokio::time::timeout(limit, serving).await.unwrap_or_else(|_| {
                     tracing::warn!(seconds = limit.as_secs(), "some requests did not end in time; they are cut off");
@@ -175,7 +177,6 @@ impl Server {
         };
         admin.abort();
         health_updates.abort();
-        drop(socket);
         Ok(outcome?)
     }
 }

@@ -98,6 +98,34 @@ async fn what_runs_is_finished_before_the_sidecar_stops() {
     assert!(!folder.path().join("sidecar.sock").exists());
 }
 
+/// One that took the place of a sidecar that was ending lost its socket to that, and was never reached again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_ends_leaves_the_socket_of_its_successor_alone() {
+    let sidecar = Running::minilm("onnx").await;
+    let mut stream = Stream::open(&sidecar.channel).await;
+    stream.headers("POST", "/v1/embeddings", &[]).await;
+    stream.body(big(), true).await;
+    until(&sidecar, "vllm:num_requests_running{model_name=\"minilm\"}", |running| running > 0.0).await;
+    let (stop, task, folder, channel) = sidecar.stopping();
+    stop.send(()).unwrap();
+    let models = json!([{"name": "minilm", "path": minilm()}]);
+    let successor = async {
+        loop {
+            match Server::bind(settings(folder.path(), &models, &json!({}))).await {
+                Ok(server) => return server,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let successor = tokio::time::timeout(PATIENCE, successor).await.unwrap();
+    assert_eq!(stream.reply().await.embeddings().len(), 60);
+    drop((stream, channel));
+    task.await.unwrap().unwrap();
+    let serving = tokio::spawn(successor.serve(std::future::pending()));
+    drop(connect(&folder.path().join("sidecar.sock")).await);
+    serving.abort();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
