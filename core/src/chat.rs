@@ -62,7 +62,8 @@ pub struct Chat<'a> {
     pub foreign: Vec<String>,
     /// Paths of what is asked that the caller's dialect itself has put in other words: `tools[3].custom`.
     pub emulated: Vec<String>,
-    /// Names of what only advises, and has no place here: it is left out, and that is noted.
+    /// Paths of what has no place here and is no reason to refuse, as it only advises or nobody knows what it is: it is left
+    /// out, and that is noted.
     pub hints: Vec<String>,
 }
 

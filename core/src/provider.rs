@@ -48,6 +48,7 @@ use crate::piece::Calls;
 
 pub use answer::{Event, Flow, Passage, Pieces, Reader, Reply};
 pub use progress::Progress;
+pub(crate) use to::MOST_NOTED;
 pub use to::{Notes, To};
 pub use told::told;
 

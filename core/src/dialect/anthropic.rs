@@ -73,7 +73,7 @@ fn native(field: &str) -> Cow<'_, str> {
     }
     if let Some((part, kind)) = field.rsplit_once("].")
         && part.contains(".content[")
-        && ["image_url", "file", "input_audio"].iter().any(|known| kind.starts_with(known))
+        && matches!(kind.split('.').next(), Some("image_url" | "file" | "input_audio"))
     {
         return format!("{part}]").into();
     }

@@ -10,6 +10,7 @@ use core::fmt::{Arguments, Display};
 use crate::chat::{Chat, Content, Detail, Effort, Part, Source, ToolChoice};
 use crate::codec::json::{Kind, Raw};
 use crate::fault::Reject;
+use crate::provider::MOST_NOTED;
 
 pub(super) fn each<'a, T>(
     array: Raw<'a>,
@@ -23,7 +24,12 @@ pub(super) fn each<'a, T>(
 }
 
 pub(super) fn required<'a>(object: Raw<'a>, name: &str, at: impl Display) -> Result<Raw<'a>, Reject> {
-    given(object, name).ok_or_else(|| Reject::Missing { field: format!("{at}.{name}") })
+    needed(given(object, name), name, at)
+}
+
+/// A member that was looked for.
+pub(super) fn needed<'a>(found: Option<Raw<'a>>, name: &str, at: impl Display) -> Result<Raw<'a>, Reject> {
+    found.ok_or_else(|| Reject::Missing { field: format!("{at}.{name}") })
 }
 
 /// The member called `name`, unless it is `null`.
@@ -44,11 +50,59 @@ pub(super) fn others(object: Raw<'_>, known: &[&str], at: Arguments<'_>, foreign
     }
 }
 
-/// Notes a place where the caller's provider would begin to keep a prompt: others find such places by themselves.
-pub(super) fn breakpoint(part: Raw<'_>, at: Arguments<'_>, hints: &mut Vec<String>) {
-    if given(part, "prompt_cache_breakpoint").is_some() {
-        hints.push(format!("{at}.prompt_cache_breakpoint"));
+/// Notes what of an object's `members` is left out: what is neither `read` nor `echoed`, which answers have and requests only
+/// send back. No reason to refuse: many clients send more than anybody asked them for.
+pub(super) fn left_out<'a>(
+    members: impl Iterator<Item = (Cow<'a, str>, Raw<'a>)>,
+    read: &[&str],
+    echoed: &[&str],
+    at: Arguments<'_>,
+    hints: &mut Vec<String>,
+) {
+    for (name, value) in members {
+        if !value.is_null() && !read.contains(&&*name) && !echoed.contains(&&*name) {
+            leave_out(format_args!("{at}.{name}"), hints);
+        }
     }
+}
+
+/// The members of these names, unless they are `null`, found in one pass; what else the object has is [left out](left_out).
+pub(super) fn taken<'a, const N: usize>(
+    object: Raw<'a>,
+    names: [&str; N],
+    echoed: &[&str],
+    at: Arguments<'_>,
+    hints: &mut Vec<String>,
+) -> [Option<Raw<'a>>; N] {
+    let mut found = [None; N];
+    let others = object.members().filter(|(name, value)| {
+        let slot = names.iter().zip(&mut found).find(|(known, _)| *known == name);
+        slot.map(|(_, slot)| *slot = Some(*value).filter(|value| !value.is_null())).is_none()
+    });
+    left_out(others, &[], echoed, at, hints);
+    found
+}
+
+/// Notes one thing that is left out, once. A body has room for very many, and of more than are told none is kept.
+pub(super) fn leave_out(path: Arguments<'_>, hints: &mut Vec<String>) {
+    if hints.len() <= MOST_NOTED {
+        let path = path.to_string();
+        if !hints.contains(&path) {
+            hints.push(path);
+        }
+    }
+}
+
+/// Notes what of a stream's options is left out. Usage is seen to elsewhere, and no answer that is written here is padded.
+pub(super) fn stream_options(options: Raw<'_>, hints: &mut Vec<String>) {
+    let padded =
+        |(name, value): &(Cow<'_, str>, Raw<'_>)| name != "include_obfuscation" || value.boolean() != Some(false);
+    left_out(options.members().filter(padded), &["include_usage"], &[], format_args!("stream_options"), hints);
+}
+
+/// Whether the model itself called a tool, and no program that it wrote: that one can only go on where it runs.
+pub(super) fn is_direct(caller: Raw<'_>) -> bool {
+    caller.is_null() || caller.get("type").is_some_and(|kind| kind.text() == "\"direct\"")
 }
 
 pub(super) fn string<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
@@ -81,14 +135,14 @@ pub(super) fn effort(value: Raw<'_>, at: Arguments<'_>) -> Result<Effort, Reject
 }
 
 /// How closely an image is to be looked at. Words that are not known are noted: the answer is one all the same.
-pub(super) fn detail(image: Raw<'_>, at: Arguments<'_>, hints: &mut Vec<String>) -> Option<Detail> {
-    match image.get("detail").filter(|detail| !detail.is_null())?.text() {
+pub(super) fn detail(given: Option<Raw<'_>>, at: Arguments<'_>, hints: &mut Vec<String>) -> Option<Detail> {
+    match given?.text() {
         "\"auto\"" => None,
         "\"low\"" => Some(Detail::Low),
         "\"high\"" => Some(Detail::High),
         "\"original\"" => Some(Detail::Original),
         _ => {
-            hints.push(format!("{at}.detail"));
+            leave_out(format_args!("{at}.detail"), hints);
             None
         }
     }
@@ -124,7 +178,7 @@ pub(super) fn allowed<'a>(
     list: Raw<'a>,
     at: Arguments<'_>,
     chat: &mut Chat<'a>,
-    name: impl FnMut(Raw<'a>, Arguments<'_>) -> Result<Option<Cow<'a, str>>, Reject>,
+    mut name: impl FnMut(Raw<'a>, Arguments<'_>, &mut Vec<String>) -> Result<Option<Cow<'a, str>>, Reject>,
 ) -> Result<ToolChoice<'a>, Reject> {
     let mode = format_args!("{at}.mode");
     let chosen = match &*string(required(list, "mode", at)?, mode)? {
@@ -132,17 +186,20 @@ pub(super) fn allowed<'a>(
         "required" => ToolChoice::Required,
         _ => return Err(invalid(mode, "it must be 'auto' or 'required'")),
     };
-    let names = each(required(list, "tools", at)?, format_args!("{at}.tools"), name)?;
+    left_out(list.members(), &["type", "mode", "tools"], &[], at, &mut chat.hints);
+    let tools = required(list, "tools", at)?;
+    let names = each(tools, format_args!("{at}.tools"), |tool, at| name(tool, at, &mut chat.hints))?;
     let names: BTreeSet<_> = names.into_iter().flatten().collect();
     chat.tools.retain(|tool| names.contains(&tool.name));
     Ok(chosen)
 }
 
 /// Sound in the request, which OpenAI calls `input_audio`.
-pub(super) fn sound<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+pub(super) fn sound<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     let audio = required(part, "input_audio", at)?;
     let at = format_args!("{at}.input_audio");
     object(audio, at)?;
+    left_out(audio.members(), &["format", "data"], &[], at, hints);
     Ok(Content::Audio {
         format: string(required(audio, "format", at)?, format_args!("{at}.format"))?,
         data: string(required(audio, "data", at)?, format_args!("{at}.data"))?,

@@ -26,7 +26,7 @@ const HINTS: [&str; 7] = [
 ];
 
 /// The most fields that are noted one by one: all of them are named in one header.
-const MOST_NOTED: usize = 64;
+pub(crate) const MOST_NOTED: usize = 64;
 
 /// The most characters of a noted field's name.
 const LONGEST_NOTED: usize = 128;

@@ -23,6 +23,17 @@ pub(crate) fn chat() -> Vec<Feature> {
         ]})
     };
     let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+    let with_call = |call: Value, function: Value| {
+        let mut said = called(json!("a"));
+        let calls = &mut said["messages"][1]["tool_calls"];
+        calls[0].as_object_mut().unwrap().extend(call.as_object().unwrap().clone());
+        calls[0]["function"].as_object_mut().unwrap().extend(function.as_object().unwrap().clone());
+        said
+    };
+    let thought = |detail: Value| {
+        let assistant = json!({"role": "assistant", "content": "b", "reasoning_details": [detail]});
+        json!({"messages": [{"role": "user", "content": "a"}, assistant, {"role": "user", "content": "c"}]})
+    };
     of(
         Endpoint::Chat,
         [
@@ -83,6 +94,81 @@ pub(crate) fn chat() -> Vec<Feature> {
                 "messages[0].content[1].prompt_cache_breakpoint",
                 said(json!({"type": "text", "text": "b", "prompt_cache_breakpoint": {"mode": "explicitZ"}})),
                 &["explicitZ"],
+            ),
+            (
+                "messages[0].content[1].unknown",
+                said(json!({"type": "text", "text": "b", "unknown": "valueZ"})),
+                &["valueZ"],
+            ),
+            (
+                "messages[0].content[1].image_url.unknown|messages[0].content[1].image_url.url",
+                said(
+                    json!({"type": "image_url", "image_url": {"url": "https://example.org/a.png", "unknown": "valueZ"}}),
+                ),
+                &["valueZ"],
+            ),
+            (
+                "messages[0].content[1].file.unknown",
+                said(
+                    json!({"type": "file", "file": {"file_data": "data:application/pdf;base64,ZmlsZVpa", "unknown": "valueZ"}}),
+                ),
+                &["valueZ"],
+            ),
+            (
+                "messages[0].content[1].input_audio.unknown",
+                said(
+                    json!({"type": "input_audio", "input_audio": {"data": "c291bmRa", "format": "wav", "unknown": "valueZ"}}),
+                ),
+                &["valueZ"],
+            ),
+            ("messages[1].tool_calls[0].unknown", with_call(json!({"unknown": "valueZ"}), json!({})), &["valueZ"]),
+            (
+                "messages[1].tool_calls[0].function.unknown",
+                with_call(json!({}), json!({"unknown": "valueZ"})),
+                &["valueZ"],
+            ),
+            (
+                "messages[1].reasoning_details[0].unknown",
+                thought(json!({"type": "reasoning.text", "text": "a", "unknown": "valueZ"})),
+                &["valueZ"],
+            ),
+            (
+                "messages[1].reasoning_details[0].reasoning.odd",
+                thought(json!({"type": "reasoning.odd", "data": "valueZ"})),
+                &["valueZ"],
+            ),
+            (
+                "tool_choice.unknown",
+                chosen(json!({"type": "function", "function": {"name": "toolZ"}, "unknown": "valueZ"})),
+                &["valueZ"],
+            ),
+            (
+                "tool_choice.function.unknown",
+                chosen(json!({"type": "function", "function": {"name": "toolZ", "unknown": "valueZ"}})),
+                &["valueZ"],
+            ),
+            (
+                "tool_choice.allowed_tools.unknown",
+                chosen(json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "unknown": "valueZ",
+                    "tools": [{"type": "function", "function": {"name": "toolZ"}}]}})),
+                &["valueZ"],
+            ),
+            (
+                "response_format.unknown|response_format.type",
+                json!({"response_format": {"type": "json_object", "unknown": "valueZ"}}),
+                &["valueZ"],
+            ),
+            (
+                "response_format.json_schema.unknown",
+                json!({"response_format": {"type": "json_schema",
+                    "json_schema": {"name": "shapeZ", "schema": schema, "unknown": "valueZ"}}}),
+                &["valueZ"],
+            ),
+            ("stream_options.unknown", json!({"stream": true, "stream_options": {"unknown": "valueZ"}}), &["valueZ"]),
+            (
+                "stream_options.include_obfuscation",
+                json!({"stream": true, "stream_options": {"include_obfuscation": true}}),
+                &["include_obfuscation"],
             ),
             ("tools[0]", json!({"tools": [{"type": "custom", "custom": {"name": "toolZ"}}]}), &["toolZ"]),
             ("tool_choice", chosen(json!("required")), &[":\"required\"", "\"any\"", "ANY", "REQUIRED", "\"any\":{}"]),

@@ -97,11 +97,53 @@ pub(crate) fn generate_content() -> Vec<Feature> {
                 &["_LOW", "\"low\""],
             ),
             (
+                "contents[0].parts[1].mediaResolution",
+                part(json!({"text": "b", "thought": true, "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}})),
+                &["_LOW", "\"low\""],
+            ),
+            (
                 "contents[0].parts[1].videoMetadata",
                 part(
                     json!({"fileData": {"mimeType": "image/png", "fileUri": "https://example.org/imageZ.png"}, "videoMetadata": {"fps": 7}}),
                 ),
                 &["fps"],
+            ),
+            (
+                "contents[0].parts[1].inlineData.unknown",
+                part(json!({"inlineData": {"mimeType": "image/png", "data": "aW1hZ2Va", "unknown": "valueZ"}})),
+                &["valueZ"],
+            ),
+            (
+                "contents[0].parts[1].inlineData.displayName",
+                part(json!({"inline_data": {"mime_type": "image/png", "data": "aW1hZ2Va", "display_name": "valueZ"}})),
+                &["valueZ"],
+            ),
+            (
+                "contents[0].parts[1].fileData.displayName",
+                part(
+                    json!({"fileData": {"mimeType": "image/png", "fileUri": "https://example.org/a.png", "displayName": "valueZ"}}),
+                ),
+                &["valueZ"],
+            ),
+            (
+                "contents[1].parts[0].functionCall.unknown",
+                json!({"tools": tools, "contents": [{"role": "user", "parts": [{"text": "a"}]},
+                    {"role": "model", "parts": [{"functionCall": {"name": "toolZ", "args": {}, "unknown": "valueZ"}}]},
+                    {"role": "user", "parts": [{"functionResponse": {"name": "toolZ", "response": {"output": "b"}}}]}]}),
+                &["valueZ"],
+            ),
+            (
+                "contents[2].parts[0].functionResponse.parts[0].unknown|contents[2].parts[1]",
+                json!({"tools": tools, "contents": [{"role": "user", "parts": [{"text": "a"}]},
+                    {"role": "model", "parts": [{"functionCall": {"name": "toolZ", "args": {}}}]},
+                    {"role": "user", "parts": [{"functionResponse": {"name": "toolZ", "response": {"output": "b"},
+                        "parts": [{"inlineData": {"mimeType": "image/png", "data": "aW1hZ2Va"}, "unknown": "valueZ"}]}}]}]}),
+                &["valueZ"],
+            ),
+            (
+                "systemInstruction.unknown",
+                json!({"systemInstruction": {"parts": [{"text": "a"}], "unknown": "valueZ"}}),
+                &["valueZ"],
             ),
             (
                 "contents[0].parts[1]",

@@ -25,6 +25,11 @@ pub(crate) fn messages() -> Vec<Feature> {
         ]})
     };
     let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aW1hZ2Va"}});
+    let with_member = |block: &Value, name: &str| {
+        let mut block = block.clone();
+        block[name] = json!("valueZ");
+        block
+    };
     of(
         Endpoint::Messages,
         [
@@ -93,6 +98,71 @@ pub(crate) fn messages() -> Vec<Feature> {
                 &["\"tool_choice\":", "toolConfig", "toolChoice", "REQUIRED"],
             ),
             ("tool_choice", chosen(json!({"type": "auto", "disable_parallel_tool_use": true})), &["parallel"]),
+            (
+                "messages.0.content.1.unknown",
+                said(json!({"type": "text", "text": "b", "unknown": "valueZ"})),
+                &["valueZ"],
+            ),
+            ("system.0.unknown", json!({"system": [{"type": "text", "text": "a", "unknown": "valueZ"}]}), &["valueZ"]),
+            ("messages.0.content.1.transformations", said(with_member(&image, "transformations")), &["valueZ"]),
+            (
+                "messages.0.content.1.source.unknown",
+                said(
+                    json!({"type": "image", "source": {"type": "url", "url": "https://example.org/a.png", "unknown": "valueZ"}}),
+                ),
+                &["valueZ"],
+            ),
+            (
+                "messages.0.content.1.source.unknown",
+                said(document(
+                    json!({"type": "text", "media_type": "text/plain", "data": "words", "unknown": "valueZ"}),
+                )),
+                &["valueZ"],
+            ),
+            (
+                "messages.0.content.1.source.content.0.cache_control",
+                said(document(
+                    json!({"type": "content", "content": [{"type": "text", "text": "a", "cache_control": {"type": "valueZ"}}]}),
+                )),
+                &["valueZ"],
+            ),
+            (
+                "messages.2.content.0.content.0.unknown",
+                result(json!([{"type": "text", "text": "a", "unknown": "valueZ"}])),
+                &["valueZ"],
+            ),
+            (
+                "messages.1.content.0.unknown",
+                {
+                    let mut said = result(json!("a"));
+                    said["messages"][1]["content"][0]["unknown"] = json!("valueZ");
+                    said
+                },
+                &["valueZ"],
+            ),
+            (
+                "messages.2.content.0.unknown",
+                {
+                    let mut said = result(json!("a"));
+                    said["messages"][2]["content"][0]["unknown"] = json!("valueZ");
+                    said
+                },
+                &["valueZ"],
+            ),
+            (
+                "messages.1.content.0.unknown",
+                json!({"messages": [{"role": "user", "content": "a"},
+                    {"role": "assistant", "content": [{"type": "thinking", "thinking": "b", "signature": "c", "unknown": "valueZ"},
+                        {"type": "text", "text": "d"}]},
+                    {"role": "user", "content": "e"}]}),
+                &["valueZ"],
+            ),
+            ("tool_choice.unknown", chosen(json!({"type": "auto", "unknown": "valueZ"})), &["valueZ"]),
+            (
+                "output_config.format.unknown",
+                json!({"output_config": {"format": {"type": "json_schema", "schema": schema, "unknown": "valueZ"}}}),
+                &["valueZ"],
+            ),
             ("messages", result(json!("resultZ")), &["resultZ"]),
             ("messages.2.content.0", result(json!([image.clone()])), &["aW1hZ2Va"]),
             ("messages.2.content.0.is_error", result(json!("a")), &["is_error", "\"error\"", "Error", "error:"]),

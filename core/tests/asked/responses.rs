@@ -12,6 +12,20 @@ pub(crate) fn responses() -> Vec<Feature> {
     let tools = json!([{"type": "function", "name": "toolZ", "strict": true, "parameters": schema}]);
     let input =
         |part: Value| json!({"input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}, part]}]});
+    let called = |call: Value, output: Value| {
+        let mut items = [
+            json!({"role": "user", "content": "a"}),
+            json!({"type": "function_call", "call_id": "call00001", "name": "toolZ", "arguments": "{}"}),
+            json!({"type": "function_call_output", "call_id": "call00001", "output": "b"}),
+        ];
+        items[1].as_object_mut().unwrap().extend(call.as_object().unwrap().clone());
+        items[2].as_object_mut().unwrap().extend(output.as_object().unwrap().clone());
+        json!({"tools": tools, "input": items})
+    };
+    let thought = |item: Value| {
+        json!({"input": [{"role": "user", "content": "a"}, item, {"role": "assistant", "content": "b"},
+            {"role": "user", "content": "c"}]})
+    };
     of(
         Endpoint::Responses,
         [
@@ -68,6 +82,75 @@ pub(crate) fn responses() -> Vec<Feature> {
                 input(json!({"type": "input_text", "text": "b", "prompt_cache_breakpoint": {"mode": "explicitZ"}})),
                 &["explicitZ"],
             ),
+            (
+                "input[0].content[1].unknown",
+                input(json!({"type": "input_text", "text": "b", "unknown": "valueZ"})),
+                &["valueZ"],
+            ),
+            (
+                "input[0].content[1].unknown|input[0].content[1].image_url",
+                input(json!({"type": "input_image", "image_url": "https://example.org/a.png", "unknown": "valueZ"})),
+                &["valueZ"],
+            ),
+            (
+                "input[0].content[1].detail|input[0].content[1].file",
+                input(json!({"type": "input_file", "file_url": "https://example.org/a.pdf", "detail": "high"})),
+                &["\"high\""],
+            ),
+            (
+                "input[0].content[1].input_audio.unknown",
+                input(
+                    json!({"type": "input_audio", "input_audio": {"data": "c291bmRa", "format": "wav", "unknown": "valueZ"}}),
+                ),
+                &["valueZ"],
+            ),
+            ("input[1].unknown", called(json!({"unknown": "valueZ"}), json!({})), &["valueZ"]),
+            (
+                "input[1].caller",
+                called(json!({"caller": {"type": "program", "caller_id": "programZ"}}), json!({})),
+                &["programZ"],
+            ),
+            ("input[2].unknown", called(json!({}), json!({"unknown": "valueZ"})), &["valueZ"]),
+            (
+                "input[2].caller",
+                called(json!({}), json!({"caller": {"type": "program", "caller_id": "programZ"}})),
+                &["programZ"],
+            ),
+            (
+                "input[1].unknown",
+                thought(json!({"type": "reasoning", "summary": [], "encrypted_content": "a", "unknown": "valueZ"})),
+                &["valueZ"],
+            ),
+            (
+                "input[1].summary[0].unknown",
+                thought(
+                    json!({"type": "reasoning", "encrypted_content": "a", "summary": [{"type": "summary_text", "text": "a", "unknown": "valueZ"}]}),
+                ),
+                &["valueZ"],
+            ),
+            (
+                "tool_choice.unknown",
+                json!({"tools": tools, "tool_choice": {"type": "function", "name": "toolZ", "unknown": "valueZ"}}),
+                &["valueZ"],
+            ),
+            ("text.format.unknown", json!({"text": {"format": {"type": "text", "unknown": "valueZ"}}}), &["valueZ"]),
+            (
+                "tools[0].format.unknown",
+                json!({"tools": [{"type": "custom", "name": "toolZ",
+                    "format": {"type": "grammar", "syntax": "lark", "definition": "a", "unknown": "valueZ"}}]}),
+                &["valueZ"],
+            ),
+            (
+                "tools[0].format",
+                json!({"tools": [{"type": "custom", "name": "toolZ", "format": {"type": "shapeZ"}}]}),
+                &["shapeZ"],
+            ),
+            (
+                "tools[0].unknown",
+                json!({"tools": [{"type": "namespace", "name": "spaceZ", "tools": tools, "unknown": "valueZ"}]}),
+                &["valueZ"],
+            ),
+            ("stream_options.unknown", json!({"stream": true, "stream_options": {"unknown": "valueZ"}}), &["valueZ"]),
             (
                 "tools[0]",
                 json!({"tools": [{"type": "web_search", "search_context_size": "high"}]}),

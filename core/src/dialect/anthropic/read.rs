@@ -7,13 +7,14 @@ mod tools;
 
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use crate::chat::{Chat, Effort, Format, Role, Thinking, Turn};
 use crate::codec::json::{Kind, Raw, Scan};
 use crate::dialect::anthropic::SYSTEM;
-use crate::dialect::fields::{count, each, invalid, number, object, required, string};
+use crate::dialect::fields::{count, each, invalid, left_out, number, object, required, string};
 use crate::endpoint::Endpoint;
 use crate::fault::Reject;
 
@@ -40,7 +41,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan, endpoint: Endpoint) -> Re
             "thinking" => thinking(value, &mut chat)?,
             "output_config" => output_config(value, &mut chat)?,
             // What `output_config.format` was called before.
-            "output_format" => chat.format = format(value, at)?,
+            "output_format" => chat.format = format(value, at, &mut chat.hints)?,
             "tools" => tools::read(value, &mut chat)?,
             "tool_choice" => tools::choice(value, &mut chat)?,
             "metadata" => metadata(value, &mut chat)?,
@@ -66,8 +67,8 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan, endpoint: Endpoint) -> Re
         return Err(invalid(format_args!("messages"), "it must not be empty"));
     }
     if let Some(system) = system {
-        let parts = message::texts(system, format_args!("system"))?;
-        chat.turns.push(Turn { role: Role::System, at: SYSTEM, parts, extra: alloc::vec::Vec::new() });
+        let parts = message::texts(system, format_args!("system"), &mut chat.hints)?;
+        chat.turns.push(Turn { role: Role::System, at: SYSTEM, parts, extra: Vec::new() });
     }
     let mut at = 0..;
     each(messages, format_args!("messages"), |message, path| {
@@ -115,7 +116,7 @@ fn output_config<'a>(config: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject>
                 let problem = "it must be 'low', 'medium', 'high', 'xhigh' or 'max'";
                 chat.effort = Some(found.ok_or_else(|| invalid(at, problem))?.1);
             }
-            "format" => chat.format = format(value, at)?,
+            "format" => chat.format = format(value, at, &mut chat.hints)?,
             _ => chat.foreign.push(at.to_string()),
         }
     }
@@ -123,8 +124,9 @@ fn output_config<'a>(config: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject>
 }
 
 /// <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>
-fn format<'a>(format: Raw<'a>, at: Arguments<'_>) -> Result<Format<'a>, Reject> {
+fn format<'a>(format: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Format<'a>, Reject> {
     object(format, at)?;
+    left_out(format.members(), &["type", "schema"], &[], at, hints);
     if string(required(format, "type", at)?, format_args!("{at}.type"))? != "json_schema" {
         return Err(invalid(format_args!("{at}.type"), "it must be 'json_schema'"));
     }

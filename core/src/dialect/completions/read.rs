@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::chat::{Chat, Content, Role, Turn};
 use crate::codec::json::{Kind, Raw, Scan};
-use crate::dialect::fields::{boolean, invalid, string};
+use crate::dialect::fields::{boolean, invalid, stream_options, string};
 use crate::dialect::openai::{is_neutral, sampling};
 use crate::fault::Reject;
 
@@ -17,7 +17,8 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     for (name, value) in scan.members(body) {
         let at = format_args!("{name}");
         match &*name {
-            "model" | "stream" | "stream_options" => {}
+            "model" | "stream" => {}
+            "stream_options" => stream_options(value, &mut chat.hints),
             _ if value.is_null() => {}
             "prompt" => said = Some(prompt(value)?),
             _ if is_neutral(&name, value) => {}

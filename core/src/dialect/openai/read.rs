@@ -11,9 +11,13 @@ use core::fmt::Arguments;
 use crate::chat::{Chat, Format, Tool, ToolChoice};
 use crate::codec::json::{Kind, Raw, Scan};
 use crate::dialect::fields::{
-    allowed, boolean, count, each, effort, given, invalid, number, object, others, required, string,
+    allowed, boolean, count, each, effort, given, invalid, left_out, needed, number, object, others, required,
+    stream_options, string, taken,
 };
 use crate::fault::Reject;
+
+/// What parts and calls of an answer have, SDKs' additions among them, and say nothing when they are sent back.
+const ECHOED: [&str; 6] = ["id", "index", "annotations", "logprobs", "parsed", "parsed_arguments"];
 
 /// Reads the request in `body`, which `scan` has passed.
 pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
@@ -24,7 +28,8 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     for (name, value) in scan.members(body) {
         let at = format_args!("{name}");
         match &*name {
-            "model" | "stream" | "stream_options" => {}
+            "model" | "stream" => {}
+            "stream_options" => stream_options(value, &mut chat.hints),
             "messages" => messages = Some(value),
             _ if value.is_null() => {}
             // Whatever their name, values that change nothing ask for nothing.
@@ -37,7 +42,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
                 count(value, at)?;
                 chat.top_k = Some(value);
             }
-            "response_format" => chat.format = response_format(value)?,
+            "response_format" => chat.format = response_format(value, &mut chat.hints)?,
             "reasoning_effort" => chat.effort = Some(effort(value, at)?),
             "logprobs" => chat.logprobs = chat.logprobs.or(boolean(value, at)?.then_some(0)),
             "top_logprobs" => {
@@ -156,12 +161,13 @@ fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
         (_, Some("none")) => Some(ToolChoice::None),
         (_, Some("required")) => Some(ToolChoice::Required),
         (Kind::Object, _) => match &*string(required(choice, "type", at)?, format_args!("{at}.type"))? {
-            "function" => Some(ToolChoice::Named(called(choice, at)?)),
+            "function" => Some(ToolChoice::Named(called(choice, at, &mut chat.hints)?)),
             "allowed_tools" => {
+                left_out(choice.members(), &["type", "allowed_tools"], &[], at, &mut chat.hints);
                 let list = required(choice, "allowed_tools", at)?;
-                let chosen = allowed(list, format_args!("{at}.allowed_tools"), chat, |tool, at| {
+                let chosen = allowed(list, format_args!("{at}.allowed_tools"), chat, |tool, at, hints| {
                     let is_function = tool.get("type").is_some_and(|kind| kind.text() == "\"function\"");
-                    is_function.then(|| called(tool, at)).transpose()
+                    is_function.then(|| called(tool, at, hints)).transpose()
                 });
                 Some(chosen?)
             }
@@ -176,10 +182,12 @@ fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
 }
 
 /// The name of the function that an object means.
-fn called<'a>(tool: Raw<'a>, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
-    let function = required(tool, "function", at)?;
-    let name = required(function, "name", format_args!("{at}.function"))?;
-    string(name, format_args!("{at}.function.name"))
+fn called<'a>(tool: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Cow<'a, str>, Reject> {
+    let [function, _] = taken(tool, ["function", "type"], &[], at, hints);
+    let function = needed(function, "function", at)?;
+    let at = format_args!("{at}.function");
+    let [name] = taken(function, ["name"], &[], at, hints);
+    string(needed(name, "name", at)?, format_args!("{at}.name"))
 }
 
 /// One stop sequence or several.
@@ -191,16 +199,20 @@ fn stop(stop: Raw<'_>) -> Result<Vec<Cow<'_, str>>, Reject> {
     }
 }
 
-fn response_format(format: Raw<'_>) -> Result<Format<'_>, Reject> {
+fn response_format<'a>(format: Raw<'a>, hints: &mut Vec<String>) -> Result<Format<'a>, Reject> {
     let at = format_args!("response_format");
     object(format, at)?;
-    match &*string(required(format, "type", at)?, format_args!("response_format.type"))? {
+    let kind = string(required(format, "type", at)?, format_args!("response_format.type"))?;
+    // A schema is known under the name of its kind.
+    left_out(format.members(), &["type", &kind], &[], at, hints);
+    match &*kind {
         "text" => Ok(Format::Text),
         "json_object" => Ok(Format::Json),
         "json_schema" => {
             let named = required(format, "json_schema", at)?;
             let at = format_args!("response_format.json_schema");
             object(named, at)?;
+            left_out(named.members(), &["name", "strict", "schema", "description"], &[], at, hints);
             let schema = required(named, "schema", at)?;
             object(schema, format_args!("{at}.schema"))?;
             let text = |name| named.get(name).and_then(Raw::string);

@@ -13,9 +13,17 @@ use super::tools::{argument, reached};
 use super::write::REDACTED;
 use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
-use crate::dialect::fields::{self, breakpoint, detail, each, given, image, invalid, object, required, sound, string};
+use crate::dialect::fields::{
+    self, detail, each, given, image, invalid, is_direct, left_out, object, required, sound, string,
+};
 use crate::fault::Reject;
 use crate::provider::signature::{Maker, adopted};
+
+/// What items and parts of an answer have, the SDK's additions among them, and say nothing when they are sent back.
+const ECHOED: [&str; 7] = ["id", "status", "annotations", "logprobs", "parsed", "parsed_arguments", "created_by"];
+
+/// What else is said of an image that was made.
+const MADE: [&str; 5] = ["action", "background", "quality", "revised_prompt", "size"];
 
 /// Reads `input` into the conversation.
 pub(super) fn read<'a>(input: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
@@ -42,11 +50,16 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
         Some(kind) => string(kind, format_args!("{at}.type"))?,
         None => Cow::Borrowed("message"),
     };
-    let turns = &mut chat.turns;
+    let Chat { turns, hints, .. } = chat;
     match &*kind {
         "message" => message(item, index, at, chat)?,
-        "reasoning" => by_model(turns, index, reasoning(item, at)?),
+        "reasoning" => {
+            left_out(item.members(), &["type", "summary", "content", "encrypted_content"], &ECHOED, at, hints);
+            by_model(turns, index, reasoning(item, at, hints)?);
+        }
         "function_call" | "custom_tool_call" => {
+            let said = if kind == "function_call" { "arguments" } else { "input" };
+            called(item, &["call_id", "name", "namespace", said], at, hints);
             let namespace = given(item, "namespace").and_then(Raw::string);
             let name = reached(namespace.as_deref(), text("name")?);
             let arguments =
@@ -54,12 +67,15 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
             by_model(turns, index, Some(Content::Call { id: text("call_id")?, name, arguments }));
         }
         "function_call_output" | "custom_tool_call_output" => {
-            let output =
-                parts(required(item, "output", at)?, Role::Tool, format_args!("{at}.output"), &mut chat.hints)?;
+            // The tool is named by the call, too.
+            called(item, &["call_id", "output", "name", "namespace"], at, hints);
+            let output = parts(required(item, "output", at)?, Role::Tool, format_args!("{at}.output"), hints)?;
             let result = Content::Result { id: text("call_id")?, parts: output, outcome: Outcome::Worked };
             turns.push(turn(Role::Tool, index, vec![result.into()]));
         }
         "image_generation_call" => {
+            let others = item.members().filter(|(name, _)| !MADE.contains(&&**name));
+            left_out(others, &["type", "result", "output_format"], &ECHOED, at, hints);
             let media_type = match given(item, "output_format").and_then(Raw::string) {
                 Some(format) => Cow::Owned(format!("image/{format}")),
                 None => Cow::Borrowed("image/png"),
@@ -70,6 +86,16 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
         kind => chat.foreign.push(format!("{at}.{kind}")),
     }
     Ok(())
+}
+
+/// Notes what is left out of a call or of what came of it.
+fn called(item: Raw<'_>, read: &[&str], at: Arguments<'_>, hints: &mut Vec<String>) {
+    let others = item.members().filter(|(name, value)| match &**name {
+        "type" => false,
+        "caller" => !is_direct(*value),
+        name => !read.contains(&name),
+    });
+    left_out(others, &[], &ECHOED, at, hints);
 }
 
 /// Adds to what the model says, if it has the word.
@@ -119,21 +145,33 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String
     object(part, at)?;
     let text = |name: &str| string(required(part, name, at)?, format_args!("{at}.{name}"));
     let mut looks = None;
-    let content = match &*text("type")? {
+    let kind = text("type")?;
+    let read: &[&str] = match &*kind {
+        "refusal" => &["type", "refusal"],
+        "input_image" => &["type", "image_url", "detail"],
+        "input_file" if given(part, "file_url").is_some() => &["type", "filename", "file_url"],
+        "input_file" => &["type", "filename", "file_data"],
+        "input_audio" => &["type", "input_audio"],
+        _ => &["type", "text"],
+    };
+    let content = match &*kind {
         "input_text" | "output_text" | "text" => Content::Text(text("text")?),
         "refusal" => Content::Refusal(text("refusal")?),
         "input_image" if matches!(role, Role::User | Role::Tool) => match given(part, "image_url") {
             Some(url) => {
-                looks = detail(part, at, hints);
+                looks = detail(given(part, "detail"), at, hints);
                 image(url, format_args!("{at}.image_url"))?
             }
             None => uploaded(part, "image_url", at)?,
         },
         "input_file" if role != Role::Assistant => file(part, at)?,
-        "input_audio" if role == Role::User => sound(part, at)?,
+        "input_audio" if role == Role::User => sound(part, at, hints)?,
         kind => Content::Other { field: format!("{at}.{kind}") },
     };
-    breakpoint(part, at, hints);
+    // What has no place here is refused or noted as a whole.
+    if !matches!(content, Content::Other { .. }) {
+        left_out(part.members(), read, &ECHOED, at, hints);
+    }
     Ok(Part { detail: looks, ..content.into() })
 }
 
@@ -158,7 +196,7 @@ fn uploaded<'a>(part: Raw<'_>, instead: &str, at: Arguments<'_>) -> Result<Conte
 }
 
 /// A reasoning item; `None` for one that says nothing and proves nothing.
-fn reasoning<'a>(item: Raw<'a>, at: Arguments<'_>) -> Result<Option<Content<'a>>, Reject> {
+fn reasoning<'a>(item: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Option<Content<'a>>, Reject> {
     let proof = given(item, "encrypted_content")
         .map(|proof| string(proof, format_args!("{at}.encrypted_content")))
         .transpose()?
@@ -167,18 +205,25 @@ fn reasoning<'a>(item: Raw<'a>, at: Arguments<'_>) -> Result<Option<Content<'a>>
         return Ok(Some(Content::Redacted(Cow::Owned(adopted(Maker::OpenAi, data)))));
     }
     // The words themselves are worth more than their summary.
-    let mut text = words(item, "content", "", at)?;
+    let mut text = words(item, "content", "", at, hints)?;
     if text.is_empty() {
-        text = words(item, "summary", "\n\n", at)?;
+        text = words(item, "summary", "\n\n", at, hints)?;
     }
     let signature = proof.map(|proof| Cow::Owned(adopted(Maker::OpenAi, &proof)));
     Ok((!text.is_empty() || signature.is_some()).then_some(Content::Reasoning { text, signature }))
 }
 
 /// The texts of an array of parts as one.
-fn words<'a>(item: Raw<'a>, name: &str, between: &str, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
+fn words<'a>(
+    item: Raw<'a>,
+    name: &str,
+    between: &str,
+    at: Arguments<'_>,
+    hints: &mut Vec<String>,
+) -> Result<Cow<'a, str>, Reject> {
     let Some(list) = given(item, name) else { return Ok(Cow::Borrowed("")) };
     let texts = each(list, format_args!("{at}.{name}"), |part, at| {
+        left_out(part.members(), &["type", "text"], &ECHOED, at, hints);
         string(required(part, "text", at)?, format_args!("{at}.text"))
     })?;
     Ok(match <[Cow<'a, str>; 1]>::try_from(texts) {

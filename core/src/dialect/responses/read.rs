@@ -2,12 +2,16 @@
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use super::{input, tools};
 use crate::chat::{Chat, Content, Format, Role, Turn};
 use crate::codec::json::{Raw, Scan};
-use crate::dialect::fields::{boolean, count, each, effort, invalid, number, object, required, string};
+use crate::dialect::fields::{
+    boolean, count, each, effort, invalid, left_out, number, object, required, stream_options, string,
+};
 use crate::dialect::openai::is_neutral;
 use crate::fault::Reject;
 
@@ -18,7 +22,8 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     for (name, value) in scan.members(body) {
         let at = format_args!("{name}");
         match &*name {
-            "model" | "stream" | "stream_options" => {}
+            "model" | "stream" => {}
+            "stream_options" => stream_options(value, &mut chat.hints),
             "input" => items = Some(value),
             _ if value.is_null() => {}
             _ if is_neutral(&name, value) => {}
@@ -96,7 +101,7 @@ fn text<'a>(text: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     object(text, format_args!("text"))?;
     for (name, value) in text.members().filter(|(_, value)| !value.is_null()) {
         match &*name {
-            "format" => chat.format = format(value)?,
+            "format" => chat.format = format(value, &mut chat.hints)?,
             "verbosity" if is_neutral("verbosity", value) => {}
             // Under the name that it has at chat completions.
             "verbosity" => chat.extra.push((Cow::Borrowed("verbosity"), value)),
@@ -106,10 +111,14 @@ fn text<'a>(text: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     Ok(())
 }
 
-fn format(format: Raw<'_>) -> Result<Format<'_>, Reject> {
+fn format<'a>(format: Raw<'a>, hints: &mut Vec<String>) -> Result<Format<'a>, Reject> {
     let at = format_args!("text.format");
     object(format, at)?;
-    match &*string(required(format, "type", at)?, format_args!("text.format.type"))? {
+    let kind = string(required(format, "type", at)?, format_args!("text.format.type"))?;
+    let read: &[&str] =
+        if kind == "json_schema" { &["type", "name", "strict", "schema", "description"] } else { &["type"] };
+    left_out(format.members(), read, &[], at, hints);
+    match &*kind {
         "text" => Ok(Format::Text),
         "json_object" => Ok(Format::Json),
         "json_schema" => {

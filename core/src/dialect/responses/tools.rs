@@ -15,7 +15,9 @@ use core::fmt::Arguments;
 use crate::chat::{Chat, Tool, ToolChoice};
 use crate::codec::json::write::object as write_object;
 use crate::codec::json::{Collected, Kind, Raw, Str, check};
-use crate::dialect::fields::{allowed, boolean, each, given, invalid, object, others, required, string};
+use crate::dialect::fields::{
+    allowed, boolean, each, given, invalid, leave_out, left_out, object, others, required, string,
+};
 use crate::fault::Reject;
 
 /// What a custom tool takes, as the function that it becomes.
@@ -49,6 +51,7 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
         "namespace" if namespace.is_none() => {
             let name = text("name")?;
             chat.emulated.push(format!("{at}.namespace"));
+            left_out(item.members(), &["type", "name", "tools"], &[], at, &mut chat.hints);
             let tools = required(item, "tools", at)?;
             return each(tools, format_args!("{at}.tools"), |item, at| tool(item, Some(&name), at, chat)).map(drop);
         }
@@ -89,16 +92,22 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
     } else {
         chat.emulated.push(format!("{at}.custom"));
         tool.parameters = Raw::parse(FREE_TEXT);
-        let format =
-            given("format").filter(|format| format.get("type").and_then(Raw::string).as_deref() == Some("grammar"));
-        if let Some(format) = format {
-            let part = |name| format.get(name).and_then(Raw::string).unwrap_or_default();
-            tool.description = Some(Cow::Owned(format!(
-                "{}\n\nThe input must follow this grammar ({}):\n{}",
-                tool.description.unwrap_or_default(),
-                part("syntax"),
-                part("definition")
-            )));
+        let format = given("format").unwrap_or(Raw::NULL);
+        let part = |name| format.get(name).and_then(Raw::string).unwrap_or_default();
+        let at = format_args!("{at}.format");
+        match &*part("type") {
+            _ if format.is_null() => {}
+            "grammar" => {
+                left_out(format.members(), &["type", "syntax", "definition"], &[], at, &mut chat.hints);
+                tool.description = Some(Cow::Owned(format!(
+                    "{}\n\nThe input must follow this grammar ({}):\n{}",
+                    tool.description.unwrap_or_default(),
+                    part("syntax"),
+                    part("definition")
+                )));
+            }
+            "text" => left_out(format.members(), &["type"], &[], at, &mut chat.hints),
+            _ => leave_out(at, &mut chat.hints),
         }
     }
     chat.tools.push(tool);
@@ -128,11 +137,11 @@ pub(super) fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Rej
         return Ok(());
     }
     chat.tool_choice = match &*string(required(choice, "type", at)?, format_args!("{at}.type"))? {
-        "function" | "custom" => Some(ToolChoice::Named(called(choice, at)?)),
+        "function" | "custom" => Some(ToolChoice::Named(called(choice, at, &mut chat.hints)?)),
         "allowed_tools" => {
-            let chosen = allowed(choice, at, chat, |tool, at| {
+            let chosen = allowed(choice, at, chat, |tool, at, hints| {
                 let by_name = matches!(tool.get("type").map(Raw::text), Some("\"function\"" | "\"custom\""));
-                by_name.then(|| called(tool, at)).transpose()
+                by_name.then(|| called(tool, at, hints)).transpose()
             });
             Some(chosen?)
         }
@@ -145,7 +154,8 @@ pub(super) fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Rej
 }
 
 /// The name of the tool that an object means.
-fn called<'a>(tool: Raw<'a>, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
+fn called<'a>(tool: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Cow<'a, str>, Reject> {
+    left_out(tool.members(), &["type", "name", "namespace"], &[], at, hints);
     let namespace = tool.get("namespace").and_then(Raw::string);
     Ok(reached(namespace.as_deref(), string(required(tool, "name", at)?, format_args!("{at}.name"))?))
 }

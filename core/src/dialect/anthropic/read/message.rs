@@ -4,13 +4,18 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
-use crate::dialect::fields::{boolean, each, invalid, object, required, string};
+use crate::dialect::fields::{boolean, each, invalid, is_direct, leave_out, left_out, object, required, string};
 use crate::fault::Reject;
+
+/// What blocks of an answer have, SDKs' additions among them, and say nothing when they are sent back: citations are notes about
+/// that answer, and a set of tools is known by its tools.
+const ECHOED: [&str; 4] = ["citations", "index", "parsed_output", "toolset_name"];
 
 /// Reads one message: a turn, or several where a person's words stand beside what tools gave back.
 pub(super) fn read<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
@@ -62,12 +67,12 @@ fn blocks<'a, T>(
 }
 
 /// The system prompt.
-pub(super) fn texts<'a>(content: Raw<'a>, at: Arguments<'_>) -> Result<Vec<Part<'a>>, Reject> {
+pub(super) fn texts<'a>(content: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Vec<Part<'a>>, Reject> {
     if let Some(text) = content.string() {
         return Ok([Content::Text(text).into()].into());
     }
     blocks(content, at, |item, at| {
-        let (kind, cache) = kind(item, at)?;
+        let (kind, cache) = kind(item, at, hints)?;
         if kind != "text" {
             return Err(invalid(format_args!("{at}.type"), "it must be 'text'"));
         }
@@ -75,10 +80,33 @@ pub(super) fn texts<'a>(content: Raw<'a>, at: Arguments<'_>) -> Result<Vec<Part<
     })
 }
 
-/// What a block is, and its mark for the cache.
-fn kind<'a>(block: Raw<'a>, at: Arguments<'_>) -> Result<(Cow<'a, str>, Option<Raw<'a>>), Reject> {
+/// What a block is, and its mark for the cache. What no block of its kind has is noted.
+fn kind<'a>(
+    block: Raw<'a>,
+    at: Arguments<'_>,
+    hints: &mut Vec<String>,
+) -> Result<(Cow<'a, str>, Option<Raw<'a>>), Reject> {
     object(block, at)?;
-    Ok((member(block, "type", at)?, block.get("cache_control").filter(|mark| !mark.is_null())))
+    let kind = member(block, "type", at)?;
+    let read: &[&str] = match &*kind {
+        "text" => &["type", "text", "cache_control"],
+        "image" => &["type", "source", "cache_control"],
+        "document" => &["type", "source", "title", "context", "cache_control"],
+        "tool_result" => &["type", "tool_use_id", "content", "is_error", "cache_control"],
+        "thinking" => &["type", "thinking", "signature", "cache_control"],
+        "redacted_thinking" => &["type", "data", "cache_control"],
+        "tool_use" => &["type", "id", "name", "input", "caller", "cache_control"],
+        // It is refused or noted as a whole.
+        _ => return Ok((kind, None)),
+    };
+    let mut cache = None;
+    let members = block.members().inspect(|(name, value)| {
+        if name == "cache_control" {
+            cache = Some(*value).filter(|mark| !mark.is_null());
+        }
+    });
+    left_out(members, read, &ECHOED, at, hints);
+    Ok((kind, cache))
 }
 
 fn member<'a>(object: Raw<'a>, name: &str, at: Arguments<'_>) -> Result<Cow<'a, str>, Reject> {
@@ -86,11 +114,10 @@ fn member<'a>(object: Raw<'a>, name: &str, at: Arguments<'_>) -> Result<Cow<'a, 
 }
 
 fn block<'a>(item: Raw<'a>, role: Role, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<Part<'a>, Reject> {
-    let (kind, cache) = kind(item, at)?;
+    let (kind, cache) = kind(item, at, &mut chat.hints)?;
     let content = match (&*kind, role) {
-        // Citations on it are notes about an earlier answer: nothing that is asked.
         ("text", _) => Content::Text(member(item, "text", at)?),
-        ("image", Role::User) => image(item, at)?,
+        ("image", Role::User) => image(item, at, &mut chat.hints)?,
         ("document", Role::User) => document(item, at, chat)?,
         ("tool_result", Role::User) => result(item, at, chat)?,
         ("thinking", Role::Assistant) => {
@@ -101,11 +128,7 @@ fn block<'a>(item: Raw<'a>, role: Role, at: Arguments<'_>, chat: &mut Chat<'a>) 
         ("tool_use", Role::Assistant) => {
             let input = required(item, "input", at)?;
             object(input, format_args!("{at}.input"))?;
-            // A call that a program of the provider's made can only go on there.
-            let by_program = |caller: Raw<'_>| {
-                !caller.is_null() && caller.get("type").is_none_or(|kind| kind.text() != "\"direct\"")
-            };
-            if item.get("caller").is_some_and(by_program) {
+            if item.get("caller").is_some_and(|caller| !is_direct(caller)) {
                 chat.foreign.push(format!("{at}.caller"));
             }
             let arguments = Cow::Borrowed(input.text());
@@ -117,16 +140,29 @@ fn block<'a>(item: Raw<'a>, role: Role, at: Arguments<'_>, chat: &mut Chat<'a>) 
     Ok(Part { cache, ..content.into() })
 }
 
-fn image<'a>(item: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+fn image<'a>(item: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     let source = required(item, "source", at)?;
     let at = format_args!("{at}.source");
-    object(source, at)?;
-    Ok(match &*member(source, "type", at)? {
+    Ok(match &*source_kind(source, at, hints)? {
         "base64" => Content::Image { media_type: member(source, "media_type", at)?, data: member(source, "data", at)? },
         "url" => Content::ImageUrl(member(source, "url", at)?),
         // A file that was uploaded before belongs to one provider.
         kind => Content::Other { field: format!("{at}.{kind}") },
     })
+}
+
+/// In which way an image or a document is given.
+fn source_kind<'a>(source: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Cow<'a, str>, Reject> {
+    object(source, at)?;
+    let kind = member(source, "type", at)?;
+    let read: &[&str] = match &*kind {
+        "base64" | "text" => &["type", "media_type", "data"],
+        "url" => &["type", "url"],
+        "content" => &["type", "content"],
+        _ => return Ok(kind),
+    };
+    left_out(source.members(), read, &[], at, hints);
+    Ok(kind)
 }
 
 /// <https://platform.claude.com/docs/en/build-with-claude/pdf-support>
@@ -141,12 +177,11 @@ fn document<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result
     let name = item.get("title").and_then(Raw::string);
     let source = required(item, "source", at)?;
     let at = format_args!("{at}.source");
-    object(source, at)?;
-    let source = match &*member(source, "type", at)? {
+    let source = match &*source_kind(source, at, &mut chat.hints)? {
         "base64" => Source::File { media_type: member(source, "media_type", at)?, data: member(source, "data", at)? },
         "url" => Source::Url(member(source, "url", at)?),
         "text" => Source::Text(member(source, "data", at)?),
-        "content" => match chunks(required(source, "content", at)?, format_args!("{at}.content"))? {
+        "content" => match chunks(required(source, "content", at)?, format_args!("{at}.content"), &mut chat.hints)? {
             Some(text) => Source::Text(text),
             None => return Ok(Content::Other { field: format!("{at}.content") }),
         },
@@ -156,12 +191,16 @@ fn document<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result
 }
 
 /// A document that comes in chunks, as one text; `None` if there is more to it than text.
-fn chunks<'a>(content: Raw<'a>, at: Arguments<'_>) -> Result<Option<Cow<'a, str>>, Reject> {
+fn chunks<'a>(content: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Option<Cow<'a, str>>, Reject> {
     if let Some(text) = content.string() {
         return Ok(Some(text));
     }
     let texts = blocks(content, at, |item, at| {
-        Ok(if kind(item, at)?.0 == "text" { Some(member(item, "text", at)?) } else { None })
+        let (kind, cache) = kind(item, at, hints)?;
+        if cache.is_some() {
+            leave_out(format_args!("{at}.cache_control"), hints);
+        }
+        Ok(if kind == "text" { Some(member(item, "text", at)?) } else { None })
     })?;
     let texts: Option<Vec<_>> = texts.into_iter().collect();
     Ok(texts.map(|texts| texts.join("\n").into()))
@@ -177,10 +216,10 @@ fn result<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<C
         Some(content) => match content.string() {
             Some(text) => [Content::Text(text).into()].into(),
             None => blocks(content, format_args!("{at}.content"), |item, at| {
-                let (kind, cache) = kind(item, at)?;
+                let (kind, cache) = kind(item, at, &mut chat.hints)?;
                 let content = match &*kind {
                     "text" => Content::Text(member(item, "text", at)?),
-                    "image" => image(item, at)?,
+                    "image" => image(item, at, &mut chat.hints)?,
                     "document" => document(item, at, chat)?,
                     kind => Content::Other { field: format!("{at}.{kind}") },
                 };

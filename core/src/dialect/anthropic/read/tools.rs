@@ -7,7 +7,7 @@ use core::fmt::Arguments;
 
 use crate::chat::{Chat, Tool, ToolChoice};
 use crate::codec::json::Raw;
-use crate::dialect::fields::{boolean, each, invalid, object, required, string};
+use crate::dialect::fields::{boolean, each, invalid, left_out, object, required, string};
 use crate::fault::Reject;
 
 /// The caller's own tools; those that Anthropic defines or runs are noted.
@@ -57,6 +57,7 @@ fn custom<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(
 pub(super) fn choice<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     let at = format_args!("tool_choice");
     object(choice, at)?;
+    left_out(choice.members(), &["type", "name", "disable_parallel_tool_use"], &[], at, &mut chat.hints);
     chat.tool_choice = Some(match &*string(required(choice, "type", at)?, format_args!("tool_choice.type"))? {
         "auto" => ToolChoice::Auto,
         "any" => ToolChoice::Required,

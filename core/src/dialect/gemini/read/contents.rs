@@ -6,17 +6,20 @@
 use alloc::borrow::{Cow, ToOwned};
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use crate::chat::{Chat, Content, Detail, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
-use crate::dialect::fields::{boolean, invalid, object, string};
+use crate::dialect::fields::{boolean, invalid, leave_out, left_out, object, string};
 use crate::dialect::gemini::SYSTEM;
 use crate::dialect::gemini::names::{get, list, members};
 use crate::dialect::gemini::proof::Proof;
 use crate::fault::Reject;
+
+/// What a call of an answer has that says nothing when it is sent back.
+const ECHOED: [&str; 1] = ["willContinue"];
 
 /// What is read of a conversation so far.
 struct Reading<'c, 'a> {
@@ -75,6 +78,7 @@ pub(super) fn system<'a>(system: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Rej
         turn.parts.push(Content::Text(text).into());
     } else {
         object(system, format_args!("systemInstruction"))?;
+        left_out(members(system), &["role", "parts"], &[], format_args!("systemInstruction"), &mut chat.hints);
         let parts = need(system, "parts", format_args!("systemInstruction"))?;
         turn.parts = list(parts, format_args!("systemInstruction.parts"), |part, at| {
             object(part, at)?;
@@ -144,6 +148,11 @@ impl<'a> Reading<'_, 'a> {
                 _ => return Err(invalid(at, "it must not be more than one kind of part")),
             }
         }
+        // Of what is no picture or film it says nothing anywhere.
+        if detail.is_some() && !data.as_ref().is_some_and(|(name, _)| matches!(&**name, "inlineData" | "fileData")) {
+            leave_out(format_args!("{at}.mediaResolution"), &mut self.chat.hints);
+            detail = None;
+        }
         let proof = proof.as_deref().map(Proof::read).map(owned);
         let Some((name, value)) = data else {
             reason(turn, Cow::Borrowed(""), proof);
@@ -159,8 +168,8 @@ impl<'a> Reading<'_, 'a> {
         }
         let content = match (&*name, turn.role) {
             ("text", _) => Content::Text(string(value, path)?),
-            ("inlineData", _) => inline(value, path)?,
-            ("fileData", _) => file(value, path)?,
+            ("inlineData", _) => inline(value, path, &mut self.chat.hints)?,
+            ("fileData", _) => file(value, path, &mut self.chat.hints)?,
             ("functionCall", Role::Assistant) => self.call(value, path)?,
             ("functionResponse", Role::User) => {
                 let result = self.response(value, path)?;
@@ -183,6 +192,7 @@ impl<'a> Reading<'_, 'a> {
 
     fn call(&mut self, call: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
         object(call, at)?;
+        left_out(members(call), &["id", "name", "args"], &ECHOED, at, &mut self.chat.hints);
         let name = text(call, "name", at)?;
         let id = get(call, "id").map(|id| string(id, format_args!("{at}.id"))).transpose()?;
         let id = id.filter(|id| !id.is_empty());
@@ -218,7 +228,7 @@ impl<'a> Reading<'_, 'a> {
             match &*name {
                 "id" | "name" | "response" => {}
                 "parts" => {
-                    parts.extend(list(value, path, |part, at| media(part, at))?);
+                    parts.extend(list(value, path, |part, at| media(part, at, &mut self.chat.hints))?);
                 }
                 "willContinue" if value.boolean() == Some(false) => {}
                 _ => self.chat.foreign.push(path.to_string()),
@@ -260,24 +270,26 @@ fn said(response: Raw<'_>) -> (Vec<Part<'_>>, Outcome) {
 }
 
 /// A picture or a file beside a function's response.
-fn media<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Part<'a>, Reject> {
+fn media<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Part<'a>, Reject> {
     object(part, at)?;
     let data = members(part).next();
     let (name, value) = data.ok_or_else(|| invalid(at, "it must have 'inlineData' or 'fileData'"))?;
+    left_out(members(part), &[&name], &[], at, hints);
     let path = format_args!("{at}.{name}");
     Ok(match &*name {
-        "inlineData" => inline(value, path)?,
-        "fileData" => file(value, path)?,
+        "inlineData" => inline(value, path, hints)?,
+        "fileData" => file(value, path, hints)?,
         _ => Content::Other { field: path.to_string() },
     }
     .into())
 }
 
-fn inline<'a>(data: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
-    object(data, at)?;
-    let (media_type, name) = (text(data, "mimeType", at)?, get(data, "displayName").and_then(Raw::string));
-    let data = text(data, "data", at)?;
-    Ok(match media_type.split_once('/').map_or(("", ""), |(kind, format)| (kind, format)) {
+fn inline<'a>(inline: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
+    object(inline, at)?;
+    let (media_type, name) = (text(inline, "mimeType", at)?, get(inline, "displayName").and_then(Raw::string));
+    let data = text(inline, "data", at)?;
+    left_out(members(inline), &["mimeType", "data", "displayName"], &[], at, hints);
+    let content = match media_type.split_once('/').map_or(("", ""), |(kind, format)| (kind, format)) {
         ("image", _) => Content::Image { media_type, data },
         ("audio", format) => {
             let format = format.split(';').next().unwrap_or_default();
@@ -289,13 +301,19 @@ fn inline<'a>(data: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
             Content::Audio { format: format.to_owned().into(), data }
         }
         ("video", _) => Content::Other { field: at.to_string() },
-        _ => Content::Document { source: Source::File { media_type, data }, name },
-    })
+        _ => return Ok(Content::Document { source: Source::File { media_type, data }, name }),
+    };
+    // Only documents have names elsewhere.
+    if name.is_some() {
+        leave_out(format_args!("{at}.displayName"), hints);
+    }
+    Ok(content)
 }
 
 /// A file at an address. One that was uploaded before, or that is Google's own, is known only there.
-fn file<'a>(data: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+fn file<'a>(data: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     object(data, at)?;
+    left_out(members(data), &["fileUri", "mimeType"], &[], at, hints);
     let uri = text(data, "fileUri", at)?;
     let kind = get(data, "mimeType").and_then(Raw::string).unwrap_or_default();
     let is_open = uri.starts_with("https://") || uri.starts_with("http://");

@@ -2,13 +2,16 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
+use super::ECHOED;
 use crate::chat::{Content, Detail, Outcome, Part, Role, Turn};
 use crate::codec::json::Raw;
-use crate::dialect::fields::{self, breakpoint, each, given, invalid, object, required, said, sound, string};
+use crate::dialect::fields::{
+    self, each, invalid, leave_out, left_out, needed, object, required, said, sound, string, taken,
+};
 use crate::fault::Reject;
 
 /// Reads one message.
@@ -51,15 +54,19 @@ pub(super) fn read<'a>(
             "reasoning_details" if role == Role::Assistant => details = Some(value),
             // Of the tool, which the call that is answered names as well: OpenAI's own examples sent it for years.
             "name" if role == Role::Tool => {}
-            // A second name for the same words, and notes about an earlier answer, LiteLLM's among them: nothing that is asked.
-            "reasoning_content" | "reasoning" | "annotations" | "provider_specific_fields"
+            // A second name for the same words, and notes about an earlier answer, LiteLLM's and the SDK's among them: nothing
+            // that is asked.
+            "reasoning_content" | "reasoning" | "annotations" | "provider_specific_fields" | "parsed"
                 if role == Role::Assistant => {}
             _ if matches!(value.text(), "[]" | "{}") => {}
             _ => turn.extra.push((name, value)),
         }
     }
     match details {
-        Some(details) => reasoning(details, plain, format_args!("{at}.reasoning_details"), &mut turn.parts)?,
+        Some(details) => {
+            let at = format_args!("{at}.reasoning_details");
+            reasoning(details, plain, at, &mut turn.parts, hints)?;
+        }
         None => turn.parts.extend(plain.map(|text| Part::from(Content::Reasoning { text, signature: None }))),
     }
     let said = match content.filter(|content| !content.is_null()) {
@@ -75,7 +82,7 @@ pub(super) fn read<'a>(
     }
     turn.parts.extend(refusal.map(|words| Part::from(Content::Refusal(words))));
     if let Some(calls) = calls {
-        turn.parts.extend(each(calls, format_args!("{at}.tool_calls"), call)?);
+        turn.parts.extend(each(calls, format_args!("{at}.tool_calls"), |item, at| call(item, at, hints))?);
     }
     Ok(turn)
 }
@@ -89,12 +96,13 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String
         "refusal" => Content::Refusal(string(required(part, "refusal", at)?, format_args!("{at}.refusal"))?),
         // OpenAI takes images from people only; that tools give some back is common all the same.
         "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at, hints, &mut looks)?,
-        "file" if role != Role::Assistant => file(part, at)?,
-        "input_audio" if role == Role::User => sound(part, at)?,
+        "file" if role != Role::Assistant => file(part, at, hints)?,
+        "input_audio" if role == Role::User => sound(part, at, hints)?,
         kind => Content::Other { field: format!("{at}.{kind}") },
     };
-    breakpoint(part, at, hints);
-    Ok(Part { content, cache: given(part, "cache_control"), detail: looks })
+    // What a part is stands under the name of its kind.
+    let [cache, ..] = taken(part, ["cache_control", "type", &kind], &ECHOED, at, hints);
+    Ok(Part { content, cache, detail: looks })
 }
 
 fn image<'a>(
@@ -106,35 +114,38 @@ fn image<'a>(
     let image = required(part, "image_url", at)?;
     let at = format_args!("{at}.image_url");
     object(image, at)?;
-    *looks = fields::detail(image, at, hints);
-    let at = format_args!("{at}.url");
-    let url = image.get("url").ok_or_else(|| Reject::Missing { field: at.to_string() })?;
-    fields::image(url, at)
+    let [url, detail] = taken(image, ["url", "detail"], &[], at, hints);
+    *looks = fields::detail(detail, at, hints);
+    fields::image(needed(url, "url", at)?, format_args!("{at}.url"))
 }
 
 /// A file in the request; one that was uploaded before belongs to one provider.
-fn file<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
+fn file<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     let file = required(part, "file", at)?;
-    object(file, format_args!("{at}.file"))?;
-    let name = file.get("filename").and_then(Raw::string);
-    match given(file, "file_data") {
-        Some(data) => fields::file(data, name, format_args!("{at}.file.file_data")),
-        None => Ok(Content::Other { field: format!("{at}.file.file_id") }),
+    let at = format_args!("{at}.file");
+    object(file, at)?;
+    let [name, data] = taken(file, ["filename", "file_data"], &[], at, hints);
+    let name = name.and_then(Raw::string);
+    match data {
+        Some(data) => fields::file(data, name, format_args!("{at}.file_data")),
+        None => Ok(Content::Other { field: format!("{at}.file_id") }),
     }
 }
 
-fn call<'a>(call: Raw<'a>, at: Arguments<'_>) -> Result<Part<'a>, Reject> {
+fn call<'a>(call: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Part<'a>, Reject> {
     object(call, at)?;
     if let Some(kind) = call.get("type").filter(|kind| kind.text() != "\"function\"") {
         string(kind, format_args!("{at}.type"))?;
         return Ok(Content::Other { field: format!("{at}.type") }.into());
     }
-    let id = string(required(call, "id", at)?, format_args!("{at}.id"))?;
-    let function = required(call, "function", at)?;
+    let [id, function, _] = taken(call, ["id", "function", "type"], &ECHOED, at, hints);
+    let id = string(needed(id, "id", at)?, format_args!("{at}.id"))?;
+    let function = needed(function, "function", at)?;
     let at = format_args!("{at}.function");
     object(function, at)?;
-    let name = string(required(function, "name", at)?, format_args!("{at}.name"))?;
-    let arguments = string(required(function, "arguments", at)?, format_args!("{at}.arguments"))?;
+    let [name, arguments] = taken(function, ["name", "arguments"], &ECHOED, at, hints);
+    let name = string(needed(name, "name", at)?, format_args!("{at}.name"))?;
+    let arguments = string(needed(arguments, "arguments", at)?, format_args!("{at}.arguments"))?;
     Ok(Content::Call { id, name, arguments }.into())
 }
 
@@ -147,18 +158,23 @@ fn reasoning<'a>(
     plain: Option<Cow<'a, str>>,
     at: Arguments<'_>,
     parts: &mut Vec<Part<'a>>,
+    hints: &mut Vec<String>,
 ) -> Result<(), Reject> {
     let mut last = None;
     each(details, at, |item, at| {
         object(item, at)?;
         let index = item.get("index").and_then(Raw::integer);
         let field = |name| item.get(name).and_then(Raw::string);
+        // In which words its maker puts it is of no use to others.
+        let mut read = |members: &[&str]| left_out(item.members(), members, &ECHOED, at, hints);
         match field("type").as_deref() {
             Some("reasoning.encrypted") => {
+                read(&["type", "format", "data"]);
                 let data = string(required(item, "data", at)?, format_args!("{at}.data"))?;
                 parts.push(Content::Redacted(data).into());
             }
             Some("reasoning.text") => {
+                read(&["type", "format", "text", "signature"]);
                 let (more, proof) = (field("text").unwrap_or_default(), field("signature"));
                 match parts.last_mut().map(|part| &mut part.content) {
                     Some(Content::Reasoning { text, signature }) if index.is_some() && index == last => {
@@ -168,8 +184,9 @@ fn reasoning<'a>(
                     _ => parts.push(Content::Reasoning { text: more, signature: proof }.into()),
                 }
             }
-            // Summaries and kinds to come say nothing that the text does not.
-            _ => {}
+            // A summary says nothing that the text does not.
+            None | Some("reasoning.summary") => {}
+            Some(kind) => leave_out(format_args!("{at}.{kind}"), hints),
         }
         last = index;
         Ok(())
