@@ -15,15 +15,13 @@ use tokio::net::TcpListener;
 
 use crate::Sidecar;
 use crate::model::State;
+use crate::server::rested;
 
 /// Serves until it is dropped.
 pub async fn serve(sidecar: Arc<Sidecar>, listener: TcpListener) {
     loop {
         // Failing to accept is about that one connection, or about too many open files, which passes.
-        let Ok((connection, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
-            continue;
-        };
+        let Ok((connection, _)) = rested(listener.accept().await).await else { continue };
         let sidecar = Arc::clone(&sidecar);
         tokio::spawn(async move {
             let answer = service_fn(move |request| {

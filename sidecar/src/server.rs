@@ -1,6 +1,7 @@
 //! The sidecar's life: it binds, loads, serves, and stops without cutting off what runs. Start at [`run`].
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::oneshot;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server as Transport;
 use tonic_health::ServingStatus;
@@ -31,6 +33,9 @@ const STREAM_WINDOW: u32 = 1 << 20;
 
 /// What one connection may send ahead.
 const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// Between two tries to accept a connection when the first has failed.
+const REST: Duration = Duration::from_millis(100);
 
 /// Why the sidecar could not start.
 #[derive(Debug, Error)]
@@ -155,7 +160,7 @@ impl Server {
             .add_service(ext_proc::service(Arc::clone(&sidecar)))
             .add_service(service::service(Arc::clone(&sidecar)))
             .add_service(health_service)
-            .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async {
+            .serve_with_incoming_shutdown(UnixListenerStream::new(listener).then(rested), async {
                 // Dropping the sender stops as well.
                 let _ = stopped.await;
             });
@@ -195,6 +200,15 @@ fn load(sidecar: &Arc<Sidecar>, settings: Settings) -> oneshot::Receiver<()> {
     loaded
 }
 
+/// What was accepted; a failure only after a rest. While no file descriptor is left every try fails at once, and trying on
+/// would take a core from inference.
+pub(crate) async fn rested<T>(accepted: io::Result<T>) -> io::Result<T> {
+    if accepted.is_err() {
+        tokio::time::sleep(REST).await;
+    }
+    accepted
+}
+
 /// Removes the socket file when it goes.
 struct Socket {
     path: PathBuf,
@@ -216,4 +230,19 @@ async fn clear(path: &Path) -> Result<(), StartError> {
         return Err(StartError::SocketInUse(path.into()));
     }
     std::fs::remove_file(path).map_err(|error| StartError::Socket { path: path.into(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_failure_to_accept_there_is_a_rest() {
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(pin!(rested(Ok(()))).poll(&mut context).is_ready());
+        assert!(pin!(rested::<()>(Err(io::Error::other("no descriptor is left")))).poll(&mut context).is_pending());
+    }
 }
