@@ -1,7 +1,7 @@
 //! Embeddings: through Envoy and the sidecar, against ONNX Runtime called directly.
 //!
 //! Same texts, tokenizer and threads; the direct caller has no more in flight than ours, and is taken at its best batch
-//! size. Nothing is pinned: inference uses every core on both sides.
+//! size. Measured in two [arrangements](Cores).
 
 use std::fmt::Write;
 use std::io;
@@ -26,12 +26,42 @@ const MODEL: &str = "all-minilm-l6-v2";
 const SHAPES: [(usize, usize); 3] = [(1, 16), (32, 16), (8, 128)];
 const CLIENTS: [usize; 3] = [1, 8, 32];
 
+/// Which cores inference has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cores {
+    /// All of them, as `weir up` has it: Envoy, the callers and the sidecar's network run on the same ones.
+    Shared,
+    /// One, on which nothing else runs; all else has another one. What a device of its own would see.
+    Own,
+}
+
+impl Cores {
+    /// Threads of inference.
+    fn threads(self) -> usize {
+        match self {
+            Self::Shared => std::thread::available_parallelism().map_or(1, usize::from),
+            Self::Own => 1,
+        }
+    }
+
+    /// The core of inference, where it has one.
+    fn inference(self) -> Option<usize> {
+        (self == Self::Own).then_some(0)
+    }
+
+    /// The core of all else.
+    fn others(self) -> Option<usize> {
+        (self == Self::Own).then_some(1)
+    }
+}
+
 /// Share of the direct speed in each cell.
 pub(crate) struct Embeddings {
     rows: Vec<Row>,
 }
 
 struct Row {
+    cores: Cores,
     shape: (usize, usize),
     clients: usize,
     direct: f64,
@@ -40,18 +70,20 @@ struct Row {
 
 impl Embeddings {
     /// The worst share with 8 and 32 clients; a single client cannot keep every core busy and is printed apart.
-    pub(crate) fn ratio(&self) -> f64 {
-        let cells = self.rows.iter().filter(|row| row.clients > 1);
+    pub(crate) fn ratio(&self, cores: Cores) -> f64 {
+        let cells = self.rows.iter().filter(|row| row.cores == cores && row.clients > 1);
         cells.map(|row| row.weir / row.direct).fold(f64::INFINITY, f64::min)
     }
 
     /// The table.
     pub(crate) fn table(&self) -> String {
-        let mut text =
-            String::from("| inputs × tokens | clients | direct/s | Weir/s | share |\n|---|---|---|---|---|\n");
-        for Row { shape: (inputs, tokens), clients, direct, weir } in &self.rows {
-            let share = weir / direct;
-            let _ = writeln!(text, "| {inputs}×{tokens} | {clients} | {direct:.0} | {weir:.0} | {share:.2} |");
+        let mut text = String::from(
+            "| cores of inference | inputs × tokens | clients | direct/s | Weir/s | share |\n|---|---|---|---|---|---|\n",
+        );
+        for Row { cores, shape: (inputs, tokens), clients, direct, weir } in &self.rows {
+            let (cores, share) = (if *cores == Cores::Own { "one of its own" } else { "shared" }, weir / direct);
+            let _ =
+                writeln!(text, "| {cores} | {inputs}×{tokens} | {clients} | {direct:.0} | {weir:.0} | {share:.2} |");
         }
         text
     }
@@ -59,17 +91,29 @@ impl Embeddings {
 
 /// Measures every cell `rounds` times, direct and Weir in turn.
 pub(crate) async fn measure(folder: &Path, rounds: usize) -> io::Result<Embeddings> {
+    let mut rows = measure_on(folder, rounds, Cores::Shared).await?;
+    rows.extend(measure_on(folder, rounds, Cores::Own).await?);
+    envoy::pin(None);
+    Ok(Embeddings { rows })
+}
+
+async fn measure_on(folder: &Path, rounds: usize, cores: Cores) -> io::Result<Vec<Row>> {
+    envoy::pin(cores.others());
     let (model, library) = model();
-    let (_sidecar, weir) = local(folder, Place::Anywhere).await?;
+    let (sidecar, weir) = local(folder, cores.others().map_or(Place::Anywhere, Place::Core), cores).await?;
+    if let Some(core) = cores.inference() {
+        sidecar.pin_threads("inference", core)?;
+    }
     let mut cells: Vec<(Vec<f64>, Vec<f64>)> = vec![Default::default(); SHAPES.len() * CLIENTS.len()];
     for round in 0..rounds {
-        eprintln!("embeddings, round {} of {rounds}", round + 1);
+        eprintln!("embeddings, {cores:?}, round {} of {rounds}", round + 1);
         let mut next = cells.iter_mut();
         for (inputs, tokens) in SHAPES {
             let batches = [1, 4, 8, 16, 32];
-            let speeds = batches.map(|batch| direct(&model, &library, batch, tokens, Duration::from_millis(700)));
+            let speeds =
+                batches.map(|batch| direct(&model, &library, cores, (batch, tokens), Duration::from_millis(700)));
             for clients in CLIENTS {
-                let most = (inputs * clients / threads()).max(1);
+                let most = (inputs * clients / cores.threads()).max(1);
                 let mut best = 0.0;
                 for (batch, speed) in batches.iter().zip(&speeds) {
                     let speed = speed.as_ref().map_err(|error| io::Error::other(error.clone()))?;
@@ -87,12 +131,13 @@ pub(crate) async fn measure(folder: &Path, rounds: usize) -> io::Result<Embeddin
     }
     let keys = SHAPES.into_iter().flat_map(|shape| CLIENTS.into_iter().map(move |clients| (shape, clients)));
     let rows = keys.zip(cells).map(|((shape, clients), (direct, weir))| Row {
+        cores,
         shape,
         clients,
         direct: median(direct),
         weir: median(weir),
     });
-    Ok(Embeddings { rows: rows.collect() })
+    Ok(rows.collect())
 }
 
 /// Where the model and ONNX Runtime are.
@@ -102,19 +147,20 @@ fn model() -> (PathBuf, PathBuf) {
 }
 
 /// A sidecar, and Weir in front of it.
-pub(crate) async fn local(folder: &Path, place: Place) -> io::Result<(envoy::Running, envoy::Running)> {
+pub(crate) async fn local(folder: &Path, place: Place, cores: Cores) -> io::Result<(envoy::Running, envoy::Running)> {
     let (model, library) = model();
     let socket = std::path::absolute(folder.join("sidecar.sock"))?;
     let admin = weir_ports::free();
     let settings = json!({
         "socket": socket, "admin": admin.to_string(), "onnxruntime": library,
         "models": [{ "name": MODEL, "path": model, "engine": "onnx" }],
+        "queue": { "threads": cores.threads() },
     });
     let file = folder.join("sidecar.json");
     std::fs::write(&file, settings.to_string())?;
     let mut command = std::process::Command::new(release("weir")?);
     command.args(["sidecar", "--config"]).arg(&file).stderr(std::fs::File::create(folder.join("sidecar.log"))?);
-    let sidecar = envoy::spawn(command, admin, None)?;
+    let sidecar = envoy::spawn(command, admin, cores.others())?;
     let weir = setups::local(folder, MODEL, &socket, place)?;
     wait_until_ready(weir.address).await?;
     Ok((sidecar, weir))
@@ -143,10 +189,6 @@ fn release(name: &str) -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name(name))
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// A text of `tokens` tokens, the two special ones included.
 fn text(tokens: usize) -> String {
     ["stream", "mill", "water", "river"].iter().cycle().take(tokens - 2).copied().collect::<Vec<_>>().join(" ")
@@ -157,14 +199,20 @@ fn body(inputs: usize, tokens: usize) -> String {
     json!({ "model": MODEL, "input": vec![text(tokens); inputs], "encoding_format": "base64" }).to_string()
 }
 
-/// Embeddings a second with one thread for each core and a session each, and nothing else.
-fn direct(folder: &Path, library: &Path, batch: usize, tokens: usize, span: Duration) -> Result<f64, String> {
+/// Embeddings a second with one thread for each core of inference and a session each, and nothing else.
+fn direct(
+    folder: &Path,
+    library: &Path,
+    cores: Cores,
+    (batch, tokens): (usize, usize),
+    span: Duration,
+) -> Result<f64, String> {
     let say = |error: &dyn std::fmt::Display| error.to_string();
     let recipe = Recipe::read(folder).map_err(|error| say(&error))?;
     let tokenizer = Tokens::load(folder, &recipe).map_err(|error| say(&error))?;
     let weights = engine::load(folder, EngineChoice::Onnx, &recipe, Some(library)).map_err(|error| say(&error))?;
     let texts = vec![text(tokens); batch];
-    let engines: Result<Vec<_>, _> = (0..threads()).map(|_| weights.engine(1)).collect();
+    let engines: Result<Vec<_>, _> = (0..cores.threads()).map(|_| weights.engine(1)).collect();
     let engines = engines.map_err(|error| say(&error))?;
     let (total, dimensions) = (AtomicUsize::new(0), weights.description().dimensions);
     let began = Instant::now();
@@ -172,6 +220,7 @@ fn direct(folder: &Path, library: &Path, batch: usize, tokens: usize, span: Dura
         for mut engine in engines {
             let (tokenizer, texts, total) = (&tokenizer, &texts, &total);
             scope.spawn(move || {
+                envoy::pin(cores.inference());
                 let mut out = Vec::new();
                 while began.elapsed() < span {
                     out.clear();

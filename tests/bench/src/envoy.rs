@@ -49,6 +49,18 @@ impl Running {
         }
         Ok(threads)
     }
+
+    /// Moves the threads whose names begin like this to one core.
+    pub(crate) fn pin_threads(&self, prefix: &str, core: usize) -> io::Result<()> {
+        for entry in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let entry = entry?;
+            if stat(&entry.path().join("stat"))?.0.starts_with(prefix) {
+                let id = entry.file_name().to_string_lossy().parse().map_err(io::Error::other)?;
+                pin_thread(id, Some(core));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Processor time that this process has used so far, in microseconds.
@@ -121,8 +133,13 @@ pub(crate) fn spawn(mut command: Command, address: SocketAddr, core: Option<usiz
 }
 
 /// Keeps the calling thread, and what it starts, on one core; `None` lets it run on all again.
-#[allow(unsafe_code)]
 pub(crate) fn pin(core: Option<usize>) {
+    pin_thread(0, core);
+}
+
+/// The same for the thread of this id, 0 for the calling one.
+#[allow(unsafe_code)]
+fn pin_thread(id: libc::pid_t, core: Option<usize>) {
     // SAFETY: the set is a plain bit mask that outlives the call.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
@@ -130,7 +147,7 @@ pub(crate) fn pin(core: Option<usize>) {
             Some(core) => libc::CPU_SET(core, &mut set),
             None => (0..1024).for_each(|core| libc::CPU_SET(core, &mut set)),
         }
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
+        libc::sched_setaffinity(id, size_of::<libc::cpu_set_t>(), &raw const set);
     }
 }
 

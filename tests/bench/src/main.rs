@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use weir_sim::{Compression, Effort, Keep, Options, Sim};
 
+use embeddings::Cores;
 use envoy::Place;
 use load::{Call, median};
 use report::{Cell, Table};
@@ -51,9 +52,9 @@ fn main() -> io::Result<()> {
 async fn embeddings_only() -> io::Result<()> {
     let folder = Path::new(FOLDER);
     std::fs::create_dir_all(folder)?;
-    envoy::pin(None);
     let embeddings = embeddings::measure(folder, 3).await?;
-    println!("{}worst with 8 and 32 clients: {:.2}", embeddings.table(), embeddings.ratio());
+    let [shared, own] = [Cores::Shared, Cores::Own].map(|cores| embeddings.ratio(cores));
+    println!("{}worst with 8 and 32 clients: {shared:.2} shared, {own:.2} on a core of its own", embeddings.table());
     Ok(())
 }
 
@@ -75,7 +76,7 @@ async fn profile_local(clients: &str) -> io::Result<()> {
     let clients = clients.parse().map_err(io::Error::other)?;
     envoy::pin(None);
     std::fs::create_dir_all(FOLDER)?;
-    let (sidecar, weir) = embeddings::local(Path::new(FOLDER), Place::Anywhere).await?;
+    let (sidecar, weir) = embeddings::local(Path::new(FOLDER), Place::Anywhere, Cores::Shared).await?;
     let call = embeddings::call(&weir, (1, 16));
     for _ in 0..5 {
         let (own, theirs) = (envoy::own_cpu_us()?, (weir.cpu_us()?, sidecar.threads_cpu_us()?));
@@ -96,7 +97,7 @@ async fn profile_local(clients: &str) -> io::Result<()> {
 async fn count(setup: &str, kind: &str) -> io::Result<()> {
     envoy::pin(None);
     if setup == "local" {
-        let (_sidecar, weir) = embeddings::local(Path::new(FOLDER), Place::Callgrind).await?;
+        let (_sidecar, weir) = embeddings::local(Path::new(FOLDER), Place::Callgrind, Cores::Shared).await?;
         let count = count::per_answer(Path::new(FOLDER), &weir, &embeddings::call(&weir, (1, 16))).await?;
         println!("{setup}: {count:.0} instructions of Envoy's for an embedding");
         return Ok(());
@@ -168,7 +169,6 @@ async fn bench(rounds: usize) -> io::Result<()> {
     }
     drop(setups);
     let event_us = events(folder, &long, rounds).await?;
-    envoy::pin(None);
     let embeddings = embeddings::measure(folder, rounds.div_ceil(2)).await?;
     let table = Table::new(cells, event_us, embeddings);
     println!("{table}");

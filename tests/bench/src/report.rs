@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::embeddings::Embeddings;
+use crate::embeddings::{Cores, Embeddings};
 use crate::load::median;
 
 /// What is compared, in the table's order; without "wasm", Weir's filter is native, as `weir up` runs it.
@@ -69,7 +69,8 @@ impl Table {
             "wasm_relay_vs_bare_added_p50_us": wasm.p50_us - bare.p50_us,
             "wasm_stream_added_ttft_p50_us": first("translate, wasm") - first("bare"),
             "event_us": self.event_us,
-            "embeddings_ratio": self.embeddings.ratio(),
+            "embeddings_ratio": self.embeddings.ratio(Cores::Shared),
+            "embeddings_ratio_own_core": self.embeddings.ratio(Cores::Own),
         })
     }
 }
