@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn a_taken_port_names_its_holder_and_who_should_change_what() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_addr().unwrap();
+        let address = weir_ports::free();
+        let taken = TcpListener::bind(address).unwrap();
         let claim = Claim { address, set_by: "`listen` in weir.yaml".to_owned() };
         let problem = check(std::slice::from_ref(&claim)).unwrap_err().to_string();
         assert!(problem.contains(&format!("{address} is in use by ")), "{problem}");
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn two_claims_to_one_port_are_told_apart() {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = weir_ports::free();
         let claim = |set_by: &str| Claim { address, set_by: set_by.to_owned() };
         let problem = check(&[claim("`listen`"), claim("`admin`")]).unwrap_err().to_string();
         assert!(problem.contains("both `listen` and `admin` name it"), "{problem}");
@@ -133,7 +133,7 @@ mod tests {
     /// With `listen` everywhere and `admin` on loopback at one port, all came up, and callers on this machine reached `admin`.
     #[test]
     fn everywhere_is_also_on_loopback_and_port_0_is_nowhere() {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = weir_ports::free().port();
         let claim = |host: &str, port: u16| Claim {
             address: format!("{host}:{port}").parse().unwrap(),
             set_by: format!("`{host}`"),
