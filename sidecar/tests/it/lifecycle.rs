@@ -83,13 +83,19 @@ async fn who_asks_while_the_sidecar_stops_is_told_to_ask_another() {
     drop(folder);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_runs_is_finished_before_the_sidecar_stops() {
+/// A sidecar, and a request of it that runs.
+async fn busy() -> (Running, Stream) {
     let sidecar = Running::minilm("onnx").await;
     let mut stream = Stream::open(&sidecar.channel).await;
     stream.headers("POST", "/v1/embeddings", &[]).await;
     stream.body(big(), true).await;
     until(&sidecar, "vllm:num_requests_running{model_name=\"minilm\"}", |running| running > 0.0).await;
+    (sidecar, stream)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_is_finished_before_the_sidecar_stops() {
+    let (sidecar, mut stream) = busy().await;
     let (stop, task, folder, channel) = sidecar.stopping();
     stop.send(()).unwrap();
     assert_eq!(stream.reply().await.embeddings().len(), 60);
@@ -101,11 +107,7 @@ async fn what_runs_is_finished_before_the_sidecar_stops() {
 /// One that took the place of a sidecar that was ending lost its socket to that, and was never reached again.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_ends_leaves_the_socket_of_its_successor_alone() {
-    let sidecar = Running::minilm("onnx").await;
-    let mut stream = Stream::open(&sidecar.channel).await;
-    stream.headers("POST", "/v1/embeddings", &[]).await;
-    stream.body(big(), true).await;
-    until(&sidecar, "vllm:num_requests_running{model_name=\"minilm\"}", |running| running > 0.0).await;
+    let (sidecar, mut stream) = busy().await;
     let (stop, task, folder, channel) = sidecar.stopping();
     stop.send(()).unwrap();
     let models = json!([{"name": "minilm", "path": minilm()}]);
