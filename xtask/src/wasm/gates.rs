@@ -5,7 +5,7 @@ use wasmparser::{Parser, Payload, TypeRef};
 use crate::say::Outcome;
 
 /// The most bytes the module may have.
-const LARGEST: usize = 1_500_000;
+const LARGEST: usize = 2_500_000;
 
 /// Checks a module; the number of its imports if it passes.
 pub(super) fn check(module: &[u8]) -> Outcome<usize> {
