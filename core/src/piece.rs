@@ -1,5 +1,6 @@
 //! An answer of a chat model on its way from one dialect to another: a row of [`Piece`]s, or all of them collected.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -149,6 +150,10 @@ pub struct Choice {
     pub stop_sequence: Option<Collected>,
     /// Why it ended.
     pub finish: Option<Finish>,
+    /// Where in `blocks` each call is, in order: an answer may have very many.
+    calls: Vec<usize>,
+    /// Where the latest block of reasoning of each number is.
+    thoughts: BTreeMap<u32, usize>,
 }
 
 /// A stretch of one kind.
@@ -233,7 +238,8 @@ impl Answer {
 }
 
 impl Choice {
-    fn add(&mut self, piece: Piece<'_>) {
+    /// Adds the next piece.
+    pub fn add(&mut self, piece: Piece<'_>) {
         match piece {
             Piece::Text(more) => match self.blocks.last_mut() {
                 Some(Block::Text { text, .. }) => text.push(more),
@@ -245,26 +251,24 @@ impl Choice {
             },
             Piece::Reasoning { block, text: more } => match self.reasoning(block) {
                 Some((text, _)) => text.push(more),
-                None => self.blocks.push(Block::Reasoning { text: more.into(), signature: None, block }),
+                None => self.think(Block::Reasoning { text: more.into(), signature: None, block }, block),
             },
             Piece::Signature { block, signature: more } => {
                 if let Some((_, signature)) = self.reasoning(block) {
                     signature.get_or_insert_default().push(more);
                 } else {
                     let signature = Some(more.into());
-                    self.blocks.push(Block::Reasoning { text: Collected::default(), signature, block });
+                    self.think(Block::Reasoning { text: Collected::default(), signature, block }, block);
                 }
             }
             Piece::Redacted { block, data } => self.blocks.push(Block::Redacted { data: data.into(), block }),
             Piece::Call { id, name, .. } => {
+                self.calls.push(self.blocks.len());
                 self.blocks.push(Block::Call { id: id.into(), name: name.into(), arguments: Collected::default() });
             }
             Piece::Arguments { index, json } => {
-                let calls = self.blocks.iter_mut().filter_map(|block| match block {
-                    Block::Call { arguments, .. } => Some(arguments),
-                    _ => None,
-                });
-                if let Some(arguments) = calls.into_iter().nth(index as usize) {
+                let at = self.calls.get(index as usize).copied();
+                if let Some(Block::Call { arguments, .. }) = at.and_then(|at| self.blocks.get_mut(at)) {
                     arguments.push(json);
                 }
             }
@@ -293,12 +297,30 @@ impl Choice {
         }
     }
 
+    /// Takes out the block at this place, which leaves an empty one there: what comes later is none of its.
+    pub fn take(&mut self, at: usize) -> Option<Block> {
+        let block = core::mem::replace(self.blocks.get_mut(at)?, Block::Refusal(Collected::default()));
+        if let Block::Reasoning { block: number, .. } = block
+            && self.thoughts.get(&number) == Some(&at)
+        {
+            self.thoughts.remove(&number);
+        }
+        Some(block)
+    }
+
+    /// Begins a block of reasoning.
+    fn think(&mut self, thought: Block, number: u32) {
+        self.thoughts.insert(number, self.blocks.len());
+        self.blocks.push(thought);
+    }
+
     /// The block of reasoning called `wanted`, if it is being written.
     fn reasoning(&mut self, wanted: u32) -> Option<(&mut Collected, &mut Option<Collected>)> {
-        self.blocks.iter_mut().rev().find_map(|part| match part {
-            Block::Reasoning { text, signature, block } if *block == wanted => Some((text, signature)),
+        let at = *self.thoughts.get(&wanted)?;
+        match self.blocks.get_mut(at) {
+            Some(Block::Reasoning { text, signature, .. }) => Some((text, signature)),
             _ => None,
-        })
+        }
     }
 }
 

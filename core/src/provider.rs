@@ -10,6 +10,7 @@ mod answer_tool;
 mod anthropic;
 mod azure;
 mod bedrock;
+mod bound;
 mod cohere;
 mod count;
 mod embedding;

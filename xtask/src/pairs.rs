@@ -1,6 +1,9 @@
 //! What translations cost, in instructions: counted by callgrind, so that they are the same on every run, and held to
 //! what was blessed in `tests/pairs/blessed.json`.
 //!
+//! Where a request or an answer has many parts, one of them may take no more than one of few: a table is looked up in, not
+//! looked through.
+//!
 //! The work is `tests/pairs`. Another compiler or processor writes other instructions: numbers are only compared with
 //! those of their own kind.
 
@@ -17,6 +20,9 @@ use crate::say::{self, Outcome};
 
 /// In percent: more than this above what was blessed is a regression.
 const TOLERANCE: u64 = 5;
+
+/// In percent: more than this, one of many parts takes more than one of few only where all are gone through for each.
+const GROWTH: u64 = 10;
 
 /// Has the C library copy and compare in the same way on every processor of an architecture.
 const PLAIN: (&str, &str) =
@@ -38,8 +44,12 @@ pub(crate) fn count(then: Then) -> Outcome {
     if ask(Command::new("valgrind").arg("--version")).is_none() {
         return Err("counting instructions needs valgrind: `apt-get install valgrind`".into());
     }
-    let counts = measure()?;
+    let mut counts = measure()?;
+    let grown = grown(&sizes(&mut counts));
     print!("{}", table(&counts));
+    if !grown.is_empty() {
+        return Err(grown.join("\n    "));
+    }
     let made = made_with()?;
     match then {
         Then::Nothing => Ok(()),
@@ -130,6 +140,35 @@ fn read(done: &str, dumps: &str) -> Outcome<Counts> {
     Ok(counts)
 }
 
+/// Takes out what was counted with few parts and with many: what one part took then and then.
+fn sizes(counts: &mut Counts) -> BTreeMap<String, (u64, u64)> {
+    let mut sizes = BTreeMap::new();
+    for (pair, kinds) in counts.iter_mut() {
+        let all = std::mem::take(kinds);
+        for (what, few) in &all {
+            let Some(kind) = what.strip_suffix(", few") else { continue };
+            if let Some(many) = all.get(&format!("{kind}, many")) {
+                sizes.insert(format!("{pair}, {kind}"), (*few, *many));
+            }
+        }
+        let is_sized = |what: &str| what.ends_with(", few") || what.ends_with(", many");
+        kinds.extend(all.into_iter().filter(|(what, _)| !is_sized(what)));
+    }
+    sizes
+}
+
+/// A line for each of which one of many parts takes more than one of few.
+fn grown(sizes: &BTreeMap<String, (u64, u64)>) -> Vec<String> {
+    let grown = sizes.iter().filter(|(_, (few, many))| *many > few + few * GROWTH / 100);
+    grown
+        .map(|(what, (few, many))| {
+            format!(
+                "{what}: {few} instructions for one of few, {many} for one of many: find what goes through all for each"
+            )
+        })
+        .collect()
+}
+
 fn table(counts: &Counts) -> String {
     let whats: BTreeSet<&String> = counts.values().flat_map(BTreeMap::keys).collect();
     let row = |name: &str, cells: Vec<String>| {
@@ -199,6 +238,19 @@ mod tests {
         assert!(worse(96).is_empty());
         assert!(worse(200).is_empty());
         assert_eq!(worse(95).len(), 1);
+    }
+
+    #[test]
+    fn one_of_many_takes_no_more_than_one_of_few() {
+        let done = "chat < a\tcalls, few\t10\nchat < a\tcalls, many\t100\nchat < a\tevent\t1\n";
+        let grown = |many: u64| {
+            let mut counts = read(done, &format!("totals: 1000\ntotals: {many}\ntotals: 7\n")).unwrap();
+            let grown = grown(&sizes(&mut counts));
+            assert_eq!(json!(counts), json!({"chat < a": {"event": 7}}));
+            grown
+        };
+        assert!(grown(11_000).is_empty());
+        assert_eq!(grown(12_000).len(), 1);
     }
 
     #[test]

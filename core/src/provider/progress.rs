@@ -7,6 +7,9 @@ use crate::codec::json::Str;
 use crate::piece::Piece;
 use crate::usage::Usage;
 
+/// More than any provider's name for an answer or a model has, in bytes. Each event of a stream repeats both.
+const MAX_NAME: usize = 512;
+
 /// How far an answer has come; what a [`Reply`](super::Reply) is asked about it.
 pub struct Progress {
     phase: Phase,
@@ -42,10 +45,11 @@ impl Progress {
     pub(super) fn note<'p>(&'p mut self, piece: Piece<'p>) -> Piece<'p> {
         let content = match piece {
             Piece::Start { id, model } => {
-                if !model.is_empty() {
+                let is_name = |name: Str<'_>| (1..=MAX_NAME).contains(&name.written().len());
+                if is_name(model) {
                     self.model = model.text().into_owned();
                 }
-                let id = if id.is_empty() { Str::Plain(&self.id) } else { id };
+                let id = if is_name(id) { id } else { Str::Plain(&self.id) };
                 return Piece::Start { id, model: Str::Plain(&self.model) };
             }
             Piece::Usage(usage) => {

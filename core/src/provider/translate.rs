@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::bound::Bound;
 use super::held::{Held, malformed, parse_into};
 use super::pairs::Pairs;
 use super::progress::Progress;
@@ -30,7 +31,14 @@ pub(crate) fn reply(
     match start.delivery {
         Delivery::Streamed => {
             let calls = start.calls;
-            let told = Told { writer: dialect.stream(start), progress, started: false, pairs: Pairs::default(), calls };
+            let told = Told {
+                writer: dialect.stream(start),
+                progress,
+                started: false,
+                pairs: Pairs::default(),
+                calls,
+                bound: Bound::default(),
+            };
             Box::new(Stream { frames: Frames::new(framing), reader, told })
         }
         Delivery::Whole => Box::new(Whole {
@@ -134,6 +142,7 @@ struct Told {
     started: bool,
     pairs: Pairs,
     calls: Calls,
+    bound: Bound,
 }
 
 impl Told {
@@ -145,8 +154,8 @@ impl Told {
             Piece::Usage(_) => {}
             _ => self.start(out),
         }
-        let Self { writer, progress, pairs, calls, .. } = self;
-        let left_out = calls.leave_out(&piece);
+        let Self { writer, progress, pairs, calls, bound, .. } = self;
+        let left_out = calls.leave_out(&piece) || !bound.admits(&piece);
         let piece = progress.note(piece);
         if !left_out {
             pairs.put(piece, |piece| writer.piece(piece, out));
@@ -163,7 +172,9 @@ impl Told {
         if self.progress.is_done() {
             return Ok(());
         }
-        if reader.event(event, &mut |piece| self.piece(piece, out))? == Flow::Ended {
+        let flow = reader.event(event, &mut |piece| self.piece(piece, out))?;
+        self.bound.check()?;
+        if flow == Flow::Ended {
             self.end(out);
         }
         Ok(())
@@ -190,6 +201,7 @@ impl Reply for Stream {
         frames.end(|event| told.event(event, &mut **reader, out))?;
         if !told.progress.is_done() {
             reader.end(&mut |piece| told.piece(piece, out))?;
+            told.bound.check()?;
             told.end(out);
         }
         Ok(Passage::Rewritten)
@@ -259,14 +271,15 @@ impl Reply for Whole {
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let Self { held, reader, dialect, answer, start, progress } = self;
-        let (held, mut spans) = (held.take(), Spans::default());
+        let (held, mut spans, mut bound) = (held.take(), Spans::default(), Bound::default());
         reader.whole(parse_into(&held, &mut spans)?, &mut |piece| {
-            let left_out = start.calls.leave_out(&piece);
+            let left_out = start.calls.leave_out(&piece) || !bound.admits(&piece);
             let piece = progress.note(piece);
             if !left_out {
                 answer.add(piece);
             }
         })?;
+        bound.check()?;
         progress.finish();
         dialect.whole(answer, &progress.usage, &start.get(), out);
         Ok(Passage::Rewritten)

@@ -1,5 +1,5 @@
 //! The work whose instructions `cargo xtask pairs` counts under callgrind: for each pair of a caller's dialect and a
-//! provider, the events of a stream and requests of two sizes; and, where something is looked up, of very many parts.
+//! provider, the events of a stream and requests of two sizes; and, of some, requests and answers of few parts and of many.
 //!
 //! Everything to be counted runs inside [`counted`], one call for each line printed: callgrind writes down what each call
 //! took, and the line says what it was and by how many to divide. Streams are those of the corpus, their deltas of text
@@ -72,10 +72,12 @@ fn pair(provider: &'static dyn Provider, endpoint: Endpoint) -> Outcome {
             requests(endpoint, &recorded, &request::write(endpoint, size)?, times)?;
             println!("{}\t{times}", name(what));
         }
-        let many = if way == Way::Translated { many::request(endpoint, provider) } else { None };
-        if let Some(body) = many.filter(|_| is_wanted(&name("one of many"))) {
-            many::count(endpoint, provider, &body)?;
-            println!("{}\t{}", name("one of many"), many::PARTS);
+        let many = if way == Way::Translated { many::kinds(endpoint, provider) } else { Vec::new() };
+        for kind in many.iter().filter(|kind| is_wanted(&name(kind.name))) {
+            for (size, parts) in many::SIZES {
+                many::count(kind, endpoint, provider, parts).map_err(|problem| format!("{}: {problem}", kind.name))?;
+                println!("{}\t{parts}", name(&format!("{}, {size}", kind.name)));
+            }
         }
     }
     Ok(())

@@ -5,8 +5,11 @@ use alloc::vec::Vec;
 /// Shorter values are looked through as soon as a span is found.
 const LONG: usize = 16;
 
-/// More are not noted: a document of nothing but small values must not take many times its size.
+/// Of more only those that are [`FAR`] are noted: a document of nothing but small values must not take many times its size.
 const MAX: usize = 1 << 15;
+
+/// Values of so many bytes are always noted. What is nested lies within many of them, and would be looked through for each.
+const FAR: usize = 1 << 14;
 
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +26,9 @@ struct Span {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spans(Vec<Span>);
 
-/// Which of the values around a place are noted.
+/// The innermost of the values around a place: each knows the one around it.
 #[derive(Default)]
-pub(super) struct Open {
-    /// The innermost that is.
-    latest: usize,
-    /// A bit for each, the innermost last.
-    noted: u128,
-}
+pub(super) struct Open(usize);
 
 impl Spans {
     /// Forgets all, and makes room for what a document of `len` bytes usually has.
@@ -42,7 +40,8 @@ impl Spans {
     /// A string lies there.
     #[inline]
     pub(super) fn string(&mut self, start: usize, end: usize) {
-        if end - start >= LONG && self.0.len() < MAX {
+        let length = end - start;
+        if length >= LONG && (self.0.len() < MAX || length >= FAR) {
             self.0.push(Span { start, end, inside: 0 });
         }
     }
@@ -50,25 +49,20 @@ impl Spans {
     /// An object or array begins.
     #[inline]
     pub(super) fn open(&mut self, start: usize, open: &mut Open) {
-        let notes = self.0.len() < MAX;
-        open.noted = open.noted << 1 | u128::from(notes);
-        if notes {
-            self.0.push(Span { start, end: open.latest, inside: 0 });
-            open.latest = self.0.len() - 1;
-        }
+        self.0.push(Span { start, end: open.0, inside: 0 });
+        open.0 = self.0.len() - 1;
     }
 
     /// The innermost object or array ends.
     #[inline]
     pub(super) fn close(&mut self, end: usize, open: &mut Open) {
-        let noted = open.noted & 1 == 1;
-        open.noted >>= 1;
-        let (at, count) = (open.latest, self.0.len());
-        let Some(span) = self.0.get_mut(at).filter(|_| noted) else { return };
-        open.latest = span.end;
+        let (at, count) = (open.0, self.0.len());
+        let Some(span) = self.0.get_mut(at) else { return };
+        open.0 = span.end;
         span.end = end;
         span.inside = count - 1 - at;
-        if end - span.start < LONG {
+        let length = end - span.start;
+        if length < LONG || at >= MAX && length < FAR {
             // What lies in it is shorter still, and not noted.
             self.0.pop();
         }
@@ -119,5 +113,27 @@ impl<'a> Inside<'a> {
         let (known, after) = self.spans.split_at_checked(span.inside + 1)?;
         self.spans = after;
         Some((span.end - self.base, Known(known)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::vec;
+
+    use super::{FAR, MAX, Spans};
+    use crate::codec::json::check_into;
+
+    /// What lies deep was looked through once for each value around it, if enough came before.
+    #[test]
+    fn what_many_values_lie_in_is_noted_however_late_it_comes() {
+        let before = vec![r#""sixteen letters and more""#; MAX].join(",");
+        let inside = vec!["{}"; FAR].join(",");
+        let depth = 100;
+        let text = format!("[{before},{}{inside}{}]", "[".repeat(depth), "]".repeat(depth));
+        let mut spans = Spans::default();
+        check_into(&text, &mut spans).unwrap();
+        assert_eq!(spans.0.len(), MAX + depth);
+        assert!(spans.0.iter().skip(MAX).all(|span| span.end - span.start >= FAR));
     }
 }

@@ -4,14 +4,14 @@
 //!
 //! <https://platform.claude.com/docs/en/build-with-claude/streaming>
 
-use alloc::vec::{IntoIter, Vec};
+use alloc::vec::Vec;
 
 use super::write::{citation, head, image, stop, usage};
 use crate::codec::json::write::{Object, number, object};
 use crate::codec::json::{Collected, Str};
 use crate::dialect::Writer;
 use crate::dialect::arguments::Nesting;
-use crate::piece::{Answer, Block, Choice, Finish, Piece};
+use crate::piece::{Block, Choice, Finish, Piece};
 use crate::usage::Usage;
 
 /// More than any answer has: what waits longer for a call to become complete is written as it is.
@@ -29,14 +29,51 @@ pub(super) struct Stream {
     /// How many tool calls have begun.
     calls: u32,
     /// What came while a call was incomplete.
-    held: Answer,
-    /// How much that is, in bytes.
-    held_bytes: usize,
+    held: Held,
     /// Which of several answers is being given; only the first has a place.
     choice: u32,
     refused: bool,
     sequence: Option<Collected>,
     finish: Option<Finish>,
+}
+
+/// Blocks that wait, in the order in which they came.
+#[derive(Default)]
+struct Held {
+    blocks: Choice,
+    /// How many of them have been let out.
+    out: usize,
+    /// How many calls had begun before the first of them.
+    calls: u32,
+    /// How much they are.
+    bytes: usize,
+}
+
+impl Held {
+    /// Keeps one more piece; `calls` have begun, and what those are given now comes too late.
+    fn add(&mut self, piece: Piece<'_>, calls: u32) {
+        if self.blocks.blocks.is_empty() {
+            self.calls = calls;
+        }
+        let piece = match piece {
+            Piece::Arguments { index, .. } if index < calls => return,
+            Piece::Arguments { index, json } => Piece::Arguments { index: index.saturating_sub(self.calls), json },
+            piece => piece,
+        };
+        self.bytes += length(&piece);
+        self.blocks.add(piece);
+    }
+
+    /// Lets out the first.
+    fn next(&mut self) -> Option<Block> {
+        let block = self.blocks.take(self.out)?;
+        self.out += 1;
+        self.bytes = self.bytes.saturating_sub(held(&block));
+        if self.out == self.blocks.blocks.len() {
+            *self = Self::default();
+        }
+        Some(block)
+    }
 }
 
 /// The block that is being written.
@@ -97,27 +134,13 @@ impl Stream {
         let latest = self.calls.saturating_sub(1);
         match (self.open, piece) {
             (Open::Call(_), Piece::Arguments { index, .. }) if index == latest => self.say(piece, out),
-            (Open::Call(nesting), _) if !nesting.is_closed() => {
-                self.held_bytes += length(&piece);
-                // Calls that are kept are counted from the first of them.
-                let kept = |index: u32| index.checked_sub(self.calls);
-                match piece {
-                    Piece::Arguments { index, json } => {
-                        if let Some(index) = kept(index) {
-                            self.held.add(Piece::Arguments { index, json });
-                        }
-                    }
-                    piece => self.held.add(piece),
-                }
-            }
+            (Open::Call(nesting), _) if !nesting.is_closed() => self.held.add(piece, self.calls),
             _ => self.say(piece, out),
         }
-        if self.held_bytes > MAX_HELD {
+        if self.held.bytes > MAX_HELD {
             self.flush(out);
         }
-        if !self.held.choices.is_empty() && !self.is_in_call() {
-            self.release(out);
-        }
+        self.release(out);
     }
 
     fn is_in_call(&self) -> bool {
@@ -126,31 +149,20 @@ impl Stream {
 
     /// Says what was kept, up to the next call that is not complete.
     fn release(&mut self, out: &mut Vec<u8>) {
-        let mut rest = self.take_held();
         while !self.is_in_call()
-            && let Some(block) = rest.next()
+            && let Some(block) = self.held.next()
         {
             self.block(&block, out);
-        }
-        let blocks: Vec<_> = rest.collect();
-        if !blocks.is_empty() {
-            self.held.choices.push(Choice { blocks, ..Choice::default() });
         }
     }
 
     /// Writes whatever was kept, complete or not.
     fn flush(&mut self, out: &mut Vec<u8>) {
         self.close(out);
-        for block in self.take_held() {
+        while let Some(block) = self.held.next() {
             self.block(&block, out);
             self.close(out);
         }
-    }
-
-    fn take_held(&mut self) -> IntoIter<Block> {
-        self.held_bytes = 0;
-        let held = core::mem::take(&mut self.held).choices.into_iter().next();
-        held.unwrap_or_default().blocks.into_iter()
     }
 
     fn block(&mut self, block: &Block, out: &mut Vec<u8>) {
@@ -315,6 +327,18 @@ fn length(piece: &Piece<'_>) -> usize {
         | Piece::Image { data: text, .. }
         | Piece::Arguments { json: text, .. } => text.written().len(),
         _ => 64,
+    }
+}
+
+/// How much a block is, as its pieces were counted.
+fn held(block: &Block) -> usize {
+    let of = |text: &Collected| text.get().written().len();
+    match block {
+        Block::Text { text, citations } => of(text) + 64 * citations.len(),
+        Block::Refusal(text) => of(text),
+        Block::Reasoning { text, signature, .. } => of(text) + signature.as_ref().map_or(0, of),
+        Block::Redacted { data, .. } | Block::Image { data, .. } => of(data),
+        Block::Call { arguments, .. } => 64 + of(arguments),
     }
 }
 

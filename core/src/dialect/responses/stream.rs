@@ -36,8 +36,8 @@ struct Open {
     blocks: Vec<Block>,
     /// Items of a message's log probabilities, with commas between.
     logprobs: Vec<u8>,
-    /// Which call of the answer.
-    call: Option<u32>,
+    /// Which call of the answer, and what its tool takes.
+    call: Option<(u32, Takes)>,
 }
 
 /// Writes events, and counts them.
@@ -72,7 +72,7 @@ impl Stream {
     }
 
     /// An item begins, which is `blocks` so far.
-    fn begin(&mut self, blocks: Vec<Block>, call: Option<u32>, out: &mut Vec<u8>) {
+    fn begin(&mut self, blocks: Vec<Block>, call: Option<(u32, Takes)>, out: &mut Vec<u8>) {
         let Self { response, events, begun, .. } = self;
         let at = *begun;
         *begun += 1;
@@ -162,11 +162,13 @@ impl Stream {
 
     fn argue(&mut self, index: u32, more: Str<'_>, out: &mut Vec<u8>) {
         let Self { response, events, open, .. } = self;
-        let Some(open) = open.iter_mut().find(|open| open.call == Some(index)) else { return };
-        let Some(Block::Call { name, arguments, .. }) = open.blocks.first_mut() else { return };
+        // What is open is one item, or calls in their order, of which an answer may have very many.
+        let Ok(at) = open.binary_search_by_key(&Some(index), |open| open.call.map(|(index, _)| index)) else { return };
+        let Some(open) = open.get_mut(at) else { return };
+        let Some(Block::Call { arguments, .. }) = open.blocks.first_mut() else { return };
         arguments.push(more);
         // What a custom tool takes is inside of the arguments, and told when they are complete.
-        if response.takes(name.get()) == Takes::Arguments {
+        if open.call.is_some_and(|(_, takes)| takes == Takes::Arguments) {
             events.write("response.function_call_arguments.delta", out, |event| {
                 place(response, "fc", open, event);
                 event.str("delta", more);
@@ -332,11 +334,12 @@ impl Writer for Stream {
                 self.begin(vec![Block::Redacted { data: data.into(), block }], None, out);
             }
             Piece::Call { index, id, name } => {
-                if self.open.iter().any(|open| open.call.is_none()) {
+                if self.open.first().is_some_and(|open| open.call.is_none()) {
                     self.close(Status::Completed, out);
                 }
+                let takes = self.response.takes(name);
                 let call = Block::Call { id: id.into(), name: name.into(), arguments: Collected::default() };
-                self.begin(vec![call], Some(index), out);
+                self.begin(vec![call], Some((index, takes)), out);
             }
             Piece::Arguments { index, json } => self.argue(index, json, out),
             Piece::Citation(citation) => {

@@ -63,6 +63,18 @@ fn refusals_name_the_field() {
     top(r#""tool_choice":{"type":"allowed_tools","mode":"none","tools":[]}"#, "tool_choice.mode");
 }
 
+/// The name of a namespace goes before that of each of its tools.
+#[test]
+fn a_namespace_has_a_name() {
+    let body = |length: usize| {
+        let tools = r#"[{"type":"function","name":"f"}]"#;
+        let tools = format!(r#"[{{"type":"namespace","name":"{}","tools":{tools}}}]"#, "n".repeat(length));
+        format!(r#"{{"input":"a","store":false,"tools":{tools}}}"#)
+    };
+    assert!(asked(&body(256), true).is_ok());
+    assert_eq!(refused(&body(257)).0, "tools[0].name");
+}
+
 #[test]
 fn refusals_name_the_item() {
     let check = |item: &str, field: &str| {

@@ -7,6 +7,7 @@
 //! <https://platform.openai.com/docs/guides/function-calling>
 
 use alloc::borrow::{Cow, ToOwned};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,6 +23,9 @@ use crate::fault::Reject;
 
 /// What a custom tool takes, as the function that it becomes.
 const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"string","description":"The tool's input, as plain text."}},"required":["input"],"additionalProperties":false}"#;
+
+/// More than any namespace's name has, in bytes. It goes before the name of each of its tools.
+const MAX_NAMESPACE: usize = 256;
 
 /// What a function or a custom tool has.
 const KNOWN: [&str; 10] = [
@@ -50,6 +54,9 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
         "function" | "custom" => {}
         "namespace" if namespace.is_none() => {
             let name = text("name")?;
+            if name.len() > MAX_NAMESPACE {
+                return Err(invalid(format_args!("{at}.name"), "it must not be longer than 256 bytes"));
+            }
             chat.emulated.push(format!("{at}.namespace"));
             left_out(item.members(), &["type", "name", "tools"], &[], at, &mut chat.hints);
             let tools = required(item, "tools", at)?;
@@ -183,13 +190,12 @@ pub(super) fn input<T>(arguments: &Collected, then: impl FnOnce(Str<'_>) -> T) -
     then(input.unwrap_or(Str::Plain(&text)))
 }
 
-/// The tools of a request that are no plain functions.
+/// The tools of a request that are no plain functions, by the name under which the model reaches each.
 #[derive(Default)]
-pub(super) struct Special(Vec<Known>);
+pub(super) struct Special(BTreeMap<String, Known>);
 
 /// One of them.
 pub(super) struct Known {
-    reached: String,
     pub(super) name: String,
     pub(super) namespace: Option<String>,
     pub(super) kind: Takes,
@@ -226,12 +232,13 @@ impl Special {
             };
             let name = text("name");
             let reached = reached(namespace, Cow::Borrowed(&*name)).into_owned();
-            self.0.push(Known { reached, name: name.into_owned(), namespace: namespace.map(ToOwned::to_owned), kind });
+            let known = Known { name: name.into_owned(), namespace: namespace.map(ToOwned::to_owned), kind };
+            self.0.entry(reached).or_insert(known);
         }
     }
 
     /// The one that the model reaches as `name`.
     pub(super) fn get(&self, name: Str<'_>) -> Option<&Known> {
-        self.0.iter().find(|known| Str::Plain(&known.reached) == name)
+        if self.0.is_empty() { None } else { self.0.get(&*name.text()) }
     }
 }

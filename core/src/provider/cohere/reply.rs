@@ -3,6 +3,7 @@
 //! <https://docs.cohere.com/docs/streaming>
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,8 +24,10 @@ pub(super) struct Reading {
     thought: Thought,
     /// How many blocks of reasoning have begun.
     thoughts: u32,
-    /// The calls that have begun, under the provider's numbers.
-    calls: Vec<(u64, Call)>,
+    /// The calls that have begun, under the provider's numbers; the latest of each.
+    calls: BTreeMap<u64, Call>,
+    /// How many of them are of the caller's tools.
+    tools: u32,
 }
 
 /// What reasoning is under way.
@@ -165,18 +168,17 @@ impl Reading {
         let to = if text(function, "name") == ANSWER_TOOL {
             To::Answer
         } else {
-            let calls = self.calls.iter().filter(|(_, call)| call.to != To::Answer).count();
-            let index = u32::try_from(calls).unwrap_or(u32::MAX);
+            let index = self.tools;
+            self.tools += 1;
             pieces(Piece::Call { index, id: str(call, "id"), name: str(function, "name") });
             To::Tool(index)
         };
-        self.calls.push((index, Call { to, given: false }));
+        self.calls.insert(index, Call { to, given: false });
         self.arguments(index, str(function, "arguments"), pieces);
     }
 
     fn arguments(&mut self, index: u64, json: Str<'_>, pieces: &mut Pieces<'_>) {
-        let call = self.calls.iter_mut().rev().find(|(number, _)| *number == index);
-        let Some((_, call)) = call.filter(|_| !json.is_empty()) else { return };
+        let Some(call) = self.calls.get_mut(&index).filter(|_| !json.is_empty()) else { return };
         call.given = true;
         match call.to {
             To::Tool(index) => pieces(Piece::Arguments { index, json }),
@@ -186,14 +188,14 @@ impl Reading {
 
     fn close(&mut self, index: u64, pieces: &mut Pieces<'_>) {
         // A call without arguments: callers parse what they get, so it must be JSON.
-        if self.calls.iter().rev().find(|(number, _)| *number == index).is_some_and(|(_, call)| !call.given) {
+        if self.calls.get(&index).is_some_and(|call| !call.given) {
             self.arguments(index, "{}".into(), pieces);
         }
     }
 
     fn finish(&self, end: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         let reason = text(end, "finish_reason");
-        let calls = self.calls.iter().any(|(_, call)| call.to != To::Answer);
+        let calls = self.tools > 0;
         let finish = match &*reason {
             "" => return Err(malformed("The provider's answer has no finish reason.")),
             // The first version's names for limits and policy are still met.

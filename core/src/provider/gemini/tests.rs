@@ -177,3 +177,18 @@ fn a_rate_limit_says_when_to_come_again() {
     check(&retry("7"), None);
     check("[]", None);
 }
+
+/// Each result repeats the name of its call, so that one long name took as many times its size.
+#[test]
+fn a_function_that_was_called_has_a_name() {
+    let asked = |length: usize| {
+        let call =
+            format!(r#"{{"id":"1","type":"function","function":{{"name":"{}","arguments":""}}}}"#, "f".repeat(length));
+        let messages = format!(
+            r#"{{"role":"user","content":"a"}},{{"role":"assistant","tool_calls":[{call}]}},{{"role":"tool","tool_call_id":"1","content":"c"}}"#
+        );
+        asked(&format!(r#"{{"messages":[{messages}]}}"#), "gemini-2.5-flash")
+    };
+    assert!(asked(256).is_ok());
+    assert_eq!(refused(asked(257)).1, "messages[1].tool_calls[0].function.name");
+}

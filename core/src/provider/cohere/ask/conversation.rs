@@ -37,17 +37,19 @@ impl<'a> Conversation<'a> {
     /// Sorts the turns: each result of a tool is a message of its own and comes first in its turn, and documents leave theirs.
     pub(super) fn of(turns: &'a [Turn<'a>], thinks: bool, to: &mut To<'_>) -> Result<Self, Reject> {
         let mut conversation = Self { messages: Vec::new(), documents: Vec::new(), thinks };
+        // What people have said since the latest answer or result.
+        let mut since = Vec::new();
         for turn in turns {
             let mut said = Vec::new();
             for (at, part) in turn.parts.iter().enumerate() {
                 expressible(turn, at, part, to)?;
                 match &part.content {
                     Content::Result { .. } => {
-                        // A person may have spoken in between.
-                        let messages = &mut conversation.messages;
-                        let answered = |message: &Message<'_>| matches!(message.role, Role::Assistant | Role::Tool);
-                        let at = messages.iter().rposition(answered).map_or(messages.len(), |last| last + 1);
-                        messages.insert(at, Message { role: Role::Tool, parts: Vec::from([part]) });
+                        // A person may have spoken in between; what nobody called for stays where it is.
+                        if conversation.messages.is_empty() {
+                            conversation.messages.append(&mut since);
+                        }
+                        conversation.messages.push(Message { role: Role::Tool, parts: Vec::from([part]) });
                     }
                     Content::Document { source, name } => {
                         conversation.documents.extend(Document::of(source, name.as_deref()));
@@ -60,10 +62,15 @@ impl<'a> Conversation<'a> {
             if !thinks && !said.iter().any(|part| matches!(part.content, Content::Call { .. })) {
                 said.retain(|part| !matches!(part.content, Content::Reasoning { .. }));
             }
-            if !said.is_empty() {
-                conversation.messages.push(Message { role: turn.role, parts: said });
+            if said.is_empty() {
+                continue;
+            }
+            since.push(Message { role: turn.role, parts: said });
+            if matches!(turn.role, Role::Assistant | Role::Tool) {
+                conversation.messages.append(&mut since);
             }
         }
+        conversation.messages.append(&mut since);
         if conversation.messages.is_empty() {
             return Err(to.invalid("messages", "there must be a message that says something"));
         }

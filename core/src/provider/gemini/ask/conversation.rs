@@ -4,6 +4,7 @@
 //! <https://ai.google.dev/gemini-api/docs/thought-signatures>
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -22,6 +23,9 @@ use crate::provider::signature::{self, Maker};
 ///
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures#faqs>
 const UNSIGNED: &str = "skip_thought_signature_validator";
+
+/// More than any function's name here has, in bytes. Each result repeats the name of its call.
+const MAX_NAME: usize = 256;
 
 pub(super) struct Conversation<'a> {
     system: Vec<&'a str>,
@@ -49,14 +53,14 @@ struct Inline<'a> {
     data: &'a str,
 }
 
-/// The tools that were called so far.
-type Called<'a> = Vec<(&'a str, &'a str)>;
+/// The tools that were called so far, by the latest call of each id.
+type Called<'a> = BTreeMap<&'a str, &'a str>;
 
 impl<'a> Conversation<'a> {
     /// Sorts the turns: system messages, wherever they stand, go into the system instruction in their order; what tools
     /// gave back is the person's, and comes first in its turn; neighbours of one role are one.
     pub(super) fn of(turns: &'a [Turn<'a>], model: Model, host: Host, to: &mut To<'_>) -> Result<Self, Reject> {
-        let mut reading = Reading { model, host, called: Vec::new() };
+        let mut reading = Reading { model, host, called: Called::new() };
         let mut system = Vec::new();
         let mut merged: Vec<(Role, Vec<Said<'_>>)> = Vec::new();
         if turns.iter().flat_map(|turn| &turn.parts).any(|part| part.cache.is_some()) {
@@ -126,7 +130,7 @@ impl<'a> Reading<'a> {
     fn model(&mut self, turn: &'a Turn<'a>, to: &mut To<'_>) -> Result<Vec<Said<'a>>, Reject> {
         let mut said: Vec<Said<'_>> = Vec::new();
         let mut signature = None;
-        let mut of_calls = Vec::new();
+        let mut of_calls = BTreeMap::new();
         let mut calls = 0;
         for (at, part) in turn.parts.iter().enumerate() {
             let what = match &part.content {
@@ -134,7 +138,7 @@ impl<'a> Reading<'a> {
                 Content::Reasoning { signature: proof, .. } => {
                     let proof = proof.as_deref().and_then(|proof| signature::of(Maker::Gemini, proof));
                     match proof.map(proof_of_call) {
-                        Some((Some(call), proof)) => of_calls.push((call, proof)),
+                        Some((Some(call), proof)) => _ = of_calls.entry(call).or_insert(proof),
                         Some((None, proof)) => signature = Some(proof),
                         None => {}
                     }
@@ -147,9 +151,13 @@ impl<'a> Reading<'a> {
                         let field = format!("tool_calls[{calls}].function.arguments");
                         to.invalid(&To::of_message(turn.at, &field), "it must be a JSON object")
                     })?;
-                    self.called.push((id, name));
+                    if name.len() > MAX_NAME {
+                        let field = To::of_message(turn.at, &format!("tool_calls[{calls}].function.name"));
+                        return Err(to.invalid(&field, "it must not be longer than 256 bytes for this provider"));
+                    }
+                    self.called.insert(id, name);
                     let id = self.id(id);
-                    signature = of_calls.iter().find(|(call, _)| *call == calls).map(|(_, proof)| *proof).or(signature);
+                    signature = of_calls.get(&calls).copied().or(signature);
                     if signature.is_none() && calls == 0 && self.model.wants_signatures() {
                         signature = Some(UNSIGNED);
                     }
@@ -178,8 +186,7 @@ impl<'a> Reading<'a> {
                 Content::Text(text) if text.is_empty() => continue,
                 Content::Text(text) => What::Text(text),
                 Content::Result { id, parts, outcome } => {
-                    let called = self.called.iter().rfind(|(called, _)| called == id);
-                    let Some((_, name)) = called else {
+                    let Some(name) = self.called.get(&**id).copied() else {
                         let problem = "no message before has a call of this id";
                         return Err(to.invalid(&To::of_message(turn.at, "tool_call_id"), problem));
                     };

@@ -3,6 +3,8 @@
 //! <https://ai.google.dev/gemini-api/docs/google-search#understanding-the-grounding-response>,
 //! <https://ai.google.dev/api/generate-content#CitationMetadata>
 
+use alloc::vec::Vec;
+
 use crate::codec::json::{Raw, Str};
 use crate::piece::{Citation, Piece};
 use crate::provider::Pieces;
@@ -57,7 +59,7 @@ impl Cited {
 
     /// What the model found, by what it says of each find; or, where it does not say, all of it.
     fn grounding(&mut self, metadata: Raw<'_>, pieces: &mut Pieces<'_>) {
-        let chunks = || metadata.get("groundingChunks").unwrap_or(Raw::NULL).items();
+        let chunks: Vec<_> = metadata.get("groundingChunks").unwrap_or(Raw::NULL).items().collect();
         let supports = || metadata.get("groundingSupports").unwrap_or(Raw::NULL).items();
         let mut told = 0;
         for support in supports() {
@@ -68,13 +70,13 @@ impl Cited {
             let (start, end) = self.place(support.get("segment").unwrap_or(Raw::NULL));
             for index in support.get("groundingChunkIndices").unwrap_or(Raw::NULL).items() {
                 let index = index.integer().and_then(|index| usize::try_from(index).ok());
-                if let Some(chunk) = index.and_then(|index| chunks().nth(index)) {
-                    cite(Citation { start, end, ..found(chunk) }, pieces);
+                if let Some(chunk) = index.and_then(|index| chunks.get(index)) {
+                    cite(Citation { start, end, ..found(*chunk) }, pieces);
                 }
             }
         }
         if told == 0 && self.supports == 0 {
-            for chunk in chunks() {
+            for chunk in chunks {
                 told += 1;
                 cite(found(chunk), pieces);
             }

@@ -102,14 +102,8 @@ impl<'a> Conversation<'a> {
             _ => true,
         };
         let messages = core::mem::take(&mut self.messages).into_iter().filter(says);
-        let mut ordered: Vec<Message<'a>> = Vec::with_capacity(messages.size_hint().1.unwrap_or_default());
-        let mut systems = 0;
-        for message in messages {
-            if is_system(&message) {
-                ordered.insert(systems, message);
-                systems += 1;
-                continue;
-            }
+        let (mut ordered, rest): (Vec<_>, Vec<_>) = messages.partition(is_system);
+        for message in rest {
             if let (Some(Message::Result { .. }), Message::Said(..) | Message::Shown(_)) = (ordered.last(), &message) {
                 to.emulates("messages");
                 ordered.push(Message::Heard);

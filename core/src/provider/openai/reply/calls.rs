@@ -1,5 +1,6 @@
 //! Tool calls put together from their fragments.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,14 +15,16 @@ use crate::provider::held::malformed;
 /// The calls of one choice.
 #[derive(Default)]
 pub(super) struct Calls {
-    calls: Vec<Call>,
+    all: Vec<Call>,
+    /// The latest call of each of the host's numbers: an answer may have very many calls.
+    by_index: BTreeMap<u64, usize>,
+    /// The latest call of each id.
+    by_id: BTreeMap<String, usize>,
     begun: u32,
 }
 
 #[derive(Default)]
 struct Call {
-    /// The host's number for it, where it gives one.
-    index: Option<u64>,
     id: Collected,
     name: Collected,
     /// What came before the call could begin.
@@ -47,7 +50,7 @@ enum Arguments {
 impl Calls {
     /// Whether there is any.
     pub(super) fn any(&self) -> bool {
-        !self.calls.is_empty()
+        !self.all.is_empty()
     }
 
     /// Reads a fragment of a call, or a whole one; `answer` names calls without an id.
@@ -69,13 +72,21 @@ impl Calls {
         });
         let known = if delivery == Delivery::Whole { None } else { self.known(index, id, name) };
         let at = known.unwrap_or_else(|| {
-            self.calls.push(Call { index, ..Call::default() });
-            self.calls.len() - 1
+            let at = self.all.len();
+            self.all.push(Call::default());
+            if let Some(index) = index {
+                self.by_index.insert(index, at);
+            }
+            at
         });
-        let Some(call) = self.calls.get_mut(at) else { return };
+        let Some(call) = self.all.get_mut(at) else { return };
         if call.phase == Phase::Awaited {
             if let Some(id) = id {
                 call.id = id.into();
+                if delivery == Delivery::Streamed {
+                    let latest = self.by_id.entry(id.text().into_owned()).or_insert(at);
+                    *latest = at.max(*latest);
+                }
             }
             if let Some(name) = name {
                 call.name = name.into();
@@ -92,25 +103,27 @@ impl Calls {
 
     /// Which call a fragment belongs to; `None` for one that begins.
     fn known(&self, index: Option<u64>, id: Option<Str<'_>>, name: Option<Str<'_>>) -> Option<usize> {
-        let last = |is: &dyn Fn(&Call) -> bool| self.calls.iter().rposition(is);
         match (index, id) {
             (Some(index), id) => {
-                let at = last(&|call| call.index == Some(index))?;
+                let at = *self.by_index.get(&index)?;
                 // Some number all their calls alike; others give a call a new id with each fragment, but no new name.
                 let other =
                     |call: &Call| name.is_some() && id.is_some_and(|id| !call.id.is_empty() && call.id.get() != id);
-                if self.calls.get(at).is_some_and(other) { None } else { Some(at) }
+                if self.all.get(at).is_some_and(other) { None } else { Some(at) }
             }
-            (None, Some(id)) => last(&|call| call.id.get() == id),
+            (None, Some(id)) => {
+                let at = *self.by_id.get(&*id.text())?;
+                self.all.get(at).filter(|call| call.id.get() == id).map(|_| at)
+            }
             // Without either, a name begins a call.
             (None, None) if name.is_some() => None,
-            (None, None) => self.calls.len().checked_sub(1),
+            (None, None) => self.all.len().checked_sub(1),
         }
     }
 
     /// The choice is complete, and so are its calls.
     pub(super) fn close(&mut self, answer: &str, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        for call in &mut self.calls {
+        for call in &mut self.all {
             if call.phase == Phase::Awaited {
                 if call.name.is_empty() {
                     return Err(malformed("The provider's answer calls a tool without a name."));
