@@ -10,9 +10,6 @@ use crate::{
     service::{Length, Reply},
 };
 
-/// How many tokens "some tokens" are, where the answer has that many.
-const SOME: usize = 3;
-
 /// A whole answer. `error` is what an in-band error looks like.
 pub(crate) fn whole(headers: HeaderMap, body: Bytes, fault: Option<Fault>, error: impl FnOnce() -> Bytes) -> Reply {
     let full = body.len();
@@ -33,24 +30,25 @@ pub(crate) fn whole(headers: HeaderMap, body: Bytes, fault: Option<Fault>, error
     Reply { status: 200, headers, script, length }
 }
 
-/// A stream. `error` is what an in-band error looks like after some events, `malformed` what comes in place of an event.
+/// A stream. `some` is how many tokens precede a fault in its midst, where the answer has that many, `error` is what an in-band error looks like after some events, `malformed` what comes in place of an event.
 pub(crate) fn stream(
     headers: HeaderMap,
     mut events: Vec<Event>,
     pace: Pace,
     fault: Option<Fault>,
+    some: usize,
     error: impl FnOnce(&[Event]) -> Bytes,
     malformed: impl FnOnce(&[u8]) -> Bytes,
 ) -> Reply {
     debug_assert!(headers.contains_key(CONTENT_TYPE), "a stream says that it is one");
     let last = match fault {
         Some(Fault::ErrorEvent) => Some((0, After::Error)),
-        Some(Fault::ErrorEventLate) => Some((SOME, After::Error)),
-        Some(Fault::Stall) => Some((SOME, After::Silence)),
+        Some(Fault::ErrorEventLate) => Some((some, After::Error)),
+        Some(Fault::Stall) => Some((some, After::Silence)),
         Some(Fault::StallBefore) => Some((0, After::Silence)),
-        Some(Fault::Cut | Fault::TruncatedJson) => Some((SOME, After::End)),
+        Some(Fault::Cut | Fault::TruncatedJson) => Some((some, After::End)),
         Some(Fault::CutBefore) => Some((0, After::End)),
-        Some(Fault::Break) => Some((SOME, After::Break)),
+        Some(Fault::Break) => Some((some, After::Break)),
         _ => None,
     };
     let mut script = Script::new(pace);
@@ -67,7 +65,7 @@ pub(crate) fn stream(
             }
         }
         (None, Some(Fault::Malformed)) => {
-            let (kept, rest) = split(events, SOME);
+            let (kept, rest) = split(events, some);
             script.events(&kept);
             script.bytes(&malformed(rest.first().map_or(b"data: data: ", |event| &event.bytes)));
             script.events(&rest);
@@ -182,7 +180,7 @@ mod tests {
         headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/event-stream"));
         let error = |_: &[Event]| Bytes::from_static(b"error|");
         let malformed = |event: &[u8]| Bytes::from([half(event), b"?|"].concat());
-        let reply = stream(headers, events(tokens), Pace::default(), fault, error, malformed);
+        let reply = stream(headers, events(tokens), Pace::default(), fault, 3, error, malformed);
         let written: String = reply
             .script
             .iter()

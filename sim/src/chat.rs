@@ -64,7 +64,7 @@ pub(crate) fn replayed(call: &Call<'_>, model: &Model) -> Option<Reply> {
 fn say(call: &Call<'_>, mut answer: Answer, delivery: Delivery, model: &Model, fault: Option<Fault>) -> Decision {
     let (dialect, id) = (call.dialect, call.id.as_str());
     match fault {
-        Some(Fault::FinishContentFilter) => filter(&mut answer),
+        Some(Fault::FinishContentFilter) => filter(&mut answer, model.some()),
         Some(Fault::ContentFilter) => silence(&mut answer),
         _ => {}
     }
@@ -80,7 +80,7 @@ fn say(call: &Call<'_>, mut answer: Answer, delivery: Delivery, model: &Model, f
             let events = dialect.events(&answer);
             let error = |told: &[Event]| dialect.broken(&answer, &overload, told);
             let malformed = |event: &[u8]| dialect.malformed(event);
-            (Duration::ZERO, bend::stream(headers, events, pace, fault, error, malformed))
+            (Duration::ZERO, bend::stream(headers, events, pace, fault, model.some(), error, malformed))
         }
     };
     match (fault, delivery) {
@@ -98,12 +98,12 @@ fn silence(answer: &mut Answer) {
 }
 
 /// Cuts an answer short as a provider's filter does.
-fn filter(answer: &mut Answer) {
+fn filter(answer: &mut Answer, some: usize) {
     let mut spoken = 0;
     for choice in &mut answer.choices {
         choice.thinking.clear();
         choice.calls.clear();
-        choice.text.truncate(3);
+        choice.text.truncate(some);
         choice.end = End::Filtered;
         spoken += u32::try_from(choice.text.len()).unwrap_or(u32::MAX);
     }
@@ -121,7 +121,7 @@ pub(crate) enum Faulty {
 
 pub(crate) fn faulty(call: &Call<'_>, model: &Model) -> Faulty {
     let Call { dialect, id, .. } = call;
-    let fault = call.state.faults.take(&model.name, model.fault);
+    let fault = call.state.faults.take(&model.name, model.fault, model.times);
     call.ticket.fault(fault);
     let refusal = match fault {
         Some(Fault::Refuse) => return Faulty::Decided(Decision::Refuse),

@@ -8,10 +8,15 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use crate::{Fault, Pace, pace::duration};
 
+/// How many tokens "some tokens" are.
+const SOME: usize = 3;
+
 /// What a name can have in it, and what that does.
-pub(crate) const WRITTEN: [(&str, &str); 14] = [
+pub(crate) const WRITTEN: [(&str, &str); 16] = [
     ("fault-NAME", "fails"),
     ("replay-CASE", "answers with a fixture"),
+    ("+times-N", "the fault of its name befalls the first N requests only"),
+    ("+after-N", "where a fault befalls a stream after some tokens, after N of them"),
     ("+tokens-N", "an answer of N tokens"),
     ("+size-N, +size-Nk, +size-Nm", "an answer of that many bytes of text"),
     ("+first-T, +gap-T", "time before the first token, between tokens (20ms, 2s)"),
@@ -48,6 +53,10 @@ pub(crate) struct Model {
     pub(crate) thinking: bool,
     pub(crate) chunk: Option<NonZeroUsize>,
     pub(crate) no_prefill: bool,
+    /// How many requests its fault befalls; all of them, where it does not say.
+    pub(crate) times: Option<u32>,
+    /// After how many tokens its fault befalls a stream.
+    pub(crate) after: Option<usize>,
     pub(crate) refuses: bool,
 }
 
@@ -66,6 +75,8 @@ impl Model {
         for part in parts {
             let (word, value) = part.split_once('-').unwrap_or((part, ""));
             match word {
+                "times" => model.times = value.parse().ok(),
+                "after" => model.after = value.parse().ok(),
                 "tokens" => model.tokens = value.parse().ok(),
                 "size" => model.size = size(value),
                 "first" => model.first = duration(value),
@@ -82,6 +93,11 @@ impl Model {
             }
         }
         model
+    }
+
+    /// How many tokens are told before a fault befalls a stream, where the answer has that many.
+    pub(crate) fn some(&self) -> usize {
+        self.after.unwrap_or(SOME)
     }
 
     /// The pace it asks for, else `default`.
@@ -124,6 +140,9 @@ mod tests {
         assert_eq!(Model::read("fault-429-retry-7").fault, Some(Fault::RetryAfter(7)));
         assert_eq!(Model::read("fault-stall+gap-5ms").fault, Some(Fault::Stall));
         assert_eq!(Model::read("fault-unheard-of").fault, None);
+        let cut = Model::read("fault-cut+after-40+times-2");
+        assert_eq!((cut.fault, cut.some(), cut.times), (Some(Fault::Cut), 40, Some(2)));
+        assert_eq!(Model::read("fault-cut").some(), SOME);
         assert_eq!(Model::read("replay-openai/tool-call+chunk-3").replay.as_deref(), Some("openai/tool-call"));
     }
 }

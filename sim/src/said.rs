@@ -83,11 +83,17 @@ fn perform(call: &Call<'_>, said: Said, model: &Model, fault: Option<Fault>) -> 
         }
         Said::Events(events) => {
             let error = |_: &[Event]| dialect.failure_event(&overload, id);
-            bend::stream(headers(dialect, id, Delivery::Streamed), events, pace, fault, error, malformed)
+            bend::stream(headers(dialect, id, Delivery::Streamed), events, pace, fault, model.some(), error, malformed)
         }
-        Said::Chunks { kind, chunks } => {
-            bend::stream(served(Delivery::Whole, kind), chunks, pace, fault, |_: &[Event]| Bytes::new(), malformed)
-        }
+        Said::Chunks { kind, chunks } => bend::stream(
+            served(Delivery::Whole, kind),
+            chunks,
+            pace,
+            fault,
+            model.some(),
+            |_: &[Event]| Bytes::new(),
+            malformed,
+        ),
     };
     if let Some(Fault::SlowWhole(wait)) = fault {
         after += wait;

@@ -76,8 +76,8 @@ pub(crate) struct Faults(Mutex<InForce>);
 #[derive(Default)]
 struct InForce {
     by_model: BTreeMap<String, Set>,
-    /// Requests counted for [`Fault::Flap`].
-    flaps: HashMap<String, u32>,
+    /// Requests counted by model, for [`Fault::Flap`] and for faults that a name calls only so many times.
+    counts: HashMap<String, u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -122,18 +122,29 @@ impl Faults {
         lock(&self.0).take(ANY);
     }
 
-    /// The fault for one request for `model`, whose name may call for one itself.
-    pub(crate) fn take(&self, model: &str, named: Option<Fault>) -> Option<Fault> {
+    /// The fault for one request for `model`, whose name may call for one itself, for the first so many requests or all.
+    pub(crate) fn take(&self, model: &str, named: Option<Fault>, times: Option<u32>) -> Option<Fault> {
         let mut faults = lock(&self.0);
-        let fault = faults.take(model).or_else(|| faults.take(ANY)).or(named)?;
-        let Fault::Flap(every) = fault else { return Some(fault) };
-        let count = faults.flaps.entry(model.to_owned()).or_default();
-        *count += 1;
-        count.is_multiple_of(every).then_some(Fault::Status(503))
+        let (fault, times) = match faults.take(model).or_else(|| faults.take(ANY)) {
+            Some(set) => (set, None),
+            None => (named?, times),
+        };
+        match (fault, times) {
+            (Fault::Flap(every), _) => faults.count(model).is_multiple_of(every).then_some(Fault::Status(503)),
+            (fault, Some(times)) => (faults.count(model) <= times).then_some(fault),
+            (fault, None) => Some(fault),
+        }
     }
 }
 
 impl InForce {
+    /// Which of the requests for `model` this is, from 1.
+    fn count(&mut self, model: &str) -> u32 {
+        let count = self.counts.entry(model.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
     fn take(&mut self, model: &str) -> Option<Fault> {
         let set = self.by_model.get_mut(model)?;
         let fault = set.fault;
@@ -158,18 +169,26 @@ mod tests {
     #[test]
     fn a_models_own_fault_goes_before_the_one_for_all_and_that_before_its_name() {
         let faults = Faults::default();
-        assert_eq!(faults.take("m", Some(Fault::Hang)), Some(Fault::Hang));
+        assert_eq!(faults.take("m", Some(Fault::Hang), None), Some(Fault::Hang));
         faults.set("*", Fault::Reset, None);
-        assert_eq!(faults.take("m", Some(Fault::Hang)), Some(Fault::Reset));
+        assert_eq!(faults.take("m", Some(Fault::Hang), None), Some(Fault::Reset));
         faults.set("m", Fault::Stall, Some(2));
-        let three = [(); 3].map(|()| faults.take("m", None));
+        let three = [(); 3].map(|()| faults.take("m", None, None));
         assert_eq!(three, [Some(Fault::Stall), Some(Fault::Stall), Some(Fault::Reset)]);
     }
 
     #[test]
     fn every_third_request_flaps() {
         let faults = Faults::default();
-        let taken = [(); 6].map(|()| faults.take("m", Some(Fault::Flap(3))).is_some());
+        let taken = [(); 6].map(|()| faults.take("m", Some(Fault::Flap(3)), None).is_some());
         assert_eq!(taken, [false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn a_name_calls_a_fault_for_the_first_so_many_requests() {
+        let faults = Faults::default();
+        let taken = [(); 4].map(|()| faults.take("m", Some(Fault::Hang), Some(2)).is_some());
+        assert_eq!(taken, [true, true, false, false]);
+        assert!(faults.take("n", Some(Fault::Hang), Some(2)).is_some(), "each model has its own count");
     }
 }
