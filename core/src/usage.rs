@@ -25,3 +25,13 @@ pub struct Usage {
     /// The provider has not said (yet): what is here was counted from the answer's own pieces.
     pub estimated: bool,
 }
+
+/// Guesses how many tokens one delta is, by the bytes of its content. Most deltas are a single token, and few tokens are longer
+/// than eight bytes; a longer delta is several, of four bytes each.
+pub(crate) const fn guess(bytes: usize) -> u64 {
+    match bytes {
+        0 => 0,
+        1..=8 => 1,
+        _ => bytes as u64 / 4,
+    }
+}

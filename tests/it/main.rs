@@ -8,6 +8,7 @@
 )]
 
 mod corpus;
+mod crash;
 mod dialects;
 mod edge;
 mod exhausted;

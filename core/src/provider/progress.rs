@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use super::ReplyStart;
 use crate::codec::json::Str;
 use crate::piece::Piece;
-use crate::usage::Usage;
+use crate::usage::{self, Usage};
 
 /// More than any provider's name for an answer or a model has, in bytes. Each event of a stream repeats both.
 const MAX_NAME: usize = 512;
@@ -69,9 +69,9 @@ impl Progress {
             | Piece::Logprobs(_)
             | Piece::Finish(_) => 0,
         };
-        // What the provider has not counted yet is guessed at four bytes a token.
+        // What the provider has not counted yet is guessed.
         if self.usage.estimated {
-            self.usage.output += (content as u64).div_ceil(4);
+            self.usage.output += usage::guess(content);
         }
         self.begin();
         piece

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use crate::codec::json::{Checker, Flaw, Kind, Name, Raw, check_by};
-use crate::usage::Usage;
+use crate::usage::{Usage, guess};
 
 /// The members that matter, of a chunk or an answer.
 #[derive(Default)]
@@ -150,7 +150,7 @@ impl Deltas {
                     // A whole answer has messages where a stream has deltas.
                     "delta" | "message" => deltas.tokens += tokens(choice)?,
                     // Legacy completions have bare text.
-                    "text" => deltas.tokens += tokens_of(content(choice.value()?)),
+                    "text" => deltas.tokens += guess(content(choice.value()?)),
                     "finish_reason" => deltas.finished |= !choice.value()?.is_null(),
                     _ => {}
                 }
@@ -161,7 +161,7 @@ impl Deltas {
     }
 }
 
-/// Guesses the tokens of one delta: a quarter of its content's bytes, so that a delta with any content counts.
+/// Guesses the tokens of one delta.
 fn tokens(delta: &mut Checker<'_>) -> Result<u64, Flaw> {
     let mut bytes = 0;
     delta.members(|delta, name| {
@@ -170,16 +170,15 @@ fn tokens(delta: &mut Checker<'_>) -> Result<u64, Flaw> {
         }
         Ok(())
     })?;
-    Ok(tokens_of(bytes))
-}
-
-fn tokens_of(bytes: usize) -> u64 {
-    (bytes as u64).div_ceil(4)
+    Ok(guess(bytes))
 }
 
 /// How many bytes of content there are, as they are written.
 fn content(value: Raw<'_>) -> usize {
-    if matches!(value.text(), "null" | "\"\"" | "[]" | "{}") { 0 } else { value.text().len() }
+    match value.text() {
+        "null" | "[]" | "{}" => 0,
+        text => text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).len(),
+    }
 }
 
 /// The members of a delta that are an answer's first token.

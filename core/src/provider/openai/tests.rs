@@ -183,8 +183,8 @@ fn usage_is_read_in_one_shape() {
     };
     assert_eq!(counted(7, 16), (9, 4, 7, 5, false));
     assert_eq!(counted(2, 16), (9, 4, 7, 5, false));
-    assert_eq!(read("null"), (0, 0, 2, 0, true));
-    assert_eq!(read("{}"), (0, 0, 2, 0, true));
+    assert_eq!(read("null"), (0, 0, 1, 0, true));
+    assert_eq!(read("{}"), (0, 0, 1, 0, true));
 }
 
 #[test]
