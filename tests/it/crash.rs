@@ -1,8 +1,10 @@
-//! The public crash test of gateways: sixteen ways in which a provider fails, streamed and whole.
+//! The public crash test of gateways: the ways in which a provider fails, streamed and whole.
 //!
-//! [`TABLE`] says for each what a caller sees who asks the provider directly, what a caller of the gateway sees, what the
+//! [`TABLE`] says for each what a caller sees who asks the provider directly, what the caller of a gateway sees, what the
 //! provider was asked, and what the record says. Nothing may be worse through the gateway than directly ([`Worth`]).
-//! A stream that has begun is not taken up again by another target: it ends with an error or a break, never as if it were whole.
+//! No other target takes up a stream that has begun: it ends with an error or a break, never as if it were whole.
+
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -12,106 +14,107 @@ use weir_tests::{Answer, Ask, Ended, Event, Gateway, Provider, Record, Upstream}
 
 use crate::Shared;
 
-/// The classes, a line for each way to meet one.
+/// The classes, and a line for each way to meet one.
 ///
-/// - `targets`: models of the simulator, best first, called `a` and `b` in what follows; their names say how they fail
-///   (`docs/simulator.md`).
-/// - `limit`: `first_token`, `gap` and `whole` of the model, where time decides.
-/// - `how`: the delivery.
-/// - `directly`: what the first target answers to a caller who asks it without a gateway.
-/// - `caller`: what the caller of the gateway sees. Both as [`view`] writes it: `again` and `final` say whether an official
-///   SDK would repeat the request.
-/// - `provider's log`: who was asked, and the status of the answer; `-` where none was given.
-/// - `record`: outcome, tries, and tokens (input + output; `~` where they are estimated).
+/// - targets: models of the simulator, best first, called `a` and `b` from there on. `ok` and `claude` answer; any other
+///   name is a fault's (`docs/simulator.md` has them, and what follows a `+`).
+/// - how: the delivery.
+/// - directly: what the first target answers to a caller without a gateway.
+/// - caller: what the caller of the gateway sees. [`view`] writes both; `again` and `final` say whether an official SDK
+///   would repeat the request.
+/// - provider's log: who was asked, and with which status the answer began; `-` where none did.
+/// - record: the tries, and the tokens (input + output; `~` where the provider did not say).
 const TABLE: &str = "
-class              | targets                                  | limit | how      | directly                | caller                            | provider's log | record
-as it should be                 | gpt-4o                                                |       | whole    | | | | 
-as it should be                 | gpt-4o                                                |       | streamed | | | | 
-429, short Retry-After          | fault-429-retry-1+times-1                             |       | whole    | | | | 
-429, short Retry-After          | fault-429-retry-1+times-1                             |       | streamed | | | | 
-429, short Retry-After          | fault-429-retry-1+times-1, gpt-4o                     |       | whole    | | | | 
-429, short Retry-After          | fault-429-retry-1+times-1, gpt-4o                     |       | streamed | | | | 
-429 for ever                    | fault-429-retry-1                                     |       | whole    | | | | 
-429 for ever                    | fault-429-retry-1                                     |       | streamed | | | | 
-429 for ever                    | fault-429-retry-1, gpt-4o                             |       | whole    | | | | 
-429 for ever                    | fault-429-retry-1, gpt-4o                             |       | streamed | | | | 
-429 for ever, both              | fault-429-retry-7, fault-429-retry-2                  |       | whole    | | | | 
-429 for ever, both              | fault-429-retry-7, fault-429-retry-2                  |       | streamed | | | | 
-500 once                        | fault-500+times-1                                     |       | whole    | | | | 
-500 once                        | fault-500+times-1                                     |       | streamed | | | | 
-500 once                        | fault-500+times-1, gpt-4o                             |       | whole    | | | | 
-500 once                        | fault-500+times-1, gpt-4o                             |       | streamed | | | | 
-503 for ever                    | fault-503                                             |       | whole    | | | | 
-503 for ever                    | fault-503                                             |       | streamed | | | | 
-503 for ever                    | fault-503, gpt-4o                                     |       | whole    | | | | 
-503 for ever                    | fault-503, gpt-4o                                     |       | streamed | | | | 
-503 for ever, both              | fault-503, fault-503+b                                |       | whole    | | | | 
-503 for ever, both              | fault-503, fault-503+b                                |       | streamed | | | | 
-reset once                      | fault-reset+times-1                                   |       | whole    | | | | 
-reset once                      | fault-reset+times-1                                   |       | streamed | | | | 
-reset for ever                  | fault-reset                                           |       | whole    | | | | 
-reset for ever                  | fault-reset                                           |       | streamed | | | | 
-reset for ever                  | fault-reset, gpt-4o                                   |       | whole    | | | | 
-reset for ever                  | fault-reset, gpt-4o                                   |       | streamed | | | | 
-silence                         | fault-hang                                            | 1s    | whole    | | | | 
-silence                         | fault-hang                                            | 1s    | streamed | | | | 
-silence                         | fault-hang, gpt-4o                                    | 1s    | whole    | | | | 
-silence                         | fault-hang, gpt-4o                                    | 1s    | streamed | | | | 
-first token late                | gpt-4o+first-300ms                                    | 1s    | whole    | | | | 
-first token late                | gpt-4o+first-300ms                                    | 1s    | streamed | | | | 
-first token late                | fault-slow-first-token-2000, gpt-4o                   | 1s    | whole    | | | | 
-first token late                | fault-slow-first-token-2000, gpt-4o                   | 1s    | streamed | | | | 
-cut after 40 tokens             | fault-cut+after-40+tokens-60                          |       | whole    | | | | 
-cut after 40 tokens             | fault-cut+after-40+tokens-60                          |       | streamed | | | | 
-cut after 40 tokens             | fault-cut+after-40+tokens-60, gpt-4o                  |       | whole    | | | | 
-cut after 40 tokens             | fault-cut+after-40+tokens-60, gpt-4o                  |       | streamed | | | | 
-reset after 40 tokens           | fault-break+after-40+tokens-60                        |       | whole    | | | | 
-reset after 40 tokens           | fault-break+after-40+tokens-60                        |       | streamed | | | | 
-reset after 40 tokens           | fault-break+after-40+tokens-60, gpt-4o                |       | whole    | | | | 
-reset after 40 tokens           | fault-break+after-40+tokens-60, gpt-4o                |       | streamed | | | | 
-stall after 20 tokens           | fault-stall+after-20+tokens-60                        | 1s    | whole    | | | | 
-stall after 20 tokens           | fault-stall+after-20+tokens-60                        | 1s    | streamed | | | | 
-stall after 20 tokens           | fault-stall+after-20+tokens-60, gpt-4o                | 1s    | whole    | | | | 
-stall after 20 tokens           | fault-stall+after-20+tokens-60, gpt-4o                | 1s    | streamed | | | | 
-malformed event                 | fault-malformed+after-20+tokens-60                    |       | whole    | | | | 
-malformed event                 | fault-malformed+after-20+tokens-60                    |       | streamed | | | | 
-malformed event                 | fault-malformed+after-20+tokens-60, gpt-4o            |       | whole    | | | | 
-malformed event                 | fault-malformed+after-20+tokens-60, gpt-4o            |       | streamed | | | | 
-no [DONE]                       | fault-no-done                                         |       | whole    | | | | 
-no [DONE]                       | fault-no-done                                         |       | streamed | | | | 
-no [DONE]                       | fault-no-done, gpt-4o                                 |       | whole    | | | | 
-no [DONE]                       | fault-no-done, gpt-4o                                 |       | streamed | | | | 
-context length                  | fault-context-length                                  |       | whole    | | | | 
-context length                  | fault-context-length                                  |       | streamed | | | | 
-context length                  | fault-context-length, gpt-4o                          |       | whole    | | | | 
-context length                  | fault-context-length, gpt-4o                          |       | streamed | | | | 
-content filter                  | fault-content-filter                                  |       | whole    | | | | 
-content filter                  | fault-content-filter                                  |       | streamed | | | | 
-content filter                  | fault-content-filter, gpt-4o                          |       | whole    | | | | 
-content filter                  | fault-content-filter, gpt-4o                          |       | streamed | | | | 
-content filter, at the end      | fault-finish-content-filter                           |       | whole    | | | | 
-content filter, at the end      | fault-finish-content-filter                           |       | streamed | | | | 
-prefill refused                 | claude:claude-sonnet-4-5+no-prefill                   |       | whole    | | | | 
-prefill refused                 | claude:claude-sonnet-4-5+no-prefill                   |       | streamed | | | | 
-prefill refused by the fallback | fault-503, claude:claude-sonnet-4-5+no-prefill        |       | whole    | | | | 
-prefill refused by the fallback | fault-503, claude:claude-sonnet-4-5+no-prefill        |       | streamed | | | | 
-prefill taken by the fallback   | fault-503, claude:claude-sonnet-4-5                   |       | whole    | | | | 
-prefill taken by the fallback   | fault-503, claude:claude-sonnet-4-5                   |       | streamed | | | | 
+targets                   | how      | directly                 | caller                              | provider's log | record
+
+As it should be.
+ok                        | both     | whole                    | whole                               | a 200          | a ok; 7+60
+
+429 once, with a short Retry-After: the caller is told to wait as long, and the target is not asked before.
+429-retry-1+times-1       | both     | 429, again in 1 s        | 429 rate_limited, again in 1 s      | a 429          | a rate_limited; 0+0
+429-retry-1+times-1, ok   | both     | 429, again in 1 s        | whole                               | a 429, b 200   | a rate_limited, b ok; 7+60
+
+429 for ever: the caller is told the shortest wait.
+429-retry-7               | both     | 429, again in 7 s        | 429 rate_limited, again in 7 s      | a 429          | a rate_limited; 0+0
+429-retry-7, ok           | both     | 429, again in 7 s        | whole                               | a 429, b 200   | a rate_limited, b ok; 7+60
+429-retry-7, 429-retry-2  | both     | 429, again in 7 s        | 429 rate_limited, again in 2 s      | a 429, b 429   | a rate_limited, b rate_limited; 0+0
+
+500 once.
+500+times-1, ok           | both     | 500, again               | whole                               | a 500, b 200   | a unavailable, b ok; 7+60
+
+503 for ever.
+503, ok                   | both     | 503, again               | whole                               | a 503, b 200   | a unavailable, b ok; 7+60
+
+A reset before the headers.
+reset, ok                 | both     | reset                    | whole                               | a -, b 200     | a reset, b ok; 7+60
+
+Silence: each target is asked once.
+hang, ok                  | both     | silence                  | whole                               | a -, b 200     | a timeout, b ok; 7+60
+
+The first token is late: waited for within the limit, else the next target answers.
+ok+first-300ms            | both     | whole                    | whole                               | a 200          | a ok; 7+60
+slow-first-token-5000, ok | whole    | whole                    | whole                               | a -, b 200     | a timeout, b ok; 7+60
+slow-first-token-5000, ok | streamed | whole                    | whole                               | a 200, b 200   | a timeout, b ok; 7+60
+
+The body ends after 40 tokens, cleanly: the gateway adds an error.
+cut+after-40, ok          | whole    | no JSON                  | whole                               | a 200, b 200   | a cut, b ok; 7+60
+cut+after-40              | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200          | a cut; ~0+40
+cut+after-40, ok          | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200          | a cut; ~0+40
+
+The connection breaks after 40 tokens: so does the caller's.
+break+after-40, ok        | whole    | a break                  | whole                               | a 200, b 200   | a reset, b ok; 7+60
+break+after-40            | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200          | a cut; ~0+40
+break+after-40, ok        | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200          | a cut; ~0+40
+
+Nothing more after 20 tokens: the caller's connection breaks after the gap.
+stall+after-20, ok        | whole    | silence                  | whole                               | a 200, b 200   | a timeout, b ok; 7+60
+stall+after-20            | streamed | silence                  | 20 tokens, a break                  | a 200          | a cut; ~0+20
+stall+after-20, ok        | streamed | silence                  | 20 tokens, a break                  | a 200          | a cut; ~0+20
+
+An event that cannot be read, then the rest: broken off, since it may have been a part of the answer, and an answer
+with a hole would look whole.
+malformed+after-20, ok    | whole    | no JSON                  | whole                               | a 200, b 200   | a malformed, b ok; 7+60
+malformed+after-20        | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200          | a malformed; ~0+20
+malformed+after-20, ok    | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200          | a malformed; ~0+20
+
+No [DONE] after a finish: it is whole.
+no-done                   | whole    | whole                    | whole                               | a 200          | a ok; 7+60
+
+Longer than the model's context: another model may have a longer one.
+context-length            | both     | 400, final               | 400 context_length_exceeded, final  | a 400          | a context_length_exceeded; 0+0
+
+Refused by the content policy: told in the provider's words, and not asked elsewhere.
+content-filter            | both     | 400, final               | 400 content_policy_violation, final | a 400          | a content_policy_violation; 0+0
+content-filter, ok        | both     | 400, final               | 400 content_policy_violation, final | a 400          | a content_policy_violation; 0+0
+finish-content-filter     | whole    | content_filter           | content_filter                      | a 200          | a ok; 7+3
+finish-content-filter     | streamed | 3 tokens, content_filter | 3 tokens, content_filter            | a 200          | a ok; 7+3
+
+A last message of the assistant, to be gone on with, which not every model takes.
+claude+no-prefill         | both     | 400, final               | 400 invalid_request_error, final    | a 400          | a invalid_request; 0+0
+503, claude               | both     | 503, again               | whole                               | a 503, b 200   | a unavailable, b ok; 13+60
 ";
 
-/// One line of the table.
+/// What every answer is: so many tokens, a little apart, so that what follows one fault is not in one piece with it.
+const ANSWER: &str = "+tokens-60+gap-5ms";
+
+/// How the classes begin in which time decides; their models have short limits.
+const TIMED: [&str; 3] = ["Silence", "The first token", "Nothing more"];
+
+/// How the class begins whose requests end with a message of the assistant.
+const PREFILLED: &str = "A last message of the assistant";
+
+/// One line of the table, in one delivery.
 struct Row {
     number: usize,
     class: &'static str,
     targets: Vec<&'static str>,
-    limit: &'static str,
     streamed: bool,
-    expected: Seen4,
+    expected: Sides,
 }
 
-/// What is seen of one request, from four sides.
+/// One request, seen from each side.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen4 {
+struct Sides {
     directly: String,
     caller: String,
     log: String,
@@ -120,126 +123,143 @@ struct Seen4 {
 
 impl Row {
     fn all() -> Vec<Self> {
-        let lines = TABLE.trim().lines().skip(1).enumerate();
-        lines.map(|(number, line)| Self::read(number, line)).collect()
+        let (mut rows, mut class) = (Vec::new(), "");
+        for line in TABLE.trim().lines().skip(1) {
+            let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+            match columns[..] {
+                [""] => {}
+                [title] => class = title,
+                [targets, how, directly, caller, log, record] => {
+                    let ways: &[bool] = match how {
+                        "whole" => &[false],
+                        "streamed" => &[true],
+                        "both" => &[false, true],
+                        _ => panic!("no delivery: {line}"),
+                    };
+                    for &streamed in ways {
+                        let [directly, caller, log, record] = [directly, caller, log, record].map(str::to_owned);
+                        let expected = Sides { directly, caller, log, record };
+                        let (number, targets) = (rows.len(), targets.split(", ").collect());
+                        rows.push(Self { number, class, targets, streamed, expected });
+                    }
+                }
+                _ => panic!("not six columns: {line}"),
+            }
+        }
+        rows
     }
 
-    fn read(number: usize, line: &'static str) -> Self {
-        let columns: Vec<&'static str> = line.split('|').map(str::trim).collect();
-        let [class, targets, limit, how, directly, caller, log, record] = columns[..] else {
-            panic!("not eight columns: {line}")
-        };
-        assert!(["whole", "streamed"].contains(&how), "{line}");
-        let expected =
-            Seen4 { directly: directly.into(), caller: caller.into(), log: log.into(), record: record.into() };
-        Self { number, class, targets: targets.split(", ").collect(), limit, streamed: how == "streamed", expected }
-    }
-
-    /// The model that callers ask for.
+    /// The model that callers of the gateway ask for.
     fn model(&self) -> String {
-        format!("crash-{}", self.number)
+        format!("line-{}", self.number)
     }
 
-    /// The targets' own models. Each line has its own, since a target that rests would rest for other lines too.
-    fn models(&self) -> Vec<String> {
-        self.targets.iter().map(|target| self.own(target.trim_start_matches("claude:"))).collect()
-    }
-
-    fn own(&self, target: &str) -> String {
-        format!("{target}+line{}", self.number)
-    }
-
+    /// The targets as the configuration has them. Each line has its own, since a target that rests would do so for others too.
     fn configured(&self) -> Vec<String> {
-        let provider = |target: &str| if target.starts_with("claude:") { "claude" } else { "sim" };
-        self.targets.iter().zip(self.models()).map(|(target, model)| format!("{}/{model}", provider(target))).collect()
+        let target = |target: &&str| {
+            let (name, more) = target.split_once('+').unwrap_or((target, ""));
+            let model = match name {
+                "ok" => "sim/gpt-4o".to_owned(),
+                "claude" => "claude/claude-sonnet-4-5".to_owned(),
+                fault => format!("sim/fault-{fault}"),
+            };
+            format!("{model}{ANSWER}+line-{}+{more}", self.number)
+        };
+        self.targets.iter().map(target).collect()
+    }
+
+    /// The targets' own models.
+    fn models(&self) -> Vec<String> {
+        let model = |target: String| target.split_once('/').map(|(_, model)| model.to_owned());
+        self.configured().into_iter().filter_map(model).collect()
     }
 
     fn body(&self, model: &str) -> Value {
-        let mut messages = json!([{ "role": "user", "content": "Hi" }]);
-        if self.class.contains("prefill") {
-            messages.as_array_mut().unwrap().push(json!({ "role": "assistant", "content": "You" }));
+        let mut messages = vec![json!({ "role": "user", "content": "Hi" })];
+        if self.class.starts_with(PREFILLED) {
+            messages.push(json!({ "role": "assistant", "content": "You" }));
         }
-        let mut body = json!({ "model": model, "messages": messages });
+        let mut body = json!({ "model": model, "max_tokens": 1000, "messages": messages });
         if self.streamed {
             body["stream"] = json!(true);
-            body["stream_options"] = json!({ "include_usage": true });
         }
         body
     }
 
-    /// Asks, and looks from all sides.
-    async fn look(&self, Shared { upstream, gateway }: &Shared) -> Seen4 {
+    /// Asks, directly and through the gateway, and looks from all sides.
+    async fn look(&self, Shared { upstream, gateway }: &Shared) -> Sides {
         let directly = self.directly(upstream).await;
         let answer = gateway.post("/v1/chat/completions", self.body(&self.model())).await;
+        let caller = view(&answer);
         let record = gateway.record(answer.id()).await;
-        let models = self.models();
-        let letters = |text: String| {
-            let named = self.configured().into_iter().zip(["a", "b", "c"]);
-            named.fold(text, |text, (target, letter)| text.replace(&target, letter))
-        };
-        Seen4 {
-            directly,
-            caller: view(&answer),
-            log: log(&upstream.requests(), &models),
-            record: letters(recorded(&record)),
-        }
+        let (targets, models) = (self.configured(), self.models());
+        let place = |names: &[String], name: &str| Some(LETTERS[names.iter().position(|known| known == name)?]);
+        let asked = upstream.requests().into_iter().filter_map(|seen| {
+            let letter = place(&models, seen.json()["model"].as_str()?)?;
+            Some(format!("{letter} {}", seen.status.map_or("-".to_owned(), |status| status.to_string())))
+        });
+        let tries: Vec<String> = record
+            .tries()
+            .iter()
+            .filter_map(|one| one.split_once(' '))
+            .map(|(target, outcome)| format!("{} {outcome}", place(&targets, target).unwrap_or(target)))
+            .collect();
+        assert_eq!(record["outcome"], outcome(&caller, &record), "{}: {}", self.class, *record);
+        let log = asked.collect::<Vec<_>>().join(", ");
+        Sides { directly, caller, log, record: format!("{}; {}", tries.join(", "), tokens(&record)) }
     }
 
+    /// What a caller sees who asks the first target without a gateway. Nobody waits for silence to end: there the simulator says
+    /// which fault it is.
     async fn directly(&self, upstream: &Upstream) -> String {
-        // A name of its own, for faults that are counted.
+        // A name of its own, for the faults that are counted.
         let model = format!("{}+directly", self.models()[0]);
-        let ask = upstream.asked_directly("/v1/chat/completions").json(self.body(&model));
-        let silent =
-            |seen: &Seen| seen.json()["model"] == *model && matches!(seen.fault, Some(Fault::Hang | Fault::Stall));
+        let path = if model.starts_with("claude") { "/v1/messages" } else { "/v1/chat/completions" };
+        let ask = upstream.asked_directly(path).header("anthropic-version", "2023-06-01").json(self.body(&model));
+        let silent = |seen: &Seen| {
+            let is_this = seen.json()["model"] == *model && seen.outcome == Outcome::Open;
+            is_this && matches!(seen.fault, Some(Fault::Hang | Fault::Stall))
+        };
         tokio::select! {
-            answer = ask.try_open() => match answer {
-                Err(_) => "reset".to_owned(),
-                Ok(stream) => {
-                    let silence = upstream.requests().iter().any(silent);
-                    if silence { "silence".to_owned() } else { view(&stream.rest().await) }
-                }
-            },
+            view = directly(ask) => view,
             _ = upstream.until(|seen| seen.iter().any(silent)) => "silence".to_owned(),
         }
     }
 }
 
-/// What an answer is to its caller.
+/// What the targets of a line are called.
+const LETTERS: [&str; 2] = ["a", "b"];
+
+async fn directly(ask: Ask) -> String {
+    match ask.try_open().await {
+        Ok(stream) => without_code(&view(&stream.rest().await)),
+        Err(_) => "reset".to_owned(),
+    }
+}
+
+/// An answer as its caller sees it.
 fn view(answer: &Answer) -> String {
     if answer.status() != 200 {
-        let error = &answer.json()["error"];
-        let code = error["code"].as_str().or(error["type"].as_str()).unwrap_or_default().to_owned();
-        let again = match answer.header("x-should-retry") {
-            "true" => true,
-            "false" => false,
-            _ => matches!(answer.status(), 408 | 409 | 429 | 500..),
-        };
-        let wait = match answer.header("retry-after") {
-            "" => String::new(),
-            wait => format!(" in {wait} s"),
-        };
-        return format!("{} {code}, {}{wait}", answer.status(), if again { "again" } else { "final" });
+        return refusal(answer);
     }
     let events = answer.events();
     if events.is_empty() {
-        let Ok(json) = serde_json::from_slice::<Value>(answer.body()) else { return "cut".to_owned() };
+        let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         return match json["choices"][0]["finish_reason"].as_str() {
-            _ if answer.ended() == Ended::Broken => "cut".to_owned(),
+            _ if answer.ended() == Ended::Broken => "a break".to_owned(),
+            None => "no JSON".to_owned(),
             Some("stop") => "whole".to_owned(),
-            other => format!("{}", other.unwrap_or("no finish")),
+            Some(finish) => finish.to_owned(),
         };
     }
-    let content =
-        |event: &Event| event.json()["choices"][0]["delta"]["content"].as_str().unwrap_or_default().to_owned();
-    let tokens = events.iter().filter(|event| !content(event).is_empty()).count();
-    let finish =
-        events.iter().find_map(|event| event.json()["choices"][0]["finish_reason"].as_str().map(str::to_owned));
-    let nonsense = events.iter().any(|event| event.data != "[DONE]" && event.json().is_null());
-    let error = events.iter().any(|event| !event.json()["error"].is_null());
+    let choice = |event: &Event, field: &str| event.json()["choices"][0].pointer(field).cloned().unwrap_or_default();
+    let said = |event: &&Event| choice(event, "/delta/content").as_str().is_some_and(|said| !said.is_empty());
+    let tokens = events.iter().filter(said).count();
+    let finish = events.iter().find_map(|event| choice(event, "/finish_reason").as_str().map(str::to_owned));
     let end = match finish.as_deref() {
         _ if answer.ended() == Ended::Broken => "a break",
-        _ if error => "an error",
-        _ if nonsense => "nonsense",
+        _ if events.iter().any(|event| !event.json()["error"].is_null()) => "an error",
+        _ if events.iter().any(|event| event.data != "[DONE]" && event.json().is_null()) => "nonsense",
         Some("stop") if answer.is_done() => return "whole".to_owned(),
         Some("stop") => return "whole, no [DONE]".to_owned(),
         Some(finish) if answer.is_done() => finish,
@@ -248,46 +268,71 @@ fn view(answer: &Answer) -> String {
     format!("{tokens} tokens, {end}")
 }
 
-/// Who was asked, and what each answered, in the order of arrival.
-fn log(seen: &[Seen], models: &[String]) -> String {
-    let entry = |seen: &Seen| {
-        let asked = seen.json();
-        let place = models.iter().position(|model| asked["model"] == **model)?;
-        let status = seen.status.map_or("-".to_owned(), |status| status.to_string());
-        Some(format!("{} {status}", ["a", "b", "c"][place]))
-    };
-    seen.iter().filter_map(entry).collect::<Vec<_>>().join(", ")
+/// An error in place of an answer.
+fn refusal(answer: &Answer) -> String {
+    let code = answer.json()["error"]["code"].as_str().unwrap_or_default().to_owned();
+    let mut view = format!("{} {code}", answer.status());
+    view.push_str(match answer.header("x-should-retry") {
+        "true" => ", again",
+        "" if matches!(answer.status(), 408 | 409 | 429 | 500..) => ", again",
+        _ => ", final",
+    });
+    if !answer.header("retry-after").is_empty() {
+        view.extend([" in ", answer.header("retry-after"), " s"]);
+    }
+    view
 }
 
-fn recorded(record: &Record) -> String {
+/// The view of an error, or of anything else, without the error's code: providers have their own.
+fn without_code(view: &str) -> String {
+    match view.split_once(' ') {
+        Some((status, rest)) if status.parse::<u16>().is_ok_and(|status| status >= 400) => {
+            let (_, again) = rest.split_once(", ").unwrap_or_default();
+            format!("{status}, {again}")
+        }
+        _ => view.to_owned(),
+    }
+}
+
+/// The outcome that the record must have where its caller sees this: the code of an error, else what became of the last try.
+fn outcome<'r>(view: &'r str, record: &'r Record) -> &'r str {
+    let code = view.split_once(", ").and_then(|(error, _)| error.split_once(' ')).map(|(_, code)| code);
+    let tries = record["tries"].as_array().and_then(|tries| tries.last()).map(|last| &last["outcome"]);
+    match code {
+        Some(code) if code != "tokens" => code,
+        _ => tries.and_then(Value::as_str).unwrap_or_default(),
+    }
+}
+
+fn tokens(record: &Record) -> String {
     let tokens = &record["tokens"];
     let about = if tokens["estimated"] == true { "~" } else { "" };
-    let tokens = format!("{about}{}+{}", tokens["input"], tokens["output"]);
-    format!("{}: {}; {tokens}", record["outcome"].as_str().unwrap_or_default(), record.tries().join(", "))
+    format!("{about}{}+{}", tokens["input"], tokens["output"])
 }
 
-/// What a view is worth to the caller: the higher, the better.
+/// What a view is worth to its caller: the higher, the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Worth {
     /// It never ends, or looks whole and is not.
     Harm,
-    /// It tells that it failed.
+    /// It is seen to have failed.
     Failure,
-    /// It tells that it failed before anything came, and that asking again can help.
+    /// It is seen to have failed before anything came, and asking again can help.
     Again,
     /// It is what the model had to say.
     Answer,
 }
 
-fn worth(view: &str) -> Worth {
-    match view {
-        "whole" | "whole, no [DONE]" => Worth::Answer,
-        "reset" => Worth::Again,
-        "silence" | "no finish" => Worth::Harm,
-        _ if view.ends_with("content_filter") => Worth::Answer,
-        _ if view.ends_with("a clean end") => Worth::Harm,
-        _ if view.contains(", again") => Worth::Again,
-        _ => Worth::Failure,
+impl Worth {
+    fn of(view: &str) -> Self {
+        match view {
+            "silence" => Self::Harm,
+            "reset" => Self::Again,
+            _ if view.ends_with("a clean end") => Self::Harm,
+            _ if view.starts_with("whole") || view.ends_with("content_filter") => Self::Answer,
+            _ if view.contains(", again") => Self::Again,
+            _ => Self::Failure,
+        }
     }
 }
 
@@ -299,30 +344,106 @@ async fn shared() -> &'static Shared {
         let mut builder = Gateway::with(&upstream).and(claude);
         for row in Row::all() {
             builder = builder.model(&row.model(), row.configured().iter().map(String::as_str));
-            if !row.limit.is_empty() {
-                builder = builder.within(json!({ "first_token": row.limit, "gap": row.limit, "whole": row.limit }));
+            if TIMED.iter().any(|class| row.class.starts_with(class)) {
+                builder = builder.within(json!({ "first_token": "2s", "gap": "2s", "whole": "2s" }));
             }
         }
-        let gateway = builder.start().await;
+        let gateway = builder
+            .model("limited", ["sim/fault-429-retry-1+times-1+limited"])
+            .model("flapping", ["sim/fault-flap-2+flapping", "sim/gpt-4o+flapping"])
+            .model("flapping in a stream", ["sim/fault-flap-2+stream", "sim/gpt-4o+stream"])
+            .model("counted", ["sim/fault-flap-3+counted", "sim/gpt-4o+counted"])
+            .model(
+                "counted too",
+                ["sim/fault-error-event+counted", "sim/fault-cut-before+counted", "sim/gpt-4o+counted"],
+            )
+            .start()
+            .await;
         Shared { upstream, gateway }
     };
     SHARED.get_or_init(start).await
 }
 
 #[tokio::test]
-async fn each_class_ends_as_the_table_says_and_never_worse_than_without_a_gateway() {
+async fn each_class_ends_as_the_table_says_and_none_worse_than_without_a_gateway() {
     let shared = shared().await;
     let looks = Row::all().into_iter().map(|row| async move {
         let found = row.look(shared).await;
-        let worse = worth(&found.caller) < worth(&found.directly);
-        let how = if row.streamed { "streamed" } else { "whole" };
-        let line = |seen: &Seen4| {
-            format!("{} | {how} | {} | {} | {} | {}", row.class, seen.directly, seen.caller, seen.log, seen.record)
+        let worse = Worth::of(&found.caller) < Worth::of(&found.directly);
+        let line = |Sides { directly, caller, log, record }: &Sides| {
+            let how = if row.streamed { "streamed" } else { "whole" };
+            format!("{} | {how} | {directly} | {caller} | {log} | {record}", row.targets.join(", "))
         };
-        let (wanted, got) = (line(&row.expected), line(&found));
-        (found != row.expected || worse)
-            .then(|| format!("wanted {wanted}\nfound  {got}{}", if worse { "   WORSE" } else { "" }))
+        let note = if worse { " (worse than directly)" } else { "" };
+        let (expected, got) = (line(&row.expected), line(&found));
+        (worse || found != row.expected).then(|| format!("{}\n  {expected}\nis{note}\n  {got}", row.class))
     });
     let wrong: Vec<String> = join_all(looks).await.into_iter().flatten().collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// The requests for a model whose name ends so, as the provider saw them.
+fn asked(upstream: &Upstream, ending: &str) -> Vec<Seen> {
+    let mut seen = upstream.requests();
+    seen.retain(|seen| seen.json()["model"].as_str().is_some_and(|model| model.ends_with(ending)));
+    seen
+}
+
+/// A target that asked for a pause is not asked in it, however often its callers come; and the pause ends.
+#[tokio::test]
+async fn a_short_retry_after_is_heeded_to_the_end_and_no_longer() {
+    let Shared { upstream, gateway } = shared().await;
+    let mut refused = 0;
+    let answer = loop {
+        let answer = gateway.chat("limited", "Hi").await;
+        if answer.status() == 200 {
+            break answer;
+        }
+        assert_eq!(refusal(&answer), "429 rate_limited, again in 1 s");
+        refused += 1;
+    };
+    assert_eq!(view(&answer), "whole");
+    assert!(refused > 0);
+    let asked = asked(upstream, "+limited");
+    let [limited, answered] = &asked[..] else { panic!("asked {} times", asked.len()) };
+    assert_eq!((limited.status, answered.status), (Some(429), Some(200)));
+    assert!(answered.at >= limited.at + Duration::from_secs(1), "asked again too early");
+}
+
+/// A primary that fails every second time: every caller gets the whole answer, and the primary goes on being asked.
+#[tokio::test]
+async fn a_flapping_primary_costs_no_answer() {
+    let Shared { upstream, gateway } = shared().await;
+    for (model, ending) in [("flapping", "+flapping"), ("flapping in a stream", "+stream")] {
+        for round in 1..=6 {
+            let ask = gateway.chat(model, "Hi");
+            let answer = if ending == "+stream" { ask.streamed().await } else { ask.await };
+            assert_eq!(view(&answer), "whole", "{model}, round {round}");
+            let (primary, fallback) = (format!("sim/fault-flap-2{ending}"), format!("sim/gpt-4o{ending}"));
+            let expected = match round % 2 {
+                1 => vec![format!("{primary} ok")],
+                _ => vec![format!("{primary} unavailable"), format!("{fallback} ok")],
+            };
+            assert_eq!(gateway.record(answer.id()).await.tries(), expected, "{model}, round {round}");
+        }
+        assert_eq!(asked(upstream, ending).len(), 6 + 3, "{model}");
+    }
+}
+
+/// Every try in a record is a request in the provider's log, and every token is one that the provider counted.
+#[tokio::test]
+async fn the_records_add_up_to_what_the_provider_served() {
+    let Shared { upstream, gateway } = shared().await;
+    let asks = (0..24).map(|number| {
+        let ask = gateway.chat(["counted", "counted too"][number % 2], "Hi");
+        if number % 3 == 0 { ask.streamed() } else { ask }
+    });
+    let mut tried = 0;
+    for answer in join_all(asks.map(IntoFuture::into_future)).await {
+        let record = gateway.record(answer.id()).await;
+        assert_eq!((view(&answer).as_str(), &record["outcome"]), ("whole", &json!("ok")), "{}", *record);
+        assert_eq!(tokens(&record), "7+9", "{}", *record);
+        tried += record.tries().len();
+    }
+    assert_eq!(tried, asked(upstream, "+counted").len());
 }
