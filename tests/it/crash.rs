@@ -37,7 +37,7 @@ ok                        | both     | whole                    | whole         
 429 for ever: the caller is told the shortest wait.
 429-retry-7               | both     | 429, again in 7 s        | 429 rate_limited, again in 7 s      | a 429          | a rate_limited; 0+0
 429-retry-7, ok           | both     | 429, again in 7 s        | whole                               | a 429, b 200   | a rate_limited, b ok; 7+60
-429-retry-7, 429-retry-2  | both     | 429, again in 7 s        | 429 rate_limited, again in 2 s      | a 429, b 429   | a rate_limited, b rate_limited; 0+0
+429-retry-7, 429-retry-4  | both     | 429, again in 7 s        | 429 rate_limited, again in 4 s      | a 429, b 429   | a rate_limited, b rate_limited; 0+0
 
 500 once.
 500+times-1, ok           | both     | 500, again               | whole                               | a 500, b 200   | a unavailable, b ok; 7+60
@@ -92,6 +92,7 @@ finish-content-filter     | streamed | 3 tokens, content_filter | 3 tokens, cont
 A last message of the assistant, to be gone on with, which not every model takes.
 claude+no-prefill         | both     | 400, final               | 400 invalid_request_error, final    | a 400          | a invalid_request; 0+0
 503, claude               | both     | 503, again               | whole                               | a 503, b 200   | a unavailable, b ok; 13+60
+503, claude+no-prefill    | both     | 503, again               | 400 invalid_request_error, again    | a 503, b 400   | a unavailable, b invalid_request; 0+0
 ";
 
 /// What every answer is: so many tokens, a little apart, so that what follows one fault is not in one piece with it.

@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use super::{Attempt, Effect, Failing, Flow, MAX_ERROR_BODY, Phase, Room};
 use crate::answer::Answer;
-use crate::fault::{UpstreamFault, Whose, exhausted};
+use crate::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose, exhausted};
+use crate::plan::Plan;
 use crate::provider::{self, Reach};
 use crate::record::{Progress, Stage};
 use crate::rests::Rest;
@@ -63,6 +64,10 @@ impl Attempt {
             Whose::Caller => provider::told(fault, self.provider, &self.upstream, self.plan.endpoint),
             Whose::Provider | Whose::Ours => exhausted(&self.plan),
         };
+        let problem = match fault.kind {
+            FaultKind::InvalidRequest if may_be_back(&self.plan) => Problem { retry: Retry::Yes, ..problem },
+            _ => problem,
+        };
         let answer = Answer::problem(&problem, self.plan.endpoint.family());
         effects.push(Effect::Plan(self.plan.to_text()));
         effects.push(Effect::Tries(self.plan.tries()));
@@ -91,4 +96,10 @@ impl Attempt {
     pub fn refused(&self, answer: &Answer) -> Progress {
         self.progress(Stage::Failed, answer.outcome.clone(), "".into())
     }
+}
+
+/// Whether another target failed in a way that passes: asked again, it may take what a later one refuses.
+fn may_be_back(plan: &Plan) -> bool {
+    let passes = |kind: FaultKind| kind.whose() == Whose::Provider;
+    plan.failed.iter().any(|failed| FaultKind::from_name(&failed.outcome).is_none_or(passes))
 }
