@@ -2,7 +2,7 @@
 //! input. Start at [`Recipe::read`].
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -74,6 +74,16 @@ pub enum RecipeError {
         /// What is wrong, with its place.
         error: serde_json::Error,
     },
+    /// One of the model's files names a place outside of the model's folder.
+    #[error(
+        "{path}: the path \"{written}\" leads out of the model's folder; a model has all of its files in its own folder"
+    )]
+    Elsewhere {
+        /// The file that names it.
+        path: PathBuf,
+        /// As it is written there.
+        written: String,
+    },
     /// The model needs something that is not supported.
     #[error("{path}: {what} is not supported; use a model with cls, mean or max pooling and no further layers")]
     Unsupported {
@@ -140,10 +150,12 @@ impl Recipe {
         }
         let modules_path = folder.join("modules.json");
         for module in optional::<Vec<Module>>(&modules_path)?.unwrap_or_default() {
+            let own = inside(folder, &module.path)
+                .ok_or_else(|| RecipeError::Elsewhere { path: modules_path.clone(), written: module.path.clone() })?;
             match module.kind.rsplit('.').next() {
                 Some("Transformer") => {}
                 Some("Pooling") => {
-                    recipe.pooling = pooling(&folder.join(&module.path).join("config.json"), &recipe.prompt)?;
+                    recipe.pooling = pooling(&own.join("config.json"), &recipe.prompt)?;
                 }
                 Some("Normalize") => recipe.normalize = Normalize::Unit,
                 _ => return Err(RecipeError::Unsupported { path: modules_path, what: module.kind }),
@@ -166,6 +178,20 @@ impl Recipe {
             }
         }
         Ok(recipe)
+    }
+}
+
+/// The folder that a model calls `written`; `None` where that is not one inside its own, be it by a link.
+fn inside(folder: &Path, written: &str) -> Option<PathBuf> {
+    let below = Path::new(written);
+    if !below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return None;
+    }
+    let path = folder.join(below);
+    match (std::fs::canonicalize(folder), std::fs::canonicalize(&path)) {
+        (Ok(folder), Ok(real)) => real.starts_with(folder).then_some(path),
+        // What is not there is told by whoever reads it.
+        _ => Some(path),
     }
 }
 
@@ -306,6 +332,27 @@ mod tests {
         assert!(error.contains("a default prompt that is left out of the pooling is not supported"), "{error}");
         std::fs::remove_file(folder.path().join("config_sentence_transformers.json")).unwrap();
         assert_eq!(Recipe::read(folder.path()).unwrap().pooling, Pooling::Mean);
+    }
+
+    /// A model's files come from elsewhere: `../../etc` was read once.
+    #[test]
+    fn a_module_that_lies_outside_of_the_models_folder_is_refused() {
+        let outside = folder(&[("config.json", r#"{"pooling_mode_cls_token":true}"#)]);
+        let model = |path: &str| {
+            let modules = serde_json::json!([{ "path": path, "type": "sentence_transformers.models.Pooling" }]);
+            folder(&[("modules.json", &modules.to_string()), ("1_Pooling/config.json", r#"{"pooling_mode":"max"}"#)])
+        };
+        let absolute = outside.path().display().to_string();
+        let above = format!("1_Pooling/../../{}", outside.path().file_name().unwrap().display());
+        for path in [absolute.as_str(), &above, "..", "1_Pooling/..", "link"] {
+            let model = model(path);
+            std::os::unix::fs::symlink(outside.path(), model.path().join("link")).unwrap();
+            let error = Recipe::read(model.path()).unwrap_err().to_string();
+            assert!(error.contains(&format!("the path \"{path}\" leads out of the model's folder")), "{path}: {error}");
+        }
+        for path in ["1_Pooling", "./1_Pooling/"] {
+            assert_eq!(Recipe::read(model(path).path()).unwrap().pooling, Pooling::Max, "{path}");
+        }
     }
 
     #[test]
