@@ -1,7 +1,9 @@
 //! `/_sim/…`: what a test calls directly, for those in another process. [`CALLS`] lists it, and `GET /_sim/` says so too.
 
 use bytes::Bytes;
-use hyper::{HeaderMap, Method};
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 
 use crate::{Fault, Outcome, Seen, faults, model, service, service::Reply, state::State};
@@ -9,7 +11,7 @@ use crate::{Fault, Outcome, Seen, faults, model, service, service::Reply, state:
 /// What can be called, and what it does.
 const CALLS: [(&str, &str); 9] = [
     ("GET /_sim/", "this"),
-    ("GET /_sim/requests", "the kept requests"),
+    ("GET /_sim/requests", "the kept requests; with the token alone: WEIR_SIM_TOKEN of this simulator, as a bearer's"),
     ("DELETE /_sim/requests", "forgets them, and counts anew"),
     ("GET /_sim/served", "how many requests and refused connections there were"),
     ("GET /_sim/faults", "the faults in force"),
@@ -23,11 +25,15 @@ const CALLS: [(&str, &str); 9] = [
 ];
 
 /// Answers a request to `/_sim/{path}`.
-pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &[u8]) -> Reply {
+pub(crate) fn answer(state: &State, head: &Parts, path: &str, body: &[u8]) -> Reply {
+    let method = &head.method;
     let done = || Ok(json!({"ok": true}));
     let result = match (method.as_str(), path) {
         ("GET", "") => Ok(can()),
-        ("GET", "requests") => Ok(state.log.all().iter().map(seen).collect()),
+        ("GET", "requests") => match shown(state, head) {
+            Ok(()) => Ok(state.log.all().iter().map(seen).collect()),
+            Err(why) => return respond(401, &json!({"error": why})),
+        },
         ("DELETE", "requests") => {
             state.log.clear();
             done()
@@ -52,7 +58,22 @@ pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &[u8]) ->
         Ok(body) => (200, body),
         Err(why) => (400, json!({"error": why})),
     };
+    respond(status, &body)
+}
+
+fn respond(status: u16, body: &Value) -> Reply {
     service::json(HeaderMap::new(), status, Bytes::from(body.to_string()))
+}
+
+/// Whether whoever asks may see what others have asked.
+fn shown(state: &State, head: &Parts) -> Result<(), &'static str> {
+    let Some(token) = &state.options.token else {
+        return Err(
+            "requests are not kept here; set WEIR_SIM_TOKEN to a word of yours where the simulator, or `weir up`, starts",
+        );
+    };
+    let sent = head.headers.get(AUTHORIZATION).and_then(|sent| sent.to_str().ok()?.strip_prefix("Bearer "));
+    if sent == Some(token) { Ok(()) } else { Err("send the simulator's WEIR_SIM_TOKEN, as authorization: Bearer …") }
 }
 
 /// Everything that a simulator can be told.

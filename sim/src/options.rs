@@ -33,6 +33,9 @@ pub struct Options {
     pub compression: Compression,
     /// How many requests are kept for [`Sim::requests`](crate::Sim::requests).
     pub keep: Keep,
+    /// What `GET /_sim/requests` must bear, as `authorization: Bearer …`. None: it shows them to nobody. Prompts stand in them, and any
+    /// process of the machine can ask.
+    pub token: Option<String>,
     /// How much is done for each request.
     pub effort: Effort,
     /// The certificate, where it is to speak TLS.
@@ -59,6 +62,7 @@ impl Default for Options {
             tokens: None,
             compression: Compression::WhenAccepted,
             keep: Keep::default(),
+            token: None,
             effort: Effort::Read,
             tls: None,
             fixtures: None,

@@ -86,7 +86,7 @@ pub(crate) async fn serve(
         }
     };
     if let Some(path) = head.uri.path().strip_prefix("/_sim/") {
-        return respond(admin::answer(&state, &head.method, path, &body), connection, Ticket::none());
+        return respond(admin::answer(&state, &head, path, &body), connection, Ticket::none());
     }
     let ticket = state.log.open(&head, &body, Arrival::Whole);
     match decide(&state, &head, &body, &ticket) {

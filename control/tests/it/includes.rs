@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use weir_control::render::{Module, Paths, render};
+use weir_control::render::{MOST_CONNECTIONS, Module, Paths, render};
 
 use crate::common::{copy, environment, repository};
 
@@ -15,8 +15,10 @@ fn paths() -> Paths {
         folder: "/etc/weir/envoy".into(),
         filter: Module::Wasm("/usr/lib/weir/weir_filter.wasm".into()),
         sidecar_socket: "/run/weir/sidecar.sock".into(),
+        admin_socket: "/run/weir/admin.sock".into(),
         access_log: "/var/log/weir/access.log".into(),
         ca_bundle: Some("/etc/ssl/certs/ca-certificates.crt".into()),
+        connections: MOST_CONNECTIONS,
     }
 }
 

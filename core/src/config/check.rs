@@ -149,9 +149,14 @@ impl Check {
                 let hint = did_you_mean(&model, source.local.models.keys().map(String::as_str));
                 self.error(format!("{path}.model"), format!("local.models has no \"{model}\""), hint);
             }
-            targets.push(Target { provider: entry.name.clone(), model });
+            targets.push((entry.simulated, Target { provider: entry.name.clone(), model }));
         }
-        targets
+        // An invented answer must never take the place of a real one that failed.
+        let real = targets.iter().any(|(simulated, _)| !simulated);
+        if real && targets.extract_if(.., |(simulated, _)| *simulated).count() > 0 {
+            self.left_out.push(format!("model {name}: its simulated targets, since a real one can be asked"));
+        }
+        targets.into_iter().map(|(_, target)| target).collect()
     }
 
     pub(super) fn local(&mut self, written: &source::Local) -> LocalSettings {

@@ -20,7 +20,7 @@ use crate::provider::{self, Provider};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gateway {
     listen: String,
-    admin: String,
+    admin: Option<String>,
     providers: BTreeMap<String, ProviderEntry>,
     limits: BTreeSet<(Limits, usize)>,
     routing: Routing,
@@ -52,6 +52,8 @@ pub struct ProviderEntry {
     pub api_version: Option<String>,
     /// How it deviates from its dialect.
     pub quirks: Quirks,
+    /// It stands in for real providers.
+    pub simulated: bool,
     /// Headers that every request to it carries, names in lower case.
     pub headers: Vec<(String, String)>,
     /// How requests to it are signed, where that takes the place of a credential.
@@ -159,8 +161,8 @@ impl Gateway {
         let traced = source.telemetry.otlp.is_some();
         let mut check = Check { traced, errors: Vec::new(), left_out: Vec::new() };
         let listen = check.address("listen", source.listen.as_deref(), "127.0.0.1:10000");
-        let admin = check.address("admin", source.admin.as_deref(), "127.0.0.1:10001");
-        if listen == admin {
+        let admin = source.admin.as_deref().map(|admin| check.address("admin", Some(admin), "127.0.0.1:10001"));
+        if admin.as_ref() == Some(&listen) {
             check.error(
                 "admin",
                 "clients connect to this address",
@@ -212,8 +214,14 @@ impl Gateway {
         if !check.errors.is_empty() {
             return Err(check.errors);
         }
-        let providers: BTreeMap<String, ProviderEntry> =
-            providers.into_iter().filter_map(|(name, entry)| Some((name, entry?))).collect();
+        let asked =
+            |name: &str| models.values().any(|model: &Model| model.targets.iter().any(|at| at.provider == name));
+        let providers: BTreeMap<String, ProviderEntry> = providers
+            .into_iter()
+            .filter_map(|(name, entry)| Some((name, entry?)))
+            // Where real ones answer for every model, nothing simulated need run.
+            .filter(|(name, entry)| !entry.simulated || asked(name))
+            .collect();
         let upstreams = providers.iter().map(|(name, entry)| (name.clone(), entry.upstream())).collect();
         Ok(Self {
             listen,
@@ -239,9 +247,9 @@ impl Gateway {
         &self.listen
     }
 
-    /// Address and port of Envoy's admin interface.
-    pub fn admin(&self) -> &str {
-        &self.admin
+    /// Address and port of Envoy's admin interface; `None` for a Unix socket.
+    pub fn admin(&self) -> Option<&str> {
+        self.admin.as_deref()
     }
 
     /// The upstreams, by name.

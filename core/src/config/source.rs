@@ -18,7 +18,8 @@ pub struct Source {
     /// Address and port that clients connect to. Default `127.0.0.1:10000`.
     #[serde(default)]
     pub listen: Option<String>,
-    /// Address and port of Envoy's admin interface; keep it on loopback. Default `127.0.0.1:10001`.
+    /// Address and port of Envoy's admin interface, as for a Prometheus that collects its statistics. It asks nobody for a key,
+    /// so keep it on loopback. Default: a Unix socket that only this user can open; `weir admin` asks it.
     #[serde(default)]
     pub admin: Option<String>,
     /// Limits for every model; a model may narrow them.
@@ -94,6 +95,10 @@ pub struct Provider {
     /// Leave this provider and its targets out while its credential is not set. Default `false`.
     #[serde(default)]
     pub optional: bool,
+    /// It stands in for real providers: it is no target of a model that has another target which can be asked. Default: `true`
+    /// for one without a credential at the simulator's usual address, `http://127.0.0.1:10002`, else `false`.
+    #[serde(default)]
+    pub simulated: Option<bool>,
     /// Leave out what it cannot express and name it in the header `x-weir-dropped`, instead of refusing the request.
     /// Default `false`.
     #[serde(default)]

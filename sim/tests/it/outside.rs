@@ -9,7 +9,8 @@ use crate::client::{HEADERS, chat, message, send, sim, with};
 
 #[tokio::test]
 async fn another_process_sets_faults_and_reads_requests() {
-    let sim = sim().await;
+    let options = Options { token: Some("t".to_owned()), ..Options::default() };
+    let sim = Sim::start(options).await.unwrap();
     let put = async |body: &str| send(&sim, "PUT", "/_sim/faults", &[], body.to_owned()).await.unwrap();
     assert_eq!(put(r#"{"gpt-4o": "429-retry-7", "*": {"fault": "503", "times": 1}}"#).await.status, 200);
     assert_eq!(chat(&sim, "gpt-4o", json!({})).await.header("retry-after"), "7");
@@ -22,7 +23,12 @@ async fn another_process_sets_faults_and_reads_requests() {
     assert!(wrong.status == 400 && wrong.text().contains("unheard-of"));
     assert_eq!(chat(&sim, "gpt-4o", json!({})).await.status, 200);
 
-    let seen = send(&sim, "GET", "/_sim/requests", &[], "").await.unwrap().json();
+    for wrong in [&[][..], &[("authorization", "Bearer x")], &[("authorization", "t")]] {
+        let refused = send(&sim, "GET", "/_sim/requests", wrong, "").await.unwrap();
+        assert!(refused.status == 401 && !refused.text().contains("completions"), "{}", refused.text());
+    }
+    let token = [("authorization", "Bearer t")];
+    let seen = send(&sim, "GET", "/_sim/requests", &token, "").await.unwrap().json();
     assert_eq!(seen.as_array().unwrap().len(), 5);
     assert_eq!((&seen[0]["path"], &seen[0]["fault"]), (&json!("/v1/chat/completions"), &json!("429-retry-7")));
     send(&sim, "DELETE", "/_sim/requests", &[], "").await.unwrap();

@@ -11,6 +11,7 @@ import pytest
 URL = os.environ["WEIR_URL"].removesuffix("/v1")
 KEY = os.environ["WEIR_KEY"]
 SIMULATOR = os.environ["WEIR_SIMULATOR"]
+TOKEN = {"authorization": f"Bearer {os.environ['WEIR_SIM_TOKEN']}"}
 
 # The models of the gateway's configuration, each called as the provider that answers for it.
 PROVIDERS = ["openai", "anthropic", "gemini", "bedrock"]
@@ -42,5 +43,5 @@ def provider(request):
 
 def asked(path):
     """The requests that the providers have received at this path, oldest first."""
-    with urllib.request.urlopen(f"{SIMULATOR}/_sim/requests") as answer:
+    with urllib.request.urlopen(urllib.request.Request(f"{SIMULATOR}/_sim/requests", headers=TOKEN)) as answer:
         return [request for request in json.load(answer) if request["path"].partition("?")[0] == path]

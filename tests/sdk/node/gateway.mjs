@@ -21,10 +21,11 @@ export const pathsOf = (sdk) =>
 export const PATHS = pathsOf('node');
 
 const SIMULATOR = process.env.WEIR_SIMULATOR;
+const TOKEN = { authorization: `Bearer ${process.env.WEIR_SIM_TOKEN}` };
 
 // The requests that the provider has received for this model, oldest first.
 export async function asked(model) {
-  const requests = await (await fetch(`${SIMULATOR}/_sim/requests`)).json();
+  const requests = await (await fetch(`${SIMULATOR}/_sim/requests`, { headers: TOKEN })).json();
   const bodies = requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body || '{}'));
   return bodies.filter((body) => body.model === model);
 }

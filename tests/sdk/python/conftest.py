@@ -13,6 +13,7 @@ KEY = os.environ["WEIR_KEY"]
 # May use gpt-4o-mini only.
 LIMITED_KEY = os.environ["WEIR_LIMITED_KEY"]
 SIMULATOR = os.environ["WEIR_SIMULATOR"]
+TOKEN = {"authorization": f"Bearer {os.environ['WEIR_SIM_TOKEN']}"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Simulator:
 
     def asked(self, model):
         """The requests that it has received for this model, oldest first."""
-        with urllib.request.urlopen(f"{SIMULATOR}/_sim/requests") as answer:
+        with urllib.request.urlopen(urllib.request.Request(f"{SIMULATOR}/_sim/requests", headers=TOKEN)) as answer:
             requests = json.load(answer)
         bodies = [json.loads(request["body"] or "{}") for request in requests if request["method"] == "POST"]
         return [body for body in bodies if body.get("model") == model]

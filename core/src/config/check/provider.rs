@@ -11,11 +11,16 @@ use crate::config::gateway::{ProviderEntry, Signing};
 use crate::config::hint::did_you_mean;
 use crate::config::preset::Preset;
 use crate::config::source;
-use crate::config::url::{Credential, Url};
+use crate::config::url::{Credential, Scheme, Url};
 use crate::provider::{self, Reach};
 
 /// Names of clusters that Weir renders for itself.
 const RESERVED: [&str; 4] = ["weir-sidecar", "weir-no-plan", "weir-otlp", "weir-status"];
+
+/// Whether this is where `weir up` starts the simulator unless told otherwise.
+fn is_simulator(url: &Url) -> bool {
+    url.scheme == Scheme::Http && url.port == 10002 && matches!(url.host.as_str(), "127.0.0.1" | "localhost")
+}
 
 impl Check {
     /// `None` if it is left out, or if it has errors, which are noted.
@@ -99,9 +104,11 @@ impl Check {
             self.left_out.push(format!("provider {name}: its credential is not set"));
             return None;
         }
+        let stands_in = credential.is_none() && url.as_ref().is_some_and(is_simulator);
         Some(ProviderEntry {
             name: name.to_owned(),
             dialect: speaks?.name(),
+            simulated: from.simulated.unwrap_or(stands_in),
             url,
             credential,
             ca: from.ca.clone(),
