@@ -58,13 +58,15 @@ pub(crate) enum Command {
     },
     /// List the local models of a running sidecar
     Models(Models),
+    /// Ask the admin interface of the Envoy that `weir up` runs
+    Admin(Admin),
     /// Serve local models to Envoy
     Sidecar {
         /// The sidecar's settings as JSON; `weir up` writes them
         #[arg(long)]
         config: PathBuf,
     },
-    /// Serve a simulated provider
+    /// Serve a simulated provider; it keeps requests where `WEIR_SIM_TOKEN` is set, and shows them to who bears that
     Sim(Sim),
     /// Say what is fetched, where it is, and how to fetch what is missing
     Fetch,
@@ -118,7 +120,7 @@ pub(crate) struct Up {
     /// Envoy's worker threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<u32>,
-    /// Envoy's log level; from `debug` on, callers' keys stand in its log
+    /// Envoy's log level. Its component `http` stays at `info`, since it would log callers' keys; `--component-log-level` may name it
     #[arg(long, value_name = "LEVEL", default_value = "warning", value_parser = ["trace", "debug", "info", "warning", "error", "critical", "off"])]
     pub(crate) log_level: String,
     /// Log levels of single Envoy components, as in `wasm:debug,router:trace`
@@ -159,6 +161,22 @@ pub(crate) struct Models {
     /// The sidecar's socket, for one that `weir up` did not start
     #[arg(long)]
     pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Admin {
+    /// What is asked for, such as `stats`, `clusters` or `config_dump`
+    #[arg(value_name = "PATH", default_value = "help")]
+    pub(crate) path: String,
+    /// By POST, which Envoy asks for where something is changed, as in `--post reopen_logs`
+    #[arg(long)]
+    pub(crate) post: bool,
+    /// The configuration that `weir up` runs [default: as for `weir up`]
+    #[arg(long, value_name = "CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder that `weir up --run` was given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use weir_control::render::{Module, Paths, Resources, render as rendered};
+use weir_control::render::{MOST_CONNECTIONS, Module, Paths, Resources, render as rendered};
 use weir_control::{Environment, Loaded, explain};
 use weir_core::config::{AccessLog, Preset};
 use weir_places::Places;
@@ -158,7 +158,8 @@ fn resources(file: &Path, loaded: &Loaded, places: &Places, environment: &Enviro
 
 /// Where `weir up` would have things.
 fn paths(file: &Path, places: &Places, environment: &Environment) -> Outcome<Paths> {
-    Ok(Folders::of(places, file)?.paths(module()?, environment))
+    // How many files may be open there is not known.
+    Ok(Folders::of(places, file)?.paths(module()?, environment, MOST_CONNECTIONS))
 }
 
 /// Where an installed filter is, for files that go to another machine.

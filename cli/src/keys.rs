@@ -14,6 +14,7 @@ use weir_places::Places;
 use crate::args::Keys;
 use crate::problem::{Outcome, Problem, at};
 use crate::say;
+use crate::up::places::private_if_ours;
 use file::{Entry, Register};
 
 /// The name of the key that the first start makes.
@@ -21,9 +22,12 @@ pub(crate) const FIRST: &str = "default";
 
 /// `weir keys`.
 pub(crate) fn run(file: Option<PathBuf>, command: Keys) -> Outcome {
-    let path = match file {
-        Some(path) => path,
-        None => Places::here().map_err(|error| Problem::Failed(error.to_string()))?.keys(),
+    let path = if let Some(path) = file {
+        path
+    } else {
+        let places = Places::here().map_err(|error| Problem::Failed(error.to_string()))?;
+        private_if_ours(&places.state).map_err(at(&places.state))?;
+        places.keys()
     };
     match command {
         Keys::New { name, models } => {

@@ -2,6 +2,7 @@
 //! that runs the others.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
 
+mod admin;
 mod args;
 mod config;
 mod http;
@@ -42,6 +43,7 @@ fn run(command: Command) -> Outcome {
         Command::Presets => config::presets(),
         Command::Keys { file, command } => keys::run(file, command),
         Command::Models(args) => models::run(&args),
+        Command::Admin(args) => admin::run(&args),
         Command::Sidecar { config } => serve::sidecar(&config),
         Command::Sim(args) => serve::sim(args),
         Command::Fetch => serve::fetch(),

@@ -1,19 +1,31 @@
 //! The commands that are one long-running part: the sidecar, the simulator. `weir up` starts them; they also stand alone.
 
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use weir_places::{Places, envoy};
-use weir_sim::{Keyless, Options, Sim};
+use weir_sidecar::engine::onnx;
+use weir_sim::{Keep, Keyless, Options, Sim};
 
 use crate::args;
 use crate::problem::{Outcome, Problem};
 use crate::say;
+use crate::up::limits::close_to_others;
 
 /// `weir sidecar`.
 pub(crate) fn sidecar(config: &Path) -> Outcome {
+    if !onnx::is_quiet() {
+        // Only a new process can be given a variable without risk: the same again, with it.
+        let (name, value) = onnx::QUIET;
+        let mut again = Command::new("/proc/self/exe");
+        let error = again.arg0("weir").args(std::env::args_os().skip(1)).env(name, value).exec();
+        return Err(Problem::Failed(format!("cannot start with {name}={value}: {error}; set it in the environment")));
+    }
+    close_to_others();
     let settings = weir_sidecar::Settings::read(config).map_err(|error| Problem::Failed(error.to_string()))?;
     runtime()?.block_on(async {
         let telemetry = weir_sidecar::telemetry::init(settings.otlp.as_deref())
@@ -32,7 +44,11 @@ pub(crate) fn sim(args: args::Sim) -> Outcome {
         }
         return Ok(());
     }
+    // Not a flag: any process of the machine can read those.
+    let token = std::env::var("WEIR_SIM_TOKEN").ok().filter(|token| !token.is_empty());
     let options = Options {
+        keep: if token.is_some() { Keep::default() } else { Keep::NOTHING },
+        token,
         listen: args.listen,
         keys: args.keys,
         keyless: if args.keyless { Keyless::Admit } else { Keyless::Refuse },

@@ -7,6 +7,7 @@ mod banner;
 mod child;
 mod drain;
 pub(crate) mod filter;
+pub(crate) mod limits;
 mod listening;
 pub(crate) mod places;
 mod plan;
@@ -32,10 +33,12 @@ use supervisor::{Event, Supervisor};
 
 /// Runs until asked to stop, or until something that is needed cannot be started.
 pub(crate) fn run(args: args::Up) -> Outcome {
-    let mut plan = Plan::new(&args)?;
+    limits::close_to_others();
+    let mut plan = Plan::new(&args, limits::raise_files())?;
     let lock = plan.folders.take()?;
     ports::check(&plan.claims())?;
     plan.missing_models()?;
+    places::private_if_ours(&plan.places.state).map_err(at(&plan.places.state))?;
     let key = key(&mut plan)?;
     config::warn(&plan.loaded);
     // One thread: children die with the thread that started them, and this one lives as long as the process.
@@ -101,7 +104,7 @@ impl Up {
     async fn start(&mut self) -> Outcome<mpsc::Receiver<watch::Event>> {
         let failed = |error: &dyn std::fmt::Display| Problem::Failed(error.to_string());
         let resources = render::render(&self.plan.loaded.gateway, &self.plan.paths).map_err(|error| failed(&error))?;
-        let mut publisher = Publisher::new(self.plan.folders.envoy(), self.plan.loaded.gateway.admin());
+        let mut publisher = Publisher::new(self.plan.folders.envoy(), Some(self.plan.admin.clone()));
         publisher.publish(resources, std::time::Instant::now()).await.map_err(|error| failed(&error))?;
         for name in ["sim", "sidecar", "envoy"] {
             child::rotate(&self.plan.folders.log(name));
@@ -126,7 +129,7 @@ impl Up {
             self.wait_for("sim", deadline, ready::Probe::Connect(address)).await?;
             say::line(&format!("the simulated provider answers at {address}"));
         }
-        let probe = ready::Probe::Envoy { admin: self.plan.admin, listen: self.plan.listen };
+        let probe = ready::Probe::Envoy { admin: self.plan.admin.clone(), listen: self.plan.listen };
         self.wait_for("envoy", deadline, probe).await?;
         say::line("Envoy is ready");
         if let Some(admin) = self.plan.sidecar {
@@ -145,6 +148,11 @@ impl Up {
             let hint = "if too many files are open, raise fs.inotify.max_user_instances";
             Problem::Failed(format!("changes of the configuration cannot be followed: {error}; {hint}"))
         })?;
+        if plan::tells_keys(&self.args) {
+            say::line(
+                "warning: Envoy logs the headers of requests (--component-log-level http): callers' keys stand in its log",
+            );
+        }
         if let Err(problem) = say::result(&banner::text(&self.plan, &self.key)) {
             say::line(&format!("{problem}; everything is up all the same"));
         }
@@ -170,7 +178,7 @@ impl Up {
                     again |= matches!(event, Event::Back { name: "envoy", .. });
                 }
                 Some(event) = changes.recv() => self.changed(event).await,
-                listens = listening::settled(self.plan.admin), if again => {
+                listens = listening::settled(&self.plan.admin), if again => {
                     again = listens.is_err();
                     if again {
                         self.refused_listener().await;
@@ -275,7 +283,7 @@ impl Up {
             say::line(&format!("/readyz goes on saying that it is ready: {problem}"));
         }
         tokio::select! {
-            () = drain::drain(self.plan.admin, self.args.drain) => {}
+            () = drain::drain(&self.plan.admin, self.args.drain) => {}
             () = signals.next() => say::line("asked again; not waiting any longer"),
         }
         self.supervisor.end("envoy").await;

@@ -5,6 +5,7 @@
 //! all of it again when the file changes. [`explain`] tells what would become of one request.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
 
+pub mod admin;
 pub mod diagnostic;
 pub mod environment;
 pub mod explain;
@@ -14,6 +15,7 @@ pub mod render;
 pub mod schema;
 pub mod watch;
 
+pub use admin::AdminAddress;
 pub use diagnostic::Diagnostic;
 pub use environment::Environment;
 pub use load::{Loaded, load};

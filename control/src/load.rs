@@ -4,6 +4,7 @@
 //! core's [`Gateway::parse`] checks what it means. An error that only follows from another one is left out.
 
 mod credentials;
+mod exposed;
 mod shape;
 mod tree;
 
@@ -79,6 +80,9 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
             (Some(sheet), Some(path)) => sheet.found(ConfigError { path, ..error.clone() }),
             _ => sheet.found(error.clone()),
         }
+    }
+    for found in parsed.as_ref().map(exposed::exposed).unwrap_or_default() {
+        warnings.push(sheet.warning(found.path, found.problem, found.hint.to_owned()));
     }
     let mut all = sheet.diagnostics();
     all.extend(keys_sheet.map(Sheet::diagnostics).unwrap_or_default());
@@ -207,15 +211,16 @@ impl Sheet {
             let path = format!("[{i}].models");
             let known = source.models.keys().map(String::as_str);
             let near = did_you_mean(first, known).filter(|hint| hint.starts_with("did you mean"));
-            warnings.push(Diagnostic {
-                file: self.file.clone(),
-                line: self.tree.line_of(&path),
-                path,
-                problem: format!("the key \"{}\" grants what is no model here: {}", key.name, unknown.join(", ")),
-                hint: Some(near.unwrap_or_else(|| "right if it is a model of another configuration".to_owned())),
-            });
+            let problem = format!("the key \"{}\" grants what is no model here: {}", key.name, unknown.join(", "));
+            let hint = near.unwrap_or_else(|| "right if it is a model of another configuration".to_owned());
+            warnings.push(self.warning(path, problem, hint));
         }
         warnings
+    }
+
+    fn warning(&self, path: String, problem: String, hint: String) -> Diagnostic {
+        let line = self.tree.line_of(&path);
+        Diagnostic { file: self.file.clone(), line, path, problem, hint: Some(hint) }
     }
 
     fn found(&mut self, error: ConfigError) {

@@ -7,10 +7,10 @@
 mod admin;
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::AdminAddress;
 use crate::render::{File, Resources};
 use admin::{Admin, State};
 
@@ -67,9 +67,10 @@ const PATIENCE_WITH_CLUSTERS: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl Publisher {
-    /// Publishes into `folder`, from where the Envoy whose admin interface is at `admin` reads.
-    pub fn new(folder: impl Into<PathBuf>, admin: &str) -> Self {
-        let admin = admin.parse::<SocketAddr>().ok().map(Admin::new);
+    /// Publishes into `folder`, from where the Envoy whose admin interface is at `admin` reads; without one, nobody is asked
+    /// whether it has taken a change.
+    pub fn new(folder: impl Into<PathBuf>, admin: Option<AdminAddress>) -> Self {
+        let admin = admin.map(Admin::new);
         Self { folder: folder.into(), admin, grace: None, patience: None, current: None, older: Vec::new() }
     }
 
@@ -255,7 +256,7 @@ mod tests {
     /// Names that a slow resolver took 2 s for were not there yet when the edge began to send requests to them.
     #[test]
     fn clusters_are_given_the_time_that_a_slow_resolver_takes() {
-        let publisher = Publisher::new("/nowhere", "127.0.0.1:9");
+        let publisher = Publisher::new("/nowhere", None);
         assert!(publisher.patience(File::Clusters) > Duration::from_secs(5));
         for file in [File::Routes, File::Edge, File::Listeners] {
             assert!(publisher.patience(file) < Duration::from_secs(1), "a change is live in under a second");

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
 
+use crate::AdminAddress;
 pub use resources::{File, Resources};
 
 /// Where things are, as the Envoy process sees them.
@@ -31,11 +32,33 @@ pub struct Paths {
     pub filter: Module,
     /// The sidecar's Unix socket.
     pub sidecar_socket: PathBuf,
+    /// The Unix socket of Envoy's admin interface, where the configuration names no address.
+    pub admin_socket: PathBuf,
     /// The access log, where the configuration names none.
     pub access_log: PathBuf,
     /// The system's CA bundle, for providers that name none of their own; see
     /// [`Environment::ca_bundle`](crate::Environment::ca_bundle).
     pub ca_bundle: Option<PathBuf>,
+    /// The most connections that clients may have at once; see [`connections`].
+    pub connections: u32,
+}
+
+/// The most connections that clients ever have at once.
+pub const MOST_CONNECTIONS: u32 = 50_000;
+
+/// How many connections clients may have at once where Envoy may have so many files open. Each of them may need another one, to
+/// a provider, and some are for listeners, logs and the admin interface. An Envoy that has no more shuts everybody out, and
+/// cannot even say so.
+pub fn connections(files: u64) -> u32 {
+    let own = (files / 4).min(1024);
+    let connections = files.saturating_sub(own) / 2;
+    u32::try_from(connections).unwrap_or(u32::MAX).clamp(1, MOST_CONNECTIONS)
+}
+
+/// Where the admin interface of an Envoy that runs `gateway` is.
+pub fn admin(gateway: &Gateway, paths: &Paths) -> AdminAddress {
+    let address = gateway.admin().and_then(|address| address.parse().ok()).map(AdminAddress::Tcp);
+    address.unwrap_or_else(|| AdminAddress::Socket(paths.admin_socket.clone()))
 }
 
 /// The filter, in one of its two shapes.
@@ -111,16 +134,16 @@ fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
     json!({
         // File SDS needs both.
         "node": { "id": NODE, "cluster": NODE },
-        "admin": { "address": address(gateway.admin()), "ignore_global_conn_limit": true },
+        "admin": { "address": admin_address(&admin(gateway, paths)), "ignore_global_conn_limit": true },
         "bootstrap_extensions": extensions,
         "layered_runtime": { "layers": [{ "name": "admin", "admin_layer": {} }] },
-        // Connections that wait in the kernel's queue are better than a process out of file descriptors.
+        // Beyond it a connection is closed at once, which is better than a process without a file to open.
         "overload_manager": {
             "resource_monitors": [{
                 "name": "envoy.resource_monitors.global_downstream_max_connections",
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-                    "max_active_downstream_connections": 50_000,
+                    "max_active_downstream_connections": paths.connections,
                 },
             }],
         },
@@ -140,6 +163,14 @@ fn source(folder: &Path, file: &str) -> Value {
     })
 }
 
+/// An address, or a socket that nobody else can open, whatever the process's umask is.
+fn admin_address(at: &AdminAddress) -> Value {
+    match at {
+        AdminAddress::Tcp(at) => socket(&at.ip().to_string(), at.port()),
+        AdminAddress::Socket(path) => json!({ "pipe": { "path": path, "mode": 0o600 } }),
+    }
+}
+
 /// An `address:port` that has been checked.
 fn address(text: &str) -> Value {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
@@ -148,4 +179,15 @@ fn address(text: &str) -> Value {
 
 fn socket(host: &str, port: u16) -> Value {
     json!({ "socket_address": { "address": host, "port_value": port } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_have_less_than_half_of_the_files() {
+        assert_eq!([64, 1024, 20_000, 1 << 20].map(connections), [24, 384, 9_488, MOST_CONNECTIONS]);
+        assert_eq!([0, 1, u64::MAX].map(connections), [1, 1, MOST_CONNECTIONS]);
+    }
 }

@@ -1,9 +1,10 @@
 //! The sidecar's life: it binds, loads, serves, and stops without cutting off what runs. Start at [`run`].
 
+use std::fs::Permissions;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,6 +122,9 @@ impl Server {
         let listener = UnixListener::bind(&settings.socket)
             .map_err(|error| StartError::Socket { path: settings.socket.clone(), error })?;
         let socket = Socket { path: settings.socket.clone() };
+        // Requests need no key there.
+        std::fs::set_permissions(&settings.socket, Permissions::from_mode(0o600))
+            .map_err(|error| StartError::Socket { path: settings.socket.clone(), error })?;
         let sidecar = Arc::new(Sidecar {
             models: Models::new(&settings.models),
             metrics: Metrics::new()?,

@@ -94,7 +94,7 @@ fn targets() -> Vec<(&'static str, &'static str)> {
 
 /// The example with the simulator in the place of its providers, of which this one alone answers for `coder`.
 fn configuration(provider: &str, model: &str) -> String {
-    let mut text = String::from("listen: 127.0.0.1:10000\nadmin: 127.0.0.1:10001\n");
+    let mut text = String::from("listen: 127.0.0.1:10000\n");
     for line in EXAMPLE.split("\nmodels:").next().unwrap().lines() {
         let line = match line.split_once("endpoint: https://") {
             Some((before, rest)) => {

@@ -6,6 +6,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use hyper::Method;
+use serde_json::Value;
+use weir_control::AdminAddress;
 use weir_places::Places;
 
 use crate::background;
@@ -24,7 +27,6 @@ pub(crate) struct Envoy {
 pub(crate) struct Start {
     pub(crate) bootstrap: PathBuf,
     pub(crate) log: PathBuf,
-    pub(crate) admin: PathBuf,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) concurrency: u32,
 }
@@ -43,8 +45,6 @@ impl Envoy {
             .arg(binary())
             .arg("--config-path")
             .arg(&start.bootstrap)
-            .arg("--admin-address-path")
-            .arg(&start.admin)
             .args(["--use-dynamic-base-id", "--file-flush-interval-msec", "10", "--concurrency"])
             .arg(start.concurrency.to_string())
             .args(["--log-level", &env::var("WEIR_TESTS_LOG").unwrap_or_else(|_| "warning".to_owned())])
@@ -93,6 +93,12 @@ impl Drop for Envoy {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
+}
+
+/// What Envoy's admin interface, which has this socket, says at a path, as JSON.
+pub(crate) async fn admin(socket: &Path, path: &str) -> Value {
+    let answer = AdminAddress::Socket(socket.to_owned()).ask(Method::GET, path).await.expect("Envoy's admin interface");
+    serde_json::from_slice(&answer.body).expect("JSON")
 }
 
 /// The Envoy that `weir up` would run.

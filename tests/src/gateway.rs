@@ -10,12 +10,12 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_control::publish::Publisher;
-use weir_control::render::{Module, Paths, Resources, render};
-use weir_control::{Environment, load};
+use weir_control::render::{MOST_CONNECTIONS, Module, Paths, Resources, render};
+use weir_control::{AdminAddress, Environment, load};
 use weir_core::key::KeyHash;
 
 use crate::client::Ask;
-use crate::envoy::{Envoy, Start, module};
+use crate::envoy::{Envoy, Start, admin, module};
 use crate::folder::Folder;
 use crate::logs;
 use crate::port::Port;
@@ -152,7 +152,6 @@ impl Builder {
         keys.extend(self.keys.iter().cloned());
         let source = json!({
             "listen": listen.to_string(),
-            "admin": "127.0.0.1:0",
             "limits": self.limits,
             "providers": providers,
             "models": self.models,
@@ -171,7 +170,6 @@ pub struct Gateway {
     port: Port,
     builder: Builder,
     paths: Paths,
-    admin: String,
     /// Removed last.
     folder: Folder,
 }
@@ -218,19 +216,19 @@ impl Gateway {
             folder: folder.path().join("envoy"),
             filter: Module::at(module()),
             sidecar_socket: folder.path().join("sidecar.sock"),
+            admin_socket: folder.path().join("admin.sock"),
             access_log: folder.path().join("access.log"),
             ca_bundle: None,
+            connections: MOST_CONNECTIONS,
         };
         let (resources, vars) = rendered(&builder, &port, &folder, &paths);
-        let written = Publisher::new(&paths.folder, "").publish(resources, Instant::now()).await;
+        let written = Publisher::new(&paths.folder, None).publish(resources, Instant::now()).await;
         written.expect("the folder that Envoy watches");
 
         let log = folder.path().join("envoy.log");
-        let admin = folder.path().join("admin");
         let start = Start {
             bootstrap: paths.folder.join("bootstrap.json"),
             log: log.clone(),
-            admin: admin.clone(),
             env: vars,
             concurrency: builder.concurrency,
         };
@@ -243,8 +241,7 @@ impl Gateway {
             assert!(Instant::now() < deadline, "Envoy is not ready");
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        let admin = fs::read_to_string(admin).expect("Envoy's admin address");
-        Self { envoy, port, builder, paths, admin, folder }
+        Self { envoy, port, builder, paths, folder }
     }
 
     /// Has another configuration take the place of this one, as `weir up` does when its file changes.
@@ -252,7 +249,8 @@ impl Gateway {
         let (before, _) = rendered(&self.builder, &self.port, &self.folder, &self.paths);
         let builder = change(self.builder.clone());
         let (after, _) = rendered(&builder, &self.port, &self.folder, &self.paths);
-        let mut publisher = Publisher::new(&self.paths.folder, self.admin.trim());
+        let mut publisher =
+            Publisher::new(&self.paths.folder, Some(AdminAddress::Socket(self.paths.admin_socket.clone())));
         publisher.publish(before, Instant::now()).await.expect("what is running");
         publisher.publish(after, Instant::now()).await.expect("Envoy takes the change");
         self.builder = builder;
@@ -322,10 +320,9 @@ impl Gateway {
 
     /// One of Envoy's counters or gauges.
     pub async fn stat(&self, name: &str) -> u64 {
-        let admin = self.admin.trim().parse().expect("Envoy's admin address");
         let path = format!("/stats?filter=^{}$&format=json", name.replace('.', "\\."));
-        let answer = Ask::new(admin, self.log(), "", Method::GET, &path).await;
-        answer.json()["stats"][0]["value"].as_u64().unwrap_or_default()
+        let answer = admin(&self.paths.admin_socket, &path).await;
+        answer["stats"][0]["value"].as_u64().unwrap_or_default()
     }
 
     /// Waits until one of Envoy's counters or gauges has this value.
@@ -342,8 +339,7 @@ impl Gateway {
 
     /// How much memory Envoy itself has in use, buffers included and VMs not, in bytes.
     pub async fn allocated(&self) -> u64 {
-        let admin = self.admin.trim().parse().expect("Envoy's admin address");
-        let answer = Ask::new(admin, self.log(), "", Method::GET, "/memory").await.json();
+        let answer = admin(&self.paths.admin_socket, "/memory").await;
         answer["allocated"].as_str().and_then(|bytes| bytes.parse().ok()).expect("Envoy tells what is allocated")
     }
 

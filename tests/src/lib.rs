@@ -40,7 +40,7 @@ pub use collector::{Collector, Span};
 pub use gateway::{Builder, Gateway, KEY, Record};
 pub use manner::Manner;
 pub use port::Port;
-pub use up::{AUTHORITY, Ports, Up, signal};
+pub use up::{AUTHORITY, Ports, SIM_TOKEN, Up, has_strace, signal};
 pub use upstream::{Provider, Upstream};
 
 use std::time::{Duration, Instant};

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use weir_ports::free;
 
 use crate::Ask;
+use crate::envoy::admin;
 use crate::folder::Folder;
 use crate::gateway::Record;
 use crate::logs;
@@ -24,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Ties a process to ours, as Envoy is in other tests; what `weir up` starts is tied to it by itself.
 const TIED: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 $$) 2>/dev/null & exec "$@" 3<&- </dev/null"#;
+
+/// What the simulated provider shows its requests for.
+pub const SIM_TOKEN: &str = "token-of-a-test";
 
 /// The file, beside a configuration, of a certificate authority of a test's own.
 pub const AUTHORITY: &str = "authority.pem";
@@ -42,8 +46,6 @@ pub struct Up {
 pub struct Ports {
     /// The gateway.
     pub listen: SocketAddr,
-    /// Envoy's admin interface.
-    pub admin: SocketAddr,
     /// The simulated provider.
     pub sim: SocketAddr,
     /// The sidecar's health.
@@ -52,12 +54,12 @@ pub struct Ports {
 
 impl Ports {
     fn free() -> Self {
-        Self { listen: free(), admin: free(), sim: free(), sidecar: free() }
+        Self { listen: free(), sim: free(), sidecar: free() }
     }
 
     /// A configuration that is written for the usual ports, with these in their place.
     pub fn replace(&self, configuration: &str) -> String {
-        let usual = [("127.0.0.1:10000", self.listen), ("127.0.0.1:10001", self.admin), ("127.0.0.1:10002", self.sim)];
+        let usual = [("127.0.0.1:10000", self.listen), ("127.0.0.1:10002", self.sim)];
         usual.iter().fold(configuration.to_owned(), |text, (usual, own)| text.replace(usual, &own.to_string()))
     }
 }
@@ -71,13 +73,17 @@ impl Up {
     /// The same, with these files (name, content) beside the configuration. One of the name [`AUTHORITY`] is whom it trusts, in
     /// place of whom this machine does.
     pub async fn beside(files: &[(&str, &str)], configuration: &str, flags: &[&str]) -> Self {
+        Self::started(files, configuration, flags, false).await
+    }
+
+    async fn started(files: &[(&str, &str)], configuration: &str, flags: &[&str], watched: bool) -> Self {
         let (folder, ports) = (Folder::new(), Ports::free());
         for (name, content) in files {
             fs::write(folder.path().join(name), content).expect("a file beside the configuration");
         }
         let file = folder.path().join("weir.yaml");
         fs::write(file, ports.replace(configuration)).expect("the configuration");
-        let child = spawn(&folder, &ports, flags);
+        let child = spawn(&folder, &ports, flags, watched);
         let up = Self { id: child.id(), child: Mutex::new(child), ports, folder };
         for log in ["out", "err", "run/logs/envoy.log", "run/logs/sidecar.log"] {
             logs::show_on_failure(&up.folder.path().join(log));
@@ -85,6 +91,12 @@ impl Up {
         let ready = up.path("ready.json");
         up.until("it is ready", async || ready.is_file().then_some(())).await;
         up
+    }
+
+    /// The same with a home of its own, under `strace` where the machine has it: what it and its children then do in the network
+    /// is in the file `calls`.
+    pub async fn watched(configuration: &str) -> Self {
+        Self::started(&[], configuration, &[], true).await
     }
 
     /// Where things listen.
@@ -161,8 +173,8 @@ impl Up {
     /// One of Envoy's counters or gauges.
     pub async fn stat(&self, name: &str) -> u64 {
         let path = format!("/stats?filter=^{}$&format=json", name.replace('.', "\\."));
-        let answer = Ask::new(self.ports.admin, self.path("run/logs/envoy.log"), "", Method::GET, &path).await;
-        answer.json()["stats"][0]["value"].as_u64().unwrap_or_default()
+        let answer = admin(&self.path("run/admin.sock"), &path).await;
+        answer["stats"][0]["value"].as_u64().unwrap_or_default()
     }
 
     /// One of the sidecar's metrics, its labels left out; 0 before it has a value.
@@ -177,7 +189,7 @@ impl Up {
     /// What the simulated provider answers under `/_sim/`.
     pub async fn sim(&self, path: &str) -> Value {
         let log = self.path("run/logs/sim.log");
-        Ask::new(self.ports.sim, log, "", Method::GET, &format!("/_sim/{path}")).await.json()
+        Ask::new(self.ports.sim, log, SIM_TOKEN, Method::GET, &format!("/_sim/{path}")).await.json()
     }
 
     /// Waits for the record of the request with this id.
@@ -270,15 +282,36 @@ impl Drop for Up {
     }
 }
 
+/// Whether calls to the system can be watched here.
+pub fn has_strace() -> bool {
+    Command::new("strace")
+        .arg("-V")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|done| done.success())
+}
+
 /// Sends a signal, by its name without SIG.
 pub fn signal(process: u32, signal: &str) {
     let sent = Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
     assert!(sent.is_ok_and(|status| status.success()), "no process {process} to send {signal} to");
 }
 
-fn spawn(folder: &Folder, ports: &Ports, flags: &[&str]) -> Child {
+fn spawn(folder: &Folder, ports: &Ports, flags: &[&str], watched: bool) -> Child {
     let mut weir = Command::new("sh");
-    at_home(&mut weir, folder).args(["-c", TIED, "sh"]).arg(binary());
+    at_home(&mut weir, folder).args(["-c", TIED, "sh"]);
+    if watched {
+        let cache = weir_places::Places::here().expect("a home").cache;
+        weir.env("HOME", folder.path().join("home")).env("WEIR_CACHE", cache).env_remove("XDG_CACHE_HOME");
+        // What cargo sets for its own children.
+        weir.env_remove("ORT_DISABLE_TELEMETRY");
+        if has_strace() {
+            // As a process beside it, so that it keeps its id and its parent.
+            weir.args(["strace", "-D", "-f", "-qq", "-o", "calls", "-e", "trace=connect,sendto,sendmsg,sendmmsg"]);
+        }
+    }
+    weir.arg(binary());
     weir.args(["up", "--config", "weir.yaml", "--run", "run", "--ready-file", "ready.json", "--concurrency", "2"]);
     weir.args(["--sim", &ports.sim.to_string(), "--sidecar-admin", &ports.sidecar.to_string()]).args(flags);
     let file = |name| File::create(folder.path().join(name)).expect("a log");
@@ -294,6 +327,7 @@ fn at_home<'c>(command: &'c mut Command, folder: &Folder) -> &'c mut Command {
     if authority.is_file() {
         command.env("SSL_CERT_FILE", authority);
     }
+    command.env("WEIR_SIM_TOKEN", SIM_TOKEN);
     command.env("WEIR_STATE", folder.path().join("state")).current_dir(folder.path())
 }
 

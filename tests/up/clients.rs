@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use tokio::process::Command;
-use weir_tests::Up;
+use weir_tests::{SIM_TOKEN, Up};
 
 use crate::kit;
 
@@ -71,7 +71,7 @@ fn configuration() -> String {
         add(name, provider, model);
     }
     let providers = providers.replace("{sim}", "http://127.0.0.1:10002");
-    format!("listen: 127.0.0.1:10000\nadmin: 127.0.0.1:10001\nproviders:\n{providers}models:\n{models}")
+    format!("listen: 127.0.0.1:10000\nproviders:\n{providers}models:\n{models}")
 }
 
 #[tokio::test]
@@ -85,6 +85,7 @@ async fn other_clients_and_other_endpoints_work_too() {
     pytest.env("WEIR_SIMULATOR", format!("http://{}", up.ports().sim));
     // What the clients would else ask others for.
     pytest.env("LITELLM_LOCAL_MODEL_COST_MAP", "True").env("LANGSMITH_TRACING", "false");
+    pytest.env("WEIR_SIM_TOKEN", SIM_TOKEN);
     kit::forget_others(&mut pytest);
     let output = pytest.output().await.expect("it runs");
     let said = [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();

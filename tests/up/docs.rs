@@ -80,7 +80,8 @@ fn folder(up: &Up, name: &str) -> PathBuf {
 
 /// As a reader would write it who has these addresses and this key.
 fn own(up: &Up, text: &str) -> String {
-    up.ports().replace(text).replace("weir-…", &up.key())
+    let admin = format!("weir admin --run {} ", up.path("run").display());
+    up.ports().replace(text).replace("weir-…", &up.key()).replace("weir admin ", &admin)
 }
 
 #[tokio::test]

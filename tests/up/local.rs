@@ -7,7 +7,6 @@ use weir_tests::{Answer, Up, signal};
 
 const CONFIGURATION: &str = "
 listen: 127.0.0.1:10000
-admin: 127.0.0.1:10001
 providers:
   sim: { dialect: openai, endpoint: 'http://127.0.0.1:10002/v1' }
   local: { dialect: local }

@@ -77,7 +77,7 @@ fn configuration() -> String {
             }
         }
     }
-    format!("listen: 127.0.0.1:10000\nadmin: 127.0.0.1:10001\n{providers}{models}")
+    format!("listen: 127.0.0.1:10000\n{providers}{models}")
 }
 
 /// What became of each cell: by caller, provider and feature.

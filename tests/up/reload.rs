@@ -16,7 +16,6 @@ fn version(number: usize) -> String {
     let second = if number.is_multiple_of(2) { ", { provider: steady, model: gpt-4o }" } else { "" };
     format!(
         "listen: 127.0.0.1:10000
-admin: 127.0.0.1:10001
 providers:
   steady: {{ dialect: openai, endpoint: 'http://127.0.0.1:10002/v1' }}
   {this}: {{ dialect: openai, endpoint: 'http://127.0.0.1:10002/v1' }}
@@ -99,7 +98,6 @@ async fn a_token_is_renewed_as_the_page_says() {
     let command = command.trim_start_matches("sh").replace("https://api.oneinfer.ai", &upstream.url());
     let configuration = format!(
         "listen: 127.0.0.1:10000
-admin: 127.0.0.1:10001
 providers:
   oneinfer: {{ dialect: oneinfer, endpoint: '{}/v1/ula', credential: 'file:oneinfer.token' }}
 models:

@@ -6,7 +6,7 @@ use std::process::Output;
 
 use tokio::process::Command;
 use tokio::sync::OnceCell;
-use weir_tests::Up;
+use weir_tests::{SIM_TOKEN, Up};
 
 use crate::kit;
 
@@ -66,6 +66,7 @@ async fn run(program: &Path, arguments: &[&str], folder: &Path) -> Output {
     command.env("WEIR_URL", format!("http://{}/v1", up.ports().listen)).env("WEIR_KEY", up.key());
     command.env("WEIR_LIMITED_KEY", limited).env("WEIR_SIMULATOR", format!("http://{}", up.ports().sim));
     command.env("WEIR_REFERENCE", reference);
+    command.env("WEIR_SIM_TOKEN", SIM_TOKEN);
     kit::forget_others(&mut command);
     command.output().await.expect("it runs")
 }

@@ -13,7 +13,6 @@ models:
   gpt: { targets: [{ provider: sim, model: gpt-4o }] }
   endless: { targets: [{ provider: sim, model: gpt-4o+tokens-100000+gap-20ms }] }
 listen: 127.0.0.1:10000
-admin: 127.0.0.1:10001
 ";
 
 #[tokio::test]

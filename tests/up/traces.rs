@@ -7,7 +7,6 @@ const CALLER: &str = "b7ad6b7169203331";
 
 const CONFIGURATION: &str = "
 listen: 127.0.0.1:10000
-admin: 127.0.0.1:10001
 providers:
   local: { dialect: local }
 models:

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde_json::json;
+use weir_control::AdminAddress;
 use weir_core::config::Routing;
 
 use super::plan::Plan;
@@ -41,7 +42,7 @@ pub(crate) fn text(plan: &Plan, key: &Key) -> String {
     row("models", &models.join(&format!("\n{:12}", "")));
     row("config", &format!("{} (a change is live at once)", plan.file.display()));
     row("logs", &plan.folders.logs.display().to_string());
-    row("admin", &format!("http://{}", reachable(plan.admin)));
+    row("admin", &admin(plan));
     for left_out in plan.loaded.gateway.left_out() {
         row("left out", left_out);
     }
@@ -69,6 +70,14 @@ pub(crate) fn text(plan: &Plan, key: &Key) -> String {
     }
     lines.extend([String::new(), "Ctrl-C ends it.".to_owned()]);
     lines.join("\n")
+}
+
+/// How Envoy's admin interface is asked.
+fn admin(plan: &Plan) -> String {
+    match &plan.admin {
+        AdminAddress::Tcp(address) => format!("http://{}", reachable(*address)),
+        AdminAddress::Socket(socket) => format!("`weir admin` asks Envoy itself ({})", socket.display()),
+    }
 }
 
 /// The widest line of names, and how many lines of them there are.

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 /// How long a child may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What our own children may need: no secret is among these.
-const NEEDED: [&str; 15] = [
+/// What our own children may need: no provider's credential is among these.
+const NEEDED: [&str; 16] = [
     "PATH",
     "HOME",
     "LANG",
@@ -30,6 +30,7 @@ const NEEDED: [&str; 15] = [
     "NVIDIA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",
     "ORT_DYLIB_PATH",
+    "WEIR_SIM_TOKEN",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 ];
@@ -98,6 +99,9 @@ impl Spec {
                 (to.into(), Some(pass_on(from)?))
             }
         };
+        // Whatever loads ONNX Runtime, or a filter of somebody's, sends nothing.
+        let (name, value) = weir_sidecar::engine::onnx::QUIET;
+        command.env(name, value);
         command.stdin(Stdio::null()).stdout(output).stderr(log);
         let child = command.process_group(0).kill_on_drop(true).spawn()?;
         Ok(Started { child, passed })

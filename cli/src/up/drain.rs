@@ -1,9 +1,9 @@
 //! Lets requests under way end before Envoy is stopped.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use weir_control::AdminAddress;
 
 use crate::http;
 use crate::say;
@@ -11,7 +11,7 @@ use crate::say;
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Tells clients to go, and waits until none is left or `limit` has passed.
-pub(crate) async fn drain(admin: SocketAddr, limit: Duration) {
+pub(crate) async fn drain(admin: &AdminAddress, limit: Duration) {
     let deadline = Instant::now() + limit;
     if http::post(admin, "/drain_listeners?graceful").await.is_err() {
         // Whoever does not answer has nothing to drain.

@@ -1,10 +1,10 @@
 //! Whether an Envoy that was started again serves anybody: one whose listener was refused, as when somebody else took the port in
 //! between, runs on without it.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::sleep;
+use weir_control::AdminAddress;
 
 use crate::http;
 
@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// Waits until the Envoy at `admin` listens for clients, or has refused to: then that is an error.
 ///
 /// It may wait for long: clusters whose names are being resolved come first.
-pub(crate) async fn settled(admin: SocketAddr) -> Result<(), Refused> {
+pub(crate) async fn settled(admin: &AdminAddress) -> Result<(), Refused> {
     loop {
         sleep(INTERVAL).await;
         // One that does not answer is still starting, or will be told of as dead.

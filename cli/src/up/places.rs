@@ -1,7 +1,8 @@
 //! The folders of one `weir up`: found again by whoever names the same configuration.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use weir_control::Environment;
@@ -52,13 +53,17 @@ impl Folders {
                 socket.display()
             )));
         }
-        for folder in [&self.run, &self.logs, &self.envoy()] {
-            fs::create_dir_all(folder).map_err(|error| {
+        let made = |folder: &Path, made: io::Result<()>| {
+            made.map_err(|error| {
                 let folder = folder.display();
                 Problem::Failed(format!(
                     "{folder}: {error}; name a folder that this user may write with --run, or with WEIR_STATE for keys as well"
                 ))
-            })?;
+            })
+        };
+        made(&self.run, private_if_ours(&self.run))?;
+        for folder in [&self.logs, &self.envoy()] {
+            made(folder, private(folder))?;
         }
         let path = self.run.join("lock");
         let mut lock =
@@ -82,6 +87,11 @@ impl Folders {
         self.run.join("sidecar.sock")
     }
 
+    /// The socket of Envoy's admin interface.
+    pub(crate) fn admin(&self) -> PathBuf {
+        self.run.join("admin.sock")
+    }
+
     /// The sidecar's settings.
     pub(crate) fn sidecar_settings(&self) -> PathBuf {
         self.run.join("sidecar.json")
@@ -98,13 +108,15 @@ impl Folders {
     }
 
     /// The places that rendered files name.
-    pub(crate) fn paths(&self, filter: Module, environment: &Environment) -> Paths {
+    pub(crate) fn paths(&self, filter: Module, environment: &Environment, connections: u32) -> Paths {
         Paths {
             folder: self.envoy(),
             filter,
             sidecar_socket: self.socket(),
+            admin_socket: self.admin(),
             access_log: self.access_log(),
             ca_bundle: environment.ca_bundle().map(Path::to_owned),
+            connections,
         }
     }
 
@@ -122,5 +134,66 @@ pub(crate) fn config(named: Option<&Path>) -> Outcome<PathBuf> {
         None => USUAL.iter().map(PathBuf::from).find(|file| file.is_file()).ok_or_else(|| {
             Problem::Usage(format!("no configuration is named, and there is neither {} here", USUAL.join(" nor ")))
         }),
+    }
+}
+
+/// Makes a folder that only this user can look into, with all above it that is not there. What stands in it already is closed to
+/// others too: earlier versions let everybody read it.
+pub(crate) fn private(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    close(folder);
+    for entry in fs::read_dir(folder)?.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())) {
+        close(&entry.path());
+    }
+    Ok(())
+}
+
+/// The same for a folder that a person may have named. One that holds other things than ours stays as open as it is: others may
+/// have to get at those. What we put there is closed by itself.
+pub(crate) fn private_if_ours(folder: &Path) -> io::Result<()> {
+    const OURS: [&str; 8] =
+        ["admin.sock", "envoy", "lock", "logs", "run", "sidecar.json", "sidecar.sock", "sidecar.tmp"];
+    let ours = |name: &str| OURS.contains(&name) || name.starts_with("key");
+    let shared = fs::read_dir(folder).is_ok_and(|entries| {
+        let mut names = entries.flatten().map(|entry| entry.file_name());
+        names.any(|name| !name.to_str().is_some_and(ours))
+    });
+    if shared { Ok(()) } else { private(folder) }
+}
+
+/// Takes all rights from others. What belongs to somebody else is left to them.
+fn close(path: &Path) {
+    let Ok(mode) = fs::metadata(path).map(|found| found.permissions().mode()) else { return };
+    if mode & 0o077 != 0 {
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7700));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_closed_with_what_stands_in_it_unless_others_have_things_there() {
+        let home = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let folder = |name: &str, file: &str| {
+            let folder = home.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join(file), "").unwrap();
+            for path in [&folder, &folder.join(file)] {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+            }
+            folder
+        };
+        let (ours, theirs) = (folder("ours", "lock"), folder("theirs", "report.txt"));
+        private_if_ours(&ours).unwrap();
+        private_if_ours(&theirs).unwrap();
+        assert_eq!([mode(&ours), mode(&ours.join("lock"))], [0o700, 0o700]);
+        assert_eq!([mode(&theirs), mode(&theirs.join("report.txt"))], [0o755, 0o755]);
+        private(&theirs).unwrap();
+        assert_eq!([mode(&theirs), mode(&theirs.join("report.txt"))], [0o700, 0o700]);
+        private_if_ours(&home.path().join("a/b")).unwrap();
+        assert_eq!([mode(&home.path().join("a")), mode(&home.path().join("a/b"))], [0o700, 0o700]);
     }
 }

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use weir_control::render::{File, Paths};
-use weir_control::{Environment, Loaded};
+use weir_control::render::{self, File, Paths};
+use weir_control::{AdminAddress, Environment, Loaded};
 use weir_core::attempt::MAX_WHOLE;
 use weir_core::config::source::Engine;
 use weir_core::endpoint::Endpoint;
@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     pub(crate) paths: Paths,
     pub(crate) envoy: Envoy,
     pub(crate) listen: SocketAddr,
-    pub(crate) admin: SocketAddr,
+    pub(crate) admin: AdminAddress,
     /// Where the simulator is to listen, if one is to run.
     pub(crate) sim: Option<SocketAddr>,
     /// Where the sidecar is to serve health, if one is to run.
@@ -41,8 +41,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Settles everything.
-    pub(crate) fn new(args: &args::Up) -> Outcome<Self> {
+    /// Settles everything, for an Envoy that may have so many files open.
+    pub(crate) fn new(args: &args::Up, files: u64) -> Outcome<Self> {
         let file = places::config(args.file.as_deref().or(args.config.as_deref()))?;
         let mut places = Places::here().map_err(|error| Problem::Failed(error.to_string()))?;
         if let Some(cache) = &args.cache {
@@ -55,11 +55,11 @@ impl Plan {
             None => Folders::of(&places, &file)?,
         };
         let envoy = envoy::find(&places).map_err(|error| Problem::Failed(error.to_string()))?;
-        let paths = folders.paths(filter::find(args.filter.as_ref(), Some(envoy.version))?, &environment);
-        let parse = |address: &str| {
-            address.parse().map_err(|_| Problem::Failed(format!("{address} is no IP address with a port")))
-        };
-        let (listen, admin) = (parse(loaded.gateway.listen())?, parse(loaded.gateway.admin())?);
+        let filter = filter::find(args.filter.as_ref(), Some(envoy.version))?;
+        let paths = folders.paths(filter, &environment, render::connections(files));
+        let listen = loaded.gateway.listen();
+        let listen = listen.parse().map_err(|_| Problem::Failed(format!("{listen} is no IP address with a port")))?;
+        let admin = render::admin(&loaded.gateway, &paths);
         let sim = sim(&loaded, args);
         let sidecar = sidecar_admin(&loaded, args);
         Ok(Self { file, places, environment, folders, loaded, paths, envoy, listen, admin, sim, sidecar })
@@ -68,10 +68,10 @@ impl Plan {
     /// The ports that must be free.
     pub(crate) fn claims(&self) -> Vec<Claim> {
         let file = self.file.display();
-        let mut claims = vec![
-            Claim { address: self.listen, set_by: format!("`listen` in {file}") },
-            Claim { address: self.admin, set_by: format!("`admin` in {file}") },
-        ];
+        let mut claims = vec![Claim { address: self.listen, set_by: format!("`listen` in {file}") }];
+        if let AdminAddress::Tcp(address) = self.admin {
+            claims.push(Claim { address, set_by: format!("`admin` in {file}") });
+        }
         claims.extend(self.sim.map(|address| self.claim_of_sim(address)));
         claims.extend(self.sidecar.map(|address| Claim { address, set_by: "--sidecar-admin".to_owned() }));
         claims
@@ -108,8 +108,8 @@ impl Plan {
         // Who looks into the access log after a request finds it there; by itself Envoy takes up to ten seconds.
         flag("--file-flush-interval-msec", "500");
         flag("--log-level", &args.log_level);
-        if let Some(levels) = &args.component_log_level {
-            flag("--component-log-level", levels);
+        if let Some(levels) = levels(args) {
+            flag("--component-log-level", &levels);
         }
         if let Some(workers) = args.concurrency {
             flag("--concurrency", &workers.to_string());
@@ -187,6 +187,29 @@ impl Plan {
     }
 }
 
+/// The component of Envoy that logs the headers of requests as they come, callers' keys among them. Of all others, in 1.40, none does,
+/// at no level.
+const TELLS_KEYS: &str = "http";
+
+/// The levels of single components of Envoy. The one that would log keys stays below that unless it is named.
+fn levels(args: &args::Up) -> Option<String> {
+    let named = args.component_log_level.clone();
+    let loud = matches!(args.log_level.as_str(), "trace" | "debug");
+    if !loud || tells_keys(args) {
+        return named;
+    }
+    let quiet = format!("{TELLS_KEYS}:info");
+    Some(named.map_or(quiet.clone(), |named| format!("{named},{quiet}")))
+}
+
+/// Whether keys will stand in Envoy's log, because somebody asked for it by name.
+pub(crate) fn tells_keys(args: &args::Up) -> bool {
+    let named = args.component_log_level.iter().flat_map(|levels| levels.split(','));
+    named
+        .filter_map(|level| level.split_once(':'))
+        .any(|(name, level)| name.trim() == TELLS_KEYS && matches!(level.trim(), "trace" | "debug"))
+}
+
 /// Where the simulator is to listen, if one is to run.
 pub(crate) fn sim(loaded: &Loaded, args: &args::Up) -> Option<SocketAddr> {
     (!args.no_sim && points_at(loaded, args.sim)).then_some(args.sim)
@@ -230,5 +253,20 @@ mod tests {
         assert_eq!(usual.max_bytes_in_flight, Limits::default().max_bytes_in_flight);
         let large = limits(1 << 30);
         assert_eq!(large.max_bytes_in_flight, (1 << 30) + MAX_WHOLE);
+    }
+    #[test]
+    fn the_component_that_logs_keys_is_quiet_unless_it_is_named() {
+        use clap::Parser;
+        let check = |flags: &[&str], expect: Option<&str>, tells: bool| {
+            let parsed = args::Arguments::parse_from(["weir", "up"].iter().chain(flags));
+            let args::Command::Up(up) = parsed.command else { panic!("{flags:?}") };
+            assert_eq!((levels(&up).as_deref(), tells_keys(&up)), (expect, tells), "{flags:?}");
+        };
+        check(&[], None, false);
+        check(&["--log-level", "info", "--component-log-level", "wasm:debug"], Some("wasm:debug"), false);
+        check(&["--log-level", "trace"], Some("http:info"), false);
+        check(&["--log-level", "debug", "--component-log-level", "wasm:trace"], Some("wasm:trace,http:info"), false);
+        check(&["--log-level", "debug", "--component-log-level", "http:debug"], Some("http:debug"), true);
+        check(&["--component-log-level", "router:debug,http:trace"], Some("router:debug,http:trace"), true);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval};
+use weir_control::AdminAddress;
 use weir_proto::sidecar::v1::State;
 
 use super::child::tail;
@@ -23,7 +24,7 @@ pub(crate) enum Probe {
     /// It is ready when it takes connections.
     Connect(SocketAddr),
     /// It is ready when its admin interface says so and its listener takes connections.
-    Envoy { admin: SocketAddr, listen: SocketAddr },
+    Envoy { admin: AdminAddress, listen: SocketAddr },
     /// It is ready when it is healthy and no model is being loaded any more; one that cannot be loaded does not keep
     /// the others from serving.
     Sidecar { admin: SocketAddr, socket: PathBuf },
@@ -34,11 +35,11 @@ impl Probe {
         match self {
             Self::Connect(address) => TcpStream::connect(address).await.is_ok(),
             Self::Envoy { admin, listen } => {
-                let ready = http::get(*admin, "/ready").await;
+                let ready = http::get(admin, "/ready").await;
                 ready.is_ok_and(|answer| answer.status == 200) && TcpStream::connect(listen).await.is_ok()
             }
             Self::Sidecar { admin, socket } => {
-                let alive = http::get(*admin, "/healthz").await;
+                let alive = http::get(&AdminAddress::Tcp(*admin), "/healthz").await;
                 let models = models::list(socket).await;
                 alive.is_ok_and(|answer| answer.status == 200)
                     && models.is_ok_and(|models| {

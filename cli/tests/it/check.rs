@@ -116,3 +116,63 @@ fn the_schema_is_what_is_checked_in() {
     let said = home.weir(&["schema", "--check", "--file", held]);
     assert_eq!(said.code, Some(0), "{said:?}");
 }
+
+#[test]
+fn what_others_can_reach_or_read_is_warned_of() {
+    let home = Home::new();
+    let check = |text: &str| {
+        home.write("weir.yaml", text);
+        let said = home.command(&["check", "weir.yaml"]).env("A_KEY", "sk-x").output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+        String::from_utf8(said.stderr).unwrap()
+    };
+    let with = |head: &str, endpoint: &str| {
+        let own = format!("endpoint: '{endpoint}', credential: 'env:A_KEY' }}");
+        format!("{head}{}", GOOD.replace("endpoint: 'http://127.0.0.1:10002/v1' }", &own))
+    };
+    for quiet in [
+        with("listen: 127.0.0.1:10000\nadmin: 127.0.0.1:10001\n", "https://api.example.com/v1"),
+        with("admin: '[::1]:10001'\n", "http://localhost:8000/v1"),
+        with("listen: 10.0.0.7:10000\n", "http://[::1]:8000/v1"),
+        GOOD.replace("127.0.0.1:10002", "gpu-1:8000"),
+    ] {
+        assert_eq!(check(&quiet), "", "{quiet}");
+    }
+    for (head, endpoint, told) in [
+        ("listen: 0.0.0.0:10000\n", "https://h/v1", "weir.yaml:1: listen: 0.0.0.0:10000 is every network"),
+        ("listen: '[::]:10000'\n", "https://h/v1", "weir.yaml:1: listen: [::]:10000 is every network"),
+        ("admin: 0.0.0.0:10001\n", "https://h/v1", "weir.yaml:1: admin: whoever reaches 0.0.0.0:10001"),
+        ("admin: 10.0.0.7:10001\n", "https://h/v1", "weir.yaml:1: admin: whoever reaches 10.0.0.7:10001"),
+        ("", "http://gpu-1:8000/v1", "weir.yaml:2: providers.sim.endpoint: the credential goes to gpu-1 in plain text"),
+        (
+            "",
+            "http://10.0.0.8/v1",
+            "weir.yaml:2: providers.sim.endpoint: the credential goes to 10.0.0.8 in plain text",
+        ),
+    ] {
+        let said = check(&with(head, endpoint));
+        assert!(said.starts_with("warning: ") && said.contains(told) && said.lines().count() == 1, "{told}: {said}");
+    }
+}
+
+/// With real keys set, an outage ended at the simulator as a 200 with an invented answer.
+#[test]
+fn of_the_configuration_of_a_clone_the_simulator_is_left_out_where_keys_are_set() {
+    let home = Home::new();
+    home.write("weir.yaml", include_str!("../../../config/weir.yaml"));
+    let with = |command: &str, keys: &[&str]| {
+        let mut command = home.command(&[command, "weir.yaml"]);
+        command.envs(keys.iter().map(|key| (format!("{key}_API_KEY"), "sk-x")));
+        let said = command.output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+        (String::from_utf8(said.stdout).unwrap(), String::from_utf8(said.stderr).unwrap())
+    };
+    assert!(with("render", &[]).0.contains("sim-openai"));
+    let (_, said) = with("check", &["OPENAI"]);
+    for model in ["assistant", "gpt-4o-mini", "text-embedding-3-small"] {
+        assert!(said.contains(&format!("left out: model {model}: its simulated targets")), "{said}");
+    }
+    assert!(!said.contains("model claude-sonnet-4-5: its simulated"), "{said}");
+    let (all, _) = with("render", &["OPENAI", "ANTHROPIC", "GEMINI"]);
+    assert!(!all.contains("sim-") && !all.contains(":10002"), "nothing leads to the simulator");
+}

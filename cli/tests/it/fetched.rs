@@ -48,7 +48,7 @@ fn a_named_envoy_goes_before_all_and_must_be_new_enough() {
 #[test]
 fn what_is_missing_is_told_before_anything_starts() {
     let home = Home::new();
-    home.write("weir.yaml", &config(free(), free(), free(), ""));
+    home.write("weir.yaml", &config(free(), free(), ""));
     let mut command = home.command(&["up", "weir.yaml", "--no-sim", "--cache", "empty"]);
     let said = command.env("SIM_KEY", "sk-test").env("PATH", "/nowhere").env_remove("WEIR_ENVOY").output().unwrap();
     let err = String::from_utf8(said.stderr).unwrap();
@@ -56,7 +56,7 @@ fn what_is_missing_is_told_before_anything_starts() {
     assert!(err.contains("no Envoy: ") && err.contains("`cargo xtask fetch`"), "{err}");
 
     let local = "  mine:\n    targets: [{ provider: local }]\nlocal:\n  folder: models\n  models: { mine: {} }\n";
-    home.write("weir.yaml", &config(free(), free(), free(), local));
+    home.write("weir.yaml", &config(free(), free(), local));
     let said = home.command(&["up", "weir.yaml", "--no-sim"]).env("SIM_KEY", "sk-test").output().unwrap();
     let err = String::from_utf8(said.stderr).unwrap();
     assert_eq!(said.status.code(), Some(1));

@@ -42,12 +42,16 @@ impl Home {
     /// `weir`, not yet run. What was fetched is shared by all homes.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
-        command.args(arguments).current_dir(self.folder.path());
-        command.env("WEIR_STATE", self.path("state"));
-        for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "RUST_LOG"] {
+        self.at_home(command.args(arguments));
+        command
+    }
+
+    /// Lets a command run here.
+    pub(crate) fn at_home(&self, command: &mut Command) {
+        command.current_dir(self.folder.path()).env("WEIR_STATE", self.path("state"));
+        for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "RUST_LOG", "WEIR_SIM_TOKEN"] {
             command.env_remove(name);
         }
-        command
     }
 
     /// Runs `weir` to its end.

@@ -117,7 +117,7 @@ fn a_key_that_could_not_be_shown_is_not_kept() {
 #[test]
 fn a_first_key_that_cannot_be_kept_is_none() {
     let home = Home::new();
-    home.write("weir.yaml", &format!("listen: {}\nadmin: {}\n", weir_ports::free(), weir_ports::free()));
+    home.write("weir.yaml", &format!("listen: {}\n", weir_ports::free()));
     fs::create_dir_all(home.path("state/key")).unwrap();
     let said = home.weir(&["up"]);
     assert!(said.code == Some(1) && said.err.contains("state/key: Is a directory"), "{said:?}");

@@ -23,9 +23,9 @@ pub(crate) struct Running {
 }
 
 /// A configuration with one provider, the simulator.
-pub(crate) fn config(listen: SocketAddr, admin: SocketAddr, sim: SocketAddr, more: &str) -> String {
+pub(crate) fn config(listen: SocketAddr, sim: SocketAddr, more: &str) -> String {
     format!(
-        "listen: {listen}\nadmin: {admin}\nproviders:\n  sim: {{ dialect: openai, endpoint: 'http://{sim}/v1', credential: \
+        "listen: {listen}\nproviders:\n  sim: {{ dialect: openai, endpoint: 'http://{sim}/v1', credential: \
          'env:SIM_KEY' }}\n  local: {{ dialect: local }}\nmodels:\n  gpt-4o-mini:\n    targets: [{{ provider: sim }}]\n{more}"
     )
 }
@@ -33,14 +33,26 @@ pub(crate) fn config(listen: SocketAddr, admin: SocketAddr, sim: SocketAddr, mor
 impl Running {
     /// Starts with these flags, and returns once everything is ready.
     pub(crate) fn start(flags: &[&str], more: &str) -> Self {
-        Self::with(flags, |listen, admin, sim| config(listen, admin, sim, more))
+        Self::with(flags, |listen, sim| config(listen, sim, more))
+    }
+
+    /// The same where no process may have more files open.
+    pub(crate) fn limited(files: u32) -> Self {
+        let (listen, sim) = (free(), free());
+        let home = Home::new();
+        home.write("weir.yaml", &config(listen, sim, ""));
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {files}; exec \"$@\""), "sh"]);
+        let mut running = Self { child: spawn_by(limited, &home, sim, &[]), home, listen, sim };
+        running.until("it is ready", |running| running.home.path("ready.json").is_file());
+        running
     }
 
     /// The same with a configuration of the test's own.
-    pub(crate) fn with(flags: &[&str], config: impl Fn(SocketAddr, SocketAddr, SocketAddr) -> String) -> Self {
-        let (listen, admin, sim) = (free(), free(), free());
+    pub(crate) fn with(flags: &[&str], config: impl Fn(SocketAddr, SocketAddr) -> String) -> Self {
+        let (listen, sim) = (free(), free());
         let home = Home::new();
-        home.write("weir.yaml", &config(listen, admin, sim));
+        home.write("weir.yaml", &config(listen, sim));
         let mut running = Self { child: spawn(&home, sim, flags), home, listen, sim };
         running.until("it is ready", |running| running.home.path("ready.json").is_file());
         running
@@ -84,11 +96,16 @@ impl Running {
 
     /// Sends a request and gives the connection, from which nothing has been read.
     pub(crate) fn send(&self, path: &str, body: &Value) -> Option<TcpStream> {
+        self.send_with(path, &format!("authorization: Bearer {}", self.key()), body)
+    }
+
+    /// The same with this header in place of the key's.
+    fn send_with(&self, path: &str, header: &str, body: &Value) -> Option<TcpStream> {
         let mut stream = TcpStream::connect(self.listen).ok()?;
         stream.set_read_timeout(Some(LONG)).unwrap();
-        let (key, body) = (self.key(), body.to_string());
+        let body = body.to_string();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: weir\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: weir\r\n{header}\r\ncontent-type: application/json\r\n\
              content-length: {}\r\nconnection: close\r\n\r\n",
             body.len()
         );
@@ -99,8 +116,13 @@ impl Running {
 
     /// Status and text of an answer; nothing if the door is shut.
     pub(crate) fn ask(&self, path: &str, body: &Value) -> Option<(u16, String)> {
+        self.ask_with(path, &format!("authorization: Bearer {}", self.key()), body)
+    }
+
+    /// The same with this header in place of the key's.
+    pub(crate) fn ask_with(&self, path: &str, header: &str, body: &Value) -> Option<(u16, String)> {
         let mut text = String::new();
-        let mut reader = BufReader::new(self.send(path, body)?);
+        let mut reader = BufReader::new(self.send_with(path, header, body)?);
         reader.read_line(&mut text).ok()?;
         let status = text.split(' ').nth(1)?.parse().ok()?;
         reader.read_to_string(&mut text).ok()?;
@@ -147,8 +169,15 @@ impl Drop for Running {
 }
 
 fn spawn(home: &Home, sim: SocketAddr, flags: &[&str]) -> Child {
+    // `env` by itself changes nothing, and becomes what it is told.
+    spawn_by(Command::new("env"), home, sim, flags)
+}
+
+/// Starts it by a program that becomes the one that its arguments name.
+fn spawn_by(mut command: Command, home: &Home, sim: SocketAddr, flags: &[&str]) -> Child {
     let sim = sim.to_string();
-    let mut command = home.command(&["up", "--config", "weir.yaml", "--run", "run", "--ready-file", "ready.json"]);
+    home.at_home(command.arg(env!("CARGO_BIN_EXE_weir")));
+    command.args(["up", "--config", "weir.yaml", "--run", "run", "--ready-file", "ready.json"]);
     // Tests start at the same time, and the default is one port.
     let health = free().to_string();
     command

@@ -1,9 +1,9 @@
 //! `weir up`: it answers, survives its children's deaths, and leaves nothing behind.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use serde_json::json;
@@ -67,11 +67,8 @@ fn the_pasted_curl_line_works() {
 #[test]
 fn the_configuration_of_a_clone_answers_without_any_credential() {
     let annotated = include_str!("../../../config/weir.yaml");
-    let running = Running::with(&[], |listen, admin, sim| {
-        annotated
-            .replace("127.0.0.1:10000", &listen.to_string())
-            .replace("127.0.0.1:10001", &admin.to_string())
-            .replace("127.0.0.1:10002", &sim.to_string())
+    let running = Running::with(&[], |listen, sim| {
+        annotated.replace("127.0.0.1:10000", &listen.to_string()).replace("127.0.0.1:10002", &sim.to_string())
     });
     for model in ["gpt-4o-mini", "claude-sonnet-4-5", "assistant"] {
         let body = json!({ "model": model, "messages": [{ "role": "user", "content": "Hi" }] });
@@ -126,7 +123,7 @@ fn an_envoy_that_comes_back_without_its_port_is_told_and_started_until_it_has_it
 #[test]
 fn a_folder_that_cannot_be_made_is_told_with_another_way() {
     let home = Home::new();
-    home.write("weir.yaml", &config(free(), free(), free(), ""));
+    home.write("weir.yaml", &config(free(), free(), ""));
     let said = home.command(&["up", "--run", "weir.yaml/run", "--no-sim"]).env("SIM_KEY", "sk-test").output().unwrap();
     let err = String::from_utf8(said.stderr).unwrap();
     assert_eq!(said.status.code(), Some(1), "{err}");
@@ -158,8 +155,8 @@ fn a_stream_under_way_is_not_cut_by_a_stop() {
     let slow = ["sim", "--listen", &sim.to_string(), "--pace", "100ms", "--tokens", "20"];
     let mut slow = home.command(&slow).stdout(std::process::Stdio::null()).spawn().unwrap();
     let more = "  slow:\n    targets: [{ provider: slow, model: gpt-4o-mini }]\n";
-    let config = |listen, admin, own| {
-        config(listen, admin, own, more).replace(
+    let config = |listen, own| {
+        config(listen, own, more).replace(
             "  local: { dialect: local }\n",
             &format!("  slow: {{ dialect: openai, endpoint: 'http://{sim}/v1', credential: 'env:SIM_KEY' }}\n"),
         )
@@ -185,7 +182,7 @@ fn a_taken_port_is_told_with_its_holder() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let home = Home::new();
     let listen = taken.local_addr().unwrap();
-    home.write("weir.yaml", &config(listen, free(), free(), ""));
+    home.write("weir.yaml", &config(listen, free(), ""));
     let said = home.command(&["up", "weir.yaml", "--no-sim"]).env("SIM_KEY", "sk-test").output().unwrap();
     let err = String::from_utf8(said.stderr).unwrap();
     assert_eq!(said.status.code(), Some(1));
@@ -248,9 +245,8 @@ fn a_missing_model_leaves_those_that_run() {
 
 #[test]
 fn a_provider_that_a_change_puts_at_the_simulators_address_finds_it_there() {
-    let mut running = Running::with(&[], |listen, admin, sim| {
-        config(listen, admin, sim, "").replace(&sim.to_string(), "127.0.0.1:9")
-    });
+    let mut running =
+        Running::with(&[], |listen, sim| config(listen, sim, "").replace(&sim.to_string(), "127.0.0.1:9"));
     assert_eq!(running.children().len(), 1, "Envoy alone");
     let text = running.home.read("weir.yaml");
     running.home.write("weir.yaml", &text.replace("127.0.0.1:9/", &format!("{}/", running.sim)));
@@ -320,7 +316,7 @@ fn configurations_with_keys_files_of_their_own_each_keep_their_first_key() {
 fn an_envoy_that_does_not_start_is_told_with_the_end_of_its_log() {
     let home = Home::new();
     let wasm = home.write("broken.wasm", "this is no module");
-    home.write("weir.yaml", &config(free(), free(), free(), ""));
+    home.write("weir.yaml", &config(free(), free(), ""));
     let flags = ["up", "weir.yaml", "--no-sim", "--run", "run", "--wait", "20s", "--filter", wasm.to_str().unwrap()];
     let said = home.command(&flags).env("SIM_KEY", "sk-test").output().unwrap();
     let err = String::from_utf8(said.stderr).unwrap();
@@ -342,7 +338,7 @@ fn a_signal_before_everything_is_up_ends_what_has_been_started() {
     fs::set_permissions(&envoy, fs::Permissions::from_mode(0o755)).unwrap();
     for signal in ["INT", "TERM"] {
         let _ = fs::remove_file(&ids);
-        home.write("weir.yaml", &config(free(), free(), free(), ""));
+        home.write("weir.yaml", &config(free(), free(), ""));
         let mut command = home.command(&["up", "weir.yaml", "--no-sim", "--run", "run"]);
         command.env("SIM_KEY", "sk-test").env("WEIR_ENVOY", &envoy);
         let err = fs::File::create(home.path("err")).unwrap();
@@ -359,6 +355,179 @@ fn a_signal_before_everything_is_up_ends_what_has_been_started() {
         assert!(child.wait().unwrap().success(), "{signal}: {}", home.read("err"));
         assert!(home.read("err").ends_with("stopping before everything was up\n"), "{signal}: {}", home.read("err"));
         gone(&[started]);
+    }
+}
+
+/// Folders were 0755 and logs 0644, so that every user of the machine could read who asked for what.
+#[test]
+fn nobody_else_can_read_or_open_what_it_makes() {
+    let running = Running::start(&[], LOCAL);
+    assert!(running.chats(), "{}", running.said());
+    let mut seen = Vec::new();
+    for top in ["run", "state"] {
+        walk(&running.home.path(top), &mut |path, found| {
+            let (mode, expect) = (found.mode() & 0o777, if found.is_dir() { 0o700 } else { 0o600 });
+            assert_eq!(mode, expect, "{} is open to others: {mode:o}", path.display());
+            seen.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        });
+    }
+    for name in
+        ["admin.sock", "sidecar.sock", "access.log", "envoy.log", "edge.json", "key", "keys.yaml", "sidecar.json"]
+    {
+        assert!(seen.iter().any(|seen| seen == name), "{name} is not among {seen:?}");
+    }
+}
+
+/// What earlier versions left open is closed at the next start.
+#[test]
+fn what_was_open_to_others_is_closed_at_the_start() {
+    let mut running = Running::start(&[], "");
+    let open =
+        ["run", "run/logs", "run/logs/access.log", "run/envoy", "run/envoy/edge.json", "state", "state/keys.yaml"];
+    Running::kill(running.id(), "TERM");
+    running.ended();
+    for name in open {
+        fs::set_permissions(running.home.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    running.again(&[]);
+    for name in open {
+        let mode = fs::metadata(running.home.path(name)).unwrap().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+}
+
+#[test]
+fn envoys_admin_interface_is_asked_by_weir_admin_and_tells_no_key_either() {
+    let mut running = Running::start(&[], "");
+    let admin =
+        |running: &Running, arguments: &[&str]| running.home.weir(&[&["admin", "--run", "run"], arguments].concat());
+    assert!(running.home.read("out").contains("`weir admin` asks Envoy itself"), "{}", running.said());
+    let stats = admin(&running, &["stats"]);
+    assert!(stats.code == Some(0) && stats.out.contains("http.edge.downstream_rq_total: "), "{stats:?}");
+    assert!(admin(&running, &["config_dump"]).out.contains("weir-edge"));
+    let wrong = admin(&running, &["reopen_logs"]);
+    assert!(wrong.code == Some(1) && wrong.err.contains("--post sends what changes something"), "{wrong:?}");
+    assert_eq!(admin(&running, &["--post", "reopen_logs"]).code, Some(0));
+    let loud = admin(&running, &["--post", "logging?level=trace"]);
+    assert!(loud.code == Some(0) && loud.err.contains("http stays at info"), "{loud:?}");
+    assert!(running.chats(), "{}", running.said());
+    running.until("Envoy logs", |running| running.home.read("run/logs/envoy.log").contains("[debug]"));
+    assert!(!running.home.read("run/logs/envoy.log").contains(&running.key()));
+    let nobody = running.home.weir(&["admin", "--run", "elsewhere"]);
+    assert!(nobody.code == Some(1) && nobody.err.contains("is `weir up` running this configuration?"), "{nobody:?}");
+}
+
+/// It stood there from `debug` on, in the headers of requests.
+#[test]
+fn at_no_level_does_a_key_stand_in_a_log() {
+    // Of the filters the wasm one is told more by Envoy's log.
+    for level in ["trace", "debug"] {
+        let mut running = Running::start(&["--log-level", level, "--filter", "wasm"], LOCAL);
+        let key = running.key();
+        for (name, value) in [
+            ("authorization", format!("Bearer {key}")),
+            ("x-api-key", key.clone()),
+            ("x-goog-api-key", key.clone()),
+            ("authorization", format!("Bearer {key}x")),
+            ("cookie", format!("key={key}")),
+        ] {
+            for (path, body) in [
+                (
+                    "/v1/chat/completions",
+                    json!({ "model": "gpt-4o-mini", "stream": true, "messages": [{ "role": "user", "content": "Hi" }] }),
+                ),
+                ("/v1/embeddings", json!({ "model": "all-minilm-l6-v2", "input": "Hi" })),
+                ("/v1/models", json!({})),
+                (&format!("/v1beta/models/gpt-4o-mini:generateContent?key={key}"), json!({ "contents": [] })),
+            ] {
+                // Some of these are refused before their body has come.
+                let _ = running.ask_with(path, &format!("{name}: {value}"), &body);
+            }
+        }
+        Running::kill(running.id(), "TERM");
+        assert!(running.ended().success(), "{}", running.said());
+        for log in files(&running.home.path("run/logs")) {
+            let text = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
+            let told = text.lines().find(|line| line.contains(&key));
+            assert_eq!(told, None, "in {}", log.display());
+        }
+        assert!(running.home.read("run/logs/envoy.log").contains("[debug]"));
+    }
+}
+
+/// Idle connections, for which nobody needs a key, took every file that Envoy may have open, and shut everybody out.
+#[test]
+fn connections_beyond_what_the_files_allow_are_closed_and_the_others_are_served() {
+    let running = Running::limited(256);
+    let mut first = TcpStream::connect(running.listen).unwrap();
+    let others: Vec<TcpStream> = (0..150).map(|_| TcpStream::connect(running.listen).unwrap()).collect();
+    let (idle, closed): (Vec<TcpStream>, Vec<TcpStream>) = others.into_iter().partition(|stream| {
+        let (mut stream, mut answer) = (stream, [0; 12]);
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        let asked = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: weir\r\n\r\n");
+        asked.and_then(|()| stream.read_exact(&mut answer)).is_ok() && answer == *b"HTTP/1.1 200"
+    });
+    assert_eq!((1 + idle.len(), closed.len()), (96, 55), "{}", running.said());
+    first.set_read_timeout(Some(LONG)).unwrap();
+    for _ in 0..3 {
+        let body = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "Hi" }] }).to_string();
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: weir\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            running.key(),
+            body.len()
+        );
+        first.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !String::from_utf8_lossy(&answer).contains("chat.completion") {
+            let mut part = [0; 4096];
+            let read = first.read(&mut part).unwrap();
+            assert!(read > 0, "{}\n{}", String::from_utf8_lossy(&answer), running.said());
+            answer.extend_from_slice(&part[..read]);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "the provider is reached: {}", String::from_utf8_lossy(&answer));
+    }
+    // A place that is free again is somebody else's.
+    drop(idle);
+    let mut running = running;
+    running.until("others are served again", Running::chats);
+}
+
+/// With a key that is set and wrong, or a provider that is down, callers received an invented answer with status 200.
+#[test]
+fn what_stands_in_for_real_providers_answers_for_none_that_can_be_asked() {
+    let running = Running::with(&[], |listen, sim| {
+        format!(
+            "listen: {listen}\nproviders:\n  real: {{ dialect: openai, endpoint: 'http://127.0.0.1:9/v1', credential: 'env:SIM_KEY' }}\n  \
+             unset: {{ dialect: openai, endpoint: 'http://127.0.0.1:9/v1', credential: 'env:NOBODY_SETS_THIS', optional: true }}\n  \
+             sim: {{ dialect: openai, endpoint: 'http://{sim}/v1', simulated: true }}\nmodels:\n  \
+             gpt-4o-mini: {{ targets: [{{ provider: real }}, {{ provider: sim }}] }}\n  \
+             without: {{ targets: [{{ provider: unset }}, {{ provider: sim }}] }}\n"
+        )
+    });
+    let ask = |model: &str| {
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": "my secret" }] });
+        running.ask("/v1/chat/completions", &body).unwrap()
+    };
+    assert_eq!(ask("without").0, 200, "nobody real can be asked");
+    let (status, text) = ask("gpt-4o-mini");
+    assert!(status >= 500, "{status} {text}");
+    assert!(running.said().contains("model gpt-4o-mini: its simulated targets"), "{}", running.said());
+    // What it was asked it tells nobody, since nobody asked it to keep that.
+    let mut stream = TcpStream::connect(running.sim).unwrap();
+    stream.write_all(b"GET /_sim/requests HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("my secret"), "{answer}");
+}
+
+fn walk(path: &Path, see: &mut impl FnMut(&Path, &fs::Metadata)) {
+    let found = fs::symlink_metadata(path).unwrap();
+    see(path, &found);
+    if found.is_dir() {
+        for entry in fs::read_dir(path).unwrap().flatten() {
+            walk(&entry.path(), see);
+        }
     }
 }
 

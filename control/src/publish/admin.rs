@@ -1,53 +1,32 @@
 //! What Envoy says of itself: which versions it has taken, which clusters it has, what it has refused.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper::Uri;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::Method;
 use serde_json::Value;
 
+use crate::AdminAddress;
 use crate::render::File;
 
 /// Envoy's admin interface.
 #[derive(Clone, Debug)]
-pub(super) struct Admin {
-    address: SocketAddr,
-    client: Client<HttpConnector, Empty<Bytes>>,
-}
+pub(super) struct Admin(AdminAddress);
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Admin {
-    /// The admin interface that listens on `address`.
-    pub(super) fn new(mut address: SocketAddr) -> Self {
-        // Listening everywhere includes here.
-        if address.ip().is_unspecified() {
-            address.set_ip(if address.is_ipv4() {
-                IpAddr::V4(Ipv4Addr::LOCALHOST)
-            } else {
-                IpAddr::V6(Ipv6Addr::LOCALHOST)
-            });
-        }
-        Self { address, client: Client::builder(TokioExecutor::new()).build_http() }
+    /// The admin interface at `address`.
+    pub(super) fn new(address: AdminAddress) -> Self {
+        Self(address)
     }
 
     /// The body of what is at `path`; `None` if Envoy does not answer.
     async fn get(&self, path: &str) -> Option<Bytes> {
-        let uri: Uri = format!("http://{}{path}", self.address).parse().ok()?;
-        let answer = async {
-            let answer = self.client.get(uri).await.ok()?;
-            let ok = answer.status().is_success();
-            let body = answer.into_body().collect().await.ok()?.to_bytes();
-            ok.then_some(body)
-        };
-        tokio::time::timeout(PATIENCE, answer).await.ok()?
+        let answer = tokio::time::timeout(PATIENCE, self.0.ask(Method::GET, path)).await.ok()?.ok()?;
+        (200..300).contains(&answer.status).then_some(answer.body)
     }
 
     /// What Envoy has taken and refused so far.

@@ -20,6 +20,8 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
         // The routes' limits hold; one here would cut an answer that is slow but within them.
         "stream_idle_timeout": "0s",
         "request_headers_timeout": "15s",
+        // A connection without a request: it needs no key, and takes one of few places. An hour if nothing is said.
+        "common_http_protocol_options": { "idle_timeout": "300s" },
         // For a request to arrive in full: without it a client that stalls would hold its buffer forever.
         "request_timeout": "300s",
         "use_remote_address": true,

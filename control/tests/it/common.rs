@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use weir_control::Environment;
-use weir_control::render::{Module, Paths};
+use weir_control::render::{MOST_CONNECTIONS, Module, Paths};
 
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -53,8 +53,10 @@ pub(crate) fn paths(folder: &Path, environment: &Environment) -> Paths {
         folder: folder.join("envoy"),
         filter: Module::Wasm(wasm()),
         sidecar_socket: folder.join("sidecar.sock"),
+        admin_socket: folder.join("admin.sock"),
         access_log: folder.join("access.log"),
         ca_bundle: environment.ca_bundle().map(Path::to_owned),
+        connections: MOST_CONNECTIONS,
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::common::{environment, envoy, paths};
 use crate::traffic;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use hyper::Method;
+use weir_control::AdminAddress;
 use weir_control::publish::{PublishError, Publisher};
 use weir_control::render::{File, Resources, render};
 use weir_core::key::KeyHash;
@@ -19,7 +19,6 @@ struct Running {
     folder: tempfile::TempDir,
     process: Option<Child>,
     listen: u16,
-    admin: u16,
 }
 
 impl Drop for Running {
@@ -34,13 +33,17 @@ impl Drop for Running {
 impl Running {
     fn prepared() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, process: None, listen: free().port(), admin: free().port() }
+        Self { folder, process: None, listen: free().port() }
     }
 
     fn publisher(&self) -> Publisher {
-        Publisher::new(self.path().join("envoy"), &format!("127.0.0.1:{}", self.admin))
+        Publisher::new(self.path().join("envoy"), Some(self.admin()))
             .with_grace(Duration::from_secs(60))
             .with_patience(Duration::from_secs(20))
+    }
+
+    fn admin(&self) -> AdminAddress {
+        AdminAddress::Socket(self.path().join("admin.sock"))
     }
 
     fn path(&self) -> &Path {
@@ -55,8 +58,7 @@ impl Running {
             providers.push(format!("  {name}: {{dialect: openai, endpoint: \"http://127.0.0.1:9/{name}\"}}"));
             models.push(format!("  {name}: {{targets: [{{provider: {name}}}]}}"));
         }
-        let (listen, admin) = (self.listen, self.admin);
-        let head = format!("listen: 127.0.0.1:{listen}\nadmin: 127.0.0.1:{admin}\n");
+        let head = format!("listen: 127.0.0.1:{}\n", self.listen);
         self.of(&format!("{head}providers:\n{}\nmodels:\n{}\n", providers.join("\n"), models.join("\n")))
     }
 
@@ -70,9 +72,9 @@ impl Running {
 
     /// Resources of `text`, on this Envoy's ports, with one key.
     fn for_ada(&self, text: &str) -> Resources {
-        let (listen, admin) = (self.listen, self.admin);
+        let listen = self.listen;
         self.of(&format!(
-            "listen: 127.0.0.1:{listen}\nadmin: 127.0.0.1:{admin}\nkeys: [{{name: ada, sha256: \"{}\"}}]\n{text}",
+            "listen: 127.0.0.1:{listen}\nkeys: [{{name: ada, sha256: \"{}\"}}]\n{text}",
             KeyHash::of(b"weir-ada"),
         ))
     }
@@ -108,16 +110,12 @@ impl Running {
     }
 
     async fn ask(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: envoy\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        Some(answer)
+        let answer = self.admin().ask(Method::GET, path).await.ok()?;
+        Some(String::from_utf8_lossy(&answer.body).into_owned())
     }
 
     async fn has_cluster(&self, name: &str) -> bool {
-        self.ask("/clusters").await.unwrap().contains(&format!("\n{name}::"))
+        self.ask("/clusters").await.unwrap().lines().any(|line| line.starts_with(&format!("{name}::")))
     }
 }
 

@@ -26,7 +26,7 @@ async fn follow_from(folder: &Path, file: &Path, meanwhile: impl FnOnce()) -> Re
     let paths = paths(folder, &environment);
     let loaded = weir_control::load(file, &environment).unwrap();
     meanwhile();
-    let mut publisher = Publisher::new(&paths.folder, "127.0.0.1:9");
+    let mut publisher = Publisher::new(&paths.folder, None);
     publisher.publish(render(&loaded.gateway, &paths).unwrap(), Instant::now()).await.unwrap();
     Watch { file: file.to_owned(), environment, paths }.start(&loaded, publisher).unwrap()
 }

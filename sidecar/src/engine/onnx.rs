@@ -206,9 +206,26 @@ fn session(environment: &Environment, path: &Path, threads: usize) -> Result<Ses
         .map_err(|error| unusable(error.to_string()))
 }
 
+/// Keeps ONNX Runtime from sending telemetry: it writes a device's id below the home folder and looks a host up while it is being loaded,
+/// before it can be told not to. It heeds this variable alone, with this value.
+pub const QUIET: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
+
+/// Whether this process was started with [`QUIET`]. It cannot set it itself: other threads may read the environment.
+pub fn is_quiet() -> bool {
+    let (name, value) = QUIET;
+    std::env::var_os(name).is_some_and(|set| set == value)
+}
+
 /// The process's one ONNX Runtime. The library of the first call is used for good.
 fn environment(library: Option<&Path>) -> Result<Environment, EngineError> {
     static LOADED: OnceLock<Result<Environment, String>> = OnceLock::new();
+    if !is_quiet() {
+        let (name, value) = QUIET;
+        let problem = "it is not loaded, because it would send telemetry";
+        return Err(EngineError::Runtime(format!(
+            "{problem}: start this process with {name}={value} in its environment"
+        )));
+    }
     let loaded = LOADED.get_or_init(|| {
         let named = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
         let library = library.map(Path::to_path_buf).or(named);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use weir_control::render::{Module, Paths, render};
+use weir_control::render::{MOST_CONNECTIONS, Module, Paths, render};
 use weir_control::{Environment, load};
 
 use crate::envoy::{self, Place, Running};
@@ -83,10 +83,10 @@ struct Setup<'a> {
 
 fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, place: Place) -> io::Result<Running> {
     let Setup { name, filter, model, provider, more } = setup;
-    let (address, admin) = (weir_ports::free(), weir_ports::free());
+    let address = weir_ports::free();
     let hash = weir_core::key::KeyHash::of(KEY.as_bytes());
     let yaml = format!(
-        "listen: {address}\nadmin: {admin}\nproviders:\n  up: {provider}\nmodels:\n  {model}: {{targets: [{{provider: up}}]}}\n\
+        "listen: {address}\nproviders:\n  up: {provider}\nmodels:\n  {model}: {{targets: [{{provider: up}}]}}\n\
          keys:\n  - {{name: bench, sha256: {hash}}}\nkeys_file: {}/keys.yaml\n{more}",
         folder.display()
     );
@@ -99,8 +99,10 @@ fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, place: Place) -> 
         folder: folder.to_owned(),
         filter: Module::at(std::path::absolute(filter)?),
         sidecar_socket: socket.to_owned(),
+        admin_socket: std::path::absolute(folder.join(format!("{name}-admin.sock")))?,
         access_log: folder.join(format!("{name}{ACCESS_LOG}")),
         ca_bundle: None,
+        connections: MOST_CONNECTIONS,
     };
     let resources = render(&loaded.gateway, &paths).map_err(io::Error::other)?;
     envoy::start(&envoy::write(folder, name, &resources.in_one())?, address, place)

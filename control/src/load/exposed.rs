@@ -1,0 +1,48 @@
+//! What others could reach or read: right at times, so it is told and not refused.
+
+use std::net::{IpAddr, SocketAddr};
+
+use weir_core::config::{Gateway, ProviderEntry, Scheme};
+
+/// What is exposed, where, and what to do about it.
+pub(super) struct Exposed {
+    pub(super) path: String,
+    pub(super) problem: String,
+    pub(super) hint: &'static str,
+}
+
+/// All of it.
+pub(super) fn exposed(gateway: &Gateway) -> Vec<Exposed> {
+    let mut found = Vec::new();
+    let parsed = |address: &str| address.parse::<SocketAddr>().ok();
+    if let Some(listen) = parsed(gateway.listen()).filter(|listen| listen.ip().to_canonical().is_unspecified()) {
+        found.push(Exposed {
+            path: "listen".to_owned(),
+            problem: format!("{listen} is every network that this machine is in, and keys cross them in plain text"),
+            hint: "name the one address that callers use, and let something that speaks TLS stand before it",
+        });
+    }
+    if let Some(admin) = gateway.admin().and_then(parsed).filter(|admin| !is_here(admin.ip())) {
+        found.push(Exposed {
+            path: "admin".to_owned(),
+            problem: format!("whoever reaches {admin} can read everything of Envoy's and stop it, without a key"),
+            hint: "remove it: `weir admin` finds the socket that takes its place; or use 127.0.0.1",
+        });
+    }
+    found.extend(gateway.providers().filter_map(in_plain_text));
+    found
+}
+
+fn in_plain_text(provider: &ProviderEntry) -> Option<Exposed> {
+    let url = provider.url.as_ref()?;
+    let here = url.host == "localhost" || url.host.parse().is_ok_and(is_here);
+    (url.scheme == Scheme::Http && !here && provider.credential.is_some()).then(|| Exposed {
+        path: format!("providers.{}.endpoint", provider.name),
+        problem: format!("the credential goes to {} in plain text, with every prompt", url.host),
+        hint: "use https://, or an address of this machine",
+    })
+}
+
+fn is_here(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
