@@ -17,7 +17,8 @@ use crate::Shared;
 /// The classes, and a line for each way to meet one.
 ///
 /// - targets: models of the simulator, best first, called `a` and `b` from there on. `ok` and `claude` answer; any other
-///   name is a fault's (`docs/simulator.md` has them, and what follows a `+`).
+///   name is a fault's (`docs/simulator.md` has them, and what follows a `+`). To those that are `alone:` there is no
+///   connection yet.
 /// - how: the delivery.
 /// - directly: what the first target answers to a caller without a gateway.
 /// - caller: what the caller of the gateway sees. [`view`] writes both; `again` and `final` say whether an official SDK
@@ -31,7 +32,6 @@ As it should be.
 ok                        | both     | whole                    | whole                               | a 200          | a ok; 7+60
 
 429 once, with a short Retry-After: the caller is told to wait as long, and the target is not asked before.
-429-retry-1+times-1       | both     | 429, again in 1 s        | 429 rate_limited, again in 1 s      | a 429          | a rate_limited; 0+0
 429-retry-1+times-1, ok   | both     | 429, again in 1 s        | whole                               | a 429, b 200   | a rate_limited, b ok; 7+60
 
 429 for ever: the caller is told the shortest wait.
@@ -162,7 +162,10 @@ impl Row {
             let model = match name {
                 "ok" => "sim/gpt-4o".to_owned(),
                 "claude" => "claude/claude-sonnet-4-5".to_owned(),
-                fault => format!("sim/fault-{fault}"),
+                fault => match fault.strip_prefix("alone:") {
+                    Some(fault) => format!("alone/fault-{fault}"),
+                    None => format!("sim/fault-{fault}"),
+                },
             };
             format!("{model}{ANSWER}+line-{}+{more}", self.number)
         };
@@ -342,7 +345,8 @@ async fn shared() -> &'static Shared {
     let start = || async {
         let upstream = Upstream::sim().await;
         let claude = Provider::from(&upstream).called("claude").speaking("anthropic");
-        let mut builder = Gateway::with(&upstream).and(claude);
+        let alone = Provider::from(&upstream).called("alone");
+        let mut builder = Gateway::with(&upstream).and(claude).and(alone);
         for row in Row::all() {
             builder = builder.model(&row.model(), row.configured().iter().map(String::as_str));
             if TIMED.iter().any(|class| row.class.starts_with(class)) {
@@ -350,7 +354,8 @@ async fn shared() -> &'static Shared {
             }
         }
         let gateway = builder
-            .model("limited", ["sim/fault-429-retry-1+times-1+limited"])
+            .model("limited+short", ["sim/fault-429-retry-1+times-1+short"])
+            .model("limited+longer", ["sim/fault-429-retry-3+times-1+longer"])
             .model("flapping", ["sim/fault-flap-2+flapping", "sim/gpt-4o+flapping"])
             .model("flapping in a stream", ["sim/fault-flap-2+stream", "sim/gpt-4o+stream"])
             .model("counted", ["sim/fault-flap-3+counted", "sim/gpt-4o+counted"])
@@ -392,23 +397,22 @@ fn asked(upstream: &Upstream, ending: &str) -> Vec<Seen> {
 
 /// A target that asked for a pause is not asked in it, however often its callers come; and the pause ends.
 #[tokio::test]
-async fn a_short_retry_after_is_heeded_to_the_end_and_no_longer() {
+async fn a_retry_after_is_heeded_to_the_end_and_no_longer() {
     let Shared { upstream, gateway } = shared().await;
-    let mut refused = 0;
-    let answer = loop {
-        let answer = gateway.chat("limited", "Hi").await;
-        if answer.status() == 200 {
-            break answer;
-        }
-        assert_eq!(refusal(&answer), "429 rate_limited, again in 1 s");
-        refused += 1;
-    };
-    assert_eq!(view(&answer), "whole");
-    assert!(refused > 0);
-    let asked = asked(upstream, "+limited");
-    let [limited, answered] = &asked[..] else { panic!("asked {} times", asked.len()) };
-    assert_eq!((limited.status, answered.status), (Some(429), Some(200)));
-    assert!(answered.at >= limited.at + Duration::from_secs(1), "asked again too early");
+    for (seconds, ending) in [(1, "+short"), (3, "+longer")] {
+        let answer = loop {
+            let answer = gateway.chat(&format!("limited{ending}"), "Hi").await;
+            if answer.status() == 200 {
+                break answer;
+            }
+            assert!(refusal(&answer).starts_with("429 rate_limited, again in "), "{}", answer.text());
+        };
+        assert_eq!(view(&answer), "whole");
+        let asked = asked(upstream, ending);
+        let [limited, answered] = &asked[..] else { panic!("asked {} times", asked.len()) };
+        assert_eq!((limited.status, answered.status), (Some(429), Some(200)));
+        assert!(answered.at >= limited.at + Duration::from_secs(seconds), "asked again too early");
+    }
 }
 
 /// A primary that fails every second time: every caller gets the whole answer, and the primary goes on being asked.
