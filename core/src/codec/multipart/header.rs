@@ -113,10 +113,11 @@ impl Field {
                 field.replace(value)
             } else if name.eq_ignore_ascii_case("filename") {
                 file.replace(value)
-            } else if name.eq_ignore_ascii_case("name*") {
-                return Err(body("a part's name must be plain (name, not name*)"));
-            } else {
+            } else if name.eq_ignore_ascii_case("filename*") {
                 None
+            } else {
+                // `name*`, or a name in pieces (`name*0`), which some put together and others do not see.
+                return Err(body("a part's Content-Disposition may have name, filename and filename*, each plain and whole"));
             };
             if given.is_some() {
                 return Err(body("a part has two names"));

@@ -144,7 +144,12 @@ fn what_could_be_read_in_two_ways_is_refused() {
     check(&disposition("form-data"), "body", "no name");
     check(&disposition("form-data; name=a; name=model"), "body", "two names");
     check(&disposition("form-data; name=a; filename=b; filename=c"), "body", "two names");
-    check(&disposition("form-data; name=a; name*=utf-8''model"), "body", "name*");
+    check(&disposition("form-data; name=a; name*=utf-8''model"), "body", "may have name, filename and filename*");
+    for extra in ["name*0=mo; name*1=del", "name*0*=utf-8''mo", "filename*0=a", "NAME*=a", "charset=utf-8", "x=y"] {
+        let line = format!("form-data; name=a; {extra}");
+        check(&disposition(&line), "body", "may have name, filename and filename*");
+    }
+    check(&disposition("form-data; name*0=mo; name*1=del"), "body", "may have name, filename and filename*");
     check(&disposition("form-data; name=\"mo\\del\""), "body", "backslash");
     check(&disposition("form-data; name=\"a"), "body", "cannot be read");
     check(&disposition("form-data; name=\"a\"b"), "body", "cannot be read");
