@@ -179,6 +179,11 @@ impl Scan {
         }
     }
 
+    /// The name of every member.
+    pub fn names<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = Cow<'a, str>> {
+        self.members.iter().map(move |member| member.name(body))
+    }
+
     /// Every member: its name, and its value.
     pub fn members<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, Raw<'a>)> {
         self.members.iter().filter_map(move |member| {

@@ -6,7 +6,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::rank::rank;
-use super::{Edge, Wanted, within};
+use super::{Edge, Wanted, names, within};
 use crate::codec::json::write::object;
 use crate::codec::json::{self, Scan};
 use crate::codec::multipart::{Part, Scanner};
@@ -32,6 +32,7 @@ impl Edge {
         let refuse = |reject: Reject| reject.problem();
         within(routing, endpoint, body.len() as u64).map_err(refuse)?;
         let scan = json::scan(body).map_err(refuse)?;
+        scan.names(body).try_for_each(|name| names::check(&name)).map_err(refuse)?;
         let (name, (delivery, usage)) = if let Some((model, delivery)) = &in_path {
             (Cow::Borrowed(model.as_str()), (*delivery, UsageChunk::Unwanted))
         } else {
@@ -56,6 +57,7 @@ impl Edge {
     ) -> Result<Plan, Problem> {
         within(routing, endpoint, len).map_err(|reject| reject.problem())?;
         let parts = form.end().map_err(|reject| reject.problem())?;
+        parts.iter().try_for_each(|part| names::check(&part.name)).map_err(|reject| reject.problem())?;
         let field = |name: &str| parts.iter().find(|part| part.name == name).and_then(|part| part.text.as_deref());
         let missing = || Reject::Missing { field: "model".to_string() }.problem();
         let model = field("model").map(str::trim).filter(|model| !model.is_empty()).ok_or_else(missing)?;
