@@ -40,10 +40,11 @@ const MAX_ERROR_BODY: usize = 64 << 10;
 const MAX_HELD: usize = 1 << 20;
 
 /// The most of a whole answer that the host holds. Envoy refuses what is a little longer, and tries no other target then.
+/// A compressed one may become as long, and so may each chunk of a stream.
 pub const MAX_WHOLE: usize = 16 << 20;
 
-/// The most that a compressed answer may become.
-const MAX_INFLATED: usize = 256 << 20;
+/// The most that is written at once of an answer, where the host would hold more.
+const MAX_WRITTEN: usize = 3 * MAX_WHOLE;
 
 /// What the host must now do, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -144,6 +145,8 @@ struct Answering {
     model: Rc<str>,
     /// How many bytes were last written in place of a chunk: about so many will be.
     written: usize,
+    /// The most that may be written at once.
+    most: usize,
 }
 
 /// What becomes of what came last.
@@ -244,12 +247,14 @@ impl Attempt {
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let status = value(":status").and_then(|status| status.parse().ok()).unwrap_or_default();
         let retry_after = value("retry-after").and_then(retry_after);
-        let decoder = Decoder::of(value("content-encoding").unwrap_or_default(), MAX_INFLATED);
+        let failed = !(200..300).contains(&status);
+        let cap = if failed { MAX_ERROR_BODY } else { MAX_WHOLE };
+        let decoder = Decoder::of(value("content-encoding").unwrap_or_default(), cap);
         let (decoder, unreadable) = match decoder {
             Ok(decoder) => (decoder, None),
             Err(fault) => (None, Some(fault)),
         };
-        if unreadable.is_some() || !(200..300).contains(&status) {
+        if unreadable.is_some() || failed {
             self.phase = Phase::Failing(Failing { status, retry_after, decoder, fault: unreadable, body: Vec::new() });
         } else {
             let Plan { endpoint, delivery, usage, .. } = self.plan;
@@ -285,6 +290,7 @@ impl Attempt {
                 told: None,
                 model: "".into(),
                 written: 0,
+                most: MAX_WRITTEN.min(self.upstream.longest()),
             };
             written = Some(self.headers(&answering, headers, now));
             self.phase = Phase::Answering(answering);
@@ -303,8 +309,7 @@ impl Attempt {
 
     /// The answer that the host holds has become longer than [`MAX_WHOLE`]: the try has failed.
     pub fn too_long(&mut self, now: Instant, effects: &mut Vec<Effect>) -> Flow {
-        let fault = UpstreamFault::new(FaultKind::Malformed, "an answer longer than any that is held");
-        self.fail(&fault, 200, None, now, effects)
+        self.fail(&too_long(), 200, None, now, effects)
     }
 
     /// Reads the next bytes of the answer; `end` if they are the last.
@@ -357,6 +362,10 @@ impl Attempt {
     pub fn origin(&self) -> Origin {
         self.plan.origin
     }
+}
+
+fn too_long() -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Malformed, "an answer longer than any that is held")
 }
 
 /// Reads `retry-after` in seconds; its other form, a date, needs the provider's clock and is passed over.

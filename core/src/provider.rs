@@ -153,6 +153,16 @@ pub enum Body {
     Replaced(Vec<u8>),
 }
 
+impl Body {
+    /// How many bytes there are to write.
+    pub fn written(&self) -> usize {
+        match self {
+            Self::AsIs => 0,
+            Self::Replaced(with) => with.len(),
+        }
+    }
+}
+
 /// How an upstream is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -316,7 +326,9 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
     } else {
         Err(to.wrong_endpoint())
     };
-    ask.map(|ask| Ask { notes: to.notes, calls: to.calls, ..ask })
+    let ask = ask.map(|ask| Ask { notes: to.notes, calls: to.calls, ..ask })?;
+    let (limit, length) = (upstream.longest(), ask.body.written());
+    if length > limit { Err(Reject::Grown { limit, provider: upstream.provider.clone() }) } else { Ok(ask) }
 }
 
 fn through_hub(

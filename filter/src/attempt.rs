@@ -68,8 +68,11 @@ impl Try {
                 if let Some(length) = request.length {
                     host.set_header(Map::Request, "content-length", &length.to_string());
                 }
-                if let Body::Replaced(with) = &request.body {
-                    host.replace_body(Buffer::Request, size, with);
+                if let Body::Replaced(with) = &request.body
+                    && !host.replace_body(Buffer::Request, size, with)
+                {
+                    self.attempt = None;
+                    return Next::Pause;
                 }
                 self.awaits = Awaits::Nothing;
                 Next::Continue
@@ -100,7 +103,12 @@ impl Try {
                     ((), Some(with.into_iter().map(|(name, value)| (name, Cow::Owned(value))).collect()))
                 }),
                 Effect::Length(length) => host.set_header(Map::Response, "content-length", &length.to_string()),
-                Effect::Body(with) => host.replace_body(Buffer::Response, size, &with),
+                Effect::Body(with) => {
+                    if !host.replace_body(Buffer::Response, size, &with) {
+                        self.attempt = None;
+                        return Next::Pause;
+                    }
+                }
                 Effect::Answer(answer) => next = Next::Answer(Box::new(answer)),
             }
         }

@@ -1,6 +1,6 @@
 //! The edge role: one request of a caller; see [`weir_core::edge`].
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::mem::take;
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ mod abi;
 mod host;
 
 use core::ffi::{c_char, c_void};
+use core::ptr::null;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -32,7 +33,10 @@ enum Plays {
 /// A role in one stream.
 struct Player {
     stream: *mut c_void,
-    role: Box<dyn Role<Stream>>,
+    /// Not there while one of its hooks runs: Envoy may call another from within.
+    role: Cell<Option<Box<dyn Role<Stream>>>>,
+    /// The stream was destroyed while a hook ran.
+    gone: Cell<bool>,
     /// What an edge calls its request.
     request: Option<u32>,
 }
@@ -44,16 +48,25 @@ thread_local! {
 
 /// Runs one hook of the stream that `player` plays in.
 ///
-/// The role is not borrowed any more when it answers: Envoy then ends the stream, and calls hooks from within.
+/// Envoy calls hooks from within: while it is told an answer, and when a body that a role has written is longer than Envoy
+/// holds, so that it answers the caller and destroys the try. A role is therefore never borrowed from the player, and a player
+/// whose stream is destroyed meanwhile is given up when its hook ends.
 ///
 /// # Safety
 /// `player` is what [`filter_new`] returned for a stream that is not destroyed.
-unsafe fn play(player: *mut Player, hook: impl FnOnce(&mut dyn Role<Stream>, &mut Stream) -> Next) -> u32 {
-    // SAFETY: Envoy runs the hooks of a stream on one thread, and none within another but while it is told to answer.
-    let Some(Player { stream, role, .. }) = (unsafe { player.as_mut() }) else { return status::STOP };
+unsafe fn play(player: *const Player, hook: impl FnOnce(&mut dyn Role<Stream>, &mut Stream) -> Next) -> u32 {
+    // SAFETY: it is freed by `destroy`, or below where that could not.
+    let Some(Player { stream, role: place, gone, .. }) = (unsafe { player.as_ref() }) else { return status::STOP };
+    let Some(mut role) = place.take() else { return status::STOP };
     // SAFETY: this hook's.
-    let mut stream = unsafe { Stream::new(*stream) };
+    let mut stream = unsafe { Stream::new(*stream, gone) };
     let next = catch_unwind(AssertUnwindSafe(|| hook(role.as_mut(), &mut stream)));
+    if gone.get() {
+        // SAFETY: `filter_new` made it, and `destroy` has left it to this.
+        drop(unsafe { Box::from_raw(player.cast_mut()) });
+        return status::STOP;
+    }
+    place.set(Some(role));
     match next {
         Ok(Next::Continue) => status::CONTINUE,
         Ok(Next::Pause) => status::STOP,
@@ -110,7 +123,7 @@ unsafe extern "C" fn config_destroy(plays: *mut Plays) {
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_new")]
 unsafe extern "C" fn filter_new(plays: *const Plays, stream: *mut c_void) -> *const Player {
     // SAFETY: the stream lives longer than its filters.
-    let host = unsafe { Stream::new(stream) };
+    let host = unsafe { Stream::new(stream, null()) };
     // SAFETY: `config_new` made it, and Envoy keeps it as long as there are filters of it.
     let (role, request): (Box<dyn Role<Stream>>, _) = match unsafe { plays.as_ref() } {
         Some(Plays::Edge(routing)) => {
@@ -122,16 +135,16 @@ unsafe extern "C" fn filter_new(plays: *const Plays, stream: *mut c_void) -> *co
         Some(Plays::Attempt(upstream)) => (Box::new(Try::new(Arc::clone(upstream))), None),
         None => return core::ptr::null(),
     };
-    Box::into_raw(Box::new(Player { stream, role, request }))
+    Box::into_raw(Box::new(Player { stream, role: Cell::new(Some(role)), gone: Cell::new(false), request }))
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
-unsafe extern "C" fn request_headers(_: *mut c_void, player: *mut Player, end: bool) -> u32 {
+unsafe extern "C" fn request_headers(_: *mut c_void, player: *const Player, end: bool) -> u32 {
     unsafe { play(player, |role, stream| role.request_headers(stream, end)) }
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_body")]
-unsafe extern "C" fn request_body(_: *mut c_void, player: *mut Player, end: bool) -> u32 {
+unsafe extern "C" fn request_body(_: *mut c_void, player: *const Player, end: bool) -> u32 {
     unsafe {
         play(player, |role, stream| {
             let size = stream.body_size(Buffer::Request);
@@ -146,12 +159,12 @@ unsafe extern "C" fn request_trailers(_: *mut c_void, player: *mut Player) -> u3
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_headers")]
-unsafe extern "C" fn response_headers(_: *mut c_void, player: *mut Player, end: bool) -> u32 {
+unsafe extern "C" fn response_headers(_: *mut c_void, player: *const Player, end: bool) -> u32 {
     unsafe { play(player, |role, stream| role.response_headers(stream, end)) }
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_body")]
-unsafe extern "C" fn response_body(_: *mut c_void, player: *mut Player, end: bool) -> u32 {
+unsafe extern "C" fn response_body(_: *mut c_void, player: *const Player, end: bool) -> u32 {
     unsafe {
         play(player, |role, stream| {
             let size = stream.body_size(Buffer::Response);
@@ -166,24 +179,32 @@ unsafe extern "C" fn response_trailers(_: *mut c_void, player: *mut Player) -> u
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_stream_complete")]
-unsafe extern "C" fn stream_complete(_: *mut c_void, player: *mut Player) {
-    // SAFETY: as for `play`.
-    let Some(Player { stream, role, .. }) = (unsafe { player.as_mut() }) else { return };
-    let mut stream = unsafe { Stream::new(*stream) };
-    // What went wrong is in the log.
-    let _ = catch_unwind(AssertUnwindSafe(|| role.log(&mut stream)));
+unsafe extern "C" fn stream_complete(_: *mut c_void, player: *const Player) {
+    let hook = |role: &mut dyn Role<Stream>, stream: &mut Stream| {
+        role.log(stream);
+        Next::Pause
+    };
+    // What went wrong is in the log; nobody is left to be answered.
+    unsafe { play(player, |role, stream| catch_unwind(AssertUnwindSafe(|| hook(role, stream))).unwrap_or(Next::Pause)) };
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_destroy")]
 unsafe extern "C" fn destroy(player: *mut Player) {
     // SAFETY: `filter_new` made it, and Envoy gives it back once.
-    let Player { stream, mut role, request } = *unsafe { Box::from_raw(player) };
-    // SAFETY: Envoy's part of the filter is still there, though it can say nothing of its stream.
-    let mut stream = unsafe { Stream::new(stream) };
-    let _ = catch_unwind(AssertUnwindSafe(|| role.done(&mut stream)));
+    let Some(Player { stream, role, gone, request }) = (unsafe { player.as_ref() }) else { return };
     if let Some(request) = request {
-        host::gone(request);
+        host::gone(*request);
     }
+    let Some(mut role) = role.take() else {
+        // One of its hooks runs.
+        gone.set(true);
+        return;
+    };
+    // SAFETY: Envoy's part of the filter is still there, though it can say nothing of its stream.
+    let mut stream = unsafe { Stream::new(*stream, null()) };
+    let _ = catch_unwind(AssertUnwindSafe(|| role.done(&mut stream)));
+    // SAFETY: as above; no hook runs that could still need it.
+    drop(unsafe { Box::from_raw(player) });
 }
 
 /// Hooks that Envoy wants to find and that mean nothing here: what they tell of is never asked for.

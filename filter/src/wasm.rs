@@ -1,118 +1,204 @@
 //! The filter as a proxy-wasm module: runs in V8, in any Envoy and in every mesh that takes wasm.
 //!
 //! One plugin configuration a role; the third role, the steward, does nothing but live as long as the process, since shared
-//! data dies with the last VM. All contact with Envoy goes through [`host`].
+//! data dies with the last VM. All contact with Envoy goes through [`host`] and the hooks at the end of this file, which Envoy
+//! calls by name.
+//!
+//! Envoy may call a hook while another one runs: when a body that a role has written is longer than Envoy holds, it answers
+//! the caller and destroys the try from within that call. So a role is taken out of the table while one of its hooks runs,
+//! and the table is borrowed by nobody then.
+//!
+//! Source: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
+#![allow(unsafe_code)] // For the names of the hooks.
 
 mod host;
 
+use std::alloc::{Layout, alloc};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ptr::null_mut;
 use std::sync::Arc;
 
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType, LogLevel};
 use weir_core::config::{Role as Configured, Routing, Upstream};
 
-use self::host::Stream;
+use self::host::{Level, Stream};
 use crate::attempt::Try;
+use crate::board::ByRequest;
 use crate::edge::Request;
 use crate::host::{Next, Role};
 
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Warn);
-    // In place of the hook that the line above has set: a panic's own message may quote what was being read.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        host::log(LogLevel::Critical, &format!("weir: the filter panicked at {place}"));
-    }));
-    proxy_wasm::set_root_context(|_| Box::new(Root { plays: Plays::Nothing }));
-}}
+/// What a hook has Envoy do next, in the ABI.
+const CONTINUE: u32 = 0;
+const PAUSE: u32 = 1;
 
-/// One plugin configuration on one worker.
-struct Root {
-    plays: Plays,
+thread_local! {
+    /// What each plugin configuration has a stream play, by the number of its context.
+    static CONFIGURED: RefCell<BTreeMap<u32, Plays>> = RefCell::default();
+    /// The role in each stream, by the number of its context. It is not there while one of its hooks runs.
+    static STREAMS: RefCell<ByRequest<Option<Player>>> = RefCell::default();
 }
 
+/// A role in one stream.
+type Player = Box<dyn Role<Stream>>;
+
+/// One plugin configuration on one worker.
+#[derive(Clone)]
 enum Plays {
     Nothing,
     Edge(Arc<Routing>),
     Attempt(Arc<Upstream>),
 }
 
-impl Context for Root {}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, _: usize) -> bool {
-        self.plays = match serde_json::from_slice(&host::configuration()) {
-            Ok(Configured::Edge(routing)) => Plays::Edge(Arc::new(routing)),
-            Ok(Configured::Attempt(upstream)) => Plays::Attempt(Arc::new(upstream)),
-            Ok(Configured::Steward) => Plays::Nothing,
-            Err(error) => {
-                host::log(LogLevel::Error, &format!("weir: the plugin configuration cannot be read: {error}"));
-                return false;
-            }
-        };
-        true
-    }
-
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        match &self.plays {
-            Plays::Edge(routing) => Some(Box::new(Player(Request::new(&Stream, id, Arc::clone(routing))))),
-            Plays::Attempt(upstream) => Some(Box::new(Player(Try::new(Arc::clone(upstream))))),
-            Plays::Nothing => None,
+fn configure() -> Option<Plays> {
+    match serde_json::from_slice(&host::configuration()) {
+        Ok(Configured::Edge(routing)) => Some(Plays::Edge(Arc::new(routing))),
+        Ok(Configured::Attempt(upstream)) => Some(Plays::Attempt(Arc::new(upstream))),
+        Ok(Configured::Steward) => Some(Plays::Nothing),
+        Err(error) => {
+            host::log(Level::Error, &format!("weir: the plugin configuration cannot be read: {error}"));
+            None
         }
     }
+}
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+fn create(id: u32, root: u32) {
+    let player: Option<Player> = match CONFIGURED.with_borrow(|configured| configured.get(&root).cloned()) {
+        Some(Plays::Edge(routing)) => Some(Box::new(Request::new(&Stream::new(id), id, routing))),
+        Some(Plays::Attempt(upstream)) => Some(Box::new(Try::new(upstream))),
+        Some(Plays::Nothing) | None => None,
+    };
+    if player.is_some() {
+        STREAMS.with_borrow_mut(|streams| streams.insert(id, player));
     }
 }
 
-/// A role in one stream.
-struct Player<R: Role<Stream>>(R);
-
-impl<R: Role<Stream>> Context for Player<R> {
-    fn on_done(&mut self) -> bool {
-        self.0.done(&mut Stream);
-        true
+/// Runs one hook of a stream. Nothing goes on where there is no role: a stream without one has none that could let it pass, and
+/// one whose role is at work is being destroyed.
+fn play(id: u32, hook: impl FnOnce(&mut dyn Role<Stream>, &mut Stream) -> Next) -> u32 {
+    let Some(mut role) = STREAMS.with_borrow_mut(|streams| streams.get_mut(&id).and_then(Option::take)) else {
+        return PAUSE;
+    };
+    let next = hook(&mut *role, &mut Stream::new(id));
+    // If the stream was destroyed meanwhile, Envoy has answered already.
+    let gone = STREAMS.with_borrow_mut(|streams| match streams.get_mut(&id) {
+        Some(place) => {
+            *place = Some(role);
+            None
+        }
+        None => Some(role),
+    });
+    if gone.is_some() {
+        return PAUSE;
     }
-}
-
-impl<R: Role<Stream>> HttpContext for Player<R> {
-    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
-        action(self.0.request_headers(&mut Stream, end))
-    }
-
-    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
-        action(self.0.request_body(&mut Stream, size, end))
-    }
-
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        action(self.0.request_trailers(&mut Stream))
-    }
-
-    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
-        action(self.0.response_headers(&mut Stream, end))
-    }
-
-    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        action(self.0.response_body(&mut Stream, size, end))
-    }
-
-    fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        action(self.0.response_trailers(&mut Stream))
-    }
-
-    fn on_log(&mut self) {
-        self.0.log(&mut Stream);
-    }
-}
-
-fn action(next: Next) -> Action {
     match next {
-        Next::Continue => Action::Continue,
-        Next::Pause => Action::Pause,
+        Next::Continue => CONTINUE,
+        Next::Pause => PAUSE,
         Next::Answer(answer) => {
             host::respond(&answer);
-            Action::Pause
+            PAUSE
         }
     }
+}
+
+/// Whether a stream has not been destroyed.
+fn is_there(id: u32) -> bool {
+    STREAMS.with_borrow(|streams| streams.contains_key(&id))
+}
+
+/// The version of the ABI, which Envoy looks for by name.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_abi_version_0_2_1() {}
+
+/// Memory for what Envoy passes; [`host`] takes it over.
+#[unsafe(export_name = "malloc")]
+extern "C" fn allocate(size: usize) -> *mut u8 {
+    match Layout::from_size_align(size, 1) {
+        // SAFETY: it is of some size.
+        Ok(layout) if size > 0 => unsafe { alloc(layout) },
+        _ => null_mut(),
+    }
+}
+
+#[unsafe(export_name = "_initialize")]
+extern "C" fn initialize() {
+    // A panic's own message may quote what was being read.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        host::log(Level::Critical, &format!("weir: the filter panicked at {place}"));
+    }));
+}
+
+/// `root` is 0 for a plugin configuration, else the one that a stream is of.
+#[unsafe(export_name = "proxy_on_context_create")]
+extern "C" fn context_create(id: u32, root: u32) {
+    if root == 0 {
+        CONFIGURED.with_borrow_mut(|configured| configured.insert(id, Plays::Nothing));
+    } else {
+        create(id, root);
+    }
+}
+
+#[unsafe(export_name = "proxy_on_configure")]
+extern "C" fn configuration(id: u32, _: usize) -> bool {
+    let plays = configure();
+    let sound = plays.is_some();
+    CONFIGURED.with_borrow_mut(|configured| configured.insert(id, plays.unwrap_or(Plays::Nothing)));
+    sound
+}
+
+#[unsafe(export_name = "proxy_on_request_headers")]
+extern "C" fn request_headers(id: u32, _: usize, end: bool) -> u32 {
+    play(id, |role, stream| role.request_headers(stream, end))
+}
+
+#[unsafe(export_name = "proxy_on_request_body")]
+extern "C" fn request_body(id: u32, size: usize, end: bool) -> u32 {
+    play(id, |role, stream| role.request_body(stream, size, end))
+}
+
+#[unsafe(export_name = "proxy_on_request_trailers")]
+extern "C" fn request_trailers(id: u32, _: usize) -> u32 {
+    play(id, |role, stream| role.request_trailers(stream))
+}
+
+#[unsafe(export_name = "proxy_on_response_headers")]
+extern "C" fn response_headers(id: u32, _: usize, end: bool) -> u32 {
+    play(id, |role, stream| role.response_headers(stream, end))
+}
+
+#[unsafe(export_name = "proxy_on_response_body")]
+extern "C" fn response_body(id: u32, size: usize, end: bool) -> u32 {
+    play(id, |role, stream| role.response_body(stream, size, end))
+}
+
+#[unsafe(export_name = "proxy_on_response_trailers")]
+extern "C" fn response_trailers(id: u32, _: usize) -> u32 {
+    play(id, |role, stream| role.response_trailers(stream))
+}
+
+#[unsafe(export_name = "proxy_on_log")]
+extern "C" fn log(id: u32) {
+    play(id, |role, stream| {
+        role.log(stream);
+        Next::Pause
+    });
+}
+
+/// `true`: it may be deleted now.
+#[unsafe(export_name = "proxy_on_done")]
+extern "C" fn done(id: u32) -> bool {
+    play(id, |role, stream| {
+        role.done(stream);
+        Next::Pause
+    });
+    true
+}
+
+#[unsafe(export_name = "proxy_on_delete")]
+extern "C" fn delete(id: u32) {
+    // Dropped when nothing is borrowed any more.
+    let (_stream, _configured) = (
+        STREAMS.with_borrow_mut(|streams| streams.remove(&id)),
+        CONFIGURED.with_borrow_mut(|configured| configured.remove(&id)),
+    );
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -14,8 +15,8 @@ pub struct Canned(SocketAddr);
 
 impl Canned {
     /// Starts on a free port.
-    pub async fn answering(bytes: &'static str) -> Self {
-        Self(background::run(serve(bytes)).await)
+    pub async fn answering(bytes: impl Into<Bytes>) -> Self {
+        Self(background::run(serve(bytes.into())).await)
     }
 
     /// As a provider called `name`.
@@ -24,11 +25,12 @@ impl Canned {
     }
 }
 
-async fn serve(bytes: &'static str) -> SocketAddr {
+async fn serve(bytes: Bytes) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         while let Ok((mut tcp, _)) = listener.accept().await {
+            let bytes = bytes.clone();
             tokio::spawn(async move {
                 let mut request = Vec::new();
                 while !is_whole(&request) {
@@ -36,7 +38,7 @@ async fn serve(bytes: &'static str) -> SocketAddr {
                         return;
                     }
                 }
-                let _ = tcp.write_all(bytes.as_bytes()).await;
+                let _ = tcp.write_all(&bytes).await;
                 let _ = tcp.shutdown().await;
             });
         }
@@ -46,8 +48,8 @@ async fn serve(bytes: &'static str) -> SocketAddr {
 
 /// Whether a request with a content-length has come to its end.
 fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0)
+    let Some(head) = request.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
+    let text = String::from_utf8_lossy(&request[..head]);
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+    request.len() - head - 4 >= length.and_then(|length| length.parse().ok()).unwrap_or(0)
 }

@@ -37,6 +37,8 @@ pub struct Builder {
     telemetry: Map<String, Value>,
     local: Map<String, Value>,
     concurrency: u32,
+    /// What Envoy holds of a body, where that is less than what the filter is told.
+    holds: Option<u64>,
 }
 
 impl Builder {
@@ -99,6 +101,13 @@ impl Builder {
     #[must_use]
     pub fn workers(mut self, concurrency: u32) -> Self {
         self.concurrency = concurrency;
+        self
+    }
+
+    /// Has Envoy hold no more than so many bytes of a body, though the filter is told of more.
+    #[must_use]
+    pub fn holding(mut self, bytes: u64) -> Self {
+        self.holds = Some(bytes);
         self
     }
 
@@ -224,6 +233,13 @@ impl Gateway {
         let (resources, vars) = rendered(&builder, &port, &folder, &paths);
         let written = Publisher::new(&paths.folder, None).publish(resources, Instant::now()).await;
         written.expect("the folder that Envoy watches");
+        if let Some(holds) = builder.holds {
+            let file = paths.folder.join("rds.json");
+            let mut routes: Value = serde_json::from_slice(&fs::read(&file).expect("the routes")).expect("JSON");
+            let limit = routes.pointer_mut("/resources/0/virtual_hosts/0/request_body_buffer_limit");
+            *limit.expect("the limit") = json!(holds);
+            fs::write(&file, routes.to_string()).expect("the routes");
+        }
 
         let log = folder.path().join("envoy.log");
         let start = Start {

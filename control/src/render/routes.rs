@@ -12,8 +12,6 @@ use weir_core::plan;
 pub(super) const NAME: &str = "weir";
 /// The cluster of a request without a plan. It does not exist, so that such a request finds no provider and no key.
 const NO_PLAN: &str = "weir-no-plan";
-/// The most a held answer takes, in bytes.
-const HELD_ANSWER: u64 = weir_core::attempt::MAX_WHOLE as u64;
 /// What a connection may take, before a try's own limit begins.
 const CONNECT: Duration = Duration::from_secs(5);
 /// One try less than a plan can have targets; the edge narrows it to the plan at hand.
@@ -24,7 +22,8 @@ const MOST_RETRIES: u32 = 15;
 pub(super) struct Routes {
     classes: BTreeMap<String, Class>,
     clusters: BTreeSet<String>,
-    largest_body: u64,
+    /// What is held of a body, in bytes.
+    buffer: u64,
 }
 
 /// The limits of one delivery class.
@@ -62,7 +61,7 @@ impl Routes {
         Self {
             classes,
             clusters: gateway.providers().map(|entry| entry.name.clone()).collect(),
-            largest_body: gateway.routing().body.largest(),
+            buffer: gateway.routing().body.buffer(),
         }
     }
 
@@ -74,7 +73,7 @@ impl Routes {
             own.tries = own.tries.max(class.tries);
         }
         self.clusters.extend(older.clusters.iter().cloned());
-        self.largest_body = self.largest_body.max(older.largest_body);
+        self.buffer = self.buffer.max(older.buffer);
     }
 
     /// The longest that a plan can go on asking for clusters.
@@ -96,8 +95,8 @@ impl Routes {
                 "name": NAME,
                 "domains": ["*"],
                 // On the virtual host, because the edge buffers before the route is known. It also bounds what the
-                // attempt role holds of an answer.
-                "request_body_buffer_limit": self.largest_body.max(HELD_ANSWER) + (1 << 20),
+                // attempt role may write, which knows it as its upstream's `buffer`.
+                "request_body_buffer_limit": self.buffer,
                 "routes": routes,
             }],
         })

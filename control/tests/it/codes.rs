@@ -93,6 +93,7 @@ fn rejects() -> Vec<Reject> {
         Reject::BodyTooLarge { limit: 0 },
         Reject::UnknownPath { path: text() },
         Reject::WrongMethod { allowed: "" },
+        Reject::Grown { limit: 0, provider: text() },
     ];
     for reject in &all {
         // A new one must be added here, and so be noticed above.
@@ -113,5 +114,6 @@ fn rejects() -> Vec<Reject> {
             | Reject::WrongMethod { .. } => {}
         }
     }
+            | Reject::Grown { .. }
     all
 }

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem::take;
 
-use super::{Answering, Attempt, Effect, Flow, Headers, Last, MAX_HELD, Phase};
+use super::{Answering, Attempt, Effect, Flow, Headers, Last, MAX_HELD, Phase, too_long};
 use crate::allow;
 use crate::dialect;
 use crate::endpoint::Delivery;
@@ -28,7 +28,10 @@ impl Attempt {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) -> Flow {
-        let (written, outcome) = answering.read(chunk, end);
+        let (mut written, mut outcome) = answering.read(chunk, end);
+        if written.as_ref().is_some_and(|written| written.len() + answering.waiting() > answering.most) {
+            (written, outcome) = (Some(Vec::new()), Err(too_long()));
+        }
         let fault = match outcome {
             Err(fault) if answering.held.is_some() => return self.fail(&fault, answering.status, None, now, effects),
             Err(fault) => Some(fault),
@@ -176,10 +179,42 @@ impl Attempt {
 /// More room than an event of words takes; for others the output grows as it is written.
 const MAX_ROOM: usize = 4 << 10;
 
+/// How much of what a chunk unpacked to is read at a time. Hardly any unpacks to more.
+const PIECE: usize = 1 << 20;
+
 impl Answering {
     /// Whether what came last waits for the stream's end: once, since a stream that then goes on is like any other.
     fn waits(&self) -> bool {
         matches!(self.last, Last::Passes) && self.reply.awaits_end()
+    }
+
+    /// How many bytes wait to be written before those that come now.
+    fn waiting(&self) -> usize {
+        let last = if let Last::Waits(last) = &self.last { last.len() } else { 0 };
+        self.held.as_ref().map_or(0, Vec::len) + last
+    }
+
+    /// Reads what a chunk unpacked to, piece by piece, so that not much more is written of it than may be.
+    fn read_unpacked(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let (mut passage, mut read) = (Passage::AsIs, 0);
+        for piece in plain.chunks(PIECE) {
+            let outcome = self.reply.read(piece, out);
+            match (passage, &outcome) {
+                (Passage::AsIs, Ok(Passage::AsIs)) => {}
+                (Passage::Rewritten, Ok(Passage::AsIs)) => out.extend_from_slice(piece),
+                (Passage::Rewritten, _) => {}
+                (Passage::AsIs, _) => {
+                    out.splice(..0, plain.get(..read).unwrap_or_default().iter().copied());
+                    passage = Passage::Rewritten;
+                }
+            }
+            outcome?;
+            if out.len() > self.most {
+                return Err(too_long());
+            }
+            read += piece.len();
+        }
+        Ok(passage)
     }
 
     /// Reads one chunk, and the end if it is the last. The first of the pair is what the caller receives instead of the chunk.
@@ -197,8 +232,11 @@ impl Answering {
             decoded = Some(plain);
         }
         let mut out = Vec::with_capacity(self.written + self.written / 4);
-        let plain = decoded.as_deref().unwrap_or(chunk);
-        let passage = if plain.is_empty() { Ok(Passage::AsIs) } else { self.reply.read(plain, &mut out) };
+        let passage = match decoded.as_deref() {
+            Some(plain) => self.read_unpacked(plain, &mut out),
+            None if chunk.is_empty() => Ok(Passage::AsIs),
+            None => self.reply.read(chunk, &mut out),
+        };
         let mut written = match passage {
             Ok(Passage::AsIs) => decoded,
             Ok(Passage::Rewritten) => {

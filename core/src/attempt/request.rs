@@ -42,6 +42,10 @@ impl Attempt {
         if self.plan.endpoint.body() == BodyKind::Multipart {
             let model = self.plan.current().map_or("", |target| target.model.as_str());
             let with = renamed(content_type, body, model).map_err(refuse)?;
+            let limit = self.upstream.longest();
+            if with.len() > limit {
+                return Err(refuse(Reject::Grown { limit, provider: self.upstream.provider.clone() }));
+            }
             let request = self.request_of(&[], &Scan::default())?;
             return Ok(Request { length: Some(with.len()), body: Body::Replaced(with), ..request });
         }

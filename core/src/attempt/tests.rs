@@ -359,3 +359,52 @@ fn what_seems_to_be_the_last_of_a_stream_waits_for_its_end() {
         ],
     );
 }
+
+fn holding(buffer: u64, dialect: &str, delivery: Delivery) -> Attempt {
+    let upstream = Upstream { provider: "a".into(), dialect: dialect.into(), buffer, ..Upstream::default() };
+    Attempt::begin(&Arc::new(upstream), &plan(delivery, &["a", "b"]).to_text(), Instant::default()).ok().unwrap().attempt
+}
+
+#[test]
+fn an_answer_that_grows_beyond_what_is_held_is_a_failed_try() {
+    let words = "a".repeat(2000);
+    let whole = format!(r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{words}"}}]}},"finishReason":"STOP"}}]}}"#);
+    let check = |body: &str, buffer, delivery, status| {
+        let seen = run(&mut holding(buffer, "gemini", delivery), &[(":status", "200")], &[body.as_bytes(), b""]);
+        assert_eq!(seen.status(), status, "{buffer} {delivery:?}");
+        assert!(seen.body.len() < 3000);
+    };
+    check(&whole, 1000, Delivery::Whole, "502");
+    check(&whole, 3000, Delivery::Whole, "200");
+    check(&format!("data: {whole}\n\n"), 1000, Delivery::Streamed, "502");
+    check(&format!("data: {whole}\n\n"), 3000, Delivery::Streamed, "200");
+}
+
+/// One that relays rewrites some pieces of a long chunk, and lets others pass.
+#[test]
+fn a_chunk_that_unpacks_to_very_much_is_read_piece_by_piece() {
+    use std::io::Write;
+    let events = TOKEN.repeat((3 << 20) / TOKEN.len());
+    let unpacked = [&events, ROLE, FINISH, DONE].concat();
+    let mut packed = Vec::new();
+    brotli::CompressorWriter::new(&mut packed, 4096, 3, 22).write_all(unpacked.as_bytes()).unwrap();
+    for model in ["gpt", "gpt-x"] {
+        let mut plan = plan(Delivery::Streamed, &["a"]);
+        plan.usage = UsageChunk::Unwanted;
+        plan.targets[0].model = model.into();
+        let mut begun = begin(&plan.to_text(), "a");
+        let seen = run(&mut begun.attempt, &[(":status", "200"), ("content-encoding", "br")], &[&packed, b""]);
+        assert!(String::from_utf8(seen.body).unwrap() == unpacked, "{model}");
+        assert_eq!(seen.progress.unwrap().stage, Stage::Done);
+    }
+}
+
+#[test]
+fn a_request_that_grows_beyond_what_is_held_is_refused() {
+    let body = r#"{"model":"gpt","messages":[{"role":"user","content":"a"}]}"#;
+    let ask = |buffer, dialect| holding(buffer, dialect, Delivery::Whole).request("", body.as_bytes());
+    let refused = ask(60, "anthropic").unwrap_err();
+    assert_eq!((refused.status, refused.outcome.as_str()), (413, "request_too_large"));
+    assert!(String::from_utf8(refused.body).unwrap().contains("grew"));
+    assert!(ask(600, "anthropic").is_ok());
+}

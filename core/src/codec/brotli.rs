@@ -16,8 +16,8 @@ use crate::fault::UpstreamFault;
 pub struct Brotli {
     stage: Stage,
     state: Box<BrotliState<Heap, Heap, Heap>>,
-    /// How many plain bytes may still come.
-    left: usize,
+    /// How many plain bytes one chunk may stand for.
+    cap: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,10 +29,10 @@ enum Stage {
 }
 
 impl Brotli {
-    /// One that gives at most `cap` bytes, however small they were packed.
+    /// One that gives at most `cap` bytes for one chunk, however small they were packed.
     pub fn new(cap: usize) -> Self {
         // Strict: without the larger windows that are not in the RFC.
-        Self { stage: Stage::Start, state: Box::new(BrotliState::new_strict(Heap, Heap, Heap)), left: cap }
+        Self { stage: Stage::Start, state: Box::new(BrotliState::new_strict(Heap, Heap, Heap)), cap }
     }
 
     /// Reads the next bytes and appends what they unpack to.
@@ -44,11 +44,11 @@ impl Brotli {
             return Err(corrupt("bytes follow its end"));
         }
         self.stage = Stage::Body;
-        let (mut at, mut unread) = (0, chunk.len());
+        let (mut at, mut unread, mut left) = (0, chunk.len(), self.cap);
         loop {
             let before = out.len();
             // One byte more than is allowed, so that too many show.
-            let mut room = STEP.min(self.left.saturating_add(1));
+            let mut room = STEP.min(left.saturating_add(1));
             out.resize(before + room, 0);
             let (mut written, mut total) = (0, 0);
             let result = BrotliDecompressStream(
@@ -62,8 +62,7 @@ impl Brotli {
                 &mut self.state,
             );
             out.truncate(before + written);
-            self.left =
-                self.left.checked_sub(written).ok_or_else(|| corrupt("it unpacks to more than an answer may have"))?;
+            left = left.checked_sub(written).ok_or_else(|| corrupt("it unpacks to more than an answer may have"))?;
             match result {
                 BrotliResult::NeedsMoreInput => return Ok(()),
                 BrotliResult::NeedsMoreOutput if written > 0 => {}

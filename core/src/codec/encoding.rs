@@ -21,7 +21,7 @@ pub enum Decoder {
 }
 
 impl Decoder {
-    /// What undoes the coding of this name, giving at most `cap` bytes. `None` if there is nothing to undo; an error for a
+    /// What undoes the coding of this name, giving at most `cap` bytes for each [`read`](Self::read). `None` if there is nothing to undo; an error for a
     /// coding that nobody asked for, or several on top of each other.
     ///
     /// zstd is among those: the one decoder that needs no `std` (ruzstd) gives nothing before it has a whole window of it,

@@ -24,7 +24,8 @@ pub struct Inflate {
     crc: Hasher,
     /// Length of the member's plain bytes, modulo 2^32.
     length: u32,
-    /// How many plain bytes may still come.
+    /// How many plain bytes one chunk may stand for, and how many of the present one may still come.
+    cap: usize,
     left: usize,
 }
 
@@ -52,7 +53,7 @@ enum Wrap {
 }
 
 impl Inflate {
-    /// An inflater that gives at most `cap` bytes, however small they were packed.
+    /// An inflater that gives at most `cap` bytes for one chunk, however small they were packed.
     pub fn new(cap: usize) -> Self {
         Self {
             stage: Stage::Start,
@@ -60,12 +61,14 @@ impl Inflate {
             state: InflateState::new_boxed(DataFormat::Raw),
             crc: Hasher::new(),
             length: 0,
+            cap,
             left: cap,
         }
     }
 
     /// Reads the next bytes and appends what they inflate to.
     pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+        self.left = self.cap;
         let mut rest = chunk;
         while !rest.is_empty() {
             rest = match self.stage {

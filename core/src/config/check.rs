@@ -30,6 +30,8 @@ pub(super) const DEFAULT_LIMITS: Limits =
 pub(super) struct Check {
     /// Spans are written.
     pub(super) traced: bool,
+    /// What Envoy holds of a body, in bytes.
+    pub(super) buffer: u64,
     pub(super) errors: Vec<ConfigError>,
     pub(super) left_out: Vec<String>,
 }

@@ -44,6 +44,8 @@ pub struct ProviderEntry {
     pub ca: Option<String>,
     /// Requests under way to it at once.
     pub max_in_flight: u32,
+    /// What Envoy holds of a body to or from it, in bytes.
+    pub buffer: u64,
     /// Spans are written, so each try must name its attributes.
     pub traced: bool,
     /// What it cannot express is left out and named, instead of being refused.
@@ -80,6 +82,7 @@ impl ProviderEntry {
             provider: self.name.clone(),
             dialect: self.dialect.to_owned(),
             prefix: self.url.as_ref().map_or_else(String::new, |url| url.prefix.clone()),
+            buffer: self.buffer,
             traced: self.traced,
             drop_unsupported: self.drop_unsupported,
             api_version: self.api_version.clone(),
@@ -159,7 +162,7 @@ impl Gateway {
     /// Checks `source`; `unset` holds the credentials that cannot be read where Envoy will run.
     pub fn parse(source: &Source, unset: &BTreeSet<Credential>) -> Result<Self, Vec<ConfigError>> {
         let traced = source.telemetry.otlp.is_some();
-        let mut check = Check { traced, errors: Vec::new(), left_out: Vec::new() };
+        let mut check = Check { traced, buffer: 0, errors: Vec::new(), left_out: Vec::new() };
         let listen = check.address("listen", source.listen.as_deref(), "127.0.0.1:10000");
         let admin = source.admin.as_deref().map(|admin| check.address("admin", Some(admin), "127.0.0.1:10001"));
         if admin.as_ref() == Some(&listen) {
@@ -171,6 +174,7 @@ impl Gateway {
         }
         let general = check.limits("limits", &source.limits, DEFAULT_LIMITS);
         let body = check.body_limits(&source.limits);
+        check.buffer = body.buffer();
         let held = check.held(&source.limits);
         let providers: BTreeMap<String, Option<ProviderEntry>> = source
             .providers
@@ -185,7 +189,7 @@ impl Gateway {
             let own = check.limits(&format!("{path}.limits"), &written.limits, general);
             if written.limits.held.is_some() {
                 let hint = Some("move it to `limits` at the top".to_owned());
-                check.error(format!("{path}.limits.held"), "this limit belongs to a worker, not to a model", hint);
+                check.error(format!("{path}.limits.{field}"), "this limit belongs to a worker, not to a model", hint);
             }
             if !written.limits.body.is_empty() {
                 check.error(

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::MAX_WHOLE;
 use crate::endpoint::{Delivery, Endpoint};
 use crate::key::KeyHash;
 
@@ -26,7 +27,7 @@ pub enum Role {
 pub struct Routing {
     /// Largest bodies.
     pub body: BodyLimits,
-    /// The most that large bodies may hold in one worker at a time, in bytes; one of them always may.
+    /// The most that bodies may hold in one worker at a time, in bytes; one of them always may.
     #[serde(default)]
     pub held: u64,
     /// The models that callers can name.
@@ -68,9 +69,11 @@ impl BodyLimits {
         self.0.get(&endpoint).copied().unwrap_or_else(|| endpoint.default_body_limit())
     }
 
-    /// The largest of all, in bytes: what Envoy must be able to buffer.
-    pub fn largest(&self) -> u64 {
-        Endpoint::ALL.into_iter().map(|endpoint| self.of(endpoint)).max().unwrap_or_default()
+    /// What Envoy must be able to hold of a body, in bytes, whichever way that goes: room for what grows when it is written
+    /// for another provider, or for the caller.
+    pub fn buffer(&self) -> u64 {
+        let largest = Endpoint::ALL.into_iter().map(|endpoint| self.of(endpoint)).max().unwrap_or_default();
+        largest.max(MAX_WHOLE as u64) + (1 << 20)
     }
 }
 
@@ -137,6 +140,10 @@ pub struct Upstream {
     /// What this upstream cannot express is left out and named in a response header, instead of being refused.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drop_unsupported: bool,
+    /// What Envoy holds of a body, in bytes: see [`BodyLimits::buffer`]. A longer one it would refuse in its own words, so none
+    /// is written. 0 where it is not known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub buffer: u64,
     /// The version of its API in the query, where the dialect has one (`azure`).
     #[serde(default, skip_serializing_if = "is_default")]
     pub api_version: Option<String>,
@@ -154,6 +161,14 @@ pub struct Upstream {
 #[serde(deny_unknown_fields)]
 pub struct Quirks {
     /// The endpoints that it serves; all of its dialect's, if none is named.
+impl Upstream {
+    /// The longest body that can be written, in bytes.
+    pub fn longest(&self) -> usize {
+        let buffer = usize::try_from(self.buffer).unwrap_or(usize::MAX);
+        if buffer == 0 { usize::MAX } else { buffer }
+    }
+}
+
     #[serde(default, skip_serializing_if = "is_default")]
     pub endpoints: Vec<Endpoint>,
     /// Paths below the prefix that differ from the dialect's own.

@@ -77,7 +77,7 @@ pub enum Reject {
     NoKey,
     /// A key was sent that nobody has.
     BadKey,
-    /// The worker holds as much of large bodies as it may; the next one has room once one of those has been answered.
+    /// The worker holds as much of bodies as it may; the next one has room once one of those has been answered.
     Busy,
     /// The body is longer than the endpoint allows.
     BodyTooLarge {
@@ -91,6 +91,13 @@ pub enum Reject {
     },
     /// The path exists, but not for this method.
     WrongMethod {
+    /// The body grew beyond what Envoy holds when it was written for the provider.
+    Grown {
+        /// The limit in bytes.
+        limit: usize,
+        /// The provider that it was written for.
+        provider: String,
+    },
         /// What it is for.
         allowed: &'static str,
     },
@@ -225,6 +232,15 @@ mod tests {
             let Problem { message, param, .. } = reject.problem();
             assert!(message.contains(&cut) && message.len() < 1200, "{message}");
             assert!(param.is_none_or(|param| param == cut || param == "model"));
+            Self::Grown { limit, provider } => invalid(
+                413,
+                "request_too_large",
+                format!(
+                    "The body grew beyond the {limit} bytes that Weir holds when it was written in the API of the provider \
+                     \"{provider}\"; send less, or choose a model whose provider speaks the API of your request."
+                ),
+                None,
+            ),
         }
         assert_eq!(shown("messages[0].content"), "messages[0].content");
     }

@@ -2,9 +2,10 @@
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
+use core::ptr::null;
 use core::slice;
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,13 +29,15 @@ thread_local! {
 /// A stream, for as long as one of its hooks runs.
 pub(super) struct Stream {
     stream: abi::Stream,
+    /// Whether it was destroyed from within that hook.
+    gone: *const Cell<bool>,
 }
 
 impl Stream {
     /// # Safety
-    /// `stream` is what Envoy passed to a hook that does not end before this does.
-    pub(super) unsafe fn new(stream: *mut c_void) -> Self {
-        Self { stream }
+    /// `stream` is what Envoy passed to a hook that does not end before this does, and `gone` is null or lives as long.
+    pub(super) unsafe fn new(stream: *mut c_void, gone: *const Cell<bool>) -> Self {
+        Self { stream, gone }
     }
 
     /// Says that this is the caller's stream of the edge that is called `request`, until it is [`gone`].
@@ -186,7 +189,7 @@ impl Host for Stream {
         slice
     }
 
-    fn replace_body(&mut self, buffer: Buffer, _: usize, with: &[u8]) {
+    fn replace_body(&mut self, buffer: Buffer, _: usize, with: &[u8]) -> bool {
         let mut written = with.is_empty();
         // What came last is what Envoy passes on; there is none with trailers.
         let parts: Vec<u32> = self.parts(buffer).collect();
@@ -200,7 +203,12 @@ impl Host for Stream {
     }
 
     fn state(&self, name: &str) -> Option<String> {
+            // SAFETY: it lives as long as this.
+            if unsafe { self.gone.as_ref() }.is_some_and(Cell::get) {
+                return false;
+            }
         let mut value = Bytes::NONE;
+        true
         let found = unsafe { abi::get_filter_state(self.stream, Bytes::of(name.as_bytes()), &raw mut value) };
         // SAFETY: Envoy's string lives until the state is set anew.
         found.then(|| str::from_utf8(unsafe { seen(value) }).ok().map(str::to_owned)).flatten()
@@ -218,7 +226,7 @@ impl Host for Stream {
     fn connected(&self, request: u32) -> bool {
         let stream = REQUESTS.with_borrow(|requests| requests.get(&request).copied());
         // SAFETY: what is among the requests is not destroyed.
-        let reason = stream.map(|stream| unsafe { Self::new(stream) });
+        let reason = stream.map(|stream| unsafe { Self::new(stream, null()) });
         let reason = reason.as_ref().and_then(|stream| stream.attribute(attribute::UPSTREAM_TRANSPORT_FAILURE_REASON));
         reason.is_none_or(str::is_empty)
     }

@@ -1,8 +1,6 @@
 //! Envoy's side of the proxy-wasm ABI, without a panic.
 //!
-//! `proxy_wasm`'s own `Context` methods unwrap, and its `hostcalls` panic on a status they do not expect; either ends
-//! the VM and with it every request of the worker. So the imports are declared here, and what cannot be had is `None`
-//! or an empty value. Of the wasm shell only this has `unsafe`.
+//! A panic would end the VM and with it every request of the worker: what cannot be had is `None` or an empty value.
 //!
 //! Source: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 #![allow(unsafe_code)]
@@ -10,14 +8,21 @@
 use core::ptr::{null, null_mut};
 use std::borrow::Cow;
 
-use proxy_wasm::types::LogLevel;
 use weir_core::answer::Answer;
 use weir_core::time::Instant;
 
+use super::is_there;
 use crate::host::{self, Buffer, Host, Map};
 
 /// The plugin's configuration, among the ABI's buffers.
 const CONFIGURATION: u32 = 7;
+
+/// How loud a line of the log is.
+#[derive(Clone, Copy)]
+pub(super) enum Level {
+    Error = 4,
+    Critical = 5,
+}
 
 const OK: u32 = 0;
 const CAS_MISMATCH: u32 = 8;
@@ -70,14 +75,14 @@ fn taken(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
     if data.is_null() {
         return Some(Vec::new());
     }
-    #[allow(clippy::same_length_and_capacity)] // That is how the SDK's allocator made it; see below.
-    // SAFETY: the host asked `proxy_on_memory_allocate` for exactly `size` bytes, which came from a Vec of that
+    #[allow(clippy::same_length_and_capacity)] // That is how it was allocated; see below.
+    // SAFETY: the host asked `malloc` for exactly `size` bytes, which came from a Vec of that
     // capacity, has filled them, and gives up its claim.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
 }
 
 /// Writes a line to Envoy's log.
-pub(super) fn log(level: LogLevel, line: &str) {
+pub(super) fn log(level: Level, line: &str) {
     // SAFETY: pointer and length belong to one string that outlives the call. (So for every call below.)
     unsafe { proxy_log(level as u32, line.as_ptr(), line.len()) };
 }
@@ -105,8 +110,14 @@ pub(super) fn respond(answer: &Answer) {
     }
 }
 
-/// The stream whose callback runs: the ABI knows which that is.
-pub(super) struct Stream;
+/// The stream whose hook runs, by the number of its context. The ABI knows which that is.
+pub(super) struct Stream(u32);
+
+impl Stream {
+    pub(super) fn new(id: u32) -> Self {
+        Self(id)
+    }
+}
 
 impl Host for Stream {
     fn now(&self) -> Instant {
@@ -161,6 +172,7 @@ impl Host for Stream {
     fn state(&self, name: &str) -> Option<String> {
         text(&format!("filter_state\0{name}"))
     }
+        is_there(self.0)
 
     fn set_state(&mut self, name: &str, value: &str) {
         // The host adds the prefix.

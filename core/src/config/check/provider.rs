@@ -113,6 +113,7 @@ impl Check {
             credential,
             ca: from.ca.clone(),
             max_in_flight: from.max_in_flight.unwrap_or(4096),
+            buffer: self.buffer,
             traced: self.traced,
             drop_unsupported: from.drop_unsupported,
             api_version: from.api_version.clone(),

@@ -85,6 +85,7 @@ mod tests {
         check(&Reject::ModelNotAllowed { model: "m".into() }.problem(), "permission_error");
         check(&Reject::UnknownModel { model: "m".into() }.problem(), "not_found_error");
         check(&Reject::BodyTooLarge { limit: 7 }.problem(), "request_too_large");
+        check(&Reject::Grown { limit: 7, provider: "p".into() }.problem(), "request_too_large");
         check(&Reject::WrongMethod { allowed: "POST" }.problem(), "invalid_request_error");
         check(&UpstreamFault::new(FaultKind::ContextLength, "long").problem(), "invalid_request_error");
         check(&HostFault::NoConfig.problem(), "overloaded_error");
