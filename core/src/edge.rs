@@ -3,6 +3,7 @@
 //! One [`Edge`] lives as long as one request of a caller. It sees the request before any route is chosen, and either
 //! answers it itself or forwards it with a [`Plan`]; at the end it composes the [record](crate::record).
 
+mod names;
 mod plan;
 mod rank;
 
@@ -19,14 +20,12 @@ use crate::endpoint::{BodyKind, Delivery, Endpoint, Family};
 use crate::fault::{HostFault, Problem, Reject};
 use crate::key::KeyHash;
 use crate::listing;
+use crate::load::{Load, Share};
 use crate::plan::{Origin, Plan};
 use crate::record::{self, Ending, Progress, Stage, Subject};
 use crate::rests::Rests;
 use crate::span::{self, Attribute};
 use crate::time::Instant;
-
-/// A body beyond this is a large one, of which a worker holds only so much at a time.
-pub const LARGE_BODY: u64 = 1 << 20;
 
 /// The fields of a form that Weir reads.
 const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];
@@ -109,14 +108,23 @@ impl Edge {
         Ok(passed)
     }
 
-    /// Refuses a body that has become too long: `len` is what has come so far, `others` what the large bodies of other
-    /// requests hold in this worker, both in bytes.
-    pub fn body_so_far(&mut self, routing: &Routing, len: u64, others: u64) -> Result<(), Answer> {
+    /// Takes a request whose headers were read into what its worker has under way, if there is room.
+    pub fn enter(&mut self, routing: &Routing, load: &mut Load) -> Result<Share, Answer> {
+        let Phase::Body(_, key) = self.phase else { return Ok(Share::default()) };
+        let outcome = load.enter(routing, key).map_err(|reject| self.reject(&reject));
+        self.note(outcome)
+    }
+
+    /// Refuses a body that has become too long, or that its worker has no room for: `len` is what has come so far, in bytes.
+    pub fn body_so_far(
+        &mut self,
+        routing: &Routing,
+        len: u64,
+        load: &mut Load,
+        share: &mut Share,
+    ) -> Result<(), Answer> {
         let Phase::Body(Wanted { endpoint, .. }, _) = self.phase else { return Ok(()) };
-        let outcome = within(routing, endpoint, len).and_then(|()| {
-            let fits = len <= LARGE_BODY || others == 0 || others.saturating_add(len) <= routing.held;
-            if fits { Ok(()) } else { Err(Reject::Busy) }
-        });
+        let outcome = within(routing, endpoint, len).and_then(|()| load.hold(share, routing, len));
         let outcome = outcome.map_err(|reject| self.reject(&reject));
         self.note(outcome)
     }

@@ -23,6 +23,7 @@ pub mod endpoint;
 pub mod fault;
 pub mod key;
 pub mod listing;
+pub mod load;
 pub mod piece;
 pub mod plan;
 pub mod provider;

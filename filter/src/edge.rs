@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use weir_core::answer::Answer;
 use weir_core::config::Routing;
-use weir_core::edge::{Edge, LARGE_BODY, RETRIES};
+use weir_core::edge::{Edge, RETRIES};
+use weir_core::load::{Load, Share};
 use weir_core::plan::{self, Plan};
 use weir_core::record::{self, Ending};
 use weir_core::rests::{self, Rests};
@@ -21,8 +22,8 @@ const CALLER_LEFT: u64 = 1 << 14;
 const SLICE: usize = 256 << 10;
 
 thread_local! {
-    /// What the large bodies of this worker's requests hold, in bytes.
-    static HELD: Cell<u64> = const { Cell::new(0) };
+    /// What this worker has under way.
+    static LOAD: RefCell<Load> = const { RefCell::new(Load::new()) };
 }
 
 /// One request of a caller.
@@ -35,8 +36,10 @@ pub(crate) struct Request {
     size: usize,
     /// How much of it has been scanned, where it is a form.
     scanned: usize,
-    /// Its part of what is held.
-    holds: u64,
+    /// Its part of what is under way.
+    share: Share,
+    /// Envoy keeps the body until the end, for another try.
+    keeps_body: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,8 @@ impl Request {
             stage: Stage::Asked,
             size: 0,
             scanned: 0,
-            holds: 0,
+            share: Share::default(),
+            keeps_body: true,
         }
     }
 
@@ -69,13 +73,8 @@ impl Request {
     /// Looks at what has come of the body; `size` is how much that is.
     fn read(&mut self, host: &impl Host, size: usize) -> Result<(), Answer> {
         self.size = size;
-        let len = size as u64;
-        let others = HELD.get() - self.holds;
-        self.edge.body_so_far(&self.routing, len, others)?;
-        if len > LARGE_BODY {
-            self.holds = len;
-            HELD.set(others + len);
-        }
+        let (edge, share) = (&mut self.edge, &mut self.share);
+        LOAD.with_borrow_mut(|load| edge.body_so_far(&self.routing, size as u64, load, share))?;
         while self.edge.reads_form() && self.scanned < size {
             let slice = host.slice(Buffer::Request, self.scanned, SLICE.min(size - self.scanned));
             if slice.is_empty() {
@@ -102,6 +101,7 @@ impl Request {
         };
         match outcome {
             Ok(forward) => {
+                self.keeps_body = forward.retries.is_some();
                 if let Some(retries) = &forward.retries {
                     host.set_header(Map::Request, RETRIES, retries);
                 }
@@ -121,7 +121,7 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        HELD.set(HELD.get() - self.holds);
+        LOAD.with_borrow_mut(|load| load.leave(take(&mut self.share)));
     }
 }
 
@@ -134,8 +134,10 @@ impl<H: Host> Role<H> for Request {
         if let Some(mark) = self.edge.family().mark() {
             host.set_state(mark, &self.edge.subject().request_id);
         }
-        match read {
-            Ok(()) => {
+        let entered = read.and_then(|()| LOAD.with_borrow_mut(|load| self.edge.enter(&self.routing, load)));
+        match entered {
+            Ok(share) => {
+                self.share = share;
                 self.stage = Stage::Reading;
                 Next::Pause
             }
@@ -166,6 +168,9 @@ impl<H: Host> Role<H> for Request {
     fn response_headers(&mut self, host: &mut H, _: bool) -> Next {
         if let Some((name, value)) = self.edge.answer_header() {
             host.set_header(Map::Response, name, value);
+        if !self.keeps_body {
+            LOAD.with_borrow_mut(|load| load.release(&mut self.share));
+        }
         }
         Next::Continue
     }

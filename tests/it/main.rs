@@ -10,6 +10,7 @@
 mod bombs;
 mod corpus;
 mod crash;
+mod crowd;
 mod dialects;
 mod edge;
 mod exhausted;

@@ -161,7 +161,7 @@ async fn more_large_bodies_than_a_worker_may_hold_are_asked_to_wait() {
     assert_eq!((busy.header("retry-after"), busy.header("x-should-retry")), ("1", "true"));
     assert_eq!(gateway.record(busy.id()).await["outcome"], "too_many_large_bodies");
     let small = Upload::new("hear", 3, 1 << 19).to(&gateway).await;
-    assert_eq!(small.status(), 200, "a small one is no part of that: {}", small.text());
+    assert_eq!(small.status(), 200, "small ones have room of their own: {}", small.text());
     assert_eq!(gateway.chat("hear", "Hi").await.status(), 200);
 
     first.abort();

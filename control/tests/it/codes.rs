@@ -90,6 +90,8 @@ fn rejects() -> Vec<Reject> {
         Reject::NoKey,
         Reject::BadKey,
         Reject::Busy,
+        Reject::KeyBusy { limit: 0 },
+        Reject::WorkerBusy,
         Reject::BodyTooLarge { limit: 0 },
         Reject::UnknownPath { path: text() },
         Reject::WrongMethod { allowed: "" },
@@ -109,6 +111,8 @@ fn rejects() -> Vec<Reject> {
             | Reject::NoKey
             | Reject::BadKey
             | Reject::Busy
+            | Reject::KeyBusy { .. }
+            | Reject::WorkerBusy
             | Reject::BodyTooLarge { .. }
             | Reject::UnknownPath { .. }
             | Reject::WrongMethod { .. } => {}

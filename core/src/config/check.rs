@@ -121,6 +121,15 @@ impl Check {
         }
     }
 
+    /// How many may be under way, by the field that says so.
+    pub(super) fn in_flight(&mut self, field: &str, written: Option<u32>, default: u32) -> u32 {
+        if written == Some(0) {
+            let hint = Some("use 1 or more".to_owned());
+            self.error(format!("limits.{field}"), "nothing could ever be asked", hint);
+        }
+        written.unwrap_or(default)
+    }
+
     pub(super) fn targets(
         &mut self,
         path: &str,

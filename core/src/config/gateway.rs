@@ -176,6 +176,8 @@ impl Gateway {
         let body = check.body_limits(&source.limits);
         check.buffer = body.buffer();
         let held = check.held(&source.limits);
+        let in_flight = check.in_flight("in_flight", source.limits.in_flight, 8192);
+        let in_flight_per_key = check.in_flight("in_flight_per_key", source.limits.in_flight_per_key, 2048);
         let providers: BTreeMap<String, Option<ProviderEntry>> = source
             .providers
             .iter()
@@ -187,7 +189,12 @@ impl Gateway {
             let path = format!("models.{name}");
             check.name(&path, name);
             let own = check.limits(&format!("{path}.limits"), &written.limits, general);
-            if written.limits.held.is_some() {
+            let of_workers = [
+                ("held", written.limits.held.is_some()),
+                ("in_flight", written.limits.in_flight.is_some()),
+                ("in_flight_per_key", written.limits.in_flight_per_key.is_some()),
+            ];
+            for (field, _) in of_workers.into_iter().filter(|(_, written)| *written) {
                 let hint = Some("move it to `limits` at the top".to_owned());
                 check.error(format!("{path}.limits.{field}"), "this limit belongs to a worker, not to a model", hint);
             }
@@ -232,7 +239,7 @@ impl Gateway {
             admin,
             providers,
             limits,
-            routing: Routing { body, held, models, upstreams, keys, traced, draining: false },
+            routing: Routing { body, held, in_flight, in_flight_per_key, models, upstreams, keys, traced, draining: false },
             local,
             telemetry,
             left_out: check.left_out,

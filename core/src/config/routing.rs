@@ -30,6 +30,12 @@ pub struct Routing {
     /// The most that bodies may hold in one worker at a time, in bytes; one of them always may.
     #[serde(default)]
     pub held: u64,
+    /// How many requests may be under way in one worker; 0 for any number.
+    #[serde(default)]
+    pub in_flight: u32,
+    /// How many requests of one key may be under way in one worker; 0 for any number.
+    #[serde(default)]
+    pub in_flight_per_key: u32,
     /// The models that callers can name.
     pub models: BTreeMap<String, Model>,
     /// The upstreams that targets name.

@@ -65,10 +65,18 @@ pub struct Limits {
     /// `4MiB` for embeddings.
     #[serde(default)]
     pub body: BTreeMap<String, String>,
-    /// The most that request bodies of more than 1 MiB may hold in one worker at a time; one beyond that is answered 429
-    /// with `retry-after`. Default `256MiB`.
+    /// The most that request bodies may hold in one worker (a thread of Envoy) at a time, those included that have come only
+    /// in part; one beyond that is answered 429 with `retry-after`. Bodies of up to 1 MiB have a quarter of it more, so that large
+    /// ones do not keep them out. Default `256MiB`.
     #[serde(default)]
     pub held: Option<String>,
+    /// How many requests of one key may be under way in one worker at a time, streams that go on included; one more is
+    /// answered 429 with `retry-after`. Default 2048.
+    #[serde(default)]
+    pub in_flight_per_key: Option<u32>,
+    /// How many requests may be under way in one worker at a time; one more is answered 503 with `retry-after`. Default 8192.
+    #[serde(default)]
+    pub in_flight: Option<u32>,
 }
 
 /// One upstream.

@@ -119,6 +119,26 @@ fn a_bad_request_is_told_what_is_wrong() {
     assert_eq!(refusal(&with(":method", "PUT"), "{}"), (405, "method_not_allowed".into()));
 }
 
+/// Whoever reads `Model` as `model` takes the last.
+#[test]
+fn a_name_in_another_case_is_refused_at_every_endpoint() {
+    for endpoint in Endpoint::ALL {
+        let path = match endpoint.path() {
+            path if path.contains("/v1beta/") => "/v1beta/models/gpt:generateContent",
+            path => path,
+        };
+        for body in [r#"{"model":"gpt","Model":"other"}"#, r#"{"model":"gpt","STREAM":true}"#, r#"{"\u004dodel":"gpt"}"#] {
+            let refused = if endpoint.body() == crate::endpoint::BodyKind::Json {
+                refusal(&with(":path", path), body)
+            } else {
+                let more = FORM.replacen("--b\r\n", "--b\r\nContent-Disposition: form-data; name=\"Model\"\r\n\r\nx\r\n--b\r\n", 1);
+                (400, upload(&mut Edge::default(), &routing(), &more).unwrap_err().outcome)
+            };
+            assert_eq!(refused, (400, "invalid_value".into()), "{path} {body}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_method_is_told_the_right_one() {
     for (name, value, allowed) in [(":path", "/v1beta/models/gpt", "GET"), (":method", "PUT", "POST")] {
@@ -135,8 +155,8 @@ fn a_body_beyond_the_limit_is_refused_as_early_as_it_is_known() {
     assert_eq!(edge.headers(&routing(), &headers, false).unwrap_err().status, 413);
     let mut edge = Edge::default();
     edge.headers(&routing(), &CHAT, false).unwrap();
-    assert!(edge.body_so_far(&routing(), 200, 0).is_ok());
-    assert_eq!(edge.body_so_far(&routing(), 201, 0).unwrap_err().status, 413);
+    assert!(edge.body_so_far(&routing(), 200, &mut Load::new(), &mut Share::default()).is_ok());
+    assert_eq!(edge.body_so_far(&routing(), 201, &mut Load::new(), &mut Share::default()).unwrap_err().status, 413);
     assert_eq!(edge.subject().answered.as_deref(), Some("request_too_large"));
 }
 
@@ -258,7 +278,7 @@ fn a_form_is_planned_by_its_model_field_without_being_held() {
 }
 
 #[test]
-fn a_worker_holds_only_so_much_of_large_bodies() {
+fn a_worker_takes_only_so_much() {
     let mut routing = routing();
     routing.body.0.insert(Endpoint::Transcriptions, 50 << 20);
     routing.held = 10 << 20;
@@ -275,11 +295,19 @@ fn a_worker_holds_only_so_much_of_large_bodies() {
         edge.headers(&routing, &headers, false).unwrap();
         edge
     };
-    assert!(begun().body_so_far(&routing, 20 << 20, 0).is_ok(), "one always may");
-    assert!(begun().body_so_far(&routing, 4 << 20, 6 << 20).is_ok());
-    assert!(begun().body_so_far(&routing, 1 << 20, 60 << 20).is_ok(), "small ones are not counted");
-    let busy = begun().body_so_far(&routing, 5 << 20, 6 << 20).unwrap_err();
+    let mut load = Load::new();
+    let mut share = begun().enter(&routing, &mut load).unwrap();
+    begun().body_so_far(&routing, 8 << 20, &mut load, &mut share).unwrap();
+    let busy = begun().body_so_far(&routing, 5 << 20, &mut load, &mut Share::default()).unwrap_err();
     assert_eq!((busy.status, busy.outcome.as_str()), (429, "too_many_large_bodies"));
+    assert!(busy.headers.contains(&("retry-after", "1".into())));
+
+    let of_key = Routing { in_flight_per_key: 1, ..routing.clone() };
+    let busy = begun().enter(&of_key, &mut load).unwrap_err();
+    assert_eq!((busy.status, busy.outcome.as_str()), (429, "too_many_in_flight"));
+    let of_worker = Routing { in_flight: 1, ..routing.clone() };
+    let busy = begun().enter(&of_worker, &mut load).unwrap_err();
+    assert_eq!((busy.status, busy.outcome.as_str()), (503, "gateway_busy"));
     assert!(busy.headers.contains(&("retry-after", "1".into())));
 }
 

@@ -79,6 +79,13 @@ pub enum Reject {
     BadKey,
     /// The worker holds as much of bodies as it may; the next one has room once one of those has been answered.
     Busy,
+    /// The key has as many requests under way as it may.
+    KeyBusy {
+        /// How many that is, in one worker.
+        limit: u32,
+    },
+    /// The worker has as many requests under way as it may.
+    WorkerBusy,
     /// The body is longer than the endpoint allows.
     BodyTooLarge {
         /// The limit in bytes.
@@ -194,6 +201,28 @@ impl Reject {
                     429,
                     "too_many_large_bodies",
                     "As many large requests are under way as fit; try again shortly.".to_string(),
+                    None,
+                )
+            },
+            Self::KeyBusy { limit } => Problem {
+                kind: "rate_limit_error",
+                retry_after: Some(Duration::from_secs(1)),
+                retry: Retry::Yes,
+                ..invalid(
+                    429,
+                    "too_many_in_flight",
+                    format!("This key has {limit} requests under way, and may have no more; try again when one has ended."),
+                    None,
+                )
+            },
+            Self::WorkerBusy => Problem {
+                kind: "server_error",
+                retry_after: Some(Duration::from_secs(1)),
+                retry: Retry::Yes,
+                ..invalid(
+                    503,
+                    "gateway_busy",
+                    "As many requests are under way as the gateway takes; try again shortly.".to_string(),
                     None,
                 )
             },
