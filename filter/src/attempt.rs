@@ -25,6 +25,8 @@ pub(crate) struct Try {
     attempt: Option<Attempt>,
     /// What must be known of the request's body before anything goes up.
     awaits: Awaits,
+    /// How much of it has come.
+    size: usize,
     effects: Vec<Effect>,
 }
 
@@ -38,7 +40,7 @@ enum Awaits {
 
 impl Try {
     pub(crate) fn new(upstream: Arc<Upstream>) -> Self {
-        Self { upstream, attempt: None, awaits: Awaits::Nothing, effects: Vec::new() }
+        Self { upstream, attempt: None, awaits: Awaits::Nothing, size: 0, effects: Vec::new() }
     }
 
     fn refuse(&mut self, answer: Answer) -> Next {
@@ -176,9 +178,17 @@ impl<H: Host> Role<H> for Try {
     fn request_body(&mut self, host: &mut H, size: usize, end: bool) -> Next {
         match (self.awaits, end) {
             (Awaits::Nothing, _) => Next::Continue,
-            (_, false) => Next::Pause,
+            (_, false) => {
+                self.size = size;
+                Next::Pause
+            }
             (_, true) => self.write_request(host, size),
         }
+    }
+
+    fn request_trailers(&mut self, host: &mut H) -> Next {
+        host.clear(Map::RequestTrailers);
+        if self.awaits == Awaits::Nothing { Next::Continue } else { self.write_request(host, self.size) }
     }
 
     fn response_headers(&mut self, host: &mut H, end: bool) -> Next {
@@ -193,6 +203,7 @@ impl<H: Host> Role<H> for Try {
     }
 
     fn response_trailers(&mut self, host: &mut H) -> Next {
+        host.clear(Map::ResponseTrailers);
         self.read_body(host, usize::MAX >> 1, true)
     }
 

@@ -158,6 +158,8 @@ impl<H: Host> Role<H> for Request {
     }
 
     fn request_trailers(&mut self, host: &mut H) -> Next {
+        // What a caller's trailers say is for no provider.
+        host.clear(Map::RequestTrailers);
         match self.stage {
             Stage::Reading => self.forward(host, self.size),
             Stage::Forwarded => Next::Continue,
@@ -166,12 +168,17 @@ impl<H: Host> Role<H> for Request {
     }
 
     fn response_headers(&mut self, host: &mut H, _: bool) -> Next {
-        if let Some((name, value)) = self.edge.answer_header() {
-            host.set_header(Map::Response, name, value);
         if !self.keeps_body {
             LOAD.with_borrow_mut(|load| load.release(&mut self.share));
         }
+        if let Some((name, value)) = self.edge.answer_header() {
+            host.set_header(Map::Response, name, value);
         }
+        Next::Continue
+    }
+
+    fn response_trailers(&mut self, host: &mut H) -> Next {
+        host.clear(Map::ResponseTrailers);
         Next::Continue
     }
 

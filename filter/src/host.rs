@@ -9,7 +9,9 @@ use weir_core::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Map {
     Request,
+    RequestTrailers,
     Response,
+    ResponseTrailers,
 }
 
 /// A body.
@@ -47,6 +49,9 @@ pub(crate) trait Host {
     /// Removes the headers that `stays` does not want.
     fn retain_headers(&mut self, map: Map, stays: impl Fn(&str) -> bool);
 
+    /// Removes all headers of a map.
+    fn clear(&mut self, map: Map);
+
     /// Sets one header.
     fn set_header(&mut self, map: Map, name: &str, value: &str);
 
@@ -59,8 +64,10 @@ pub(crate) trait Host {
     /// At most `max` bytes of a body, from `start`.
     fn slice(&self, buffer: Buffer, start: usize, max: usize) -> Vec<u8>;
 
-    /// Replaces what has come of a body, which is `size` bytes.
-    fn replace_body(&mut self, buffer: Buffer, size: usize, with: &[u8]);
+    /// Replaces what has come of a body, which is `size` bytes. `false` if that was more than Envoy holds: it has then answered
+    /// the caller itself, and the stream is destroyed and may be asked nothing more.
+    #[must_use]
+    fn replace_body(&mut self, buffer: Buffer, size: usize, with: &[u8]) -> bool;
 
     /// A filter state, whose name begins with `wasm.`.
     fn state(&self, name: &str) -> Option<String>;

@@ -154,7 +154,7 @@ unsafe extern "C" fn request_body(_: *mut c_void, player: *const Player, end: bo
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_trailers")]
-unsafe extern "C" fn request_trailers(_: *mut c_void, player: *mut Player) -> u32 {
+unsafe extern "C" fn request_trailers(_: *mut c_void, player: *const Player) -> u32 {
     unsafe { play(player, |role, stream| role.request_trailers(stream)) }
 }
 
@@ -174,7 +174,7 @@ unsafe extern "C" fn response_body(_: *mut c_void, player: *const Player, end: b
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_trailers")]
-unsafe extern "C" fn response_trailers(_: *mut c_void, player: *mut Player) -> u32 {
+unsafe extern "C" fn response_trailers(_: *mut c_void, player: *const Player) -> u32 {
     unsafe { play(player, |role, stream| role.response_trailers(stream)) }
 }
 

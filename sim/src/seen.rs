@@ -26,7 +26,7 @@ pub struct Seen {
     pub query: Option<String>,
     /// The HTTP version it came by.
     pub version: Version,
-    /// Every header in order of arrival, names in lower case; those of one name stand together. HTTP/2's `:authority`
+    /// Every header in order of arrival, names in lower case; those of one name stand together. Trailers are among them. HTTP/2's `:authority`
     /// is written as `host`, where there is no other.
     pub headers: Vec<(String, String)>,
     /// The body, as far as it came.

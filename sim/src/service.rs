@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::{
     HeaderMap, Request, Response, StatusCode, Version,
-    body::Incoming,
+    body::{Frame, Incoming},
     header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, VARY},
     http::request::Parts,
 };
@@ -72,10 +72,13 @@ pub(crate) async fn serve(
     switch: Switch,
     request: Request<Incoming>,
 ) -> Result<Response<Play>, Broken> {
-    let (head, incoming) = request.into_parts();
+    let (mut head, incoming) = request.into_parts();
     let connection = if head.version == Version::HTTP_2 { Connection::Http2 } else { Connection::Http1(switch) };
     let body = match read(incoming).await {
-        Ok(body) => body,
+        Ok((body, trailers)) => {
+            head.headers.extend(trailers);
+            body
+        }
         Err(Unread::TooLarge) => {
             let reply = failure(route::dialect(&head), &Failure::TooLarge, &state.id());
             return respond(reply, connection, state.log.open(&head, &Bytes::new(), Arrival::Whole));
@@ -132,12 +135,18 @@ enum Unread {
     Broken(Bytes, hyper::Error),
 }
 
-async fn read(mut incoming: Incoming) -> Result<Bytes, Unread> {
+/// The body, and what follows it.
+async fn read(mut incoming: Incoming) -> Result<(Bytes, HeaderMap), Unread> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
+    let mut trailers = HeaderMap::new();
     while let Some(frame) = incoming.frame().await {
-        let data = match frame {
-            Ok(frame) => frame.into_data().unwrap_or_default(),
+        let data = match frame.map(Frame::into_data) {
+            Ok(Ok(data)) => data,
+            Ok(Err(frame)) => {
+                trailers.extend(frame.into_trailers().unwrap_or_default());
+                continue;
+            }
             Err(error) => {
                 rest.extend_from_slice(&first);
                 return Err(Unread::Broken(rest.freeze(), error));
@@ -156,7 +165,7 @@ async fn read(mut incoming: Incoming) -> Result<Bytes, Unread> {
             return Err(Unread::TooLarge);
         }
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok((if rest.is_empty() { first } else { rest.freeze() }, trailers))
 }
 
 fn decide(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -> Decision {

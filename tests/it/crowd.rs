@@ -29,7 +29,7 @@ async fn a_key_has_so_many_requests_under_way_and_they_count_until_they_are_gone
     let upstream = Upstream::sim().await;
     let gateway = Gateway::with(&upstream)
         .model("gpt", ["sim/m"])
-        .model("long", ["sim/m+size-2m"])
+        .model("stalls", ["sim/fault-stall"])
         .key("another", OTHER, &["gpt"])
         .limit("in_flight_per_key", 3)
         .limit("in_flight", 5)
@@ -39,7 +39,7 @@ async fn a_key_has_so_many_requests_under_way_and_they_count_until_they_are_gone
         let _first = unfinished(&gateway, KEY, 10).await;
         let _second = unfinished(&gateway, KEY, 10).await;
         // Streams that go on are under way as well.
-        let mut third = gateway.chat("long", "Hi").streamed().slowly_read().open().await;
+        let mut third = gateway.chat("stalls", "Hi").streamed().open().await;
         assert!(third.event().await.is_some());
         gateway.until_stat("http.edge.downstream_rq_active", 3).await;
         for manner in weir_tests::Manner::all() {

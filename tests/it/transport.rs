@@ -46,6 +46,36 @@ async fn answers_come_by_http2_with_and_without_trailers() {
     }
 }
 
+/// What is relayed and what is translated, the first try and another one: a body that nobody looks at has trailers too.
+#[tokio::test]
+async fn no_trailers_pass_either_way() {
+    let authority = Authority::new();
+    for name in ["openai", "anthropic"] {
+        let safe = Upstream::with_tls(name, "localhost", authority.certify("localhost")).await.speaking(name);
+        let safe = safe.but(|safe| safe.trusting(&authority.bundle()));
+        let targets = ["fault-trailers", "fault-503"].map(|model| format!("{name}/{model}"));
+        let gateway = Gateway::with(&safe)
+            .model("fault-trailers", [&*targets[0]])
+            .model("once", [&*targets[0]])
+            .model("twice", [&*targets[1], &*targets[0]])
+            .start()
+            .await;
+        for (model, manner) in Manner::all().flat_map(|manner| ["fault-trailers", "once", "twice"].map(|it| (it, manner))) {
+            let ask = manner.ask(&gateway, model, "Hi").by_http2();
+            let answer = ask.trailer("authorization", "Bearer mine").trailer("x-late", "1").await;
+            assert_eq!(answer.status(), 200, "{name}, {model}, {manner:?}: {}", answer.text());
+            assert_eq!(manner.said(&answer), SAID, "{name}, {model}, {manner:?}: {}", answer.text());
+            assert!(manner.is_complete(&answer), "{name}, {model}, {manner:?}: {}", answer.text());
+            assert_eq!(answer.trailers(), 0, "{name}, {model}, {manner:?}");
+        }
+        for seen in safe.requests() {
+            assert_eq!(format!("{:?}", seen.version), "HTTP/2.0");
+            let mine = seen.headers.iter().find(|(name, value)| name == "x-late" || value == "Bearer mine");
+            assert_eq!(mine, None, "{name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn trailers_by_http1_change_nothing() {
     const ANSWER: &str = concat!(

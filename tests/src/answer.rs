@@ -14,6 +14,7 @@ use crate::PATIENCE;
 pub struct Answer {
     status: u16,
     headers: HeaderMap,
+    trailers: HeaderMap,
     body: Bytes,
     ended: Ended,
 }
@@ -58,6 +59,11 @@ impl Answer {
     /// A header, empty where there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("a header that is text"))
+    }
+
+    /// How many headers came behind the body.
+    pub fn trailers(&self) -> usize {
+        self.trailers.len()
     }
 
     /// The names of all headers, in order.
@@ -191,14 +197,17 @@ impl Stream {
     /// Reads to the end, clean or not.
     pub async fn rest(mut self) -> Answer {
         let mut body = std::mem::take(&mut self.unread).into_bytes();
-        let mut ended = Ended::Cleanly;
+        let (mut ended, mut trailers) = (Ended::Cleanly, HeaderMap::new());
         while let Some(frame) = self.frame().await {
             let Ok(frame) = frame else {
                 ended = Ended::Broken;
                 break;
             };
-            body.extend_from_slice(&frame.into_data().unwrap_or_default());
+            match frame.into_data() {
+                Ok(data) => body.extend_from_slice(&data),
+                Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
+            }
         }
-        Answer { status: self.status, headers: self.headers, body: body.into(), ended }
+        Answer { status: self.status, headers: self.headers, trailers, body: body.into(), ended }
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
@@ -28,6 +29,7 @@ pub struct Ask {
     method: Method,
     path: String,
     headers: Vec<(String, String)>,
+    trailers: HeaderMap,
     body: Body,
     length: Length,
     version: Version,
@@ -62,6 +64,7 @@ impl Ask {
             method,
             path: path.to_owned(),
             headers: vec![("authorization".to_owned(), format!("Bearer {key}"))],
+            trailers: HeaderMap::new(),
             body: Body::None,
             length: Length::Told,
             version: Version::Http1,
@@ -103,6 +106,13 @@ impl Ask {
     pub fn chunked(mut self) -> Self {
         self.length = Length::Chunked;
         self
+    }
+
+    /// With this header behind the body, which is then sent in chunks.
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+        self.trailers.append(name, HeaderValue::from_str(value).expect("a value"));
+        self.chunked()
     }
 
     /// By HTTP/2.
@@ -187,7 +197,8 @@ impl Ask {
             Length::Told => Full::new(bytes).boxed(),
             Length::Chunked => {
                 let chunks: Vec<Bytes> = bytes.chunks(16 << 10).map(Bytes::copy_from_slice).collect();
-                let frames = chunks.into_iter().map(|chunk| Ok(Frame::data(chunk)));
+                let trailers = (!self.trailers.is_empty()).then(|| Ok(Frame::trailers(self.trailers.clone())));
+                let frames: Vec<_> = chunks.into_iter().map(|chunk| Ok(Frame::data(chunk))).chain(trailers).collect();
                 StreamBody::new(tokio_stream::iter(frames)).boxed()
             }
         };

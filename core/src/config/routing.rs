@@ -140,16 +140,16 @@ pub struct Upstream {
     pub dialect: String,
     /// The path prefix of its endpoint, without a trailing slash.
     pub prefix: String,
+    /// What Envoy holds of a body, in bytes: see [`BodyLimits::buffer`]. A longer one it would refuse in its own words, so none
+    /// is written. 0 where it is not known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub buffer: u64,
     /// Spans are written; see [`span`](crate::span).
     #[serde(default, skip_serializing_if = "is_default")]
     pub traced: bool,
     /// What this upstream cannot express is left out and named in a response header, instead of being refused.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drop_unsupported: bool,
-    /// What Envoy holds of a body, in bytes: see [`BodyLimits::buffer`]. A longer one it would refuse in its own words, so none
-    /// is written. 0 where it is not known.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub buffer: u64,
     /// The version of its API in the query, where the dialect has one (`azure`).
     #[serde(default, skip_serializing_if = "is_default")]
     pub api_version: Option<String>,
@@ -161,12 +161,6 @@ pub struct Upstream {
     pub headers: Vec<(String, String)>,
 }
 
-/// How one host deviates from the dialect that it speaks: data, from the list of presets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Quirks {
-    /// The endpoints that it serves; all of its dialect's, if none is named.
 impl Upstream {
     /// The longest body that can be written, in bytes.
     pub fn longest(&self) -> usize {
@@ -175,6 +169,12 @@ impl Upstream {
     }
 }
 
+/// How one host deviates from the dialect that it speaks: data, from the list of presets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Quirks {
+    /// The endpoints that it serves; all of its dialect's, if none is named.
     #[serde(default, skip_serializing_if = "is_default")]
     pub endpoints: Vec<Endpoint>,
     /// Paths below the prefix that differ from the dialect's own.

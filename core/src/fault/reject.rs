@@ -91,13 +91,6 @@ pub enum Reject {
         /// The limit in bytes.
         limit: u64,
     },
-    /// No such path.
-    UnknownPath {
-        /// The path, without its query.
-        path: String,
-    },
-    /// The path exists, but not for this method.
-    WrongMethod {
     /// The body grew beyond what Envoy holds when it was written for the provider.
     Grown {
         /// The limit in bytes.
@@ -105,6 +98,13 @@ pub enum Reject {
         /// The provider that it was written for.
         provider: String,
     },
+    /// No such path.
+    UnknownPath {
+        /// The path, without its query.
+        path: String,
+    },
+    /// The path exists, but not for this method.
+    WrongMethod {
         /// What it is for.
         allowed: &'static str,
     },
@@ -232,6 +232,15 @@ impl Reject {
                 format!("The body is longer than the {limit} bytes that this endpoint allows."),
                 None,
             ),
+            Self::Grown { limit, provider } => invalid(
+                413,
+                "request_too_large",
+                format!(
+                    "The body grew beyond the {limit} bytes that Weir holds when it was written in the API of the provider \
+                     \"{provider}\"; send less, or choose a model whose provider speaks the API of your request."
+                ),
+                None,
+            ),
             Self::UnknownPath { path } => {
                 invalid(404, "unknown_path", format!("There is nothing at {}.", shown(path)), None)
             }
@@ -261,15 +270,6 @@ mod tests {
             let Problem { message, param, .. } = reject.problem();
             assert!(message.contains(&cut) && message.len() < 1200, "{message}");
             assert!(param.is_none_or(|param| param == cut || param == "model"));
-            Self::Grown { limit, provider } => invalid(
-                413,
-                "request_too_large",
-                format!(
-                    "The body grew beyond the {limit} bytes that Weir holds when it was written in the API of the provider \
-                     \"{provider}\"; send less, or choose a model whose provider speaks the API of your request."
-                ),
-                None,
-            ),
         }
         assert_eq!(shown("messages[0].content"), "messages[0].content");
     }

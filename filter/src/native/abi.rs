@@ -35,7 +35,9 @@ pub(super) struct Header {
 /// `envoy_dynamic_module_type_http_header_type`.
 pub(super) mod headers {
     pub(in crate::native) const REQUEST: u32 = 0;
+    pub(in crate::native) const REQUEST_TRAILERS: u32 = 1;
     pub(in crate::native) const RESPONSE: u32 = 2;
+    pub(in crate::native) const RESPONSE_TRAILERS: u32 = 3;
 }
 
 /// `envoy_dynamic_module_type_http_body_type`.

@@ -156,6 +156,10 @@ impl Host for Stream {
         }
     }
 
+    fn clear(&mut self, map: Map) {
+        self.retain_headers(map, |_| false);
+    }
+
     fn set_header(&mut self, map: Map, name: &str, value: &str) {
         self.set(number(map), name.as_bytes(), Bytes::of(value.as_bytes()));
     }
@@ -199,16 +203,16 @@ impl Host for Stream {
                 unsafe { abi::drain_body(self.stream, part, size) };
             }
             written = written || unsafe { abi::append_body(self.stream, part, Bytes::of(with)) };
-        }
-    }
-
-    fn state(&self, name: &str) -> Option<String> {
             // SAFETY: it lives as long as this.
             if unsafe { self.gone.as_ref() }.is_some_and(Cell::get) {
                 return false;
             }
-        let mut value = Bytes::NONE;
+        }
         true
+    }
+
+    fn state(&self, name: &str) -> Option<String> {
+        let mut value = Bytes::NONE;
         let found = unsafe { abi::get_filter_state(self.stream, Bytes::of(name.as_bytes()), &raw mut value) };
         // SAFETY: Envoy's string lives until the state is set anew.
         found.then(|| str::from_utf8(unsafe { seen(value) }).ok().map(str::to_owned)).flatten()
@@ -301,6 +305,8 @@ fn header(name: &str, value: &str) -> Header {
 fn number(map: Map) -> u32 {
     match map {
         Map::Request => abi::headers::REQUEST,
+        Map::RequestTrailers => abi::headers::REQUEST_TRAILERS,
         Map::Response => abi::headers::RESPONSE,
+        Map::ResponseTrailers => abi::headers::RESPONSE_TRAILERS,
     }
 }

@@ -147,6 +147,11 @@ impl Host for Stream {
         }
     }
 
+    fn clear(&mut self, map: Map) {
+        let none = serialized::<&str, &str>(&[]);
+        unsafe { proxy_set_header_map_pairs(number(map), none.as_ptr(), none.len()) };
+    }
+
     fn set_header(&mut self, map: Map, name: &str, value: &str) {
         unsafe {
             proxy_replace_header_map_value(number(map), name.as_ptr(), name.len(), value.as_ptr(), value.len());
@@ -165,14 +170,14 @@ impl Host for Stream {
         bytes(buffer as u32, start, max)
     }
 
-    fn replace_body(&mut self, buffer: Buffer, size: usize, with: &[u8]) {
+    fn replace_body(&mut self, buffer: Buffer, size: usize, with: &[u8]) -> bool {
         unsafe { proxy_set_buffer_bytes(buffer as u32, 0, size, with.as_ptr(), with.len()) };
+        is_there(self.0)
     }
 
     fn state(&self, name: &str) -> Option<String> {
         text(&format!("filter_state\0{name}"))
     }
-        is_there(self.0)
 
     fn set_state(&mut self, name: &str, value: &str) {
         // The host adds the prefix.
@@ -216,7 +221,9 @@ impl Host for Stream {
 fn number(map: Map) -> u32 {
     match map {
         Map::Request => 0,
+        Map::RequestTrailers => 1,
         Map::Response => 2,
+        Map::ResponseTrailers => 3,
     }
 }
 
