@@ -185,7 +185,9 @@ unsafe extern "C" fn stream_complete(_: *mut c_void, player: *const Player) {
         Next::Pause
     };
     // What went wrong is in the log; nobody is left to be answered.
-    unsafe { play(player, |role, stream| catch_unwind(AssertUnwindSafe(|| hook(role, stream))).unwrap_or(Next::Pause)) };
+    unsafe {
+        play(player, |role, stream| catch_unwind(AssertUnwindSafe(|| hook(role, stream))).unwrap_or(Next::Pause))
+    };
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_destroy")]

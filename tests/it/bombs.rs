@@ -47,7 +47,8 @@ fn packed(coding: &str, start: &str, filler: &str, length: usize, end: &str) -> 
 }
 
 const BEFORE: &str = r#"{"id":"1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":""#;
-const AFTER: &str = r#""},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
+const AFTER: &str =
+    r#""},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
 const TOKEN: &str = "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
 
 /// A stream that began before, and whose rest is still to come: what happens to another request is nothing to it.

@@ -60,7 +60,9 @@ async fn no_trailers_pass_either_way() {
             .model("twice", [&*targets[1], &*targets[0]])
             .start()
             .await;
-        for (model, manner) in Manner::all().flat_map(|manner| ["fault-trailers", "once", "twice"].map(|it| (it, manner))) {
+        for (model, manner) in
+            Manner::all().flat_map(|manner| ["fault-trailers", "once", "twice"].map(|it| (it, manner)))
+        {
             let ask = manner.ask(&gateway, model, "Hi").by_http2();
             let answer = ask.trailer("authorization", "Bearer mine").trailer("x-late", "1").await;
             assert_eq!(answer.status(), 200, "{name}, {model}, {manner:?}: {}", answer.text());

@@ -362,7 +362,10 @@ fn what_seems_to_be_the_last_of_a_stream_waits_for_its_end() {
 
 fn holding(buffer: u64, dialect: &str, delivery: Delivery) -> Attempt {
     let upstream = Upstream { provider: "a".into(), dialect: dialect.into(), buffer, ..Upstream::default() };
-    Attempt::begin(&Arc::new(upstream), &plan(delivery, &["a", "b"]).to_text(), Instant::default()).ok().unwrap().attempt
+    Attempt::begin(&Arc::new(upstream), &plan(delivery, &["a", "b"]).to_text(), Instant::default())
+        .ok()
+        .unwrap()
+        .attempt
 }
 
 #[test]

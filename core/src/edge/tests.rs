@@ -127,11 +127,17 @@ fn a_name_in_another_case_is_refused_at_every_endpoint() {
             path if path.contains("/v1beta/") => "/v1beta/models/gpt:generateContent",
             path => path,
         };
-        for body in [r#"{"model":"gpt","Model":"other"}"#, r#"{"model":"gpt","STREAM":true}"#, r#"{"\u004dodel":"gpt"}"#] {
+        for body in
+            [r#"{"model":"gpt","Model":"other"}"#, r#"{"model":"gpt","STREAM":true}"#, r#"{"\u004dodel":"gpt"}"#]
+        {
             let refused = if endpoint.body() == crate::endpoint::BodyKind::Json {
                 refusal(&with(":path", path), body)
             } else {
-                let more = FORM.replacen("--b\r\n", "--b\r\nContent-Disposition: form-data; name=\"Model\"\r\n\r\nx\r\n--b\r\n", 1);
+                let more = FORM.replacen(
+                    "--b\r\n",
+                    "--b\r\nContent-Disposition: form-data; name=\"Model\"\r\n\r\nx\r\n--b\r\n",
+                    1,
+                );
                 (400, upload(&mut Edge::default(), &routing(), &more).unwrap_err().outcome)
             };
             assert_eq!(refused, (400, "invalid_value".into()), "{path} {body}");

@@ -211,7 +211,9 @@ impl Reject {
                 ..invalid(
                     429,
                     "too_many_in_flight",
-                    format!("This key has {limit} requests under way, and may have no more; try again when one has ended."),
+                    format!(
+                        "This key has {limit} requests under way, and may have no more; try again when one has ended."
+                    ),
                     None,
                 )
             },

@@ -117,7 +117,9 @@ impl Field {
                 None
             } else {
                 // `name*`, or a name in pieces (`name*0`), which some put together and others do not see.
-                return Err(body("a part's Content-Disposition may have name, filename and filename*, each plain and whole"));
+                return Err(body(
+                    "a part's Content-Disposition may have name, filename and filename*, each plain and whole",
+                ));
             };
             if given.is_some() {
                 return Err(body("a part has two names"));
