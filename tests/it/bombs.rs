@@ -160,7 +160,7 @@ async fn a_body_that_envoy_does_not_hold_ends_its_own_request_and_no_other() {
     for _ in 0..2 {
         let answer = gateway.chat("long", "Hi").await;
         assert_eq!((answer.status(), answer.code().as_str()), (502, "upstream_bad_answer"), "{}", answer.text());
-        let tools = vec![json!({ "type": "custom", "name": "f" }); 3000];
+        let tools = vec![json!({ "type": "custom", "name": "f" }); 6000];
         let body = json!({ "model": "claude", "input": "Hi", "tools": tools });
         let answer = gateway.post(Endpoint::Responses.path(), body).await;
         // What a native filter writes in place of a request's last bytes Envoy does not count.
