@@ -95,7 +95,9 @@ mod tests {
         let mut small = [(); 8].map(|()| Share::default());
         let taken = small.iter_mut().filter_map(|share| load.hold(share, &routing, 1 << 18).ok()).count();
         assert_eq!(taken, 4, "what is held of a fifth of all");
-        small.into_iter().for_each(|share| load.leave(share));
+        for share in small {
+            load.leave(share);
+        }
         load.release(&mut large);
         assert_eq!(load.held, 1 << 20);
         load.leave(other);

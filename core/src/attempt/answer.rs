@@ -200,10 +200,9 @@ impl Answering {
         for piece in plain.chunks(PIECE) {
             let outcome = self.reply.read(piece, out);
             match (passage, &outcome) {
-                (Passage::AsIs, Ok(Passage::AsIs)) => {}
+                (Passage::AsIs, Ok(Passage::AsIs)) | (Passage::Rewritten, Ok(Passage::Rewritten) | Err(_)) => {}
                 (Passage::Rewritten, Ok(Passage::AsIs)) => out.extend_from_slice(piece),
-                (Passage::Rewritten, _) => {}
-                (Passage::AsIs, _) => {
+                (Passage::AsIs, Ok(Passage::Rewritten) | Err(_)) => {
                     out.splice(..0, plain.get(..read).unwrap_or_default().iter().copied());
                     passage = Passage::Rewritten;
                 }

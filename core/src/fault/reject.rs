@@ -193,41 +193,7 @@ impl Reject {
                 kind: "authentication_error",
                 ..invalid(401, "invalid_api_key", "The API key is not known here.".to_string(), None)
             },
-            Self::Busy => Problem {
-                kind: "rate_limit_error",
-                retry_after: Some(Duration::from_secs(1)),
-                retry: Retry::Yes,
-                ..invalid(
-                    429,
-                    "too_many_large_bodies",
-                    "As many large requests are under way as fit; try again shortly.".to_string(),
-                    None,
-                )
-            },
-            Self::KeyBusy { limit } => Problem {
-                kind: "rate_limit_error",
-                retry_after: Some(Duration::from_secs(1)),
-                retry: Retry::Yes,
-                ..invalid(
-                    429,
-                    "too_many_in_flight",
-                    format!(
-                        "This key has {limit} requests under way, and may have no more; try again when one has ended."
-                    ),
-                    None,
-                )
-            },
-            Self::WorkerBusy => Problem {
-                kind: "server_error",
-                retry_after: Some(Duration::from_secs(1)),
-                retry: Retry::Yes,
-                ..invalid(
-                    503,
-                    "gateway_busy",
-                    "As many requests are under way as the gateway takes; try again shortly.".to_string(),
-                    None,
-                )
-            },
+            Self::Busy | Self::KeyBusy { .. } | Self::WorkerBusy => self.busy(),
             Self::BodyTooLarge { limit } => invalid(
                 413,
                 "request_too_large",
@@ -249,6 +215,40 @@ impl Reject {
             Self::WrongMethod { allowed } => {
                 invalid(405, "method_not_allowed", format!("Use {allowed} for this path."), None)
             }
+        }
+    }
+
+    /// More is under way than may be, for the moment.
+    fn busy(&self) -> Problem {
+        let (status, kind, code, message) = match self {
+            Self::KeyBusy { limit } => (
+                429,
+                "rate_limit_error",
+                "too_many_in_flight",
+                format!("This key has {limit} requests under way, and may have no more; try again when one has ended."),
+            ),
+            Self::WorkerBusy => (
+                503,
+                "server_error",
+                "gateway_busy",
+                "As many requests are under way as the gateway takes; try again shortly.".to_string(),
+            ),
+            _ => (
+                429,
+                "rate_limit_error",
+                "too_many_large_bodies",
+                "As many large requests are under way as fit; try again shortly.".to_string(),
+            ),
+        };
+        Problem {
+            status,
+            kind,
+            code: code.to_string(),
+            message,
+            param: None,
+            details: None,
+            retry_after: Some(Duration::from_secs(1)),
+            retry: Retry::Yes,
         }
     }
 }
