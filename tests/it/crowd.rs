@@ -36,8 +36,8 @@ async fn a_key_has_so_many_requests_under_way_and_they_count_until_they_are_gone
         .start()
         .await;
     for round in 0..3 {
-        let _first = unfinished(&gateway, KEY, 10).await;
-        let _second = unfinished(&gateway, KEY, 10).await;
+        let first = unfinished(&gateway, KEY, 10).await;
+        let second = unfinished(&gateway, KEY, 10).await;
         // Streams that go on are under way as well.
         let mut third = gateway.chat("stalls", "Hi").streamed().open().await;
         assert!(third.event().await.is_some());
@@ -52,14 +52,14 @@ async fn a_key_has_so_many_requests_under_way_and_they_count_until_they_are_gone
 
         let other = || gateway.chat("gpt", "Hi").key(OTHER);
         assert_eq!(other().await.status(), 200, "another key has its own");
-        let _fourth = unfinished(&gateway, OTHER, 10).await;
-        let _fifth = unfinished(&gateway, OTHER, 10).await;
+        let fourth = unfinished(&gateway, OTHER, 10).await;
+        let fifth = unfinished(&gateway, OTHER, 10).await;
         gateway.until_stat("http.edge.downstream_rq_active", 5).await;
         let busy = other().await;
         assert_eq!((busy.status(), busy.code().as_str()), (503, "gateway_busy"), "{}", busy.text());
         assert_eq!(busy.header("retry-after"), "1");
         third.hang_up();
-        drop((_first, _second, _fourth, _fifth));
+        drop((first, second, fourth, fifth));
         until_room(&gateway).await;
     }
 }
