@@ -4,6 +4,7 @@
 //! answers it itself or forwards it with a [`Plan`]; at the end it composes the [record](crate::record).
 
 mod names;
+mod parts;
 mod plan;
 mod rank;
 

@@ -94,6 +94,7 @@ fn rejects() -> Vec<Reject> {
         Reject::WorkerBusy,
         Reject::BodyTooLarge { limit: 0 },
         Reject::Grown { limit: 0, provider: text() },
+        Reject::TooManyParts { counted: String::new(), most: 0 },
         Reject::UnknownPath { path: text() },
         Reject::WrongMethod { allowed: "" },
     ];
@@ -115,6 +116,7 @@ fn rejects() -> Vec<Reject> {
             | Reject::WorkerBusy
             | Reject::BodyTooLarge { .. }
             | Reject::Grown { .. }
+            | Reject::TooManyParts { .. }
             | Reject::UnknownPath { .. }
             | Reject::WrongMethod { .. } => {}
         }

@@ -136,6 +136,11 @@ impl Scan {
         Some(member.value.clone())
     }
 
+    /// How many objects and arrays the members hold, at any depth.
+    pub fn objects(&self) -> u64 {
+        self.spans.opened()
+    }
+
     /// The value called `name`, as it is written.
     pub fn get<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
         body.get(self.place(body, name)?)

@@ -130,6 +130,16 @@ impl Check {
         written.unwrap_or(default)
     }
 
+    pub(super) fn parts(&mut self, written: &source::Limits) -> u64 {
+        /// A context of a million tokens has no room for more than a few of these to each.
+        const DEFAULT: u32 = 50_000;
+        let most = written.parts.unwrap_or(DEFAULT);
+        if most == 0 {
+            self.error("limits.parts", "no request has no message", Some(format!("such as {DEFAULT}")));
+        }
+        most.into()
+    }
+
     pub(super) fn targets(
         &mut self,
         path: &str,

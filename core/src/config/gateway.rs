@@ -178,6 +178,7 @@ impl Gateway {
         let held = check.held(&source.limits);
         let in_flight = check.in_flight("in_flight", source.limits.in_flight, 8192);
         let in_flight_per_key = check.in_flight("in_flight_per_key", source.limits.in_flight_per_key, 2048);
+        let parts = Some(check.parts(&source.limits));
         let providers: BTreeMap<String, Option<ProviderEntry>> = source
             .providers
             .iter()
@@ -197,6 +198,14 @@ impl Gateway {
             for (field, _) in of_workers.into_iter().filter(|(_, written)| *written) {
                 let hint = Some("move it to `limits` at the top".to_owned());
                 check.error(format!("{path}.limits.{field}"), "this limit belongs to a worker, not to a model", hint);
+            }
+            if written.limits.parts.is_some() {
+                let hint = Some("move it to `limits` at the top".to_owned());
+                check.error(
+                    format!("{path}.limits.parts"),
+                    "this limit belongs to every request, not to a model",
+                    hint,
+                );
             }
             if !written.limits.body.is_empty() {
                 check.error(
@@ -244,6 +253,7 @@ impl Gateway {
                 held,
                 in_flight,
                 in_flight_per_key,
+                parts,
                 models,
                 upstreams,
                 keys,

@@ -36,6 +36,9 @@ pub struct Routing {
     /// How many requests of one key may be under way in one worker; 0 for any number.
     #[serde(default)]
     pub in_flight_per_key: u32,
+    /// The most messages, parts, tools and texts of one request, together; `None` for any number.
+    #[serde(default)]
+    pub parts: Option<u64>,
     /// The models that callers can name.
     pub models: BTreeMap<String, Model>,
     /// The upstreams that targets name.
@@ -166,6 +169,17 @@ impl Upstream {
     pub fn longest(&self) -> usize {
         let buffer = usize::try_from(self.buffer).unwrap_or(usize::MAX);
         if buffer == 0 { usize::MAX } else { buffer }
+    }
+
+    /// Whether this one refuses a call for the same model if and only if `other` does.
+    pub fn is_judged_as(&self, other: &Self) -> bool {
+        let Self { provider: _, dialect, prefix: _, traced: _, headers: _, buffer, .. } = self;
+        let Self { drop_unsupported, api_version, quirks, .. } = self;
+        *dialect == other.dialect
+            && *buffer == other.buffer
+            && *drop_unsupported == other.drop_unsupported
+            && *api_version == other.api_version
+            && *quirks == other.quirks
     }
 }
 

@@ -77,6 +77,10 @@ pub struct Limits {
     /// How many requests may be under way in one worker at a time; one more is answered 503 with `retry-after`. Default 8192.
     #[serde(default)]
     pub in_flight: Option<u32>,
+    /// The most messages, parts of messages, tool calls, tools and texts that one request may have, all together; one with more is
+    /// answered 413. Default 50000.
+    #[serde(default)]
+    pub parts: Option<u32>,
 }
 
 /// One upstream.

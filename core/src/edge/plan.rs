@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use super::parts;
 use super::rank::rank;
 use super::{Edge, Wanted, names, within};
 use crate::codec::json::write::object;
@@ -33,6 +34,7 @@ impl Edge {
         within(routing, endpoint, body.len() as u64).map_err(refuse)?;
         let scan = json::scan(body).map_err(refuse)?;
         scan.names(body).try_for_each(|name| names::check(&name)).map_err(refuse)?;
+        parts::within(routing.parts, endpoint, body, &scan).map_err(refuse)?;
         let (name, (delivery, usage)) = if let Some((model, delivery)) = &in_path {
             (Cow::Borrowed(model.as_str()), (*delivery, UsageChunk::Unwanted))
         } else {

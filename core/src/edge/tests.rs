@@ -330,3 +330,22 @@ fn a_gateway_that_drains_is_alive_but_not_ready() {
     }
     assert_eq!(asked(&draining, "/readyz"), (503, "draining".into()));
 }
+
+/// 15 MB of nothing but `{}` took seconds for each target, and no timer can end that.
+#[test]
+fn a_request_has_only_so_many_parts_whatever_its_length() {
+    let routing = Routing { parts: Some(3), ..routing() };
+    let ask = |content: &str| {
+        let mut edge = Edge::default();
+        edge.headers(&routing, &CHAT, false).unwrap();
+        let body = format!(r#"{{"model":"gpt","messages":[{{"role":"user","content":{content}}}]}}"#);
+        edge.body(&routing, &Rests::default(), Instant::default(), body.as_bytes())
+    };
+    assert!(ask("[{},{}]").is_ok());
+    let refused = ask("[{},{},{}]").unwrap_err();
+    assert_eq!((refused.status, refused.outcome.as_str()), (413, "too_many_parts"));
+    let body = String::from_utf8(refused.body).unwrap();
+    assert!(
+        body.contains("The request has 1 messages, 3 parts and calls, and 0 tools; one may have 3 of all together.")
+    );
+}

@@ -98,6 +98,13 @@ pub enum Reject {
         /// The provider that it was written for.
         provider: String,
     },
+    /// The body has more messages, parts, tools or texts than one request may have.
+    TooManyParts {
+        /// How many it has of each: `3 messages, 70000 parts and calls, and 0 tools`.
+        counted: String,
+        /// The most that all may be together.
+        most: u64,
+    },
     /// No such path.
     UnknownPath {
         /// The path, without its query.
@@ -209,6 +216,7 @@ impl Reject {
                 ),
                 None,
             ),
+            Self::TooManyParts { counted, most } => invalid(413, "too_many_parts", too_many(counted, *most), None),
             Self::UnknownPath { path } => {
                 invalid(404, "unknown_path", format!("There is nothing at {}.", shown(path)), None)
             }
@@ -251,6 +259,12 @@ impl Reject {
             retry: Retry::Yes,
         }
     }
+}
+
+fn too_many(counted: &str, most: u64) -> String {
+    format!(
+        "The request has {counted}; one may have {most} of all together. Send less of them: join short parts, or leave out the oldest."
+    )
 }
 
 #[cfg(test)]

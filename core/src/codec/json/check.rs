@@ -300,6 +300,9 @@ impl<'a> Checker<'a> {
                     let is_object = begin == b'{';
                     if self.peek() == Some(if is_object { b'}' } else { b']' }) {
                         self.step();
+                        if let Some(spans) = &mut self.spans {
+                            spans.empty();
+                        }
                     } else {
                         if let Some(spans) = &mut self.spans {
                             spans.open(start, &mut open);

@@ -24,7 +24,11 @@ struct Span {
 
 /// The longer values of one document, in the order in which they begin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spans(Vec<Span>);
+pub struct Spans {
+    noted: Vec<Span>,
+    /// How many objects and arrays there are, noted or not.
+    opened: u64,
+}
 
 /// The innermost of the values around a place: each knows the one around it.
 #[derive(Default)]
@@ -33,38 +37,51 @@ pub(super) struct Open(usize);
 impl Spans {
     /// Forgets all, and makes room for what a document of `len` bytes usually has.
     pub(super) fn begin(&mut self, len: usize) {
-        self.0.clear();
-        self.0.reserve((len / 128).min(MAX));
+        self.noted.clear();
+        self.opened = 0;
+        self.noted.reserve((len / 128).min(MAX));
+    }
+
+    /// How many objects and arrays the document has.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// A string lies there.
     #[inline]
     pub(super) fn string(&mut self, start: usize, end: usize) {
         let length = end - start;
-        if length >= LONG && (self.0.len() < MAX || length >= FAR) {
-            self.0.push(Span { start, end, inside: 0 });
+        if length >= LONG && (self.noted.len() < MAX || length >= FAR) {
+            self.noted.push(Span { start, end, inside: 0 });
         }
+    }
+
+    /// An object or array has nothing in it.
+    #[inline]
+    pub(super) fn empty(&mut self) {
+        self.opened += 1;
     }
 
     /// An object or array begins.
     #[inline]
     pub(super) fn open(&mut self, start: usize, open: &mut Open) {
-        self.0.push(Span { start, end: open.0, inside: 0 });
-        open.0 = self.0.len() - 1;
+        self.opened += 1;
+        self.noted.push(Span { start, end: open.0, inside: 0 });
+        open.0 = self.noted.len() - 1;
     }
 
     /// The innermost object or array ends.
     #[inline]
     pub(super) fn close(&mut self, end: usize, open: &mut Open) {
-        let (at, count) = (open.0, self.0.len());
-        let Some(span) = self.0.get_mut(at) else { return };
+        let (at, count) = (open.0, self.noted.len());
+        let Some(span) = self.noted.get_mut(at) else { return };
         open.0 = span.end;
         span.end = end;
         span.inside = count - 1 - at;
         let length = end - span.start;
         if length < LONG || at >= MAX && length < FAR {
             // What lies in it is shorter still, and not noted.
-            self.0.pop();
+            self.noted.pop();
         }
     }
 }
@@ -79,8 +96,8 @@ impl<'a> Known<'a> {
 
     /// What `spans` know of the value that begins at `start` in their document.
     pub(super) fn of(start: usize, spans: &'a Spans) -> Self {
-        let first = spans.0.partition_point(|span| span.start < start);
-        let all = spans.0.get(first..).unwrap_or_default();
+        let first = spans.noted.partition_point(|span| span.start < start);
+        let all = spans.noted.get(first..).unwrap_or_default();
         let own = all.first().filter(|span| span.start == start);
         Self(own.and_then(|own| all.get(..=own.inside)).unwrap_or_default())
     }
@@ -133,7 +150,7 @@ mod tests {
         let text = format!("[{before},{}{inside}{}]", "[".repeat(depth), "]".repeat(depth));
         let mut spans = Spans::default();
         check_into(&text, &mut spans).unwrap();
-        assert_eq!(spans.0.len(), MAX + depth);
-        assert!(spans.0.iter().skip(MAX).all(|span| span.end - span.start >= FAR));
+        assert_eq!(spans.noted.len(), MAX + depth);
+        assert!(spans.noted.iter().skip(MAX).all(|span| span.end - span.start >= FAR));
     }
 }

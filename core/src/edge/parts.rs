@@ -1,0 +1,209 @@
+//! How many messages, parts, tools and texts a request has: each costs the same work however short it is, so that a body within
+//! its limit could hold a worker for seconds. Counted before any of it is read.
+
+use alloc::format;
+
+use crate::codec::json::{Kind, Raw, Scan};
+use crate::endpoint::{Endpoint, Family};
+use crate::fault::Reject;
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Message,
+    Part,
+    Tool,
+}
+
+/// The lists at the top of a body, in every dialect.
+const TOP: [(&str, What); 8] = [
+    ("messages", What::Message),
+    ("input", What::Message),
+    ("contents", What::Message),
+    ("system", What::Part),
+    ("systemInstruction", What::Part),
+    ("system_instruction", What::Part),
+    ("tools", What::Tool),
+    ("functions", What::Tool),
+];
+
+/// The lists inside of what is in a list, and the objects that hold some; not what a tool was given or gave back, nor schemas,
+/// which pass as they are.
+const INSIDE: [(&str, What); 12] = [
+    ("content", What::Part),
+    ("tool_calls", What::Part),
+    ("reasoning_details", What::Part),
+    ("summary", What::Part),
+    ("output", What::Part),
+    ("parts", What::Part),
+    ("functionResponse", What::Part),
+    ("function_response", What::Part),
+    ("source", What::Part),
+    ("tools", What::Tool),
+    ("functionDeclarations", What::Tool),
+    ("function_declarations", What::Tool),
+];
+
+/// How deep lists lie within each other: a document's chunks in a result in a message.
+const DEPTH: u32 = 4;
+
+/// The shortest text in a list, with its comma, in bytes.
+const SHORTEST: u64 = 3;
+
+#[derive(Default)]
+struct Count {
+    messages: u64,
+    parts: u64,
+    tools: u64,
+}
+
+/// Refuses a body that has more than `most`; none for any number.
+pub(super) fn within(most: Option<u64>, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), Reject> {
+    let Some(most) = most else { return Ok(()) };
+    if endpoint.is_chat() || endpoint == Endpoint::CountTokens {
+        // Each is an object, and most requests have fewer of those than they may have parts.
+        if scan.objects() <= most { Ok(()) } else { chat(most, endpoint, body, scan) }
+    } else if body.len() as u64 / SHORTEST > most {
+        texts(most, endpoint, body, scan)
+    } else {
+        Ok(())
+    }
+}
+
+fn chat(most: u64, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), Reject> {
+    let mut count = Count::default();
+    for (name, what) in TOP {
+        if let Some(value) = scan.raw(body, name) {
+            count.value(value, what, DEPTH);
+        }
+    }
+    let Count { messages, parts, tools } = count;
+    if messages + parts + tools <= most {
+        return Ok(());
+    }
+    let messages = match endpoint.family() {
+        _ if endpoint == Endpoint::Responses => format!("{messages} input items"),
+        Family::Gemini => format!("{messages} contents"),
+        _ => format!("{messages} messages"),
+    };
+    Err(Reject::TooManyParts { counted: format!("{messages}, {parts} parts and calls, and {tools} tools"), most })
+}
+
+fn texts(most: u64, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), Reject> {
+    let name = if endpoint == Endpoint::Rerank { "documents" } else { "input" };
+    // A number is a token, of which there are many in a text.
+    let is_text = |item: &Raw<'_>| item.kind() != Kind::Number;
+    let texts = scan.raw(body, name).map_or(0, |list| list.items().filter(is_text).count() as u64);
+    if texts <= most { Ok(()) } else { Err(Reject::TooManyParts { counted: format!("{texts} {name} texts"), most }) }
+}
+
+impl Count {
+    fn value(&mut self, value: Raw<'_>, what: What, depth: u32) {
+        for item in value.items() {
+            match what {
+                What::Message => self.messages += 1,
+                What::Part => self.parts += 1,
+                What::Tool => self.tools += 1,
+            }
+            self.inside(item, depth);
+        }
+        self.inside(value, depth);
+    }
+
+    fn inside(&mut self, object: Raw<'_>, depth: u32) {
+        let Some(depth) = depth.checked_sub(1) else { return };
+        for (name, value) in object.members() {
+            if let Some((_, what)) = INSIDE.iter().find(|(known, _)| *known == name) {
+                self.value(value, *what, depth);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+    use alloc::vec;
+
+    use super::*;
+    use crate::codec::json::scan;
+
+    /// What is counted of a body in which `@` stands for a list of so many items.
+    fn counted(endpoint: Endpoint, body: &str, item: &str, items: usize, most: u64) -> Option<String> {
+        let body = body.replace('@', &format!("[{}]", vec![item; items].join(",")));
+        let scan = scan(body.as_bytes()).unwrap();
+        match within(Some(most), endpoint, body.as_bytes(), &scan) {
+            Err(Reject::TooManyParts { counted, .. }) => Some(counted),
+            outcome => {
+                outcome.unwrap();
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn what_costs_work_is_counted_in_every_dialect() {
+        let check = |endpoint, body, item, expect: &str| {
+            assert_eq!(counted(endpoint, body, item, 60, 62).as_deref(), None, "{body}");
+            assert_eq!(counted(endpoint, body, item, 60, 59).as_deref(), Some(expect), "{body}");
+        };
+        let message = r#"{"role":"user","content":"a"}"#;
+        check(Endpoint::Chat, r#"{"messages":@}"#, message, "60 messages, 0 parts and calls, and 0 tools");
+        let text = r#"{"type":"text","text":"a"}"#;
+        check(Endpoint::Chat, r#"{"messages":[{"content":@}]}"#, text, "1 messages, 60 parts and calls, and 0 tools");
+        check(
+            Endpoint::Chat,
+            r#"{"messages":[{"tool_calls":@}]}"#,
+            "{}",
+            "1 messages, 60 parts and calls, and 0 tools",
+        );
+        check(
+            Endpoint::Chat,
+            r#"{"tools":@}"#,
+            r#"{"type":"function"}"#,
+            "0 messages, 0 parts and calls, and 60 tools",
+        );
+        check(Endpoint::Messages, r#"{"system":@}"#, text, "0 messages, 60 parts and calls, and 0 tools");
+        let result = r#"{"messages":[{"content":[{"type":"tool_result","content":@}]}]}"#;
+        check(Endpoint::CountTokens, result, text, "1 messages, 61 parts and calls, and 0 tools");
+        let chunks = r#"{"system":[],"messages":[{"content":[{"content":[{"source":{"content":@}}]}]}]}"#;
+        assert!(counted(Endpoint::Messages, chunks, text, 60, 59).unwrap().contains("62 parts"));
+        check(Endpoint::Responses, r#"{"input":@}"#, message, "60 input items, 0 parts and calls, and 0 tools");
+        check(
+            Endpoint::Responses,
+            r#"{"tools":[{"tools":@}]}"#,
+            "{}",
+            "0 input items, 0 parts and calls, and 61 tools",
+        );
+        check(
+            Endpoint::GenerateContent,
+            r#"{"contents":@}"#,
+            r#"{"parts":{}}"#,
+            "60 contents, 0 parts and calls, and 0 tools",
+        );
+        check(
+            Endpoint::GenerateContent,
+            r#"{"contents":{"parts":@}}"#,
+            "{}",
+            "0 contents, 60 parts and calls, and 0 tools",
+        );
+        let declared = r#"{"tools":{"function_declarations":@}}"#;
+        check(Endpoint::GenerateContent, declared, "{}", "0 contents, 0 parts and calls, and 60 tools");
+        check(Endpoint::Embeddings, r#"{"input":@}"#, "\"a\"", "60 input texts");
+        check(Endpoint::Rerank, r#"{"documents":@}"#, "{}", "60 documents texts");
+    }
+
+    /// Data, schemas and tokens pass as they are.
+    #[test]
+    fn what_passes_as_it_is_is_not_counted() {
+        for (endpoint, body) in [
+            (Endpoint::Chat, r#"{"tools":[{"function":{"parameters":{"anyOf":@}}}]}"#),
+            (Endpoint::Messages, r#"{"messages":[{"content":[{"type":"tool_use","input":{"rows":@}}]}]}"#),
+            (Endpoint::GenerateContent, r#"{"contents":[{"parts":[{"functionResponse":{"response":{"output":@}}}]}]}"#),
+        ] {
+            assert_eq!(counted(endpoint, body, r#"{"a":1}"#, 60, 9), None, "{body}");
+        }
+        assert_eq!(counted(Endpoint::Embeddings, r#"{"input":@}"#, "1", 60, 9), None);
+        assert_eq!(within(None, Endpoint::Embeddings, b"{}", &scan(b"{}").unwrap()), Ok(()));
+    }
+}
