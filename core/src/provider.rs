@@ -16,6 +16,7 @@ mod count;
 mod embedding;
 mod gemini;
 mod held;
+mod judge;
 mod local;
 mod mistral;
 mod oneinfer;
@@ -43,11 +44,12 @@ use crate::codec::json::{Raw, Scan, scan};
 use crate::config::Upstream;
 use crate::dialect::{self, Dialect};
 use crate::embed::{Embed, Encoding, Vectors};
-use crate::endpoint::{BodyKind, Delivery, Endpoint, UsageChunk};
+use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::fault::{Reject, UpstreamFault};
 use crate::piece::Calls;
 
 pub use answer::{Event, Flow, Passage, Pieces, Reader, Reply};
+pub use judge::{Judge, Reworded};
 pub use progress::Progress;
 pub(crate) use to::MOST_NOTED;
 pub use to::{Notes, To};
@@ -357,20 +359,9 @@ pub fn echo(call: &Call<'_>, upstream: &Upstream, model: &str) -> String {
     }
 }
 
-/// Whether `model` at `upstream` can serve the call; the refusal names the field. Judged when the plan is made, for every
-/// target, so that a try never comes to one that cannot.
+/// Whether `model` at `upstream` can serve the call; see [`Judge`], which is for several.
 pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), Reject> {
-    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.endpoint, upstream));
-    if call.endpoint.body() == BodyKind::Multipart && !relays {
-        // A form can only be passed on.
-        return Err(Reject::unserved(call));
-    }
-    // Nothing is refused of what passes as it is, but where an endpoint has words that not all who serve it know.
-    let quirks = &upstream.quirks;
-    let takes_all = quirks.unsupported.is_empty() && quirks.values.is_empty();
-    let varies = matches!(call.endpoint, Endpoint::Rerank | Endpoint::Moderations | Endpoint::Transcriptions);
-    let passes = relays && takes_all && !varies;
-    if passes { Ok(()) } else { ask(call, upstream, model).map(drop) }
+    Judge::of(call, &Reworded::default()).accepts(upstream, model)
 }
 
 /// Starts reading the answer to a call at `upstream`.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::config::{Model, Routing, Target};
 use crate::fault::{FaultKind, Problem, Reject, Retry};
 use crate::plan::Candidate;
-use crate::provider::{self, Call};
+use crate::provider::{Call, Judge, Reworded};
 use crate::rests::Rests;
 use crate::time::Instant;
 
@@ -26,8 +26,10 @@ pub(super) fn rank(
     let mut passed_over = Vec::new();
     let mut refusal = None;
     let mut resting = Vec::new();
+    let reworded = Reworded::default();
+    let mut judge = Judge::of(call, &reworded);
     for target in &model.targets {
-        match accepts(routing, target, call) {
+        match accepts(routing, target, &mut judge) {
             Err(reject) => {
                 passed_over.push((candidate(target), reject.problem().code));
                 refusal.get_or_insert(reject);
@@ -66,9 +68,9 @@ pub(super) fn rank(
     }
 }
 
-fn accepts(routing: &Routing, target: &Target, call: &Call<'_>) -> Result<(), Reject> {
+fn accepts<'a>(routing: &'a Routing, target: &'a Target, judge: &mut Judge<'a>) -> Result<(), Reject> {
     match routing.upstreams.get(&target.provider) {
-        Some(upstream) => provider::accepts(call, upstream, &target.model),
+        Some(upstream) => judge.accepts(upstream, &target.model),
         None => Err(Reject::UnknownModel { model: target.model.clone() }),
     }
 }

@@ -62,6 +62,8 @@ pub struct To<'t> {
     asked: &'t str,
     /// Reasoning was asked for as such, and not by its effort.
     thinks: bool,
+    /// What is written is thrown away.
+    judges: bool,
 }
 
 impl<'t> To<'t> {
@@ -82,7 +84,18 @@ impl<'t> To<'t> {
             provider: provider.name(),
             asked,
             thinks: false,
+            judges: false,
         }
+    }
+
+    /// From here on only what refuses is of interest.
+    pub(crate) fn judge(&mut self) {
+        self.judges = true;
+    }
+
+    /// Whether nobody will see what is written: a provider that has refused nothing up to where it would write need not.
+    pub fn judges(&self) -> bool {
+        self.judges
     }
 
     /// `field` cannot be expressed here. A refusal, unless the configuration says to leave such fields out; then it is noted.

@@ -12,6 +12,8 @@ mod allocations;
 mod many;
 mod recorded;
 mod request;
+#[cfg(test)]
+mod targets;
 
 use std::hint::black_box;
 use std::process::ExitCode;

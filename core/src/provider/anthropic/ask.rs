@@ -43,6 +43,9 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
     thinking.check_end(&conversation, generation, to)?;
     let sampling = sampling::taken(chat, generation, &thinking, to)?;
     let choice = tools::check(chat, generation, &thinking, to)?;
+    if to.judges() {
+        return Ok(Vec::new());
+    }
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
         match head {

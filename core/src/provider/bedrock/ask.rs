@@ -44,6 +44,9 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     if conversation.turns.first().is_some_and(|(role, _)| *role == Role::Assistant) {
         return Err(to.invalid("messages", "they must begin with one of the user for this provider"));
     }
+    if to.judges() {
+        return Ok(Vec::new());
+    }
     // The model's own limit, where nothing is said; but thinking must know what it leaves room for.
     let max_tokens = chat.max_tokens.or_else(|| thinking.thinks().then_some(thinking.max_tokens));
     let mut out = Vec::with_capacity(1024);

@@ -29,6 +29,9 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     let conversation = Conversation::of(&chat.turns, thinks, to)?;
     let grounded = documents.is_some() || !conversation.documents.is_empty();
     let tools = Tools::of(chat, grounded, to)?;
+    if to.judges() {
+        return Ok(Vec::new());
+    }
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
         body.string("model", to.model);

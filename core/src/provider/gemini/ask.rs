@@ -33,6 +33,9 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
     tools::check(chat, to)?;
     let resolution = resolution(chat, model, to);
     let conversation = Conversation::of(&chat.turns, model, host, to)?;
+    if to.judges() {
+        return Ok(Vec::new());
+    }
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
         conversation.write(body);

@@ -24,6 +24,9 @@ const OWN: [&str; 1] = ["endpoint_id"];
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     expressible(chat, to)?;
     let messages = messages(&chat.turns, to)?;
+    if to.judges() {
+        return Ok(Vec::new());
+    }
     let (maker, model) = named(to.model);
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
@@ -107,7 +110,7 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
 }
 
 /// Each message's role and text. One that says nothing is left out: many makers take none.
-fn messages(turns: &[Turn<'_>], to: &mut To<'_>) -> Result<Vec<(&'static str, String)>, Reject> {
+fn messages<'t>(turns: &'t [Turn<'_>], to: &mut To<'_>) -> Result<Vec<(&'static str, Cow<'t, str>)>, Reject> {
     let mut messages = Vec::with_capacity(turns.len());
     for turn in turns {
         let text = text(turn, to)?;
@@ -127,8 +130,8 @@ fn messages(turns: &[Turn<'_>], to: &mut To<'_>) -> Result<Vec<(&'static str, St
 }
 
 /// The text of a turn, one part a line; what of it is no text is refused.
-fn text(turn: &Turn<'_>, to: &mut To<'_>) -> Result<String, Reject> {
-    let mut all = String::new();
+fn text<'t>(turn: &'t Turn<'_>, to: &mut To<'_>) -> Result<Cow<'t, str>, Reject> {
+    let mut all = Cow::Borrowed("");
     for (at, part) in turn.parts.iter().enumerate() {
         let text = match &part.content {
             Content::Text(text) | Content::Refusal(text) => Cow::Borrowed(&**text),
@@ -143,10 +146,13 @@ fn text(turn: &Turn<'_>, to: &mut To<'_>) -> Result<String, Reject> {
                 continue;
             }
         };
-        if !all.is_empty() && !text.is_empty() {
+        if all.is_empty() {
+            all = text;
+        } else if !text.is_empty() {
+            let all = all.to_mut();
             all.push('\n');
+            all.push_str(&text);
         }
-        all.push_str(&text);
     }
     Ok(all)
 }
