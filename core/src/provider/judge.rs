@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 
-use super::{Call, To, by_name, count, embedding};
+use super::{Call, To, ask, by_name, count, embedding};
 use crate::chat::Chat;
 use crate::codec::json::{Scan, scan};
 use crate::config::Upstream;
@@ -74,6 +74,10 @@ impl<'a> Judge<'a> {
     fn judge(&self, upstream: &Upstream, model: &str, relays: bool) -> Result<(), Reject> {
         let call = self.call;
         let Some(provider) = by_name(&upstream.dialect) else { return Err(Reject::unserved(call)) };
+        if !has_room(call, upstream) {
+            // How long it gets is only known once it is written.
+            return ask(call, upstream, model).map(drop);
+        }
         let mut to = To::new(provider, upstream, model, call);
         if relays {
             to.judge();
@@ -92,5 +96,51 @@ impl<'a> Judge<'a> {
         } else {
             Err(to.wrong_endpoint())
         }
+    }
+}
+
+/// Whether the call fits, however it is written: text that is put into other text takes twice its length, and what becomes
+/// an object of another dialect less than a kilobyte more.
+fn has_room(call: &Call<'_>, upstream: &Upstream) -> bool {
+    let grown = call.scan.objects().saturating_add(64).saturating_mul(1 << 10);
+    (call.body.len() as u64).saturating_mul(2).saturating_add(grown) <= upstream.longest() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use crate::provider::trial::{asked, chat, upstream};
+
+    /// Else an attempt would refuse it, when no other target can be asked any more.
+    #[test]
+    fn what_may_grow_beyond_what_is_held_is_written() {
+        let body = chat(&format!(r#""stop":"{}""#, "a".repeat(5000)));
+        let check = |buffer: usize, fits: bool| {
+            let buffer = buffer.try_into().unwrap();
+            let outcome = asked(&Upstream { buffer, ..upstream("cohere") }, &body, "m");
+            assert_eq!(outcome.is_ok(), fits, "{outcome:?}");
+        };
+        let length = asked(&upstream("cohere"), &body, "m").unwrap().len();
+        check(length, true);
+        check(length - 1, false);
+    }
+
+    #[test]
+    fn targets_that_are_alike_are_judged_once() {
+        let body = chat(r#""seed":1"#);
+        let scan = scan(body.as_bytes()).unwrap();
+        let (delivery, usage) = (crate::endpoint::Delivery::Whole, crate::endpoint::UsageChunk::Unwanted);
+        let body = body.as_bytes();
+        let call = Call { endpoint: Endpoint::Chat, delivery, usage, model: "m", betas: "", body, scan: &scan };
+        let reworded = Reworded::default();
+        let mut judge = Judge::of(&call, &reworded);
+        let [one, other] = ["a", "b"].map(|provider| Upstream { provider: provider.into(), ..upstream("anthropic") });
+        let drops = Upstream { drop_unsupported: true, ..upstream("anthropic") };
+        assert!(judge.accepts(&one, "m").is_err() && judge.accepts(&other, "m").is_err());
+        assert_eq!(judge.judged.len(), 1);
+        assert!(judge.accepts(&one, "n").is_err() && judge.accepts(&drops, "m").is_ok());
+        assert_eq!(judge.judged.len(), 3);
     }
 }
