@@ -194,18 +194,11 @@ impl Gateway {
                 ("held", written.limits.held.is_some()),
                 ("in_flight", written.limits.in_flight.is_some()),
                 ("in_flight_per_key", written.limits.in_flight_per_key.is_some()),
+                ("parts", written.limits.parts.is_some()),
             ];
             for (field, _) in of_workers.into_iter().filter(|(_, written)| *written) {
                 let hint = Some("move it to `limits` at the top".to_owned());
-                check.error(format!("{path}.limits.{field}"), "this limit belongs to a worker, not to a model", hint);
-            }
-            if written.limits.parts.is_some() {
-                let hint = Some("move it to `limits` at the top".to_owned());
-                check.error(
-                    format!("{path}.limits.parts"),
-                    "this limit belongs to every request, not to a model",
-                    hint,
-                );
+                check.error(format!("{path}.limits.{field}"), "this limit is not one of a model", hint);
             }
             if !written.limits.body.is_empty() {
                 check.error(
