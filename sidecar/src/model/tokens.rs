@@ -12,21 +12,12 @@ use crate::batch::Rows;
 /// What holds where no file of the model says how long an input may be.
 const DEFAULT_MAX_TOKENS: usize = 512;
 
-/// How much of a long text is looked at first, for each token that may be kept. Prose has four to six bytes a token.
-const USUAL_BYTES: usize = 16;
-
-/// How much more is looked at each time when that was not enough.
-const FURTHER: usize = 4;
-
-/// How much of a text is ever looked at, for each token that may be kept, and at least. A tokenizer needs some 300 bytes of memory for each
-/// byte of a text, so that 4 MB took more than a gigabyte for the sake of 512 tokens. Only what has next to no tokens, such as
-/// 500 kB of spaces, is longer than this and would have had further ones that count.
+/// How much of a text is looked at, for each token that may be kept, and at least. A tokenizer needs some 300 bytes of memory for each
+/// byte of a text, so that 4 MB took more than a gigabyte for the sake of 512 tokens. What is kept is the same: the cut can
+/// change the last word only, of which `WordPiece` makes 100 tokens at most, and thousands come before it. Only what has next
+/// to no tokens, such as 500 kB of spaces, is longer than this and would have had further ones that count.
 const MOST_BYTES: usize = 64;
 const MOST_AT_LEAST: usize = 512 << 10;
-
-/// How many tokens a part of a text must have beyond those that are kept. The cut may change the last word's: of a word,
-/// `WordPiece` makes 100 tokens at most, since it takes longer ones for unknown; what other tokenizers merge reaches less far.
-const BEYOND: usize = 512;
 
 /// Turns texts into token ids.
 pub struct Tokens {
@@ -106,20 +97,11 @@ impl Tokens {
         .unwrap_or(Err(TokensError::Failed))
     }
 
-    /// The tokens of a text, and how many of its bytes were looked at for that: as few as give the same tokens as the whole.
+    /// The tokens of a text, and how many of its bytes were looked at for that.
     fn row(&self, text: &str) -> Result<(Encoding, usize), TokensError> {
         let most = if self.from_end { text.len() } else { (self.longest * MOST_BYTES).max(MOST_AT_LEAST) };
-        let mut bytes = (self.longest + BEYOND) * USUAL_BYTES;
-        loop {
-            bytes = bytes.min(most);
-            let part = beginning(text, bytes);
-            let encoding = self.encode(part)?;
-            let beyond: usize = encoding.get_overflowing().iter().map(|more| more.get_ids().len()).sum();
-            if part.len() == text.len() || bytes == most || beyond >= BEYOND {
-                return Ok((encoding, part.len()));
-            }
-            bytes *= FURTHER;
-        }
+        let part = beginning(text, most);
+        Ok((self.encode(part)?, part.len()))
     }
 
     fn encode(&self, text: &str) -> Result<Encoding, TokensError> {
@@ -164,67 +146,21 @@ mod tests {
         variable("WEIR_CACHE").or_else(xdg).or_else(home).unwrap().join("models/all-minilm-l6-v2")
     }
 
-    fn tokens(change: impl FnOnce(&mut Recipe)) -> Tokens {
-        let mut recipe = Recipe::read(&minilm()).unwrap();
-        change(&mut recipe);
-        Tokens::load(&minilm(), &recipe).unwrap()
-    }
-
-    /// Texts with many tokens and with few, with words that the first cut goes through at every place, and with long ones.
-    fn texts() -> Vec<String> {
-        let prose = "A weir is the low dam that meters a stream; naïve \u{e9}tudes, E\u{301}. ".repeat(3000);
-        let mut texts = vec![
-            String::new(),
-            " ".repeat(90_000) + "spaces first",
-            "a".repeat(60_000),
-            "a".repeat(90_000) + " behind a word that is too long",
-            "流".repeat(40_000),
-            "한국어".repeat(20_000),
-            "🦀👩‍👩‍👧".repeat(9_000),
-            "e\u{301}".repeat(40_000),
-            ".".repeat(60_000),
-            "0123456789abcdef".repeat(4_000) + " and after it",
-            "ΣΑΣ ".repeat(20_000),
-        ];
-        // Long words, some of which `WordPiece` still takes, shifted by each number of bytes.
-        for length in [7, 60, 99, 100, 101, 300] {
-            let words = ("supercalifragilistic".repeat(20).split_at(length).0.to_owned() + " ").repeat(60_000 / length);
-            texts.extend([0, 1, 2, 3, 5, 8, 13, 50].map(|shift| "x ".repeat(shift) + &words));
-        }
-        texts.extend((0..8).map(|shift| "x".repeat(shift) + &prose));
-        texts
-    }
-
+    /// Each took 1.3 GB, of 4 MB.
     #[test]
-    fn what_is_looked_at_of_a_long_text_gives_the_tokens_of_the_whole() {
-        let prompt = |recipe: &mut Recipe| recipe.prompt = "query: ".to_owned();
-        let lower = |recipe: &mut Recipe| recipe.case = Case::Lower;
-        let short = |recipe: &mut Recipe| recipe.max_tokens = Some(5);
-        for tokens in [tokens(|_| ()), tokens(prompt), tokens(lower), tokens(short)] {
-            for text in texts() {
-                let (row, looked) = tokens.row(&text).unwrap();
-                let start: String = text.chars().take(20).collect();
-                assert!(row.get_ids() == tokens.encode(&text).unwrap().get_ids(), "{start}… of {} bytes", text.len());
-                assert!(looked <= text.len());
-            }
-        }
-    }
-
-    /// Each took 1.3 GB.
-    #[test]
-    fn of_four_megabytes_a_few_kilobytes_are_looked_at_and_never_more_than_the_most() {
-        let tokens = tokens(|_| ());
-        for (unit, most) in [
-            ("A weir meters a stream. ", 16 << 10),
-            ("流", 16 << 10),
-            // What gives one token, or none: a word that is too long, as emojis are without a space.
-            ("a", MOST_AT_LEAST),
-            ("🦀", MOST_AT_LEAST),
-            (" ", MOST_AT_LEAST),
-        ] {
-            let (row, looked) = tokens.row(&unit.repeat((4 << 20) / unit.len())).unwrap();
-            assert!(looked <= most, "{unit:?}: {looked} bytes");
+    fn of_a_long_text_no_more_is_looked_at_than_gives_the_tokens_of_the_whole() {
+        let tokens = Tokens::load(&minilm(), &Recipe::read(&minilm()).unwrap()).unwrap();
+        // Prose, words that the cut goes through, what is a word by each letter, and what is one word, or none.
+        for unit in
+            ["A weir meters a stream; na\u{ef}ve. ", "supercalifragilistic", "流", ".", "e\u{301} ", "🦀", "a", " "]
+        {
+            let text = unit.repeat((600 << 10) / unit.len());
+            let (row, looked) = tokens.row(&text).unwrap();
+            assert!(looked <= MOST_AT_LEAST && looked + 300 > MOST_AT_LEAST, "{unit:?}: {looked} bytes");
+            assert!(row.get_ids() == tokens.encode(&text).unwrap().get_ids(), "{unit:?}");
             assert!(row.get_ids().len() <= tokens.max_tokens());
         }
+        let short = "流".repeat(1000);
+        assert_eq!(tokens.row(&short).unwrap().1, short.len());
     }
 }
