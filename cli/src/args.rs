@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use weir_control::AdminAddress;
+
 use crate::up::filter::Wanted;
 
 /// An AI inference gateway inside Envoy.
@@ -26,13 +28,7 @@ pub(crate) enum Command {
         file: PathBuf,
     },
     /// Write the Envoy resources of a configuration
-    Render {
-        /// The configuration
-        file: PathBuf,
-        /// Folder to write to, one file each [default: standard output]
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
+    Render(Render),
     /// Say what would become of a request, and why
     Explain {
         /// The configuration
@@ -83,6 +79,28 @@ pub(crate) enum Command {
     /// Become another program that dies with this one's parent
     #[command(hide = true)]
     Launch(Launch),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Render {
+    /// The configuration
+    pub(crate) file: PathBuf,
+    /// Folder to write to, for an Envoy of your own [default: everything to standard output, as `weir up` runs it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where that folder will lie on the machine where Envoy runs [default: where it is]
+    #[arg(long, value_name = "DIR", requires = "out")]
+    pub(crate) prefix: Option<PathBuf>,
+    /// Your Envoy's route configuration: Weir's filter is then in your own chain, and Weir's routes in place of those that lead
+    /// to the cluster `weir` [default: an internal listener]
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub(crate) routes: Option<PathBuf>,
+    /// Stay, and write what changes when the configuration changes
+    #[arg(long, requires = "out")]
+    pub(crate) watch: bool,
+    /// With `--watch`: your Envoy's admin interface, which is asked whether each file is taken [default: a second each]
+    #[arg(long, value_name = "ADDRESS", requires = "watch")]
+    pub(crate) admin: Option<AdminAddress>,
 }
 
 #[derive(Debug, clap::Args)]

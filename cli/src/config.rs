@@ -6,7 +6,7 @@ use std::path::Path;
 
 use weir_control::render::{MOST_CONNECTIONS, Module, Paths, Resources, render as rendered};
 use weir_control::{Environment, Loaded, explain};
-use weir_core::config::{AccessLog, Preset};
+use weir_core::config::Preset;
 use weir_places::Places;
 
 use crate::problem::{Outcome, Problem, at};
@@ -22,7 +22,7 @@ pub(crate) fn environment(places: &Places) -> Environment {
     environment
 }
 
-fn load(file: &Path) -> Outcome<(Loaded, Places, Environment)> {
+pub(crate) fn load(file: &Path) -> Outcome<(Loaded, Places, Environment)> {
     let places = Places::here().map_err(|error| Problem::Failed(error.to_string()))?;
     let environment = environment(&places);
     Ok((weir_control::load(file, &environment)?, places, environment))
@@ -45,49 +45,6 @@ pub(crate) fn check(file: &Path) -> Outcome {
 pub(crate) fn warn(loaded: &Loaded) {
     for warning in &loaded.warnings {
         say::line(&format!("warning: {warning}"));
-    }
-}
-
-/// `weir render`.
-pub(crate) fn render(file: &Path, out: Option<&Path>) -> Outcome {
-    let (loaded, places, environment) = load(file)?;
-    if module()?.path() == Path::new(INSTALLED) && !Path::new(INSTALLED).is_file() {
-        say::line(&format!(
-            "no filter was found, so the files name {INSTALLED}: put one there, or name one with WEIR_FILTER"
-        ));
-    }
-    match out {
-        None => {
-            let all = resources(file, &loaded, &places, &environment)?.in_one();
-            say::result(&serde_json::to_string_pretty(&all).unwrap_or_default())?;
-        }
-        Some(folder) => {
-            fs::create_dir_all(folder).map_err(at(folder))?;
-            let folder = fs::canonicalize(folder).map_err(at(folder))?;
-            let paths = Paths { folder: folder.clone(), ..paths(file, &places, &environment)? };
-            let resources = rendered(&loaded.gateway, &paths).map_err(|error| Problem::Failed(error.to_string()))?;
-            for (_, name, text) in resources.files() {
-                let path = folder.join(name);
-                fs::write(&path, text).map_err(at(&path))?;
-                say::result(&path.display().to_string())?;
-            }
-            access_log(&loaded, &paths);
-        }
-    }
-    Ok(())
-}
-
-/// Tells of an access log whose folder is missing: Envoy takes no listener whose log it cannot open, and `weir up`, which makes
-/// the folder, may never have run here.
-fn access_log(loaded: &Loaded, paths: &Paths) {
-    let log = match &loaded.gateway.telemetry().access_log {
-        Some(AccessLog::Stdout) => return,
-        Some(AccessLog::File(named)) => Path::new(named),
-        None => &paths.access_log,
-    };
-    if log.parent().is_some_and(|folder| !folder.is_dir()) {
-        let log = log.display();
-        say::line(&format!("make the folder of the access log, {log}, or name another file as `telemetry.access_log`"));
     }
 }
 
@@ -152,7 +109,13 @@ pub(crate) fn schema(file: Option<&Path>, check: bool) -> Outcome {
     fs::write(file, fresh).map_err(at(file))
 }
 
-fn resources(file: &Path, loaded: &Loaded, places: &Places, environment: &Environment) -> Outcome<Resources> {
+/// What `weir up` would run.
+pub(crate) fn resources(
+    file: &Path,
+    loaded: &Loaded,
+    places: &Places,
+    environment: &Environment,
+) -> Outcome<Resources> {
     rendered(&loaded.gateway, &paths(file, places, environment)?).map_err(|error| Problem::Failed(error.to_string()))
 }
 
@@ -162,13 +125,23 @@ fn paths(file: &Path, places: &Places, environment: &Environment) -> Outcome<Pat
     Ok(Folders::of(places, file)?.paths(module()?, environment, MOST_CONNECTIONS))
 }
 
-/// Where an installed filter is, for files that go to another machine.
+/// Where an installed filter is, for what is only looked at.
 const INSTALLED: &str = "/usr/lib/weir/weir_filter.wasm";
 
-/// The filter that the files name.
+/// Says so, if no filter is here.
+pub(crate) fn hint_at_filter() -> Outcome {
+    if module()?.path() == Path::new(INSTALLED) && !Path::new(INSTALLED).is_file() {
+        say::line(&format!(
+            "no filter was found, so this names {INSTALLED}: put one there, or name one with WEIR_FILTER"
+        ));
+    }
+    Ok(())
+}
+
+/// The filter that `weir up` would take. One that is not built yet is no error in a configuration; one that `WEIR_FILTER` names
+/// must be there.
 fn module() -> Outcome<Module> {
     match filter::find(None, None) {
-        // One that is not built yet is no error in a configuration; one that `WEIR_FILTER` names must be there.
         Err(_) if !filter::is_named() => Ok(Module::Wasm(INSTALLED.into())),
         found => found,
     }

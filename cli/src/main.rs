@@ -10,6 +10,7 @@ mod keys;
 mod launch;
 mod models;
 mod problem;
+mod render;
 mod say;
 mod serve;
 mod up;
@@ -35,7 +36,7 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::Up(args) => up::run(args),
         Command::Check { file } => config::check(&file),
-        Command::Render { file, out } => config::render(&file, out.as_deref()),
+        Command::Render(args) => render::run(&args),
         Command::Explain { file, request, path, json } => {
             let form = if json { config::Form::Json } else { config::Form::Text };
             config::explain(&file, &request, path.as_deref(), form)

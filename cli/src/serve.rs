@@ -96,7 +96,7 @@ fn runtime() -> Outcome<Runtime> {
 }
 
 /// Completes at the first Ctrl-C or SIGTERM.
-async fn asked_to_stop() {
+pub(crate) async fn asked_to_stop() {
     let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         // Without a handler the signal ends the process by itself, which is what was asked for.
         return std::future::pending().await;

@@ -10,7 +10,7 @@ pub(crate) mod filter;
 pub(crate) mod limits;
 mod listening;
 pub(crate) mod places;
-mod plan;
+pub(crate) mod plan;
 mod ports;
 mod ready;
 mod supervisor;
@@ -143,6 +143,7 @@ impl Up {
             file: self.plan.file.clone(),
             environment: self.plan.environment.clone(),
             paths: self.plan.paths.clone(),
+            routes: None,
         };
         let changes = watch.start(&self.plan.loaded, publisher).map_err(|error| {
             let hint = "if too many files are open, raise fs.inotify.max_user_instances";
@@ -321,7 +322,7 @@ impl Up {
 }
 
 /// Writes beside and renames: whoever reads sees the old file or the new one, also where the disk is full.
-fn replace(path: &Path, text: &str) -> Outcome {
+pub(crate) fn replace(path: &Path, text: &str) -> Outcome {
     let fresh = path.with_extension("tmp");
     fs::write(&fresh, text).and_then(|()| fs::rename(&fresh, path)).map_err(at(path))
 }

@@ -16,6 +16,21 @@ pub struct Environment {
     pub state: PathBuf,
     /// Where the system may keep its CA bundle, most likely first.
     pub ca_bundles: Vec<PathBuf>,
+    /// Whether what the configuration refers to is on this machine.
+    pub references: References,
+}
+
+/// Where credentials, CA bundles and logs are that the configuration refers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum References {
+    /// On this machine: a credential that is not set leaves out what needs it, and what cannot be read is an error.
+    #[default]
+    Here,
+    /// Where Envoy will run. Nothing is looked at, and every credential counts as set.
+    Elsewhere {
+        /// The folder there that relative paths start from. Without it: the configuration's.
+        base: Option<PathBuf>,
+    },
 }
 
 /// Where the well-known systems keep their CA bundle.
@@ -53,6 +68,7 @@ impl Environment {
             cache: folder("XDG_CACHE_HOME", ".cache"),
             state: folder("XDG_STATE_HOME", ".local/state"),
             ca_bundles,
+            references: References::Here,
             home,
             vars,
         }

@@ -17,5 +17,5 @@ pub mod watch;
 
 pub use admin::AdminAddress;
 pub use diagnostic::Diagnostic;
-pub use environment::Environment;
+pub use environment::{Environment, References};
 pub use load::{Loaded, load};

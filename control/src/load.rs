@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use weir_core::config::source::{Key, Source};
 use weir_core::config::{ConfigError, Credential, Gateway, Preset, did_you_mean};
 
-use crate::{Diagnostic, Environment, schema};
+use crate::{Diagnostic, Environment, References, schema};
 use shape::Misfit;
 use tree::Node;
 
@@ -50,7 +50,11 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
     let schema = schema::value();
     let defs = schema.get("$defs").unwrap_or(&Value::Null);
     let (mut sheet, mut source) = Sheet::read::<Source>(path, &text, &schema, defs)?;
-    resolve(&mut source, environment, &folder);
+    let (base, here) = match &environment.references {
+        References::Here => (&folder, true),
+        References::Elsewhere { base } => (base.as_ref().unwrap_or(&folder), false),
+    };
+    resolve(&mut source, environment, base);
     let keys_file = match &source.keys_file {
         Some(written) => environment.absolute(written, &folder),
         None => environment.state.join("keys.yaml"),
@@ -70,7 +74,7 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
         Err(errors) => diagnostics = errors,
     }
 
-    let (unset, unusable) = credentials::check(&source, environment);
+    let (unset, unusable) = if here { credentials::check(&source, environment) } else { Default::default() };
     for found in unusable {
         sheet.found(ConfigError { path: found.path, problem: found.problem, hint: found.hint });
     }
@@ -89,10 +93,24 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
     all.append(&mut diagnostics);
     match parsed {
         Ok(gateway) if all.is_empty() => {
-            Ok(Loaded { files: files(path, &keys_file, &gateway), gateway, warnings, keys_file })
+            let mut files = vec![path.to_owned(), keys_file.clone()];
+            if here {
+                files.extend(referred_to(&gateway));
+            }
+            Ok(Loaded { files, gateway, warnings, keys_file })
         }
         _ => Err(all),
     }
+}
+
+/// Reads a route configuration of the operator's, as YAML or JSON.
+pub fn own_routes(file: &Path) -> Result<Value, Diagnostic> {
+    let found = |line, problem, hint| Diagnostic { file: file.to_owned(), line, path: String::new(), problem, hint };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        found(0, format!("cannot be read: {error}"), Some(unread(&error, "docs/own-envoy.md has one")))
+    })?;
+    let tree = tree::parse(&text).map_err(|broken| found(broken.line, broken.problem, broken.hint))?;
+    Ok(tree.value())
 }
 
 /// Writes the paths in `source` as Envoy and the sidecar, which run in another folder, can use them.
@@ -156,8 +174,9 @@ fn below_keys(path: &str, own: usize) -> Option<String> {
     Some(format!("[{}]{below}", index.parse::<usize>().ok()?.checked_sub(own)?))
 }
 
-fn files(path: &Path, keys: &Path, gateway: &Gateway) -> Vec<PathBuf> {
-    let mut files = vec![path.to_owned(), keys.to_owned()];
+/// Credentials and CA bundles.
+fn referred_to(gateway: &Gateway) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     for provider in gateway.providers() {
         if let Some(Credential::File(file)) = &provider.credential {
             files.push(file.into());

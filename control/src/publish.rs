@@ -19,11 +19,22 @@ use admin::{Admin, State};
 pub struct Publisher {
     folder: PathBuf,
     admin: Option<Admin>,
+    first: First,
     grace: Option<Duration>,
     patience: Option<Duration>,
     current: Option<Resources>,
     /// What was current before, each until its plans have ended.
     older: Vec<(Instant, Resources)>,
+}
+
+/// Who reads what is published first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum First {
+    /// An Envoy that is not running yet.
+    #[default]
+    BeforeEnvoy,
+    /// Maybe one that runs already, on what an earlier process wrote.
+    BesideEnvoy,
 }
 
 /// What became of a publication that was not refused.
@@ -63,6 +74,8 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// The same for clusters. To requests one does not exist until its host's name is resolved, so that going on without it fails
 /// those that are sent there. A resolver asks again after five seconds.
 const PATIENCE_WITH_CLUSTERS: Duration = Duration::from_secs(8);
+/// How long it is given where nobody can ask it.
+const UNASKED: Duration = Duration::from_secs(1);
 /// How often it is asked.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -70,8 +83,15 @@ impl Publisher {
     /// Publishes into `folder`, from where the Envoy whose admin interface is at `admin` reads; without one, nobody is asked
     /// whether it has taken a change.
     pub fn new(folder: impl Into<PathBuf>, admin: Option<AdminAddress>) -> Self {
-        let admin = admin.map(Admin::new);
-        Self { folder: folder.into(), admin, grace: None, patience: None, current: None, older: Vec::new() }
+        let (folder, admin) = (folder.into(), admin.map(Admin::new));
+        Self { folder, admin, first: First::default(), grace: None, patience: None, current: None, older: Vec::new() }
+    }
+
+    /// Publishes for an Envoy that is somebody else's, and may run already: the first time, too, one file after the other. Where
+    /// there is nobody to ask, it waits a second after each that has taken another's place.
+    #[must_use]
+    pub fn beside_envoy(self) -> Self {
+        Self { first: First::BesideEnvoy, ..self }
     }
 
     /// Keeps what was removed for `grace`; without this, for as long as a plan of its time can last.
@@ -100,10 +120,13 @@ impl Publisher {
     /// wrote here, about which nothing is known.
     pub async fn publish(&mut self, next: Resources, now: Instant) -> Result<Report, PublishError> {
         let Some(current) = self.current.clone() else {
-            let written = self.write_all(&next)?;
+            let report = match self.first {
+                First::BeforeEnvoy => Report { written: self.write_all(&next)?, ..Report::default() },
+                First::BesideEnvoy => self.bring(&next, &File::ALL).await?,
+            };
             self.sweep(&next)?;
             self.current = Some(next);
-            return Ok(Report { written, ..Report::default() });
+            return Ok(report);
         };
         self.older.retain(|(until, _)| *until > now);
         let both = self.older.iter().rev().fold(next.with(&current), |both, (_, older)| both.with(older));
@@ -146,13 +169,17 @@ impl Publisher {
     /// Writes what differs, file by file, each after Envoy has taken the one before.
     async fn bring(&self, to: &Resources, order: &[File]) -> Result<Report, PublishError> {
         let before = match &self.admin {
-            Some(admin) => admin.state().await,
+            Some(admin) => admin.state(to.routes_name()).await,
             None => None,
         };
         let mut report = Report { confirmed: before.is_some(), ..Report::default() };
         for file in order {
+            let replaces = self.folder.join(file.name()).is_file();
             if !self.write(*file, to)? {
                 continue;
+            }
+            if replaces && self.admin.is_none() && self.first == First::BesideEnvoy {
+                tokio::time::sleep(UNASKED).await;
             }
             report.written.push(*file);
             if let (Some(admin), Some(before)) = (&self.admin, &before) {
@@ -228,7 +255,7 @@ async fn taken(
     let Some(version) = resources.version(file) else { return Ok(true) };
     let deadline = tokio::time::Instant::now() + patience;
     loop {
-        let state = admin.state().await.unwrap_or_default();
+        let state = admin.state(resources.routes_name()).await.unwrap_or_default();
         if state.refused.get(&file) > before.refused.get(&file) {
             return Err(PublishError::Refused { file, reasons: admin.reasons().await });
         }

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod clusters;
+mod door;
 mod filters;
 mod listener;
 mod local_reply;
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use weir_core::config::Gateway;
 
 use crate::AdminAddress;
+pub use door::Door;
 pub use resources::{File, Resources};
 
 /// Where things are, as the Envoy process sees them.
@@ -41,6 +43,8 @@ pub struct Paths {
     pub ca_bundle: Option<PathBuf>,
     /// The most connections that clients may have at once; see [`connections`].
     pub connections: u32,
+    /// How callers' requests come in.
+    pub door: Door,
 }
 
 /// The most connections that clients ever have at once.
@@ -92,6 +96,9 @@ pub enum RenderError {
          install the system's ca-certificates, set SSL_CERT_FILE, or name one with `ca`"
     )]
     NoCaBundle(String),
+    /// The operator's routes cannot take Weir's in.
+    #[error("the routes that lead to the cluster \"weir\": {0}")]
+    OwnRoutes(String),
 }
 
 /// What Envoy calls this process.
@@ -110,12 +117,14 @@ pub fn render(gateway: &Gateway, paths: &Paths) -> Result<Resources, RenderError
     if let Some(otlp) = &gateway.telemetry().otlp {
         clusters.insert(tracing::CLUSTER.to_owned(), tracing::cluster(otlp, paths)?);
     }
-    let listeners = [listener::edge(gateway, paths), sidecar::listener()];
+    let (listener, manager) = listener::edge(gateway, paths);
+    let listeners = listener.into_iter().chain([sidecar::listener()]);
     Ok(Resources {
         bootstrap: bootstrap(gateway, paths),
-        listeners: listeners.into_iter().collect(),
+        listeners: listeners.collect(),
+        manager,
         clusters,
-        routes: routes::Routes::of(gateway),
+        routes: routes::Routes::of(gateway).at(&paths.door)?,
         edge: filters::edge(gateway.routing(), paths),
         secrets,
         folder: paths.folder.clone(),
@@ -131,7 +140,11 @@ fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
         },
     })];
     extensions.extend(filters::steward(paths));
-    json!({
+    let mut clusters = vec![sidecar::upstream(paths), routes::without_hosts()];
+    if paths.door == Door::Internal {
+        clusters.push(door::cluster());
+    }
+    let mut bootstrap = json!({
         // File SDS needs both.
         "node": { "id": NODE, "cluster": NODE },
         "admin": { "address": admin_address(&admin(gateway, paths)), "ignore_global_conn_limit": true },
@@ -147,12 +160,16 @@ fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
                 },
             }],
         },
-        "static_resources": { "clusters": [sidecar::upstream(paths)] },
+        "static_resources": { "clusters": clusters },
         "dynamic_resources": {
             "cds_config": source(&paths.folder, File::Clusters.name()),
             "lds_config": source(&paths.folder, File::Listeners.name()),
         },
-    })
+    });
+    if paths.door != Door::Port {
+        door::part(&mut bootstrap);
+    }
+    bootstrap
 }
 
 /// One of the watched files as a config source.

@@ -10,8 +10,9 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use weir_core::config::{Credential, Gateway};
 
+use crate::load::own_routes;
 use crate::publish::{PublishError, Publisher, Report};
-use crate::render::{Paths, RenderError, render};
+use crate::render::{Door, Paths, RenderError, render};
 use crate::{Diagnostic, Environment, Loaded, load};
 
 /// What happened to the configuration.
@@ -50,6 +51,8 @@ pub struct Watch {
     pub environment: Environment,
     /// Where things are.
     pub paths: Paths,
+    /// The operator's routes, where the door is in a connection manager of the operator's: read again with the configuration.
+    pub routes: Option<PathBuf>,
 }
 
 /// An editor writes a file in several steps; so long must nothing happen before it is read.
@@ -92,7 +95,8 @@ impl Watch {
             read: read_by_envoy(&loaded.gateway),
             unnoticed: Vec::new(),
         };
-        following.look_at(&loaded.files)?;
+        let files: Vec<PathBuf> = loaded.files.iter().chain(&following.watch.routes).cloned().collect();
+        following.look_at(&files)?;
         let (events, receiver) = mpsc::channel(16);
         tokio::spawn(following.run(events));
         Ok(receiver)
@@ -246,8 +250,15 @@ impl Following {
         if keys.is_none() && self.keys.as_ref() == Some(&loaded.keys_file) {
             return Some(Event::Refused(vec![gone(&loaded.keys_file)]));
         }
-        if let Err(error) = self.look_at(&loaded.files) {
+        let files: Vec<PathBuf> = loaded.files.iter().chain(&self.watch.routes).cloned().collect();
+        if let Err(error) = self.look_at(&files) {
             tracing::warn!(%error, "a file of the configuration cannot be watched");
+        }
+        if let Some(file) = &self.watch.routes {
+            match own_routes(file) {
+                Ok(own) => self.watch.paths.door = Door::Chain(own),
+                Err(error) => return Some(Event::Refused(vec![error])),
+            }
         }
         let resources = match render(&loaded.gateway, &self.watch.paths) {
             Ok(resources) => resources,

@@ -15,6 +15,7 @@ mod dialects;
 mod edge;
 mod exhausted;
 mod failover;
+mod inside;
 mod load;
 mod records;
 mod relay;

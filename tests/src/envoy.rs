@@ -102,7 +102,7 @@ pub(crate) async fn admin(socket: &Path, path: &str) -> Value {
 }
 
 /// The Envoy that `weir up` would run.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let found = weir_places::envoy::find(&Places::here().expect("a home"));
     found.unwrap_or_else(|problem| panic!("{problem}")).path
 }

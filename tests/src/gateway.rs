@@ -10,7 +10,7 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_control::publish::Publisher;
-use weir_control::render::{MOST_CONNECTIONS, Module, Paths, Resources, render};
+use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths, Resources, render};
 use weir_control::{AdminAddress, Environment, load};
 use weir_core::key::KeyHash;
 
@@ -39,6 +39,7 @@ pub struct Builder {
     concurrency: u32,
     /// What Envoy holds of a body, where that is less than what the filter is told.
     holds: Option<u64>,
+    inside: bool,
 }
 
 impl Builder {
@@ -108,6 +109,13 @@ impl Builder {
     #[must_use]
     pub fn holding(mut self, bytes: u64) -> Self {
         self.holds = Some(bytes);
+        self
+    }
+
+    /// Has a route of an operator's Envoy lead to it, by an internal listener; else it has a port of its own.
+    #[must_use]
+    pub fn inside(mut self) -> Self {
+        self.inside = true;
         self
     }
 
@@ -215,7 +223,9 @@ impl ops::Deref for Record {
 impl Gateway {
     /// Begins the description of a gateway with one provider.
     pub fn with(provider: impl Into<Provider>) -> Builder {
-        Builder { concurrency: 1, ..Builder::default() }.and(provider)
+        // For a run of all tests behind an operator's Envoy.
+        let inside = std::env::var_os("WEIR_TESTS_INSIDE").is_some();
+        Builder { concurrency: 1, inside, ..Builder::default() }.and(provider)
     }
 
     async fn start(builder: Builder) -> Self {
@@ -229,6 +239,7 @@ impl Gateway {
             access_log: folder.path().join("access.log"),
             ca_bundle: None,
             connections: MOST_CONNECTIONS,
+            door: if builder.inside { Door::Internal } else { Door::Port },
         };
         let (resources, vars) = rendered(&builder, &port, &folder, &paths);
         let written = Publisher::new(&paths.folder, None).publish(resources, Instant::now()).await;
@@ -241,13 +252,12 @@ impl Gateway {
             fs::write(&file, routes.to_string()).expect("the routes");
         }
 
+        let mut bootstrap = paths.folder.join("bootstrap.json");
+        if builder.inside {
+            bootstrap = own(&bootstrap, port.address(), &paths.admin_socket);
+        }
         let log = folder.path().join("envoy.log");
-        let start = Start {
-            bootstrap: paths.folder.join("bootstrap.json"),
-            log: log.clone(),
-            env: vars,
-            concurrency: builder.concurrency,
-        };
+        let start = Start { bootstrap, log: log.clone(), env: vars, concurrency: builder.concurrency };
         let mut envoy = Envoy::start(start).await;
         logs::show_on_failure(&log);
         let address = port.address();
@@ -410,6 +420,35 @@ fn rendered(builder: &Builder, port: &Port, folder: &Folder, paths: &Paths) -> (
     });
     let paths = Paths { ca_bundle: environment.ca_bundle().map(ToOwned::to_owned), ..paths.clone() };
     (render(&loaded.gateway, &paths).expect("Envoy's resources"), vars)
+}
+
+/// The bootstrap of an operator whose only route leads to what the one in `part` has.
+fn own(part: &Path, listen: SocketAddr, admin: &Path) -> PathBuf {
+    let text = fs::read(part).expect("Weir's part of the bootstrap");
+    let mut whole: Value = serde_json::from_slice(&text).expect("JSON");
+    let socket = |port: u16| json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
+    let route = json!({ "cluster": "weir", "timeout": "0s", "idle_timeout": "0s" });
+    let manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "own",
+        "route_config": { "virtual_hosts": [{
+            "name": "own", "domains": ["*"], "routes": [{ "match": { "prefix": "/" }, "route": route }],
+        }] },
+        "http_filters": [{
+            "name": "envoy.filters.http.router",
+            "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+        }],
+    });
+    whole["node"] = json!({ "id": "own", "cluster": "own" });
+    whole["admin"] = json!({ "address": { "pipe": { "path": admin } } });
+    whole["static_resources"]["listeners"] = json!([{
+        "name": "own",
+        "address": socket(listen.port()),
+        "filter_chains": [{ "filters": [{ "name": "manager", "typed_config": manager }] }],
+    }]);
+    let file = part.with_file_name("own.json");
+    fs::write(&file, whole.to_string()).expect("the operator's bootstrap");
+    file
 }
 
 async fn answers(address: SocketAddr) -> bool {

@@ -29,6 +29,7 @@ mod gateway;
 mod logs;
 mod manner;
 mod port;
+mod shell;
 mod up;
 mod upstream;
 
@@ -40,6 +41,7 @@ pub use collector::{Collector, Span};
 pub use gateway::{Builder, Gateway, KEY, Record};
 pub use manner::Manner;
 pub use port::Port;
+pub use shell::Shell;
 pub use up::{AUTHORITY, Ports, SIM_TOKEN, Up, has_strace, signal};
 pub use upstream::{Provider, Upstream};
 

@@ -319,7 +319,7 @@ fn spawn(folder: &Folder, ports: &Ports, flags: &[&str], watched: bool) -> Child
 }
 
 /// Gives `weir` a home of its own; what was fetched is everybody's.
-fn at_home<'c>(command: &'c mut Command, folder: &Folder) -> &'c mut Command {
+pub(crate) fn at_home<'c>(command: &'c mut Command, folder: &Folder) -> &'c mut Command {
     for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "RUST_LOG"] {
         command.env_remove(name);
     }
@@ -332,7 +332,7 @@ fn at_home<'c>(command: &'c mut Command, folder: &Folder) -> &'c mut Command {
 }
 
 /// The binary that was built beside this test.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let own = env::current_exe().expect("a path");
     let weir = own.ancestors().nth(2).unwrap_or(Path::new("/")).join("weir");
     assert!(weir.is_file(), "there is no {}: run `cargo build -p weir`", weir.display());

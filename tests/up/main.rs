@@ -14,6 +14,7 @@ mod docs;
 mod kit;
 mod local;
 mod matrix;
+mod own;
 mod quiet;
 mod reload;
 mod sdk;

@@ -55,7 +55,8 @@ impl Kind {
         }
     }
 
-    fn file(self) -> &'static str {
+    /// The name of its file.
+    pub(crate) fn file(self) -> &'static str {
         match self {
             Self::Wasm => "weir_filter.wasm",
             Self::Native => "libweir_filter.so",

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use weir_control::Environment;
-use weir_control::render::{Module, Paths};
+use weir_control::render::{Door, Module, Paths};
 use weir_core::key::KeyHash;
 use weir_places::Places;
 
@@ -117,6 +117,7 @@ impl Folders {
             access_log: self.access_log(),
             ca_bundle: environment.ca_bundle().map(Path::to_owned),
             connections,
+            door: Door::Port,
         }
     }
 

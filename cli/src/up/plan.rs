@@ -138,36 +138,13 @@ impl Plan {
 
     /// The sidecar's settings, as it reads them.
     pub(crate) fn sidecar_settings(&self, admin: SocketAddr) -> weir_sidecar::Settings {
-        let local = self.loaded.gateway.local();
-        let folder = local.folder.as_ref().map_or_else(|| self.places.models(), PathBuf::from);
-        let models = local.models.iter().map(|(name, model)| ModelSettings {
-            name: name.clone(),
-            path: folder.join(name),
-            engine: match model.engine {
-                None => EngineChoice::Auto,
-                Some(Engine::Onnx) => EngineChoice::Onnx,
-                Some(Engine::Candle) => EngineChoice::Candle,
-            },
-        });
-        weir_sidecar::Settings {
+        let places = SidecarPlaces {
             socket: self.folders.socket(),
             admin,
             onnxruntime: Some(self.places.onnxruntime()).filter(|path| path.is_file()),
-            models: models.collect(),
-            queue: QueueSettings {
-                max_waiting: usize::try_from(local.max_waiting).unwrap_or(usize::MAX),
-                threads: local.threads.and_then(|threads| usize::try_from(threads).ok()),
-                ..QueueSettings::default()
-            },
-            limits: limits(self.loaded.gateway.routing().body.of(Endpoint::Embeddings)),
-            otlp: self
-                .loaded
-                .gateway
-                .telemetry()
-                .otlp
-                .as_ref()
-                .map(|url| format!("{}://{}{}", url.scheme.name(), url.authority(), url.prefix)),
-        }
+            models: self.places.models(),
+        };
+        sidecar_settings(&self.loaded, places)
     }
 
     /// The local models whose folder is not there, with what to do.
@@ -208,6 +185,45 @@ pub(crate) fn tells_keys(args: &args::Up) -> bool {
     named
         .filter_map(|level| level.split_once(':'))
         .any(|(name, level)| name.trim() == TELLS_KEYS && matches!(level.trim(), "trace" | "debug"))
+}
+
+/// Where the sidecar has things.
+pub(crate) struct SidecarPlaces {
+    pub(crate) socket: PathBuf,
+    pub(crate) admin: SocketAddr,
+    pub(crate) onnxruntime: Option<PathBuf>,
+    /// The folder of the models, where the configuration names none.
+    pub(crate) models: PathBuf,
+}
+
+/// The settings of a sidecar that serves the local models of `loaded`.
+pub(crate) fn sidecar_settings(loaded: &Loaded, places: SidecarPlaces) -> weir_sidecar::Settings {
+    let SidecarPlaces { socket, admin, onnxruntime, models } = places;
+    let local = loaded.gateway.local();
+    let folder = local.folder.as_ref().map_or(models, PathBuf::from);
+    let models = local.models.iter().map(|(name, model)| ModelSettings {
+        name: name.clone(),
+        path: folder.join(name),
+        engine: match model.engine {
+            None => EngineChoice::Auto,
+            Some(Engine::Onnx) => EngineChoice::Onnx,
+            Some(Engine::Candle) => EngineChoice::Candle,
+        },
+    });
+    let otlp = loaded.gateway.telemetry().otlp.as_ref();
+    weir_sidecar::Settings {
+        socket,
+        admin,
+        onnxruntime,
+        models: models.collect(),
+        queue: QueueSettings {
+            max_waiting: usize::try_from(local.max_waiting).unwrap_or(usize::MAX),
+            threads: local.threads.and_then(|threads| usize::try_from(threads).ok()),
+            ..QueueSettings::default()
+        },
+        limits: limits(loaded.gateway.routing().body.of(Endpoint::Embeddings)),
+        otlp: otlp.map(|url| format!("{}://{}{}", url.scheme.name(), url.authority(), url.prefix)),
+    }
 }
 
 /// Where the simulator is to listen, if one is to run.

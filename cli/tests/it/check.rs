@@ -59,15 +59,49 @@ fn what_is_rendered_names_the_models_and_no_secret() {
     let all: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert!(all.pointer("/static_resources/listeners").is_some());
     assert!(out.contains("gpt-4o-mini") && out.contains("A_PROVIDERS_KEY") && !out.contains("sk-very-secret"));
+}
 
-    let listed =
-        home.command(&["render", "weir.yaml", "--out", "envoy"]).env("A_PROVIDERS_KEY", "sk-x").output().unwrap();
-    // Envoy refuses its listener, where nobody made the folder.
-    let told = String::from_utf8(listed.stderr).unwrap();
-    assert!(told.contains("make the folder of the access log, ") && told.contains("access.log, or name"), "{told}");
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    assert!(listed.lines().any(|line| line.ends_with("envoy/bootstrap.json")), "{listed}");
-    assert!(home.path("envoy/cds.json").is_file());
+#[test]
+fn a_folder_for_another_machine_is_rendered_without_what_is_there() {
+    let home = Home::new();
+    let text = GOOD.replace("http:", "https:");
+    let text = text.replace("/v1' }", "/v1', credential: 'env:A_PROVIDERS_KEY', ca: ca.pem }");
+    home.write("weir.yaml", &format!("{text}local: {{ models: {{ minilm: {{}} }} }}\n"));
+    home.write("module.wasm", "a filter");
+    let mut command = home.command(&["render", "weir.yaml", "--out", "envoy", "--prefix", "/srv/weir"]);
+    let said = command.env("WEIR_FILTER", "module.wasm").output().unwrap();
+    let (out, err) = (String::from_utf8(said.stdout).unwrap(), String::from_utf8(said.stderr).unwrap());
+    assert!(said.status.success() && err.is_empty(), "{err}");
+    let written: Vec<_> = out.lines().map(|line| line.rsplit_once('/').unwrap().1).collect();
+    let mut files: Vec<_> = fs::read_dir(home.path("envoy"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let expect = "bootstrap.json cds.json edge.json lds.json rds.json sds-credential-sim.json sidecar.json \
+                  weir-sidecar.service weir_filter.wasm";
+    assert_eq!(files.join(" "), expect);
+    assert_eq!(written.len() + 1, files.len(), "all but the filter, which is named as it was: {out}");
+
+    let read = |name: &str| fs::read_to_string(home.path("envoy").join(name)).unwrap();
+    let here = home.path("").display().to_string();
+    for name in files.iter().filter(|name| *name != "weir_filter.wasm") {
+        assert!(!read(name).contains(here.trim_end_matches('/')), "{name} names a folder of this machine");
+    }
+    assert!(
+        read("cds.json").contains("\"/srv/weir/weir_filter.wasm\"") && read("cds.json").contains("/srv/weir/ca.pem")
+    );
+    assert!(read("edge.json").contains("gpt-4o-mini"), "a credential that is not set here leaves nothing out");
+    assert!(read("sds-credential-sim.json").contains("A_PROVIDERS_KEY"));
+    let settings: serde_json::Value = serde_json::from_str(&read("sidecar.json")).unwrap();
+    assert_eq!(
+        (&settings["socket"], &settings["models"][0]["path"]),
+        (&"/srv/weir/sidecar.sock".into(), &"/srv/weir/models/minilm".into())
+    );
+    assert!(read("weir-sidecar.service").contains("weir sidecar --config /srv/weir/sidecar.json\n"));
+
+    let relative = home.weir(&["render", "weir.yaml", "--out", "envoy", "--prefix", "srv"]);
+    assert!(relative.code == Some(2) && relative.err.contains("name an absolute path"), "{relative:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@
 mod check;
 mod fetched;
 mod home;
+mod includes;
 mod keys;
 mod running;
 mod sim;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use serde_json::{Value, json};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -63,6 +64,21 @@ impl Node {
     /// Whether this is what YAML calls null: nothing, `~` or `null`.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, style: Style::Plain } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// As JSON, with what is written plainly read as YAML's core schema has it. Of a key that is there twice the last counts.
+    pub(super) fn value(&self) -> Value {
+        match &self.content {
+            _ if self.is_null() => Value::Null,
+            Content::Scalar { text, style: Style::Plain } => match text.as_str() {
+                "true" | "True" | "TRUE" => Value::Bool(true),
+                "false" | "False" | "FALSE" => Value::Bool(false),
+                number => number.parse::<serde_json::Number>().map_or_else(|_| json!(text), Value::Number),
+            },
+            Content::Scalar { text, .. } => json!(text),
+            Content::List(items) => items.iter().map(Self::value).collect(),
+            Content::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), entry.value.value())).collect(),
+        }
     }
 
     /// The line of what `path` names, or of the nearest thing around it.

@@ -29,15 +29,14 @@ impl Admin {
         (200..300).contains(&answer.status).then_some(answer.body)
     }
 
-    /// What Envoy has taken and refused so far.
-    pub(super) async fn state(&self) -> Option<State> {
+    /// What Envoy has taken and refused so far; its routes are those of this name.
+    pub(super) async fn state(&self, routes: &str) -> Option<State> {
         let told = self.get("/stats?format=json&filter=(version_text|update_rejected|config_fail)$").await?;
         let told: Value = serde_json::from_slice(&told).ok()?;
         let mut state = State::default();
         for stat in told.get("stats")?.as_array()? {
             let Some(name) = stat.get("name").and_then(Value::as_str) else { continue };
-            let Some((file, what)) =
-                File::ALL.into_iter().find_map(|file| Some((file, name.strip_prefix(prefix(file)?)?)))
+            let Some((file, what)) = File::ALL.into_iter().find_map(|file| Some((file, about(file, routes, name)?)))
             else {
                 continue;
             };
@@ -80,13 +79,14 @@ pub(super) struct State {
     pub(super) refused: BTreeMap<File, u64>,
 }
 
-/// What the statistics about `file` begin with.
-const fn prefix(file: File) -> Option<&'static str> {
+/// What the statistic `name` tells of `file`, if it is about it.
+fn about<'n>(file: File, routes: &str, name: &'n str) -> Option<&'n str> {
     match file {
-        File::Clusters => Some("cluster_manager.cds."),
-        File::Routes => Some("http.edge.rds.weir."),
-        File::Edge => Some("extension_config_discovery.http_filter.weir-edge."),
-        File::Listeners => Some("listener_manager.lds."),
+        File::Clusters => name.strip_prefix("cluster_manager.cds."),
+        // Between them stands what the connection manager calls its statistics.
+        File::Routes => name.strip_prefix("http.")?.split_once(&format!(".rds.{routes}.")).map(|(_, what)| what),
+        File::Edge => name.strip_prefix("extension_config_discovery.http_filter.weir-edge."),
+        File::Listeners => name.strip_prefix("listener_manager.lds."),
         File::Bootstrap | File::Secrets => None,
     }
 }

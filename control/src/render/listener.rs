@@ -3,19 +3,20 @@
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
 
+use super::door::{self, Door};
 use super::{File, Paths, access_log, address, filters, local_reply, routes, source, tracing};
 
 /// The listener's name, and its statistics' prefix.
 pub(super) const EDGE: &str = "edge";
 
-/// The listener, by name.
-pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
+/// The listener, by name; or what a connection manager of the operator's needs in its place.
+pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>, Option<Value>) {
     let mut manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": EDGE,
-        "rds": { "route_config_name": routes::NAME, "config_source": source(&paths.folder, File::Routes.name()) },
+        "rds": { "route_config_name": routes::name(&paths.door), "config_source": source(&paths.folder, File::Routes.name()) },
         "http_filters": [filters::edge_slot(paths), router()],
-        "local_reply_config": local_reply::config(),
+        "local_reply_config": local_reply::config(&paths.door),
         "access_log": [access_log::access_log(gateway, paths)],
         // The routes' limits hold; one here would cut an answer that is slow but within them.
         "stream_idle_timeout": "0s",
@@ -41,13 +42,20 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (String, Value) {
     if let (Some(manager), Some(tracing)) = (manager.as_object_mut(), tracing::tracing(gateway)) {
         manager.insert("tracing".to_owned(), tracing);
     }
+    if matches!(paths.door, Door::Chain(_)) {
+        return (None, Some(door::fields(&manager)));
+    }
     let filter = json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
-    let listener = json!({
+    let mut listener = json!({
         "name": EDGE,
         "address": address(gateway.listen()),
         "filter_chains": [{ "filters": [filter] }],
     });
-    (EDGE.to_owned(), listener)
+    if paths.door == Door::Internal {
+        door::make_internal(&mut listener);
+        return (Some((door::NAME.to_owned(), listener)), None);
+    }
+    (Some((EDGE.to_owned(), listener)), None)
 }
 
 /// The last filter of every chain.

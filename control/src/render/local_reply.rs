@@ -8,6 +8,8 @@ use weir_core::dialect;
 use weir_core::endpoint::Family;
 use weir_core::fault::{Problem, Retry};
 
+use super::door::{self, Door};
+
 /// What a caller sees instead of one of Envoy's own replies.
 struct Reply {
     when: When,
@@ -22,12 +24,21 @@ enum When {
     Details(&'static [&'static str]),
     /// The details begin so.
     Begin(&'static str),
+    /// It came to the cluster without hosts, which is where requests are that have no plan.
+    WithoutPlan,
 }
 
-use When::{Begin, Details, Flags};
+use When::{Begin, Details, Flags, WithoutPlan};
 
 /// In order; the first that fits is taken. One request can have several flags (`URX` joins the last try's).
-const REPLIES: [Reply; 16] = [
+const REPLIES: [Reply; 17] = [
+    Reply {
+        when: WithoutPlan,
+        status: 500,
+        kind: "server_error",
+        code: "no_plan",
+        message: "The request reached the router without a plan; see the gateway's log.",
+    },
     Reply {
         when: Flags(&["UO"]),
         status: 503,
@@ -155,19 +166,22 @@ const REPLIES: [Reply; 16] = [
 ];
 
 /// The listener's `local_reply_config`.
-pub(super) fn config() -> Value {
-    json!({ "mappers": REPLIES.iter().flat_map(mappers).collect::<Vec<_>>() })
+pub(super) fn config(door: &Door) -> Value {
+    // Of a connection manager that has other routes too, only what happens on Weir's.
+    let ours = matches!(door, Door::Chain(_)).then(door::on_a_route_of_ours);
+    json!({ "mappers": REPLIES.iter().flat_map(|reply| mappers(reply, ours.as_ref())).collect::<Vec<_>>() })
 }
 
 /// The mappers of one reply: what a provider may have to do with names the tries, if there was more than one.
-fn mappers(reply: &Reply) -> Vec<Value> {
+fn mappers(reply: &Reply, ours: Option<&Value>) -> Vec<Value> {
     // Text that the filter has made fit to be shown; `json_format` makes it fit for JSON.
     let tried = format!("{} Tried: %FILTER_STATE({TRIES}:PLAIN)%.", reply.message);
     let mut mappers = Vec::new();
     for family in [Family::Anthropic, Family::Gemini, Family::OpenAi] {
         let marked = family.mark().map(has);
         let mut add = |tries: Option<Value>, message: &str| {
-            let filters: Vec<Value> = [Some(when(reply)), marked.clone(), tries].into_iter().flatten().collect();
+            let filters: Vec<Value> =
+                [Some(when(reply)), marked.clone(), tries, ours.cloned()].into_iter().flatten().collect();
             let filter = match filters.as_slice() {
                 [one] => one.clone(),
                 _ => json!({ "and_filter": { "filters": filters } }),
@@ -220,11 +234,15 @@ fn when(reply: &Reply) -> Value {
                 details.iter().map(|detail| format!("response.code_details == '{detail}'")).collect();
             cel(&tests.join(" || "))
         }
+        WithoutPlan => cel(&format!(
+            "response.code_details == 'no_healthy_upstream' && !('{}' in filter_state)",
+            weir_core::plan::KEY
+        )),
         When::Begin(with) => cel(&format!("response.code_details.startsWith('{with}')")),
     }
 }
 
-fn cel(expression: &str) -> Value {
+pub(super) fn cel(expression: &str) -> Value {
     json!({
         "extension_filter": {
             "name": "envoy.access_loggers.extension_filters.cel",

@@ -44,11 +44,16 @@ impl File {
     }
 }
 
+/// What a connection manager of the operator's needs, as a file beside the bootstrap.
+const MANAGER: &str = "manager.json";
+
 /// Everything that Envoy is told, by name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resources {
     pub(super) bootstrap: Value,
     pub(super) listeners: BTreeMap<String, Value>,
+    /// What a connection manager of the operator's needs, where there is no listener of ours.
+    pub(super) manager: Option<Value>,
     pub(super) clusters: BTreeMap<String, Value>,
     pub(super) routes: Routes,
     pub(super) edge: Value,
@@ -78,9 +83,14 @@ impl Resources {
         self.clusters.keys().map(String::as_str)
     }
 
+    /// The name by which Envoy asks for the routes.
+    pub fn routes_name(&self) -> &str {
+        self.routes.name()
+    }
+
     /// Whether Envoy must be restarted to go from `older` to these.
     pub fn need_restart(&self, older: &Self) -> bool {
-        self.bootstrap != older.bootstrap
+        self.bootstrap != older.bootstrap || self.manager != older.manager
     }
 
     /// The longest that a plan can go on asking for clusters: all its tries, each up to its limit.
@@ -113,7 +123,10 @@ impl Resources {
     pub fn files_of(&self, file: File) -> Vec<(String, String)> {
         let one = |text| vec![(file.name().to_owned(), text)];
         match file {
-            File::Bootstrap => one(pretty(&self.bootstrap)),
+            File::Bootstrap => {
+                let manager = self.manager.iter().map(|manager| (MANAGER.to_owned(), pretty(manager)));
+                one(pretty(&self.bootstrap)).into_iter().chain(manager).collect()
+            }
             File::Secrets => {
                 let secrets = self.secrets.iter();
                 secrets.map(|(name, secret)| (secrets::file(name), response(&typed(SECRET, [secret])))).collect()

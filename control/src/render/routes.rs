@@ -1,5 +1,7 @@
 //! One route a delivery class, and the cluster of each try looked up in the plan.
 
+mod own;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -8,10 +10,15 @@ use weir_core::config::{Gateway, Limits};
 use weir_core::endpoint::Delivery;
 use weir_core::plan;
 
-/// The name by which the listener asks for its routes.
-pub(super) const NAME: &str = "weir";
-/// The cluster of a request without a plan. It does not exist, so that such a request finds no provider and no key.
+use super::{Door, RenderError};
+
+/// The routes' name, where all of them are ours.
+const NAME: &str = "weir";
+/// The cluster of a request without a plan. It has no hosts, so that such a request finds no provider and no key. But it is
+/// there: filters such as `ext_authz` and `ratelimit` let a request pass whose route leads to no cluster.
 const NO_PLAN: &str = "weir-no-plan";
+/// The cluster of a try whose plan names no provider. It does not exist.
+const NOWHERE: &str = "weir-nowhere";
 /// What a connection may take, before a try's own limit begins.
 const CONNECT: Duration = Duration::from_secs(5);
 /// One try less than a plan can have targets; the edge narrows it to the plan at hand.
@@ -24,6 +31,8 @@ pub(super) struct Routes {
     clusters: BTreeSet<String>,
     /// What is held of a body, in bytes.
     buffer: u64,
+    /// The operator's routes, whose place ours take where they lead to Weir.
+    own: Option<Value>,
 }
 
 /// The limits of one delivery class.
@@ -62,7 +71,20 @@ impl Routes {
             classes,
             clusters: gateway.providers().map(|entry| entry.name.clone()).collect(),
             buffer: gateway.routing().body.buffer(),
+            own: None,
         }
+    }
+
+    /// These, in the operator's where the door is in a connection manager of the operator's.
+    pub(super) fn at(self, door: &Door) -> Result<Self, RenderError> {
+        let Door::Chain(own) = door else { return Ok(self) };
+        own::check(own).map_err(RenderError::OwnRoutes)?;
+        Ok(Self { own: Some(own.clone()), ..self })
+    }
+
+    /// The name by which Envoy asks for them.
+    pub(super) fn name(&self) -> &str {
+        self.own.as_ref().map_or(NAME, own::name)
     }
 
     /// Adds the classes and clusters of `older`.
@@ -85,9 +107,12 @@ impl Routes {
     pub(super) fn value(&self) -> Value {
         let mut routes: Vec<Value> = self.classes.iter().map(|(name, class)| self.route(name, *class)).collect();
         // Before the edge has written a plan, every request is here; the edge then has the route picked again.
-        routes.push(
-            json!({ "name": "no-plan", "match": { "prefix": "/" }, "route": { "cluster": NO_PLAN, "timeout": "0s" } }),
-        );
+        let no_plan =
+            json!({ "name": "no-plan", "match": { "prefix": "/" }, "route": { "cluster": NO_PLAN, "timeout": "0s" } });
+        if let Some(own) = &self.own {
+            return own::expand(own, &routes, &no_plan, self.buffer);
+        }
+        routes.push(no_plan);
         json!({
             "name": NAME,
             "validate_clusters": false,
@@ -158,7 +183,7 @@ impl Routes {
     fn by_plan(&self) -> Value {
         let map: BTreeMap<String, Value> =
             self.clusters.iter().map(|cluster| (plan::cluster_prefix(cluster), to(cluster))).collect();
-        let mut matcher = json!({ "on_no_match": to(NO_PLAN) });
+        let mut matcher = json!({ "on_no_match": to(NOWHERE) });
         if !map.is_empty()
             && let Some(matcher) = matcher.as_object_mut()
         {
@@ -179,6 +204,19 @@ impl Routes {
             },
         })
     }
+}
+
+/// The name by which the listener asks for its routes.
+pub(super) fn name(door: &Door) -> &str {
+    match door {
+        Door::Chain(own) => own::name(own),
+        Door::Port | Door::Internal => NAME,
+    }
+}
+
+/// The cluster of requests without a plan.
+pub(super) fn without_hosts() -> Value {
+    json!({ "name": NO_PLAN, "type": "STATIC", "connect_timeout": "1s" })
 }
 
 fn to(cluster: &str) -> Value {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use weir_control::Environment;
-use weir_control::render::{MOST_CONNECTIONS, Module, Paths};
+use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths};
 
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -57,6 +57,7 @@ pub(crate) fn paths(folder: &Path, environment: &Environment) -> Paths {
         access_log: folder.join("access.log"),
         ca_bundle: environment.ca_bundle().map(Path::to_owned),
         connections: MOST_CONNECTIONS,
+        door: Door::Port,
     }
 }
 

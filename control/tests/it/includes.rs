@@ -1,55 +1,84 @@
-//! What `envoy/` ships: the default configuration as Envoy reads it, for those who run an Envoy of their own.
-//!
-//! `BLESS=1 cargo test -p weir-control` writes it anew.
+//! What `envoy/` ships, in a real Envoy. A test of `weir render` holds it against what is rendered now.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-use weir_control::render::{MOST_CONNECTIONS, Module, Paths, render};
+use serde_json::{Value, json};
+use weir_ports::free;
 
-use crate::common::{copy, environment, repository};
+use crate::common::{environment, envoy, repository, wasm};
+use crate::traffic;
 
-/// Places as a package would install them.
-fn paths() -> Paths {
-    Paths {
-        folder: "/etc/weir/envoy".into(),
-        filter: Module::Wasm("/usr/lib/weir/weir_filter.wasm".into()),
-        sidecar_socket: "/run/weir/sidecar.sock".into(),
-        admin_socket: "/run/weir/admin.sock".into(),
-        access_log: "/var/log/weir/access.log".into(),
-        ca_bundle: Some("/etc/ssl/certs/ca-certificates.crt".into()),
-        connections: MOST_CONNECTIONS,
-    }
-}
+/// Where the folder will lie.
+const FOLDER: &str = "/var/lib/weir/envoy";
 
-fn held(folder: &Path) -> BTreeMap<String, String> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let files = entries.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-    let read = |path: std::path::PathBuf| {
-        (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(&path).unwrap())
-    };
-    files.map(read).collect()
-}
-
-#[test]
-fn the_includes_are_what_is_rendered_now() {
+#[tokio::test]
+async fn an_operators_envoy_takes_every_file_that_ships() {
     let folder = tempfile::tempdir().unwrap();
-    let file = copy(&repository().join("config/weir.yaml"), folder.path());
-    let loaded = weir_control::load(&file, &environment(folder.path())).unwrap();
-    let rendered = render(&loaded.gateway, &paths()).unwrap().files();
-    let rendered: BTreeMap<String, String> = rendered.into_iter().map(|(_, name, text)| (name, text)).collect();
-    let includes = repository().join("envoy");
-    if std::env::var_os("BLESS").is_some() {
-        for name in held(&includes).into_keys() {
-            std::fs::remove_file(includes.join(name)).unwrap();
-        }
-        for (name, text) in &rendered {
-            std::fs::write(includes.join(name), text).unwrap();
+    let (here, environment) = (folder.path().to_str().unwrap(), environment(folder.path()));
+    let mut secrets = 0;
+    for file in std::fs::read_dir(repository().join("envoy")).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_some_and(|extension| extension == "json") {
+            let text = std::fs::read_to_string(&file).unwrap().replace(FOLDER, here);
+            let text = text.replace("/etc/ssl/certs/ca-certificates.crt", &format!("{here}/ca.pem"));
+            assert!(!text.contains("/root/") && !text.contains("/home/"), "{} names a folder here", file.display());
+            let name = file.file_name().unwrap();
+            secrets += usize::from(name.to_str().unwrap().starts_with("sds-"));
+            std::fs::write(folder.path().join(name), text).unwrap();
         }
     }
-    let held = held(&includes);
-    assert_eq!(held.keys().collect::<Vec<_>>(), rendered.keys().collect::<Vec<_>>());
-    for (name, text) in &rendered {
-        assert!(held.get(name) == Some(text), "envoy/{name} is stale: BLESS=1 cargo test -p weir-control");
+    std::fs::copy(wasm(), folder.path().join("weir_filter.wasm")).unwrap();
+    let admin = free().port();
+    let address = json!({ "socket_address": { "address": "127.0.0.1", "port_value": admin } });
+    let own = json!({ "node": { "id": "own", "cluster": "own" }, "admin": { "address": address } });
+    let bootstrap = folder.path().join("own.json");
+    std::fs::write(&bootstrap, own.to_string()).unwrap();
+    let part = std::fs::read_to_string(folder.path().join("bootstrap.json")).unwrap();
+    let command = || {
+        let mut command = Command::new(envoy());
+        command.args(["--disable-hot-restart", "--concurrency", "1", "-l", "warning", "-c"]).arg(&bootstrap);
+        command.args(["--config-yaml", &part]).env_clear().envs(&environment.vars);
+        command
+    };
+    let valid = command().args(["--mode", "validate"]).output().unwrap();
+    assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stderr));
+
+    // Running, it says of each file whether it took it.
+    let log = folder.path().join("envoy.log");
+    let mut running = command().stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let told = taken(admin, secrets).await;
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let words = std::fs::read_to_string(log).unwrap();
+    assert!(told.is_ok(), "{told:?}\n{words}");
+    for complaint in ["deprecated", "unknown field", "Unused"] {
+        assert!(!words.contains(complaint), "{words}");
     }
+}
+
+/// Waits until every file is taken, or one is refused.
+async fn taken(admin: u16, secrets: usize) -> Result<(), String> {
+    let path = "/stats?format=json&filter=(update_success|update_rejected|config_reload|config_fail)$";
+    let ends = ["cluster_manager.cds.update_success", "listener_manager.lds.update_success", "rds.weir.update_success"];
+    let mut seen = String::new();
+    for _ in 0..3000 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let Some(text) = traffic::get(admin, path).await else { continue };
+        let Ok(told) = serde_json::from_str::<Value>(&text) else { continue };
+        let count = |ends: &dyn Fn(&str) -> bool| {
+            let stats = told["stats"].as_array().into_iter().flatten();
+            let fits = stats.filter(|stat| stat["name"].as_str().is_some_and(ends) && stat["value"].as_u64() > Some(0));
+            fits.count()
+        };
+        if count(&|name| name.ends_with("update_rejected") || name.ends_with("config_fail")) > 0 {
+            return Err(text);
+        }
+        let all = ends.iter().all(|end| count(&|name| name.ends_with(end)) == 1);
+        let edge = count(&|name| name.ends_with("weir-edge.config_reload")) == 1;
+        if all && edge && count(&|name| name.starts_with("sds.") && name.ends_with("update_success")) >= secrets {
+            return Ok(());
+        }
+        seen = text;
+    }
+    Err(format!("not all is taken: {seen}"))
 }

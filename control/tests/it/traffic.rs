@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,19 +22,30 @@ const ANSWER: &str = r#"{"id":"x","object":"chat.completion","created":1,"model"
 
 /// A provider that speaks OpenAI's API; its port.
 pub(crate) async fn upstream() -> u16 {
+    counted().await.0
+}
+
+/// The same, and how many requests it was sent.
+pub(crate) async fn counted() -> (u16, Arc<AtomicUsize>) {
+    let served = Arc::new(AtomicUsize::new(0));
+    let count = served.clone();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let answer = service_fn(|request: Request<Incoming>| async {
-                let _ = request.into_body().collect().await;
-                let answer = Response::builder().header("content-type", "application/json");
-                Ok::<_, Infallible>(answer.body(Full::new(Bytes::from_static(ANSWER.as_bytes()))).unwrap())
+            let count = count.clone();
+            let answer = service_fn(move |request: Request<Incoming>| {
+                count.fetch_add(1, Ordering::SeqCst);
+                async move {
+                    let _ = request.into_body().collect().await;
+                    let answer = Response::builder().header("content-type", "application/json");
+                    Ok::<_, Infallible>(answer.body(Full::new(Bytes::from_static(ANSWER.as_bytes()))).unwrap())
+                }
             });
             tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
         }
     });
-    port
+    (port, served)
 }
 
 /// Callers who ask without a pause, until [`end`](Self::end).
@@ -96,6 +107,39 @@ pub(crate) async fn post(
         .unwrap();
     let (head, body) = client.request(request).await.unwrap().into_parts();
     (head, body.collect().await.unwrap().to_bytes())
+}
+
+/// Asks once with these headers: status and body.
+pub(crate) async fn ask_with(listen: u16, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let mut request =
+        Request::post(format!("http://127.0.0.1:{listen}{path}")).header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = Full::new(Bytes::from_static(br#"{"model":"m","messages":[{"role":"user","content":"Hi"}]}"#));
+    let (head, body) = client().request(request.body(body).unwrap()).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    (head.status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// What is at a path; `None` if nobody listens.
+pub(crate) async fn get(port: u16, path: &str) -> Option<String> {
+    let request = Request::get(format!("http://127.0.0.1:{port}{path}")).body(Full::new(Bytes::new())).unwrap();
+    let body = client().request(request).await.ok()?.into_body().collect().await.ok()?.to_bytes();
+    String::from_utf8(body.to_vec()).ok()
+}
+
+/// Waits until something is there.
+pub(crate) async fn eventually<T>(found: impl Fn() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = found() {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), found).await.expect("it is there in time")
 }
 
 pub(crate) fn client() -> Client<HttpConnector, Full<Bytes>> {

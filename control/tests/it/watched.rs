@@ -28,7 +28,7 @@ async fn follow_from(folder: &Path, file: &Path, meanwhile: impl FnOnce()) -> Re
     meanwhile();
     let mut publisher = Publisher::new(&paths.folder, None);
     publisher.publish(render(&loaded.gateway, &paths).unwrap(), Instant::now()).await.unwrap();
-    Watch { file: file.to_owned(), environment, paths }.start(&loaded, publisher).unwrap()
+    Watch { file: file.to_owned(), environment, paths, routes: None }.start(&loaded, publisher).unwrap()
 }
 
 async fn next(events: &mut Receiver<Event>) -> Event {

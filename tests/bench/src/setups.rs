@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use weir_control::render::{MOST_CONNECTIONS, Module, Paths, render};
+use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths, render};
 use weir_control::{Environment, load};
 
 use crate::envoy::{self, Place, Running};
@@ -103,6 +103,7 @@ fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, place: Place) -> 
         access_log: folder.join(format!("{name}{ACCESS_LOG}")),
         ca_bundle: None,
         connections: MOST_CONNECTIONS,
+        door: Door::Port,
     };
     let resources = render(&loaded.gateway, &paths).map_err(io::Error::other)?;
     envoy::start(&envoy::write(folder, name, &resources.in_one())?, address, place)

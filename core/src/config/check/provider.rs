@@ -15,7 +15,7 @@ use crate::config::url::{Credential, Scheme, Url};
 use crate::provider::{self, Reach};
 
 /// Names of clusters that Weir renders for itself.
-const RESERVED: [&str; 4] = ["weir-sidecar", "weir-no-plan", "weir-otlp", "weir-status"];
+const RESERVED: [&str; 6] = ["weir", "weir-sidecar", "weir-no-plan", "weir-nowhere", "weir-otlp", "weir-status"];
 
 /// Whether this is where `weir up` starts the simulator unless told otherwise.
 fn is_simulator(url: &Url) -> bool {

@@ -1,0 +1,106 @@
+//! Weir's routes among an operator's: each of the operator's that leads to the cluster `weir` is where ours shall be.
+
+use serde_json::{Map, Value, json};
+
+use crate::render::{door, filters};
+
+/// What an action of the operator's may say besides the cluster. The limits in time are ours; where to and how often is the
+/// plan's to say.
+const KEPT: [&str; 2] = ["rate_limits", "include_vh_rate_limits"];
+/// What it may say too, as it must where the route leads to the internal listener.
+const REPLACED: [&str; 3] = ["cluster", "timeout", "idle_timeout"];
+
+/// Finds what is wrong with a route configuration of the operator's.
+pub(super) fn check(own: &Value) -> Result<(), String> {
+    if name(own).is_empty() {
+        return Err("they have no `name`, by which Envoy asks for them; write a RouteConfiguration".to_owned());
+    }
+    let mut seen = false;
+    for host in hosts(own) {
+        for route in routes(host).filter(|route| is_ours(route)) {
+            seen = true;
+            let action = route.get("route").and_then(Value::as_object);
+            let fields = action.into_iter().flat_map(Map::keys).map(String::as_str);
+            if let Some(field) = fields.clone().find(|field| !KEPT.contains(field) && !REPLACED.contains(field)) {
+                return Err(format!("`route.{field}` has no place in a route of Weir's; leave it out"));
+            }
+        }
+    }
+    if seen {
+        return Ok(());
+    }
+    Err("there is none; add one, such as {match: {prefix: /v1/}, route: {cluster: weir}}, to a virtual host".to_owned())
+}
+
+/// Their name; empty where there is none.
+pub(super) fn name(own: &Value) -> &str {
+    own.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The operator's configuration with ours in place: `classes` as they are where all routes are Weir's, and one for requests that
+/// have no plan yet.
+pub(super) fn expand(own: &Value, classes: &[Value], no_plan: &Value, buffer: u64) -> Value {
+    let mut own = own.clone();
+    for host in own.get_mut("virtual_hosts").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(routes) = host.get_mut("routes").and_then(Value::as_array_mut) else { continue };
+        *routes = std::mem::take(routes)
+            .into_iter()
+            .flat_map(|route| {
+                if is_ours(&route) {
+                    let ours = classes.iter().chain([no_plan]);
+                    ours.map(|ours| in_place(&route, ours, buffer)).collect()
+                } else {
+                    vec![route]
+                }
+            })
+            .collect();
+    }
+    if let Some(own) = own.as_object_mut() {
+        own.insert("validate_clusters".to_owned(), json!(false));
+    }
+    own
+}
+
+/// `ours` where the operator has `route`: its match and its settings, our action.
+fn in_place(route: &Value, ours: &Value, buffer: u64) -> Value {
+    let mut route = route.clone();
+    let Some(fields) = route.as_object_mut() else { return route };
+    let name = ours.get("name").and_then(Value::as_str).unwrap_or_default();
+    fields.insert("name".to_owned(), json!(format!("{}{name}", door::MARK)));
+    fields.insert("request_body_buffer_limit".to_owned(), json!(buffer));
+    let mut action = ours.get("route").and_then(Value::as_object).cloned().unwrap_or_default();
+    let kept = fields.get("route").and_then(Value::as_object).into_iter().flatten();
+    action.extend(kept.filter(|(field, _)| KEPT.contains(&field.as_str())).map(|(k, v)| (k.clone(), v.clone())));
+    fields.insert("route".to_owned(), Value::Object(action));
+    match ours.pointer("/match/filter_state") {
+        Some(Value::Array(wanted)) => {
+            if let Some(Value::Object(matches)) = fields.get_mut("match") {
+                let all = matches.entry("filter_state").or_insert_with(|| json!([]));
+                if let Value::Array(all) = all {
+                    all.extend(wanted.iter().cloned());
+                }
+            }
+        }
+        // A request has no plan yet: here the edge role is turned on.
+        _ => {
+            let on = json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
+            let filters = fields.entry("typed_per_filter_config").or_insert_with(|| json!({}));
+            if let Value::Object(filters) = filters {
+                filters.insert(filters::EDGE.to_owned(), on);
+            }
+        }
+    }
+    route
+}
+
+fn is_ours(route: &Value) -> bool {
+    route.pointer("/route/cluster").and_then(Value::as_str) == Some(door::NAME)
+}
+
+fn hosts(own: &Value) -> impl Iterator<Item = &Value> {
+    own.get("virtual_hosts").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn routes(host: &Value) -> impl Iterator<Item = &Value> {
+    host.get("routes").and_then(Value::as_array).into_iter().flatten()
+}

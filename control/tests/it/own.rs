@@ -1,0 +1,341 @@
+//! Weir in an Envoy of an operator's own: by an internal listener, and in the operator's own chain.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use weir_control::AdminAddress;
+use weir_control::publish::Publisher;
+use weir_control::render::{Door, File, Paths, Resources, render};
+use weir_core::key::KeyHash;
+use weir_ports::free;
+
+use crate::common::{environment, envoy, paths};
+use crate::guards::{self, ALICE, BOB, Guards};
+use crate::traffic;
+
+/// The two ways.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Internal,
+    Chain,
+}
+
+/// The operator's routes: an application of theirs, one that is down, and Weir.
+fn routes() -> Value {
+    let app = json!({ "status": 503, "body": { "inline_string": "the app is resting" } });
+    json!({
+        "name": "own",
+        "virtual_hosts": [{
+            "name": "own",
+            "domains": ["*"],
+            "routes": [
+                { "match": { "prefix": "/app" }, "direct_response": app },
+                { "match": { "prefix": "/dead" }, "route": { "cluster": "dead" } },
+                {
+                    "match": { "prefix": "/v1/" },
+                    "route": {
+                        "cluster": "weir", "timeout": "0s", "idle_timeout": "0s", "rate_limits": guards::rate_limits(),
+                    },
+                },
+            ],
+        }],
+    })
+}
+
+/// An operator's Envoy, until it is dropped.
+struct Own {
+    folder: tempfile::TempDir,
+    process: Option<Child>,
+    listen: u16,
+    admin: u16,
+    way: Way,
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(self.path().join("envoy.log")).unwrap_or_default());
+        }
+    }
+}
+
+impl Own {
+    fn prepared(way: Way) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, process: None, listen: free().port(), admin: free().port(), way }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn publisher(&self) -> Publisher {
+        Publisher::new(self.path().join("envoy"), Some(AdminAddress::Tcp(([127, 0, 0, 1], self.admin).into())))
+            .beside_envoy()
+            .with_grace(Duration::from_secs(60))
+            .with_patience(Duration::from_secs(20))
+    }
+
+    /// What is rendered if `provider`, at `upstream`, answers for the model `m`.
+    fn answered_by(&self, provider: &str, upstream: u16, more: &str) -> Resources {
+        let text = format!(
+            "keys: [{{name: ada, sha256: \"{}\"}}]\n\
+             providers: {{{provider}: {{dialect: openai, endpoint: \"http://127.0.0.1:{upstream}/v1\"}}}}\n\
+             models: {{m: {{targets: [{{provider: {provider}}}]}}}}\n{more}",
+            KeyHash::of(b"weir-ada"),
+        );
+        let file = self.path().join("weir.yaml");
+        std::fs::write(&file, text).unwrap();
+        let environment = environment(self.path());
+        let loaded = weir_control::load(&file, &environment).unwrap();
+        let door = match self.way {
+            Way::Internal => Door::Internal,
+            Way::Chain => Door::Chain(routes()),
+        };
+        render(&loaded.gateway, &Paths { door, ..paths(self.path(), &environment) }).unwrap()
+    }
+
+    /// The operator's bootstrap, with these filters before the router or before Weir.
+    fn bootstrap(&self, before: &[Value], clusters: &[Value]) -> Value {
+        let router = json!({
+            "name": "envoy.filters.http.router",
+            "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+        });
+        let mut manager = json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "own",
+        });
+        let fields = manager.as_object_mut().unwrap();
+        let mut filters = before.to_vec();
+        match self.way {
+            Way::Internal => {
+                fields.insert("route_config".to_owned(), routes());
+                filters.push(router);
+            }
+            Way::Chain => {
+                let needed = std::fs::read(self.path().join("envoy/manager.json")).unwrap();
+                let needed: Value = serde_json::from_slice(&needed).unwrap();
+                fields.extend(needed.as_object().unwrap().clone());
+                filters.extend(needed["http_filters"].as_array().unwrap().iter().cloned());
+            }
+        }
+        fields.insert("http_filters".to_owned(), Value::Array(filters));
+        let filter = json!({ "name": "manager", "typed_config": manager });
+        let socket = |port: u16| json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
+        let dead = guards::cluster("dead", free().port(), false);
+        json!({
+            "node": { "id": "own", "cluster": "own" },
+            "admin": { "address": socket(self.admin) },
+            "static_resources": {
+                "listeners": [{ "name": "own", "address": socket(self.listen), "filter_chains": [{ "filters": [filter] }] }],
+                "clusters": clusters.iter().cloned().chain([dead]).collect::<Vec<_>>(),
+            },
+        })
+    }
+
+    /// Starts Envoy on the operator's bootstrap, into which it merges Weir's part, and waits until it listens.
+    async fn start(&mut self, before: &[Value], clusters: &[Value]) {
+        let own = self.path().join("own.json");
+        std::fs::write(&own, self.bootstrap(before, clusters).to_string()).unwrap();
+        let log = std::fs::File::create(self.path().join("envoy.log")).unwrap();
+        let process = Command::new(envoy())
+            .args(["--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "10", "-l", "warning"])
+            .arg("-c")
+            .arg(own)
+            .arg("--config-yaml")
+            .arg(std::fs::read_to_string(self.path().join("envoy").join(File::Bootstrap.name())).unwrap())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+        let ready = async {
+            while traffic::get(self.admin, "/ready").await.is_none_or(|answer| !answer.contains("LIVE")) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), ready).await.expect("Envoy did not start");
+    }
+
+    async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        traffic::ask_with(self.listen, path, headers).await
+    }
+}
+
+const CHAT: &str = "/v1/chat/completions";
+const KEY: (&str, &str) = ("authorization", "Bearer weir-ada");
+
+async fn callers_that_filters_before_weir_refuse_reach_no_provider(way: Way) {
+    let (upstream, served) = traffic::counted().await;
+    let guards = Guards::start().await;
+    let mut own = Own::prepared(way);
+    own.publisher().publish(own.answered_by("p", upstream, ""), Instant::now()).await.unwrap();
+    own.start(&guards.filters(), &guards.clusters()).await;
+
+    let (status, body) = own.ask(CHAT, &[KEY, ("x-jwt", ALICE)]).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!((served.load(Ordering::SeqCst), guards.asked()), (1, (1, 1)), "each was asked once");
+
+    for (refused_by, header, expect) in [
+        ("rbac", ("x-role", "nobody"), (403, "RBAC: access denied")),
+        ("ext_authz", ("x-authz", "refuse"), (403, "not you")),
+        ("ratelimit", ("x-limit", "refuse"), (429, "")),
+    ] {
+        let (status, body) = own.ask(CHAT, &[KEY, ("x-jwt", ALICE), header]).await;
+        assert_eq!((status, body.as_str()), expect, "{refused_by}");
+    }
+    let (status, body) = own.ask(CHAT, &[KEY]).await;
+    assert_eq!((status, body.as_str()), (401, "Jwt is missing"));
+    assert_eq!(served.load(Ordering::SeqCst), 1, "nobody who was refused reached the provider");
+
+    // What they let pass is Weir's to refuse, in its own words.
+    let (status, body) = own.ask(CHAT, &[("x-jwt", ALICE), ("authorization", "Bearer weir-nobody")]).await;
+    assert_eq!(status, 401);
+    assert!(body.contains("\"code\":\"invalid_api_key\""), "{body}");
+}
+
+#[tokio::test]
+async fn callers_that_filters_refuse_before_the_internal_listener_reach_no_provider() {
+    callers_that_filters_before_weir_refuse_reach_no_provider(Way::Internal).await;
+}
+
+#[tokio::test]
+async fn callers_that_filters_refuse_before_weir_in_one_chain_reach_no_provider() {
+    callers_that_filters_before_weir_refuse_reach_no_provider(Way::Chain).await;
+}
+
+async fn routes_of_the_operators_are_as_without_weir(way: Way) {
+    let upstream = traffic::upstream().await;
+    let mut own = Own::prepared(way);
+    own.publisher().publish(own.answered_by("p", upstream, ""), Instant::now()).await.unwrap();
+    own.start(&[], &[]).await;
+    assert_eq!(own.ask("/app", &[]).await, (503, "the app is resting".to_owned()));
+    assert_eq!(own.ask("/nothing", &[]).await, (404, String::new()));
+    let (status, body) = own.ask("/dead", &[]).await;
+    assert!(status == 503 && body.starts_with("upstream connect error"), "{status} {body}");
+    assert_eq!(own.ask(CHAT, &[KEY]).await.0, 200);
+    let log = own.path().join("access.log");
+    let records = traffic::eventually(|| std::fs::read_to_string(&log).ok().filter(|log| log.ends_with('\n'))).await;
+    assert_eq!(records.lines().count(), 1, "only what Weir served is in its log: {records}");
+}
+
+#[tokio::test]
+async fn routes_beside_the_internal_listeners_are_as_without_weir() {
+    routes_of_the_operators_are_as_without_weir(Way::Internal).await;
+}
+
+#[tokio::test]
+async fn routes_beside_weirs_in_one_chain_are_as_without_weir() {
+    routes_of_the_operators_are_as_without_weir(Way::Chain).await;
+}
+
+#[tokio::test]
+async fn a_request_that_passes_by_the_edge_reaches_no_key() {
+    let (upstream, served) = traffic::counted().await;
+    let mut own = Own::prepared(Way::Chain);
+    own.publisher().publish(own.answered_by("p", upstream, ""), Instant::now()).await.unwrap();
+    // An operator who forgot to turn it on.
+    let routes = own.path().join("envoy/rds.json");
+    let text = std::fs::read_to_string(&routes).unwrap().replace("\"weir-edge\"", "\"weir-egde\"");
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    for route in value["resources"][0]["virtual_hosts"][0]["routes"].as_array_mut().unwrap() {
+        route.as_object_mut().unwrap().remove("typed_per_filter_config");
+    }
+    std::fs::write(&routes, value.to_string()).unwrap();
+    own.start(&[], &[]).await;
+    let (status, body) = own.ask(CHAT, &[KEY]).await;
+    assert_eq!(status, 500, "{body}");
+    assert!(body.contains("\"code\":\"no_plan\""), "{body}");
+    assert_eq!(served.load(Ordering::SeqCst), 0);
+}
+
+/// Verified by the operator's filters, and never taken from a header: an internal connection carries it, so that nobody's is
+/// taken for another's on a connection that is used again.
+#[tokio::test]
+async fn a_verified_identity_crosses_to_the_internal_listener() {
+    let upstream = traffic::upstream().await;
+    let guards = Guards::start().await;
+    let mut own = Own::prepared(Way::Internal);
+    own.publisher().publish(own.answered_by("p", upstream, ""), Instant::now()).await.unwrap();
+    let listeners = own.path().join("envoy/lds.json");
+    let text = std::fs::read_to_string(&listeners).unwrap();
+    let marked =
+        text.replacen("{\\\"time\\\"", "{\\\"who\\\":\\\"%FILTER_STATE(weir.caller:PLAIN)%\\\",\\\"time\\\"", 1);
+    assert_ne!(text, marked);
+    std::fs::write(&listeners, marked).unwrap();
+    let mut filters = guards.filters();
+    filters.push(guards::identity());
+    own.start(&filters, &guards.clusters()).await;
+    for token in [ALICE, BOB, ALICE, BOB] {
+        assert_eq!(own.ask(CHAT, &[KEY, ("x-jwt", token), ("weir.caller", "mallory")]).await.0, 200);
+    }
+    let log = own.path().join("access.log");
+    let whole = || std::fs::read_to_string(&log).ok().filter(|log| log.ends_with('\n') && log.lines().count() == 4);
+    let records = traffic::eventually(whole).await;
+    let who: Vec<Value> =
+        records.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["who"].clone()).collect();
+    assert_eq!(who, ["alice", "bob", "alice", "bob"]);
+}
+
+async fn changes_beside_an_operators_routes_fail_no_request(way: Way) {
+    let upstream = traffic::upstream().await;
+    let mut own = Own::prepared(way);
+    let mut publisher = own.publisher();
+    let start = Instant::now();
+    publisher.publish(own.answered_by("p0", upstream, ""), start).await.unwrap();
+    own.start(&[], &[]).await;
+    let load = traffic::Load::begin(own.listen, 4);
+    for i in 1..=6 {
+        let name = format!("p{i}");
+        // The grace is 60 s, so that what is two changes old is removed.
+        let now = start + Duration::from_secs(40 * i);
+        // Every second change also changes the internal listener, which a chain of the operator's has none of.
+        let changes = i % 2 == 0 && way == Way::Internal;
+        let more = if changes { "telemetry: {otlp: \"http://127.0.0.1:9\"}\n" } else { "" };
+        let report = publisher.publish(own.answered_by(&name, upstream, more), now).await.unwrap();
+        assert!(report.confirmed && !report.restart, "{report:?}");
+        load.answered_by(&name).await;
+        publisher.remove(now).await.unwrap();
+    }
+    let answered = load.end().await;
+    assert!(answered > 50, "{answered} requests are no load");
+    let clusters = traffic::get(own.admin, "/clusters").await.unwrap();
+    assert!(!clusters.contains("\np3::") && clusters.contains("\np6::"), "{clusters}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_behind_the_internal_listener_fail_no_request() {
+    changes_beside_an_operators_routes_fail_no_request(Way::Internal).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_in_an_operators_chain_fail_no_request() {
+    changes_beside_an_operators_routes_fail_no_request(Way::Chain).await;
+}
+
+#[test]
+fn routes_that_weir_cannot_take_the_place_of_are_refused() {
+    let own = Own::prepared(Way::Chain);
+    let check = |routes: Value, expect: &str| {
+        own.answered_by("p", 9, "");
+        let environment = environment(own.path());
+        let loaded = weir_control::load(&own.path().join("weir.yaml"), &environment).unwrap();
+        let paths = Paths { door: Door::Chain(routes), ..paths(own.path(), &environment) };
+        let error = render(&loaded.gateway, &paths).unwrap_err().to_string();
+        assert!(error.contains(expect), "{error}");
+    };
+    let with = |action: Value| {
+        let route = json!({ "match": { "prefix": "/v1/" }, "route": action });
+        json!({ "name": "own", "virtual_hosts": [{ "name": "own", "domains": ["*"], "routes": [route] }] })
+    };
+    check(json!({}), "no `name`");
+    check(with(json!({ "cluster": "app" })), "there is none; add one");
+    check(with(json!({ "cluster": "weir", "prefix_rewrite": "/" })), "`route.prefix_rewrite` has no place");
+}
