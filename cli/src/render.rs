@@ -46,8 +46,8 @@ pub(crate) fn run(args: &args::Render) -> Outcome {
         let resources = render(&loaded.gateway, &include.paths).map_err(|error| Problem::Failed(error.to_string()))?;
         include.copy_filter()?;
         let names: Vec<String> = resources.files().into_iter().map(|(_, name, _)| name).collect();
-        let published = publisher.publish(resources, Instant::now()).await;
-        published.map_err(|error| Problem::Failed(error.to_string()))?;
+        let written = publisher.publish(resources, Instant::now()).await;
+        written.map_err(|error| Problem::Failed(error.to_string()))?;
         let sidecar = include.write_sidecar(&loaded)?;
         for name in names.iter().map(String::as_str).chain(sidecar) {
             say::result(&include.out.join(name).display().to_string())?;

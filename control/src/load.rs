@@ -97,7 +97,7 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
             if here {
                 files.extend(referred_to(&gateway));
             }
-            Ok(Loaded { files, gateway, warnings, keys_file })
+            Ok(Loaded { gateway, warnings, keys_file, files })
         }
         _ => Err(all),
     }

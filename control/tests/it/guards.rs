@@ -55,7 +55,7 @@ pub(crate) fn identity() -> Value {
     let value = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:claims:sub)%";
     filter(
         "set_filter_state",
-        json!({
+        &json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
             "on_request_headers": [{
                 "object_key": "weir.caller",
@@ -86,7 +86,7 @@ pub(crate) fn cluster(name: &str, port: u16, http2: bool) -> Value {
     })
 }
 
-fn filter(name: &str, config: Value) -> Value {
+fn filter(name: &str, config: &Value) -> Value {
     json!({ "name": format!("envoy.filters.http.{name}"), "typed_config": config })
 }
 
@@ -95,7 +95,7 @@ fn jwt() -> Value {
     let keys = format!(r#"{{"keys":[{{"kty":"oct","alg":"HS256","kid":"k","k":"{key}"}}]}}"#);
     filter(
         "jwt_authn",
-        json!({
+        &json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
             "providers": { "test": {
                 "issuer": "test",
@@ -113,7 +113,7 @@ fn rbac() -> Value {
     let policy = json!({ "permissions": [{ "any": true }], "principals": [nobody] });
     filter(
         "rbac",
-        json!({
+        &json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
             "rules": { "action": "DENY", "policies": { "nobody": policy } },
         }),
@@ -123,7 +123,7 @@ fn rbac() -> Value {
 fn authz_filter(port: u16) -> Value {
     filter(
         "ext_authz",
-        json!({
+        &json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
             "http_service": {
                 "server_uri": { "uri": format!("http://127.0.0.1:{port}"), "cluster": "authz", "timeout": "20s" },
@@ -136,7 +136,7 @@ fn authz_filter(port: u16) -> Value {
 fn limit_filter() -> Value {
     filter(
         "ratelimit",
-        json!({
+        &json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.ratelimit.v3.RateLimit",
             "domain": "own",
             "failure_mode_deny": true,

@@ -72,23 +72,15 @@ fn in_place(route: &Value, ours: &Value, buffer: u64) -> Value {
     let kept = fields.get("route").and_then(Value::as_object).into_iter().flatten();
     action.extend(kept.filter(|(field, _)| KEPT.contains(&field.as_str())).map(|(k, v)| (k.clone(), v.clone())));
     fields.insert("route".to_owned(), Value::Object(action));
-    match ours.pointer("/match/filter_state") {
-        Some(Value::Array(wanted)) => {
-            if let Some(Value::Object(matches)) = fields.get_mut("match") {
-                let all = matches.entry("filter_state").or_insert_with(|| json!([]));
-                if let Value::Array(all) = all {
-                    all.extend(wanted.iter().cloned());
-                }
-            }
+    let wanted = ours.pointer("/match/filter_state").and_then(Value::as_array);
+    if let (Some(wanted), Some(Value::Object(matches))) = (wanted, fields.get_mut("match")) {
+        if let Value::Array(all) = matches.entry("filter_state").or_insert_with(|| json!([])) {
+            all.extend(wanted.iter().cloned());
         }
+    } else if let Value::Object(by_name) = fields.entry("typed_per_filter_config").or_insert_with(|| json!({})) {
         // A request has no plan yet: here the edge role is turned on.
-        _ => {
-            let on = json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
-            let filters = fields.entry("typed_per_filter_config").or_insert_with(|| json!({}));
-            if let Value::Object(filters) = filters {
-                filters.insert(filters::EDGE.to_owned(), on);
-            }
-        }
+        let on = json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
+        by_name.insert(filters::EDGE.to_owned(), on);
     }
     route
 }
