@@ -52,7 +52,7 @@ const FAULTS: [(&str, Then, Then); 37] = [
     ("break", Next("reset"), Broken),
     ("malformed", Next("malformed"), ErrorEvent),
     ("malformed-whole", Next("malformed"), Next("cut")),
-    ("no-done", Answered, ErrorEvent),
+    ("no-done", Answered, Answered),
     ("empty-200", Next("cut"), Next("cut")),
     ("context-length", Told("context_length_exceeded"), Told("context_length_exceeded")),
     ("content-filter", Told("content_policy_violation"), Told("content_policy_violation")),

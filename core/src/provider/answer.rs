@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 
 use super::Progress;
+use super::held::cut;
 use crate::codec::json::Raw;
-use crate::fault::{FaultKind, UpstreamFault};
+use crate::fault::UpstreamFault;
 use crate::piece::Piece;
 use crate::usage::Usage;
 
@@ -26,7 +27,12 @@ pub trait Reader: Send {
     /// A stream ended cleanly without an event that [ended](Flow::Ended) it. An error, if by this dialect that is too early.
     fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         let _ = pieces;
-        Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
+        Err(cut())
+    }
+
+    /// The event that such a stream lacks, for a caller to whom it passes as it comes.
+    fn last_event(&self) -> &'static str {
+        ""
     }
 }
 
@@ -59,6 +65,9 @@ pub enum Event<'a> {
 pub enum Flow {
     /// More is to come.
     More,
+    /// More is to come, and this told nothing of the answer but that the provider is at it: a ping, a frame around content, work
+    /// without words.
+    Alive,
     /// That was the last event; what may still follow says nothing.
     Ended,
 }

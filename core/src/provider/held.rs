@@ -47,13 +47,18 @@ pub(super) fn parse_by<'a, T>(
     body: &'a [u8],
     check: impl FnOnce(&'a str) -> Result<T, Flaw>,
 ) -> Result<T, UpstreamFault> {
-    let cut = || UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it was complete.");
+    let half = || UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it was complete.");
     let not_json = || malformed("The provider's answer is not JSON.");
     match core::str::from_utf8(body) {
-        Ok(text) => check(text).map_err(|Flaw { offset, .. }| if offset >= body.len() { cut() } else { not_json() }),
-        Err(error) if error.error_len().is_none() => Err(cut()),
+        Ok(text) => check(text).map_err(|Flaw { offset, .. }| if offset >= body.len() { half() } else { not_json() }),
+        Err(error) if error.error_len().is_none() => Err(half()),
         Err(_) => Err(not_json()),
     }
+}
+
+/// The fault of a stream that is over before its answer is.
+pub(super) fn cut() -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete.")
 }
 
 /// A fault of an answer that is not what was promised.

@@ -24,7 +24,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub(super) use ask::{Accent, Order, Parts, Reasons, write as write_with};
-pub(super) use fault::{by_status, fault};
+pub(super) use fault::{by_status, fault, stray};
 
 use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, Untouched, relay as watch};
 use crate::chat::Chat;

@@ -18,6 +18,16 @@ pub struct Progress {
     pub(super) model: String,
     /// Names the answer where its provider does not.
     id: String,
+    signs: Signs,
+}
+
+/// What a provider has said so far that shows that it works, or at least lives; only differences mean anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// Tokens, or other bits of the answer.
+    pub tokens: u64,
+    /// Keep-alives: comments, pings, and events that frame the answer or tell of work that has no words.
+    pub beats: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,7 +42,7 @@ impl Default for Progress {
     /// An answer that names itself, or has no name.
     fn default() -> Self {
         let usage = Usage { estimated: true, ..Usage::default() };
-        Self { phase: Phase::Waiting, usage, model: String::new(), id: String::new() }
+        Self { phase: Phase::Waiting, usage, model: String::new(), id: String::new(), signs: Signs::default() }
     }
 }
 
@@ -77,8 +87,9 @@ impl Progress {
         piece
     }
 
-    /// The first token was seen, now or before.
+    /// A token was seen.
     pub(super) fn begin(&mut self) {
+        self.signs.tokens += 1;
         if self.phase == Phase::Waiting {
             self.phase = Phase::Begun;
         }
@@ -87,6 +98,16 @@ impl Progress {
     /// The answer is complete.
     pub(super) fn finish(&mut self) {
         self.phase = Phase::Done;
+    }
+
+    /// The provider said that it lives.
+    pub(super) fn beat(&mut self) {
+        self.signs.beats += 1;
+    }
+
+    /// What has been said so far.
+    pub fn signs(&self) -> Signs {
+        self.signs
     }
 
     pub(super) fn has_begun(&self) -> bool {

@@ -7,7 +7,7 @@ use super::held::{Held, parse_into};
 use super::passing::Passing;
 use super::progress::Progress;
 use super::translate::event;
-use super::{Flow, Passage, Reader, Reply, ReplyStart};
+use super::{Event, Flow, Passage, Reader, Reply, ReplyStart};
 use crate::codec::json::Spans;
 use crate::codec::sse;
 use crate::endpoint::Delivery;
@@ -45,11 +45,9 @@ impl Reply for Stream {
                 passing.stop(out);
                 return Ok(());
             }
-            if let Some(event) = event(&block, spans)? {
-                let flow = reader.event(event, &mut |piece| _ = progress.note(piece))?;
-                if flow == Flow::Ended {
-                    progress.finish();
-                }
+            match event(&block, spans)? {
+                Some(event) => watch_event(event, &mut **reader, progress)?,
+                None => progress.beat(),
             }
             passing.pass(block.raw, out);
             Ok(())
@@ -67,10 +65,7 @@ impl Reply for Stream {
             if !progress.is_done()
                 && let Ok(Some(event)) = event(&block, spans)
             {
-                let flow = reader.event(event, &mut |piece| _ = progress.note(piece))?;
-                if flow == Flow::Ended {
-                    progress.finish();
-                }
+                watch_event(event, &mut **reader, progress)?;
                 out.extend_from_slice(block.raw.trim_ascii_end());
                 out.extend_from_slice(b"\n\n");
             }
@@ -79,6 +74,7 @@ impl Reply for Stream {
         if !progress.is_done() {
             reader.end(&mut |piece| _ = progress.note(piece))?;
             progress.finish();
+            out.extend_from_slice(reader.last_event().as_bytes());
         }
         Ok(Passage::Rewritten)
     }
@@ -86,6 +82,20 @@ impl Reply for Stream {
     fn progress(&self) -> &Progress {
         &self.watch.progress
     }
+
+    fn awaits_end(&self) -> bool {
+        let Watch { reader, progress } = &self.watch;
+        !progress.is_done() && reader.awaits_end() && !reader.last_event().is_empty()
+    }
+}
+
+fn watch_event(event: Event<'_>, reader: &mut dyn Reader, progress: &mut Progress) -> Result<(), UpstreamFault> {
+    match reader.event(event, &mut |piece| _ = progress.note(piece))? {
+        Flow::More => {}
+        Flow::Alive => progress.beat(),
+        Flow::Ended => progress.finish(),
+    }
+    Ok(())
 }
 
 struct Whole {

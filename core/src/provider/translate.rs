@@ -66,18 +66,15 @@ impl Frames {
         }
     }
 
-    /// Calls `on` for each event that is now complete.
+    /// Calls `on` for each event that is now complete, and for each comment, which is none.
     pub(super) fn read(
         &mut self,
         chunk: &[u8],
-        mut on: impl FnMut(Event<'_>) -> Result<(), UpstreamFault>,
+        mut on: impl FnMut(Option<Event<'_>>) -> Result<(), UpstreamFault>,
     ) -> Result<(), UpstreamFault> {
         match self {
-            Self::Sse(reader, spans) => reader.read(chunk, |block| match event(&block, spans)? {
-                Some(event) => on(event),
-                None => Ok(()),
-            }),
-            Self::EventStream(reader) => reader.read(chunk, |message| message_event(&message, &mut on)),
+            Self::Sse(reader, spans) => reader.read(chunk, |block| on(event(&block, spans)?)),
+            Self::EventStream(reader) => reader.read(chunk, |message| message_event(&message, &mut |event| on(Some(event)))),
         }
     }
 
@@ -174,8 +171,10 @@ impl Told {
         }
         let flow = reader.event(event, &mut |piece| self.piece(piece, out))?;
         self.bound.check()?;
-        if flow == Flow::Ended {
-            self.end(out);
+        match flow {
+            Flow::More => {}
+            Flow::Alive => self.progress.beat(),
+            Flow::Ended => self.end(out),
         }
         Ok(())
     }
@@ -192,7 +191,13 @@ impl Told {
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let Self { frames, reader, told } = self;
-        frames.read(chunk, |event| told.event(event, &mut **reader, out))?;
+        frames.read(chunk, |event| match event {
+            Some(event) => told.event(event, &mut **reader, out),
+            None => {
+                told.progress.beat();
+                Ok(())
+            }
+        })?;
         Ok(Passage::Rewritten)
     }
 

@@ -8,7 +8,8 @@ use crate::endpoint::Endpoint;
 use crate::fault::UpstreamFault;
 use crate::piece::{Citation, Finish, Piece};
 use crate::provider::answer_tool::ANSWER_TOOL;
-use crate::provider::held::malformed;
+use crate::provider::held::{cut, malformed};
+use crate::provider::openai::stray;
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 
@@ -73,13 +74,21 @@ impl Reading {
 
 impl Reader for Reading {
     fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
-        let Event::Json { data: event, .. } = event else { return Ok(Flow::More) };
+        let event = match event {
+            Event::Json { data, .. } => data,
+            Event::Exception { data, .. } => return Err(in_answer(data)),
+            // Some hosts end all their streams alike.
+            Event::Done => return self.end(pieces).map(|()| Flow::Ended),
+        };
         let [kind, delta, block, message, usage] = event.pick(["type", "delta", "content_block", "message", "usage"]);
         let delta = delta.unwrap_or(Raw::NULL);
         match &*kind.and_then(Raw::string).unwrap_or_default() {
             "message_start" => self.start(message.unwrap_or(Raw::NULL), pieces),
             "content_block_start" => self.open(block.unwrap_or(Raw::NULL), pieces),
-            "content_block_delta" => self.delta(delta, pieces),
+            "content_block_delta" => {
+                self.delta(delta, pieces);
+                return Ok(Flow::More);
+            }
             "content_block_stop" => self.close(pieces),
             "message_delta" => {
                 if let Some(usage) = usage {
@@ -96,10 +105,12 @@ impl Reader for Reading {
                 return Ok(Flow::Ended);
             }
             "error" => return Err(in_answer(event)),
+            // Every event of this API has a type.
+            "" if self.finish.is_none() => return Err(stray(event)),
             // Pings, and kinds to come, which by the API's own rule may be passed over.
             _ => {}
         }
-        Ok(Flow::More)
+        Ok(Flow::Alive)
     }
 
     fn whole(&mut self, message: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
@@ -123,6 +134,19 @@ impl Reader for Reading {
             return Err(malformed("The provider's answer has no stop reason."));
         }
         Ok(())
+    }
+
+    fn awaits_end(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// Once it has said why it stopped, nothing lacks but the event that says so much.
+    fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if self.finish.is_some() { Ok(()) } else { Err(cut()) }
+    }
+
+    fn last_event(&self) -> &'static str {
+        "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
     }
 }
 

@@ -6,10 +6,11 @@ use alloc::borrow::Cow;
 
 use super::fault::in_stream;
 use crate::codec::json::{Raw, Str};
-use crate::fault::{FaultKind, UpstreamFault};
+use crate::fault::UpstreamFault;
 use crate::piece::{Citation, Finish, Piece};
 use crate::provider::answer_tool::ANSWER_TOOL;
-use crate::provider::held::malformed;
+use crate::provider::held::{cut, malformed};
+use crate::provider::openai::stray;
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 
@@ -55,7 +56,7 @@ impl Reader for Reading {
         let (name, data) = match event {
             Event::Json { name, data } => (name, data),
             Event::Exception { name, data } => return Err(in_stream(name, data)),
-            Event::Done => return Ok(Flow::More),
+            Event::Done => return self.end(pieces).map(|()| Flow::Ended),
         };
         let [index, start, delta, usage] = data.pick(["contentBlockIndex", "start", "delta", "usage"]);
         let index = index.and_then(Raw::integer).unwrap_or(0);
@@ -67,6 +68,7 @@ impl Reader for Reading {
                     self.open = (index, Open::Other);
                 }
                 self.delta(delta.unwrap_or(Raw::NULL), pieces);
+                return Ok(Flow::More);
             }
             "contentBlockStop" => self.close(pieces),
             "messageStop" => self.finish(data, pieces)?,
@@ -77,10 +79,12 @@ impl Reader for Reading {
                 }
                 return Ok(Flow::Ended);
             }
+            // Every event of this API has a name.
+            "" if !self.finished => return Err(stray(data)),
             // Kinds to come.
             _ => {}
         }
-        Ok(Flow::More)
+        Ok(Flow::Alive)
     }
 
     fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
@@ -98,10 +102,7 @@ impl Reader for Reading {
 
     /// What follows the stop reason only counts tokens.
     fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        if self.finished {
-            return Ok(());
-        }
-        Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
+        if self.finished { Ok(()) } else { Err(cut()) }
     }
 }
 

@@ -14,7 +14,8 @@ use crate::codec::json::{Raw, Str};
 use crate::fault::UpstreamFault;
 use crate::piece::{Citation, Finish, Piece};
 use crate::provider::answer_tool::ANSWER_TOOL;
-use crate::provider::held::malformed;
+use crate::provider::held::{cut, malformed};
+use crate::provider::openai::stray;
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 
@@ -64,7 +65,12 @@ impl Reading {
 
 impl Reader for Reading {
     fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
-        let Event::Json { data: event, .. } = event else { return Ok(Flow::More) };
+        let event = match event {
+            Event::Json { data, .. } => data,
+            Event::Exception { name, data } => return Err(ended(name, Some(&text(data, "message")))),
+            // Some hosts end all their streams alike; the answer's own last event has not come.
+            Event::Done => return Err(cut()),
+        };
         let [kind, index, delta, shares, id] = event.pick(["type", "index", "delta", "logprobs", "id"]);
         let delta = delta.unwrap_or(Raw::NULL);
         let message = delta.get("message").unwrap_or(Raw::NULL);
@@ -81,13 +87,18 @@ impl Reader for Reading {
             "content-delta" => {
                 self.content(part("content"), pieces);
                 logprobs(shares, pieces);
+                return Ok(Flow::More);
             }
             "content-end" => self.thought = Thought::None,
-            "tool-plan-delta" => self.plan(str(message, "tool_plan"), pieces),
+            "tool-plan-delta" => {
+                self.plan(str(message, "tool_plan"), pieces);
+                return Ok(Flow::More);
+            }
             "tool-call-start" => self.call(index, part("tool_calls"), pieces),
             "tool-call-delta" => {
                 let function = part("tool_calls").get("function").unwrap_or(Raw::NULL);
                 self.arguments(index, str(function, "arguments"), pieces);
+                return Ok(Flow::More);
             }
             "tool-call-end" => self.close(index, pieces),
             "citation-start" => cite(part("citations"), pieces),
@@ -96,16 +107,12 @@ impl Reader for Reading {
                 self.finish(delta, pieces)?;
                 return Ok(Flow::Ended);
             }
-            // An error object in place of an event.
-            "" => {
-                if let Some(message) = event.get("message").and_then(Raw::string) {
-                    return Err(ended("", Some(&message)));
-                }
-            }
+            // An error object in place of an event: every event of this API has a type.
+            "" => return Err(stray(event)),
             // Ends of citations, what debugging tells, and kinds to come.
             _ => {}
         }
-        Ok(Flow::More)
+        Ok(Flow::Alive)
     }
 
     fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {

@@ -18,7 +18,8 @@ use crate::codec::json::{Kind, Raw, Str};
 use crate::fault::{FaultKind, UpstreamFault};
 use crate::piece::{Finish, Piece};
 use crate::provider::answer_tool::ANSWER_TOOL;
-use crate::provider::held::malformed;
+use crate::provider::held::{cut, malformed};
+use crate::provider::openai::stray;
 use crate::provider::signature::{Maker, named};
 use crate::provider::words;
 use crate::provider::{Event, Flow, Pieces, Reader, ReplyStart};
@@ -45,6 +46,8 @@ struct Candidate {
     /// How many calls there were.
     calls: u32,
     cited: Cited,
+    /// It has text, calls or images.
+    said: bool,
     finish: Option<Finish>,
 }
 
@@ -65,10 +68,12 @@ impl Reading {
 
 impl Reader for Reading {
     fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
-        if let Event::Json { data, .. } = event {
-            self.read(data, pieces)?;
+        match event {
+            Event::Json { data, .. } => self.read(data, pieces).map(|()| Flow::More),
+            Event::Exception { data, .. } => Err(in_answer(data).unwrap_or_else(|| stray(data))),
+            // Some hosts end all their streams alike.
+            Event::Done => self.end(pieces).map(|()| Flow::Ended),
         }
-        Ok(Flow::More)
     }
 
     fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
@@ -86,22 +91,29 @@ impl Reader for Reading {
 
     fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         if !self.is_complete() {
-            return Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."));
+            return Err(cut());
         }
         self.finish(pieces);
         Ok(())
     }
 }
 
+/// The members of an answer that matter, and of an error.
+const MEMBERS: [&str; 6] = ["usageMetadata", "responseId", "modelVersion", "candidates", "promptFeedback", "error"];
+
 impl Reading {
     fn read(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        let [usage, id, model, candidates, feedback, error] =
-            answer.pick(["usageMetadata", "responseId", "modelVersion", "candidates", "promptFeedback", "error"]);
+        let [usage, id, model, candidates, feedback, error] = answer.pick(MEMBERS);
         // An error may come in an array, which has no members.
         if (error.is_some() || answer.kind() == Kind::Array)
             && let Some(fault) = in_answer(answer)
         {
             return Err(fault);
+        }
+        // Every event has one of these. If all are null or away, and nothing else is there, it is a message without news.
+        if [usage, id, model, candidates, feedback].iter().all(Option::is_none) {
+            let empty = answer.kind() == Kind::Object && answer.members().all(|(name, _)| MEMBERS.contains(&&*name));
+            return if empty || self.is_complete() { Ok(()) } else { Err(stray(answer)) };
         }
         if let Some(usage) = usage {
             self.count(usage);
@@ -155,7 +167,7 @@ impl Reading {
         state.cited.read(grounding, citations, pieces);
         if let Some(reason) = reason.and_then(Raw::string) {
             let message = message.and_then(Raw::string);
-            state.finish = finish(&reason, message.as_deref())?.or(state.finish);
+            state.finish = finish(&reason, message.as_deref(), state.said)?.or(state.finish);
         }
         Ok(())
     }
@@ -232,6 +244,7 @@ impl Candidate {
         if let Some(text) = text {
             self.sign(signature, None, pieces);
             if !text.is_empty() {
+                self.said = true;
                 self.cited.said(text);
                 pieces(Piece::Text(text));
             }
@@ -242,12 +255,14 @@ impl Candidate {
             let [media_type, data] = data.unwrap_or(Raw::NULL).pick(["mimeType", "data"]).map(str);
             // Else it is what a tool of the provider's own did, for which only the API's own callers ask.
             if media_type.written().starts_with("image") {
+                self.said = true;
                 pieces(Piece::Image { media_type, data });
             }
         }
     }
 
     fn call(&mut self, call: Raw<'_>, signature: Option<Cow<'_, str>>, answer: &str, pieces: &mut Pieces<'_>) {
+        self.said = true;
         let [id, name, arguments] = call.pick(["id", "name", "args"]);
         // Whole answers come indented.
         let arguments = compact(arguments.map_or("{}", Raw::text));
@@ -312,10 +327,10 @@ pub(super) fn proof_of_call(proof: &str) -> (Option<usize>, &str) {
     proof.split_once(OF_CALL).and_then(|(call, proof)| Some((Some(call.parse().ok()?), proof))).unwrap_or((None, proof))
 }
 
-/// What a finish reason means; `None` if it says nothing.
+/// What a finish reason means for an answer that has `said` something or not; `None` if it says nothing.
 ///
 /// <https://ai.google.dev/api/generate-content#FinishReason>
-fn finish(reason: &str, message: Option<&str>) -> Result<Option<Finish>, UpstreamFault> {
+fn finish(reason: &str, message: Option<&str>, said: bool) -> Result<Option<Finish>, UpstreamFault> {
     Ok(Some(match reason {
         "" | "FINISH_REASON_UNSPECIFIED" => return Ok(None),
         "MAX_TOKENS" => Finish::Length,
@@ -338,7 +353,12 @@ fn finish(reason: &str, message: Option<&str>) -> Result<Option<Finish>, Upstrea
             let message = message.unwrap_or("A tool call has come back without its signature.");
             return Err(UpstreamFault::new(FaultKind::InvalidRequest, words::fit(message)));
         }
-        // `STOP`, `OTHER`, and kinds to come.
+        "STOP" => Finish::Stop,
+        // `OTHER`, `NO_IMAGE`, `IMAGE_OTHER`, and kinds to come: with nothing to show, the model did not do what it was asked for.
+        _ if !said => {
+            let message = message.unwrap_or("The model has answered nothing.");
+            return Err(malformed(&format!("{reason}: {}", words::fit(message))));
+        }
         _ => Finish::Stop,
     }))
 }

@@ -10,9 +10,10 @@
 
 use super::fault::{failed, in_answer};
 use crate::codec::json::{Kind, Raw, Str};
-use crate::fault::{FaultKind, UpstreamFault};
+use crate::fault::UpstreamFault;
 use crate::piece::{Finish, Piece};
-use crate::provider::held::malformed;
+use crate::provider::held::{cut, malformed};
+use crate::provider::openai::stray;
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 
@@ -20,8 +21,20 @@ use crate::usage::Usage;
 #[derive(Default)]
 pub(super) struct Reading {
     started: bool,
+    /// There was text.
+    said: bool,
     finished: bool,
     counted: bool,
+}
+
+/// What an event, or an answer, had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Text,
+    /// Names, usage, or why it ended.
+    Frame,
+    /// Nothing that is known.
+    Other,
 }
 
 impl Reading {
@@ -29,8 +42,8 @@ impl Reading {
         Self::default()
     }
 
-    /// Reads an event, or a whole answer, whose text is in `member`. Whether it had one.
-    fn read(&mut self, answer: Raw<'_>, member: &str, pieces: &mut Pieces<'_>) -> Result<bool, UpstreamFault> {
+    /// Reads an event, or a whole answer, whose text is in `member`.
+    fn read(&mut self, answer: Raw<'_>, member: &str, pieces: &mut Pieces<'_>) -> Result<Part, UpstreamFault> {
         let names = ["id", "model", member, "finish_reason", "usage"];
         let [error, details, data, bare @ ..] =
             answer.pick(["error", "api_details", "data", "id", "model", member, "finish_reason", "usage"]);
@@ -47,13 +60,18 @@ impl Reading {
             pieces(Piece::Start { id, model });
         }
         if let Some(said) = text.and_then(Raw::str).filter(|said| !said.is_empty() && !self.finished) {
+            self.said = true;
             pieces(Piece::Text(said));
         }
         self.count(usage, pieces);
         if let Some(reason) = reason.and_then(Raw::string).filter(|reason| !reason.is_empty()) {
             self.finish(&reason, pieces);
         }
-        Ok(text.is_some())
+        Ok(match text {
+            Some(_) => Part::Text,
+            None if [id, model, reason, usage].iter().any(Option::is_some) => Part::Frame,
+            None => Part::Other,
+        })
     }
 
     fn count(&mut self, usage: Option<Raw<'_>>, pieces: &mut Pieces<'_>) {
@@ -82,12 +100,20 @@ impl Reader for Reading {
     fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
         match event {
             Event::Json { name: "error", data } | Event::Exception { data, .. } => Err(failed(data)),
-            Event::Json { data, .. } => {
-                self.read(data, "delta", pieces)?;
+            Event::Json { name, data } => {
+                let part = self.read(data, "delta", pieces)?;
                 // What was used may come later than why it ended.
-                Ok(if self.finished && self.counted { Flow::Ended } else { Flow::More })
+                match part {
+                    _ if self.finished && self.counted => Ok(Flow::Ended),
+                    // What has a name of its own is no part of the answer, and no error either.
+                    Part::Other if !name.is_empty() => Ok(Flow::Alive),
+                    // Nothing lacks any more but the end.
+                    Part::Other if !self.finished => Err(stray(data)),
+                    _ => Ok(Flow::More),
+                }
             }
-            Event::Done if !self.started => Err(malformed("The provider's stream has no answer.")),
+            Event::Done if !self.said => Err(malformed("The provider's stream has no answer.")),
+            // No page shows a reason in an event, so that this may be all that tells of the end.
             Event::Done => {
                 self.finish("stop", pieces);
                 Ok(Flow::Ended)
@@ -96,7 +122,7 @@ impl Reader for Reading {
     }
 
     fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        if !self.read(answer, "text", pieces)? {
+        if self.read(answer, "text", pieces)? != Part::Text {
             return Err(malformed("The provider's answer has no text."));
         }
         self.finish("stop", pieces);
@@ -104,9 +130,6 @@ impl Reader for Reading {
     }
 
     fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        if self.finished {
-            return Ok(());
-        }
-        Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
+        if self.finished { Ok(()) } else { Err(cut()) }
     }
 }

@@ -19,8 +19,21 @@ pub(super) struct Members<'a> {
     pub(super) sources: Option<Raw<'a>>,
     pub(super) error: Option<Raw<'a>>,
     is_error: bool,
+    /// It tells what events of their own may tell beside an answer, or nothing but that the host lives.
+    beside: Beside,
     /// What the choices hold, where the members were met while checking.
     pub(super) deltas: Deltas,
+}
+
+/// What stands in an event that has no choices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Beside {
+    #[default]
+    Nothing,
+    /// Notes about the prompt (Azure), or about the request (Groq).
+    Notes,
+    /// `{"type":"ping"}`
+    Ping,
 }
 
 impl<'a> Members<'a> {
@@ -67,7 +80,12 @@ impl<'a> Members<'a> {
             "citations" if self.sources.is_none() => self.sources = Some(value),
             "error" if !value.is_null() => self.error = Some(value),
             // Why Groq stopped early.
-            "x_groq" => self.error = value.get("error").filter(|error| !error.is_null()).or(self.error),
+            "x_groq" => {
+                self.error = value.get("error").filter(|error| !error.is_null()).or(self.error);
+                self.beside = Beside::Notes;
+            }
+            "prompt_filter_results" => self.beside = Beside::Notes,
+            "type" if is_ping(value.text().trim_matches('"')) => self.beside = Beside::Ping,
             "object" => self.is_error = value.text() == "\"error\"",
             _ => {}
         }
@@ -75,8 +93,21 @@ impl<'a> Members<'a> {
 
     /// Whether none but those were there that each event of a stream repeats.
     fn tells_nothing(&self) -> bool {
-        let Self { choices, data, results, usage, id: _, model: _, sources, error, is_error, deltas: _ } = self;
-        [choices, data, results, usage, sources, error].into_iter().all(Option::is_none) && !is_error
+        let Self { choices, data, results, usage, id: _, model: _, sources, error, is_error, beside, deltas: _ } = self;
+        let none = [choices, data, results, usage, sources, error].into_iter().all(Option::is_none);
+        none && !is_error && *beside == Beside::Nothing
+    }
+
+    /// Whether an event of these is one that a stream of answers may have. Hosts tell errors in objects of any shape, so what
+    /// has no choices, not even an empty list, is none unless it is known.
+    pub(super) fn is_part(&self) -> bool {
+        let chosen = self.choices.is_some_and(|choices| choices.kind() == Kind::Array);
+        chosen || self.usage.is_some() || self.sources.is_some() || self.beside != Beside::Nothing
+    }
+
+    /// Whether the event says nothing but that the host lives.
+    pub(super) fn is_ping(&self) -> bool {
+        self.beside == Beside::Ping && self.choices.is_none()
     }
 
     /// Whether this is an error that travels as an answer.
@@ -97,6 +128,11 @@ impl<'a> Members<'a> {
     pub(super) fn usage(&self) -> Option<Usage> {
         self.usage.and_then(usage)
     }
+}
+
+/// Whether an event of this name, or type, says nothing but that the host lives.
+pub(super) fn is_ping(name: &str) -> bool {
+    matches!(name, "ping" | "heartbeat" | "keepalive" | "keep-alive" | "keep_alive")
 }
 
 /// How a stream's events begin: all alike up to their choices, so that each beginning need be read once.
@@ -137,28 +173,75 @@ impl Beginning {
 pub(super) struct Deltas {
     /// Content, reasoning, tool calls, refusals, audio: a guess of their tokens.
     pub(super) tokens: u64,
-    /// A choice gave its finish reason.
-    pub(super) finished: bool,
+    /// The choices that there are, by their index.
+    met: Choices,
+    /// Those that gave their finish reason.
+    finished: Choices,
+    /// One gave a reason that is no end: the model failed.
+    pub(super) failed: bool,
 }
 
 impl Deltas {
     fn check(choices: &mut Checker<'_>) -> Result<Self, Flaw> {
         let mut deltas = Self::default();
         choices.items(|choice| {
+            let (mut index, mut finished) = (0, false);
             choice.members(|choice, name| {
                 match &*name.text(choice.text()) {
                     // A whole answer has messages where a stream has deltas.
                     "delta" | "message" => deltas.tokens += tokens(choice)?,
                     // Legacy completions have bare text.
                     "text" => deltas.tokens += guess(content(choice.value()?)),
-                    "finish_reason" => deltas.finished |= !choice.value()?.is_null(),
+                    "finish_reason" => {
+                        let reason = choice.value()?.text();
+                        // Some have it in every event, empty until the last.
+                        finished = !matches!(reason, "null" | "\"\"");
+                        deltas.failed |= finished && is_failure(reason.trim_matches('"'));
+                    }
+                    "index" => index = choice.value()?.integer().unwrap_or(0),
                     _ => {}
                 }
                 Ok(())
-            })
+            })?;
+            deltas.met.add(index);
+            if finished {
+                deltas.finished.add(index);
+            }
+            Ok(())
         })?;
         Ok(deltas)
     }
+
+    /// Whether a choice gave its finish reason.
+    pub(super) fn finishes(&self) -> bool {
+        self.finished != Choices::default()
+    }
+
+    /// Takes what the next event has into account.
+    pub(super) fn join(&mut self, next: Self) {
+        self.met.0 |= next.met.0;
+        self.finished.0 |= next.finished.0;
+    }
+
+    /// Whether all choices that there were have given their finish reasons, and there were any.
+    pub(super) fn all_finished(&self) -> bool {
+        self.finishes() && self.met == self.finished
+    }
+}
+
+/// A set of choices. Nobody asks for more than fit; those would share the last place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Choices(u128);
+
+impl Choices {
+    fn add(&mut self, index: u64) {
+        self.0 |= 1 << index.min(127);
+    }
+}
+
+/// Whether a finish reason is no end that the model came to: `OpenRouter`'s, Mistral's and `DeepSeek`'s words for a model that failed.
+pub(super) fn is_failure(reason: &str) -> bool {
+    matches!(reason, "error" | "insufficient_system_resource")
 }
 
 /// Guesses the tokens of one delta.

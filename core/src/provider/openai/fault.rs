@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::held::malformed;
 use crate::provider::words;
 
 /// Reads an answer whose status is not 2xx.
@@ -30,6 +31,19 @@ pub(super) fn in_answer(answer: Raw<'_>) -> UpstreamFault {
         fault.kind = FaultKind::ErrorEvent;
     }
     fault
+}
+
+/// Reads an event that is no part of an answer, nor an error in any shape that is known.
+pub(in crate::provider) fn stray(event: Raw<'_>) -> UpstreamFault {
+    match Said::read(event) {
+        Some(_) => in_answer(event),
+        None => malformed("The provider sent an event that is no part of an answer."),
+    }
+}
+
+/// The model failed, and its finish reason says so.
+pub(super) fn failed() -> UpstreamFault {
+    UpstreamFault::new(FaultKind::ErrorEvent, "The provider's model failed before the answer was complete.")
 }
 
 /// The codes for what a policy refuses.

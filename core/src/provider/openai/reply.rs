@@ -9,13 +9,13 @@ mod said;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::event::Members;
-use super::fault::in_answer;
+use super::event::{Members, is_failure, is_ping};
+use super::fault::{failed, in_answer, stray};
 use crate::codec::json::{Raw, Str};
 use crate::endpoint::Delivery;
-use crate::fault::{FaultKind, UpstreamFault};
+use crate::fault::UpstreamFault;
 use crate::piece::{Finish, Piece};
-use crate::provider::held::malformed;
+use crate::provider::held::{cut, malformed};
 use crate::provider::{Event, Flow, Pieces, Reader, ReplyStart};
 use calls::Calls;
 use said::{Delta, Thoughts};
@@ -29,6 +29,8 @@ pub(in crate::provider) struct Reading {
     id: String,
     delivery: Delivery,
     started: bool,
+    /// What was used has been told.
+    counted: bool,
     /// The choice that pieces belong to now.
     at: u32,
     choices: Vec<Choice>,
@@ -40,22 +42,40 @@ struct Choice {
     calls: Calls,
     thoughts: Thoughts,
     cited: bool,
+    /// There is such a choice: those of lower indices need not be there.
+    met: bool,
     finished: bool,
 }
 
 impl Reading {
     pub(in crate::provider) fn new(start: &ReplyStart<'_>) -> Self {
         let (id, delivery) = (start.id.to_string(), start.delivery);
-        Self { id, delivery, started: false, at: 0, choices: Vec::new() }
+        Self { id, delivery, started: false, counted: false, at: 0, choices: Vec::new() }
+    }
+
+    /// Reads a chunk that may be none, but a sign of life.
+    fn chunk(&mut self, name: &str, chunk: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        let members = Members::read(chunk);
+        if !members.is_error() && (!members.is_part() || members.is_ping()) {
+            return if members.is_ping() || is_ping(name) {
+                Ok(Flow::Alive)
+            } else if self.all_finished() {
+                // The answer is whole without it.
+                Ok(Flow::More)
+            } else {
+                Err(stray(chunk))
+            };
+        }
+        self.read(chunk, &members, pieces).map(|()| Flow::More)
     }
 
     /// Reads a chunk, or a whole answer.
-    fn read(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        let members = Members::read(answer);
+    fn read(&mut self, answer: Raw<'_>, members: &Members<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         if members.is_error() {
             return Err(in_answer(answer));
         }
         if let Some(usage) = members.usage() {
+            self.counted = true;
             pieces(Piece::Usage(usage));
         }
         let choices = members.choices.unwrap_or(Raw::NULL);
@@ -85,7 +105,8 @@ impl Reading {
                 "delta" if !value.is_null() => delta = Some(value),
                 // Perplexity's chunks have both, and all that was said so far in here.
                 "message" if !value.is_null() => delta = delta.or(Some(value)),
-                "finish_reason" => reason = value.string(),
+                // Some have it in every event, empty until the last.
+                "finish_reason" => reason = value.string().filter(|reason| !reason.is_empty()),
                 "logprobs" => logprobs = Some(value),
                 // vLLM's and SGLang's words for the stop sequence that was met; a token's number is none.
                 "stop_reason" | "matched_stop" => met = value.str().or(met),
@@ -97,6 +118,7 @@ impl Reading {
             self.choices.push(Choice::default());
         }
         let Some(state) = self.choices.get_mut(index) else { return Ok(()) };
+        state.met = true;
         if state.finished {
             return Ok(());
         }
@@ -124,12 +146,35 @@ impl Reading {
         state.finish(&reason, &self.id, pieces)
     }
 
-    /// The answer is complete. A choice that gave no reason for its end had none but its end.
-    fn complete(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        if self.choices.is_empty() {
+    /// Whether all choices that there were have said why they ended, and there were any.
+    fn all_finished(&self) -> bool {
+        let mut met = self.choices.iter().filter(|choice| choice.met).peekable();
+        met.peek().is_some() && met.all(|choice| choice.finished)
+    }
+}
+
+impl Reader for Reading {
+    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        match event {
+            Event::Done if self.choices.is_empty() => Err(malformed("The provider's answer has no choices.")),
+            // By itself it says that the connection is done, not that the answer is.
+            Event::Done => self.end(pieces).map(|()| Flow::Ended),
+            Event::Json { name: "error", data } | Event::Exception { data, .. } => Err(in_answer(data)),
+            Event::Json { name, data } => self.chunk(name, data, pieces),
+        }
+    }
+
+    fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        let mut said = false;
+        self.read(answer, &Members::read(answer), &mut |piece| {
+            said |= !matches!(piece, Piece::Start { .. } | Piece::Usage(_) | Piece::Choice(_));
+            pieces(piece);
+        })?;
+        if !said {
             return Err(malformed("The provider's answer has no choices."));
         }
-        for (index, choice) in self.choices.iter_mut().enumerate().filter(|(_, choice)| !choice.finished) {
+        // The JSON is complete, and so is the answer: a choice that gave no reason for its end had none but its end.
+        for (index, choice) in self.choices.iter_mut().enumerate().filter(|(_, choice)| choice.met && !choice.finished) {
             let number = u32::try_from(index).unwrap_or_default();
             if self.at != number {
                 self.at = number;
@@ -139,20 +184,13 @@ impl Reading {
         }
         Ok(())
     }
-}
 
-impl Reader for Reading {
-    fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
-        match event {
-            Event::Done => self.complete(pieces).map(|()| Flow::Ended),
-            Event::Json { name: "error", data } | Event::Exception { data, .. } => Err(in_answer(data)),
-            Event::Json { data, .. } => self.read(data, pieces).map(|()| Flow::More),
-        }
+    fn awaits_end(&self) -> bool {
+        self.counted && self.all_finished()
     }
 
-    fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        self.read(answer, pieces)?;
-        self.complete(pieces)
+    fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if self.all_finished() { Ok(()) } else { Err(cut()) }
     }
 }
 
@@ -178,11 +216,7 @@ impl Choice {
         let finish = match reason {
             "length" | "max_tokens" | "model_length" => Finish::Length,
             "content_filter" => Finish::ContentFilter,
-            // Neither is an end that the model came to; OpenRouter and Mistral, DeepSeek.
-            "error" | "insufficient_system_resource" => {
-                let message = "The provider's model failed before the answer was complete.";
-                return Err(UpstreamFault::new(FaultKind::ErrorEvent, message));
-            }
+            reason if is_failure(reason) => return Err(failed()),
             // One that has to be called ends with `stop`, at OpenAI itself as well.
             _ if self.calls.any() => Finish::ToolCalls,
             _ => Finish::Stop,

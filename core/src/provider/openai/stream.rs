@@ -3,12 +3,12 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use super::event::Beginning;
-use super::fault::in_answer;
+use super::event::{Beginning, Deltas, is_ping};
+use super::fault::{failed, in_answer, stray};
 use crate::codec::sse::{self, Block};
 use crate::endpoint::UsageChunk;
 use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::held::malformed;
+use crate::provider::held::{cut, malformed};
 use crate::provider::passing::Passing;
 use crate::provider::progress::Progress;
 use crate::provider::{Passage, Reply};
@@ -22,8 +22,13 @@ pub(super) struct Stream {
 struct Watch {
     wanted: UsageChunk,
     beginning: Beginning,
+    /// What all events together have said of their choices.
+    choices: Deltas,
     progress: Progress,
 }
+
+/// The last event of every stream.
+const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// What becomes of a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +39,8 @@ enum Fate {
 
 impl Stream {
     pub(super) fn new(wanted: UsageChunk) -> Self {
-        let watch = Watch { wanted, beginning: Beginning::default(), progress: Progress::default() };
+        let (beginning, choices, progress) = (Beginning::default(), Deltas::default(), Progress::default());
+        let watch = Watch { wanted, beginning, choices, progress };
         Self { reader: sse::Reader::new(sse::MAX_EVENT), watch }
     }
 }
@@ -58,22 +64,39 @@ impl Reply for Stream {
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let watch = &mut self.watch;
-        // Some leave out the blank line after the last event. It is `[DONE]` all the same.
+        // The last event may lack its blank line; it counts if it is complete all the same.
         self.reader.end(|block| {
-            if block.data.as_deref() == Some(b"[DONE]") && watch.block(&block)? == Fate::Passed {
-                out.extend_from_slice(b"data: [DONE]\n\n");
+            match watch.block(&block) {
+                Ok(Fate::Passed) => {
+                    out.extend_from_slice(block.raw.trim_ascii_end());
+                    out.extend_from_slice(b"\n\n");
+                }
+                // What is no JSON was cut off; whether the stream is complete is told by what came before.
+                Ok(Fate::LeftOut) => {}
+                Err(fault) if fault.kind == FaultKind::Malformed => {}
+                Err(fault) => return Err(fault),
             }
             Ok(())
         })?;
-        if self.done() {
-            Ok(Passage::Rewritten)
-        } else {
-            Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
+        if !watch.progress.is_done() {
+            if !watch.choices.all_finished() {
+                return Err(cut());
+            }
+            // Each answer has said why it ended: nothing lacks but this.
+            watch.progress.finish();
+            out.extend_from_slice(DONE);
         }
+        Ok(Passage::Rewritten)
     }
 
     fn progress(&self) -> &Progress {
         &self.watch.progress
+    }
+
+    fn awaits_end(&self) -> bool {
+        let Watch { choices, progress, .. } = &self.watch;
+        // What was used is told last. A host that has counted before it finished may have more to say.
+        !progress.is_done() && !progress.usage.estimated && choices.all_finished()
     }
 }
 
@@ -84,7 +107,12 @@ impl Watch {
             return Ok(Fate::LeftOut);
         }
         match block.data.as_deref() {
-            None | Some(b"") => Ok(Fate::Passed),
+            None | Some(b"") => {
+                self.progress.beat();
+                Ok(Fate::Passed)
+            }
+            // By itself it says that the connection is done, not that the answer is.
+            Some(b"[DONE]") if !self.choices.all_finished() => Err(cut()),
             Some(b"[DONE]") => {
                 self.progress.finish();
                 Ok(Fate::Passed)
@@ -101,6 +129,17 @@ impl Watch {
         if members.is_error() || event == b"error" {
             return Err(in_answer(chunk));
         }
+        if !members.is_part() || members.is_ping() {
+            return if members.is_ping() || core::str::from_utf8(event).is_ok_and(is_ping) {
+                self.progress.beat();
+                Ok(Fate::Passed)
+            } else if self.choices.all_finished() {
+                // The answer is whole without it.
+                Ok(Fate::LeftOut)
+            } else {
+                Err(stray(chunk))
+            };
+        }
         let progress = &mut self.progress;
         if progress.model.is_empty() {
             progress.model = members.model().map(Cow::into_owned).unwrap_or_default();
@@ -109,7 +148,11 @@ impl Watch {
             progress.usage = usage;
         }
         let deltas = members.deltas;
-        if deltas.tokens > 0 || deltas.finished {
+        if deltas.failed {
+            return Err(failed());
+        }
+        self.choices.join(deltas);
+        if deltas.tokens > 0 || deltas.finishes() {
             progress.begin();
         }
         if progress.usage.estimated {

@@ -70,7 +70,7 @@ fn only_a_token_begins_a_stream() {
     assert!(delta(r#"{"tool_calls":[{"index":0}]}"#));
     assert!(delta(r#"{"audio":{"data":"a"}}"#));
     assert!(begins(r#"{"choices":[{"finish_reason":"stop","delta":{}}]}"#));
-    assert!(!begins(r#"{"id":"\"choices\":[{\"finish_reason\":\"stop\"}]"}"#));
+    assert!(!begins(r#"{"choices":[],"id":"\"choices\":[{\"finish_reason\":\"stop\"}]"}"#));
 }
 
 #[test]
@@ -82,23 +82,29 @@ fn bytes_pass_until_done_and_no_further() {
     assert!(reply.usage().estimated && reply.usage().output > 0);
     assert_eq!(
         reply.read(
-            b": ping\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\ndata: [DO",
+            b": ping\n\ndata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\ndata: [DO",
             &mut out
         ),
         Ok(Passage::Rewritten)
     );
     assert_eq!(reply.read(b"NE]\n\ndata: more\n\n", &mut out), Ok(Passage::Rewritten));
-    assert_eq!(String::from_utf8(out).unwrap(), ": ping\n\ndata: [DONE]\n\n");
+    assert_eq!(String::from_utf8(out).unwrap(), ": ping\n\ndata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
     assert!(reply.done());
     assert_eq!((reply.usage().input, reply.usage().output, reply.usage().estimated), (3, 2, false));
     assert!(reply.end(&mut Vec::new()).is_ok());
 }
 
 #[test]
-fn a_clean_end_without_done_is_a_cut() {
-    let mut reply = reply(start(UsageChunk::Unwanted));
-    reply.read(b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", &mut Vec::new()).unwrap();
-    assert_eq!(reply.end(&mut Vec::new()).unwrap_err().kind, FaultKind::Cut);
+fn a_clean_end_without_done_is_whole_after_a_finish() {
+    let end = |reason: &str| {
+        let mut reply = reply(start(UsageChunk::Unwanted));
+        let event = format!("data: {{\"choices\":[{{\"delta\":{{}},\"finish_reason\":{reason}}}]}}\n\n");
+        reply.read(event.as_bytes(), &mut Vec::new()).unwrap();
+        let mut out = Vec::new();
+        reply.end(&mut out).map(|_| out).map_err(|fault| fault.kind)
+    };
+    assert_eq!(end("\"stop\""), Ok(b"data: [DONE]\n\n".to_vec()));
+    assert_eq!(end("null"), Err(FaultKind::Cut));
 }
 
 #[test]

@@ -6,11 +6,11 @@
 //! <https://platform.openai.com/docs/api-reference/images-streaming>
 
 use super::event::Members;
-use super::fault::in_answer;
+use super::fault::{in_answer, stray};
 use crate::codec::json::{Kind, Raw, Str};
-use crate::fault::{FaultKind, UpstreamFault};
+use crate::fault::UpstreamFault;
 use crate::piece::{Finish, Piece};
-use crate::provider::held::malformed;
+use crate::provider::held::{cut, malformed};
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 
@@ -46,15 +46,22 @@ impl Reader for Reading {
             "image_generation.completed" | "image_edit.completed" => self.finish(data, pieces),
             "response.output_item.added" if is_call(data) => begin(Str::EMPTY, pieces),
             kind if matches!(kind.rsplit('.').next(), Some("delta" | "partial_image")) => {
-                begin(data.get("delta").and_then(Raw::str).unwrap_or(Str::EMPTY), pieces);
+                let text = data.get("delta").and_then(Raw::str);
+                // An empty one says nothing.
+                if text.is_none_or(|text| !text.is_empty()) {
+                    begin(text.unwrap_or(Str::EMPTY), pieces);
+                }
+                return Ok(Flow::More);
             }
             _ if name == "error" || data.get("error").is_some_and(|error| !error.is_null()) => {
                 return Err(in_answer(data));
             }
-            // What frames the content, and kinds to come.
+            // Every event of these has a type, if not a name.
+            "" if name.is_empty() => return Err(stray(data)),
+            // What frames the content, what tools do, and kinds to come.
             _ => {}
         }
-        Ok(Flow::More)
+        Ok(Flow::Alive)
     }
 
     fn whole(&mut self, response: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
@@ -73,10 +80,7 @@ impl Reader for Reading {
     }
 
     fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        if self.complete {
-            return Ok(());
-        }
-        Err(UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete."))
+        if self.complete { Ok(()) } else { Err(cut()) }
     }
 }
 

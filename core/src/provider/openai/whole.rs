@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::event::Members;
-use super::fault::in_answer;
+use super::fault::{failed, in_answer};
 use crate::codec::json::{Kind, Raw};
 use crate::endpoint::Endpoint;
 use crate::fault::{FaultKind, UpstreamFault};
@@ -35,13 +35,24 @@ impl Whole {
             Endpoint::Moderations | Endpoint::Rerank => (members.results, "The provider's answer has no results."),
             _ => (members.choices, "The provider's answer has no choices."),
         };
-        if due.is_none_or(|due| due.kind() != Kind::Array) {
+        let Some(due) = due.filter(|due| due.kind() == Kind::Array) else { return Err(malformed(missing)) };
+        let deltas = members.deltas;
+        if deltas.failed {
+            return Err(failed());
+        }
+        // What was asked for is there, at least once. Documents may all be left out of a ranking, and nothing can be embedded.
+        let some = match self.endpoint {
+            Endpoint::Embeddings | Endpoint::Moderations | Endpoint::Rerank => true,
+            Endpoint::Images | Endpoint::ImageEdits => due.items().next().is_some(),
+            _ => deltas.tokens > 0 || deltas.finishes(),
+        };
+        if !some {
             return Err(malformed(missing));
         }
         self.progress.model = members.model().map(Cow::into_owned).unwrap_or_default();
         match members.usage() {
             Some(usage) => self.progress.usage = usage,
-            None if self.endpoint.is_chat() => self.progress.usage.output = members.deltas.tokens,
+            None if self.endpoint.is_chat() => self.progress.usage.output = deltas.tokens,
             None => {}
         }
         self.progress.finish();

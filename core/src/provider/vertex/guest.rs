@@ -87,6 +87,14 @@ impl Reader for Guest {
         self.0.whole(answer, pieces)
     }
 
+    fn awaits_end(&self) -> bool {
+        self.0.awaits_end()
+    }
+
+    fn last_event(&self) -> &'static str {
+        self.0.last_event()
+    }
+
     fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         self.0.end(pieces)
     }

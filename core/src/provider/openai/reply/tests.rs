@@ -2,6 +2,7 @@ use super::*;
 use crate::codec::json::{Collected, check};
 use crate::dialect;
 use crate::endpoint::Endpoint;
+use crate::fault::FaultKind;
 use crate::piece::{Answer, Block};
 use crate::provider::Framing;
 use crate::provider::translate;
@@ -15,11 +16,14 @@ fn start(delivery: Delivery) -> ReplyStart<'static> {
     ReplyStart { delivery, id: "w", ..START }
 }
 
+/// The last event of a stream whose others gave no reason for its end.
+const FINISH: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+
 /// The events of a stream, each given as its JSON, collected.
 fn streamed(events: &[&str]) -> Result<Answer, UpstreamFault> {
     let mut reading = Reading::new(&start(Delivery::Streamed));
     let mut answer = Answer::default();
-    for event in events {
+    for event in events.iter().chain([&FINISH].into_iter().filter(|_| !events.is_empty())) {
         reading.event(Event::Json { name: "", data: check(event).unwrap() }, &mut |piece| answer.add(piece))?;
     }
     reading.event(Event::Done, &mut |piece| answer.add(piece))?;
