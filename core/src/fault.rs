@@ -160,12 +160,14 @@ pub struct UpstreamFault {
     pub details: Option<Box<Details>>,
     /// How long to wait before trying again, where the provider says so in its words and not only in a header.
     pub retry_after: Option<Duration>,
+    /// Whether the target may rest for it, if its kind calls for that: not for what a single request may have brought about.
+    pub rests: bool,
 }
 
 impl UpstreamFault {
     /// A fault without more words than its kind.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, param: None, details: None, retry_after: None }
+        Self { kind, message: message.into(), code: None, param: None, details: None, retry_after: None, rests: true }
     }
 
     /// A caller's fault as the caller sees it: with the provider's words, and the status that SDKs map to a bad request.

@@ -19,6 +19,7 @@ mod held;
 mod judge;
 mod local;
 mod mistral;
+mod named;
 mod oneinfer;
 mod openai;
 mod pairs;

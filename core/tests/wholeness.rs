@@ -45,7 +45,8 @@ fn data(events: &[&str]) -> Vec<u8> {
 }
 
 fn apis() -> Vec<Api> {
-    let chunk = |choice: &str| format!(r#"{{"id":"c","object":"chat.completion.chunk","model":"m","choices":[{choice}]}}"#);
+    let chunk =
+        |choice: &str| format!(r#"{{"id":"c","object":"chat.completion.chunk","model":"m","choices":[{choice}]}}"#);
     let said = chunk(r#"{"index":0,"delta":{"content":"Hi"},"finish_reason":null}"#);
     let finish = chunk(r#"{"index":0,"delta":{},"finish_reason":"stop"}"#);
     let usage = r#"{"id":"c","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#;
@@ -77,7 +78,9 @@ fn apis() -> Vec<Api> {
         model,
         callers: &CHATS,
         tokens: data(&[r#"{"candidates":[{"content":{"parts":[{"text":"Hi"}],"role":"model"}}],"modelVersion":"m"}"#]),
-        finish: data(&[r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2}}"#]),
+        finish: data(&[
+            r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2}}"#,
+        ]),
         over: Vec::new(),
     };
     vec![
@@ -91,7 +94,9 @@ fn apis() -> Vec<Api> {
                 r#"{"type":"response.output_text.delta","delta":"Hi"}"#,
             ]),
             // It has no event for the one without the other.
-            finish: data(&[r#"{"type":"response.completed","response":{"id":"r","output":[],"usage":{"input_tokens":3,"output_tokens":2}}}"#]),
+            finish: data(&[
+                r#"{"type":"response.completed","response":{"id":"r","output":[],"usage":{"input_tokens":3,"output_tokens":2}}}"#,
+            ]),
             over: Vec::new(),
         },
         openai("azure"),
@@ -209,7 +214,8 @@ fn an_end_without_a_finish_is_a_cut_whatever_says_that_it_is_over() {
     each(|name, answered, api| {
         for over in [&b""[..], &api.over, &data(&["[DONE]"])] {
             // Nothing but that says of this one that it is over.
-            if api.provider == "oneinfer" && !over.is_empty() || api.provider == "bedrock" && over.starts_with(b"data") {
+            if api.provider == "oneinfer" && !over.is_empty() || api.provider == "bedrock" && over.starts_with(b"data")
+            {
                 continue;
             }
             let first = answered(&[over]);
@@ -284,7 +290,9 @@ fn what_a_host_tells_besides_is_no_error() {
     for endpoint in CHATS {
         for beside in besides {
             let beside = data(&[beside]);
-            for ping in [&b": comment\n\n"[..], b"event: ping\ndata: {}\n\n", b"event: heartbeat\ndata: null\n\n", &beside] {
+            for ping in
+                [&b": comment\n\n"[..], b"event: ping\ndata: {}\n\n", b"event: heartbeat\ndata: null\n\n", &beside]
+            {
                 let read = answered(api, endpoint, Delivery::Streamed, &[ping, &beside]);
                 assert!(!read.begun, "{endpoint:?}");
                 let parts = [ping, &beside, &api.tokens, ping, &beside, &api.finish, ping, &beside, &api.over];
@@ -299,11 +307,14 @@ fn what_a_host_tells_besides_is_no_error() {
 #[test]
 fn a_model_that_failed_has_not_answered() {
     let api = &apis()[0];
-    for (endpoint, delivery) in CHATS.into_iter().flat_map(|endpoint| [(endpoint, Delivery::Whole), (endpoint, Delivery::Streamed)]) {
+    for (endpoint, delivery) in
+        CHATS.into_iter().flat_map(|endpoint| [(endpoint, Delivery::Whole), (endpoint, Delivery::Streamed)])
+    {
         let told = if delivery == Delivery::Whole { "message" } else { "delta" };
         for reason in ["error", "insufficient_system_resource"] {
-            let answer =
-                format!(r#"{{"id":"a","choices":[{{"index":0,"{told}":{{"content":"Hi"}},"finish_reason":"{reason}"}}]}}"#);
+            let answer = format!(
+                r#"{{"id":"a","choices":[{{"index":0,"{told}":{{"content":"Hi"}},"finish_reason":"{reason}"}}]}}"#
+            );
             let bytes = if delivery == Delivery::Whole { answer.into_bytes() } else { data(&[&answer, "[DONE]"]) };
             let fault = answered(api, endpoint, delivery, &[&bytes]).end.unwrap_err();
             assert_eq!(fault.kind, FaultKind::ErrorEvent, "{endpoint:?} {delivery:?}");
@@ -311,7 +322,8 @@ fn a_model_that_failed_has_not_answered() {
     }
     for choices in ["[]", "null", "{}", "[null]", "[{}]", r#"[{"index":0,"message":{"content":""}}]"#] {
         for endpoint in CHATS {
-            let answer = format!(r#"{{"id":"a","choices":{choices},"usage":{{"prompt_tokens":3,"completion_tokens":2}}}}"#);
+            let answer =
+                format!(r#"{{"id":"a","choices":{choices},"usage":{{"prompt_tokens":3,"completion_tokens":2}}}}"#);
             let fault = answered(api, endpoint, Delivery::Whole, &[answer.as_bytes()]).end.unwrap_err();
             assert_eq!(fault.kind, FaultKind::Malformed, "{endpoint:?} {choices}");
         }

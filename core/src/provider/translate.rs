@@ -74,7 +74,9 @@ impl Frames {
     ) -> Result<(), UpstreamFault> {
         match self {
             Self::Sse(reader, spans) => reader.read(chunk, |block| on(event(&block, spans)?)),
-            Self::EventStream(reader) => reader.read(chunk, |message| message_event(&message, &mut |event| on(Some(event)))),
+            Self::EventStream(reader) => {
+                reader.read(chunk, |message| message_event(&message, &mut |event| on(Some(event))))
+            }
         }
     }
 

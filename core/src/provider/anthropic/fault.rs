@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{Details, FaultKind, UpstreamFault, Whose};
+use crate::provider::named::judged;
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
@@ -15,10 +16,8 @@ const MAX_DETAILS: usize = 4 << 10;
 pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let kind = by_status(status);
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
-    match json.and_then(|json| said(json, kind)) {
-        Some(fault) => fault,
-        None => UpstreamFault::new(kind, words::from_text(status, body)),
-    }
+    let fault = json.and_then(|json| said(json, kind));
+    judged(status, fault.unwrap_or_else(|| UpstreamFault::new(kind, words::from_text(status, body))))
 }
 
 /// Reads an `error` event, or an error that came as an answer. Whose fault it was counts, not how it travelled: all that
@@ -27,6 +26,7 @@ pub(super) fn in_answer(event: Raw<'_>) -> UpstreamFault {
     let mut fault = said(event, FaultKind::ErrorEvent).unwrap_or_else(|| {
         UpstreamFault::new(FaultKind::ErrorEvent, "The provider reported an error without a message.")
     });
+    fault = judged(0, fault);
     if fault.kind.whose() == Whose::Provider && fault.kind != FaultKind::RateLimited {
         fault.kind = FaultKind::ErrorEvent;
     }

@@ -8,23 +8,25 @@ use alloc::borrow::Cow;
 
 use crate::codec::json::{Raw, check};
 use crate::fault::{FaultKind, UpstreamFault, Whose};
+use crate::provider::named::judged;
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
 /// Reads an answer whose status is not 2xx.
 pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let Some(json) = core::str::from_utf8(body).ok().and_then(|text| check(text).ok()) else {
-        return UpstreamFault::new(of_status(status), words::from_text(status, body));
+        return judged(status, UpstreamFault::new(of_status(status), words::from_text(status, body)));
     };
     // The gateway in front of the API wraps its own into `Output`.
     let json = json.get("Output").unwrap_or(json);
     let name = ["__type", "code"].iter().find_map(|name| json.get(name)?.string()).unwrap_or_default();
     let name = shape(&name);
     let otherwise = of_name(name).unwrap_or_else(|| of_status(status));
-    match message(json) {
+    let fault = match message(json) {
         Some(message) => said(name, &message, of_model(json).unwrap_or(otherwise)),
         None => UpstreamFault::new(otherwise, words::from_text(status, b"")),
-    }
+    };
+    judged(status, fault)
 }
 
 /// Reads an exception of a stream. Whose fault it was counts, not how it travelled: all that is the provider's stays an
@@ -32,7 +34,7 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
 pub(super) fn in_stream(name: &str, data: Raw<'_>) -> UpstreamFault {
     let kind = of_model(data).or_else(|| of_name(name)).unwrap_or(FaultKind::ErrorEvent);
     let words = message(data).unwrap_or(Cow::Borrowed("The provider reported an error without a message."));
-    let mut fault = said(name, &words, kind);
+    let mut fault = judged(0, said(name, &words, kind));
     if fault.kind.whose() == Whose::Provider && fault.kind != FaultKind::RateLimited {
         fault.kind = FaultKind::ErrorEvent;
     }

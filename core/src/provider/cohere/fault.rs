@@ -4,6 +4,7 @@
 
 use crate::codec::json::{Raw, check};
 use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::named::judged;
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
@@ -11,9 +12,9 @@ use crate::provider::words;
 pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
     let Some(message) = json.and_then(|json| json.get("message")).and_then(Raw::string) else {
-        return UpstreamFault::new(kind(status, ""), words::from_text(status, body));
+        return judged(status, UpstreamFault::new(kind(status, ""), words::from_text(status, body)));
     };
-    UpstreamFault::new(kind(status, &message), words::fit(&message))
+    judged(status, UpstreamFault::new(kind(status, &message), words::fit(&message)))
 }
 
 /// What kind of failure it is. Nothing but the words tells more than the status.

@@ -7,16 +7,18 @@ use core::time::Duration;
 
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{FaultKind, UpstreamFault, Whose};
+use crate::provider::named::judged;
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
 /// Reads an answer whose status is not 2xx.
 pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
-    match json.and_then(error) {
+    let fault = match json.and_then(error) {
         Some(error) => said(error, by_status(status)),
         None => UpstreamFault::new(by_status(status), words::from_text(status, body)),
-    }
+    };
+    judged(status, fault)
 }
 
 /// Reads an error that came as an answer, or as an event. Whose fault it was counts, not how it travelled: all that is the
@@ -24,7 +26,8 @@ pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
 pub(in crate::provider) fn in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
     let error = error(answer)?;
     let status = error.get("code").and_then(Raw::integer).and_then(|code| u16::try_from(code).ok());
-    let mut fault = said(error, by_status(status.unwrap_or(500)));
+    let status = status.unwrap_or(500);
+    let mut fault = judged(status, said(error, by_status(status)));
     if fault.kind.whose() == Whose::Provider && fault.kind != FaultKind::RateLimited {
         fault.kind = FaultKind::ErrorEvent;
     }

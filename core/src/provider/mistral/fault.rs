@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::named::judged;
 use crate::provider::openai;
 use crate::provider::words;
 
@@ -12,7 +13,7 @@ use crate::provider::words;
 pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
     if let Some(fault) = json.and_then(|json| misfit(json, openai::by_status(status))) {
-        return fault;
+        return judged(status, fault);
     }
     let mut fault = openai::fault(status, body);
     let kind = json.and_then(|json| json.get("type")).and_then(Raw::string).unwrap_or_default();
@@ -28,7 +29,7 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     if !kind.is_empty() {
         fault.code = Some(words::fit(&kind));
     }
-    fault
+    judged(status, UpstreamFault { rests: true, ..fault })
 }
 
 /// What does not fit the schema: the first of the places, and what is wrong there.

@@ -9,6 +9,7 @@ use alloc::borrow::Cow;
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{FaultKind, UpstreamFault};
 use crate::provider::mistral::misfit;
+use crate::provider::named::judged;
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
@@ -17,11 +18,11 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
     let said = json.and_then(|json| said(json).or_else(|| around(json)));
     if let Some(said) = said {
-        return UpstreamFault::new(kind(status, &said), words::fit(&said));
+        return judged(status, UpstreamFault::new(kind(status, &said), words::fit(&said)));
     }
     // What does not fit the schema is told as a list of places.
-    json.and_then(|json| misfit(json, by_status(status)))
-        .unwrap_or_else(|| UpstreamFault::new(by_status(status), words::from_text(status, body)))
+    let fault = json.and_then(|json| misfit(json, by_status(status)));
+    judged(status, fault.unwrap_or_else(|| UpstreamFault::new(by_status(status), words::from_text(status, body))))
 }
 
 /// Reads an error that came where an answer, or an event of one, was due; `None` if it is none.

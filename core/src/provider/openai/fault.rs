@@ -6,15 +6,17 @@ use alloc::string::{String, ToString};
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{FaultKind, UpstreamFault};
 use crate::provider::held::malformed;
+use crate::provider::named::judged;
 use crate::provider::words;
 
 /// Reads an answer whose status is not 2xx.
 pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
-    match json.and_then(Said::read) {
+    let fault = match json.and_then(Said::read) {
         Some(said) => said.fault(by_status(status)),
         None => UpstreamFault::new(by_status(status), words::from_text(status, body)),
-    }
+    };
+    judged(status, fault)
 }
 
 /// Reads the `error` member of an answer that began as a success, with `answer` around it.
@@ -26,7 +28,7 @@ pub(super) fn in_answer(answer: Raw<'_>) -> UpstreamFault {
     // all that is the provider's stays an error event.
     let otherwise = if said.kind.as_deref() == Some("invalid_request_error") { 400 } else { 500 };
     let status = said.code.as_deref().and_then(|code| code.parse().ok()).unwrap_or(otherwise);
-    let mut fault = said.fault(by_status(status));
+    let mut fault = judged(status, said.fault(by_status(status)));
     if fault.kind.whose() == crate::fault::Whose::Provider && fault.kind != FaultKind::RateLimited {
         fault.kind = FaultKind::ErrorEvent;
     }

@@ -174,7 +174,8 @@ impl Reader for Reading {
             return Err(malformed("The provider's answer has no choices."));
         }
         // The JSON is complete, and so is the answer: a choice that gave no reason for its end had none but its end.
-        for (index, choice) in self.choices.iter_mut().enumerate().filter(|(_, choice)| choice.met && !choice.finished) {
+        for (index, choice) in self.choices.iter_mut().enumerate().filter(|(_, choice)| choice.met && !choice.finished)
+        {
             let number = u32::try_from(index).unwrap_or_default();
             if self.at != number {
                 self.at = number;

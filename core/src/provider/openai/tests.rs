@@ -88,7 +88,10 @@ fn bytes_pass_until_done_and_no_further() {
         Ok(Passage::Rewritten)
     );
     assert_eq!(reply.read(b"NE]\n\ndata: more\n\n", &mut out), Ok(Passage::Rewritten));
-    assert_eq!(String::from_utf8(out).unwrap(), ": ping\n\ndata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        ": ping\n\ndata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+    );
     assert!(reply.done());
     assert_eq!((reply.usage().input, reply.usage().output, reply.usage().estimated), (3, 2, false));
     assert!(reply.end(&mut Vec::new()).is_ok());
