@@ -6,6 +6,7 @@
 
 mod answer;
 mod failure;
+mod pace;
 mod request;
 
 use alloc::borrow::Cow;
@@ -20,7 +21,7 @@ use crate::answer::Answer;
 use crate::codec::encoding::Decoder;
 use crate::config::Upstream;
 use crate::embed::Encoding;
-use crate::endpoint::BodyKind;
+use crate::endpoint::{BodyKind, Delivery};
 use crate::fault::{FaultKind, HostFault, UpstreamFault};
 use crate::piece::Calls;
 use crate::plan::{Origin, Plan};
@@ -31,6 +32,7 @@ use crate::span::{self, Attribute};
 use crate::time::Instant;
 use crate::usage::Usage;
 
+use pace::Pace;
 pub use request::Request;
 
 /// The most of an error's body that is read; providers' errors are far shorter.
@@ -138,6 +140,8 @@ struct Answering {
     held: Option<Vec<u8>>,
     /// What came last, if the stream's end is to come with it.
     last: Last,
+    /// Of a stream: whether it goes on.
+    pace: Option<Pace>,
     first_token: Option<Duration>,
     /// Usage as last told to the host.
     told: Option<Usage>,
@@ -278,7 +282,7 @@ impl Attempt {
                 content_type,
                 calls,
             };
-            let answering = Answering {
+            let mut answering = Answering {
                 reply: provider::reply(self.provider, &self.upstream, &start),
                 decoder,
                 status,
@@ -286,6 +290,7 @@ impl Attempt {
                 length,
                 held: Some(Vec::new()),
                 last: Last::Passes,
+                pace: None,
                 first_token: None,
                 told: None,
                 model: "".into(),
@@ -293,6 +298,10 @@ impl Attempt {
                 most: MAX_WRITTEN.min(self.upstream.longest()),
             };
             written = Some(self.headers(&answering, headers, now));
+            // Elsewhere each byte is a part of the answer.
+            if delivery == Delivery::Streamed && self.sends_events(&answering) {
+                answering.pace = self.plan.limits().map(|limits| Pace::new(limits, now));
+            }
             self.phase = Phase::Answering(answering);
         }
         if !end {
@@ -304,7 +313,7 @@ impl Attempt {
 
     /// Whether the answer's body must come in one piece: the host then holds it and passes all of it at its end.
     pub fn wants_whole_answer(&self) -> bool {
-        matches!(self.phase, Phase::Answering(_)) && self.plan.delivery == crate::endpoint::Delivery::Whole
+        matches!(self.phase, Phase::Answering(_)) && self.plan.delivery == Delivery::Whole
     }
 
     /// The answer that the host holds has become longer than [`MAX_WHOLE`]: the try has failed.

@@ -19,13 +19,33 @@ pub const KEY: &str = "wasm.weir.next";
 /// The filter state that holds [`Plan::tries`], for the errors that Envoy makes itself.
 pub const TRIES_KEY: &str = "wasm.weir.tries";
 
-/// The name of the delivery class for these limits, a stream's first token and gap or a whole answer's limit twice, of a model
-/// with so many targets: with one, there is nothing to try again, and its route spends nothing on that.
-pub fn class(delivery: Delivery, first: Duration, gap: Duration, targets: usize) -> String {
+/// How long keep-alives may prolong a gap between tokens, where nobody says otherwise.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(300);
+
+/// The limits in time of one try, as its delivery class says them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// To the first token, or of a whole answer.
+    pub first: Duration,
+    /// Between tokens; of a whole answer, as `first`.
+    pub gap: Duration,
+    /// Between tokens where keep-alives come.
+    pub keep_alive: Duration,
+}
+
+/// The name of the delivery class for these limits, of a model with so many targets: with one, there is nothing to try again, and
+/// its route spends nothing on that.
+///
+/// `stream-30000-30000`, `stream-30000-30000-k60000-once`, `whole-300000`. Filters of other versions read it too: what they do not
+/// know they pass over, and what is not there has its default.
+pub fn class(delivery: Delivery, limits: Limits, targets: usize) -> String {
+    let Limits { first, gap, keep_alive } = limits;
     let once = if targets > 1 { "" } else { "-once" };
+    let first = first.as_millis();
     match delivery {
-        Delivery::Whole => format!("whole-{}{once}", first.as_millis()),
-        Delivery::Streamed => format!("stream-{}-{}{once}", first.as_millis(), gap.as_millis()),
+        Delivery::Whole => format!("whole-{first}{once}"),
+        Delivery::Streamed if keep_alive == KEEP_ALIVE => format!("stream-{first}-{}{once}", gap.as_millis()),
+        Delivery::Streamed => format!("stream-{first}-{}-k{}{once}", gap.as_millis(), keep_alive.as_millis()),
     }
 }
 
@@ -115,6 +135,11 @@ impl Plan {
         self.targets.get(self.begun.checked_sub(1)?)
     }
 
+    /// The limits in time of each try.
+    pub fn limits(&self) -> Option<Limits> {
+        limits_of(&self.class)
+    }
+
     /// Whether the latest try is the last one.
     pub fn is_last(&self) -> bool {
         self.begun >= self.targets.len()
@@ -150,8 +175,7 @@ impl Plan {
 
     /// Notes how the latest try, of which nothing came back, ended; `connected` says whether there was a connection.
     pub fn end_unanswered(&mut self, connected: bool, now: Instant) {
-        let limit = limit_of(&self.class);
-        let timed_out = limit.is_some_and(|limit| now - self.since + LAG >= limit);
+        let timed_out = self.limits().is_some_and(|limits| now - self.since + LAG >= limits.first);
         let outcome = match (connected, timed_out) {
             // The limit begins with the connection.
             (false, _) => "connect_failure",
@@ -294,9 +318,14 @@ impl Plan {
     }
 }
 
-/// How long Envoy waits for the first token or the whole answer, as the delivery class says.
-fn limit_of(class: &str) -> Option<Duration> {
-    class.split('-').nth(1)?.parse().ok().map(Duration::from_millis)
+/// The limits that a delivery class says.
+fn limits_of(class: &str) -> Option<Limits> {
+    let mut parts = class.split('-').skip(1);
+    let millis = |text: &str| text.parse().ok().map(Duration::from_millis);
+    let first = millis(parts.next()?)?;
+    let gap = parts.next().and_then(millis).unwrap_or(first);
+    let keep_alive = parts.find_map(|part| millis(part.strip_prefix('k')?)).unwrap_or(KEEP_ALIVE);
+    Some(Limits { first, gap, keep_alive })
 }
 
 fn items(list: &str) -> impl Iterator<Item = &str> {
@@ -363,6 +392,27 @@ mod tests {
     use alloc::vec;
     use proptest::prelude::*;
 
+    const LIMITS: Limits =
+        Limits { first: Duration::from_secs(5), gap: Duration::from_secs(9), keep_alive: KEEP_ALIVE };
+
+    #[test]
+    fn a_class_says_its_limits_to_filters_of_any_version() {
+        let check = |class: &str, limits: Limits| assert_eq!(limits_of(class), Some(limits), "{class}");
+        let short = Limits { keep_alive: Duration::from_secs(60), ..LIMITS };
+        let whole = Limits { gap: LIMITS.first, ..LIMITS };
+        check("stream-5000-9000", LIMITS);
+        check("whole-5000-once", whole);
+        check("stream-5000-9000-k60000-to-come-once", short);
+        for targets in [1, 2] {
+            check(&class(Delivery::Streamed, LIMITS, targets), LIMITS);
+            check(&class(Delivery::Streamed, short, targets), short);
+            check(&class(Delivery::Whole, LIMITS, targets), whole);
+            // The one number that older filters read.
+            assert_eq!(class(Delivery::Streamed, short, targets).split('-').nth(1), Some("5000"));
+        }
+        assert_eq!(limits_of("other"), None);
+    }
+
     fn plan(model: &str, providers: &[&str]) -> Plan {
         let candidate = |provider: &&str| Candidate { provider: provider.to_string(), model: model.to_string() };
         Plan {
@@ -370,7 +420,7 @@ mod tests {
             endpoint: Endpoint::Chat,
             delivery: Delivery::Streamed,
             usage: UsageChunk::Wanted,
-            class: class(Delivery::Streamed, Duration::from_secs(5), Duration::from_secs(9), 2),
+            class: class(Delivery::Streamed, LIMITS, 2),
             tenant: "team-a".to_string(),
             model: model.to_string(),
             betas: "context-1m-2025-08-07".to_string(),

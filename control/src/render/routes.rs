@@ -58,7 +58,7 @@ impl Routes {
     pub(super) fn of(gateway: &Gateway) -> Self {
         let mut classes: BTreeMap<String, Class> = BTreeMap::new();
         for (limits, targets) in gateway.limits() {
-            let Limits { first_token, gap, whole } = *limits;
+            let Limits { first_token, gap, whole, keep_alive: _ } = *limits;
             let tries = u32::try_from(*targets).unwrap_or(u32::MAX);
             let whole = Class { limit: whole, gap: None, tries };
             let streamed = Class { limit: first_token, gap: Some(gap), tries };

@@ -29,6 +29,9 @@ impl Attempt {
         effects: &mut Vec<Effect>,
     ) -> Flow {
         let (mut written, mut outcome) = answering.read(chunk, end);
+        if !end && outcome.is_ok() {
+            outcome = answering.go_on(chunk, &mut written, now);
+        }
         if written.as_ref().is_some_and(|written| written.len() + answering.waiting() > answering.most) {
             (written, outcome) = (Some(Vec::new()), Err(too_long()));
         }
@@ -140,7 +143,7 @@ impl Attempt {
     }
 
     /// Whether what the caller receives are server-sent events. A chat that streams is always told in them.
-    fn sends_events(&self, answering: &Answering) -> bool {
+    pub(super) fn sends_events(&self, answering: &Answering) -> bool {
         self.plan.endpoint.is_chat() || answering.streams_events
     }
 
@@ -183,6 +186,18 @@ const MAX_ROOM: usize = 4 << 10;
 const PIECE: usize = 1 << 20;
 
 impl Answering {
+    /// Whether the stream goes on as it should, now that `written` was read of `chunk`. One that lacks nothing but its end gets that
+    /// in place of waiting for it any longer.
+    fn go_on(&mut self, chunk: &[u8], written: &mut Option<Vec<u8>>, now: Instant) -> Result<(), UpstreamFault> {
+        let signs = self.reply.progress().signs();
+        let Some(pace) = self.pace.as_mut().filter(|_| !self.reply.done()) else { return Ok(()) };
+        let Err(stalled) = pace.check(signs, now) else { return Ok(()) };
+        let mut out = Vec::new();
+        self.reply.end(&mut out).map_err(|_| stalled)?;
+        written.get_or_insert_with(|| chunk.to_vec()).extend_from_slice(&out);
+        Ok(())
+    }
+
     /// Whether what came last waits for the stream's end: once, since a stream that then goes on is like any other.
     fn waits(&self) -> bool {
         matches!(self.last, Last::Passes) && self.reply.awaits_end()

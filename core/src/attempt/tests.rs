@@ -107,6 +107,72 @@ const TOKEN: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"H
 const FINISH: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
 
+/// The outcome of a stream of which a chunk comes every second: when it is over, how the caller's ends, and what it has been told.
+fn every_second(limits: &str, chunks: impl IntoIterator<Item = &'static str>) -> (u64, Option<Stage>, String, Seen) {
+    let mut plan = plan(Delivery::Streamed, &["a", "b"]);
+    plan.class = limits.into();
+    let mut attempt = begin(&plan.to_text(), "a").attempt;
+    let headers = [(":status", "200"), ("content-type", "text/event-stream")];
+    let (mut seen, mut effects, mut at, mut ended) = (Seen::default(), Vec::new(), 0, None);
+    attempt.response_headers(&headers, false, Instant::default(), &mut effects);
+    for chunk in chunks {
+        at += 1;
+        attempt.response_body(chunk.as_bytes(), false, Instant::default().after(SECOND * at), &mut effects);
+        let mut body = Some(chunk.as_bytes().to_vec());
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Body(with) => body = Some(with),
+                Effect::Plan(text) => seen.plan = Plan::from_text(&text),
+                Effect::Progress(progress) => seen.progress = Some(progress),
+                _ => {}
+            }
+        }
+        seen.body.extend(body.unwrap_or_default());
+        ended = seen.progress.as_ref().map(|progress| progress.stage).filter(|stage| *stage != Stage::Flowing);
+        if ended.is_some() || seen.plan.is_some() {
+            break;
+        }
+    }
+    let ended = ended.filter(|_| seen.plan.is_none());
+    (u64::from(at), ended, String::from_utf8(seen.body.clone()).unwrap(), seen)
+}
+
+#[test]
+fn a_stream_without_tokens_is_a_stall_whatever_else_comes() {
+    let stalls = |limits: &str, again: &'static str| {
+        let (at, ended, told, seen) =
+            every_second(limits, [TOKEN].into_iter().chain(core::iter::repeat_n(again, 1000)));
+        assert_eq!(ended, Some(Stage::Cut), "{again}");
+        assert!(told.contains("stream_incomplete") && !told.contains("[DONE]"), "{told}");
+        let progress = seen.progress.unwrap();
+        assert_eq!((progress.stage, progress.code.as_str()), (Stage::Cut, "timeout"));
+        at
+    };
+    let empty = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"}}]}\n\n";
+    for again in [empty, "data: {\"choices\":[]}\n\n", ROLE] {
+        assert_eq!(stalls("stream-5000-9000", again), 11, "{again}");
+    }
+    for half in ["d", ": ", "data: {"] {
+        assert_eq!(stalls("stream-5000-9000", half), 11, "{half}");
+    }
+    for alive in [": comment\n\n", "event: ping\ndata: {}\n\n", "data: {\"type\":\"ping\"}\n\n"] {
+        assert_eq!(stalls("stream-5000-9000", alive), 302, "{alive}");
+        assert_eq!(stalls("stream-5000-9000-k60000-once", alive), 62, "{alive}");
+    }
+    // Before its first token the try has failed, and the next target is asked.
+    for (again, expect) in [(empty, 6), ("d", 6), (": c\n\n", 301)] {
+        let (at, ended, _, seen) = every_second("stream-5000-9000", core::iter::repeat_n(again, 1000));
+        assert_eq!((at, ended), (expect, None), "{again}");
+        assert_eq!(seen.plan.unwrap().failed[0].outcome, "timeout");
+    }
+    let (_, ended, ..) = every_second("stream-5000-9000", core::iter::repeat_n(TOKEN, 1000));
+    assert_eq!(ended, None, "as long as tokens come");
+    let (_, ended, told, seen) =
+        every_second("stream-5000-9000", [TOKEN, FINISH].into_iter().chain(core::iter::repeat_n(": c", 1000)));
+    assert!(ended == Some(Stage::Done) && told.ends_with(DONE), "nothing lacked but its end: {told}");
+    assert_eq!(seen.progress.unwrap().stage, Stage::Done);
+}
+
 #[test]
 fn the_plan_moves_on_before_anything_can_fail() {
     let begun = begin(&plan(Delivery::Whole, &["a", "b"]).to_text(), "a");

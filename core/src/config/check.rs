@@ -19,12 +19,17 @@ use super::units;
 use super::url::Url;
 use crate::endpoint::Endpoint;
 use crate::key::KeyHash;
+use crate::plan::KEEP_ALIVE;
 
 /// The most tries that one request can make; more targets than that are an error.
 const MAX_TARGETS: usize = 16;
 
-pub(super) const DEFAULT_LIMITS: Limits =
-    Limits { first_token: Duration::from_secs(30), gap: Duration::from_secs(30), whole: Duration::from_secs(300) };
+pub(super) const DEFAULT_LIMITS: Limits = Limits {
+    first_token: Duration::from_secs(30),
+    gap: Duration::from_secs(30),
+    keep_alive: KEEP_ALIVE,
+    whole: Duration::from_secs(300),
+};
 
 /// The errors found so far.
 pub(super) struct Check {
@@ -73,6 +78,7 @@ impl Check {
         // Equal limits are kept by one timer to the millisecond, so they stay equal where nobody says otherwise.
         let gap = if general.gap == general.first_token { first_token } else { general.gap.max(first_token) };
         let gap = read("gap", &written.gap, gap);
+        let keep_alive = read("keep_alive", &written.keep_alive, general.keep_alive.max(gap));
         let whole = read("whole", &written.whole, general.whole);
         if gap < first_token {
             self.error(
@@ -81,7 +87,14 @@ impl Check {
                 Some(format!("raise it to {}ms or lower first_token", first_token.as_millis())),
             );
         }
-        Limits { first_token, gap, whole }
+        if keep_alive < gap {
+            self.error(
+                format!("{path}.keep_alive"),
+                "keep-alives may not shorten the gap between tokens",
+                Some(format!("raise it to {}ms or lower gap", gap.as_millis())),
+            );
+        }
+        Limits { first_token, gap, keep_alive, whole }
     }
 
     pub(super) fn body_limits(&mut self, written: &source::Limits) -> BodyLimits {

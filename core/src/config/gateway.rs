@@ -106,6 +106,8 @@ pub struct Limits {
     pub first_token: Duration,
     /// Between tokens.
     pub gap: Duration,
+    /// Between tokens where keep-alives come; not below `gap`.
+    pub keep_alive: Duration,
     /// Of a whole answer, per try.
     pub whole: Duration,
 }
@@ -113,10 +115,11 @@ pub struct Limits {
 impl Limits {
     /// The delivery class of answers under these limits, of a model with so many targets.
     pub fn class(&self, delivery: Delivery, targets: usize) -> String {
-        match delivery {
-            Delivery::Whole => plan::class(delivery, self.whole, self.whole, targets),
-            Delivery::Streamed => plan::class(delivery, self.first_token, self.gap, targets),
-        }
+        let first = match delivery {
+            Delivery::Whole => self.whole,
+            Delivery::Streamed => self.first_token,
+        };
+        plan::class(delivery, plan::Limits { first, gap: self.gap, keep_alive: self.keep_alive }, targets)
     }
 }
 

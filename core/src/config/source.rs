@@ -54,10 +54,15 @@ pub struct Limits {
     /// How long a streamed answer may take to its first token, per try. Default `30s`.
     #[serde(default)]
     pub first_token: Option<String>,
-    /// How long a streamed answer may be silent between tokens. Default: as `first_token`, and then it holds to the
-    /// millisecond; not below it. A longer one holds only from when all targets could have been tried.
+    /// How long a streamed answer may be without a token. Default: as `first_token`, and then it holds to the
+    /// millisecond; not below it. Of a provider that sends nothing at all, a longer one holds only from when all targets could
+    /// have been tried.
     #[serde(default)]
     pub gap: Option<String>,
+    /// How long a streamed answer may be without a token while its provider says that it lives (comments, pings). Default `300s`,
+    /// or `gap` if that is longer.
+    #[serde(default)]
+    pub keep_alive: Option<String>,
     /// How long a whole answer may take, per try. Default `300s`.
     #[serde(default)]
     pub whole: Option<String>,
