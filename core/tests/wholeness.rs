@@ -41,7 +41,7 @@ const STRAYS: [&str; 7] = [
 ];
 
 fn data(events: &[&str]) -> Vec<u8> {
-    events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>().into_bytes()
+    events.iter().flat_map(|event| format!("data: {event}\n\n").into_bytes()).collect()
 }
 
 fn apis() -> Vec<Api> {

@@ -193,12 +193,12 @@ impl Told {
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let Self { frames, reader, told } = self;
-        frames.read(chunk, |event| match event {
-            Some(event) => told.event(event, &mut **reader, out),
-            None => {
-                told.progress.beat();
-                Ok(())
+        frames.read(chunk, |event| {
+            if let Some(event) = event {
+                return told.event(event, &mut **reader, out);
             }
+            told.progress.beat();
+            Ok(())
         })?;
         Ok(Passage::Rewritten)
     }

@@ -18,6 +18,7 @@ use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 
 /// How far an answer has been read.
+#[expect(clippy::struct_excessive_bools, reason = "what has been told; each comes by itself")]
 #[derive(Default)]
 pub(super) struct Reading {
     started: bool,
