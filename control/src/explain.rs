@@ -140,18 +140,19 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
     edge.headers(&routing, &headers, body.is_empty()).map_err(Refusal::from)?;
     let forward = edge.body(&routing, &Rests::default(), now, body).map_err(Refusal::from)?;
     let plan = Plan::from_text(&forward.plan).ok_or_else(Refusal::unreadable)?;
-    let mut text = forward.plan;
     let mut tries = Vec::new();
     for target in &plan.targets {
         let entry = gateway.providers().find(|entry| entry.name == target.provider).ok_or_else(Refusal::unreadable)?;
-        let mut begun = Attempt::begin(&Arc::new(entry.upstream()), &text, now).map_err(|_| Refusal::unreadable())?;
+        // As if it were the only one.
+        let alone = Plan { targets: vec![target.clone()], ..plan.clone() };
+        let mut begun =
+            Attempt::begin_next(&Arc::new(entry.upstream()), alone, now).map_err(|_| Refusal::unreadable())?;
         tries.push(Try {
             provider: entry.name.clone(),
             dialect: entry.dialect.to_owned(),
             model: target.model.clone(),
             outcome: outcome(entry, &mut begun, plan.endpoint, body),
         });
-        text = begun.plan;
     }
     let passed_over = plan.passed_over.into_iter();
     Ok(Explanation {

@@ -27,7 +27,7 @@ impl Answer {
     }
 
     /// A problem as the caller's dialect writes it, with `retry-after` where waiting helps, and `x-should-retry`, which
-    /// official SDKs obey before their own rules.
+    /// official SDKs obey before their own rules, where those would be wrong.
     pub fn problem(problem: &Problem, family: Family) -> Self {
         let mut headers = json_headers();
         if let Some(wait) = problem.retry_after {
@@ -35,8 +35,12 @@ impl Answer {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.push(("retry-after", seconds.max(1).to_string()));
         }
-        let retry = if problem.retry == Retry::Yes { "true" } else { "false" };
-        headers.push(("x-should-retry", retry.to_string()));
+        let retry = match problem.retry {
+            Retry::Yes => Some("true"),
+            Retry::No => Some("false"),
+            Retry::Own => None,
+        };
+        headers.extend(retry.map(|retry| ("x-should-retry", retry.to_string())));
         Self { status: problem.status, headers, body: dialect::error(family, problem), outcome: problem.code.clone() }
     }
 }

@@ -8,6 +8,7 @@ mod answer;
 mod failure;
 mod pace;
 mod request;
+mod retry_after;
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -22,16 +23,17 @@ use crate::codec::encoding::Decoder;
 use crate::config::Upstream;
 use crate::embed::Encoding;
 use crate::endpoint::{BodyKind, Delivery};
-use crate::fault::{FaultKind, HostFault, UpstreamFault};
+use crate::fault::{FaultKind, HostFault, UpstreamFault, exhausted};
 use crate::piece::Calls;
-use crate::plan::{Origin, Plan};
-use crate::provider::{self, Notes, Provider, Reply, Untouched};
+use crate::plan::{self, Origin, Plan};
+use crate::provider::{self, Notes, Provider, Reach, Reply, Untouched};
 use crate::record::{Progress, Stage};
 use crate::rests::Rest;
 use crate::span::{self, Attribute};
 use crate::time::Instant;
 use crate::usage::Usage;
 
+pub use failure::PAUSE;
 use pace::Pace;
 pub use request::Request;
 
@@ -59,6 +61,8 @@ pub enum Effect {
     Progress(Progress),
     /// Let a target rest.
     Rest(Rest),
+    /// This provider, which could not be reached, has been.
+    Reached(String),
     /// Store an attribute for Envoy's spans.
     Span(Attribute, String),
     /// Replace all response headers.
@@ -83,6 +87,45 @@ pub enum Flow {
     Hold,
 }
 
+/// What the host knows of a try's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// There was one.
+    Made,
+    /// It failed.
+    Failed,
+    /// There is none. It took too long, or the try ended before.
+    Missing,
+}
+
+/// Why a try does not begin.
+#[derive(Debug)]
+pub enum Unbegun {
+    /// Something in Weir itself did not work.
+    Fault(HostFault),
+    /// There is nothing left to try: the caller is told what became of all tries.
+    Exhausted(Box<Exhausted>),
+}
+
+/// The end of a plan whose last try was never answered.
+#[derive(Debug)]
+pub struct Exhausted {
+    /// The request.
+    pub origin: Origin,
+    /// The plan's text, to be stored.
+    pub plan: String,
+    /// How far the answer has come.
+    pub progress: Progress,
+    /// What the caller is told.
+    pub answer: Answer,
+}
+
+impl From<HostFault> for Unbegun {
+    fn from(fault: HostFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 /// One try at one target.
 pub struct Attempt {
     provider: &'static dyn Provider,
@@ -98,6 +141,8 @@ pub struct Attempt {
     calls: Calls,
     phase: Phase,
     room: Room,
+    /// The try has a connection that was there before it.
+    kept: bool,
 }
 
 /// Whether the answer that came can take a body.
@@ -193,18 +238,18 @@ pub enum RequestPlan {
 
 impl Attempt {
     /// Begins the try that the plan of this text says is next.
-    pub fn begin(upstream: &Arc<Upstream>, plan: &str, now: Instant) -> Result<Begun, HostFault> {
+    pub fn begin(upstream: &Arc<Upstream>, plan: &str, now: Instant) -> Result<Begun, Unbegun> {
         Self::begin_next(upstream, Plan::from_text(plan).ok_or(HostFault::NoPlan)?, now)
     }
 
     /// Begins the try that `plan` says is next.
-    pub fn begin_next(upstream: &Arc<Upstream>, mut plan: Plan, now: Instant) -> Result<Begun, HostFault> {
+    pub fn begin_next(upstream: &Arc<Upstream>, mut plan: Plan, now: Instant) -> Result<Begun, Unbegun> {
         let provider = provider::by_name(&upstream.dialect).ok_or(HostFault::NoConfig)?;
-        let target = plan.begin(now).ok_or(HostFault::NoPlan)?.clone();
-        if target.provider != upstream.provider {
-            return Err(HostFault::NoPlan);
-        }
-        let same = target.model == plan.model;
+        let Some(model) = plan.begin(&upstream.provider, now).map(|target| target.model.clone()) else {
+            let exhausted = Exhausted::of(&plan, now).ok_or(HostFault::NoPlan)?;
+            return Err(Unbegun::Exhausted(Box::new(exhausted)));
+        };
+        let same = model == plan.model;
         // A later try starts with the length and path that an earlier one left behind, and must write both.
         let first = plan.begun == 1;
         let Plan { endpoint, delivery, usage, .. } = plan;
@@ -232,6 +277,7 @@ impl Attempt {
             calls: Calls::All,
             phase: Phase::Asked,
             room: Room::Body,
+            kept: false,
         };
         let span = upstream.traced.then(|| (span::PROVIDER, provider.name().to_string()));
         Ok(Begun { attempt, plan: text, tries, span, request })
@@ -250,7 +296,10 @@ impl Attempt {
         let mut written = None;
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let status = value(":status").and_then(|status| status.parse().ok()).unwrap_or_default();
-        let retry_after = value("retry-after").and_then(retry_after);
+        let retry_after = value("retry-after").and_then(|asked| retry_after::read(asked, value("date"), now));
+        if self.plan.trials >> self.plan.at & 1 == 1 {
+            effects.push(Effect::Reached(self.upstream.provider.clone()));
+        }
         let failed = !(200..300).contains(&status);
         let cap = if failed { MAX_ERROR_BODY } else { MAX_WHOLE };
         let decoder = Decoder::of(value("content-encoding").unwrap_or_default(), cap);
@@ -335,17 +384,42 @@ impl Attempt {
         }
     }
 
+    /// Whether it matters that the try has a connection which was there before it: if nothing comes back on that, its host has
+    /// most likely just closed it, and the same target is asked again.
+    pub fn may_repeat(&self) -> bool {
+        self.plan.next().is_none()
+    }
+
+    /// The try has a connection that was there before it.
+    pub fn keeps_connection(&mut self) {
+        self.kept = true;
+    }
+
     /// The try is over for Envoy. If it was never answered, the plan's text with what is known of it.
     ///
-    /// `connected` says whether a connection to the provider was made; `latest` is the plan as it is stored now, which
+    /// `connection` says whether a connection to the provider was made; `latest` is the plan as it is stored now, which
     /// a later try may already have advanced.
-    pub fn ended_unanswered(&mut self, latest: &str, connected: bool, now: Instant) -> Option<String> {
+    pub fn ended_unanswered(&mut self, latest: &str, connection: Connection, now: Instant) -> Option<String> {
         let latest = Plan::from_text(latest)?;
         if latest.begun != self.plan.begun || latest.failed.len() != self.plan.failed.len() {
             return None;
         }
-        self.plan.end_unanswered(connected, now);
+        let connection = match (connection, &self.phase) {
+            (Connection::Failed | Connection::Missing, _) => plan::Connection::Failed,
+            (Connection::Made, Phase::Asked) if self.kept => plan::Connection::Kept,
+            (Connection::Made, _) => plan::Connection::Own,
+        };
+        self.plan.end_unanswered(connection, now);
         Some(self.plan.to_text())
+    }
+
+    /// The rest of this try's provider, if nobody could connect to it. The sidecar is next door, and never rests.
+    pub fn unreachable(&self, connection: Connection, now: Instant) -> Option<Rest> {
+        // A caller who leaves while the connection is being made proves nothing.
+        let late = || now - self.plan.since + plan::LAG >= Duration::from_millis(self.upstream.connect_timeout);
+        let failed = connection == Connection::Failed || connection == Connection::Missing && late();
+        let rests = failed && self.provider.reach() == Reach::Url;
+        rests.then(|| Rest::unreachable(&self.upstream.provider, self.upstream.version, now))
     }
 
     /// Whether the caller has received nothing from this try yet.
@@ -377,10 +451,18 @@ fn too_long() -> UpstreamFault {
     UpstreamFault::new(FaultKind::Malformed, "an answer longer than any that is held")
 }
 
-/// Reads `retry-after` in seconds; its other form, a date, needs the provider's clock and is passed over.
-fn retry_after(value: &str) -> Option<Duration> {
-    let seconds: f64 = value.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+impl Exhausted {
+    /// `None` if no try has begun.
+    fn of(plan: &Plan, now: Instant) -> Option<Self> {
+        if plan.begun == 0 {
+            return None;
+        }
+        let answer = Answer::problem(&exhausted(plan, now), plan.endpoint.family());
+        let (begun, since, stage, code) = (plan.begun, plan.since, Stage::Failed, answer.outcome.clone());
+        let (first_token, usage, model) = (None, Usage::default(), "".into());
+        let progress = Progress { begun, since, stage, code, first_token, usage, model };
+        Some(Self { origin: plan.origin, plan: plan.to_text(), progress, answer })
+    }
 }
 
 #[cfg(test)]

@@ -22,9 +22,9 @@ use crate::fault::{HostFault, Problem, Reject};
 use crate::key::KeyHash;
 use crate::listing;
 use crate::load::{Load, Share};
-use crate::plan::{Origin, Plan};
+use crate::plan::{Connection, Origin, Plan};
 use crate::record::{self, Ending, Progress, Stage, Subject};
-use crate::rests::Rests;
+use crate::rests::{Rest, Rests};
 use crate::span::{self, Attribute};
 use crate::time::Instant;
 
@@ -33,9 +33,6 @@ const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];
 
 /// Envoy's own header, without which it finds no route; each try removes it.
 const SCHEME: &str = "x-forwarded-proto";
-
-/// The request header by which Envoy is told how often to retry.
-pub const RETRIES: &str = "x-envoy-max-retries";
 
 /// One request of a caller, from its headers to its record.
 #[derive(Debug, Default)]
@@ -75,9 +72,8 @@ struct Wanted {
 pub struct Forward {
     /// The plan's text, for the filter state.
     pub plan: String,
-    /// The value of [`RETRIES`], if there is anything to retry: an exhausted plan then ends with the last try's own error, not
-    /// with a plan that names nothing.
-    pub retries: Option<String>,
+    /// What others must know, where this request finds out whether a provider can be reached again.
+    pub trials: Vec<Rest>,
     /// Attributes for Envoy's spans, if they are written.
     pub span: Vec<(Attribute, String)>,
 }
@@ -163,15 +159,13 @@ impl Edge {
         self.forward(routing, outcome)
     }
 
-    fn forward(&mut self, routing: &Routing, outcome: Result<Plan, Problem>) -> Result<Forward, Answer> {
+    fn forward(&mut self, routing: &Routing, outcome: Result<(Plan, Vec<Rest>), Problem>) -> Result<Forward, Answer> {
         let outcome = outcome.map_err(|problem| Answer::problem(&problem, self.family));
-        let plan = self.note(outcome)?;
-        let retries = plan.targets.len().saturating_sub(1);
-        let retries = (retries > 0).then(|| retries.to_string());
+        let (plan, trials) = self.note(outcome)?;
         let span = if routing.traced { attributes(&plan) } else { Vec::new() };
         let text = plan.to_text();
         self.plan = Some(plan);
-        Ok(Forward { plan: text, retries, span })
+        Ok(Forward { plan: text, trials, span })
     }
 
     /// Whose API the caller speaks: Envoy's own errors are then written in it.
@@ -197,7 +191,7 @@ impl Edge {
     /// Composes the record. `plan` is the plan as the tries have left it, where [`needs_plan`](Self::needs_plan) says so.
     pub fn record(self, mut plan: Option<Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
         if let (Some(plan), None, false) = (&mut plan, progress, ending.client_left) {
-            plan.end_unanswered(ending.connected, ending.now);
+            plan.end_unanswered(if ending.connected { Connection::Own } else { Connection::Failed }, ending.now);
         }
         let plan = plan.or_else(|| {
             let mut plan = self.plan?;

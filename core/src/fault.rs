@@ -13,7 +13,8 @@ use core::time::Duration;
 
 pub use reject::{Reject, shown};
 
-use crate::plan::Plan;
+use crate::plan::{Failed, Plan, TooLong};
+use crate::time::Instant;
 
 /// An error as callers see it, before a dialect writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +44,12 @@ pub struct Details(pub String);
 /// Whether an official SDK should repeat the request by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Weir has tried what there is; repeating at once multiplies the load and changes nothing.
+    /// Repeating changes nothing: the request, or what the operator has set up, would have to change first.
     No,
     /// Waiting can help (a rate limit).
     Yes,
+    /// It may pass: nothing is said, and the SDK goes by its own rule.
+    Own,
 }
 
 /// Whose fault a failed try was; it decides whether the next target is tried.
@@ -83,6 +86,10 @@ pub enum FaultKind {
     Cut,
     /// The answer is not what the provider's API promises.
     Malformed,
+    /// Nobody could connect to the provider.
+    Unreachable,
+    /// The connection to the provider broke before an answer was there.
+    Reset,
     /// 401, 403: our credential is wrong or lacks a permission.
     Auth,
     /// 404: our model or deployment name is wrong.
@@ -92,13 +99,23 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Whether another model may take what this one does not.
+    pub const fn is_about_size(self) -> bool {
+        matches!(self, Self::ContextLength | Self::TooLarge)
+    }
+
     /// Whose fault it was.
     pub const fn whose(self) -> Whose {
         match self {
             Self::InvalidRequest | Self::ContextLength | Self::ContentPolicy | Self::TooLarge => Whose::Caller,
-            Self::Unavailable | Self::RateLimited | Self::Timeout | Self::ErrorEvent | Self::Cut | Self::Malformed => {
-                Whose::Provider
-            }
+            Self::Unavailable
+            | Self::RateLimited
+            | Self::Timeout
+            | Self::ErrorEvent
+            | Self::Cut
+            | Self::Malformed
+            | Self::Unreachable
+            | Self::Reset => Whose::Provider,
             Self::Auth | Self::NotFound | Self::Billing => Whose::Ours,
         }
     }
@@ -116,6 +133,8 @@ impl FaultKind {
             Self::ErrorEvent => "error_event",
             Self::Cut => "cut",
             Self::Malformed => "malformed",
+            Self::Unreachable => "connect_failure",
+            Self::Reset => "reset",
             Self::Auth => "auth",
             Self::NotFound => "not_found",
             Self::Billing => "billing",
@@ -128,7 +147,7 @@ impl FaultKind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidRequest,
         Self::ContextLength,
         Self::ContentPolicy,
@@ -139,6 +158,8 @@ impl FaultKind {
         Self::ErrorEvent,
         Self::Cut,
         Self::Malformed,
+        Self::Unreachable,
+        Self::Reset,
         Self::Auth,
         Self::NotFound,
         Self::Billing,
@@ -210,10 +231,13 @@ impl UpstreamFault {
 /// What the caller sees when every target has failed: the last failure decides, and each is named.
 ///
 /// Whose account or key at a provider is wrong is the operator's affair: it is 502, never a 401 that blames the caller's key.
-pub fn exhausted(plan: &Plan) -> Problem {
-    let last = plan.failed.last();
-    let kind = last.and_then(|failed| FaultKind::from_name(&failed.outcome));
+pub fn exhausted(plan: &Plan, now: Instant) -> Problem {
+    if let Some(told) = plan.too_long.as_ref().filter(|_| plan.is_too_long()) {
+        return told.problem();
+    }
+    let kind = plan.failed.last().and_then(Failed::kind);
     let (status, code) = match kind {
+        _ if plan.is_over(now) => (504, "deadline_exceeded"),
         Some(FaultKind::RateLimited) => (429, "rate_limited"),
         Some(FaultKind::Auth) => (502, "upstream_auth"),
         Some(FaultKind::Billing) => (502, "upstream_billing"),
@@ -223,17 +247,44 @@ pub fn exhausted(plan: &Plan) -> Problem {
         _ => (503, "upstream_unavailable"),
     };
     // The first target that is free again decides how long waiting takes.
-    let retry_after = plan.failed.iter().filter_map(|failed| failed.retry_after).min();
-    let limited = kind == Some(FaultKind::RateLimited);
+    let wait = plan.failed.iter().filter_map(|failed| failed.until).map(|until| until - now).min();
+    let limited = status == 429;
+    let in_time = if status == 504 && code == "deadline_exceeded" {
+        " within the limit of all tries (`limits.total`)"
+    } else {
+        ""
+    };
     Problem {
         status,
         kind: if limited { "rate_limit_error" } else { "upstream_error" },
         code: code.to_string(),
-        message: format!("No provider of '{}' could answer: {}.", plan.model, plan.tries()),
+        message: format!("No provider of '{}' could answer{in_time}: {}.", plan.model, plan.tries()),
         param: None,
         details: None,
-        retry_after: retry_after.filter(|_| limited),
-        retry: if limited && retry_after.is_some() { Retry::Yes } else { Retry::No },
+        retry_after: wait.filter(|_| limited || status == 503),
+        retry: match kind.map(FaultKind::whose) {
+            Some(Whose::Ours) => Retry::No,
+            _ if limited => Retry::Yes,
+            _ => Retry::Own,
+        },
+    }
+}
+
+impl TooLong {
+    /// What the caller is told of a prompt that is too long, to be told later.
+    pub fn of(problem: &Problem) -> Self {
+        let details = problem.details.as_ref().map(|details| details.0.clone());
+        Self { message: problem.message.clone(), param: problem.param.clone(), details }
+    }
+
+    /// As the caller sees it.
+    fn problem(&self) -> Problem {
+        let fault = UpstreamFault {
+            param: self.param.clone(),
+            details: self.details.clone().map(|details| Box::new(Details(details))),
+            ..UpstreamFault::new(FaultKind::ContextLength, &*self.message)
+        };
+        fault.problem()
     }
 }
 
@@ -264,7 +315,7 @@ impl HostFault {
             param: None,
             details: None,
             retry_after: None,
-            retry: Retry::No,
+            retry: Retry::Own,
         }
     }
 }

@@ -11,7 +11,7 @@ use core::fmt::Write;
 use core::time::Duration;
 
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
-use crate::fault::FaultKind;
+use crate::fault::{FaultKind, Whose};
 use crate::time::Instant;
 
 /// The filter state that holds the plan. Wherever a filter sets it, its name begins as Envoy has a wasm filter's begin.
@@ -22,7 +22,7 @@ pub const TRIES_KEY: &str = "wasm.weir.tries";
 /// How long keep-alives may prolong a gap between tokens, where nobody says otherwise.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(300);
 
-/// The limits in time of one try, as its delivery class says them.
+/// The limits in time of one try and of all of them, as a delivery class says them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// To the first token, or of a whole answer.
@@ -31,22 +31,26 @@ pub struct Limits {
     pub gap: Duration,
     /// Between tokens where keep-alives come.
     pub keep_alive: Duration,
+    /// Of all tries together, if they have one.
+    pub total: Option<Duration>,
 }
 
-/// The name of the delivery class for these limits, of a model with so many targets: with one, there is nothing to try again, and
-/// its route spends nothing on that.
+/// The name of the delivery class for these limits.
 ///
-/// `stream-30000-30000`, `stream-30000-30000-k60000-once`, `whole-300000`. Filters of other versions read it too: what they do not
+/// `stream-30000-30000-t600000`, `stream-30000-30000-k60000-t600000`, `whole-300000-t600000`. Filters of other versions read it too: what they do not
 /// know they pass over, and what is not there has its default.
-pub fn class(delivery: Delivery, limits: Limits, targets: usize) -> String {
-    let Limits { first, gap, keep_alive } = limits;
-    let once = if targets > 1 { "" } else { "-once" };
-    let first = first.as_millis();
-    match delivery {
-        Delivery::Whole => format!("whole-{first}{once}"),
-        Delivery::Streamed if keep_alive == KEEP_ALIVE => format!("stream-{first}-{}{once}", gap.as_millis()),
-        Delivery::Streamed => format!("stream-{first}-{}-k{}{once}", gap.as_millis(), keep_alive.as_millis()),
+pub fn class(delivery: Delivery, limits: Limits) -> String {
+    let Limits { first, gap, keep_alive, total } = limits;
+    let mut name = match delivery {
+        Delivery::Whole => format!("whole-{}", first.as_millis()),
+        Delivery::Streamed => format!("stream-{}-{}", first.as_millis(), gap.as_millis()),
+    };
+    // Writing to a String cannot fail.
+    if delivery == Delivery::Streamed && keep_alive != KEEP_ALIVE {
+        let _ = write!(name, "-k{}", keep_alive.as_millis());
     }
+    let _ = total.map(|total| write!(name, "-t{}", total.as_millis()));
+    name
 }
 
 /// How every plan starts whose next target is in `cluster`.
@@ -82,12 +86,21 @@ pub struct Plan {
     pub targets: Vec<Candidate>,
     /// Targets of the model that will not be tried, and why.
     pub passed_over: Vec<(Candidate, String)>,
+    /// Which targets rest because nobody could connect to their provider, and are asked all the same, to see whether one can again:
+    /// a bit for each, the first target's the lowest.
+    pub trials: u16,
+    /// When it was made.
+    pub made: Instant,
     /// How many tries have begun.
     pub begun: usize,
+    /// Which target the latest try asks.
+    pub at: usize,
     /// When the latest try began.
     pub since: Instant,
-    /// Tries that ended without an answer for the caller.
+    /// Tries that ended without an answer for the caller, in their order.
     pub failed: Vec<Failed>,
+    /// What the first provider said to which the request was too long.
+    pub too_long: Option<TooLong>,
 }
 
 /// The edge that wrote a plan: an attempt in the same VM can tell it things without asking the host.
@@ -119,12 +132,43 @@ pub struct Failed {
     pub status: u16,
     /// How long it took.
     pub took: Duration,
-    /// How long the upstream asked to be left alone, in whole milliseconds.
-    pub retry_after: Option<Duration>,
+    /// When it ended.
+    pub ended: Instant,
+    /// Until when the upstream asked to be left alone.
+    pub until: Option<Instant>,
+    /// The try had a connection that was there already, and nothing came back on it: as if its host had just closed it.
+    pub kept: bool,
 }
 
+impl Failed {
+    /// The kind of its outcome, where that is a fault.
+    pub fn kind(&self) -> Option<FaultKind> {
+        FaultKind::from_name(&self.outcome)
+    }
+}
+
+/// A request is too long for a model, in words for the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// The message.
+    pub message: String,
+    /// The field at fault.
+    pub param: Option<String>,
+    /// What programs go by beside the words.
+    pub details: Option<String>,
+}
+
+/// The longest pause that a request waits for by itself.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// How long the same target is left alone before it is asked once more. Envoy counts in seconds here, and adds up to half.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The outcome of a try that was under way when the limit of all tries passed.
+pub const DEADLINE: &str = "deadline";
+
 /// By how much a limit may seem to pass too early: Envoy's timers count in milliseconds from where its event loop was.
-const LAG: Duration = Duration::from_millis(20);
+pub(crate) const LAG: Duration = Duration::from_millis(20);
 
 /// The outcome of a try in which nothing came back: the connection failed or was reset, or the limit passed.
 pub const UNANSWERED: &str = "unanswered";
@@ -132,7 +176,7 @@ pub const UNANSWERED: &str = "unanswered";
 impl Plan {
     /// The target of the latest try.
     pub fn current(&self) -> Option<&Candidate> {
-        self.targets.get(self.begun.checked_sub(1)?)
+        self.targets.get(self.at).filter(|_| self.begun > 0)
     }
 
     /// The limits in time of each try.
@@ -140,49 +184,128 @@ impl Plan {
         limits_of(&self.class)
     }
 
-    /// Whether the latest try is the last one.
-    pub fn is_last(&self) -> bool {
-        self.begun >= self.targets.len()
-    }
-
     /// Whether the latest try has ended without an answer for the caller.
     pub fn latest_has_failed(&self) -> bool {
-        self.begun.checked_sub(1).is_some_and(|latest| self.failed.last().is_some_and(|failed| failed.target == latest))
+        self.begun > 0 && self.failed.len() >= self.begun
     }
 
-    /// Begins the next try: a preceding one without a noted outcome was [`UNANSWERED`]. `None` if there is none left.
+    /// Whether the limit of all tries together has passed.
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.limits().and_then(|limits| limits.total).is_some_and(|total| now - self.made + LAG >= total)
+    }
+
+    /// Which target is asked next, as far as is known; `None` if there is none.
+    ///
+    /// Nothing is known of a try that is under way but that it may end without an answer. A target of another provider comes first
+    /// then: what such an end would say against its own provider's other targets is known only when the next try begins.
+    pub fn next(&self) -> Option<usize> {
+        let elsewhere = |i: &usize| self.of(*i) != self.current().map(|target| target.provider.as_str());
+        if self.begun > 0 && !self.latest_has_failed() {
+            return self.open().find(elsewhere).or_else(|| self.open().next());
+        }
+        self.open().next().or_else(|| self.repeats().then_some(self.at))
+    }
+
+    /// How long to wait before the next try; only the same target is worth waiting for.
+    pub fn pause(&self, now: Instant) -> Option<Duration> {
+        let again = self.latest_has_failed() && self.next() == Some(self.at);
+        let latest = self.failed.last().filter(|latest| again && !latest.kept)?;
+        Some(latest.until.map_or(PAUSE, |until| (until - now).max(PAUSE)))
+    }
+
+    /// The targets that were not asked and are not passed over, in their order.
+    fn open(&self) -> impl Iterator<Item = usize> {
+        let asked = |i| self.begun > 0 && i == self.at || self.failed.iter().any(|failed| failed.target == i);
+        (0..self.targets.len()).filter(move |i| !asked(*i) && !self.is_spoilt(*i))
+    }
+
+    fn of(&self, target: usize) -> Option<&str> {
+        self.targets.get(target).map(|target| target.provider.as_str())
+    }
+
+    /// Whether a target would fail as an earlier one has: it is the same, and rests or was silent; its provider cannot be reached;
+    /// or its model is the one for which the request is too long.
+    fn is_spoilt(&self, target: usize) -> bool {
+        let Some(target) = self.targets.get(target) else { return true };
+        self.failed.iter().any(|failed| {
+            let Some(asked) = self.targets.get(failed.target) else { return false };
+            let same = asked == target;
+            match failed.kind() {
+                Some(FaultKind::ContextLength) => asked.model == target.model,
+                Some(FaultKind::TooLarge | FaultKind::Unreachable) => asked.provider == target.provider,
+                Some(FaultKind::Timeout) => same && failed.status == 0,
+                Some(FaultKind::Auth | FaultKind::NotFound | FaultKind::Billing) => same,
+                _ => same && failed.until.is_some(),
+            }
+        })
+    }
+
+    /// Whether the request is too long for every model that could be asked: those that failed otherwise would say so too, or cannot
+    /// be asked before the operator has mended something.
+    pub fn is_too_long(&self) -> bool {
+        let model = |failed: &Failed| self.targets.get(failed.target).map(|target| target.model.as_str());
+        let says_so = |failed: &&Failed| failed.kind() == Some(FaultKind::ContextLength);
+        let too_long = |name| self.failed.iter().filter(says_so).any(|failed| model(failed) == name);
+        self.failed
+            .iter()
+            .all(|failed| too_long(model(failed)) || failed.kind().map(FaultKind::whose) == Some(Whose::Ours))
+    }
+
+    /// Whether the latest target is worth another try: once, after a failure that passes.
+    fn repeats(&self) -> bool {
+        let Some(latest) = self.failed.last().filter(|_| self.latest_has_failed()) else { return false };
+        let once = self.failed.iter().filter(|failed| failed.target == latest.target).count() == 1;
+        let soon = latest.until.is_none_or(|until| until - latest.ended <= SHORT);
+        let passes = match latest.kind() {
+            Some(FaultKind::Unavailable | FaultKind::ErrorEvent | FaultKind::Cut) => true,
+            // One that answers 408 is not silent.
+            Some(FaultKind::Timeout) => latest.status != 0,
+            Some(FaultKind::RateLimited) => latest.until.is_some(),
+            // Envoy waits before a try only if it has an answer to read the wait from.
+            Some(FaultKind::Reset) => latest.kept,
+            _ => false,
+        };
+        once && soon && passes
+    }
+
+    /// Begins the next try at `provider`: a preceding one without a noted outcome was [`UNANSWERED`]. `None` if there is none left.
     ///
     /// The plan's text must be stored before anything of the try can fail, so that a retry moves on in any case.
-    pub fn begin(&mut self, now: Instant) -> Option<&Candidate> {
-        if self.begun >= self.targets.len() {
+    pub fn begin(&mut self, provider: &str, now: Instant) -> Option<&Candidate> {
+        self.note_unanswered(now);
+        if self.begun > 0 && self.is_over(now) {
             return None;
         }
-        self.note_unanswered(now);
+        let open = self.open().find(|i| self.of(*i) == Some(provider));
+        let again = || (self.of(self.at) == Some(provider) && self.repeats()).then_some(self.at);
+        self.at = open.or_else(again)?;
         self.begun += 1;
         self.since = now;
         self.current()
     }
 
     /// Notes that the latest try failed.
-    pub fn fail(&mut self, outcome: &str, status: u16, retry_after: Option<Duration>, now: Instant) {
-        if let Some(target) = self.begun.checked_sub(1)
-            && !self.latest_has_failed()
-        {
+    pub fn fail(&mut self, outcome: &str, status: u16, until: Option<Instant>, now: Instant) {
+        if self.begun > 0 && !self.latest_has_failed() {
             let (outcome, took) = (outcome.to_string(), now - self.since);
-            self.failed.push(Failed { target, outcome, status, took, retry_after });
+            self.failed.push(Failed { target: self.at, outcome, status, took, ended: now, until, kept: false });
         }
     }
 
-    /// Notes how the latest try, of which nothing came back, ended; `connected` says whether there was a connection.
-    pub fn end_unanswered(&mut self, connected: bool, now: Instant) {
+    /// Notes how the latest try, which ended without an answer, ended.
+    pub fn end_unanswered(&mut self, connection: Connection, now: Instant) {
         let timed_out = self.limits().is_some_and(|limits| now - self.since + LAG >= limits.first);
-        let outcome = match (connected, timed_out) {
+        let outcome = match connection {
             // The limit begins with the connection.
-            (false, _) => "connect_failure",
-            (true, true) => FaultKind::Timeout.name(),
-            (true, false) => "reset",
+            Connection::Failed => FaultKind::Unreachable.name(),
+            _ if self.is_over(now) => DEADLINE,
+            _ if timed_out => FaultKind::Timeout.name(),
+            _ => FaultKind::Reset.name(),
         };
         self.fail(outcome, 0, None, now);
+        if let Some(failed) = self.failed.last_mut() {
+            failed.kept = connection == Connection::Kept && failed.kind() == Some(FaultKind::Reset);
+        }
     }
 
     /// Notes that the latest try, if it has no outcome yet, was left unanswered.
@@ -209,17 +332,22 @@ impl Plan {
         for failed in &self.failed {
             one(failed.target, &failed.outcome, failed.status);
         }
-        if let Some(latest) = self.begun.checked_sub(1)
-            && !self.latest_has_failed()
-        {
-            one(latest, UNANSWERED, 0);
+        if self.begun > 0 && !self.latest_has_failed() {
+            one(self.at, UNANSWERED, 0);
+        }
+        for (i, (target, why)) in self.passed_over.iter().enumerate() {
+            text.push_str(if i == 0 { ". Not asked: " } else { "; " });
+            let model = target.model.replace(['"', '\\'], "_");
+            let _ = write!(text, "{}/{model} ({})", target.provider, why.replace(['"', '\\'], "_"));
         }
         text
     }
 
     /// The plan as text.
     pub fn to_text(&self) -> String {
-        let next = self.targets.get(self.begun).map_or("", |target| target.provider.as_str());
+        // With nothing left, the same provider: a try that begins there knows how the last one has ended, and says so.
+        let next = self.next().or((self.begun > 0).then_some(self.at));
+        let next = next.and_then(|next| self.of(next)).unwrap_or_default();
         let mut text = String::with_capacity(96 + self.targets.len() * 32);
         let endpoint = self.endpoint.name();
         let delivery = if self.delivery == Delivery::Streamed { 's' } else { 'w' };
@@ -233,7 +361,13 @@ impl Plan {
         number(&mut text, u64::from(request));
         text.push('|');
         number(&mut text, self.begun as u64);
+        text.push('.');
+        number(&mut text, self.at as u64);
+        text.push('.');
+        number(&mut text, u64::from(self.trials));
         text.push('|');
+        number(&mut text, self.made.as_nanos());
+        text.push('.');
         number(&mut text, since);
         text.push('|');
         text.push(delivery);
@@ -258,11 +392,20 @@ impl Plan {
             text.push(',');
         }
         text.push('|');
-        for Failed { target, outcome, status, took, retry_after } in &self.failed {
+        for Failed { target, outcome, status, took, ended, until, kept } in &self.failed {
+            let (took, ended, kept) = (took.as_micros(), ended.as_nanos(), if *kept { "k" } else { "" });
             // Writing to a String cannot fail.
-            let _ = write!(text, "{target}={outcome}={status}={}=", took.as_micros());
-            let _ = retry_after.map(|wait| write!(text, "{}", wait.as_millis()));
+            let _ = write!(text, "{target}={outcome}={status}={took}={ended}={kept}=");
+            let _ = until.map(|until| write!(text, "{}", until.as_nanos()));
             text.push(',');
+        }
+        text.push('|');
+        if let Some(TooLong { message, param, details }) = &self.too_long {
+            escape(&mut text, message);
+            for more in [param, details] {
+                text.push('=');
+                escape(&mut text, more.as_deref().unwrap_or_default());
+            }
         }
         text.push('#');
         text.push_str(&self.class);
@@ -282,8 +425,12 @@ impl Plan {
         let _next = fields.next()?;
         let (vm, request) = fields.next()?.split_once('.')?;
         let origin = Origin { vm: vm.parse().ok()?, request: request.parse().ok()? };
-        let begun = fields.next()?.parse().ok()?;
-        let since = Instant::from_nanos(fields.next()?.parse().ok()?);
+        let mut numbers = fields.next()?.split('.');
+        let begun = numbers.next()?.parse().ok()?;
+        let at = numbers.next()?.parse().ok()?;
+        let trials = numbers.next()?.parse().ok()?;
+        let (made, since) = fields.next()?.split_once('.')?;
+        let (made, since) = (instant(made)?, instant(since)?);
         let mut kind = fields.next()?.chars();
         let delivery = if kind.next()? == 's' { Delivery::Streamed } else { Delivery::Whole };
         let usage = if kind.next()? == 'u' { UsageChunk::Wanted } else { UsageChunk::Unwanted };
@@ -299,6 +446,10 @@ impl Plan {
             })
             .collect::<Option<_>>()?;
         let failed = items(fields.next()?).map(read_failed).collect::<Option<_>>()?;
+        let too_long = match fields.next()? {
+            "" => None,
+            text => Some(read_too_long(text)?),
+        };
         let class = class.to_string();
         Some(Self {
             origin,
@@ -311,11 +462,26 @@ impl Plan {
             betas,
             targets,
             passed_over,
+            trials,
+            made,
             begun,
+            at,
             since,
             failed,
+            too_long,
         })
     }
+}
+
+/// What is known of the connection of a try that ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// There was none: it failed, or took too long.
+    Failed,
+    /// The try had one of its own, or an answer had begun on it.
+    Own,
+    /// The try had one that was there already, and nothing came back on it.
+    Kept,
 }
 
 /// The limits that a delivery class says.
@@ -323,9 +489,21 @@ fn limits_of(class: &str) -> Option<Limits> {
     let mut parts = class.split('-').skip(1);
     let millis = |text: &str| text.parse().ok().map(Duration::from_millis);
     let first = millis(parts.next()?)?;
-    let gap = parts.next().and_then(millis).unwrap_or(first);
-    let keep_alive = parts.find_map(|part| millis(part.strip_prefix('k')?)).unwrap_or(KEEP_ALIVE);
-    Some(Limits { first, gap, keep_alive })
+    let (mut gap, mut keep_alive, mut total) = (first, KEEP_ALIVE, None);
+    for part in parts {
+        if let Some(limit) = part.strip_prefix('k').and_then(millis) {
+            keep_alive = limit;
+        } else if let Some(limit) = part.strip_prefix('t').and_then(millis) {
+            total = Some(limit);
+        } else if let Some(limit) = millis(part) {
+            gap = limit;
+        }
+    }
+    Some(Limits { first, gap, keep_alive, total })
+}
+
+fn instant(nanos: &str) -> Option<Instant> {
+    nanos.parse().ok().map(Instant::from_nanos)
 }
 
 fn items(list: &str) -> impl Iterator<Item = &str> {
@@ -349,11 +527,20 @@ fn read_failed(item: &str) -> Option<Failed> {
         outcome: parts.next()?.to_string(),
         status: parts.next()?.parse().ok()?,
         took: Duration::from_micros(parts.next()?.parse().ok()?),
-        retry_after: match parts.next()? {
+        ended: instant(parts.next()?)?,
+        kept: parts.next()? == "k",
+        until: match parts.next()? {
             "" => None,
-            millis => Some(Duration::from_millis(millis.parse().ok()?)),
+            nanos => Some(instant(nanos)?),
         },
     })
+}
+
+fn read_too_long(text: &str) -> Option<TooLong> {
+    let mut parts = text.split('=').map(unescape);
+    let message = parts.next()??;
+    let mut more = || parts.next()?.map(|text| (!text.is_empty()).then_some(text));
+    Some(TooLong { message, param: more()?, details: more()? })
 }
 
 /// Every request has some, so they are written without the formatter.
@@ -392,24 +579,26 @@ mod tests {
     use alloc::vec;
     use proptest::prelude::*;
 
-    const LIMITS: Limits =
-        Limits { first: Duration::from_secs(5), gap: Duration::from_secs(9), keep_alive: KEEP_ALIVE };
+    const LIMITS: Limits = Limits {
+        first: Duration::from_secs(5),
+        gap: Duration::from_secs(9),
+        keep_alive: KEEP_ALIVE,
+        total: Some(Duration::from_secs(60)),
+    };
 
     #[test]
     fn a_class_says_its_limits_to_filters_of_any_version() {
         let check = |class: &str, limits: Limits| assert_eq!(limits_of(class), Some(limits), "{class}");
         let short = Limits { keep_alive: Duration::from_secs(60), ..LIMITS };
         let whole = Limits { gap: LIMITS.first, ..LIMITS };
-        check("stream-5000-9000", LIMITS);
-        check("whole-5000-once", whole);
-        check("stream-5000-9000-k60000-to-come-once", short);
-        for targets in [1, 2] {
-            check(&class(Delivery::Streamed, LIMITS, targets), LIMITS);
-            check(&class(Delivery::Streamed, short, targets), short);
-            check(&class(Delivery::Whole, LIMITS, targets), whole);
-            // The one number that older filters read.
-            assert_eq!(class(Delivery::Streamed, short, targets).split('-').nth(1), Some("5000"));
-        }
+        check("stream-5000-9000", Limits { total: None, ..LIMITS });
+        check("whole-5000-once", Limits { total: None, ..whole });
+        check("stream-5000-9000-k60000-to-come-t60000", short);
+        check(&class(Delivery::Streamed, LIMITS), LIMITS);
+        check(&class(Delivery::Streamed, short), short);
+        check(&class(Delivery::Whole, LIMITS), whole);
+        // The one number that older filters read.
+        assert_eq!(class(Delivery::Streamed, short).split('-').nth(1), Some("5000"));
         assert_eq!(limits_of("other"), None);
     }
 
@@ -420,15 +609,19 @@ mod tests {
             endpoint: Endpoint::Chat,
             delivery: Delivery::Streamed,
             usage: UsageChunk::Wanted,
-            class: class(Delivery::Streamed, LIMITS, 2),
+            class: class(Delivery::Streamed, LIMITS),
             tenant: "team-a".to_string(),
             model: model.to_string(),
             betas: "context-1m-2025-08-07".to_string(),
             targets: providers.iter().map(candidate).collect(),
             passed_over: vec![(candidate(&"resting"), "rate_limited until 12".to_string())],
+            trials: 0,
+            made: Instant::default(),
             begun: 0,
+            at: 0,
             since: Instant::default(),
             failed: Vec::new(),
+            too_long: None,
         }
     }
 
@@ -436,33 +629,129 @@ mod tests {
     fn its_text_starts_with_the_next_cluster_and_ends_with_the_class() {
         let mut plan = plan("m", &["a", "b"]);
         assert!(plan.to_text().starts_with(&cluster_prefix("a")));
-        assert!(plan.to_text().ends_with(&class_suffix("stream-5000-9000")));
-        plan.begin(Instant::default());
+        assert!(plan.to_text().ends_with(&class_suffix("stream-5000-9000-t60000")));
+        plan.begin("a", Instant::default());
         assert!(plan.to_text().starts_with(&cluster_prefix("b")));
-        plan.begin(Instant::default());
-        assert!(plan.to_text().starts_with('|'), "an exhausted plan names no cluster");
-        assert!(plan.begin(Instant::default()).is_none());
+        plan.begin("b", Instant::default());
+        assert!(plan.to_text().starts_with(&cluster_prefix("b")), "whoever is asked there knows that nothing is left");
+        assert!(plan.begin("b", Instant::default()).is_none());
     }
 
     #[test]
     fn a_try_without_an_outcome_was_unanswered() {
         let mut plan = plan("m", &["a", "b", "c"]);
-        plan.begin(Instant::from_nanos(1_000_000));
-        plan.begin(Instant::from_nanos(3_000_000));
-        plan.fail("rate_limited", 429, Some(Duration::from_secs(3)), Instant::from_nanos(4_000_000));
-        plan.begin(Instant::from_nanos(5_000_000));
+        plan.begin("a", Instant::from_nanos(1_000_000));
+        plan.begin("b", Instant::from_nanos(3_000_000));
+        plan.fail("rate_limited", 429, Some(Instant::from_nanos(9_000_000)), Instant::from_nanos(4_000_000));
+        plan.begin("c", Instant::from_nanos(5_000_000));
         let outcomes: Vec<_> = plan.failed.iter().map(|failed| (failed.target, failed.outcome.as_str())).collect();
         assert_eq!(outcomes, [(0, UNANSWERED), (1, "rate_limited")]);
         assert_eq!(plan.failed[0].took, Duration::from_millis(2));
     }
 
+    /// What a provider does with one try.
+    #[derive(Clone, Copy)]
+    enum Does {
+        Answers(FaultKind, u16),
+        Asks(FaultKind, u64),
+        Ends(Connection),
+        Silent,
+    }
+    use Does::{Answers, Asks, Ends, Silent};
+
+    /// Who is asked, and after how long a pause, where the tries of a plan for these targets (`provider/model`) end so.
+    fn asked(targets: &[&str], does: &[Does]) -> Vec<String> {
+        let mut plan = plan("m", &[]);
+        let candidate = |target: &&str| {
+            let (provider, model) = target.split_once('/').unwrap();
+            Candidate { provider: provider.to_string(), model: model.to_string() }
+        };
+        plan.targets = targets.iter().map(candidate).collect();
+        let (mut now, mut asked, mut text) = (Instant::default(), Vec::new(), plan.to_text());
+        for does in does {
+            let pause = plan.pause(now).map_or_else(String::new, |pause| format!(" after {} s", pause.as_secs()));
+            let provider = text.split('|').next().unwrap().to_string();
+            let Some(target) = plan.begin(&provider, now) else { break };
+            asked.push(format!("{}/{}{pause}", target.provider, target.model));
+            // This is what Envoy reads after a try without an answer: how it has ended is known later.
+            text = plan.to_text();
+            match does {
+                Answers(kind, status) => plan.fail(kind.name(), *status, None, now),
+                Asks(kind, secs) => plan.fail(kind.name(), 429, Some(now.after(Duration::from_secs(*secs))), now),
+                Ends(connection) => plan.end_unanswered(*connection, now),
+                Silent => {
+                    now = now.after(Duration::from_secs(5));
+                    plan.end_unanswered(Connection::Own, now);
+                }
+            }
+            if matches!(does, Answers(..) | Asks(..)) {
+                if plan.next().is_none() {
+                    break;
+                }
+                text = plan.to_text();
+            }
+        }
+        asked
+    }
+
+    #[test]
+    fn the_last_target_is_asked_once_more_after_what_passes() {
+        use FaultKind::{Auth, Cut, ErrorEvent, Malformed, RateLimited, Timeout, Unavailable};
+        let check = |targets: &[&str], does: &[Does], expect: &[&str]| assert_eq!(asked(targets, does), expect);
+        let busy = Answers(Unavailable, 503);
+        check(&["a/m"], &[busy, busy], &["a/m", "a/m after 1 s"]);
+        check(&["a/m", "b/m"], &[busy, busy, busy], &["a/m", "b/m", "b/m after 1 s"]);
+        for passes in [Answers(ErrorEvent, 200), Answers(Cut, 200), Answers(Timeout, 408)] {
+            check(&["a/m"], &[passes, busy], &["a/m", "a/m after 1 s"]);
+        }
+        check(&["a/m"], &[Asks(RateLimited, 2), busy], &["a/m", "a/m after 2 s"]);
+        for (stays, whom) in
+            [(Answers(Malformed, 200), "a/m"), (Asks(RateLimited, 3), "a/m"), (Answers(Auth, 401), "a/m")]
+        {
+            check(&["a/m"], &[stays], &[whom]);
+        }
+        check(&["a/m"], &[Ends(Connection::Kept), busy], &["a/m", "a/m"]);
+        check(&["a/m"], &[Ends(Connection::Own), busy], &["a/m"]);
+        check(&["a/m"], &[Ends(Connection::Failed), busy], &["a/m"]);
+        check(&["a/m"], &[Silent, busy], &["a/m"]);
+    }
+
+    #[test]
+    fn a_target_that_would_fail_again_is_passed_over() {
+        use FaultKind::{Auth, ContextLength, RateLimited, Unavailable};
+        let check = |targets: &[&str], does: &[Does], expect: &[&str]| assert_eq!(asked(targets, does), expect);
+        let busy = Answers(Unavailable, 503);
+        check(&["a/m", "a/m", "b/m"], &[Silent, busy], &["a/m", "b/m"]);
+        check(&["a/m", "a/m"], &[Silent, busy], &["a/m"]);
+        check(&["a/m", "a/n"], &[Silent, busy], &["a/m", "a/n"]);
+        check(&["a/m", "a/n", "b/m"], &[Ends(Connection::Failed), busy], &["a/m", "b/m"]);
+        check(&["a/m", "a/n"], &[Ends(Connection::Failed), busy], &["a/m"]);
+        check(&["a/m", "a/m", "b/m"], &[Asks(RateLimited, 9), busy], &["a/m", "b/m"]);
+        check(&["a/m", "b/m", "a/m"], &[Answers(Auth, 401), busy, busy], &["a/m", "b/m", "b/m after 1 s"]);
+        check(&["a/m", "b/m", "c/n"], &[Answers(ContextLength, 400), busy, busy], &["a/m", "c/n", "c/n after 1 s"]);
+        check(&["a/m", "a/m"], &[busy, busy, busy], &["a/m", "a/m", "a/m after 1 s"]);
+    }
+
+    #[test]
+    fn nothing_begins_after_the_limit_of_all_tries() {
+        let mut plan = plan("m", &["a", "b"]);
+        plan.begin("a", Instant::default());
+        let late = Instant::default().after(Duration::from_secs(60));
+        plan.end_unanswered(Connection::Own, late);
+        assert!(plan.begin("b", late).is_none());
+        assert_eq!(plan.failed[0].outcome, DEADLINE);
+    }
+
     proptest! {
         #[test]
-        fn it_reads_back_what_it_wrote(model in "\\PC{1,40}", tenant in "[ -~]{0,20}", begun in 0usize..3) {
+        fn it_reads_back_what_it_wrote(model in "\\PC{1,40}", tenant in "[ -~]{0,20}", begun in 0usize..3, said in "\\PC{1,40}") {
             let mut plan = plan(&model, &["a", "b-2", "c.x"]);
             plan.tenant = tenant;
             for i in 0..begun {
-                plan.begin(Instant::from_nanos(i as u64 * 1000));
+                let now = Instant::from_nanos(i as u64 * 1000);
+                plan.begin(["a", "b-2", "c.x"][i], now);
+                plan.fail("unavailable", 503, Some(now), now);
+                plan.too_long = Some(TooLong { message: said.clone(), param: None, details: Some("{\"a\":1}".to_string()) });
             }
             prop_assert_eq!(Plan::from_text(&plan.to_text()), Some(plan));
         }

@@ -148,7 +148,7 @@ pub fn outcome(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progres
     }
     if let (None, false, Some(plan)) = (progress, ending.client_left, plan.filter(|plan| plan.latest_has_failed())) {
         // The last try ended without an answer, so Envoy told the caller what the plan would have.
-        return exhausted(plan).code;
+        return exhausted(plan, ending.now).code;
     }
     let word = match progress.map(|progress| (progress.stage, progress.code.as_str())) {
         Some((Stage::Done, _)) => "ok",
@@ -232,10 +232,8 @@ fn write_plan(text: &mut String, plan: &Plan, outcome: &str, now: Instant) {
     for failed in &plan.failed {
         one(failed.target, &failed.outcome, failed.status, failed.took);
     }
-    if let Some(latest) = plan.begun.checked_sub(1)
-        && !plan.latest_has_failed()
-    {
-        one(latest, outcome, if outcome == "ok" { 200 } else { 0 }, now - plan.since);
+    if plan.begun > 0 && !plan.latest_has_failed() {
+        one(plan.at, outcome, if outcome == "ok" { 200 } else { 0 }, now - plan.since);
     }
     text.push(']');
 }

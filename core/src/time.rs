@@ -30,11 +30,65 @@ impl Instant {
     }
 }
 
+/// Reads a date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`. (Its two older forms are read too.)
+///
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7>
+pub fn http_date(text: &str) -> Option<Instant> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split([' ', ',', '-']).filter(|word| !word.is_empty());
+    let _weekday = words.next()?;
+    let (first, second, third) = (words.next()?, words.next()?, words.next()?);
+    // `Sun Nov  6 08:49:37 1994` has the month first, and the year last.
+    let (day, month, year, time) = match first.parse::<u64>() {
+        Ok(day) => (day, second, third, words.next()?),
+        Err(_) => (second.parse().ok()?, first, words.next()?, third),
+    };
+    let month = MONTHS.iter().position(|known| *known == month)? as u64 + 1;
+    let year: u64 = match year.parse().ok()? {
+        short @ 0..70 => 2000 + short,
+        short @ 70..100 => 1900 + short,
+        long @ 1970..10_000 => long,
+        _ => return None,
+    };
+    let mut parts = time.splitn(3, ':').map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    if !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(Instant::from_nanos(seconds.checked_mul(1_000_000_000)?))
+}
+
+/// Days since the epoch of a day in the Gregorian calendar, from 1970 on. A day beyond its month's end counts into the next.
+pub(crate) fn days(year: u64, month: u64, day: u64) -> u64 {
+    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
+    let is_leap = leaps(year) > leaps(year - 1);
+    let before = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    let before = before.get(usize::try_from(month - 1).unwrap_or_default()).copied().unwrap_or_default();
+    (year - 1970) * 365 + leaps(year - 1) - leaps(1969) + before + u64::from(is_leap && month > 2) + day - 1
+}
+
 impl Sub for Instant {
     type Output = Duration;
 
     /// The time between two readings, zero if the clock went back.
     fn sub(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_date_is_read() {
+        let then = Some(Instant::from_nanos(784_111_777_000_000_000));
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), then);
+        assert_eq!(http_date("Sunday, 06-Nov-94 08:49:37 GMT"), then);
+        assert_eq!(http_date("Sun Nov  6 08:49:37 1994"), then);
+        for none in ["", "soon", "Sun, 06 Nov 1994", "Sun, 06 Now 1994 08:49:37 GMT", "Sun, 06 Nov 1994 25:49:37 GMT"] {
+            assert_eq!(http_date(none), None, "{none}");
+        }
     }
 }

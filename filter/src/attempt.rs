@@ -6,18 +6,15 @@ use std::sync::Arc;
 
 use weir_core::allow;
 use weir_core::answer::Answer;
-use weir_core::attempt::{Attempt, Effect, Flow, MAX_WHOLE, RequestPlan};
+use weir_core::attempt::{Attempt, Effect, Exhausted, Flow, MAX_WHOLE, RequestPlan, Unbegun};
 use weir_core::config::Upstream;
 use weir_core::endpoint::Family;
 use weir_core::plan;
 use weir_core::provider::Body;
-use weir_core::rests::{self, Rest, Rests};
 
 use crate::board;
 use crate::host::{Buffer, Host, Map, Next, Role};
-
-/// Tries at a compare-and-swap before a rest is let go: it is a hint, and the next failure writes it again.
-const SWAPS: usize = 8;
+use crate::shared;
 
 /// One try at one provider.
 pub(crate) struct Try {
@@ -100,7 +97,8 @@ impl Try {
                 Effect::Tries(text) => host.set_state(plan::TRIES_KEY, &text),
                 Effect::Progress(progress) => board::tell(host, origin, progress),
                 Effect::Span(attribute, value) => host.set_state(attribute.key, &value),
-                Effect::Rest(rest) => let_rest(host, &rest),
+                Effect::Rest(rest) => shared::rests(host, |rests, now| rests.add(rest.clone(), now)),
+                Effect::Reached(provider) => shared::rests(host, |rests, _| rests.reached(&provider)),
                 Effect::Headers(with) => host.rewrite_headers(Map::Response, |_| {
                     ((), Some(with.into_iter().map(|(name, value)| (name, Cow::Owned(value))).collect()))
                 }),
@@ -152,11 +150,16 @@ impl<H: Host> Role<H> for Try {
                 if let Some((attribute, value)) = begun.span {
                     host.set_state(attribute.key, &value);
                 }
-                clean(host, begun.attempt.follows_another());
+                let mut attempt = begun.attempt;
+                // Envoy has asked for a connection before it runs this: what is there now was there before.
+                if attempt.may_repeat() && host.has_connection() {
+                    attempt.keeps_connection();
+                }
+                clean(host, attempt.follows_another());
                 for (name, value) in &self.upstream.headers {
                     host.set_header(Map::Request, name, value);
                 }
-                self.attempt = Some(begun.attempt);
+                self.attempt = Some(attempt);
                 match begun.request {
                     RequestPlan::AsIs { path } => {
                         if let Some(path) = path {
@@ -171,7 +174,13 @@ impl<H: Host> Role<H> for Try {
                     }
                 }
             }
-            Err(fault) => self.refuse(Answer::problem(&fault.problem(), Family::default())),
+            Err(Unbegun::Fault(fault)) => self.refuse(Answer::problem(&fault.problem(), Family::default())),
+            Err(Unbegun::Exhausted(exhausted)) => {
+                let Exhausted { origin, plan, progress, answer } = *exhausted;
+                host.set_state(plan::KEY, &plan);
+                board::tell(host, origin, progress);
+                self.refuse(answer)
+            }
         }
     }
 
@@ -209,15 +218,18 @@ impl<H: Host> Role<H> for Try {
 
     fn done(&mut self, host: &mut H) {
         let Some(mut attempt) = self.attempt.take().filter(Attempt::is_unanswered) else { return };
-        let connected = host.connected(attempt.origin().request);
+        let connection = host.connection(attempt.origin().request);
+        if let Some(rest) = attempt.unreachable(connection, host.now()) {
+            shared::rests(host, |rests, now| rests.add(rest.clone(), now));
+        }
         match host.state(plan::KEY) {
             Some(latest) => {
-                if let Some(text) = attempt.ended_unanswered(&latest, connected, host.now()) {
+                if let Some(text) = attempt.ended_unanswered(&latest, connection, host.now()) {
                     host.set_state(plan::KEY, &text);
                 }
             }
             // A native filter's view of the stream is gone already.
-            None => board::leave(attempt, connected, host.now()),
+            None => board::leave(attempt, connection, host.now()),
         }
     }
 }
@@ -233,18 +245,6 @@ fn clean(host: &mut impl Host, follows_another: bool) {
     if follows_another {
         for (name, value) in allow::WRITTEN {
             host.set_header(Map::Request, name, value);
-        }
-    }
-}
-
-fn let_rest(host: &mut impl Host, rest: &Rest) {
-    let now = host.now();
-    for _ in 0..SWAPS {
-        let (text, cas) = host.shared(rests::KEY);
-        let mut rests = Rests::from_text(str::from_utf8(&text).unwrap_or_default());
-        rests.add(rest.clone(), now);
-        if host.set_shared(rests::KEY, rests.to_text().as_bytes(), cas) {
-            return;
         }
     }
 }

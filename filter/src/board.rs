@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use weir_core::attempt::Attempt;
+use weir_core::attempt::{Attempt, Connection};
 use weir_core::plan::{Origin, Plan};
 use weir_core::record::{self, Progress};
 use weir_core::time::Instant;
@@ -58,7 +58,7 @@ struct Open {
 /// An attempt that was never answered, and could not write so into the plan: its stream was gone.
 struct Left {
     attempt: Attempt,
-    connected: bool,
+    connection: Connection,
     at: Instant,
 }
 
@@ -101,15 +101,15 @@ pub(crate) fn take(host: &impl Host, request: u32) -> Option<Progress> {
 }
 
 /// Leaves an attempt that was never answered for whoever reads the plan next.
-pub(crate) fn leave(attempt: Attempt, connected: bool, at: Instant) {
-    with_open(attempt.origin().request, |open| open.left = Some(Left { attempt, connected, at }));
+pub(crate) fn leave(attempt: Attempt, connection: Connection, at: Instant) {
+    with_open(attempt.origin().request, |open| open.left = Some(Left { attempt, connection, at }));
 }
 
 /// The plan's text with what its latest attempt left.
 pub(crate) fn settled(text: String) -> String {
     let left = Plan::origin_of(&text).and_then(|origin| with_open(origin.request, |open| open.left.take()).flatten());
     match left {
-        Some(Left { mut attempt, connected, at }) => attempt.ended_unanswered(&text, connected, at).unwrap_or(text),
+        Some(Left { mut attempt, connection, at }) => attempt.ended_unanswered(&text, connection, at).unwrap_or(text),
         None => text,
     }
 }

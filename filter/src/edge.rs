@@ -5,8 +5,9 @@ use std::mem::take;
 use std::sync::Arc;
 
 use weir_core::answer::Answer;
+use weir_core::attempt::Connection;
 use weir_core::config::Routing;
-use weir_core::edge::{Edge, RETRIES};
+use weir_core::edge::Edge;
 use weir_core::load::{Load, Share};
 use weir_core::plan::{self, Plan};
 use weir_core::record::{self, Ending};
@@ -14,6 +15,7 @@ use weir_core::rests::{self, Rests};
 
 use crate::board;
 use crate::host::{Buffer, Host, Map, Next, Role};
+use crate::shared;
 
 /// `DownstreamConnectionTermination` among Envoy's response flags: the caller hung up.
 const CALLER_LEFT: u64 = 1 << 14;
@@ -101,9 +103,10 @@ impl Request {
         };
         match outcome {
             Ok(forward) => {
-                self.keeps_body = forward.retries.is_some();
-                if let Some(retries) = &forward.retries {
-                    host.set_header(Map::Request, RETRIES, retries);
+                // Every route has a retry policy.
+                self.keeps_body = true;
+                for trial in forward.trials {
+                    shared::rests(host, |rests, now| rests.add(trial.clone(), now));
                 }
                 host.set_state(plan::KEY, &forward.plan);
                 board::plan(self.id, self.edge.planned());
@@ -196,7 +199,7 @@ impl<H: Host> Role<H> for Request {
         let flags = if complete { 0 } else { host.flags() };
         let ending = Ending {
             now: host.now(),
-            connected: !needs_plan || host.connected(self.id),
+            connected: !needs_plan || host.connection(self.id) == Connection::Made,
             client_left: flags & CALLER_LEFT != 0,
             details: details.as_deref().unwrap_or_default(),
         };

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use weir_core::answer::Answer;
+use weir_core::attempt::Connection;
 use weir_core::time::Instant;
 
 /// A header map.
@@ -78,9 +79,11 @@ pub(crate) trait Host {
     /// Why the caller got the answer that it got: Envoy's response code details.
     fn details(&self) -> Option<String>;
 
-    /// Whether nothing is known of the connection to the provider having failed, in the latest try for the edge that is called
-    /// `request` on this worker.
-    fn connected(&self, request: u32) -> bool;
+    /// What is known of the connection to the provider, in the latest try for the edge that is called `request` on this worker.
+    fn connection(&self, request: u32) -> Connection;
+
+    /// Whether this stream, which is one to a provider, has a connection.
+    fn has_connection(&self) -> bool;
 
     /// Envoy's response flags, as bits.
     fn flags(&self) -> u64;

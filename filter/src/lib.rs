@@ -12,6 +12,7 @@ mod edge;
 mod host;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod shared;
 // Linted natively too, where it is not part of the library.
 #[cfg(any(target_arch = "wasm32", clippy))]
 mod wasm;

@@ -7,6 +7,7 @@
     reason = "a test may panic"
 )]
 
+mod again;
 mod bombs;
 mod corpus;
 mod crash;

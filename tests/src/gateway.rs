@@ -50,6 +50,13 @@ impl Builder {
         self
     }
 
+    /// Takes a provider in place of the one of the same name.
+    #[must_use]
+    pub fn instead(mut self, provider: Provider) -> Self {
+        self.providers.retain(|known| known.name != provider.name);
+        self.and(provider)
+    }
+
     /// Adds a model with its targets, best first: `provider/model`.
     #[must_use]
     pub fn model<'t>(mut self, name: &str, targets: impl IntoIterator<Item = &'t str>) -> Self {

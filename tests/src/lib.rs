@@ -34,7 +34,7 @@ mod up;
 mod upstream;
 
 pub use answer::{Answer, Ended, Event, Stream};
-pub use canned::Canned;
+pub use canned::{BlackHole, Canned};
 pub use certificate::{Authority, self_signed};
 pub use client::Ask;
 pub use collector::{Collector, Span};

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 use weir_core::config::{ProviderEntry, Scheme, Url};
 
+use super::routes::seconds;
 use super::{Paths, RenderError, filters, sidecar, tls};
 
 /// `entry`'s cluster.
@@ -26,6 +27,9 @@ pub(super) fn cluster(entry: &ProviderEntry, paths: &Paths) -> Result<Value, Ren
             cluster.insert("transport_socket".to_owned(), socket);
         }
         cluster.insert("circuit_breakers".to_owned(), breakers(entry.max_in_flight));
+        if entry.url.is_some() {
+            cluster.insert("connect_timeout".to_owned(), seconds(entry.connect_timeout));
+        }
         let protocol = if https {
             // ALPN decides.
             json!({ "auto_config": { "http_protocol_options": {}, "http2_protocol_options": {} } })
@@ -96,8 +100,7 @@ pub(super) fn breakers(most: u32) -> Value {
 fn protocol_options(protocol: Value, entry: &ProviderEntry, paths: &Paths) -> Value {
     let mut options = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        // Shorter than what load balancers in front of providers keep: a connection they have just closed costs a try.
-        "common_http_protocol_options": { "idle_timeout": "50s" },
+        "common_http_protocol_options": { "idle_timeout": seconds(entry.keep_idle) },
         "http_filters": filters::upstream_chain(entry, paths),
     });
     if let (Some(options), Value::Object(protocol)) = (options.as_object_mut(), protocol) {

@@ -31,7 +31,7 @@ enum When {
 use When::{Begin, Details, Flags, WithoutPlan};
 
 /// In order; the first that fits is taken. One request can have several flags (`URX` joins the last try's).
-const REPLIES: [Reply; 17] = [
+const REPLIES: [Reply; 18] = [
     Reply {
         when: WithoutPlan,
         status: 500,
@@ -45,6 +45,13 @@ const REPLIES: [Reply; 17] = [
         kind: "upstream_error",
         code: "overloaded",
         message: "As many requests as allowed are under way to the provider.",
+    },
+    Reply {
+        when: Details(&["response_timeout", "stream_idle_timeout"]),
+        status: 504,
+        kind: "upstream_error",
+        code: "deadline_exceeded",
+        message: "No provider answered within the limit of all tries (`limits.total`).",
     },
     Reply {
         when: Flags(&["UT", "SI", "UMSDR", "DT"]),
@@ -213,17 +220,24 @@ fn mapper(reply: &Reply, family: Family, filter: &Value, message: &str) -> Value
         param: None,
         details: None,
         retry_after: None,
-        retry: Retry::No,
+        retry: if passes(reply) { Retry::Own } else { Retry::No },
     };
     let error: Value = serde_json::from_slice(&dialect::error(family, &problem)).unwrap_or_default();
+    let forbids = json!({
+        "header": { "key": "x-should-retry", "value": "false" },
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    });
     json!({
         "filter": filter,
         "status_code": reply.status,
-        "headers_to_add": [
-            { "header": { "key": "x-should-retry", "value": "false" }, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" },
-        ],
+        "headers_to_add": if passes(reply) { Vec::new() } else { vec![forbids] },
         "body_format_override": { "json_format": error, "content_type": "application/json" },
     })
+}
+
+/// Whether the same request may succeed later: SDKs then go by their own rule. (They repeat a 408, too.)
+fn passes(reply: &Reply) -> bool {
+    reply.code != "upstream_auth" && (reply.status >= 500 || reply.status == 408)
 }
 
 fn when(reply: &Reply) -> Value {

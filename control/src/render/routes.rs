@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use weir_core::attempt;
 use weir_core::config::{Gateway, Limits};
 use weir_core::endpoint::Delivery;
 use weir_core::plan;
@@ -19,10 +20,9 @@ const NAME: &str = "weir";
 const NO_PLAN: &str = "weir-no-plan";
 /// The cluster of a try whose plan names no provider. It does not exist.
 const NOWHERE: &str = "weir-nowhere";
-/// What a connection may take, before a try's own limit begins.
-const CONNECT: Duration = Duration::from_secs(5);
-/// One try less than a plan can have targets; the edge narrows it to the plan at hand.
-const MOST_RETRIES: u32 = 15;
+/// More than a plan can have tries: its targets, the last one again, and one to say that nothing is left. The attempt role ends a
+/// plan that is exhausted.
+const MOST_RETRIES: u32 = 18;
 
 /// The routes, by delivery class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,14 +42,24 @@ struct Class {
     limit: Duration,
     /// Between tokens; not below `limit`. `None` for whole answers.
     gap: Option<Duration>,
-    /// The most targets that a model of this class has.
+    /// The limit of all tries.
+    total: Duration,
+    /// The longest that a connection may take.
+    connect: Duration,
+    /// The most tries that a model of this class has: its targets, and the last one again.
     tries: u32,
 }
 
 impl Class {
     /// The longest that can pass before an answer begins: all tries, and their connections.
     fn until_begun(&self) -> Duration {
-        (self.limit + CONNECT).saturating_mul(self.tries)
+        (self.limit + self.connect).saturating_mul(self.tries).min(self.total)
+    }
+
+    /// What joins two of the same name, and so of the same limits.
+    fn join(&mut self, other: &Self) {
+        self.tries = self.tries.max(other.tries);
+        self.connect = self.connect.max(other.connect);
     }
 }
 
@@ -57,14 +67,14 @@ impl Routes {
     /// The routes of `gateway`.
     pub(super) fn of(gateway: &Gateway) -> Self {
         let mut classes: BTreeMap<String, Class> = BTreeMap::new();
+        let connect = gateway.providers().map(|entry| entry.connect_timeout).max().unwrap_or_default();
         for (limits, targets) in gateway.limits() {
-            let Limits { first_token, gap, whole, keep_alive: _ } = *limits;
-            let tries = u32::try_from(*targets).unwrap_or(u32::MAX);
-            let whole = Class { limit: whole, gap: None, tries };
-            let streamed = Class { limit: first_token, gap: Some(gap), tries };
+            let Limits { first_token, gap, whole, total, keep_alive: _ } = *limits;
+            let tries = u32::try_from(*targets).unwrap_or(u32::MAX).saturating_add(1);
+            let whole = Class { limit: whole, gap: None, total, connect, tries };
+            let streamed = Class { limit: first_token, gap: Some(gap), total, connect, tries };
             for (delivery, class) in [(Delivery::Whole, whole), (Delivery::Streamed, streamed)] {
-                let known = classes.entry(limits.class(delivery, *targets)).or_insert(class);
-                known.tries = known.tries.max(tries);
+                classes.entry(limits.class(delivery)).or_insert(class).join(&class);
             }
         }
         Self {
@@ -90,9 +100,7 @@ impl Routes {
     /// Adds the classes and clusters of `older`.
     pub(super) fn join(&mut self, older: &Self) {
         for (name, class) in &older.classes {
-            // A class is named after its limits, so the same name means the same limits.
-            let own = self.classes.entry(name.clone()).or_insert(*class);
-            own.tries = own.tries.max(class.tries);
+            self.classes.entry(name.clone()).or_insert(*class).join(class);
         }
         self.clusters.extend(older.clusters.iter().cloned());
         self.buffer = self.buffer.max(older.buffer);
@@ -128,19 +136,20 @@ impl Routes {
     }
 
     fn route(&self, name: &str, class: Class) -> Value {
-        let mut retry = if class.tries > 1 {
-            json!({
-                "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes",
-                "retriable_status_codes": [429],
-                "num_retries": MOST_RETRIES,
-                // The cluster is looked up again for each try, in the plan that the attempt role has moved on.
-                "refresh_cluster_on_retry": true,
-                // The next try goes elsewhere: there is nothing to wait for.
-                "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
-            })
-        } else {
-            json!({})
-        };
+        let mut retry = json!({
+            "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes",
+            "retriable_status_codes": [429],
+            "num_retries": MOST_RETRIES,
+            // The cluster is looked up again for each try, in the plan that the attempt role has moved on.
+            "refresh_cluster_on_retry": true,
+            // The next try goes elsewhere, or a kept connection was closed: there is nothing to wait for.
+            "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
+            // But where the same target is asked once more: then the failed try's answer says how long.
+            "rate_limited_retry_back_off": {
+                "reset_headers": [{ "name": attempt::PAUSE, "format": "SECONDS" }],
+                "max_interval": "10s",
+            },
+        });
         // Both limits of a stream cannot be a try's own: when `per_try_timeout` passes, Envoy deletes the try's idle timer,
         // also if an answer has begun by then (and ours begins with its first token) and the timeout itself is ignored. So
         // one idle timer holds for both where they are equal. Where they are not, the gap is left to the caller's
@@ -158,8 +167,10 @@ impl Routes {
             Some(gap) => (until.max(gap), None),
             None => (Duration::ZERO, Some(until)),
         };
+        // The timer of all tries of a stream is the idle timer: nothing goes down before one has answered.
+        let bounded = class.gap.is_none() && class.limit.saturating_mul(class.tries) > class.total;
         let mut action = json!({
-            "timeout": "0s",
+            "timeout": seconds(if bounded { class.total } else { Duration::ZERO }),
             "idle_timeout": seconds(idle),
             "auto_host_rewrite": true,
             "inline_cluster_specifier_plugin": { "extension": self.by_plan() },

@@ -49,7 +49,11 @@ fn problems() -> impl Iterator<Item = Problem> {
     let host = [HostFault::NoConfig, HostFault::NoPlan, HostFault::Host].map(HostFault::problem);
     let upstream = FaultKind::ALL.into_iter().flat_map(|kind| {
         let fault = UpstreamFault::new(kind, "");
-        let told = if kind.whose() == Whose::Caller { fault.problem() } else { exhausted(&failed_with(kind)) };
+        let told = if kind.whose() == Whose::Caller {
+            fault.problem()
+        } else {
+            exhausted(&failed_with(kind), Instant::default())
+        };
         [told, fault.broken_off()]
     });
     host.into_iter().chain(upstream).chain(rejects().iter().map(Reject::problem).collect::<Vec<_>>())
@@ -57,8 +61,15 @@ fn problems() -> impl Iterator<Item = Problem> {
 
 /// A plan whose one target has failed so.
 fn failed_with(kind: FaultKind) -> Plan {
-    let failed =
-        Failed { target: 0, outcome: kind.name().to_owned(), status: 500, took: Duration::ZERO, retry_after: None };
+    let failed = Failed {
+        target: 0,
+        outcome: kind.name().to_owned(),
+        status: 500,
+        took: Duration::ZERO,
+        ended: Instant::default(),
+        until: None,
+        kept: false,
+    };
     Plan {
         origin: Origin::default(),
         endpoint: Endpoint::Chat,
@@ -70,9 +81,13 @@ fn failed_with(kind: FaultKind) -> Plan {
         betas: String::new(),
         targets: vec![Candidate { provider: "p".to_owned(), model: "m".to_owned() }],
         passed_over: Vec::new(),
+        trials: 0,
+        made: Instant::default(),
         begun: 1,
+        at: 0,
         since: Instant::default(),
         failed: vec![failed],
+        too_long: None,
     }
 }
 

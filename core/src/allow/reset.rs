@@ -11,7 +11,7 @@
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 
-use crate::time::Instant;
+use crate::time::{Instant, days};
 
 /// The time until then, as OpenAI writes it; zero for what has passed. `None` for what is no time.
 pub(super) fn until(value: &str, now: Instant) -> Option<Cow<'_, str>> {
@@ -135,15 +135,6 @@ fn number(text: &str, width: usize, range: core::ops::RangeInclusive<u64>) -> Op
     range.contains(&number).then_some(number)
 }
 
-/// Days since the epoch of a day in the Gregorian calendar, from 1970 on. A day beyond its month's end counts into the next.
-fn days(year: u64, month: u64, day: u64) -> u64 {
-    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
-    let is_leap = leaps(year) > leaps(year - 1);
-    let before = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    let before = before.get(usize::try_from(month - 1).unwrap_or_default()).copied().unwrap_or_default();
-    (year - 1970) * 365 + leaps(year - 1) - leaps(1969) + before + u64::from(is_leap && month > 2) + day - 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,16 +234,16 @@ mod tests {
         #[test]
         fn a_date_and_its_distance_say_the_same(distance in 0..10_000_000_u64) {
             let then = NOW + distance;
-            let (days, second) = (then / 86_400, then % 86_400);
+            let (day, second) = (then / 86_400, then % 86_400);
             // From the days since the epoch, by going through the years.
-            let (mut year, mut left) = (1970, days);
-            let length = |year: u64| if super::days(year + 1, 1, 1) - super::days(year, 1, 1) == 366 { 366 } else { 365 };
+            let (mut year, mut left) = (1970, day);
+            let length = |year: u64| if days(year + 1, 1, 1) - days(year, 1, 1) == 366 { 366 } else { 365 };
             while left >= length(year) {
                 left -= length(year);
                 year += 1;
             }
-            let month = (1..=12).rev().find(|month| super::days(year, *month, 1) - super::days(year, 1, 1) <= left).unwrap();
-            let day = left - (super::days(year, month, 1) - super::days(year, 1, 1)) + 1;
+            let month = (1..=12).rev().find(|month| days(year, *month, 1) - days(year, 1, 1) <= left).unwrap();
+            let day = left - (days(year, month, 1) - days(year, 1, 1)) + 1;
             let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
             let date = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
             let told = format!("{distance}s");

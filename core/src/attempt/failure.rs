@@ -7,12 +7,15 @@ use core::time::Duration;
 use super::{Attempt, Effect, Failing, Flow, MAX_ERROR_BODY, Phase, Room};
 use crate::answer::Answer;
 use crate::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose, exhausted};
-use crate::plan::Plan;
+use crate::plan::{Plan, TooLong};
 use crate::provider::{self, Reach};
 use crate::record::{Progress, Stage};
-use crate::rests::Rest;
+use crate::rests::{self, Rest};
 use crate::span;
 use crate::time::Instant;
+
+/// How many seconds Envoy is to wait before it tries again, at least: a header of a failed try's answer, which is never the caller's.
+pub const PAUSE: &str = "x-weir-pause";
 
 impl Attempt {
     pub(super) fn read_failure(
@@ -51,18 +54,26 @@ impl Attempt {
         effects: &mut Vec<Effect>,
     ) -> Flow {
         self.phase = Phase::Over;
-        let retry_after = retry_after.or(fault.retry_after);
+        let asked = retry_after.or(fault.retry_after);
+        let asked = rests::asked_for(fault.kind, asked, self.upstream.longest_rest());
         // The sidecar is next door, and a full queue is told in microseconds: resting would only leave it idle.
-        let rests = self.provider.reach() == Reach::Url;
-        let target = self.plan.current().filter(|_| rests);
-        effects.extend(target.and_then(|target| Rest::after(target, fault.kind, retry_after, now)).map(Effect::Rest));
-        self.plan.fail(fault.kind.name(), status, retry_after, now);
+        let target = self.plan.current().filter(|_| self.provider.reach() == Reach::Url);
+        let rest = target.and_then(|target| Rest::after(target, self.upstream.version, fault.kind, asked, now));
+        effects.extend(rest.map(Effect::Rest));
+        self.plan.fail(fault.kind.name(), status, asked.map(|asked| now.after(asked)), now);
         if self.upstream.traced {
             effects.push(Effect::Span(span::ERROR, fault.kind.name().to_string()));
         }
-        let problem = match fault.kind.whose() {
-            Whose::Caller => provider::told(fault, self.provider, &self.upstream, self.plan.endpoint),
-            Whose::Provider | Whose::Ours => exhausted(&self.plan),
+        let callers = fault.kind.whose() == Whose::Caller;
+        let told = callers.then(|| provider::told(fault, self.provider, &self.upstream, self.plan.endpoint));
+        if let (Some(told), FaultKind::ContextLength) = (&told, fault.kind) {
+            self.plan.too_long.get_or_insert_with(|| TooLong::of(told));
+        }
+        let next = self.plan.next().filter(|_| (!callers || fault.kind.is_about_size()) && !self.plan.is_over(now));
+        let problem = match told {
+            // The first model's words, where all say so.
+            Some(told) if next.is_none() && fault.kind != FaultKind::ContextLength => told,
+            _ => exhausted(&self.plan, now),
         };
         let problem = match fault.kind {
             FaultKind::InvalidRequest if may_be_back(&self.plan) => Problem { retry: Retry::Yes, ..problem },
@@ -71,19 +82,29 @@ impl Attempt {
         let answer = Answer::problem(&problem, self.plan.endpoint.family());
         effects.push(Effect::Plan(self.plan.to_text()));
         effects.push(Effect::Tries(self.plan.tries()));
-        let last = self.plan.is_last() || fault.kind.whose() == Whose::Caller;
+        let last = next.is_none();
         if last {
             effects.push(Effect::Progress(self.refused(&answer)));
+            if !callers {
+                // Envoy does not retry what is answered so.
+                effects.push(Effect::Answer(answer));
+                return Flow::Hold;
+            }
         }
-        // An error without a body would be none that a caller can read. Envoy does not retry what is answered so, so this is
-        // for when it would not anyway; before that, the status is enough.
+        // An error without a body would be none that a caller can read.
         if last && self.room == Room::HeadersOnly {
             effects.push(Effect::Answer(answer));
             return Flow::Hold;
         }
         let body = if self.room == Room::Body { answer.body } else { Vec::new() };
-        let mut headers = alloc::vec![(":status", answer.status.to_string())];
+        // Envoy takes a 400 to nobody.
+        let status = if last || answer.status != 400 { answer.status } else { 503 };
+        let mut headers = alloc::vec![(":status", status.to_string())];
         headers.extend(answer.headers);
+        if let Some(pause) = self.plan.pause(now).filter(|_| !last) {
+            let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+            headers.push((PAUSE, seconds.to_string()));
+        }
         headers.push(("content-length", body.len().to_string()));
         effects.push(Effect::Headers(headers));
         if self.room == Room::Body {

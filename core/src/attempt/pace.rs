@@ -59,8 +59,12 @@ mod tests {
     /// Longer than any limit can be.
     const LONG: Duration = Duration::from_secs(1 << 20);
 
-    const LIMITS: Limits =
-        Limits { first: Duration::from_secs(10), gap: Duration::from_secs(20), keep_alive: Duration::from_secs(60) };
+    const LIMITS: Limits = Limits {
+        first: Duration::from_secs(10),
+        gap: Duration::from_secs(20),
+        keep_alive: Duration::from_secs(60),
+        total: None,
+    };
 
     #[derive(Clone, Copy)]
     enum Comes {

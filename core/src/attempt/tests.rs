@@ -14,15 +14,19 @@ fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
         endpoint: Endpoint::Chat,
         delivery,
         usage: UsageChunk::Unwanted,
-        class: "stream-5000-9000".into(),
+        class: "stream-5000-9000-60000".into(),
         tenant: "team".into(),
         model: "gpt".into(),
         betas: String::new(),
         targets: providers.iter().map(candidate).collect(),
         passed_over: vec![],
+        trials: 0,
+        made: Instant::default(),
         begun: 0,
+        at: 0,
         since: Instant::default(),
         failed: vec![],
+        too_long: None,
     }
 }
 
@@ -45,6 +49,7 @@ struct Seen {
 
 impl Seen {
     fn status(&self) -> &str {
+        // Written anew, where it was.
         self.header(":status")
     }
     fn header(&self, name: &str) -> &str {
@@ -80,7 +85,12 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
                 Effect::Rest(rest) => seen.rests.push(rest),
                 Effect::Progress(progress) => seen.progress = Some(progress),
                 Effect::Plan(text) => seen.plan = Plan::from_text(&text),
-                Effect::Tries(_) | Effect::Span(..) | Effect::Answer(_) => {}
+                Effect::Answer(answer) => {
+                    seen.headers = vec![(":status", answer.status.to_string())];
+                    seen.headers.extend(answer.headers);
+                    body = Some(answer.body);
+                }
+                Effect::Tries(_) | Effect::Span(..) | Effect::Reached(_) => {}
             }
         }
         seen.body.extend(body.unwrap_or_default());
@@ -183,9 +193,15 @@ fn the_plan_moves_on_before_anything_can_fail() {
 #[test]
 fn a_request_without_a_plan_is_refused() {
     let upstream = Upstream { provider: "a".into(), dialect: "openai".into(), ..Upstream::default() };
-    assert!(matches!(Attempt::begin(&Arc::new(upstream.clone()), "", Instant::default()), Err(HostFault::NoPlan)));
+    assert!(matches!(
+        Attempt::begin(&Arc::new(upstream.clone()), "", Instant::default()),
+        Err(Unbegun::Fault(HostFault::NoPlan))
+    ));
     let other = plan(Delivery::Whole, &["b"]).to_text();
-    assert!(matches!(Attempt::begin(&Arc::new(upstream.clone()), &other, Instant::default()), Err(HostFault::NoPlan)));
+    assert!(matches!(
+        Attempt::begin(&Arc::new(upstream.clone()), &other, Instant::default()),
+        Err(Unbegun::Fault(HostFault::NoPlan))
+    ));
 }
 
 #[test]
@@ -246,6 +262,86 @@ fn a_rate_limit_without_a_header_rests_the_target_as_its_words_say() {
 }
 
 #[test]
+fn a_pause_may_be_asked_for_as_a_date_of_the_providers_clock_and_is_bounded() {
+    let until = |status, headers: &[(&str, &str)]| {
+        let seen = refused(status, "{}", headers, &["a", "b"]);
+        let until = seen.rests.first().map(|rest| rest.until - Instant::from_nanos(2000));
+        assert_eq!(seen.plan.unwrap().failed[0].until.map(|until| until - Instant::from_nanos(2000)), until);
+        until
+    };
+    let date = |asked| [("retry-after", asked), ("date", "Sun, 06 Nov 1994 08:49:37 GMT")];
+    assert_eq!(until("429", &date("Sun, 06 Nov 1994 08:49:44 GMT")), Some(SECOND * 7));
+    assert_eq!(until("503", &date("Sun, 06 Nov 1994 08:49:44 GMT")), Some(SECOND * 7));
+    assert_eq!(until("429", &date("Sun, 06 Nov 1994 08:49:30 GMT")), Some(SECOND * 0));
+    assert_eq!(until("429", &[("retry-after", "3600")]), Some(SECOND * 60));
+    assert_eq!(until("503", &date("Mon, 07 Nov 1994 08:49:37 GMT")), Some(SECOND * 60));
+    assert_eq!(until("429", &[("retry-after", "soon")]), Some(SECOND));
+    assert_eq!(until("503", &[("retry-after", "soon")]), None);
+}
+
+#[test]
+fn the_caller_is_told_how_long_it_really_takes() {
+    let seen = refused("429", "{}", &[("retry-after", "3600")], &["a"]);
+    assert_eq!((seen.header("retry-after"), seen.header("x-should-retry")), ("60", "true"));
+    let seen = refused("503", "{}", &[("retry-after", "3600")], &["a"]);
+    assert_eq!((seen.header("retry-after"), seen.header("x-should-retry")), ("60", ""));
+    // What is left of it, if others were asked meanwhile.
+    let mut plan = plan(Delivery::Whole, &["b", "a"]);
+    plan.begin("b", Instant::default());
+    plan.fail("rate_limited", 429, Some(Instant::default().after(SECOND * 20)), Instant::default());
+    let mut begun = begin(&plan.to_text(), "a");
+    let mut effects = vec![];
+    let headers = [(":status", "429"), ("retry-after", "40")];
+    begun.attempt.response_headers(&headers, true, Instant::default().after(SECOND * 5), &mut effects);
+    let told = effects.iter().find_map(|effect| match effect {
+        Effect::Answer(answer) => answer.headers.iter().find(|(name, _)| *name == "retry-after").cloned(),
+        _ => None,
+    });
+    assert_eq!(told, Some(("retry-after", "15".to_string())));
+}
+
+#[test]
+fn a_failed_try_of_the_last_target_says_how_long_to_wait_for_the_next() {
+    let pause = |status, headers: &[(&str, &str)], providers: &[&str]| {
+        refused(status, "{}", headers, providers).header(PAUSE).to_string()
+    };
+    assert_eq!(pause("503", &[], &["a"]), "1");
+    assert_eq!(pause("429", &[("retry-after", "2")], &["a"]), "2");
+    assert_eq!(pause("503", &[], &["a", "b"]), "", "the next one is asked at once");
+    let mut begun = begin(&again(&["a"]).to_text(), "a");
+    let seen = run(&mut begun.attempt, &[(":status", "503")], &[b"busy"]);
+    assert_eq!((seen.status(), seen.header(PAUSE)), ("503", ""), "once");
+    let told = String::from_utf8(seen.body).unwrap();
+    assert!(told.contains("a/gpt: unavailable (503); a/gpt: unavailable (503)"), "{told}");
+}
+
+#[test]
+fn what_is_too_long_for_one_model_is_asked_of_another_and_told_in_the_first_ones_words() {
+    let too_long = |words: &str| format!(r#"{{"error":{{"message":"{words}","code":"context_length_exceeded"}}}}"#);
+    let mut plan = plan(Delivery::Whole, &["a", "a", "a"]);
+    plan.targets[2].model = "large".into();
+    let mut first = begin(&plan.to_text(), "a");
+    let seen = run(&mut first.attempt, &[(":status", "400")], &[too_long("first").as_bytes()]);
+    assert_eq!((seen.status(), &seen.progress), ("503", &None), "Envoy takes it to the next");
+    let mut second = begin(&seen.plan.unwrap().to_text(), "a");
+    assert_eq!(second.attempt.plan.current().unwrap().model, "large");
+    let seen = run(&mut second.attempt, &[(":status", "400")], &[too_long("second").as_bytes()]);
+    assert_eq!((seen.status(), seen.code().as_str()), ("400", "context_length_exceeded"));
+    assert!(String::from_utf8(seen.body).unwrap().contains("first"));
+}
+
+#[test]
+fn the_error_names_who_was_not_asked_and_why() {
+    let mut plan = again(&["a"]);
+    let other = Candidate { provider: "b".into(), model: "m".into() };
+    plan.passed_over.push((other, "unsupported_parameter: seed".into()));
+    let mut begun = begin(&plan.to_text(), "a");
+    let seen = run(&mut begun.attempt, &[(":status", "503")], &[b"busy"]);
+    let told = String::from_utf8(seen.body).unwrap();
+    assert!(told.contains("Not asked: b/m (unsupported_parameter: seed)"), "{told}");
+}
+
+#[test]
 fn a_full_queue_next_door_is_asked_again_by_the_next_request() {
     let mut plan = plan(Delivery::Whole, &["a", "b"]);
     plan.endpoint = Endpoint::Embeddings;
@@ -272,9 +368,19 @@ fn the_callers_fault_is_told_in_the_providers_words_and_not_tried_elsewhere() {
     assert!(seen.rests.is_empty());
 }
 
+/// A plan of which the last target is asked once more.
+fn again(providers: &[&str]) -> Plan {
+    let mut plan = plan(Delivery::Whole, providers);
+    for provider in providers {
+        plan.begin(provider, Instant::default());
+        plan.fail("unavailable", 503, None, Instant::default());
+    }
+    plan
+}
+
 /// The headers of a 503 that end the answer: Envoy lets no filter add a body to those.
-fn headers_only(providers: &[&str]) -> Vec<Effect> {
-    let mut begun = begin(&plan(Delivery::Whole, providers).to_text(), "a");
+fn headers_only(plan: &Plan) -> Vec<Effect> {
+    let mut begun = begin(&plan.to_text(), "a");
     let mut effects = vec![];
     let headers = [(":status", "503"), ("content-length", "0")];
     begun.attempt.response_headers(&headers, true, Instant::from_nanos(1000), &mut effects);
@@ -284,7 +390,7 @@ fn headers_only(providers: &[&str]) -> Vec<Effect> {
 /// A caller waited forever for the body that the error's `content-length` promised.
 #[test]
 fn an_error_without_a_body_promises_none_and_the_last_is_answered_in_its_stead() {
-    let effects = headers_only(&["a", "b"]);
+    let effects = headers_only(&plan(Delivery::Whole, &["a", "b"]));
     let length = |effect: &Effect| match effect {
         Effect::Headers(headers) => headers.iter().find(|(name, _)| *name == "content-length").cloned(),
         _ => None,
@@ -292,7 +398,7 @@ fn an_error_without_a_body_promises_none_and_the_last_is_answered_in_its_stead()
     assert_eq!(effects.iter().find_map(length), Some(("content-length", "0".to_string())));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Body(_) | Effect::Answer(_))));
 
-    let effects = headers_only(&["a"]);
+    let effects = headers_only(&again(&["a"]));
     let Some(Effect::Answer(answer)) = effects.last() else { unreachable!("{effects:?}") };
     assert_eq!((answer.status, answer.outcome.as_str()), (503, "upstream_unavailable"));
     assert!(!answer.body.is_empty() && !effects.iter().any(|effect| matches!(effect, Effect::Headers(_))));
@@ -301,12 +407,12 @@ fn an_error_without_a_body_promises_none_and_the_last_is_answered_in_its_stead()
 #[test]
 fn an_exhausted_plan_names_every_try() {
     let mut plan = plan(Delivery::Whole, &["a", "b"]);
-    plan.begin(Instant::default());
+    plan.begin("a", Instant::default());
     let mut begun = begin(&plan.to_text(), "b");
     let seen = run(&mut begun.attempt, &[(":status", "503")], &[b"busy"]);
     let text = String::from_utf8(seen.body.clone()).unwrap();
     assert!(text.contains("a/gpt: unanswered; b/gpt: unavailable (503)"), "{text}");
-    assert_eq!(seen.header("x-should-retry"), "false");
+    assert_eq!(seen.header("x-should-retry"), "", "it may pass");
 }
 
 #[test]
@@ -327,21 +433,21 @@ fn a_whole_answer_passes_as_it_is_once_it_is_known_to_be_whole() {
 
 #[test]
 fn a_try_that_nobody_answered_says_why() {
-    let outcome = |connected, now| {
+    let outcome = |connection, now| {
         let mut begun = begin(&plan(Delivery::Streamed, &["a", "b"]).to_text(), "a");
-        let text = begun.attempt.ended_unanswered(&begun.plan, connected, now).unwrap();
+        let text = begun.attempt.ended_unanswered(&begun.plan, connection, now).unwrap();
         Plan::from_text(&text).unwrap().failed[0].outcome.clone()
     };
-    assert_eq!(outcome(false, Instant::default()), "connect_failure");
-    assert_eq!(outcome(true, Instant::default()), "reset");
-    assert_eq!(outcome(true, Instant::default().after(SECOND * 5)), "timeout");
+    assert_eq!(outcome(Connection::Failed, Instant::default()), "connect_failure");
+    assert_eq!(outcome(Connection::Made, Instant::default()), "reset");
+    assert_eq!(outcome(Connection::Made, Instant::default().after(SECOND * 5)), "timeout");
 }
 
 #[test]
 fn a_try_that_ends_late_does_not_take_the_plan_back() {
     let mut first = begin(&plan(Delivery::Streamed, &["a", "b"]).to_text(), "a");
     let second = begin(&first.plan, "b");
-    assert_eq!(first.attempt.ended_unanswered(&second.plan, true, Instant::default()), None);
+    assert_eq!(first.attempt.ended_unanswered(&second.plan, Connection::Made, Instant::default()), None);
 }
 
 #[test]

@@ -29,7 +29,13 @@ pub(super) const DEFAULT_LIMITS: Limits = Limits {
     gap: Duration::from_secs(30),
     keep_alive: KEEP_ALIVE,
     whole: Duration::from_secs(300),
+    total: Duration::from_secs(600),
 };
+
+/// The limit of all tries, where nobody says otherwise: two of them, in full.
+fn usual_total(first_token: Duration, whole: Duration) -> Duration {
+    first_token.max(whole).saturating_mul(2)
+}
 
 /// The errors found so far.
 pub(super) struct Check {
@@ -80,6 +86,10 @@ impl Check {
         let gap = read("gap", &written.gap, gap);
         let keep_alive = read("keep_alive", &written.keep_alive, general.keep_alive.max(gap));
         let whole = read("whole", &written.whole, general.whole);
+        let longest = first_token.max(whole);
+        let usual = general.total == usual_total(general.first_token, general.whole);
+        let total = if usual { usual_total(first_token, whole) } else { general.total.max(longest) };
+        let total = read("total", &written.total, total);
         if gap < first_token {
             self.error(
                 format!("{path}.gap"),
@@ -94,7 +104,37 @@ impl Check {
                 Some(format!("raise it to {}ms or lower gap", gap.as_millis())),
             );
         }
-        Limits { first_token, gap, keep_alive, whole }
+        if total < longest {
+            self.error(
+                format!("{path}.total"),
+                "the limit of all tries may not be shorter than that of one",
+                Some(format!("raise it to {}ms, or lower first_token and whole", longest.as_millis())),
+            );
+        }
+        Limits { first_token, gap, keep_alive, whole, total }
+    }
+
+    /// A duration of at least `least`, and at most `most`.
+    pub(super) fn duration(
+        &mut self,
+        path: &str,
+        text: Option<&str>,
+        (least, most): (Duration, Duration),
+        default: Duration,
+    ) -> Duration {
+        match text.map(units::duration) {
+            None => default,
+            Some(Ok(long)) if (least..=most).contains(&long) => long,
+            Some(Ok(_)) => {
+                let problem = format!("it is between {}ms and {}s", least.as_millis(), most.as_secs());
+                self.error(path, problem, Some(format!("such as {}ms", default.as_millis())));
+                default
+            }
+            Some(Err(problem)) => {
+                self.error(path, problem, None);
+                default
+            }
+        }
     }
 
     pub(super) fn body_limits(&mut self, written: &source::Limits) -> BodyLimits {

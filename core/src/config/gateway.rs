@@ -7,9 +7,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
-use super::routing::{Model, Quirks, Routing, Upstream};
+use super::routing::{LONGEST_REST, Model, Quirks, Routing, Upstream};
 use super::source::{Engine, Source};
 use super::url::{Credential, Url};
 use crate::endpoint::Delivery;
@@ -56,6 +58,12 @@ pub struct ProviderEntry {
     pub quirks: Quirks,
     /// It stands in for real providers.
     pub simulated: bool,
+    /// How long a connection to it may take to be made.
+    pub connect_timeout: Duration,
+    /// How long a connection to it is kept that nobody uses.
+    pub keep_idle: Duration,
+    /// The longest that it can ask to be left alone.
+    pub longest_rest: Duration,
     /// Headers that every request to it carries, names in lower case.
     pub headers: Vec<(String, String)>,
     /// How requests to it are signed, where that takes the place of a credential.
@@ -83,12 +91,24 @@ impl ProviderEntry {
             dialect: self.dialect.to_owned(),
             prefix: self.url.as_ref().map_or_else(String::new, |url| url.prefix.clone()),
             buffer: self.buffer,
+            version: self.version(),
+            connect_timeout: u64::try_from(self.connect_timeout.as_millis()).unwrap_or(u64::MAX),
+            longest_rest: match self.longest_rest {
+                LONGEST_REST => 0,
+                longest => u64::try_from(longest.as_millis()).unwrap_or(u64::MAX),
+            },
             traced: self.traced,
             drop_unsupported: self.drop_unsupported,
             api_version: self.api_version.clone(),
             quirks: self.quirks.clone(),
             headers: self.own_headers(),
         }
+    }
+
+    /// A number of what is said here, by which a configuration is told from an earlier one.
+    fn version(&self) -> u32 {
+        let hash = Sha256::digest(format!("{self:?}"));
+        hash.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes))
     }
 
     /// Headers that every request to it carries besides its credential: its dialect's, then those of the configuration.
@@ -110,16 +130,19 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// Of a whole answer, per try.
     pub whole: Duration,
+    /// Of all tries together, until an answer begins or, if it is whole, is there.
+    pub total: Duration,
 }
 
 impl Limits {
-    /// The delivery class of answers under these limits, of a model with so many targets.
-    pub fn class(&self, delivery: Delivery, targets: usize) -> String {
+    /// The delivery class of answers under these limits.
+    pub fn class(&self, delivery: Delivery) -> String {
         let first = match delivery {
             Delivery::Whole => self.whole,
             Delivery::Streamed => self.first_token,
         };
-        plan::class(delivery, plan::Limits { first, gap: self.gap, keep_alive: self.keep_alive }, targets)
+        let Self { gap, keep_alive, total, .. } = *self;
+        plan::class(delivery, plan::Limits { first, gap, keep_alive, total: Some(total) })
     }
 }
 
@@ -187,6 +210,7 @@ impl Gateway {
             .iter()
             .map(|(name, written)| (name.clone(), check.provider(name, written, unset)))
             .collect();
+        let mut providers = providers;
         let mut limits = BTreeSet::new();
         let mut models = BTreeMap::new();
         for (name, written) in &source.models {
@@ -216,9 +240,17 @@ impl Gateway {
                 continue;
             }
             limits.insert((own, targets.len()));
+            for target in &targets {
+                // The limit of a try begins with its connection; making that may not take longer.
+                let entry = providers.get_mut(&target.provider).and_then(Option::as_mut);
+                let told = source.providers.get(&target.provider).is_some_and(|told| told.connect_timeout.is_some());
+                if let Some(entry) = entry.filter(|_| !told) {
+                    entry.connect_timeout = entry.connect_timeout.min(own.first_token).min(own.whole);
+                }
+            }
             let model = Model {
-                whole: own.class(Delivery::Whole, targets.len()),
-                streamed: own.class(Delivery::Streamed, targets.len()),
+                whole: own.class(Delivery::Whole),
+                streamed: own.class(Delivery::Streamed),
                 targets,
                 owned_by: written.owned_by.clone().unwrap_or_else(|| "weir".to_owned()),
             };

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +148,15 @@ pub struct Upstream {
     /// is written. 0 where it is not known.
     #[serde(default, skip_serializing_if = "is_default")]
     pub buffer: u64,
+    /// Tells its configuration from an earlier one under the same name.
+    #[serde(default)]
+    pub version: u32,
+    /// How long a connection to it may take to be made, in milliseconds.
+    #[serde(default)]
+    pub connect_timeout: u64,
+    /// The longest that it can ask to be left alone, in milliseconds; 0 for what is usual.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub longest_rest: u64,
     /// Spans are written; see [`span`](crate::span).
     #[serde(default, skip_serializing_if = "is_default")]
     pub traced: bool,
@@ -181,7 +191,18 @@ impl Upstream {
             && *api_version == other.api_version
             && *quirks == other.quirks
     }
+
+    /// The longest that it can ask to be left alone.
+    pub fn longest_rest(&self) -> Duration {
+        match self.longest_rest {
+            0 => LONGEST_REST,
+            millis => Duration::from_millis(millis),
+        }
+    }
 }
+
+/// The longest that a provider can ask to be left alone, where the configuration does not say.
+pub(super) const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// How one host deviates from the dialect that it speaks: data, from the list of presets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

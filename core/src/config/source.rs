@@ -66,6 +66,10 @@ pub struct Limits {
     /// How long a whole answer may take, per try. Default `300s`.
     #[serde(default)]
     pub whole: Option<String>,
+    /// How long all tries of a request may take together: until a streamed answer begins, or a whole one is there. Default: twice the
+    /// longer of `first_token` and `whole`.
+    #[serde(default)]
+    pub total: Option<String>,
     /// Largest request body by endpoint (`chat`, `embeddings`, `transcriptions` and so on). Default `16MiB` for chats and
     /// `4MiB` for embeddings.
     #[serde(default)]
@@ -135,6 +139,17 @@ pub struct Provider {
     /// How many requests may be under way to it at once; one more is answered 503 `overloaded`. Default 4096.
     #[serde(default)]
     pub max_in_flight: Option<u32>,
+    /// How long a connection to it may take to be made, TLS included. Default `2s`, or less where one of its models allows less for a
+    /// first token or a whole answer.
+    #[serde(default)]
+    pub connect_timeout: Option<String>,
+    /// How long a connection to it is kept that nobody uses: shorter than its host keeps it, since a connection that the host has just
+    /// closed costs a try. Default `50s` by https, and `4s` by http, where most servers close it after five.
+    #[serde(default)]
+    pub keep_idle: Option<String>,
+    /// The longest that one of its models can rest because it asked for it (`Retry-After`). Default `60s`.
+    #[serde(default)]
+    pub longest_rest: Option<String>,
 }
 
 /// How Envoy signs requests to AWS (`SigV4`).

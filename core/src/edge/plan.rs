@@ -6,7 +6,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::parts;
-use super::rank::rank;
+use super::rank::{Ranked, rank};
 use super::{Edge, Wanted, names, within};
 use crate::codec::json::write::object;
 use crate::codec::json::{self, Scan};
@@ -17,7 +17,7 @@ use crate::fault::{Problem, Reject, shown};
 use crate::key::KeyHash;
 use crate::plan::Plan;
 use crate::provider::Call;
-use crate::rests::Rests;
+use crate::rests::{Rest, Rests};
 use crate::time::Instant;
 
 impl Edge {
@@ -28,7 +28,7 @@ impl Edge {
         now: Instant,
         (wanted, key): (Wanted, KeyHash),
         body: &[u8],
-    ) -> Result<Plan, Problem> {
+    ) -> Result<(Plan, Vec<Rest>), Problem> {
         let Wanted { endpoint, in_path, .. } = wanted;
         let refuse = |reject: Reject| reject.problem();
         within(routing, endpoint, body.len() as u64).map_err(refuse)?;
@@ -56,7 +56,7 @@ impl Edge {
         (endpoint, key): (Endpoint, KeyHash),
         form: Box<Scanner>,
         len: u64,
-    ) -> Result<Plan, Problem> {
+    ) -> Result<(Plan, Vec<Rest>), Problem> {
         within(routing, endpoint, len).map_err(|reject| reject.problem())?;
         let parts = form.end().map_err(|reject| reject.problem())?;
         parts.iter().try_for_each(|part| names::check(&part.name)).map_err(|reject| reject.problem())?;
@@ -77,7 +77,7 @@ impl Edge {
         now: Instant,
         key: KeyHash,
         call: &Call<'_>,
-    ) -> Result<Plan, Problem> {
+    ) -> Result<(Plan, Vec<Rest>), Problem> {
         let Call { endpoint, delivery, usage, model: name, .. } = *call;
         self.subject.model = shown(name).into_owned();
         self.subject.delivery = Some(delivery);
@@ -86,8 +86,8 @@ impl Edge {
         if !routing.keys.get(&key).is_some_and(|key| key.may_use(name)) {
             return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem());
         }
-        let (targets, passed_over) = rank(routing, model, call, rests, now)?;
-        Ok(Plan {
+        let Ranked { targets, passed_over, trials, proving } = rank(routing, model, call, rests, now)?;
+        let plan = Plan {
             origin: self.origin,
             endpoint,
             delivery,
@@ -98,10 +98,15 @@ impl Edge {
             betas: self.betas.clone(),
             targets,
             passed_over,
+            trials,
+            made: now,
             begun: 0,
+            at: 0,
             since: now,
             failed: Vec::new(),
-        })
+            too_long: None,
+        };
+        Ok((plan, proving))
     }
 }
 

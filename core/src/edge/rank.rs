@@ -7,40 +7,66 @@ use crate::config::{Model, Routing, Target};
 use crate::fault::{FaultKind, Problem, Reject, Retry};
 use crate::plan::Candidate;
 use crate::provider::{Call, Judge, Reworded};
-use crate::rests::Rests;
+use crate::rests::{Rest, Rests, Standing};
 use crate::time::Instant;
+
+/// What becomes of a model's targets.
+#[derive(Default)]
+pub(super) struct Ranked {
+    /// Those that are tried, in order.
+    pub(super) targets: Vec<Candidate>,
+    /// Those that are not, with the reason.
+    pub(super) passed_over: Vec<(Candidate, String)>,
+    /// Which of those that are tried belong to a provider that could not be reached: a bit for each.
+    pub(super) trials: u16,
+    /// The rests of those providers, as others are to see them while this request finds out.
+    pub(super) proving: Vec<Rest>,
+}
+
+impl Ranked {
+    fn try_out(&mut self, target: &Target) {
+        self.trials |= 1_u16.checked_shl(self.targets.len().try_into().unwrap_or(u32::MAX)).unwrap_or_default();
+        self.targets.push(candidate(target));
+    }
+}
 
 /// The targets in the order in which they are tried, and those that are not, with the reason.
 ///
 /// A target that rests is passed over while another can answer. If all that could answer rest for a rate limit, the
-/// caller is told how long; a rest for a fault of ours is broken instead, since the operator may have mended it.
-#[allow(clippy::type_complexity)] // Two lists, named in the sentence above and taken apart at once.
+/// caller is told how long; a rest for a fault of ours is broken instead, since the operator may have mended it, and so is that of a
+/// provider that could not be reached, since waiting for it is no worse than being told that it is gone.
 pub(super) fn rank(
     routing: &Routing,
     model: &Model,
     call: &Call<'_>,
     rests: &Rests,
     now: Instant,
-) -> Result<(Vec<Candidate>, Vec<(Candidate, String)>), Problem> {
-    let mut fit = Vec::with_capacity(model.targets.len());
-    let mut passed_over = Vec::new();
+) -> Result<Ranked, Problem> {
+    let mut ranked = Ranked { targets: Vec::with_capacity(model.targets.len()), ..Ranked::default() };
     let mut refusal = None;
     let mut resting = Vec::new();
     let reworded = Reworded::default();
     let mut judge = Judge::of(call, &reworded);
     for target in &model.targets {
-        match accepts(routing, target, &mut judge) {
-            Err(reject) => {
-                passed_over.push((candidate(target), reject.problem().code));
-                refusal.get_or_insert(reject);
+        if let Err(reject) = accepts(routing, target, &mut judge) {
+            let problem = reject.problem();
+            let why = [problem.code, problem.param.unwrap_or_default()];
+            let why = if why[1].is_empty() { why.concat() } else { why.join(": ") };
+            ranked.passed_over.push((candidate(target), why));
+            refusal.get_or_insert(reject);
+            continue;
+        }
+        let version = routing.upstreams.get(&target.provider).map_or(0, |upstream| upstream.version);
+        match rests.of(&target.provider, version, &target.model, now) {
+            Standing::Free => ranked.targets.push(candidate(target)),
+            Standing::Rests(rest) => resting.push((target, rest)),
+            Standing::Unproven(rest) => {
+                ranked.try_out(target);
+                ranked.proving.push(rest.on_trial(now));
             }
-            Ok(()) => match rests.of(&target.provider, &target.model, now) {
-                Some(rest) => resting.push((target, rest)),
-                None => fit.push(candidate(target)),
-            },
         }
     }
-    if fit.is_empty() && !resting.is_empty() {
+    if ranked.targets.is_empty() && !resting.is_empty() {
         let waits = resting.iter().filter(|(_, rest)| rest.kind == FaultKind::RateLimited);
         let wait = waits.clone().map(|(_, rest)| rest.until - now).min();
         if let Some(wait) = wait.filter(|_| waits.count() == resting.len()) {
@@ -56,15 +82,20 @@ pub(super) fn rank(
                 retry: Retry::Yes,
             });
         }
-        fit.extend(resting.drain(..).map(|(target, _)| candidate(target)));
+        for (target, rest) in resting.drain(..) {
+            match rest.kind {
+                FaultKind::Unreachable => ranked.try_out(target),
+                _ => ranked.targets.push(candidate(target)),
+            }
+        }
     }
-    passed_over.extend(resting.into_iter().map(|(target, rest)| {
+    ranked.passed_over.extend(resting.into_iter().map(|(target, rest)| {
         let why = alloc::format!("resting after {}", rest.kind.name());
         (candidate(target), why)
     }));
     match refusal {
-        Some(reject) if fit.is_empty() => Err(reject.problem()),
-        _ => Ok((fit, passed_over)),
+        Some(reject) if ranked.targets.is_empty() => Err(reject.problem()),
+        _ => Ok(ranked),
     }
 }
 

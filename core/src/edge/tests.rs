@@ -12,8 +12,12 @@ fn target(provider: &str) -> Target {
 }
 
 fn routing() -> Routing {
-    let model =
-        |targets| Model { targets, whole: "whole-1".into(), streamed: "stream-1-1".into(), owned_by: "w".into() };
+    let model = |targets| Model {
+        targets,
+        whole: "whole-1000-9000".into(),
+        streamed: "stream-1000-1000-9000".into(),
+        owned_by: "w".into(),
+    };
     let mut routing = Routing::default();
     routing.body.0.insert(Endpoint::Chat, 200);
     for (provider, dialect) in [("a", "openai"), ("b", "openai"), ("c", "anthropic"), ("l", "local")] {
@@ -62,18 +66,21 @@ fn refusal(headers: &[(&'static str, &'static str)], body: &str) -> (u16, String
     (answer.status, answer.outcome)
 }
 
+fn rest(provider: &str, kind: FaultKind, until: Instant) -> Rest {
+    Rest { provider: provider.into(), version: 0, model: "gpt".into(), kind, until, times: 0, on_trial: false }
+}
+
 fn resting(provider: &str, kind: FaultKind) -> Rests {
     let until = Instant::from_nanos(5).after(Duration::from_millis(1500));
     let mut rests = Rests::default();
-    rests.add(Rest { provider: provider.into(), model: "gpt".into(), kind, until }, Instant::default());
+    rests.add(rest(provider, kind, until), Instant::default());
     rests
 }
 
 #[test]
 fn a_request_goes_on_with_a_plan_and_none_of_the_callers_secrets() {
     let forward = ask(&CHAT, r#"{"model":"gpt","messages":[]}"#, &Rests::default()).unwrap();
-    assert!(forward.plan.starts_with("a|") && forward.plan.ends_with("#whole-1"));
-    assert_eq!(forward.retries.as_deref(), Some("1"));
+    assert!(forward.plan.starts_with("a|") && forward.plan.ends_with("#whole-1000-9000"));
     let headers = Edge::default().headers(&routing(), &CHAT, false).unwrap();
     let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, [":method", ":path", "accept-encoding", "user-agent", "content-type", "x-request-id"]);
@@ -91,7 +98,7 @@ fn slashes_that_a_base_url_brings_do_not_matter() {
 #[test]
 fn a_stream_takes_the_route_with_its_limits() {
     let plan = plan(r#"{"model":"gpt","stream":true,"stream_options":{"include_usage":true}}"#, &Rests::default());
-    assert_eq!((plan.class.as_str(), plan.usage), ("stream-1-1", UsageChunk::Wanted));
+    assert_eq!((plan.class.as_str(), plan.usage), ("stream-1000-1000-9000", UsageChunk::Wanted));
 }
 
 #[test]
@@ -177,8 +184,7 @@ fn a_resting_target_is_passed_over_while_another_can_answer() {
 fn if_all_rest_for_a_rate_limit_the_caller_is_told_how_long() {
     let mut rests = resting("a", FaultKind::RateLimited);
     let until = Instant::from_nanos(5).after(Duration::from_secs(9));
-    let other = Rest { provider: "b".into(), model: "gpt".into(), kind: FaultKind::RateLimited, until };
-    rests.add(other, Instant::default());
+    rests.add(rest("b", FaultKind::RateLimited, until), Instant::default());
     let answer = ask(&CHAT, r#"{"model":"gpt"}"#, &rests).unwrap_err();
     assert_eq!(answer.status, 429);
     assert!(answer.headers.contains(&("retry-after", "2".into())), "{:?}", answer.headers);
@@ -188,7 +194,7 @@ fn if_all_rest_for_a_rate_limit_the_caller_is_told_how_long() {
 fn a_rest_for_a_fault_of_ours_is_broken_if_nothing_else_is_left() {
     let mut rests = resting("a", FaultKind::Auth);
     let until = Instant::from_nanos(5).after(Duration::from_secs(9));
-    rests.add(Rest { provider: "b".into(), model: "gpt".into(), kind: FaultKind::Auth, until }, Instant::default());
+    rests.add(rest("b", FaultKind::Auth, until), Instant::default());
     assert_eq!(plan(r#"{"model":"gpt"}"#, &rests).targets.len(), 2);
 }
 
@@ -211,7 +217,7 @@ fn a_target_whose_model_cannot_express_the_request_is_passed_over() {
     assert_eq!(plan.targets.len(), 2);
     assert_eq!(
         (plan.passed_over[0].0.provider.as_str(), plan.passed_over[0].1.as_str()),
-        ("c", "unsupported_parameter")
+        ("c", "unsupported_parameter: temperature")
     );
 }
 

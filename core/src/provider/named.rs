@@ -232,7 +232,7 @@ mod tests {
     fn read(provider: &str, status: u16, body: &str) -> (Whose, bool) {
         let fault = by_name(provider).unwrap().fault(status, body.as_bytes());
         let target = Candidate { provider: "a".to_string(), model: "m".to_string() };
-        let rest = Rest::after(&target, fault.kind, None, Instant::default());
+        let rest = Rest::after(&target, 0, fault.kind, None, Instant::default());
         (fault.kind.whose(), fault.rests && rest.is_some())
     }
 

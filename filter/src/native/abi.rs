@@ -108,6 +108,9 @@ unsafe extern "C" {
     pub(super) fn get_filter_state(stream: Stream, name: Bytes, into: *mut Bytes) -> bool;
     #[link_name = "envoy_dynamic_module_callback_http_clear_route_cache"]
     pub(super) fn clear_route_cache(stream: Stream);
+    /// The number of the connection to the provider; 0 if there is none.
+    #[link_name = "envoy_dynamic_module_callback_http_get_upstream_connection_id"]
+    pub(super) fn upstream_connection(stream: Stream) -> u64;
     #[link_name = "envoy_dynamic_module_callback_http_filter_get_attribute_string"]
     pub(super) fn attribute_string(stream: Stream, attribute: u32, into: *mut Bytes) -> bool;
     #[link_name = "envoy_dynamic_module_callback_http_filter_get_attribute_int"]

@@ -11,6 +11,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use weir_core::answer::Answer;
+use weir_core::attempt::Connection;
 use weir_core::changes::{Changes, Write};
 use weir_core::time::Instant;
 
@@ -227,12 +228,23 @@ impl Host for Stream {
     }
 
     /// A try that is destroyed has lost sight of its stream, but the caller's still knows about the latest connection.
-    fn connected(&self, request: u32) -> bool {
+    fn connection(&self, request: u32) -> Connection {
         let stream = REQUESTS.with_borrow(|requests| requests.get(&request).copied());
         // SAFETY: what is among the requests is not destroyed.
-        let reason = stream.map(|stream| unsafe { Self::new(stream, null()) });
-        let reason = reason.as_ref().and_then(|stream| stream.attribute(attribute::UPSTREAM_TRANSPORT_FAILURE_REASON));
-        reason.is_none_or(str::is_empty)
+        let Some(stream) = stream.map(|stream| unsafe { Self::new(stream, null()) }) else {
+            return Connection::Missing;
+        };
+        let failed =
+            || stream.attribute(attribute::UPSTREAM_TRANSPORT_FAILURE_REASON).is_some_and(|why| !why.is_empty());
+        match stream.has_connection() {
+            true => Connection::Made,
+            false if failed() => Connection::Failed,
+            false => Connection::Missing,
+        }
+    }
+
+    fn has_connection(&self) -> bool {
+        unsafe { abi::upstream_connection(self.stream) != 0 }
     }
 
     fn flags(&self) -> u64 {

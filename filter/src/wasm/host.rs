@@ -9,6 +9,7 @@ use core::ptr::{null, null_mut};
 use std::borrow::Cow;
 
 use weir_core::answer::Answer;
+use weir_core::attempt::Connection;
 use weir_core::time::Instant;
 
 use super::is_there;
@@ -189,8 +190,17 @@ impl Host for Stream {
         text("response\0code_details")
     }
 
-    fn connected(&self, _: u32) -> bool {
-        property("upstream\0transport_failure_reason").is_none_or(|reason| reason.is_empty())
+    fn connection(&self, _: u32) -> Connection {
+        let failed = || property("upstream\0transport_failure_reason").is_some_and(|reason| !reason.is_empty());
+        match self.has_connection() {
+            true => Connection::Made,
+            false if failed() => Connection::Failed,
+            false => Connection::Missing,
+        }
+    }
+
+    fn has_connection(&self) -> bool {
+        property("upstream\0local_address").is_some_and(|address| !address.is_empty())
     }
 
     fn flags(&self) -> u64 {

@@ -98,9 +98,13 @@ fn plan(endpoint: Endpoint, provider: &str, model: &str) -> Plan {
         betas: String::new(),
         targets: vec![Candidate { provider: provider.into(), model: model.into() }],
         passed_over: Vec::new(),
+        trials: 0,
+        made: Instant::default(),
         begun: 0,
+        at: 0,
         since: Instant::default(),
         failed: Vec::new(),
+        too_long: None,
     }
 }
 

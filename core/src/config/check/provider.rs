@@ -5,11 +5,13 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::Check;
 use crate::config::gateway::{ProviderEntry, Signing};
 use crate::config::hint::did_you_mean;
 use crate::config::preset::Preset;
+use crate::config::routing::LONGEST_REST;
 use crate::config::source;
 use crate::config::url::{Credential, Scheme, Url};
 use crate::provider::{self, Reach};
@@ -21,6 +23,8 @@ const RESERVED: [&str; 6] = ["weir", "weir-sidecar", "weir-no-plan", "weir-nowhe
 fn is_simulator(url: &Url) -> bool {
     url.scheme == Scheme::Http && url.port == 10002 && matches!(url.host.as_str(), "127.0.0.1" | "localhost")
 }
+/// What a connection may take, where the configuration does not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Check {
     /// `None` if it is left out, or if it has errors, which are noted.
@@ -97,6 +101,17 @@ impl Check {
                 Some("use 1 or more".to_owned()),
             );
         }
+        let second = Duration::from_secs(1);
+        let mut time = |field: &str, text: &Option<String>, bounds, default| {
+            self.duration(&format!("{path}.{field}"), text.as_deref(), bounds, default)
+        };
+        let connect_timeout =
+            time("connect_timeout", &from.connect_timeout, (second / 1000, second * 60), CONNECT_TIMEOUT);
+        // What speaks plainly is most often a server of one's own, and those close a connection after five seconds.
+        let plain = url.as_ref().is_none_or(|url| url.scheme == Scheme::Http);
+        let keep_idle =
+            time("keep_idle", &from.keep_idle, (second / 10, second * 3600), second * if plain { 4 } else { 50 });
+        let longest_rest = time("longest_rest", &from.longest_rest, (second, second * 86_400), LONGEST_REST);
         if errors < self.errors.len() {
             return None;
         }
@@ -118,6 +133,9 @@ impl Check {
             drop_unsupported: from.drop_unsupported,
             api_version: from.api_version.clone(),
             quirks: from.quirks.clone().or(preset.map(|preset| preset.quirks)).unwrap_or_default(),
+            connect_timeout,
+            keep_idle,
+            longest_rest,
             headers,
             signing,
         })
