@@ -40,15 +40,18 @@ ok                        | both     | whole                    | whole         
 429-retry-7, 429-retry-4  | both     | 429, again in 7 s        | 429 rate_limited, again in 4 s      | a 429, b 429   | a rate_limited, b rate_limited; 0+0
 
 500 once.
+500+times-1               | both     | 500, again               | whole                               | a 500, a 200   | a unavailable, a ok; 7+60
 500+times-1, ok           | both     | 500, again               | whole                               | a 500, b 200   | a unavailable, b ok; 7+60
 
 503 for ever.
+503                       | both     | 503, again               | 503 upstream_unavailable, again     | a 503, a 503   | a unavailable, a unavailable; 0+0
 503, ok                   | both     | 503, again               | whole                               | a 503, b 200   | a unavailable, b ok; 7+60
 
 A reset before the headers.
 reset, ok                 | both     | reset                    | whole                               | a -, b 200     | a reset, b ok; 7+60
 
 Silence: each target is asked once.
+hang                      | both     | silence                  | 504 upstream_timeout, again         | a -            | a timeout; 0+0
 hang, ok                  | both     | silence                  | whole                               | a -, b 200     | a timeout, b ok; 7+60
 
 The first token is late: waited for within the limit, else the next target answers.
@@ -82,6 +85,7 @@ no-done                   | whole    | whole                    | whole         
 
 Longer than the model's context: another model may have a longer one.
 context-length            | both     | 400, final               | 400 context_length_exceeded, final  | a 400          | a context_length_exceeded; 0+0
+context-length, ok        | both     | 400, final               | whole                               | a 400, b 200   | a context_length_exceeded, b ok; 7+60
 
 Refused by the content policy: told in the provider's words, and not asked elsewhere.
 content-filter            | both     | 400, final               | 400 content_policy_violation, final | a 400          | a content_policy_violation; 0+0

@@ -236,7 +236,7 @@ async fn a_callers_answer_has_the_headers_on_the_list_and_no_other() {
         ["cache-control", "content-type", "date", "server", "transfer-encoding", "x-request-id", "x-weir-provider"];
     assert_eq!(streamed.header_names(), with_limits(&expected));
     let error = gateway.chat("no", "Hi").await;
-    let expected = ["content-length", "content-type", "date", "server", "x-request-id", "x-should-retry"];
+    let expected = ["content-length", "content-type", "date", "server", "x-request-id"];
     assert_eq!(error.header_names(), expected);
 }
 

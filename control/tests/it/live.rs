@@ -185,7 +185,7 @@ async fn an_error_of_envoys_own_is_an_openai_error_that_names_the_tries() {
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((head.status.as_u16(), &body["error"]["code"]), (503, &"upstream_unavailable".into()), "{body}");
     assert_eq!(head.headers["content-type"], "application/json");
-    assert_eq!(head.headers["x-should-retry"], "false");
+    assert!(!head.headers.contains_key("x-should-retry"), "it may pass");
     let message = body["error"]["message"].as_str().unwrap();
     assert!(message.contains("local/e: unavailable (503)"), "{message}");
 }
