@@ -26,77 +26,86 @@ use crate::Shared;
 /// - provider's log: who was asked, and with which status the answer began; `-` where none did.
 /// - record: the tries, and the tokens (input + output; `~` where the provider did not say).
 const TABLE: &str = "
-targets                   | how      | directly                 | caller                              | provider's log | record
+targets                   | how      | directly                 | caller                              | provider's log      | record
 
 As it should be.
-ok                        | both     | whole                    | whole                               | a 200          | a ok; 7+60
+ok                        | both     | whole                    | whole                               | a 200               | a ok; 7+60
 
-429 once, with a short Retry-After: the caller is told to wait as long, and the target is not asked before.
-429-retry-1+times-1, ok   | both     | 429, again in 1 s        | whole                               | a 429, b 200   | a rate_limited, b ok; 7+60
+429 once, with a short Retry-After: waited for.
+429-retry-1+times-1       | both     | 429, again in 1 s        | whole                               | a 429, a 200        | a rate_limited, a ok; 7+60
+429-retry-1+times-1, ok   | both     | 429, again in 1 s        | whole                               | a 429, b 200        | a rate_limited, b ok; 7+60
 
 429 for ever: the caller is told the shortest wait.
-429-retry-7               | both     | 429, again in 7 s        | 429 rate_limited, again in 7 s      | a 429          | a rate_limited; 0+0
-429-retry-7, ok           | both     | 429, again in 7 s        | whole                               | a 429, b 200   | a rate_limited, b ok; 7+60
-429-retry-7, 429-retry-4  | both     | 429, again in 7 s        | 429 rate_limited, again in 4 s      | a 429, b 429   | a rate_limited, b rate_limited; 0+0
+429-retry-7               | both     | 429, again in 7 s        | 429 rate_limited, again in 7 s      | a 429               | a rate_limited; 0+0
+429-retry-7, ok           | both     | 429, again in 7 s        | whole                               | a 429, b 200        | a rate_limited, b ok; 7+60
+429-retry-7, 429-retry-4  | both     | 429, again in 7 s        | 429 rate_limited, again in 4 s      | a 429, b 429        | a rate_limited, b rate_limited; 0+0
+429                       | both     | 429, again               | 429 rate_limited, again in 1 s      | a 429, a 429        | a rate_limited, a rate_limited; 0+0
 
 500 once.
-500+times-1               | both     | 500, again               | whole                               | a 500, a 200   | a unavailable, a ok; 7+60
-500+times-1, ok           | both     | 500, again               | whole                               | a 500, b 200   | a unavailable, b ok; 7+60
+500+times-1               | both     | 500, again               | whole                               | a 500, a 200        | a unavailable, a ok; 7+60
+500+times-1, ok           | both     | 500, again               | whole                               | a 500, b 200        | a unavailable, b ok; 7+60
 
 503 for ever.
-503                       | both     | 503, again               | 503 upstream_unavailable, again     | a 503, a 503   | a unavailable, a unavailable; 0+0
-503, ok                   | both     | 503, again               | whole                               | a 503, b 200   | a unavailable, b ok; 7+60
+503                       | both     | 503, again               | 503 upstream_unavailable, again     | a 503, a 503        | a unavailable, a unavailable; 0+0
+503, ok                   | both     | 503, again               | whole                               | a 503, b 200        | a unavailable, b ok; 7+60
+503, 503+b                | both     | 503, again               | 503 upstream_unavailable, again     | a 503, b 503, b 503 | a unavailable, b unavailable, b unavailable; 0+0
 
 A reset before the headers.
-reset, ok                 | both     | reset                    | whole                               | a -, b 200     | a reset, b ok; 7+60
+alone:reset               | both     | reset                    | 503 upstream_unavailable, again     | a -                 | a reset; 0+0
+reset, ok                 | both     | reset                    | whole                               | a -, b 200          | a reset, b ok; 7+60
 
 Silence: each target is asked once.
-hang                      | both     | silence                  | 504 upstream_timeout, again         | a -            | a timeout; 0+0
-hang, ok                  | both     | silence                  | whole                               | a -, b 200     | a timeout, b ok; 7+60
+hang                      | both     | silence                  | 504 upstream_timeout, again         | a -                 | a timeout; 0+0
+hang, ok                  | both     | silence                  | whole                               | a -, b 200          | a timeout, b ok; 7+60
 
 The first token is late: waited for within the limit, else the next target answers.
-ok+first-300ms            | both     | whole                    | whole                               | a 200          | a ok; 7+60
-slow-first-token-5000, ok | whole    | whole                    | whole                               | a -, b 200     | a timeout, b ok; 7+60
-slow-first-token-5000, ok | streamed | whole                    | whole                               | a 200, b 200   | a timeout, b ok; 7+60
+ok+first-300ms            | both     | whole                    | whole                               | a 200               | a ok; 7+60
+slow-first-token-5000, ok | whole    | whole                    | whole                               | a -, b 200          | a timeout, b ok; 7+60
+slow-first-token-5000, ok | streamed | whole                    | whole                               | a 200, b 200        | a timeout, b ok; 7+60
 
 The body ends after 40 tokens, cleanly: the gateway adds an error.
-cut+after-40, ok          | whole    | no JSON                  | whole                               | a 200, b 200   | a cut, b ok; 7+60
-cut+after-40              | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200          | a cut; ~0+40
-cut+after-40, ok          | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200          | a cut; ~0+40
+cut+after-40              | whole    | no JSON                  | 502 upstream_bad_answer, again      | a 200, a 200        | a cut, a cut; 0+0
+cut+after-40, ok          | whole    | no JSON                  | whole                               | a 200, b 200        | a cut, b ok; 7+60
+cut+after-40              | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200               | a cut; ~0+40
+cut+after-40, ok          | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200               | a cut; ~0+40
 
 The connection breaks after 40 tokens: so does the caller's.
-break+after-40, ok        | whole    | a break                  | whole                               | a 200, b 200   | a reset, b ok; 7+60
-break+after-40            | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200          | a cut; ~0+40
-break+after-40, ok        | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200          | a cut; ~0+40
+break+after-40            | whole    | a break                  | 503 upstream_unavailable, again     | a 200               | a reset; 0+0
+break+after-40, ok        | whole    | a break                  | whole                               | a 200, b 200        | a reset, b ok; 7+60
+break+after-40            | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200               | a cut; ~0+40
+break+after-40, ok        | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200               | a cut; ~0+40
 
 Nothing more after 20 tokens: the caller's connection breaks after the gap.
-stall+after-20, ok        | whole    | silence                  | whole                               | a 200, b 200   | a timeout, b ok; 7+60
-stall+after-20            | streamed | silence                  | 20 tokens, a break                  | a 200          | a cut; ~0+20
-stall+after-20, ok        | streamed | silence                  | 20 tokens, a break                  | a 200          | a cut; ~0+20
+stall+after-20            | whole    | silence                  | 504 upstream_timeout, again         | a 200               | a timeout; 0+0
+stall+after-20, ok        | whole    | silence                  | whole                               | a 200, b 200        | a timeout, b ok; 7+60
+stall+after-20            | streamed | silence                  | 20 tokens, a break                  | a 200               | a cut; ~0+20
+stall+after-20, ok        | streamed | silence                  | 20 tokens, a break                  | a 200               | a cut; ~0+20
 
 An event that cannot be read, then the rest: broken off, since it may have been a part of the answer, and an answer
 with a hole would look whole.
-malformed+after-20, ok    | whole    | no JSON                  | whole                               | a 200, b 200   | a malformed, b ok; 7+60
-malformed+after-20        | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200          | a malformed; ~0+20
-malformed+after-20, ok    | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200          | a malformed; ~0+20
+malformed+after-20        | whole    | no JSON                  | 502 upstream_bad_answer, again      | a 200               | a malformed; 0+0
+malformed+after-20, ok    | whole    | no JSON                  | whole                               | a 200, b 200        | a malformed, b ok; 7+60
+malformed+after-20        | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200               | a malformed; ~0+20
+malformed+after-20, ok    | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200               | a malformed; ~0+20
 
 No [DONE] after a finish: it is whole.
-no-done                   | whole    | whole                    | whole                               | a 200          | a ok; 7+60
+no-done                   | whole    | whole                    | whole                               | a 200               | a ok; 7+60
+no-done                   | streamed | whole, no [DONE]         | whole                               | a 200               | a ok; 7+60
 
 Longer than the model's context: another model may have a longer one.
-context-length            | both     | 400, final               | 400 context_length_exceeded, final  | a 400          | a context_length_exceeded; 0+0
-context-length, ok        | both     | 400, final               | whole                               | a 400, b 200   | a context_length_exceeded, b ok; 7+60
+context-length            | both     | 400, final               | 400 context_length_exceeded, final  | a 400               | a context_length_exceeded; 0+0
+context-length, ok        | both     | 400, final               | whole                               | a 400, b 200        | a context_length_exceeded, b ok; 7+60
 
 Refused by the content policy: told in the provider's words, and not asked elsewhere.
-content-filter            | both     | 400, final               | 400 content_policy_violation, final | a 400          | a content_policy_violation; 0+0
-content-filter, ok        | both     | 400, final               | 400 content_policy_violation, final | a 400          | a content_policy_violation; 0+0
-finish-content-filter     | whole    | content_filter           | content_filter                      | a 200          | a ok; 7+3
-finish-content-filter     | streamed | 3 tokens, content_filter | 3 tokens, content_filter            | a 200          | a ok; 7+3
+content-filter            | both     | 400, final               | 400 content_policy_violation, final | a 400               | a content_policy_violation; 0+0
+content-filter, ok        | both     | 400, final               | 400 content_policy_violation, final | a 400               | a content_policy_violation; 0+0
+finish-content-filter     | whole    | content_filter           | content_filter                      | a 200               | a ok; 7+3
+finish-content-filter     | streamed | 3 tokens, content_filter | 3 tokens, content_filter            | a 200               | a ok; 7+3
 
 A last message of the assistant, to be gone on with, which not every model takes.
-claude+no-prefill         | both     | 400, final               | 400 invalid_request_error, final    | a 400          | a invalid_request; 0+0
-503, claude               | both     | 503, again               | whole                               | a 503, b 200   | a unavailable, b ok; 13+60
-503, claude+no-prefill    | both     | 503, again               | 400 invalid_request_error, again    | a 503, b 400   | a unavailable, b invalid_request; 0+0
+claude+no-prefill         | both     | 400, final               | 400 invalid_request_error, final    | a 400               | a invalid_request; 0+0
+503, claude               | both     | 503, again               | whole                               | a 503, b 200        | a unavailable, b ok; 13+60
+503, claude+no-prefill    | both     | 503, again               | 400 invalid_request_error, again    | a 503, b 400        | a unavailable, b invalid_request; 0+0
 ";
 
 /// What every answer is: so many tokens, a little apart, so that what follows one fault is not in one piece with it.
