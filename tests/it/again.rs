@@ -17,7 +17,7 @@ async fn a_target_that_fails_once_is_asked_once_more() {
     let gateway = builder.start().await;
     for (name, fault) in names.iter().zip(faults) {
         for ask in [gateway.chat(name, "Hi"), gateway.chat(name, "Hi").streamed()] {
-            upstream.set_fault_times(name, fault.clone(), 1);
+            upstream.set_fault_times(name, fault, 1);
             let answer = ask.await;
             assert_eq!((answer.status(), answer.said().as_str()), (200, SAID), "{fault:?}: {}", answer.text());
             let tries = gateway.record(answer.id()).await.tries();
@@ -141,7 +141,7 @@ async fn a_provider_that_is_back_is_asked_again() {
         .await;
     let answer = gateway.chat("gpt", "Hi").await;
     assert_eq!(gateway.record(answer.id()).await.tries(), ["down/m connect_failure", "sim/m ok"]);
-    let back = Canned::answering_at(&port, "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").await;
+    let _back = Canned::answering_at(&port, "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").await;
     // Nobody says when the rest is over; asking tells.
     let mut first = String::new();
     while first != "down/m unavailable" {
@@ -152,7 +152,6 @@ async fn a_provider_that_is_back_is_asked_again() {
     let answer = gateway.chat("gpt", "Hi").await;
     let tries = gateway.record(answer.id()).await.tries();
     assert_eq!(tries, ["down/m unavailable", "sim/m ok"], "it can be reached, and does not rest any more");
-    drop(back);
 }
 
 #[tokio::test]

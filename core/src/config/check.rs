@@ -137,6 +137,24 @@ impl Check {
         }
     }
 
+    /// Refuses what a model's limits cannot say: what holds for a worker, an endpoint or any request.
+    pub(super) fn not_of_a_model(&mut self, path: &str, written: &source::Limits) {
+        let elsewhere = [
+            ("held", written.held.is_some()),
+            ("in_flight", written.in_flight.is_some()),
+            ("in_flight_per_key", written.in_flight_per_key.is_some()),
+            ("parts", written.parts.is_some()),
+        ];
+        let hint = || Some("move it to `limits` at the top".to_owned());
+        for (field, _) in elsewhere.into_iter().filter(|(_, written)| *written) {
+            self.error(format!("{path}.limits.{field}"), "this limit is not one of a model", hint());
+        }
+        if !written.body.is_empty() {
+            let problem = "the body limit belongs to an endpoint, not to a model";
+            self.error(format!("{path}.limits.body"), problem, hint());
+        }
+    }
+
     pub(super) fn body_limits(&mut self, written: &source::Limits) -> BodyLimits {
         let mut limits = BodyLimits::default();
         for (name, text) in &written.body {

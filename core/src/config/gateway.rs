@@ -217,23 +217,7 @@ impl Gateway {
             let path = format!("models.{name}");
             check.name(&path, name);
             let own = check.limits(&format!("{path}.limits"), &written.limits, general);
-            let of_workers = [
-                ("held", written.limits.held.is_some()),
-                ("in_flight", written.limits.in_flight.is_some()),
-                ("in_flight_per_key", written.limits.in_flight_per_key.is_some()),
-                ("parts", written.limits.parts.is_some()),
-            ];
-            for (field, _) in of_workers.into_iter().filter(|(_, written)| *written) {
-                let hint = Some("move it to `limits` at the top".to_owned());
-                check.error(format!("{path}.limits.{field}"), "this limit is not one of a model", hint);
-            }
-            if !written.limits.body.is_empty() {
-                check.error(
-                    format!("{path}.limits.body"),
-                    "the body limit belongs to an endpoint, not to a model",
-                    Some("move it to `limits` at the top".to_owned()),
-                );
-            }
+            check.not_of_a_model(&path, &written.limits);
             let targets = check.targets(&path, name, written, source, &providers);
             if targets.is_empty() {
                 check.left_out.push(format!("model {name}: none of its providers has a credential"));

@@ -26,7 +26,33 @@ fn is_simulator(url: &Url) -> bool {
 /// What a connection may take, where the configuration does not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Limits in time of a provider.
+struct Times {
+    connect_timeout: Duration,
+    keep_idle: Duration,
+    longest_rest: Duration,
+}
+
 impl Check {
+    /// The limits in time of one provider's connections and rests; `plain` where it is asked without TLS.
+    fn times(&mut self, path: &str, from: &source::Provider, plain: bool) -> Times {
+        let second = Duration::from_secs(1);
+        let mut time = |field: &str, text: &Option<String>, bounds, default| {
+            self.duration(&format!("{path}.{field}"), text.as_deref(), bounds, default)
+        };
+        let idle = second * if plain { 4 } else { 50 };
+        Times {
+            connect_timeout: time(
+                "connect_timeout",
+                &from.connect_timeout,
+                (second / 1000, second * 60),
+                CONNECT_TIMEOUT,
+            ),
+            keep_idle: time("keep_idle", &from.keep_idle, (second / 10, second * 3600), idle),
+            longest_rest: time("longest_rest", &from.longest_rest, (second, second * 86_400), LONGEST_REST),
+        }
+    }
+
     /// `None` if it is left out, or if it has errors, which are noted.
     pub(in crate::config) fn provider(
         &mut self,
@@ -101,17 +127,9 @@ impl Check {
                 Some("use 1 or more".to_owned()),
             );
         }
-        let second = Duration::from_secs(1);
-        let mut time = |field: &str, text: &Option<String>, bounds, default| {
-            self.duration(&format!("{path}.{field}"), text.as_deref(), bounds, default)
-        };
-        let connect_timeout =
-            time("connect_timeout", &from.connect_timeout, (second / 1000, second * 60), CONNECT_TIMEOUT);
         // What speaks plainly is most often a server of one's own, and those close a connection after five seconds.
         let plain = url.as_ref().is_none_or(|url| url.scheme == Scheme::Http);
-        let keep_idle =
-            time("keep_idle", &from.keep_idle, (second / 10, second * 3600), second * if plain { 4 } else { 50 });
-        let longest_rest = time("longest_rest", &from.longest_rest, (second, second * 86_400), LONGEST_REST);
+        let Times { connect_timeout, keep_idle, longest_rest } = self.times(&path, from, plain);
         if errors < self.errors.len() {
             return None;
         }
