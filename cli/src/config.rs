@@ -37,6 +37,9 @@ pub(crate) fn check(file: &Path) -> Outcome {
         say::line(&format!("left out: {left_out}"));
     }
     warn(&loaded);
+    for line in weir_control::alone::alone(&loaded.gateway) {
+        say::line(&format!("warning: {line}"));
+    }
     let (models, providers) = (loaded.gateway.routing().models.len(), loaded.gateway.providers().count());
     say::result(&format!("{}: ok ({models} models, {providers} providers)", file.display()))
 }

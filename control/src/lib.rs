@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
 
 pub mod admin;
+pub mod alone;
 pub mod diagnostic;
 pub mod environment;
 pub mod explain;

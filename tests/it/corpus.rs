@@ -217,8 +217,12 @@ async fn play(provider: &str, chunk: Option<NonZeroUsize>) {
         let answer = gateway.post(&path, Value::Null).raw(body).await;
         case.check_caller(&answer);
         let seen = upstream.requests();
-        assert_eq!(seen.len(), 1, "{}", case.name);
-        case.check_upstream(&seen[0].body);
+        // A target is asked once more after what passes, where it is the last one.
+        let again = seen.len() == 2 && (answer.status() == 429 || answer.status() >= 500);
+        assert!(seen.len() == 1 || again, "{}: asked {} times", case.name, seen.len());
+        for request in &seen {
+            case.check_upstream(&request.body);
+        }
     }
 }
 

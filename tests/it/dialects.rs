@@ -165,10 +165,13 @@ async fn told(fault: &str, manner: Manner, (status, code): (u16, &str)) -> Resul
     let Shared { gateway, .. } = shared().await;
     let answer = manner.ask(gateway, &model("all", fault, manner), "Hi").await;
     let record = gateway.record(answer.id()).await;
+    let tries = record.tries();
+    // The last one is asked once more after what passes.
+    let each_once = tries.len() == 2 || (tries.len() == 3 && tries[2] == tries[1]);
     let is_told = answer.status() == status
         && manner.error(&answer) == code
         && answer.header("retry-after").is_empty() != (code == "rate_limited")
-        && record.tries().len() == 2;
+        && each_once;
     let shown = || format!("{fault}, {manner:?}: {}\n{}\n{}", answer.status(), answer.text(), *record);
     if is_told { Ok(()) } else { Err(shown()) }
 }

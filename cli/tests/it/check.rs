@@ -22,6 +22,19 @@ fn a_good_configuration_is_ok() {
 }
 
 #[test]
+fn what_only_the_first_target_can_serve_is_told() {
+    let home = Home::new();
+    let other = "  claude: { dialect: anthropic, endpoint: 'http://127.0.0.1:10003' }\nmodels:";
+    let two = GOOD
+        .replace("models:", other)
+        .replace("{ provider: sim }", "{ provider: sim }, { provider: claude, model: m }");
+    home.write("weir.yaml", &two);
+    let said = home.weir(&["check", "weir.yaml"]);
+    let told = "models.gpt-4o-mini: claude/m cannot take seed, n,";
+    assert!(said.code == Some(0) && format!("{}{}", said.out, said.err).contains(told), "{said:?}");
+}
+
+#[test]
 fn every_error_is_reported_at_once_with_its_line_and_a_hint() {
     let home = Home::new();
     home.write("weir.yaml", &GOOD.replace("provider: sim }", "provider: smi }").replace("openai,", "opnai,"));

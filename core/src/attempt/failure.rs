@@ -57,7 +57,7 @@ impl Attempt {
         let asked = retry_after.or(fault.retry_after);
         let asked = rests::asked_for(fault.kind, asked, self.upstream.longest_rest());
         // The sidecar is next door, and a full queue is told in microseconds: resting would only leave it idle.
-        let target = self.plan.current().filter(|_| self.provider.reach() == Reach::Url);
+        let target = self.plan.current().filter(|_| fault.rests && self.provider.reach() == Reach::Url);
         let rest = target.and_then(|target| Rest::after(target, self.upstream.version, fault.kind, asked, now));
         effects.extend(rest.map(Effect::Rest));
         self.plan.fail(fault.kind.name(), status, asked.map(|asked| now.after(asked)), now);

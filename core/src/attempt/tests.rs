@@ -361,6 +361,12 @@ fn our_wrong_key_never_blames_the_callers() {
 }
 
 #[test]
+fn what_names_nothing_goes_to_the_next_target_and_rests_nobody() {
+    let seen = refused("403", "<html>Request blocked by the firewall</html>", &[], &["a", "b"]);
+    assert_eq!((seen.status(), seen.rests.len()), ("502", 0));
+}
+
+#[test]
 fn the_callers_fault_is_told_in_the_providers_words_and_not_tried_elsewhere() {
     let body = r#"{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}"#;
     let seen = refused("400", body, &[], &["a", "b"]);

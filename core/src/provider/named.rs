@@ -222,17 +222,19 @@ mod tests {
     use crate::fault::Whose;
     use crate::plan::Candidate;
     use crate::provider::by_name;
-    use crate::rests::Rest;
+    use crate::rests::{Rest, asked_for};
     use crate::time::Instant;
     use alloc::format;
     use alloc::string::{String, ToString};
+    use core::time::Duration;
     use std::vec::Vec;
 
     /// Whose a failure is, and whether it rests.
     fn read(provider: &str, status: u16, body: &str) -> (Whose, bool) {
         let fault = by_name(provider).unwrap().fault(status, body.as_bytes());
         let target = Candidate { provider: "a".to_string(), model: "m".to_string() };
-        let rest = Rest::after(&target, 0, fault.kind, None, Instant::default());
+        let asked = asked_for(fault.kind, fault.retry_after, Duration::from_secs(60));
+        let rest = Rest::after(&target, 0, fault.kind, asked, Instant::default());
         (fault.kind.whose(), fault.rests && rest.is_some())
     }
 
