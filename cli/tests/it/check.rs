@@ -25,7 +25,9 @@ fn a_good_configuration_is_ok() {
 fn what_only_the_first_target_can_serve_is_told() {
     let home = Home::new();
     let other = "  claude: { dialect: anthropic, endpoint: 'http://127.0.0.1:10003' }\nmodels:";
+    // At the simulator's usual address it would stand in for what is real.
     let two = GOOD
+        .replace("10002", "10012")
         .replace("models:", other)
         .replace("{ provider: sim }", "{ provider: sim }, { provider: claude, model: m }");
     home.write("weir.yaml", &two);
