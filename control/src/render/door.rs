@@ -81,8 +81,8 @@ pub(super) fn make_internal(listener: &mut Value) {
     fields.insert("ignore_global_conn_limit".to_owned(), json!(true));
     let manager = listener.pointer_mut("/filter_chains/0/filters/0/typed_config").and_then(Value::as_object_mut);
     if let Some(manager) = manager {
-        // A broken stream ends at once. There is no network on the way, on which its last bytes could be lost.
-        manager.insert("delayed_close_timeout".to_owned(), json!("0s"));
+        // A broken stream ends soon. Not at once: a refusal that comes before the whole body was sent would be lost.
+        manager.insert("delayed_close_timeout".to_owned(), json!("0.100s"));
     }
 }
 

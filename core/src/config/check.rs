@@ -29,12 +29,12 @@ pub(super) const DEFAULT_LIMITS: Limits = Limits {
     gap: Duration::from_secs(30),
     keep_alive: KEEP_ALIVE,
     whole: Duration::from_secs(300),
-    total: Duration::from_secs(600),
+    total: Duration::from_secs(610),
 };
 
-/// The limit of all tries, where nobody says otherwise: two of them, in full.
+/// The limit of all tries, where nobody says otherwise: two of them, in full, and their connections.
 fn usual_total(first_token: Duration, whole: Duration) -> Duration {
-    first_token.max(whole).saturating_mul(2)
+    first_token.max(whole).saturating_mul(2) + Duration::from_secs(10)
 }
 
 /// The errors found so far.

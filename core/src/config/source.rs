@@ -67,7 +67,7 @@ pub struct Limits {
     #[serde(default)]
     pub whole: Option<String>,
     /// How long all tries of a request may take together: until a streamed answer begins, or a whole one is there. Default: twice the
-    /// longer of `first_token` and `whole`.
+    /// longer of `first_token` and `whole`, and 10 s for connections.
     #[serde(default)]
     pub total: Option<String>,
     /// Largest request body by endpoint (`chat`, `embeddings`, `transcriptions` and so on). Default `16MiB` for chats and
