@@ -1,4 +1,4 @@
-//! What one worker has under way: how many requests, of which keys, and how much their bodies hold.
+//! What one worker has under way: how many requests in all and for each key, and how much their bodies hold.
 //!
 //! The host keeps one [`Load`] a worker, and a [`Share`] of it with each request, which it gives back when the request's stream is
 //! gone, however it ended.

@@ -91,7 +91,7 @@ fn chat(most: u64, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), R
 
 fn texts(most: u64, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), Reject> {
     let name = if endpoint == Endpoint::Rerank { "documents" } else { "input" };
-    // A number is a token, of which there are many in a text.
+    // A number is a token, and a text has many of them.
     let is_text = |item: &Raw<'_>| item.kind() != Kind::Number;
     let texts = scan.raw(body, name).map_or(0, |list| list.items().filter(is_text).count() as u64);
     if texts <= most { Ok(()) } else { Err(Reject::TooManyParts { counted: format!("{texts} {name} texts"), most }) }

@@ -162,7 +162,7 @@ impl Stream {
 
     fn argue(&mut self, index: u32, more: Str<'_>, out: &mut Vec<u8>) {
         let Self { response, events, open, .. } = self;
-        // What is open is one item, or calls in their order, of which an answer may have very many.
+        // What is open is one item, or calls in their order. An answer may have very many calls.
         let Ok(at) = open.binary_search_by_key(&Some(index), |open| open.call.map(|(index, _)| index)) else { return };
         let Some(open) = open.get_mut(at) else { return };
         let Some(Block::Call { arguments, .. }) = open.blocks.first_mut() else { return };
