@@ -73,6 +73,19 @@ pub enum Effect {
     Body(Vec<u8>),
     /// Answer the caller in the provider's stead, and let no other target be tried.
     Answer(Answer),
+    /// End the answer once what was passed so far is with the caller: nothing more is read of the provider.
+    End(End),
+}
+
+/// How an answer is ended that its provider has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is complete.
+    Whole,
+    /// It is not, and the caller has been told so within it.
+    Told,
+    /// It is not, and nothing but a broken connection can tell the caller so.
+    Broken,
 }
 
 /// Headers of an answer, to be written in place of those that it came with.

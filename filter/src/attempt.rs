@@ -110,6 +110,7 @@ impl Try {
                     }
                 }
                 Effect::Answer(answer) => next = Next::Answer(Box::new(answer)),
+                Effect::End(end) => host.end(origin.request, end),
             }
         }
         next

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use weir_core::answer::Answer;
-use weir_core::attempt::Connection;
+use weir_core::attempt::{Connection, End};
 use weir_core::time::Instant;
 
 /// A header map.
@@ -87,6 +87,10 @@ pub(crate) trait Host {
 
     /// Envoy's response flags, as bits.
     fn flags(&self) -> u64;
+
+    /// Ends the answer of the edge that is called `request` on this worker, after what is passed on now; at once or soon, or not
+    /// at all where it cannot be done.
+    fn end(&mut self, request: u32, end: End);
 
     /// Lets Envoy choose the route anew, by what the filter state says now.
     fn clear_route_cache(&mut self);

@@ -39,6 +39,8 @@ struct Player {
     gone: Cell<bool>,
     /// What an edge calls its request.
     request: Option<u32>,
+    /// The answer has ended here.
+    ended: Cell<bool>,
 }
 
 thread_local! {
@@ -135,7 +137,8 @@ unsafe extern "C" fn filter_new(plays: *const Plays, stream: *mut c_void) -> *co
         Some(Plays::Attempt(upstream)) => (Box::new(Try::new(Arc::clone(upstream))), None),
         None => return core::ptr::null(),
     };
-    Box::into_raw(Box::new(Player { stream, role: Cell::new(Some(role)), gone: Cell::new(false), request }))
+    let (role, gone, ended) = (Cell::new(Some(role)), Cell::new(false), Cell::new(false));
+    Box::into_raw(Box::new(Player { stream, role, gone, request, ended }))
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
@@ -160,11 +163,13 @@ unsafe extern "C" fn request_trailers(_: *mut c_void, player: *const Player) -> 
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_headers")]
 unsafe extern "C" fn response_headers(_: *mut c_void, player: *const Player, end: bool) -> u32 {
+    unsafe { note_end(player, end) };
     unsafe { play(player, |role, stream| role.response_headers(stream, end)) }
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_body")]
 unsafe extern "C" fn response_body(_: *mut c_void, player: *const Player, end: bool) -> u32 {
+    unsafe { note_end(player, end) };
     unsafe {
         play(player, |role, stream| {
             let size = stream.body_size(Buffer::Response);
@@ -173,9 +178,33 @@ unsafe extern "C" fn response_body(_: *mut c_void, player: *const Player, end: b
     }
 }
 
+/// Notes whether the answer has ended.
+///
+/// # Safety
+/// As for [`play`].
+unsafe fn note_end(player: *const Player, end: bool) {
+    // SAFETY: as for `play`.
+    if let Some(Player { ended, .. }) = unsafe { player.as_ref() }.filter(|_| end) {
+        ended.set(true);
+    }
+}
+
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_trailers")]
 unsafe extern "C" fn response_trailers(_: *mut c_void, player: *const Player) -> u32 {
+    unsafe { note_end(player, true) };
     unsafe { play(player, |role, stream| role.response_trailers(stream)) }
+}
+
+/// What an attempt has asked for by [`Host::end`](crate::host::Host::end), in the caller's stream.
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_scheduled")]
+unsafe extern "C" fn scheduled(_: *mut c_void, player: *const Player, event: u64) {
+    // SAFETY: as for `play`.
+    let Some(Player { stream, ended, .. }) = (unsafe { player.as_ref() }) else { return };
+    // The provider may have ended it meanwhile.
+    if !ended.replace(true) {
+        // SAFETY: this hook's. The player may be destroyed from within it, and is not looked at again.
+        unsafe { Stream::new(*stream, null()) }.end_now(event);
+    }
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_stream_complete")]
@@ -193,7 +222,7 @@ unsafe extern "C" fn stream_complete(_: *mut c_void, player: *const Player) {
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_destroy")]
 unsafe extern "C" fn destroy(player: *mut Player) {
     // SAFETY: `filter_new` made it, and Envoy gives it back once.
-    let Some(Player { stream, role, gone, request }) = (unsafe { player.as_ref() }) else { return };
+    let Some(Player { stream, role, gone, request, .. }) = (unsafe { player.as_ref() }) else { return };
     if let Some(request) = request {
         host::gone(*request);
     }
@@ -228,7 +257,6 @@ unused! {
     callout_trailers = "envoy_dynamic_module_on_http_filter_http_stream_trailers",
     callout_complete = "envoy_dynamic_module_on_http_filter_http_stream_complete",
     callout_reset = "envoy_dynamic_module_on_http_filter_http_stream_reset",
-    scheduled = "envoy_dynamic_module_on_http_filter_scheduled",
     config_scheduled = "envoy_dynamic_module_on_http_filter_config_scheduled",
     above_high_watermark = "envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark",
     below_low_watermark = "envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark",

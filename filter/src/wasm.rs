@@ -146,6 +146,12 @@ extern "C" fn configuration(id: u32, _: usize) -> bool {
     sound
 }
 
+/// Asked for by [`Host::end`](crate::host::Host::end).
+#[unsafe(export_name = "proxy_on_tick")]
+extern "C" fn tick(_: u32) {
+    host::tick();
+}
+
 #[unsafe(export_name = "proxy_on_request_headers")]
 extern "C" fn request_headers(id: u32, _: usize, end: bool) -> u32 {
     play(id, |role, stream| role.request_headers(stream, end))
@@ -187,6 +193,7 @@ extern "C" fn log(id: u32) {
 /// `true`: it may be deleted now.
 #[unsafe(export_name = "proxy_on_done")]
 extern "C" fn done(id: u32) -> bool {
+    host::gone(id);
     play(id, |role, stream| {
         role.done(stream);
         Next::Pause

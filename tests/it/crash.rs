@@ -274,8 +274,9 @@ fn view(answer: &Answer) -> String {
     let tokens = events.iter().filter(said).count();
     let finish = events.iter().find_map(|event| choice(event, "/finish_reason").as_str().map(str::to_owned));
     let end = match finish.as_deref() {
-        _ if answer.ended() == Ended::Broken => "a break",
+        // A sandboxed filter breaks what has been told an error, where its provider does not end it.
         _ if events.iter().any(|event| !event.json()["error"].is_null()) => "an error",
+        _ if answer.ended() == Ended::Broken => "a break",
         _ if events.iter().any(|event| event.data != "[DONE]" && event.json().is_null()) => "nonsense",
         Some("stop") if answer.is_done() => return "whole".to_owned(),
         Some("stop") => return "whole, no [DONE]".to_owned(),

@@ -1,39 +1,73 @@
 //! An upstream of a few bytes: what the simulator, as a well-behaved server, cannot say.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::Semaphore;
 
 use crate::background;
 use crate::port::Port;
 use crate::upstream::Provider;
 
-/// An upstream that answers every request with the same bytes, and then closes.
+/// An upstream that answers every request with the same bytes.
 #[derive(Debug)]
-pub struct Canned(SocketAddr);
+pub struct Canned {
+    address: SocketAddr,
+    /// Of one that stays: lets one answer go on.
+    go_on: Arc<Semaphore>,
+}
+
+/// What an upstream does when it has answered.
+#[derive(Clone)]
+enum Then {
+    Closes,
+    /// Says this when it may go on, and then nothing more.
+    Stays(Bytes, Arc<Semaphore>),
+}
 
 impl Canned {
-    /// Starts on a free port.
+    /// Starts one on a free port that closes after its answer.
     pub async fn answering(bytes: impl Into<Bytes>) -> Self {
-        Self(background::run(serve(bytes.into())).await)
+        let bytes = bytes.into();
+        Self::at(background::run(async { serve_on(free().await, bytes, Then::Closes) }).await)
     }
 
-    /// Starts on a port that was reserved.
+    /// Starts one on a port that was reserved.
     pub async fn answering_at(port: &Port, bytes: impl Into<Bytes>) -> Self {
         let address = port.address();
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_reuseport(true).expect("SO_REUSEPORT");
         socket.bind(address).expect("the port");
         let bytes = bytes.into();
-        Self(background::run(async move { serve_on(socket.listen(64).expect("a listener"), bytes) }).await)
+        let serve = async move { serve_on(socket.listen(64).expect("a listener"), bytes, Then::Closes) };
+        Self::at(background::run(serve).await)
+    }
+
+    /// Starts one on a free port whose answer stops after its beginning until [`go_on`](Self::go_on), and after its rest stays open
+    /// until its caller closes.
+    pub async fn staying(beginning: impl Into<Bytes>, rest: impl Into<Bytes>) -> Self {
+        let (beginning, go_on) = (beginning.into(), Arc::new(Semaphore::new(0)));
+        let then = Then::Stays(rest.into(), Arc::clone(&go_on));
+        let address = background::run(async { serve_on(free().await, beginning, then) }).await;
+        Self { address, go_on }
+    }
+
+    fn at(address: SocketAddr) -> Self {
+        Self { address, go_on: Arc::new(Semaphore::new(0)) }
+    }
+
+    /// Lets one answer go on.
+    pub fn go_on(&self) {
+        self.go_on.add_permits(1);
     }
 
     /// As a provider called `name`.
     pub fn called(&self, name: &str) -> Provider {
-        Provider::at(name, &format!("http://{}/v1", self.0))
+        Provider::at(name, &format!("http://{}/v1", self.address))
     }
 }
 
@@ -68,15 +102,15 @@ impl BlackHole {
     }
 }
 
-async fn serve(bytes: Bytes) -> SocketAddr {
-    serve_on(TcpListener::bind("127.0.0.1:0").await.expect("a free port"), bytes)
+async fn free() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.expect("a free port")
 }
 
-fn serve_on(listener: TcpListener, bytes: Bytes) -> SocketAddr {
+fn serve_on(listener: TcpListener, bytes: Bytes, then: Then) -> SocketAddr {
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         while let Ok((mut tcp, _)) = listener.accept().await {
-            let bytes = bytes.clone();
+            let (bytes, then) = (bytes.clone(), then.clone());
             tokio::spawn(async move {
                 let mut request = Vec::new();
                 while !is_whole(&request) {
@@ -85,6 +119,11 @@ fn serve_on(listener: TcpListener, bytes: Bytes) -> SocketAddr {
                     }
                 }
                 let _ = tcp.write_all(&bytes).await;
+                if let Then::Stays(rest, go_on) = then {
+                    go_on.acquire().await.expect("never closed").forget();
+                    let _ = tcp.write_all(&rest).await;
+                    let _ = tcp.read(&mut [0]).await;
+                }
                 let _ = tcp.shutdown().await;
             });
         }

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem::take;
 
-use super::{Answering, Attempt, Effect, Flow, Headers, Last, MAX_HELD, Phase, too_long};
+use super::{Answering, Attempt, Effect, End, Flow, Headers, Last, MAX_HELD, Phase, too_long};
 use crate::allow;
 use crate::dialect;
 use crate::endpoint::Delivery;
@@ -99,10 +99,20 @@ impl Attempt {
             effects.push(Effect::Body(body));
         }
         self.tell(&mut answering, fault.as_ref(), end, effects);
-        if fault.is_none() && !end {
+        let ending = match &fault {
+            // What goes on is not read: its provider may keep it open for as long as it likes.
+            Some(_) if !self.sends_events(&answering) => Some(End::Broken),
+            Some(_) => Some(End::Told),
+            None if answering.reply.done() => Some(End::Whole),
+            None => None,
+        };
+        let breaks = ending == Some(End::Broken);
+        effects.extend(ending.filter(|_| breaks || !end).map(Effect::End));
+        if ending.is_none() && !end {
             self.phase = Phase::Answering(answering);
         }
-        Flow::Continue
+        // An end that looks whole must not get through.
+        if breaks && end { Flow::Hold } else { Flow::Continue }
     }
 
     /// The headers of an answer whose provider sent `theirs`: an allow-list, written absolutely.

@@ -45,6 +45,7 @@ struct Seen {
     progress: Option<Progress>,
     plan: Option<Plan>,
     held_at_last: bool,
+    ended: Option<End>,
 }
 
 impl Seen {
@@ -90,6 +91,7 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
                     seen.headers.extend(answer.headers);
                     body = Some(answer.body);
                 }
+                Effect::End(end) => seen.ended = Some(end),
                 Effect::Tries(_) | Effect::Span(..) | Effect::Reached(_) => {}
             }
         }
@@ -181,6 +183,24 @@ fn a_stream_without_tokens_is_a_stall_whatever_else_comes() {
         every_second("stream-5000-9000", [TOKEN, FINISH].into_iter().chain(core::iter::repeat_n(": c", 1000)));
     assert!(ended == Some(Stage::Done) && told.ends_with(DONE), "nothing lacked but its end: {told}");
     assert_eq!(seen.progress.unwrap().stage, Stage::Done);
+}
+
+#[test]
+fn an_answer_that_is_over_is_ended_also_where_its_provider_goes_on() {
+    let ended = |chunks: &[&str]| stream(chunks).ended;
+    assert_eq!(ended(&[ROLE, TOKEN, FINISH, DONE, "", ""]), Some(End::Whole));
+    assert_eq!(ended(&[ROLE, TOKEN, &[FINISH, DONE].concat()]), None, "its provider has ended it");
+    assert_eq!(ended(&[ROLE, TOKEN, "data: {\"error\":{\"message\":\"no\"}}\n\n", ""]), Some(End::Told));
+    assert_eq!(ended(&[ROLE, TOKEN, ""]), None);
+    // Sound has no words for it.
+    let mut speech = plan(Delivery::Streamed, &["a"]);
+    speech.endpoint = Endpoint::Speech;
+    let headers = [(":status", "200"), ("content-type", "audio/mpeg"), ("content-encoding", "gzip")];
+    let cut = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x4c\x4a\x06";
+    let seen = run(&mut begin(&speech.to_text(), "a").attempt, &headers, &[cut, b"\xff\xff\xff", b""]);
+    assert_eq!(seen.ended, Some(End::Broken), "{seen:?}");
+    let seen = run(&mut begin(&speech.to_text(), "a").attempt, &headers, &[cut, b""]);
+    assert_eq!((seen.ended, seen.held_at_last), (Some(End::Broken), true), "a clean end would look whole: {seen:?}");
 }
 
 #[test]

@@ -65,6 +65,9 @@ pub(super) mod status {
 /// `envoy_dynamic_module_type_log_level_Error`.
 pub(super) const ERROR: u32 = 4;
 
+/// `envoy_dynamic_module_type_http_filter_stream_reset_reason_LocalReset`.
+pub(super) const LOCAL_RESET: u32 = 0;
+
 pub(super) type Stream = *mut c_void;
 
 unsafe extern "C" {
@@ -88,6 +91,17 @@ unsafe extern "C" {
         body: Bytes,
         details: Bytes,
     );
+    #[link_name = "envoy_dynamic_module_callback_http_send_response_data"]
+    pub(super) fn send_response_data(stream: Stream, data: Bytes, end: bool);
+    #[link_name = "envoy_dynamic_module_callback_http_filter_reset_stream"]
+    pub(super) fn reset_stream(stream: Stream, reason: u32, details: Bytes);
+    /// Something that can be told to run a stream's `scheduled` hook later, if the stream is still there then.
+    #[link_name = "envoy_dynamic_module_callback_http_filter_scheduler_new"]
+    pub(super) fn scheduler_new(stream: Stream) -> *mut c_void;
+    #[link_name = "envoy_dynamic_module_callback_http_filter_scheduler_commit"]
+    pub(super) fn scheduler_commit(scheduler: *mut c_void, event: u64);
+    #[link_name = "envoy_dynamic_module_callback_http_filter_scheduler_delete"]
+    pub(super) fn scheduler_delete(scheduler: *mut c_void);
     #[link_name = "envoy_dynamic_module_callback_http_get_body_size"]
     pub(super) fn body_size(stream: Stream, body: u32) -> usize;
     #[link_name = "envoy_dynamic_module_callback_http_get_body_chunks_size"]

@@ -11,7 +11,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use weir_core::answer::Answer;
-use weir_core::attempt::Connection;
+use weir_core::attempt::{Connection, End};
 use weir_core::changes::{Changes, Write};
 use weir_core::time::Instant;
 
@@ -26,6 +26,10 @@ thread_local! {
     /// The callers' streams that are not destroyed, by what their edges call themselves.
     static REQUESTS: RefCell<ByRequest<abi::Stream>> = RefCell::default();
 }
+
+/// What the hook of a scheduled event is told: to end the answer cleanly, or to break it.
+const FINISH: u64 = 0;
+const BREAK: u64 = 1;
 
 /// A stream, for as long as one of its hooks runs.
 pub(super) struct Stream {
@@ -65,6 +69,15 @@ impl Stream {
         // SAFETY: Envoy copies what the pointers show before it returns. (So for every call below.)
         unsafe {
             abi::send_response(self.stream, u32::from(answer.status), headers.as_ptr(), headers.len(), body, details);
+        }
+    }
+
+    /// Ends the answer as was asked for by [`Host::end`], which gave `event`. Not from within another hook: Envoy ends the stream.
+    pub(super) fn end_now(&self, event: u64) {
+        if event == BREAK {
+            unsafe { abi::reset_stream(self.stream, abi::LOCAL_RESET, Bytes::of(b"weir_broken_off")) };
+        } else {
+            unsafe { abi::send_response_data(self.stream, Bytes::of(b""), true) };
         }
     }
 
@@ -252,6 +265,18 @@ impl Host for Stream {
         let found = unsafe { abi::attribute_int(self.stream, attribute::RESPONSE_FLAGS, flags.as_mut_ptr()) };
         // SAFETY: it was zero before Envoy may have written it.
         if found { unsafe { flags.assume_init() } } else { 0 }
+    }
+
+    /// The caller's stream is ended, in a hook of its own: within this one, what is passed on has not got there.
+    fn end(&mut self, request: u32, end: End) {
+        let Some(stream) = REQUESTS.with_borrow(|requests| requests.get(&request).copied()) else { return };
+        let event = if end == End::Broken { BREAK } else { FINISH };
+        // SAFETY: what is among the requests is not destroyed; the event is dropped if it is by then.
+        unsafe {
+            let scheduler = abi::scheduler_new(stream);
+            abi::scheduler_commit(scheduler, event);
+            abi::scheduler_delete(scheduler);
+        }
     }
 
     fn clear_route_cache(&mut self) {

@@ -7,9 +7,10 @@
 
 use core::ptr::{null, null_mut};
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use weir_core::answer::Answer;
-use weir_core::attempt::Connection;
+use weir_core::attempt::{Connection, End};
 use weir_core::time::Instant;
 
 use super::is_there;
@@ -25,12 +26,18 @@ pub(super) enum Level {
     Critical = 5,
 }
 
+/// An answer, among the ABI's kinds of streams.
+const RESPONSE: u32 = 1;
+
 const OK: u32 = 0;
 const CAS_MISMATCH: u32 = 8;
 
 #[cfg_attr(target_arch = "wasm32", link(wasm_import_module = "env"))]
 unsafe extern "C" {
     fn proxy_log(level: u32, data: *const u8, size: usize) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_close_stream(kind: u32) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, len: usize) -> u32;
@@ -108,6 +115,53 @@ pub(super) fn respond(answer: &Answer) {
             headers.len(),
             -1,
         );
+    }
+}
+
+thread_local! {
+    /// The streams that are to be broken, with the number of ticks until then.
+    static ENDING: RefCell<Vec<(u32, u32)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A tick, in milliseconds.
+const TICK: u32 = 100;
+
+/// How many ticks a stream lives on that has told an error. Within the hook that asks for its end, what is passed on has not got to
+/// the caller; and most providers end a stream themselves when they have told an error, which is the better end.
+const SOON: u32 = 1;
+
+/// How many ticks a stream lives on that is complete: some callers read to its end, and would take a break for an error.
+const LATE: u32 = 100;
+
+/// A stream is gone: there is nothing to break any more. The host may still know its number.
+pub(super) fn gone(stream: u32) {
+    ENDING.with_borrow_mut(|ending| ending.retain(|(ending, _)| *ending != stream));
+}
+
+/// Breaks the streams whose time has come.
+pub(super) fn tick() {
+    let mut due = Vec::new();
+    let idle = ENDING.with_borrow_mut(|ending| {
+        ending.retain_mut(|(stream, ticks)| {
+            *ticks -= 1;
+            if *ticks == 0 {
+                due.push(*stream);
+            }
+            *ticks > 0
+        });
+        ending.is_empty()
+    });
+    if idle {
+        // SAFETY: a number only. (So for the calls below.)
+        unsafe { proxy_set_tick_period_milliseconds(0) };
+    }
+    // Last, since it calls hooks from within.
+    for stream in due {
+        unsafe {
+            if proxy_set_effective_context(stream) == OK {
+                proxy_close_stream(RESPONSE);
+            }
+        }
     }
 }
 
@@ -205,6 +259,14 @@ impl Host for Stream {
 
     fn flags(&self) -> u64 {
         property("response\0flags").and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+    }
+
+    /// The ABI can break a stream, and knows no other way to end one before its provider does.
+    fn end(&mut self, _: u32, end: End) {
+        let ticks = if end == End::Whole { LATE } else { SOON };
+        ENDING.with_borrow_mut(|ending| ending.push((self.0, ticks)));
+        // SAFETY: a number only.
+        unsafe { proxy_set_tick_period_milliseconds(TICK) };
     }
 
     fn clear_route_cache(&mut self) {
