@@ -23,9 +23,9 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>
         "request_headers_timeout": "15s",
         // A connection without a request: it needs no key, and takes one of few places. An hour if nothing is said.
         "common_http_protocol_options": { "idle_timeout": "300s" },
-        // Between the last byte of a connection that Envoy breaks and its end, so that a caller who still sends reads that byte; a
-        // caller whose answer breaks off waits for it.
-        "delayed_close_timeout": "0.1s",
+        // From the last byte of a connection that Envoy breaks to its end, a second if nothing is said: a caller whose answer breaks off
+        // waits for it, and one who still sends its body needs it to read a refusal, from however far away.
+        "delayed_close_timeout": "0.250s",
         // For a request to arrive in full: without it a client that stalls would hold its buffer forever.
         "request_timeout": "300s",
         "use_remote_address": true,
