@@ -9,7 +9,7 @@ use weir_control::{Environment, Loaded, explain};
 use weir_core::config::Preset;
 use weir_places::Places;
 
-use crate::problem::{Outcome, Problem, at};
+use crate::problem::{Outcome, Problem, at, counted};
 use crate::say;
 use crate::up::filter;
 use crate::up::places::Folders;
@@ -37,11 +37,19 @@ pub(crate) fn check(file: &Path) -> Outcome {
         say::line(&format!("left out: {left_out}"));
     }
     warn(&loaded);
-    for line in weir_control::alone::alone(&loaded.gateway) {
+    let alone = weir_control::alone::alone(&loaded.gateway);
+    for line in &alone {
         say::line(&format!("warning: {line}"));
     }
-    let (models, providers) = (loaded.gateway.routing().models.len(), loaded.gateway.providers().count());
-    say::result(&format!("{}: ok ({models} models, {providers} providers)", file.display()))
+    let mut found = vec![
+        counted(loaded.gateway.routing().models.len(), "model"),
+        counted(loaded.gateway.providers().count(), "provider"),
+    ];
+    let warnings = loaded.warnings.len() + alone.len();
+    if warnings > 0 {
+        found.push(counted(warnings, "warning"));
+    }
+    say::result(&format!("{}: ok ({})", file.display(), found.join(", ")))
 }
 
 /// Says what holds, but may not be what was meant.

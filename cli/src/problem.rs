@@ -36,12 +36,17 @@ impl fmt::Display for Problem {
                 for diagnostic in found {
                     writeln!(f, "{diagnostic}")?;
                 }
-                let errors = if found.len() == 1 { "1 error".to_owned() } else { format!("{} errors", found.len()) };
-                write!(f, "{errors}; nothing was changed")
+                f.write_str(&counted(found.len(), "error"))
             }
             Self::Failed(problem) | Self::Usage(problem) => write!(f, "weir: {problem}"),
         }
     }
+}
+
+/// `1 error`, `2 errors`.
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 impl From<Vec<Diagnostic>> for Problem {

@@ -209,7 +209,7 @@ impl Include {
             }
             Event::Unnoticed { .. } => {}
             Event::Removed(_) => say::line("what the change left over is gone"),
-            Event::Refused(found) => say::line(&Problem::Config(found).to_string()),
+            Event::Refused(found) => say::line(&format!("{}; nothing was changed", Problem::Config(found))),
             Event::NotRendered(error) => say::line(&format!("{file}: {error}; nothing was changed")),
             Event::NotPublished(error) => say::line(&format!("{file}: {error}; nothing was changed")),
         }

@@ -37,7 +37,6 @@ pub(crate) fn run(args: args::Up) -> Outcome {
     let mut plan = Plan::new(&args, limits::raise_files())?;
     let lock = plan.folders.take()?;
     ports::check(&plan.claims())?;
-    plan.missing_models()?;
     places::private_if_ours(&plan.places.state).map_err(at(&plan.places.state))?;
     let key = key(&mut plan)?;
     config::warn(&plan.loaded);
@@ -224,7 +223,7 @@ impl Up {
                 say::line(&format!("{file}: Envoy goes on with what it read from this file before; {hint}"));
             }
             watch::Event::Removed(_) => say::line("what the change left over is gone"),
-            watch::Event::Refused(found) => say::line(&Problem::Config(found).to_string()),
+            watch::Event::Refused(found) => say::line(&format!("{}; nothing was changed", Problem::Config(found))),
             watch::Event::NotRendered(error) => say::line(&format!("{file}: {error}; nothing was changed")),
             watch::Event::NotPublished(error) => say::line(&format!("{file}: {error}; nothing was changed")),
         }
@@ -263,7 +262,10 @@ impl Up {
             return;
         }
         // What could not start must not take the place of what runs.
-        if let Err(problem) = self.plan.missing_models().and_then(|()| self.write_sidecar_settings(admin)) {
+        let missing = running.and_then(|_| self.plan.missing_models().into_iter().next());
+        let whole =
+            missing.map_or(Ok(()), |path| Err(Problem::Failed(format!("there is no folder {}", path.display()))));
+        if let Err(problem) = whole.and_then(|()| self.write_sidecar_settings(admin)) {
             self.plan.sidecar = running;
             say::line(&format!("{problem}; the local models stay as they were until the file is saved again"));
             return;

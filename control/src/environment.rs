@@ -79,6 +79,11 @@ impl Environment {
         self.ca_bundles.iter().map(PathBuf::as_path).find(|path| path.is_file())
     }
 
+    /// Weir's own folder of local models.
+    pub fn models(&self) -> PathBuf {
+        self.cache.join("models")
+    }
+
     /// `written` as an absolute path: `~/` is the home folder, and what is relative is relative to `folder`.
     pub fn absolute(&self, written: &str, folder: &Path) -> PathBuf {
         match (written.strip_prefix("~/"), &self.home) {

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod exposed;
+mod foreign;
 mod shape;
 mod tree;
 
@@ -18,6 +19,9 @@ use weir_core::config::{ConfigError, Credential, Gateway, Preset, did_you_mean};
 use crate::{Diagnostic, Environment, References, schema};
 use shape::Misfit;
 use tree::Node;
+
+/// The model that a clone of Weir fetches.
+const TEST_MODEL: &str = "all-minilm-l6-v2";
 
 /// A configuration without errors, and what it was read from.
 #[derive(Clone, Debug)]
@@ -50,6 +54,9 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
     let schema = schema::value();
     let defs = schema.get("$defs").unwrap_or(&Value::Null);
     let (mut sheet, mut source) = Sheet::read::<Source>(path, &text, &schema, defs)?;
+    if let Some(diagnostic) = sheet.foreign() {
+        return Err(vec![diagnostic]);
+    }
     let (base, here) = match &environment.references {
         References::Here => (&folder, true),
         References::Elsewhere { base } => (base.as_ref().unwrap_or(&folder), false),
@@ -87,6 +94,9 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
     }
     for found in parsed.as_ref().map(exposed::exposed).unwrap_or_default() {
         warnings.push(sheet.warning(found.path, found.problem, found.hint.to_owned()));
+    }
+    if here {
+        warnings.extend(sheet.models_not_there(&source, environment));
     }
     let mut all = sheet.diagnostics();
     all.extend(keys_sheet.map(Sheet::diagnostics).unwrap_or_default());
@@ -235,6 +245,30 @@ impl Sheet {
             warnings.push(self.warning(path, problem, hint));
         }
         warnings
+    }
+
+    /// What the whole file is, if it is another gateway's.
+    fn foreign(&self) -> Option<Diagnostic> {
+        let found = foreign::foreign(&self.tree)?;
+        let (line, path, hint) = (found.line, found.path, Some(found.hint));
+        Some(Diagnostic { file: self.file.clone(), line, path, problem: found.problem, hint })
+    }
+
+    /// Tells of local models whose folder is not there. They fail when they are asked, and keep nothing else from starting.
+    fn models_not_there(&self, source: &Source, environment: &Environment) -> Vec<Diagnostic> {
+        let folder = source.local.folder.as_ref().map_or_else(|| environment.models(), PathBuf::from);
+        let missing = source.local.models.keys().filter(|name| !folder.join(name).is_dir());
+        let tell = |name: &String| {
+            let problem = format!("there is no folder {}", folder.join(name).display());
+            let hint = if name == TEST_MODEL {
+                format!("put the model there; in a clone of Weir `cargo xtask fetch` does so for {TEST_MODEL}")
+            } else {
+                "put the model there, or correct the name, and start anew; until then it is answered with an error"
+                    .to_owned()
+            };
+            self.warning(format!("local.models.{name}"), problem, hint)
+        };
+        missing.map(tell).collect()
     }
 
     fn warning(&self, path: String, problem: String, hint: String) -> Diagnostic {

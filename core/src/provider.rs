@@ -201,6 +201,11 @@ pub trait Provider: Send + Sync {
     /// The name used as `dialect` in the configuration, and as `gen_ai.provider.name`.
     fn name(&self) -> &'static str;
 
+    /// The endpoint of its maker: `https://api.openai.com/v1`. Empty where each account has one of its own.
+    fn endpoint(&self) -> &'static str {
+        ""
+    }
+
     /// How Envoy gets there.
     fn reach(&self) -> Reach {
         Reach::Url

@@ -18,7 +18,7 @@ fn a_good_configuration_is_ok() {
     home.write("weir.yaml", GOOD);
     let said = home.weir(&["check", "weir.yaml"]);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
-    assert_eq!(said.out, "weir.yaml: ok (1 models, 1 providers)\n");
+    assert_eq!(said.out, "weir.yaml: ok (1 model, 1 provider)\n");
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn every_error_is_reported_at_once_with_its_line_and_a_hint() {
     assert!(said.err.contains("weir.yaml:2: providers.sim.dialect: "), "{said:?}");
     assert!(said.err.contains("weir.yaml:5: models.gpt-4o-mini.targets[0].provider: "), "{said:?}");
     assert!(said.err.contains("(did you mean \"openai\"?)"), "{said:?}");
-    assert!(said.err.contains("2 errors; nothing was changed"), "{said:?}");
+    assert!(said.err.ends_with("\n2 errors\n"), "{said:?}");
 }
 
 #[test]

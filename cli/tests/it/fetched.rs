@@ -54,11 +54,4 @@ fn what_is_missing_is_told_before_anything_starts() {
     let err = String::from_utf8(said.stderr).unwrap();
     assert_eq!(said.status.code(), Some(1));
     assert!(err.contains("no Envoy: ") && err.contains("`cargo xtask fetch`"), "{err}");
-
-    let local = "  mine:\n    targets: [{ provider: local }]\nlocal:\n  folder: models\n  models: { mine: {} }\n";
-    home.write("weir.yaml", &config(free(), free(), local));
-    let said = home.command(&["up", "weir.yaml", "--no-sim"]).env("SIM_KEY", "sk-test").output().unwrap();
-    let err = String::from_utf8(said.stderr).unwrap();
-    assert_eq!(said.status.code(), Some(1));
-    assert!(err.contains("no model at ") && err.contains("models/mine; put it there"), "{err}");
 }

@@ -229,7 +229,7 @@ fn settings_that_cannot_be_written_end_nothing() {
     assert!(running.chats(), "{}", running.said());
 }
 
-/// A model whose folder is missing keeps everything from starting; saved while it ran, it took the models away that were there.
+/// Saved while it ran, it took the models away that were there.
 #[test]
 fn a_missing_model_leaves_those_that_run() {
     let mut running = Running::start(&[], LOCAL);
@@ -237,10 +237,21 @@ fn a_missing_model_leaves_those_that_run() {
     let text = running.home.read("weir.yaml");
     running.home.write("weir.yaml", &format!("{text}  folder: nowhere\n"));
     running.until("it is told", |running| running.said().contains("the local models stay as they were"));
-    assert!(running.said().contains("nowhere/all-minilm-l6-v2; put it there"), "{}", running.said());
+    assert!(running.said().contains("there is no folder"), "{}", running.said());
     assert!(lives(sidecar), "{}", running.said());
     running.home.write("weir.yaml", &format!("{text}  threads: 1\n"));
     running.until("it starts anew", |running| running.said().contains("the sidecar starts anew"));
+}
+
+/// One folder that was not there kept everything else from starting.
+#[test]
+fn what_does_not_need_a_missing_model_starts() {
+    let local = "  mine:\n    targets: [{ provider: local }]\nlocal:\n  folder: models\n  models: { mine: {} }\n";
+    let running = Running::start(&[], local);
+    assert!(running.said().contains("local.models.mine: there is no folder "), "{}", running.said());
+    assert!(running.chats(), "{}", running.said());
+    let (status, said) = running.ask("/v1/embeddings", &json!({ "model": "mine", "input": "Hi" })).unwrap();
+    assert!(status == 503, "{status} {said}");
 }
 
 #[test]

@@ -31,6 +31,8 @@ struct Reader<'a> {
 /// The types that the schema knows.
 enum Expected<'a> {
     Text,
+    /// Text, which may look like a number.
+    Size,
     Truth,
     Number,
     OneOf(Vec<&'a str>),
@@ -43,6 +45,7 @@ impl Expected<'_> {
     fn words(&self) -> String {
         match self {
             Self::Text => "text".to_owned(),
+            Self::Size => "a size, such as 16MiB".to_owned(),
             Self::Truth => "true or false".to_owned(),
             Self::Number => "a whole number".to_owned(),
             Self::OneOf(names) => format!("one of: {}", names.join(", ")),
@@ -60,7 +63,7 @@ impl Expected<'_> {
             Self::Fields(..) => {
                 "write \"field: …\" for each, below it and indented; docs/configure.md lists the fields"
             }
-            Self::Text | Self::Truth | Self::Number | Self::OneOf(_) => return None,
+            Self::Text | Self::Size | Self::Truth | Self::Number | Self::OneOf(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -90,7 +93,9 @@ impl<'a> Reader<'a> {
         let kind = kinds
             .and_then(Value::as_str)
             .or_else(|| kinds.and_then(Value::as_array)?.iter().filter_map(Value::as_str).find(|kind| *kind != "null"));
+        let or_integer = kinds.and_then(Value::as_array).is_some_and(|kinds| kinds.contains(&json!("integer")));
         match kind {
+            Some("string") if or_integer => Expected::Size,
             Some("boolean") => Expected::Truth,
             Some("integer") => Expected::Number,
             Some("array") => Expected::List(schema.get("items").unwrap_or(&Value::Null)),
@@ -108,7 +113,7 @@ impl<'a> Reader<'a> {
     /// The emptiest value that fits.
     fn nothing(&self, expected: &Expected<'a>) -> Value {
         match expected {
-            Expected::Text => json!(""),
+            Expected::Text | Expected::Size => json!(""),
             Expected::Truth => json!(false),
             Expected::Number => json!(0),
             Expected::OneOf(names) => json!(names.first()),
@@ -227,7 +232,7 @@ fn scalar(text: &str, style: Style, expected: &Expected<'_>) -> Result<Value, (S
     let found = if style == Style::Quoted { Plain::Text } else { plain(text) };
     let wrong = |hint| Err((format!("expected {}, found {}", expected.words(), found.words(text)), hint));
     match (expected, &found) {
-        (Expected::Text, Plain::Text) => Ok(json!(text)),
+        (Expected::Text | Expected::Size, Plain::Text) | (Expected::Size, Plain::Number(_)) => Ok(json!(text)),
         (Expected::Text, Plain::Null) => wrong(None),
         (Expected::Text, _) => wrong(Some(format!("write it in quotes: \"{text}\""))),
         (Expected::Truth, Plain::Truth(truth)) => Ok(json!(truth)),

@@ -56,8 +56,8 @@ pub(super) struct Broken {
     pub(super) hint: Option<String>,
 }
 
-/// Aliases can make a short text a huge tree; no configuration comes near these.
-const MAX_NODES: usize = 200_000;
+/// Aliases can make a short text a huge tree; no configuration comes near these. What is written out is as large as its file.
+const MAX_COPIED: usize = 1_000_000;
 const MAX_DEPTH: usize = 64;
 
 impl Node {
@@ -164,17 +164,14 @@ struct Builder {
     root: Option<Node>,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
-    nodes: usize,
+    /// How many nodes aliases have added.
+    copied: usize,
 }
 
 impl Builder {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
         let line = span.start.line().max(1);
         let broken = |problem: &str| Err(Broken { line, problem: problem.to_owned(), hint: None });
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return broken("the file is larger than any configuration");
-        }
         match event {
             Event::DocumentStart(_) if self.root.is_some() => broken("a second document begins here; use one"),
             Event::Scalar(text, style, anchor, _) => {
@@ -190,7 +187,10 @@ impl Builder {
             },
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else { return broken("this alias names nothing") };
-                self.nodes += size(&node);
+                self.copied += size(&node);
+                if self.copied > MAX_COPIED {
+                    return broken("aliases repeat more than any configuration holds");
+                }
                 self.place(node, 0)
             }
             _ => Ok(()),
@@ -274,6 +274,16 @@ mod tests {
             text = format!("{text}a{i}: &a{i} [{list}]\n");
         }
         assert!(parse(&text).is_err());
+    }
+
+    /// 500 providers with 20 000 models were larger than any configuration.
+    #[test]
+    fn what_is_written_out_may_be_long() {
+        let model = |i| {
+            format!("  m{i}: {{ targets: [{{ provider: p{}, model: a }}, {{ provider: q, model: b }}] }}\n", i % 500)
+        };
+        let text: String = std::iter::once("models:\n".to_owned()).chain((0..20_000).map(model)).collect();
+        assert_eq!(parse(&text).unwrap().line_of("models.m19999.targets[1].model"), 20_001);
     }
 
     #[test]

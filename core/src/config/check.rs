@@ -1,5 +1,6 @@
 //! Every check of the configuration, one section a function; all errors are noted, none ends the checking.
 
+mod endpoint;
 mod provider;
 
 use alloc::borrow::ToOwned;
@@ -13,6 +14,7 @@ use core::time::Duration;
 use super::ConfigError;
 use super::gateway::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
 use super::hint::did_you_mean;
+use super::preset::Preset;
 use super::routing::{BodyLimits, Key, Target};
 use super::source::{self, Source};
 use super::units;
@@ -43,6 +45,8 @@ pub(super) struct Check {
     pub(super) traced: bool,
     /// What Envoy holds of a body, in bytes.
     pub(super) buffer: u64,
+    /// The hosts that Weir knows.
+    pub(super) presets: BTreeMap<String, Preset>,
     pub(super) errors: Vec<ConfigError>,
     pub(super) left_out: Vec<String>,
 }
@@ -53,15 +57,16 @@ impl Check {
     }
 
     pub(super) fn address(&mut self, path: &str, written: Option<&str>, default: &str) -> String {
-        let address = written.unwrap_or(default);
+        let written = written.unwrap_or(default);
+        let address = match written.strip_prefix("localhost:") {
+            Some(port) => format!("127.0.0.1:{port}"),
+            None => written.to_owned(),
+        };
         if address.parse::<SocketAddr>().is_err() {
-            let hint = match address.strip_prefix("localhost") {
-                Some(port) => format!("write it as 127.0.0.1{port}"),
-                None => format!("write it as {default}"),
-            };
-            self.error(path, format!("\"{address}\" is no IP address with a port"), Some(hint));
+            let hint = format!("write it as {default}");
+            self.error(path, format!("\"{written}\" is no IP address with a port"), Some(hint));
         }
-        address.to_owned()
+        address
     }
 
     pub(super) fn limits(&mut self, path: &str, written: &source::Limits, general: Limits) -> Limits {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
+use super::preset::Preset;
 use super::routing::{LONGEST_REST, Model, Quirks, Routing, Upstream};
 use super::source::{Engine, Source};
 use super::url::{Credential, Url};
@@ -188,7 +189,8 @@ impl Gateway {
     /// Checks `source`; `unset` holds the credentials that cannot be read where Envoy will run.
     pub fn parse(source: &Source, unset: &BTreeSet<Credential>) -> Result<Self, Vec<ConfigError>> {
         let traced = source.telemetry.otlp.is_some();
-        let mut check = Check { traced, buffer: 0, errors: Vec::new(), left_out: Vec::new() };
+        let presets = Preset::all();
+        let mut check = Check { traced, buffer: 0, presets, errors: Vec::new(), left_out: Vec::new() };
         let listen = check.address("listen", source.listen.as_deref(), "127.0.0.1:10000");
         let admin = source.admin.as_deref().map(|admin| check.address("admin", Some(admin), "127.0.0.1:10001"));
         if admin.as_ref() == Some(&listen) {

@@ -71,13 +71,15 @@ pub struct Limits {
     #[serde(default)]
     pub total: Option<String>,
     /// Largest request body by endpoint (`chat`, `embeddings`, `transcriptions` and so on). Default `16MiB` for chats and
-    /// `4MiB` for embeddings.
+    /// `4MiB` for embeddings. A number without a unit is one of bytes.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "sizes"))]
     pub body: BTreeMap<String, String>,
     /// The most that request bodies may hold in one worker (a thread of Envoy) at a time, those included that have come only
     /// in part; one beyond that is answered 429 with `retry-after`. Bodies of up to 1 MiB have a quarter of it more, so that large
     /// ones do not keep them out. Default `256MiB`.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "size"))]
     pub held: Option<String>,
     /// How many requests of one key may be under way in one worker at a time, streams that go on included; one more is
     /// answered 429 with `retry-after`. Default 2048.
@@ -261,4 +263,16 @@ pub struct Telemetry {
     /// OTLP gRPC endpoint for traces, such as `http://127.0.0.1:4317`. Default: none.
     #[serde(default)]
     pub otlp: Option<String>,
+}
+
+/// A size as people write it: `16MiB`, or a number of bytes.
+#[cfg(feature = "schema")]
+fn size(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": ["string", "integer", "null"] })
+}
+
+/// Sizes, by name.
+#[cfg(feature = "schema")]
+fn sizes(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object", "additionalProperties": { "type": ["string", "integer"] } })
 }

@@ -17,13 +17,13 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads `512B`, `64KiB`, `16MiB` or `1GiB` (and `KB`, `MB`, `GB`, which are powers of ten) as bytes.
+/// Reads `512B`, `64KiB`, `16MiB` or `1GiB` (and `KB`, `MB`, `GB`, which are powers of ten) as bytes, and a number alone too.
 pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
     let wrong = || format!("\"{text}\" is no size; write it as 64KiB or 16MiB");
     let number: u64 = number.parse().map_err(|_| wrong())?;
     let factor = match unit {
-        "B" => 1,
+        "B" | "" => 1,
         "KB" => 1_000,
         "MB" => 1_000_000,
         "GB" => 1_000_000_000,
@@ -61,6 +61,9 @@ mod tests {
     fn sizes_read_as_people_write_them() {
         assert_eq!(size("16MiB"), Ok(16 << 20));
         assert_eq!(size("1 MB"), Ok(1_000_000));
-        assert!(size("99999999999GiB").is_err());
+        assert_eq!(size("16000000"), Ok(16_000_000));
+        for wrong in ["99999999999GiB", "", "MiB", "-1", "1.5MiB", "99999999999999999999"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -32,6 +32,10 @@ impl Provider for Anthropic {
         "anthropic"
     }
 
+    fn endpoint(&self) -> &'static str {
+        "https://api.anthropic.com/v1"
+    }
+
     fn credential(&self) -> Option<CredentialHeader> {
         Some(CredentialHeader { name: "x-api-key", prefix: "" })
     }

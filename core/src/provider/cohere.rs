@@ -32,6 +32,10 @@ impl Provider for Cohere {
         "cohere"
     }
 
+    fn endpoint(&self) -> &'static str {
+        "https://api.cohere.com/v2"
+    }
+
     fn credential(&self) -> Option<CredentialHeader> {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }

@@ -43,6 +43,10 @@ impl Provider for Gemini {
         "gemini"
     }
 
+    fn endpoint(&self) -> &'static str {
+        "https://generativelanguage.googleapis.com/v1beta"
+    }
+
     fn credential(&self) -> Option<CredentialHeader> {
         Some(CredentialHeader { name: "x-goog-api-key", prefix: "" })
     }

@@ -51,6 +51,10 @@ impl Provider for Mistral {
         "mistral"
     }
 
+    fn endpoint(&self) -> &'static str {
+        "https://api.mistral.ai/v1"
+    }
+
     fn credential(&self) -> Option<CredentialHeader> {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }

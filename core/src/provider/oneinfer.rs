@@ -27,6 +27,10 @@ impl Provider for OneInfer {
         "oneinfer"
     }
 
+    fn endpoint(&self) -> &'static str {
+        "https://api.oneinfer.ai/v1/ula"
+    }
+
     /// The credential is the token for which a key is exchanged, not the key.
     fn credential(&self) -> Option<CredentialHeader> {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })

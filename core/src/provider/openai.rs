@@ -42,6 +42,10 @@ impl Provider for OpenAi {
         "openai"
     }
 
+    fn endpoint(&self) -> &'static str {
+        "https://api.openai.com/v1"
+    }
+
     fn credential(&self) -> Option<CredentialHeader> {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }

@@ -7,11 +7,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::Check;
+use super::{Check, endpoint};
 use crate::config::gateway::{ProviderEntry, Signing};
 use crate::config::hint::did_you_mean;
 use crate::config::preset::Preset;
-use crate::config::routing::LONGEST_REST;
+use crate::config::routing::{LONGEST_REST, Quirks, Upstream};
 use crate::config::source;
 use crate::config::url::{Credential, Scheme, Url};
 use crate::provider::{self, Reach};
@@ -90,11 +90,9 @@ impl Check {
             (Some(text), false) => match Url::parse(text) {
                 Ok(url) => Some(url),
                 Err(problem) => {
-                    self.error(
-                        format!("{path}.endpoint"),
-                        problem,
-                        Some("such as https://api.openai.com/v1".to_owned()),
-                    );
+                    let own = speaks.map(provider::Provider::endpoint).filter(|own| !own.is_empty());
+                    let hint = format!("such as {}", own.unwrap_or("https://api.openai.com/v1"));
+                    self.error(format!("{path}.endpoint"), problem, Some(hint));
                     None
                 }
             },
@@ -127,6 +125,10 @@ impl Check {
                 Some("use 1 or more".to_owned()),
             );
         }
+        let quirks = from.quirks.clone().or(preset.map(|preset| preset.quirks)).unwrap_or_default();
+        if let (Some(url), Some(speaks)) = (&url, speaks) {
+            self.begins_at(&path, url, speaks, from, &quirks);
+        }
         // What speaks plainly is most often a server of one's own, and those close a connection after five seconds.
         let plain = url.as_ref().is_none_or(|url| url.scheme == Scheme::Http);
         let Times { connect_timeout, keep_idle, longest_rest } = self.times(&path, from, plain);
@@ -150,7 +152,7 @@ impl Check {
             traced: self.traced,
             drop_unsupported: from.drop_unsupported,
             api_version: from.api_version.clone(),
-            quirks: from.quirks.clone().or(preset.map(|preset| preset.quirks)).unwrap_or_default(),
+            quirks,
             connect_timeout,
             keep_idle,
             longest_rest,
@@ -159,12 +161,32 @@ impl Check {
         })
     }
 
+    /// Whether `url` is where the API begins.
+    fn begins_at(
+        &mut self,
+        path: &str,
+        url: &Url,
+        speaks: &'static dyn provider::Provider,
+        from: &source::Provider,
+        quirks: &Quirks,
+    ) {
+        let upstream = Upstream {
+            dialect: speaks.name().to_owned(),
+            prefix: url.prefix.clone(),
+            api_version: from.api_version.clone(),
+            quirks: quirks.clone(),
+            ..Upstream::default()
+        };
+        if let Some((problem, hint)) = endpoint::amiss(url, speaks, &upstream, &self.presets) {
+            self.error(format!("{path}.endpoint"), problem, Some(hint));
+        }
+    }
+
     fn preset(&mut self, path: &str, from: &source::Provider) -> Option<Preset> {
         let name = from.preset.as_ref()?;
-        let mut presets = Preset::all();
-        let found = presets.remove(name);
+        let found = self.presets.get(name).cloned();
         if found.is_none() {
-            let hint = did_you_mean(name, presets.keys().map(String::as_str));
+            let hint = did_you_mean(name, self.presets.keys().map(String::as_str));
             let hint = hint.or_else(|| Some("`weir presets` lists them".to_owned()));
             self.error(format!("{path}.preset"), format!("no preset is called \"{name}\""), hint);
         }

@@ -1,0 +1,31 @@
+//! Configurations of other gateways, which would otherwise be told apart field by field.
+
+use super::tree::{Content, Node};
+
+/// What a file is, where that can be seen, and how to write it for Weir.
+pub(super) struct Foreign {
+    pub(super) line: usize,
+    pub(super) path: String,
+    pub(super) problem: String,
+    pub(super) hint: String,
+}
+
+/// Top-level fields of `LiteLLM`'s proxy. <https://docs.litellm.ai/docs/proxy/config_settings>
+const LITELLM: [&str; 4] = ["model_list", "litellm_settings", "router_settings", "general_settings"];
+
+/// Says so, if `root` is another gateway's configuration.
+pub(super) fn foreign(root: &Node) -> Option<Foreign> {
+    let Content::Map(entries) = &root.content else { return None };
+    if entries.iter().any(|entry| matches!(entry.key.as_str(), "providers" | "models")) {
+        return None;
+    }
+    let found = entries.iter().find(|entry| LITELLM.contains(&entry.key.as_str()))?;
+    Some(Foreign {
+        line: found.line,
+        path: found.key.clone(),
+        problem: "this is a configuration of LiteLLM; `providers` and `models`, which Weir reads, are missing".to_owned(),
+        hint: "write each host below `providers` and each `model_name` below `models`; docs/configure.md, \"From LiteLLM\", \
+               shows how"
+            .to_owned(),
+    })
+}

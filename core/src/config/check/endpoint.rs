@@ -1,0 +1,161 @@
+//! Whether an endpoint is where a provider's API begins: below its version, and above the paths of its operations.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+
+use crate::codec::json::scan;
+use crate::config::preset::Preset;
+use crate::config::routing::Upstream;
+use crate::config::url::{Scheme, Url};
+use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::provider::{self, Call, Provider};
+
+/// A name that no path holds.
+const MODEL: &str = "weir-model";
+
+/// The least that these endpoints take, to see where a provider would ask.
+const CALLS: [(Endpoint, &str); 2] = [
+    (Endpoint::Chat, r#"{"model":"m","messages":[{"role":"user","content":"Hi"}]}"#),
+    (Endpoint::Embeddings, r#"{"model":"m","input":"Hi"}"#),
+];
+
+/// What is wrong with the endpoint `url`, and what to write instead.
+pub(super) fn amiss(
+    url: &Url,
+    speaks: &'static dyn Provider,
+    upstream: &Upstream,
+    presets: &BTreeMap<String, Preset>,
+) -> Option<(String, String)> {
+    if let Some((base, operation)) = operation(&url.prefix, speaks, upstream) {
+        let problem = format!("it ends in {operation}, which Weir adds by itself");
+        return Some((problem, format!("write {}", written(url, base))));
+    }
+    let own = Some(speaks.endpoint());
+    let presets = presets.values().filter(|preset| preset.dialect == speaks.name());
+    let known = own.into_iter().chain(presets.map(|preset| preset.endpoint.as_str()));
+    let known = known.filter_map(|known| Url::parse(known).ok()).find(|known| lacks(url, known))?;
+    let problem = format!("{} serves this API below {}", url.host, known.prefix);
+    Some((problem, format!("write {}", written(url, &known.prefix))))
+}
+
+/// `url` with another path.
+fn written(url: &Url, prefix: &str) -> String {
+    format!("{}://{}{prefix}", url.scheme.name(), url.authority())
+}
+
+/// Whether `url` is at the host of `known` and stops before its path does.
+fn lacks(url: &Url, known: &Url) -> bool {
+    let below = url.host.strip_suffix(known.host.as_str());
+    let same = below.is_some_and(|below| below.is_empty() || below.ends_with('.')) && url.scheme == Scheme::Https;
+    let rest = known.prefix.strip_prefix(url.prefix.as_str());
+    same && known.scheme == Scheme::Https && rest.is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The part of `prefix` before an operation's path that it ends in, and that path.
+fn operation<'a>(prefix: &'a str, speaks: &dyn Provider, upstream: &Upstream) -> Option<(&'a str, &'a str)> {
+    if prefix.is_empty() {
+        return None;
+    }
+    let asked = CALLS.iter().filter_map(|(endpoint, body)| path(*endpoint, body, upstream));
+    // What is only relayed keeps the caller's path, below the version.
+    let relayed = Endpoint::ALL
+        .into_iter()
+        .filter(|endpoint| speaks.relays(*endpoint, upstream) && !upstream.quirks.paths.contains_key(endpoint))
+        .filter_map(|endpoint| endpoint.path().strip_prefix("/v1/").map(|path| format!("/{path}")));
+    asked.chain(relayed).find_map(|path| {
+        let at = match path.split_once(MODEL) {
+            None => prefix.strip_suffix(path.as_str())?.len(),
+            Some((before, after)) => prefix.strip_suffix(after)?.rfind(before)?,
+        };
+        prefix.split_at_checked(at)
+    })
+}
+
+/// Where a provider would ask for this, without a query.
+fn path(endpoint: Endpoint, body: &str, upstream: &Upstream) -> Option<String> {
+    let scan = scan(body.as_bytes()).ok()?;
+    let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
+    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+    let path = provider::ask(&call, upstream, MODEL).ok()?.path;
+    path.split('?').next().map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(dialect: &str, endpoint: &str, expect: Option<&str>) {
+        let url = Url::parse(endpoint).unwrap();
+        let upstream = Upstream { dialect: dialect.to_owned(), prefix: url.prefix.clone(), ..Upstream::default() };
+        let speaks = provider::by_name(dialect).unwrap();
+        let found = amiss(&url, speaks, &upstream, &Preset::all());
+        assert_eq!(found.map(|(_, hint)| hint), expect.map(|expect| format!("write {expect}")), "{dialect} {endpoint}");
+    }
+
+    #[test]
+    fn an_operations_path_is_no_part_of_an_endpoint() {
+        for (dialect, endpoint, base) in [
+            ("openai", "https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1"),
+            ("openai", "http://10.0.0.7:8000/v1/chat/completions/", "http://10.0.0.7:8000/v1"),
+            ("openai", "https://h/v1/completions", "https://h/v1"),
+            ("openai", "https://h/v1/responses", "https://h/v1"),
+            ("openai", "https://h/v1/embeddings", "https://h/v1"),
+            ("anthropic", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1"),
+            ("mistral", "https://api.mistral.ai/v1/chat/completions", "https://api.mistral.ai/v1"),
+            ("cohere", "https://api.cohere.com/v2/chat", "https://api.cohere.com/v2"),
+            ("cohere", "https://api.cohere.com/v2/embed", "https://api.cohere.com/v2"),
+            ("cohere", "https://api.cohere.com/v2/rerank", "https://api.cohere.com/v2"),
+            ("gemini", "https://g/v1beta/models/gemini-2.5-flash:generateContent", "https://g/v1beta"),
+            ("bedrock", "https://b/model/amazon.nova-lite-v1:0/converse", "https://b"),
+            ("azure", "https://a.openai.azure.com/openai/v1/chat/completions", "https://a.openai.azure.com"),
+        ] {
+            check(dialect, endpoint, Some(base));
+        }
+    }
+
+    #[test]
+    fn the_makers_own_host_needs_the_version() {
+        for (dialect, endpoint, base) in [
+            ("openai", "https://api.openai.com", "https://api.openai.com/v1"),
+            ("openai", "https://eu.api.openai.com/", "https://eu.api.openai.com/v1"),
+            ("openai", "https://api.groq.com/openai", "https://api.groq.com/openai/v1"),
+            ("anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1"),
+            ("mistral", "https://api.mistral.ai", "https://api.mistral.ai/v1"),
+            ("cohere", "https://api.cohere.com", "https://api.cohere.com/v2"),
+            ("gemini", "https://generativelanguage.googleapis.com", "https://generativelanguage.googleapis.com/v1beta"),
+            ("oneinfer", "https://api.oneinfer.ai/v1", "https://api.oneinfer.ai/v1/ula"),
+        ] {
+            check(dialect, endpoint, Some(base));
+        }
+    }
+
+    #[test]
+    fn what_may_be_meant_is_left_alone() {
+        for (dialect, endpoint) in [
+            ("openai", "https://api.openai.com/v1"),
+            ("openai", "http://127.0.0.1:10002"),
+            ("openai", "https://notapi.openai.com"),
+            ("openai", "https://api.deepseek.com/beta"),
+            ("openai", "https://h/chat"),
+            ("openai", "https://h/messages"),
+            ("anthropic", "https://h/responses"),
+            ("azure", "https://a.openai.azure.com"),
+            ("azure", "https://a.openai.azure.com/openai/v1"),
+            ("gemini", "https://generativelanguage.googleapis.com/v1"),
+        ] {
+            check(dialect, endpoint, None);
+        }
+    }
+
+    #[test]
+    fn a_known_endpoint_is_one_that_is_taken() {
+        let presets = Preset::all();
+        let preset = presets.values().map(|preset| (preset.dialect.as_str(), preset.endpoint.as_str()));
+        let own = provider::ALL.into_iter().map(|provider| (provider.name(), provider.endpoint()));
+        for (dialect, endpoint) in preset.chain(own).filter(|(_, endpoint)| !endpoint.is_empty()) {
+            check(dialect, endpoint, None);
+        }
+    }
+}
