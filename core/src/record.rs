@@ -135,6 +135,8 @@ pub struct Ending<'a> {
     pub now: Instant,
     /// Whether the caller hung up.
     pub client_left: bool,
+    /// Whether the caller did not read what was there for it.
+    pub caller_paused: bool,
     /// Whether the latest try, if nothing came back of it, had a connection.
     pub connected: bool,
     /// Envoy's `response.code_details`.
@@ -154,6 +156,7 @@ pub fn outcome(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progres
         Some((Stage::Done, _)) => "ok",
         Some((Stage::Failed | Stage::Cut, code)) => code,
         _ if ending.client_left => "client_left",
+        Some((Stage::Flowing, _)) if ending.caller_paused => "slow_caller",
         Some((Stage::Flowing, _)) => "cut",
         None => "unanswered",
     };
@@ -322,7 +325,13 @@ mod tests {
     #[test]
     fn the_line_is_json_with_and_without_a_record() {
         let subject = Subject { model: "we\"ird\\\n".to_string(), request_id: "r-1".to_string(), ..Subject::default() };
-        let ending = Ending { now: Instant::default(), client_left: true, connected: true, details: "a\"b" };
+        let ending = Ending {
+            now: Instant::default(),
+            client_left: true,
+            caller_paused: false,
+            connected: true,
+            details: "a\"b",
+        };
         let with = line(&compose(&subject, None, None, &ending));
         assert_eq!((with["outcome"].as_str(), with["request_id"].as_str()), (Some("client_left"), Some("r-1")));
         assert_eq!(with["model"], "we\"ird\\\n");

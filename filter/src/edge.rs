@@ -201,6 +201,7 @@ impl<H: Host> Role<H> for Request {
             now: host.now(),
             connected: !needs_plan || host.connection(self.id) == Connection::Made,
             client_left: flags & CALLER_LEFT != 0,
+            caller_paused: !complete && host.caller_is_paused(),
             details: details.as_deref().unwrap_or_default(),
         };
         host.set_state(record::KEY, &edge.record(plan, progress.as_ref(), &ending));

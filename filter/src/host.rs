@@ -85,6 +85,9 @@ pub(crate) trait Host {
     /// Whether this stream, which is one to a provider, has a connection.
     fn has_connection(&self) -> bool;
 
+    /// Whether this stream's caller is known not to read what is there for it.
+    fn caller_is_paused(&self) -> bool;
+
     /// Envoy's response flags, as bits.
     fn flags(&self) -> u64;
 

@@ -19,7 +19,7 @@ use weir_core::endpoint::Family;
 use weir_core::fault::HostFault;
 
 use self::abi::{Bytes, status};
-use self::host::Stream;
+use self::host::{Marks, Stream};
 use crate::attempt::Try;
 use crate::edge::Request;
 use crate::host::{Buffer, Next, Role};
@@ -35,12 +35,9 @@ struct Player {
     stream: *mut c_void,
     /// Not there while one of its hooks runs: Envoy may call another from within.
     role: Cell<Option<Box<dyn Role<Stream>>>>,
-    /// The stream was destroyed while a hook ran.
-    gone: Cell<bool>,
+    marks: Marks,
     /// What an edge calls its request.
     request: Option<u32>,
-    /// The answer has ended here.
-    ended: Cell<bool>,
 }
 
 thread_local! {
@@ -58,12 +55,12 @@ thread_local! {
 /// `player` is what [`filter_new`] returned for a stream that is not destroyed.
 unsafe fn play(player: *const Player, hook: impl FnOnce(&mut dyn Role<Stream>, &mut Stream) -> Next) -> u32 {
     // SAFETY: it is freed by `destroy`, or below where that could not.
-    let Some(Player { stream, role: place, gone, .. }) = (unsafe { player.as_ref() }) else { return status::STOP };
+    let Some(Player { stream, role: place, marks, .. }) = (unsafe { player.as_ref() }) else { return status::STOP };
     let Some(mut role) = place.take() else { return status::STOP };
     // SAFETY: this hook's.
-    let mut stream = unsafe { Stream::new(*stream, gone) };
+    let mut stream = unsafe { Stream::new(*stream, marks) };
     let next = catch_unwind(AssertUnwindSafe(|| hook(role.as_mut(), &mut stream)));
-    if gone.get() {
+    if marks.gone.get() {
         // SAFETY: `filter_new` made it, and `destroy` has left it to this.
         drop(unsafe { Box::from_raw(player.cast_mut()) });
         return status::STOP;
@@ -137,8 +134,7 @@ unsafe extern "C" fn filter_new(plays: *const Plays, stream: *mut c_void) -> *co
         Some(Plays::Attempt(upstream)) => (Box::new(Try::new(Arc::clone(upstream))), None),
         None => return core::ptr::null(),
     };
-    let (role, gone, ended) = (Cell::new(Some(role)), Cell::new(false), Cell::new(false));
-    Box::into_raw(Box::new(Player { stream, role, gone, request, ended }))
+    Box::into_raw(Box::new(Player { stream, role: Cell::new(Some(role)), marks: Marks::default(), request }))
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
@@ -184,8 +180,8 @@ unsafe extern "C" fn response_body(_: *mut c_void, player: *const Player, end: b
 /// As for [`play`].
 unsafe fn note_end(player: *const Player, end: bool) {
     // SAFETY: as for `play`.
-    if let Some(Player { ended, .. }) = unsafe { player.as_ref() }.filter(|_| end) {
-        ended.set(true);
+    if let Some(Player { marks, .. }) = unsafe { player.as_ref() }.filter(|_| end) {
+        marks.ended.set(true);
     }
 }
 
@@ -199,11 +195,32 @@ unsafe extern "C" fn response_trailers(_: *mut c_void, player: *const Player) ->
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_scheduled")]
 unsafe extern "C" fn scheduled(_: *mut c_void, player: *const Player, event: u64) {
     // SAFETY: as for `play`.
-    let Some(Player { stream, ended, .. }) = (unsafe { player.as_ref() }) else { return };
+    let Some(Player { stream, marks, .. }) = (unsafe { player.as_ref() }) else { return };
     // The provider may have ended it meanwhile.
-    if !ended.replace(true) {
+    if !marks.ended.replace(true) {
         // SAFETY: this hook's. The player may be destroyed from within it, and is not looked at again.
         unsafe { Stream::new(*stream, null()) }.end_now(event);
+    }
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark")]
+unsafe extern "C" fn above_high_watermark(_: *mut c_void, player: *const Player) {
+    unsafe { note_pause(player, true) };
+}
+
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark")]
+unsafe extern "C" fn below_low_watermark(_: *mut c_void, player: *const Player) {
+    unsafe { note_pause(player, false) };
+}
+
+/// Notes whether the caller leaves so much unread that Envoy reads no more of the provider.
+///
+/// # Safety
+/// As for [`play`].
+unsafe fn note_pause(player: *const Player, paused: bool) {
+    // SAFETY: as for `play`.
+    if let Some(Player { marks, .. }) = unsafe { player.as_ref() } {
+        marks.paused.set(paused);
     }
 }
 
@@ -222,13 +239,13 @@ unsafe extern "C" fn stream_complete(_: *mut c_void, player: *const Player) {
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_destroy")]
 unsafe extern "C" fn destroy(player: *mut Player) {
     // SAFETY: `filter_new` made it, and Envoy gives it back once.
-    let Some(Player { stream, role, gone, request, .. }) = (unsafe { player.as_ref() }) else { return };
+    let Some(Player { stream, role, marks, request }) = (unsafe { player.as_ref() }) else { return };
     if let Some(request) = request {
         host::gone(*request);
     }
     let Some(mut role) = role.take() else {
         // One of its hooks runs.
-        gone.set(true);
+        marks.gone.set(true);
         return;
     };
     // SAFETY: Envoy's part of the filter is still there, though it can say nothing of its stream.
@@ -258,7 +275,5 @@ unused! {
     callout_complete = "envoy_dynamic_module_on_http_filter_http_stream_complete",
     callout_reset = "envoy_dynamic_module_on_http_filter_http_stream_reset",
     config_scheduled = "envoy_dynamic_module_on_http_filter_config_scheduled",
-    above_high_watermark = "envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark",
-    below_low_watermark = "envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark",
     local_reply = "envoy_dynamic_module_on_http_filter_local_reply",
 }

@@ -97,6 +97,31 @@ async fn a_stream_that_is_over_ends_though_its_provider_goes_on() {
     assert_eq!(gateway.record(answer.id()).await["outcome"], "ok");
 }
 
+/// Envoy stops reading the provider while the caller does not read; its timer of the gap goes on.
+#[tokio::test]
+async fn a_caller_who_does_not_read_is_not_taken_for_a_silent_provider() {
+    // More than all the buffers on its way hold.
+    const EVENTS: usize = 400;
+    let event = |delta: &str, finish: &str| {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n")
+    };
+    let token = event(&format!("{{\"content\":\"{}\"}}", "a".repeat(64 << 10)), "null");
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    let answer = [head, &token.repeat(EVENTS), &event("{}", "\"stop\""), "data: [DONE]\n\n"].concat();
+    let provider = Canned::answering(answer).await;
+    for (first, gap) in [("2s", "2s"), ("1s", "2s")] {
+        let limits = json!({ "first_token": first, "gap": gap });
+        let gateway = Gateway::with(provider.called("p")).model("m", ["p/m"]).within(limits).start().await;
+        let mut stream = gateway.chat("m", "Hi").streamed().open().await;
+        assert!(stream.event().await.is_some());
+        // The record is written when the stream has ended; until then nothing more is read.
+        let record = gateway.record(&stream.id()).await;
+        let outcome = if gateway.has_heaps() { "cut" } else { "slow_caller" };
+        assert_eq!(record["outcome"], outcome, "{}", *record);
+        assert_eq!(stream.rest().await.ended(), Ended::Broken);
+    }
+}
+
 #[tokio::test]
 async fn a_late_error_event_becomes_one_of_ours() {
     for (model, outcome) in [("error-event-late", "error_event"), ("malformed", "malformed")] {

@@ -31,18 +31,33 @@ thread_local! {
 const FINISH: u64 = 0;
 const BREAK: u64 = 1;
 
+/// What is known of a stream from one of its hooks to the next.
+#[derive(Default)]
+pub(super) struct Marks {
+    /// It was destroyed while a hook ran.
+    pub(super) gone: Cell<bool>,
+    /// The answer has ended here.
+    pub(super) ended: Cell<bool>,
+    /// The caller does not read, so that Envoy does not read the provider either.
+    pub(super) paused: Cell<bool>,
+}
+
 /// A stream, for as long as one of its hooks runs.
 pub(super) struct Stream {
     stream: abi::Stream,
-    /// Whether it was destroyed from within that hook.
-    gone: *const Cell<bool>,
+    marks: *const Marks,
 }
 
 impl Stream {
     /// # Safety
-    /// `stream` is what Envoy passed to a hook that does not end before this does, and `gone` is null or lives as long.
-    pub(super) unsafe fn new(stream: *mut c_void, gone: *const Cell<bool>) -> Self {
-        Self { stream, gone }
+    /// `stream` is what Envoy passed to a hook that does not end before this does, and `marks` is null or lives as long.
+    pub(super) unsafe fn new(stream: *mut c_void, marks: *const Marks) -> Self {
+        Self { stream, marks }
+    }
+
+    fn marks(&self) -> Option<&Marks> {
+        // SAFETY: it lives as long as this.
+        unsafe { self.marks.as_ref() }
     }
 
     /// Says that this is the caller's stream of the edge that is called `request`, until it is [`gone`].
@@ -217,8 +232,7 @@ impl Host for Stream {
                 unsafe { abi::drain_body(self.stream, part, size) };
             }
             written = written || unsafe { abi::append_body(self.stream, part, Bytes::of(with)) };
-            // SAFETY: it lives as long as this.
-            if unsafe { self.gone.as_ref() }.is_some_and(Cell::get) {
+            if self.marks().is_some_and(|marks| marks.gone.get()) {
                 return false;
             }
         }
@@ -258,6 +272,10 @@ impl Host for Stream {
 
     fn has_connection(&self) -> bool {
         unsafe { abi::upstream_connection(self.stream) != 0 }
+    }
+
+    fn caller_is_paused(&self) -> bool {
+        self.marks().is_some_and(|marks| marks.paused.get())
     }
 
     fn flags(&self) -> u64 {

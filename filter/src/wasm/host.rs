@@ -257,6 +257,11 @@ impl Host for Stream {
         property("upstream\0local_address").is_some_and(|address| !address.is_empty())
     }
 
+    /// The ABI does not say.
+    fn caller_is_paused(&self) -> bool {
+        false
+    }
+
     fn flags(&self) -> u64 {
         property("response\0flags").and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
     }
