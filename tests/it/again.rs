@@ -69,6 +69,18 @@ async fn a_kept_connection_that_its_host_closes_costs_nothing() {
     assert_eq!(fresh.record(answer.id()).await.tries(), ["sim/m reset"]);
 }
 
+/// So Weir closes it before its host does.
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_kept_for_as_long_as_is_said() {
+    let upstream = Upstream::sim().await.but(|provider| provider.set("keep_idle", "500ms"));
+    let gateway = Gateway::with(&upstream).model("gpt", ["sim/m"]).start().await;
+    for connections in 1..3 {
+        assert_eq!(gateway.chat("gpt", "Hi").await.status(), 200);
+        gateway.until_stat("cluster.sim.upstream_cx_idle_timeout", connections).await;
+        assert_eq!(gateway.stat("cluster.sim.upstream_cx_total").await, connections);
+    }
+}
+
 #[tokio::test]
 async fn a_short_pause_is_waited_for_and_a_long_one_is_passed_on() {
     let upstream = Upstream::sim().await;

@@ -1,6 +1,8 @@
 //! Looking at a configuration: what is said, where it is said, and the exit code.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
 
 use crate::home::Home;
 
@@ -74,6 +76,42 @@ fn what_is_rendered_names_the_models_and_no_secret() {
     let all: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert!(all.pointer("/static_resources/listeners").is_some());
     assert!(out.contains("gpt-4o-mini") && out.contains("A_PROVIDERS_KEY") && !out.contains("sk-very-secret"));
+}
+
+/// Kills what it follows with.
+struct Following(Child);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn what_changes_is_rendered_anew_while_it_is_watched() {
+    let home = Home::new();
+    home.write("weir.yaml", GOOD);
+    home.write("module.wasm", "a filter");
+    let mut command = home.command(&["render", "weir.yaml", "--out", "envoy", "--watch"]);
+    command.env("WEIR_FILTER", "module.wasm").stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut following = Following(command.spawn().unwrap());
+    let mut said = BufReader::new(following.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut until = |what: &str| said.find(|line| line.contains(what)).unwrap_or_else(|| panic!("never said {what:?}"));
+    until("weir.yaml: followed");
+    assert!(home.read("envoy/edge.json").contains("gpt-4o-mini"));
+
+    home.write("weir.yaml", &GOOD.replace("gpt-4o-mini", "another"));
+    until("the change is written");
+    assert!(home.read("envoy/edge.json").contains("another") && !home.read("envoy/edge.json").contains("gpt-4o-mini"));
+
+    home.write("weir.yaml", &GOOD.replace("openai,", "opnai,"));
+    until("nothing was changed");
+    assert!(home.read("envoy/edge.json").contains("another"), "what is wrong changes nothing");
+
+    home.write("weir.yaml", &format!("{GOOD}local: {{ models: {{ minilm: {{}} }} }}\n"));
+    until("restart weir-sidecar");
+    assert!(home.read("envoy/sidecar.json").contains("minilm"));
 }
 
 #[test]
