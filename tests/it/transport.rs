@@ -50,16 +50,15 @@ async fn answers_come_by_http2_with_and_without_trailers() {
 #[tokio::test]
 async fn no_trailers_pass_either_way() {
     let authority = Authority::new();
-    for name in ["openai", "anthropic"] {
+    for (name, inside) in [("openai", false), ("anthropic", false), ("anthropic", true)] {
         let safe = Upstream::with_tls(name, "localhost", authority.certify("localhost")).await.speaking(name);
         let safe = safe.but(|safe| safe.trusting(&authority.bundle()));
         let targets = ["fault-trailers", "fault-503"].map(|model| format!("{name}/{model}"));
-        let gateway = Gateway::with(&safe)
+        let builder = Gateway::with(&safe)
             .model("fault-trailers", [&*targets[0]])
             .model("once", [&*targets[0]])
-            .model("twice", [&*targets[1], &*targets[0]])
-            .start()
-            .await;
+            .model("twice", [&*targets[1], &*targets[0]]);
+        let gateway = if inside { builder.inside() } else { builder }.start().await;
         for (model, manner) in
             Manner::all().flat_map(|manner| ["fault-trailers", "once", "twice"].map(|it| (it, manner)))
         {
