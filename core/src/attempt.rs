@@ -26,7 +26,7 @@ use crate::endpoint::{BodyKind, Delivery};
 use crate::fault::{FaultKind, HostFault, UpstreamFault, exhausted};
 use crate::piece::Calls;
 use crate::plan::{self, Origin, Plan};
-use crate::provider::{self, Notes, Provider, Reach, Reply, Untouched};
+use crate::provider::{self, Notes, Provider, Reach, Renamed, Reply, Untouched};
 use crate::record::{Progress, Stage};
 use crate::rests::Rest;
 use crate::span::{self, Attribute};
@@ -152,6 +152,8 @@ pub struct Attempt {
     echo: String,
     /// Which of the answer's calls the caller is told of.
     calls: Calls,
+    /// Tools that the answer calls by other names.
+    renamed: Renamed,
     phase: Phase,
     room: Room,
     /// The try has a connection that was there before it.
@@ -288,6 +290,7 @@ impl Attempt {
             encoding: Encoding::Float,
             echo: String::new(),
             calls: Calls::All,
+            renamed: Renamed::default(),
             phase: Phase::Asked,
             room: Room::Body,
             kept: false,
@@ -331,7 +334,7 @@ impl Attempt {
             let (encoding, created, echo) = (self.encoding, now.as_millis() / 1000, core::mem::take(&mut self.echo));
             let content_type = value("content-type").unwrap_or_default();
             let length = value("content-length").and_then(|length| length.parse().ok());
-            let (id, echo, calls) = (&id, &echo, self.calls);
+            let (id, echo, calls, renamed) = (&id, &echo, self.calls, &self.renamed);
             let start = provider::ReplyStart {
                 endpoint,
                 delivery,
@@ -343,6 +346,7 @@ impl Attempt {
                 echo,
                 content_type,
                 calls,
+                renamed,
             };
             let mut answering = Answering {
                 reply: provider::reply(self.provider, &self.upstream, &start),

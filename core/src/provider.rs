@@ -30,6 +30,7 @@ mod relay;
 pub mod signature;
 mod to;
 mod told;
+mod tool_names;
 pub(crate) mod translate;
 #[cfg(test)]
 pub(crate) mod trial;
@@ -55,6 +56,7 @@ pub use progress::{Progress, Signs};
 pub(crate) use to::MOST_NOTED;
 pub use to::{Notes, To};
 pub use told::told;
+pub use tool_names::{Renamed, ToolName};
 
 /// Every provider that can be named in the configuration as a `dialect`.
 pub static ALL: [&dyn Provider; 10] = [
@@ -118,6 +120,8 @@ pub struct ReplyStart<'a> {
     pub content_type: &'a str,
     /// Which of the answer's calls the caller is told of.
     pub calls: Calls,
+    /// Tools that the answer calls by other names; see [`Renamed`].
+    pub renamed: &'a [(String, String)],
 }
 
 /// What to send upstream.
@@ -133,12 +137,15 @@ pub struct Ask {
     pub notes: Notes,
     /// Which of the answer's calls the caller is told of.
     pub calls: Calls,
+    /// Tools that were given other names.
+    pub renamed: Renamed,
 }
 
 impl Ask {
     /// `body` for `path`.
     pub fn new(path: impl Into<String>, body: Body) -> Self {
-        Self { path: path.into(), headers: Vec::new(), body, notes: Notes::default(), calls: Calls::All }
+        let (headers, notes) = (Vec::new(), Notes::default());
+        Self { path: path.into(), headers, body, notes, calls: Calls::All, renamed: Renamed::default() }
     }
 
     /// JSON for `path`.
@@ -258,6 +265,12 @@ pub trait Provider: Send + Sync {
         Err(to.wrong_endpoint())
     }
 
+    /// What `model` takes as a tool's name; others are [given](Ask::renamed) another one.
+    fn tool_name(&self, model: &str) -> ToolName {
+        let _ = model;
+        ToolName::USUAL
+    }
+
     /// How streamed answers to a chat are framed.
     fn framing(&self) -> Framing {
         Framing::Sse
@@ -334,7 +347,7 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
     } else {
         Err(to.wrong_endpoint())
     };
-    let ask = ask.map(|ask| Ask { notes: to.notes, calls: to.calls, ..ask })?;
+    let ask = ask.map(|ask| Ask { notes: to.notes, calls: to.calls, renamed: to.renamed, ..ask })?;
     let (limit, length) = (upstream.longest(), ask.body.written());
     if length > limit { Err(Reject::Grown { limit, provider: upstream.provider.clone() }) } else { Ok(ask) }
 }
@@ -347,7 +360,7 @@ fn through_hub(
 ) -> Result<Ask, Reject> {
     let chat = dialect.read(call)?;
     to.known(&chat)?;
-    provider.write(&chat, to)
+    provider.write(&to.fitted(provider, &chat), to)
 }
 
 /// How the caller wants vectors written, if it asks for any.

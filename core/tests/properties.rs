@@ -232,6 +232,7 @@ const START: ReplyStart<'_> = ReplyStart {
     echo: "",
     content_type: "",
     calls: Calls::All,
+    renamed: &[],
 };
 
 fn upstream(dialect: &str) -> Upstream {

@@ -59,6 +59,7 @@ fn answered(delivery: Delivery, answer: &str, cut: usize) -> Vec<u8> {
         content_type: "application/json",
         echo: &echo,
         calls: Calls::All,
+        renamed: &[],
     };
     let reply = provider::reply(provider::by_name("anthropic").unwrap(), &upstream(), &start);
     let received = received(reply, answer.as_bytes().chunks(cut));

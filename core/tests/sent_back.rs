@@ -271,6 +271,7 @@ impl Speaker {
             echo: "",
             content_type: "",
             calls: Calls::All,
+            renamed: &[],
         };
         let reply = provider::reply(provider::by_name(self.provider).unwrap(), &self.upstream(), &start);
         let received = received(reply, [answer]);

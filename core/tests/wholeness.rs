@@ -160,6 +160,7 @@ fn answered(api: &Api, endpoint: Endpoint, delivery: Delivery, parts: &[&[u8]]) 
         echo: "",
         content_type: if delivery == Delivery::Streamed { "text/event-stream" } else { "application/json" },
         calls: Calls::All,
+        renamed: &[],
     };
     received(provider::reply(provider, &upstream, &start), parts.iter().copied())
 }

@@ -121,6 +121,7 @@ impl Answer {
             content_type: if streamed { "text/event-stream" } else { "application/json" },
             echo: "",
             calls: Calls::All,
+            renamed: &[],
         }
     }
 

@@ -60,7 +60,7 @@ impl Attempt {
         let call = Call { endpoint, delivery, usage, model: asked, betas, body, scan };
         let model = self.plan.current().map_or("", |target| target.model.as_str());
         let ask = provider::ask(&call, &self.upstream, model).map_err(refuse)?;
-        (self.notes, self.calls) = (ask.notes, ask.calls);
+        (self.notes, self.calls, self.renamed) = (ask.notes, ask.calls, ask.renamed);
         self.encoding = provider::encoding(&call);
         self.echo = provider::echo(&call, &self.upstream, model);
         let path = format!("{}{}", self.upstream.prefix, ask.path);

@@ -15,7 +15,7 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
+use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
 use crate::chat::Chat;
 use crate::codec::json::write::string;
 use crate::codec::json::{Edit, patch};
@@ -72,6 +72,10 @@ impl Provider for Anthropic {
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         Ok(Ask::json("/messages", ask::write(chat, ask::Head::Model, to)?))
+    }
+
+    fn tool_name(&self, model: &str) -> ToolName {
+        model::tool_name(model)
     }
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {

@@ -14,7 +14,7 @@ mod rerank;
 
 use alloc::boxed::Box;
 
-use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
+use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
 use crate::chat::Chat;
 use crate::codec::json::Raw;
 use crate::config::Upstream;
@@ -54,6 +54,13 @@ impl Provider for Cohere {
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         Ok(Ask::json("/chat", ask::write(chat, to)?))
+    }
+
+    /// Neither with a dash, nor with a digit at its start.
+    ///
+    /// <https://docs.cohere.com/v1/reference/chat>, `tools.name`
+    fn tool_name(&self, _: &str) -> ToolName {
+        ToolName { besides: "", begins_with_any: false, ..ToolName::USUAL }
     }
 
     fn reader(&self, _: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {

@@ -18,7 +18,7 @@ pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> 
     let dialect = dialect::written_in(call.endpoint).ok_or_else(|| Reject::unserved(call))?;
     let chat = dialect.read(call)?;
     to.known(&chat)?;
-    provider.count(&chat, to)
+    provider.count(&to.fitted(provider, &chat), to)
 }
 
 /// An answer being read.

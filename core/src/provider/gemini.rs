@@ -18,7 +18,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
+use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
 use crate::chat::Chat;
 use crate::codec::json::Raw;
 use crate::codec::json::write::object;
@@ -66,6 +66,13 @@ impl Provider for Gemini {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let body = ask::write(chat, Host::GoogleAi, to)?;
         Ok(Ask::json(path(to), body))
+    }
+
+    /// As a refusal tells it.
+    ///
+    /// <https://ai.google.dev/api/caching#FunctionDeclaration>
+    fn tool_name(&self, _: &str) -> ToolName {
+        ToolName { longest: 128, besides: "-.:", begins_with_any: false }
     }
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {

@@ -87,7 +87,7 @@ impl<'a> Judge<'a> {
             let chat = self.chat.get_or_init(read).as_ref().map_err(Clone::clone)?;
             to.known(chat)?;
             to.judge();
-            provider.write(chat, &mut to).map(drop)
+            provider.write(&to.fitted(provider, chat), &mut to).map(drop)
         } else if call.endpoint == Endpoint::Embeddings {
             provider.embed(&embedding::read(call)?, &mut to).map(drop)
         } else if call.endpoint == Endpoint::CountTokens {

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Call, Provider};
+use super::{Call, Provider, Renamed, tool_names};
 use crate::chat::{Chat, Content, Detail, Look, Part};
 use crate::codec::json::Raw;
 use crate::config::Upstream;
@@ -57,6 +57,8 @@ pub struct To<'t> {
     pub notes: Notes,
     /// Which of the answer's calls the caller is told of.
     pub calls: Calls,
+    /// Tools that were given other names.
+    pub renamed: Renamed,
     provider: &'static str,
     /// The model that the caller named.
     asked: &'t str,
@@ -81,6 +83,7 @@ impl<'t> To<'t> {
             endpoint,
             notes: Notes::default(),
             calls: Calls::All,
+            renamed: Renamed::default(),
             provider: provider.name(),
             asked,
             thinks: false,
@@ -191,6 +194,20 @@ impl<'t> To<'t> {
             }
         }
         Ok(())
+    }
+
+    /// What is asked, with names of tools that `provider` takes.
+    pub(super) fn fitted<'c, 'a>(&mut self, provider: &dyn Provider, chat: &'c Chat<'a>) -> Cow<'c, Chat<'a>> {
+        let Some((fitted, renamed)) = tool_names::renamed(chat, provider.tool_name(self.model)) else {
+            return Cow::Borrowed(chat);
+        };
+        self.renamed = renamed;
+        for (at, _) in
+            chat.tools.iter().zip(&fitted.tools).enumerate().filter(|(_, (own, other))| own.name != other.name)
+        {
+            self.emulates(&format!("tools[{at}].function.name"));
+        }
+        Cow::Owned(fitted)
     }
 
     /// This upstream has no words for these fields, as OpenAI's chat completions call them.

@@ -8,7 +8,8 @@ use super::bound::Bound;
 use super::held::{Held, malformed, parse_into};
 use super::pairs::Pairs;
 use super::progress::Progress;
-use super::{Event, Flow, Framing, Passage, Reader, Reply, ReplyStart};
+use super::tool_names::restored;
+use super::{Event, Flow, Framing, Passage, Reader, Renamed, Reply, ReplyStart};
 use crate::codec::eventstream::{self, Message};
 use crate::codec::json::write::object;
 use crate::codec::json::{Raw, Spans, Str, check_into};
@@ -37,6 +38,7 @@ pub(crate) fn reply(
                 started: false,
                 pairs: Pairs::default(),
                 calls,
+                renamed: start.renamed.to_vec(),
                 bound: Bound::default(),
             };
             Box::new(Stream { frames: Frames::new(framing), reader, told })
@@ -141,6 +143,7 @@ struct Told {
     started: bool,
     pairs: Pairs,
     calls: Calls,
+    renamed: Renamed,
     bound: Bound,
 }
 
@@ -153,9 +156,9 @@ impl Told {
             Piece::Usage(_) => {}
             _ => self.start(out),
         }
-        let Self { writer, progress, pairs, calls, bound, .. } = self;
+        let Self { writer, progress, pairs, calls, renamed, bound, .. } = self;
         let left_out = calls.leave_out(&piece) || !bound.admits(&piece);
-        let piece = progress.note(piece);
+        let piece = restored(progress.note(piece), renamed);
         if !left_out {
             pairs.put(piece, |piece| writer.piece(piece, out));
         }
@@ -243,12 +246,12 @@ struct Kept {
     id: String,
     echo: String,
     calls: Calls,
+    renamed: Renamed,
 }
 
 impl From<&ReplyStart<'_>> for Kept {
     fn from(start: &ReplyStart<'_>) -> Self {
-        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: _, calls } =
-            *start;
+        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, calls, renamed, .. } = *start;
         Self {
             endpoint,
             delivery,
@@ -259,14 +262,16 @@ impl From<&ReplyStart<'_>> for Kept {
             id: id.into(),
             echo: echo.into(),
             calls,
+            renamed: renamed.to_vec(),
         }
     }
 }
 
 impl Kept {
     fn get(&self) -> ReplyStart<'_> {
-        let Self { endpoint, delivery, usage, encoding, created, ref model, ref id, ref echo, calls } = *self;
-        ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: "", calls }
+        let Self { endpoint, delivery, usage, encoding, created, ref model, ref id, ref echo, calls, ref renamed } =
+            *self;
+        ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: "", calls, renamed }
     }
 }
 
@@ -281,7 +286,7 @@ impl Reply for Whole {
         let (held, mut spans, mut bound) = (held.take(), Spans::default(), Bound::default());
         reader.whole(parse_into(&held, &mut spans)?, &mut |piece| {
             let left_out = start.calls.leave_out(&piece) || !bound.admits(&piece);
-            let piece = progress.note(piece);
+            let piece = restored(progress.note(piece), &start.renamed);
             if !left_out {
                 answer.add(piece);
             }

@@ -23,6 +23,7 @@ pub(crate) const START: ReplyStart<'static> = ReplyStart {
     echo: "",
     content_type: "",
     calls: Calls::All,
+    renamed: &[],
 };
 
 /// A chat of one message, with this member beside it.

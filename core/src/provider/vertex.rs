@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 
 use super::gemini::reply::Reading;
 use super::gemini::{self, Host, segment, verb};
-use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, anthropic, relay};
+use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, anthropic, relay};
 use crate::chat::Chat;
 use crate::codec::json::write::object;
 use crate::codec::json::{Raw, check};
@@ -89,6 +89,14 @@ impl Provider for Vertex {
             Maker::Anthropic => guest::write(chat, to)?,
         };
         Ok(Ask::json(path(to), body))
+    }
+
+    /// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/function-calling#functiondeclaration>
+    fn tool_name(&self, model: &str) -> ToolName {
+        match Maker::of(model) {
+            Maker::Google => ToolName { longest: 64, besides: "-.", begins_with_any: false },
+            Maker::Anthropic => anthropic::model::tool_name(model),
+        }
     }
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {

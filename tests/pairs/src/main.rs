@@ -102,6 +102,7 @@ fn start(endpoint: Endpoint, model: &str) -> ReplyStart<'_> {
         content_type: "text/event-stream",
         echo: "",
         calls: Calls::All,
+        renamed: &[],
     }
 }
 

@@ -6,6 +6,7 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/effort>
 
 use crate::chat::Effort;
+use crate::provider::ToolName;
 
 /// A generation, as far as requests differ. A Claude that is not known belongs to the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +109,17 @@ impl Generation {
             Effort::High | Effort::Xhigh => "high",
             Effort::Max => "max",
         }
+    }
+}
+
+/// What a model takes as a tool's name: Claude longer ones than most.
+///
+/// <https://github.com/anthropics/anthropic-sdk-python/blob/main/src/anthropic/types/tool_param.py>, and the pattern that its
+/// refusals tell: `^[a-zA-Z0-9_-]{1,128}$`
+pub(in crate::provider) fn tool_name(model: &str) -> ToolName {
+    match Generation::of(model) {
+        Generation::Foreign => ToolName::USUAL,
+        _ => ToolName { longest: 128, ..ToolName::USUAL },
     }
 }
 

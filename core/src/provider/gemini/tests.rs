@@ -180,7 +180,7 @@ fn a_rate_limit_says_when_to_come_again() {
 
 /// Each result repeats the name of its call, so that one long name took as many times its size.
 #[test]
-fn a_function_that_was_called_has_a_name() {
+fn a_function_that_was_called_has_a_short_name() {
     let asked = |length: usize| {
         let call =
             format!(r#"{{"id":"1","type":"function","function":{{"name":"{}","arguments":""}}}}"#, "f".repeat(length));
@@ -189,6 +189,6 @@ fn a_function_that_was_called_has_a_name() {
         );
         asked(&format!(r#"{{"messages":[{messages}]}}"#), "gemini-2.5-flash")
     };
-    assert!(asked(256).is_ok());
-    assert_eq!(refused(asked(257)).1, "messages[1].tool_calls[0].function.name");
+    assert!(asked(128).unwrap().contains(&"f".repeat(128)));
+    assert_eq!(asked(129).unwrap().len(), asked(10_000).unwrap().len());
 }

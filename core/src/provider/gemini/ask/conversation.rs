@@ -24,9 +24,6 @@ use crate::provider::signature::{self, Maker};
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures#faqs>
 const UNSIGNED: &str = "skip_thought_signature_validator";
 
-/// More than any function's name here has, in bytes. Each result repeats the name of its call.
-const MAX_NAME: usize = 256;
-
 pub(super) struct Conversation<'a> {
     system: Vec<&'a str>,
     turns: Vec<(Role, Vec<Said<'a>>)>,
@@ -151,10 +148,6 @@ impl<'a> Reading<'a> {
                         let field = format!("tool_calls[{calls}].function.arguments");
                         to.invalid(&To::of_message(turn.at, &field), "it must be a JSON object")
                     })?;
-                    if name.len() > MAX_NAME {
-                        let field = To::of_message(turn.at, &format!("tool_calls[{calls}].function.name"));
-                        return Err(to.invalid(&field, "it must not be longer than 256 bytes for this provider"));
-                    }
                     self.called.insert(id, name);
                     let id = self.id(id);
                     signature = of_calls.get(&calls).copied().or(signature);
