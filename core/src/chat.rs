@@ -60,7 +60,7 @@ pub struct Chat<'a> {
     pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
     /// Paths of what is asked that no other dialect has words for: `tools[2].web_search`.
     pub foreign: Vec<String>,
-    /// Paths of what is asked that the caller's dialect itself has put in other words: `tools[3].custom`.
+    /// Paths of what the caller's dialect itself has put in other words: `tools[3].custom`.
     pub emulated: Vec<String>,
     /// Paths of what has no place here and is no reason to refuse, as it only advises or nobody knows what it is: it is left
     /// out, and that is noted.
@@ -227,7 +227,7 @@ pub enum Content<'a> {
         id: Cow<'a, str>,
         /// The tool.
         name: Cow<'a, str>,
-        /// JSON, as the model wrote it; not checked.
+        /// A JSON object.
         arguments: Cow<'a, str>,
     },
     /// What a tool gave back.

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt::{Arguments, Display};
 
 use crate::chat::{Chat, Content, Detail, Effort, Part, Source, ToolChoice};
-use crate::codec::json::{Kind, Raw};
+use crate::codec::json::{Kind, Raw, check, write};
 use crate::fault::Reject;
 use crate::provider::MOST_NOTED;
 
@@ -98,6 +98,22 @@ pub(super) fn stream_options(options: Raw<'_>, hints: &mut Vec<String>) {
     let padded =
         |(name, value): &(Cow<'_, str>, Raw<'_>)| name != "include_obfuscation" || value.boolean() != Some(false);
     left_out(options.members().filter(padded), &["include_usage"], &[], format_args!("stream_options"), hints);
+}
+
+/// A call's arguments as an object: as the model wrote them, if that is one, and none at all is none. Models write other things
+/// as well, and a conversation that has such a call would be refused for ever: what was written then stands in an object, where
+/// the model can see what went wrong, and that is noted.
+pub(super) fn arguments<'a>(written: Cow<'a, str>, at: Arguments<'_>, emulated: &mut Vec<String>) -> Cow<'a, str> {
+    if matches!(written.trim(), "" | "null") {
+        return Cow::Borrowed("{}");
+    }
+    if check(&written).is_ok_and(|arguments| arguments.kind() == Kind::Object) {
+        return written;
+    }
+    leave_out(at, emulated);
+    let mut out = Vec::with_capacity(written.len() + 32);
+    write::object(&mut out, |arguments| arguments.string("invalid_arguments", &written));
+    Cow::Owned(String::from_utf8(out).unwrap_or_default())
 }
 
 /// Whether the model itself called a tool, and no program that it wrote: that one can only go on where it runs.

@@ -76,9 +76,9 @@ pub(super) fn renamed<'a>(chat: &Chat<'a>, taken: ToolName) -> Option<(Chat<'a>,
     let own: BTreeSet<&str> = names(chat).collect();
     let (mut instead, mut renamed) = (BTreeMap::new(), BTreeMap::new());
     for name in own.iter().filter(|name| !taken.takes(name)) {
-        // Each name that stands in the way does so for one turn of one name.
+        // A name that is there, or was made, stands in the way of one turn at most.
         let free = |other: &String| !own.contains(&**other) && !renamed.contains_key(other);
-        if let Some(other) = (0..).map(|turn| taken.instead(name, turn)).find(free) {
+        if let Some(other) = (0..2 * own.len()).map(|turn| taken.instead(name, turn)).find(free) {
             instead.insert((*name).to_owned(), other.clone());
             renamed.insert(other, (*name).to_owned());
         }

@@ -15,6 +15,7 @@ use crate::dialect::fields::{
     stream_options, string, taken,
 };
 use crate::fault::Reject;
+use message::Noted;
 
 /// What parts and calls of an answer have, SDKs' additions among them, and say nothing when they are sent back.
 const ECHOED: [&str; 6] = ["id", "index", "annotations", "logprobs", "parsed", "parsed_arguments"];
@@ -68,9 +69,9 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
         return Err(invalid(format_args!("messages"), "it must not be empty"));
     }
     let mut at = 0..;
-    let hints = &mut chat.hints;
+    let Chat { hints, emulated, .. } = &mut chat;
     chat.turns = each(messages, format_args!("messages"), |message, path| {
-        message::read(message, at.next().unwrap_or_default(), path, hints)
+        message::read(message, at.next().unwrap_or_default(), path, Noted { hints, emulated })
     })?;
     Ok(chat)
 }
@@ -304,12 +305,37 @@ mod tests {
 
     /// Many clients send it, as OpenAI's own examples did: no provider must be passed over for it.
     #[test]
-    fn a_tool_may_be_named_beside_its_result() {
+    fn whoever_speaks_may_be_named() {
         let body = br#"{"messages":[{"role":"tool","tool_call_id":"1","name":"f","content":"a"},
             {"role":"user","name":"ann","content":"b"}]}"#;
         let scan = scan(body).unwrap();
-        let turns = read(body, &scan).unwrap().turns;
-        assert_eq!(turns.iter().map(|turn| turn.extra.len()).collect::<Vec<_>>(), [0, 1]);
+        let chat = read(body, &scan).unwrap();
+        assert!(chat.turns.iter().all(|turn| turn.extra.is_empty()));
+        assert_eq!(chat.hints, ["messages[1].name"]);
+    }
+
+    /// Such a conversation could never go on.
+    #[test]
+    fn arguments_that_are_no_object_become_one() {
+        let check = |written: &str, expect: &str, noted: bool| {
+            let mut arguments = Vec::new();
+            crate::codec::json::write::string(&mut arguments, written);
+            let arguments = String::from_utf8(arguments).unwrap();
+            let call = format!(r#"{{"id":"1","type":"function","function":{{"name":"f","arguments":{arguments}}}}}"#);
+            let body = format!(r#"{{"messages":[{{"role":"assistant","tool_calls":[{call}]}}]}}"#);
+            let scan = scan(body.as_bytes()).unwrap();
+            let chat = read(body.as_bytes(), &scan).unwrap();
+            let Content::Call { arguments, .. } = &chat.turns[0].parts[0].content else { panic!() };
+            assert_eq!(arguments, expect);
+            let field = "messages[0].tool_calls[0].function.arguments";
+            assert_eq!(chat.emulated, if noted { vec![field] } else { vec![] });
+        };
+        check(r#"{"a": 1}"#, r#"{"a": 1}"#, false);
+        check(" ", "{}", false);
+        check("null", "{}", false);
+        check(r#"{"a": "b"#, r#"{"invalid_arguments":"{\"a\": \"b"}"#, true);
+        check("[1]", r#"{"invalid_arguments":"[1]"}"#, true);
+        check("ls -l", r#"{"invalid_arguments":"ls -l"}"#, true);
     }
 
     #[test]

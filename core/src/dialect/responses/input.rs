@@ -14,7 +14,7 @@ use super::write::REDACTED;
 use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
 use crate::dialect::fields::{
-    self, detail, each, given, image, invalid, is_direct, left_out, object, required, sound, string,
+    self, detail, each, given, image, invalid, is_direct, leave_out, left_out, object, required, sound, string,
 };
 use crate::fault::Reject;
 use crate::provider::signature::{Maker, adopted};
@@ -50,7 +50,7 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
         Some(kind) => string(kind, format_args!("{at}.type"))?,
         None => Cow::Borrowed("message"),
     };
-    let Chat { turns, hints, .. } = chat;
+    let Chat { turns, hints, emulated, .. } = chat;
     match &*kind {
         "message" => message(item, index, at, chat)?,
         "reasoning" => {
@@ -62,8 +62,11 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
             called(item, &["call_id", "name", "namespace", said], at, hints);
             let namespace = given(item, "namespace").and_then(Raw::string);
             let name = reached(namespace.as_deref(), text("name")?);
-            let arguments =
-                if kind == "function_call" { text("arguments")? } else { Cow::Owned(argument(&text("input")?)) };
+            let arguments = if kind == "function_call" {
+                fields::arguments(text("arguments")?, format_args!("{at}.arguments"), emulated)
+            } else {
+                Cow::Owned(argument(&text("input")?))
+            };
             by_model(turns, index, Some(Content::Call { id: text("call_id")?, name, arguments }));
         }
         "function_call_output" | "custom_tool_call_output" => {
@@ -118,9 +121,12 @@ fn message<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Cha
         }
     };
     let said = parts(required(message, "content", at)?, role, format_args!("{at}.content"), &mut chat.hints)?;
+    if given(message, "name").is_some() {
+        leave_out(format_args!("{at}.name"), &mut chat.hints);
+    }
     let extra = message.members().filter(|(name, value)| {
         // Names and notes of an earlier answer ask for nothing.
-        !matches!(&**name, "type" | "role" | "content" | "id" | "status" | "phase") && !value.is_null()
+        !matches!(&**name, "type" | "role" | "content" | "id" | "status" | "phase" | "name") && !value.is_null()
     });
     match chat.turns.last_mut() {
         Some(turn) if role == Role::Assistant && turn.role == role => {

@@ -86,10 +86,6 @@ fn parts_that_cannot_be_expressed_are_refused_by_path() {
         "messages[1].content[0].file.file_id",
     );
     check(r#"{"role":"tool","tool_call_id":"1","content":"a"}"#, "messages[1].tool_call_id");
-    check(
-        r#"{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"[1]"}}]}"#,
-        "messages[1].tool_calls[0].function.arguments",
-    );
     assert_eq!(refused(asked(r#"{"messages":[{"role":"system","content":"a"}]}"#, "gemini-2.5-pro")).1, "messages");
 }
 

@@ -14,12 +14,18 @@ use crate::dialect::fields::{
 };
 use crate::fault::Reject;
 
+/// What is noted of a message; see [`Chat`](crate::chat::Chat).
+pub(super) struct Noted<'n> {
+    pub(super) hints: &'n mut Vec<String>,
+    pub(super) emulated: &'n mut Vec<String>,
+}
+
 /// Reads one message.
 pub(super) fn read<'a>(
     message: Raw<'a>,
     index: usize,
     at: Arguments<'_>,
-    hints: &mut Vec<String>,
+    Noted { hints, emulated }: Noted<'_>,
 ) -> Result<Turn<'a>, Reject> {
     object(message, at)?;
     let role = match &*string(required(message, "role", at)?, format_args!("{at}.role"))? {
@@ -54,6 +60,8 @@ pub(super) fn read<'a>(
             "reasoning_details" if role == Role::Assistant => details = Some(value),
             // Of the tool, which the call that is answered names as well: OpenAI's own examples sent it for years.
             "name" if role == Role::Tool => {}
+            // It tells people of one role apart; no other API has a place for it.
+            "name" => leave_out(format_args!("{at}.name"), hints),
             // A second name for the same words, and notes about an earlier answer, LiteLLM's and the SDK's among them: nothing
             // that is asked.
             "reasoning_content" | "reasoning" | "annotations" | "provider_specific_fields" | "parsed"
@@ -82,7 +90,7 @@ pub(super) fn read<'a>(
     }
     turn.parts.extend(refusal.map(|words| Part::from(Content::Refusal(words))));
     if let Some(calls) = calls {
-        turn.parts.extend(each(calls, format_args!("{at}.tool_calls"), |item, at| call(item, at, hints))?);
+        turn.parts.extend(each(calls, format_args!("{at}.tool_calls"), |item, at| call(item, at, hints, emulated))?);
     }
     Ok(turn)
 }
@@ -132,7 +140,12 @@ fn file<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result
     }
 }
 
-fn call<'a>(call: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Part<'a>, Reject> {
+fn call<'a>(
+    call: Raw<'a>,
+    at: Arguments<'_>,
+    hints: &mut Vec<String>,
+    emulated: &mut Vec<String>,
+) -> Result<Part<'a>, Reject> {
     object(call, at)?;
     if let Some(kind) = call.get("type").filter(|kind| kind.text() != "\"function\"") {
         string(kind, format_args!("{at}.type"))?;
@@ -146,6 +159,7 @@ fn call<'a>(call: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result
     let [name, arguments] = taken(function, ["name", "arguments"], &ECHOED, at, hints);
     let name = string(needed(name, "name", at)?, format_args!("{at}.name"))?;
     let arguments = string(needed(arguments, "arguments", at)?, format_args!("{at}.arguments"))?;
+    let arguments = fields::arguments(arguments, format_args!("{at}.arguments"), emulated);
     Ok(Content::Call { id, name, arguments }.into())
 }
 

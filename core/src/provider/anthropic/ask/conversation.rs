@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 
 use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::write::{Object, array, object};
-use crate::codec::json::{Kind, Raw, check};
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::parts::text;
@@ -80,17 +79,7 @@ fn expressible(turn: &Turn<'_>, to: &mut To<'_>) -> Result<(), Reject> {
             to.unsupported(&To::of_message(turn.at, &format!("content[{at}].input_audio")))?;
         }
     }
-    let calls = turn.parts.iter().filter_map(|part| match &part.content {
-        Content::Call { arguments, .. } => Some(arguments),
-        _ => None,
-    });
-    match calls.enumerate().find(|(_, arguments)| input(arguments).is_none()) {
-        Some((call, _)) => {
-            let field = format!("tool_calls[{call}].function.arguments");
-            Err(to.invalid(&To::of_message(turn.at, &field), "it must be a JSON object"))
-        }
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// What has no place in a message of this role: only people and their tools show things, and Claude sees no other kinds.
@@ -128,14 +117,6 @@ pub(in crate::provider) fn says_something(part: &Part<'_>, maker: Option<Maker>)
         Content::Audio { .. } | Content::Other { .. } => false,
         _ => true,
     }
-}
-
-/// A tool call's arguments as an object. None at all is what some write for none.
-pub(in crate::provider) fn input(arguments: &str) -> Option<&str> {
-    if arguments.trim().is_empty() {
-        return Some("{}");
-    }
-    check(arguments).ok().filter(|value| value.kind() == Kind::Object).map(Raw::text)
 }
 
 /// A member that holds one text or many blocks.
@@ -183,7 +164,7 @@ fn block(out: &mut Vec<u8>, part: &Part<'_>) {
                 block.string("type", "tool_use");
                 block.string("id", &call_id(id));
                 block.string("name", name);
-                block.raw("input", input(arguments).unwrap_or("{}"));
+                block.raw("input", arguments);
             }
             Content::Document { source, name } => {
                 block.string("type", "document");

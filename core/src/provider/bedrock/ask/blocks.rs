@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{Keeps, cache_point};
 use crate::chat::{Content, Outcome, Part, Role, Source};
 use crate::codec::json::write::{Object, object};
-use crate::provider::anthropic::ask::conversation::{call_id, input, says_something};
+use crate::provider::anthropic::ask::conversation::{call_id, says_something};
 
 /// Writes the blocks of one request.
 pub(super) struct Blocks {
@@ -79,7 +79,7 @@ impl Blocks {
             Content::Call { id, name, arguments } => block.object("toolUse", |call| {
                 call.string("toolUseId", &tool_use_id(id));
                 call.string("name", name);
-                call.raw("input", input(arguments).unwrap_or("{}"));
+                call.raw("input", arguments);
             }),
             Content::Result { id, parts, outcome } => block.object("toolResult", |result| {
                 result.string("toolUseId", &tool_use_id(id));

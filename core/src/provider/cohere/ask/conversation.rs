@@ -187,7 +187,7 @@ fn assistant(message: &mut Object<'_>, parts: &[&Part<'_>], thinks: bool) {
                 call.string("type", "function");
                 call.object("function", |function| {
                     function.string("name", name);
-                    function.string("arguments", if arguments.trim().is_empty() { "{}" } else { arguments });
+                    function.string("arguments", arguments);
                 });
             });
         });

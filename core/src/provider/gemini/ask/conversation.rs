@@ -13,7 +13,6 @@ use super::super::model::Model;
 use super::level;
 use crate::chat::{Content, Detail, Outcome, Role, Source, Turn};
 use crate::codec::json::write::{Object, array, object, string};
-use crate::codec::json::{Kind, Raw, check};
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::gemini::reply::proof_of_call;
@@ -144,10 +143,6 @@ impl<'a> Reading<'a> {
                 Content::Text(text) | Content::Refusal(text) if text.is_empty() => continue,
                 Content::Text(text) | Content::Refusal(text) => What::Text(text),
                 Content::Call { id, name, arguments } => {
-                    let arguments = input(arguments).ok_or_else(|| {
-                        let field = format!("tool_calls[{calls}].function.arguments");
-                        to.invalid(&To::of_message(turn.at, &field), "it must be a JSON object")
-                    })?;
                     self.called.insert(id, name);
                     let id = self.id(id);
                     signature = of_calls.get(&calls).copied().or(signature);
@@ -280,14 +275,6 @@ fn media_type(url: &str) -> Option<&'static str> {
         "txt" => "text/plain",
         _ => return None,
     })
-}
-
-/// A tool call's arguments as an object. None at all is what some write for none.
-fn input(arguments: &str) -> Option<&str> {
-    if arguments.trim().is_empty() {
-        return Some("{}");
-    }
-    check(arguments).ok().filter(|value| value.kind() == Kind::Object).map(Raw::text)
 }
 
 fn part(out: &mut Vec<u8>, said: &Said<'_>) {

@@ -196,8 +196,7 @@ impl<'a> Conversation<'a> {
                     call.string("type", "function");
                     call.object("function", |function| {
                         function.string("name", name);
-                        // No arguments at all is what some write for none.
-                        function.string("arguments", if arguments.trim().is_empty() { "{}" } else { arguments });
+                        function.string("arguments", arguments);
                     });
                 });
             });
