@@ -288,6 +288,12 @@ pub trait Provider: Send + Sync {
         Err(to.wrong_endpoint())
     }
 
+    /// The most texts that one request for embeddings may have; what has more can only go elsewhere, since a try is one request.
+    fn most_texts(&self, model: &str) -> usize {
+        let _ = model;
+        usize::MAX
+    }
+
     /// Reads the answer to a request for embeddings; `None` if it is not what the upstream promises.
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
         let _ = answer;
@@ -333,6 +339,7 @@ pub struct Untouched {
 pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Reject> {
     let Some(provider) = by_name(&upstream.dialect) else { return Err(Reject::unserved(call)) };
     let mut to = To::new(provider, upstream, model, call);
+    embedding::within(provider, call, &to)?;
     let ask = if provider.relays_to(model, call.endpoint, upstream) {
         provider.relay(call, &mut to)
     } else if let Some(dialect) = dialect::of(call.endpoint) {
@@ -347,7 +354,7 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
     } else {
         Err(to.wrong_endpoint())
     };
-    let ask = ask.map(|ask| Ask { notes: to.notes, calls: to.calls, renamed: to.renamed, ..ask })?;
+    let ask = to.told(ask).map(|ask| Ask { notes: to.notes, calls: to.calls, renamed: to.renamed, ..ask })?;
     let (limit, length) = (upstream.longest(), ask.body.written());
     if length > limit { Err(Reject::Grown { limit, provider: upstream.provider.clone() }) } else { Ok(ask) }
 }
@@ -359,7 +366,7 @@ fn through_hub(
     to: &mut To<'_>,
 ) -> Result<Ask, Reject> {
     let chat = dialect.read(call)?;
-    to.known(&chat)?;
+    to.known(&chat);
     provider.write(&to.fitted(provider, &chat), to)
 }
 

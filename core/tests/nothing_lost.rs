@@ -173,9 +173,9 @@ fn what_may_be_left_out_is_left_out_and_noted() {
     let mut kept = Vec::new();
     for feature in features() {
         for (to, upstream, model) in targets() {
-            let Err(Reject::Unsupported { field, .. }) = ask(&feature, &upstream, model, false) else { continue };
+            let Err(Reject::Unsupported { fields, .. }) = ask(&feature, &upstream, model, false) else { continue };
             // What is said in other fields stays where a host lacks all tools.
-            if field == "tools" && feature.field != "tools" {
+            if fields == ["tools"] && feature.field != "tools" {
                 continue;
             }
             let told = match ask(&feature, &upstream, model, true) {

@@ -97,7 +97,7 @@ fn rejects() -> Vec<Reject> {
         Reject::InvalidJson { offset: 0, line: 1, column: 1, problem: "" },
         Reject::Missing { field: text() },
         Reject::Invalid { field: text(), problem: text() },
-        Reject::Unsupported { field: text(), provider: "" },
+        Reject::Unsupported { fields: vec![text()], provider: "" },
         Reject::Unthreaded,
         Reject::UnknownModel { model: text() },
         Reject::ModelNotAllowed { model: text() },

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Details, Problem, Retry};
@@ -46,11 +47,11 @@ pub enum Reject {
         /// What is wrong with it.
         problem: String,
     },
-    /// No target of the model can express this field.
+    /// No target of the model can express these fields.
     Unsupported {
-        /// The field's path.
-        field: String,
-        /// The provider that cannot express it.
+        /// Their paths; there is one at least.
+        fields: Vec<String>,
+        /// The provider that cannot express them.
         provider: &'static str,
     },
     /// The conversation is to be kept elsewhere than with the caller. Never left out in silence: the next request would hold
@@ -151,14 +152,15 @@ impl Reject {
             Self::Invalid { field, problem } => {
                 invalid(400, "invalid_value", format!("Invalid value for '{}': {problem}.", shown(field)), Some(field))
             }
-            Self::Unsupported { field, provider } => invalid(
+            Self::Unsupported { fields, provider } => invalid(
                 400,
                 "unsupported_parameter",
                 format!(
-                    "'{}' cannot be expressed for the provider \"{provider}\"; remove it or choose another model.",
-                    shown(field)
+                    "{} cannot be expressed for the provider \"{provider}\"; remove {} or choose another model.",
+                    listed(fields),
+                    if fields.len() == 1 { "it" } else { "them" }
                 ),
-                Some(field),
+                fields.first().map(String::as_str),
             ),
             Self::Unthreaded => Problem {
                 details: Some(Box::new(Details(
@@ -261,6 +263,23 @@ impl Reject {
     }
 }
 
+/// `'a', 'b' and 'c'`: of very many the first.
+fn listed(fields: &[String]) -> String {
+    let mut list = String::new();
+    for (at, field) in fields.iter().enumerate() {
+        let left = fields.len() - at;
+        if at > 0 {
+            list.push_str(if left == 1 { " and " } else { ", " });
+        }
+        if list.len() > LONGEST_SHOWN {
+            list = format!("{list}and {left} more");
+            break;
+        }
+        list = [&list, "'", &shown(field), "'"].concat();
+    }
+    list
+}
+
 fn too_many(counted: &str, most: u64) -> String {
     format!(
         "The request has {counted}; one may have {most} of all together. Send less of them: join short parts, or leave out the oldest."
@@ -279,7 +298,7 @@ mod tests {
         for reject in [
             Reject::Missing { field: field() },
             Reject::Invalid { field: field(), problem: String::new() },
-            Reject::Unsupported { field: field(), provider: "p" },
+            Reject::Unsupported { fields: Vec::from([field(), field()]), provider: "p" },
             Reject::UnknownModel { model: field() },
             Reject::UnknownPath { path: field() },
         ] {

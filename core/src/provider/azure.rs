@@ -59,6 +59,11 @@ impl Provider for Azure {
         openai::counted(answer)
     }
 
+    /// <https://learn.microsoft.com/azure/ai-foundry/openai/reference#embeddings>, `input`
+    fn most_texts(&self, _: &str) -> usize {
+        2048
+    }
+
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         let mut fault = openai::fault(status, body);
         match fault.code.as_deref() {

@@ -67,6 +67,10 @@ impl Provider for Bedrock {
         Ok(Ask::json(path(to.model, "invoke"), embed::write(embed, to)?))
     }
 
+    fn most_texts(&self, model: &str) -> usize {
+        embed::most_texts(model)
+    }
+
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
         embed::read(answer)
     }

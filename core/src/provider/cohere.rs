@@ -22,7 +22,7 @@ use crate::embed::{Embed, Vectors};
 use crate::endpoint::Endpoint;
 use crate::fault::{Reject, UpstreamFault};
 
-pub(super) use embed::{read as read_embeddings, write as write_embeddings};
+pub(super) use embed::{MOST_TEXTS, read as read_embeddings, write as write_embeddings};
 
 /// See the module.
 pub(super) struct Cohere;
@@ -69,7 +69,11 @@ impl Provider for Cohere {
 
     fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let model = to.model;
-        Ok(Ask::json("/embed", write_embeddings(embed, Some(model), to)?))
+        Ok(Ask::json("/embed", write_embeddings(embed, Some(model), to)))
+    }
+
+    fn most_texts(&self, _: &str) -> usize {
+        MOST_TEXTS
     }
 
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {

@@ -17,7 +17,7 @@ use crate::usage::Usage;
 pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
     let dialect = dialect::written_in(call.endpoint).ok_or_else(|| Reject::unserved(call))?;
     let chat = dialect.read(call)?;
-    to.known(&chat)?;
+    to.known(&chat);
     provider.count(&to.fitted(provider, &chat), to)
 }
 

@@ -11,10 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::held::{Held, malformed, parse};
 use super::progress::Progress;
-use super::{Call, Passage, Provider, Reply, ReplyStart};
+use super::{Call, Passage, Provider, Reply, ReplyStart, To};
 use crate::codec::json::write::{object, string};
 use crate::codec::json::{Kind, Raw};
 use crate::embed::{Embed, Encoding, Vectors};
+use crate::endpoint::Endpoint;
 use crate::fault::{Reject, UpstreamFault};
 
 /// Reads a request. Token ids are refused: they belong to one provider's tokenizer.
@@ -58,6 +59,28 @@ pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
         }
     }
     if given { Ok(embed) } else { Err(Reject::Missing { field: "input".to_owned() }) }
+}
+
+/// Refuses more texts than the upstream takes at once; token ids are one text.
+pub(super) fn within(provider: &dyn Provider, call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {
+    let most = provider.most_texts(to.model);
+    if call.endpoint != Endpoint::Embeddings || texts(call) <= most {
+        return Ok(());
+    }
+    let problem = match most {
+        1 => "it must be a single text for this model".to_owned(),
+        most => format!("it must not have more than {most} texts for this provider"),
+    };
+    Err(to.invalid("input", problem))
+}
+
+/// How many texts are to be embedded.
+fn texts(call: &Call<'_>) -> usize {
+    let input = call.scan.raw(call.body, "input").unwrap_or(Raw::NULL);
+    match input.items().next().map(Raw::kind) {
+        None | Some(Kind::Number) => 1,
+        Some(_) => input.items().count(),
+    }
 }
 
 /// How the caller of a request for embeddings wants its vectors written.

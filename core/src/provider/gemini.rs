@@ -26,6 +26,7 @@ use crate::config::Upstream;
 use crate::embed::{Embed, Vectors};
 use crate::endpoint::{Delivery, Endpoint};
 use crate::fault::{Reject, UpstreamFault};
+pub(super) use embedding::read as read_embeddings;
 use reply::Reading;
 
 /// See the module.
@@ -80,8 +81,14 @@ impl Provider for Gemini {
     }
 
     fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        let body = embedding::write(embed, to)?;
+        let body = embedding::write(embed, to);
         Ok(Ask::json(format!("/models/{}:batchEmbedContents", segment(to.model)), body))
+    }
+
+    /// <https://ai.google.dev/api/embeddings#method:-models.batchembedcontents>; the limit is what a refusal tells: "at most 100
+    /// requests can be in one batch".
+    fn most_texts(&self, _: &str) -> usize {
+        100
     }
 
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {

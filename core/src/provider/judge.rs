@@ -55,6 +55,9 @@ impl<'a> Judge<'a> {
             // A form can only be passed on.
             return Err(Reject::unserved(call));
         }
+        if let Some(provider) = by_name(&upstream.dialect) {
+            embedding::within(provider, call, &To::new(provider, upstream, model, call))?;
+        }
         // Nothing is refused of what passes as it is, but where an endpoint has words that not all who serve it know.
         let quirks = &upstream.quirks;
         let takes_all = quirks.unsupported.is_empty() && quirks.values.is_empty();
@@ -79,13 +82,13 @@ impl<'a> Judge<'a> {
             return ask(call, upstream, model).map(drop);
         }
         let mut to = To::new(provider, upstream, model, call);
-        if relays {
+        let outcome = if relays {
             to.judge();
             provider.relay(call, &mut to).map(drop)
         } else if let Some(dialect) = dialect::of(call.endpoint) {
             let read = || dialect.read(&self.reworded.of(call, dialect)?);
             let chat = self.chat.get_or_init(read).as_ref().map_err(Clone::clone)?;
-            to.known(chat)?;
+            to.known(chat);
             to.judge();
             provider.write(&to.fitted(provider, chat), &mut to).map(drop)
         } else if call.endpoint == Endpoint::Embeddings {
@@ -95,7 +98,8 @@ impl<'a> Judge<'a> {
             count::ask(provider, call, &mut to).map(drop)
         } else {
             Err(to.wrong_endpoint())
-        }
+        };
+        to.told(outcome)
     }
 }
 
@@ -125,6 +129,21 @@ mod tests {
         let length = asked(&upstream("cohere"), &body, "m").unwrap().len();
         check(length, true);
         check(length - 1, false);
+    }
+
+    /// Else a caller would be told of one, take it out, and be told of the next.
+    #[test]
+    fn all_that_cannot_be_expressed_is_told_at_once() {
+        let body = chat(r#""seed":1,"logit_bias":{"5":1},"n":2"#);
+        for (dialect, fields) in [
+            ("anthropic", "'seed', 'logit_bias' and 'n'"),
+            ("cohere", "'logit_bias' and 'n'"),
+            ("mistral", "'logit_bias'"),
+        ] {
+            let problem = asked(&upstream(dialect), &body, "m").unwrap_err().problem();
+            assert!(problem.message.starts_with(&format!("{fields} cannot be expressed")), "{}", problem.message);
+            assert!(problem.param.is_some_and(|first| fields.starts_with(&format!("'{first}'"))));
+        }
     }
 
     #[test]

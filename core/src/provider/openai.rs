@@ -192,7 +192,7 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
     if let Some(own) = &own {
         edits.push(("input", Edit::Set(own)));
     }
-    let changes = fit::changes(call, to)?;
+    let changes = fit::changes(call, to);
     for (field, value) in &changes {
         edits.push((field, value.as_deref().map_or(Edit::Remove, Edit::Set)));
     }

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::To;
 use crate::chat::{Chat, Content, Role, Source};
-use crate::fault::Reject;
 
 /// `chat` without the parts that an upstream has no place for. `lacks` tells what such a part is called where a message of
 /// this role says it; each is refused by name, or noted where it may be left out.
@@ -17,7 +16,7 @@ pub(super) fn without<'c, 'a>(
     chat: &'c Chat<'a>,
     to: &mut To<'_>,
     lacks: impl Fn(Role, &Content<'_>) -> Option<&'static str>,
-) -> Result<Cow<'c, Chat<'a>>, Reject> {
+) -> Cow<'c, Chat<'a>> {
     let mut found = false;
     for turn in &chat.turns {
         for (at, part) in turn.parts.iter().enumerate() {
@@ -28,14 +27,14 @@ pub(super) fn without<'c, 'a>(
             };
             for (part, at) in parts.iter().zip(first..) {
                 if let Some(kind) = lacks(turn.role, &part.content) {
-                    to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")))?;
+                    to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")));
                     found = true;
                 }
             }
         }
     }
     if !found {
-        return Ok(Cow::Borrowed(chat));
+        return Cow::Borrowed(chat);
     }
     let mut chat = chat.clone();
     for turn in &mut chat.turns {
@@ -47,7 +46,7 @@ pub(super) fn without<'c, 'a>(
             }
         }
     }
-    Ok(Cow::Owned(chat))
+    Cow::Owned(chat)
 }
 
 /// What a document says; `None` if it is no text.

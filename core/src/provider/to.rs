@@ -59,6 +59,8 @@ pub struct To<'t> {
     pub calls: Calls,
     /// Tools that were given other names.
     pub renamed: Renamed,
+    /// What cannot be expressed here.
+    refused: Vec<String>,
     provider: &'static str,
     /// The model that the caller named.
     asked: &'t str,
@@ -84,6 +86,7 @@ impl<'t> To<'t> {
             notes: Notes::default(),
             calls: Calls::All,
             renamed: Renamed::default(),
+            refused: Vec::new(),
             provider: provider.name(),
             asked,
             thinks: false,
@@ -101,21 +104,31 @@ impl<'t> To<'t> {
         self.judges
     }
 
-    /// `field` cannot be expressed here. A refusal, unless the configuration says to leave such fields out; then it is noted.
+    /// `field` cannot be expressed here: the request is refused, unless the configuration says to leave such fields out; then
+    /// that is noted.
     ///
     /// `field` is named as OpenAI's chat completions call it; the caller is told its own dialect's name.
-    pub fn unsupported(&mut self, field: &str) -> Result<(), Reject> {
+    pub fn unsupported(&mut self, field: &str) {
         let field = self.field(field);
         if self.upstream.drop_unsupported {
             note(&mut self.notes.dropped, &field);
-            return Ok(());
+        } else if self.refused.len() < MOST_NOTED && !self.refused.contains(&field) {
+            self.refused.push(field);
         }
-        Err(Reject::Unsupported { field, provider: self.provider })
+    }
+
+    /// What becomes of the request: refused, if there is something in it that cannot be expressed here. The caller is told all of
+    /// that at once, and before what is wrong with the rest.
+    pub(crate) fn told<T>(&mut self, outcome: Result<T, Reject>) -> Result<T, Reject> {
+        match core::mem::take(&mut self.refused) {
+            fields if fields.is_empty() => outcome,
+            fields => Err(Reject::Unsupported { fields, provider: self.provider }),
+        }
     }
 
     /// The refusal of a `field` that cannot be expressed here, nor left out.
     pub fn refusal(&self, field: &str) -> Reject {
-        Reject::Unsupported { field: self.field(field), provider: self.provider }
+        Reject::Unsupported { fields: Vec::from([self.field(field)]), provider: self.provider }
     }
 
     /// `field` promises nothing about the answer (a hint for a cache, say), and is left out; that is noted.
@@ -126,12 +139,8 @@ impl<'t> To<'t> {
 
     /// `field` is not known here: left out and noted if it promises nothing about the answer, else
     /// [unsupported](Self::unsupported).
-    pub fn lacks(&mut self, field: &str) -> Result<(), Reject> {
-        if HINTS.contains(&field) {
-            self.hint(field);
-            return Ok(());
-        }
-        self.unsupported(field)
+    pub fn lacks(&mut self, field: &str) {
+        if HINTS.contains(&field) { self.hint(field) } else { self.unsupported(field) }
     }
 
     /// Leaves out the marks for the prompt cache, for a provider whose caches find by themselves what they hold.
@@ -167,7 +176,7 @@ impl<'t> To<'t> {
     }
 
     /// Refuses what no provider but the caller's own has words for.
-    pub(crate) fn known(&mut self, chat: &Chat<'_>) -> Result<(), Reject> {
+    pub(crate) fn known(&mut self, chat: &Chat<'_>) {
         fn nowhere<'p>(part: &'p Part<'_>) -> Option<&'p str> {
             match &part.content {
                 Content::Other { field } => Some(field),
@@ -180,20 +189,19 @@ impl<'t> To<'t> {
             self.hint(field);
         }
         for field in &chat.foreign {
-            self.unsupported(field)?;
+            self.unsupported(field);
         }
         for field in &chat.emulated {
             note(&mut self.notes.emulated, field);
         }
         for turn in &chat.turns {
             for (name, _) in &turn.extra {
-                self.unsupported(&Self::of_message(turn.at, name))?;
+                self.unsupported(&Self::of_message(turn.at, name));
             }
             for field in turn.parts.iter().filter_map(nowhere) {
-                self.unsupported(field)?;
+                self.unsupported(field);
             }
         }
-        Ok(())
     }
 
     /// What is asked, with names of tools that `provider` takes.
@@ -211,19 +219,17 @@ impl<'t> To<'t> {
     }
 
     /// This upstream has no words for these fields, as OpenAI's chat completions call them.
-    pub fn takes_none_of(&mut self, chat: &Chat<'_>, fields: &[&str]) -> Result<(), Reject> {
+    pub fn takes_none_of(&mut self, chat: &Chat<'_>, fields: &[&str]) {
         for field in fields.iter().filter(|field| chat.asks_for(field)) {
-            self.unsupported(field)?;
+            self.unsupported(field);
         }
-        Ok(())
     }
 
     /// Deals with the fields that have no place in the hub, but for those that the provider `takes` by itself.
-    pub fn rest(&mut self, extra: &[(Cow<'_, str>, Raw<'_>)], takes: &[&str]) -> Result<(), Reject> {
+    pub fn rest(&mut self, extra: &[(Cow<'_, str>, Raw<'_>)], takes: &[&str]) {
         for (name, _) in extra.iter().filter(|(name, _)| !takes.contains(&&**name)) {
-            self.lacks(name)?;
+            self.lacks(name);
         }
-        Ok(())
     }
 
     /// What `field` asks for is had in another way; that is noted.

@@ -107,8 +107,16 @@ impl Provider for Vertex {
         if Maker::of(to.model) == Maker::Anthropic {
             return Err(to.wrong_endpoint());
         }
-        let body = embedding::write(embed, to)?;
-        Ok(Ask::json(format!("/publishers/google/models/{}:predict", segment(to.model)), body))
+        let body = embedding::write(embed, to);
+        let verb = embedding::verb(embed, to.model);
+        Ok(Ask::json(format!("/publishers/google/models/{}:{verb}", segment(to.model)), body))
+    }
+
+    fn most_texts(&self, model: &str) -> usize {
+        match Maker::of(model) {
+            Maker::Google => embedding::most_texts(model),
+            Maker::Anthropic => usize::MAX,
+        }
     }
 
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {

@@ -21,8 +21,9 @@ fn there_and_back(body: &str, model: &str) -> Result<(Value, provider::Notes), R
     let anthropic = provider::by_name("anthropic").unwrap();
     let mut to = To::new(anthropic, &upstream, model, &call);
     let chat = Messages.read(&call)?;
-    to.known(&chat)?;
-    let Body::Replaced(up) = anthropic.write(&chat, &mut to)?.body else { panic!("it is written") };
+    to.known(&chat);
+    let ask = anthropic.write(&chat, &mut to);
+    let Body::Replaced(up) = to.told(ask)?.body else { panic!("it is written") };
     Ok((serde_json::from_slice(&up).unwrap(), to.notes))
 }
 

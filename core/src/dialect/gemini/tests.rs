@@ -25,8 +25,9 @@ fn asked(body: &str, dialect: &str, model: &str) -> Result<(Value, provider::Not
     let body = reworded.as_deref().unwrap_or(body);
     let again = scan(body)?;
     let chat = GenerateContent.read(&Call { body, scan: &again, ..call })?;
-    to.known(&chat)?;
-    let Body::Replaced(up) = provider.write(&chat, &mut to)?.body else { panic!("it is written") };
+    to.known(&chat);
+    let ask = provider.write(&chat, &mut to);
+    let Body::Replaced(up) = to.told(ask)?.body else { panic!("it is written") };
     Ok((serde_json::from_slice(&up).unwrap(), to.notes))
 }
 

@@ -35,13 +35,13 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
     let chat = &*parts::without(chat, to, |role, content| match generation {
         Generation::Foreign => None,
         _ => conversation::lacks(role, content),
-    })?;
-    expressible(chat, to)?;
-    let stops = stops(chat, generation, to)?;
+    });
+    expressible(chat, to);
+    let stops = stops(chat, generation, to);
     let conversation = Conversation::of(&chat.turns, Some(Maker::Anthropic), to)?;
     let thinking = Thinking::of(chat, &conversation, generation, to)?;
     thinking.check_end(&conversation, generation, to)?;
-    let sampling = sampling::taken(chat, generation, &thinking, to)?;
+    let sampling = sampling::taken(chat, generation, &thinking, to);
     let choice = tools::check(chat, generation, &thinking, to)?;
     if to.judges() {
         return Ok(Vec::new());
@@ -86,8 +86,8 @@ const LACKS: [&str; 9] = [
 ];
 
 /// Refuses the fields that have no counterpart here.
-fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
-    to.takes_none_of(chat, &LACKS)?;
+fn expressible(chat: &Chat<'_>, to: &mut To<'_>) {
+    to.takes_none_of(chat, &LACKS);
     to.look(chat.looks(), None);
     // There is one word for who asks.
     if chat.safety_identifier.is_some() && chat.user.as_deref().is_some_and(|user| Some(user) != chat.asker()) {
@@ -95,15 +95,15 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     }
     // The caller's own words for this provider.
     let thinks = chat.extra.iter().any(|(name, value)| name == "thinking" && value.kind() == Kind::Object);
-    to.rest(&chat.extra, if thinks { &["thinking"] } else { &[] })
+    to.rest(&chat.extra, if thinks { &["thinking"] } else { &[] });
 }
 
 /// Where the answer stops. Claude does not take a sequence that is nothing but space, such as a line's end.
-fn stops<'c>(chat: &'c Chat<'_>, generation: Generation, to: &mut To<'_>) -> Result<Vec<&'c str>, Reject> {
+fn stops<'c>(chat: &'c Chat<'_>, generation: Generation, to: &mut To<'_>) -> Vec<&'c str> {
     let stops = chat.stop.iter().map(|stop| &**stop);
     let taken: Vec<_> = stops.filter(|stop| generation == Generation::Foreign || !stop.trim().is_empty()).collect();
     if taken.len() < chat.stop.len() {
-        to.unsupported("stop")?;
+        to.unsupported("stop");
     }
-    Ok(taken)
+    taken
 }

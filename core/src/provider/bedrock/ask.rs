@@ -29,17 +29,17 @@ const OWN: [&str; 3] = ["additionalModelRequestFields", "guardrailConfig", "perf
 /// The request for `chat`.
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let family = Family::of(to.model);
-    let chat = &*parts::without(chat, to, blocks::lacks)?;
+    let chat = &*parts::without(chat, to, blocks::lacks);
     expressible(chat, family, to)?;
     let maker = matches!(family, Family::Claude(_)).then_some(Maker::Anthropic);
     let conversation = Conversation::of(&chat.turns, maker, to)?;
     let (thinking, generation) = match family {
         Family::Claude(generation) => (Thinking::of(chat, &conversation, generation, to)?, generation),
-        _ => (Thinking::unsaid(chat, to)?, Generation::Foreign),
+        _ => (Thinking::unsaid(chat, to), Generation::Foreign),
     };
     thinking.check_end(&conversation, generation, to)?;
-    let sampling = sampling::taken(chat, generation, &thinking, to)?;
-    let fields = own::fields(chat, &sampling, family, thinking, to)?;
+    let sampling = sampling::taken(chat, generation, &thinking, to);
+    let fields = own::fields(chat, &sampling, family, thinking, to);
     let tools = Tools::of(chat, thinking, family, to)?;
     if conversation.turns.first().is_some_and(|(role, _)| *role == Role::Assistant) {
         return Err(to.invalid("messages", "they must begin with one of the user for this provider"));
@@ -99,7 +99,7 @@ pub(super) fn count(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     let asked = Raw::of_checked(&asked).unwrap_or(Raw::NULL);
     // A schema weighs something, and has no place in what is counted.
     if asked.get("outputConfig").is_some() {
-        to.unsupported("response_format")?;
+        to.unsupported("response_format");
     }
     let mut out = Vec::with_capacity(asked.text().len());
     object(&mut out, |body| {
@@ -165,10 +165,10 @@ const LACKS: [&str; 7] =
 
 /// Refuses the fields that have no counterpart here, or not for this value.
 fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), Reject> {
-    to.takes_none_of(chat, &LACKS)?;
+    to.takes_none_of(chat, &LACKS);
     to.call_one(chat);
     if chat.service_tier.as_deref().is_some_and(|tier| !is_tier(tier)) {
-        to.unsupported("service_tier")?;
+        to.unsupported("service_tier");
     }
     // A map of strings, here as there.
     for (name, value) in chat.metadata.into_iter().flat_map(Raw::members) {
@@ -193,7 +193,8 @@ fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), R
     if matches!(family, Family::Claude(_)) && own::value(chat, "thinking").is_some_and(|it| it.kind() == Kind::Object) {
         takes.push("thinking");
     }
-    to.rest(&chat.extra, &takes)
+    to.rest(&chat.extra, &takes);
+    Ok(())
 }
 
 /// Notes that nothing is kept for longer than usual.

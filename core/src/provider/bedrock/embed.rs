@@ -16,7 +16,7 @@ use crate::usage::Usage;
 /// The request for `embed`; its address names the model.
 pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     if to.model.contains("cohere.embed") {
-        return cohere::write_embeddings(embed, None, to);
+        return Ok(cohere::write_embeddings(embed, None, to));
     }
     if !to.model.contains("amazon.titan-embed-") {
         return Err(to.wrong_endpoint());
@@ -26,9 +26,9 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Rejec
     };
     // The first generation gives vectors of one length.
     if embed.dimensions.is_some() && !to.model.contains("titan-embed-text-v2") {
-        to.unsupported("dimensions")?;
+        to.unsupported("dimensions");
     }
-    to.rest(&embed.extra, &["normalize"])?;
+    to.rest(&embed.extra, &["normalize"]);
     let mut out = Vec::with_capacity(64 + input.len());
     object(&mut out, |body| {
         body.string("inputText", input);
@@ -40,6 +40,11 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Rejec
         }
     });
     Ok(out)
+}
+
+/// The most texts that one request may have.
+pub(super) fn most_texts(model: &str) -> usize {
+    if model.contains("cohere.embed") { cohere::MOST_TEXTS } else { 1 }
 }
 
 /// The vectors of an answer; `None` if it holds none.

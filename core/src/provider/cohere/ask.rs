@@ -19,7 +19,7 @@ const OWN: [&str; 6] = ["citation_options", "documents", "priority", "safety_mod
 
 /// The request for `chat`.
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
-    expressible(chat, to)?;
+    expressible(chat, to);
     let thinks = thinks(to.model);
     let thinking = thinking(chat, thinks, to)?;
     let documents = own(chat, "documents");
@@ -85,19 +85,19 @@ fn own_value<'a>(chat: &Chat<'a>, name: &str) -> Option<&'a str> {
 }
 
 /// Refuses the fields that have no counterpart here, or not for this value.
-fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
+fn expressible(chat: &Chat<'_>, to: &mut To<'_>) {
     // OpenAI allows temperatures up to 2 and penalties from -2 to 2; here all of them lie between 0 and 1.
     for (_, name, value) in sampling(chat) {
         if !is_taken(name, value) {
-            to.unsupported(name)?;
+            to.unsupported(name);
         }
     }
-    to.takes_none_of(chat, &["logit_bias", "metadata", "n", "top_logprobs", "service_tier"])?;
+    to.takes_none_of(chat, &["logit_bias", "metadata", "n", "top_logprobs", "service_tier"]);
     to.unname(chat);
     // What tools gave back goes up as text.
     to.look(chat.looks(), Some(Detail::High));
     to.unmark(chat);
-    to.rest(&chat.extra, &OWN)
+    to.rest(&chat.extra, &OWN);
 }
 
 /// Whether this API takes a value for a field of OpenAI's.
@@ -172,7 +172,10 @@ fn thinking(chat: &Chat<'_>, thinks: bool, to: &mut To<'_>) -> Result<Option<Thi
     match think {
         // A model that cannot does not, and knows no word for it.
         Think::Off if !thinks => Ok(None),
-        Think::On { .. } if !thinks => to.unsupported("reasoning_effort").map(|()| None),
+        Think::On { .. } if !thinks => {
+            to.unsupported("reasoning_effort");
+            Ok(None)
+        }
         Think::On { budget: Some(budget) } => {
             // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
             let most = chat.max_tokens.map_or(u64::MAX, |max| (max / 2).max(1));

@@ -8,22 +8,18 @@ use alloc::vec::Vec;
 use crate::codec::json::Raw;
 use crate::codec::json::write::{object, string};
 use crate::embed::{Embed, Vectors};
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::usage::Usage;
 
-/// More texts than one request may have.
-const MAX_TEXTS: usize = 96;
+/// The most texts that one request may have.
+pub(in crate::provider) const MOST_TEXTS: usize = 96;
 
 /// The request for `embed`; `model` is named in it unless its address does.
 ///
 /// What the texts are for must be said (`input_type`), and OpenAI has no word for it: callers who care give Cohere's; for
 /// all others they are texts to be found later, `search_document`.
-pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
-    if embed.inputs.len() > MAX_TEXTS {
-        return Err(to.invalid("input", "it must not have more than 96 texts for this provider"));
-    }
-    to.rest(&embed.extra, &["input_type", "truncate", "max_tokens", "priority"])?;
+pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mut To<'_>) -> Vec<u8> {
+    to.rest(&embed.extra, &["input_type", "truncate", "max_tokens", "priority"]);
     let own = |name: &str| embed.extra.iter().find(|(given, _)| given == name).map(|(_, value)| *value);
     let mut out = Vec::with_capacity(256);
     object(&mut out, |body| {
@@ -42,7 +38,7 @@ pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mu
             }
         }
     });
-    Ok(out)
+    out
 }
 
 /// The vectors of an answer; `None` if it holds none.

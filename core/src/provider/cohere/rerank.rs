@@ -48,7 +48,7 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
         if call.scan.get(call.body, field).is_some() {
             // False asks for what the answer is anyway.
             if given(field).is_some_and(|value| value.boolean() != Some(false)) {
-                to.unsupported(field)?;
+                to.unsupported(field);
             }
             edits.push((field, Edit::Remove));
         }

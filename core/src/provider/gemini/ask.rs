@@ -26,10 +26,10 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
     let model = Model::of(to.model);
     expressible(chat, to)?;
     let searches = searches(chat, to)?;
-    let modalities = modalities(chat, to)?;
+    let modalities = modalities(chat, to);
     let answer = answer(chat, model, to);
-    let thinking = Thinking::of(chat, model, to)?;
-    let tier = tier(chat, host, to)?;
+    let thinking = Thinking::of(chat, model, to);
+    let tier = tier(chat, host, to);
     tools::check(chat, to)?;
     let resolution = resolution(chat, model, to);
     let conversation = Conversation::of(&chat.turns, model, host, to)?;
@@ -104,13 +104,14 @@ const fn level(detail: Detail) -> &'static str {
 
 /// Refuses the fields that have no counterpart here.
 fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
-    to.takes_none_of(chat, &["logit_bias", "metadata"])?;
+    to.takes_none_of(chat, &["logit_bias", "metadata"]);
     to.unname(chat);
     // Here it has 32 bits.
     if chat.seed.is_some_and(|seed| seed.text().parse::<i32>().is_err()) {
         return Err(to.invalid("seed", "it must be a whole number of 32 bits for this provider"));
     }
-    to.rest(&chat.extra, &TAKES)
+    to.rest(&chat.extra, &TAKES);
+    Ok(())
 }
 
 fn extra<'a>(chat: &Chat<'a>, wanted: &str) -> Option<Raw<'a>> {
@@ -128,7 +129,7 @@ fn searches(chat: &Chat<'_>, to: &mut To<'_>) -> Result<bool, Reject> {
     for (name, value) in options.members() {
         let is_usual = value.is_null() || name == "search_context_size" && value.text() == "\"medium\"";
         if !is_usual {
-            to.unsupported(&alloc::format!("web_search_options.{name}"))?;
+            to.unsupported(&alloc::format!("web_search_options.{name}"));
         }
     }
     Ok(true)
@@ -137,16 +138,16 @@ fn searches(chat: &Chat<'_>, to: &mut To<'_>) -> Result<bool, Reject> {
 /// What the answer may consist of, where it is more than text.
 ///
 /// <https://ai.google.dev/gemini-api/docs/image-generation>
-fn modalities(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<&'static str>, Reject> {
+fn modalities(chat: &Chat<'_>, to: &mut To<'_>) -> Vec<&'static str> {
     let mut wanted = Vec::new();
     for modality in extra(chat, "modalities").unwrap_or(Raw::NULL).items() {
         match modality.string().as_deref() {
             Some("text") => wanted.push("TEXT"),
             Some("image") => wanted.push("IMAGE"),
-            _ => to.unsupported("modalities")?,
+            _ => to.unsupported("modalities"),
         }
     }
-    Ok(wanted)
+    wanted
 }
 
 /// The tool through which an answer comes that must be JSON, where the model takes no shape beside tools.
@@ -176,12 +177,15 @@ fn format(format: &Format<'_>, config: &mut Object<'_>) {
 }
 
 /// <https://ai.google.dev/gemini-api/docs/flex-inference>
-fn tier(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Result<Option<&'static str>, Reject> {
+fn tier(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Option<&'static str> {
     match chat.service_tier.as_deref() {
-        None => Ok(None),
-        Some("flex") if host == Host::GoogleAi => Ok(Some("flex")),
-        Some("priority") if host == Host::GoogleAi => Ok(Some("priority")),
-        Some(_) => to.unsupported("service_tier").map(|()| None),
+        None => None,
+        Some("flex") if host == Host::GoogleAi => Some("flex"),
+        Some("priority") if host == Host::GoogleAi => Some("priority"),
+        Some(_) => {
+            to.unsupported("service_tier");
+            None
+        }
     }
 }
 

@@ -9,12 +9,11 @@ use alloc::vec::Vec;
 use crate::codec::json::Raw;
 use crate::codec::json::write::{array, object};
 use crate::embed::{Embed, Vectors};
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::usage::Usage;
 
-pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
-    to.rest(&embed.extra, &[])?;
+pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Vec<u8> {
+    to.rest(&embed.extra, &[]);
     let model = format!("models/{}", to.model);
     let mut out = Vec::with_capacity(256);
     object(&mut out, |body| {
@@ -30,10 +29,10 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Rejec
             });
         });
     });
-    Ok(out)
+    out
 }
 
-pub(super) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
+pub(in crate::provider) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
     let vectors: Option<Vec<_>> = answer.get("embeddings")?.items().map(|embedding| embedding.get("values")).collect();
     // Some models do not say what they read.
     let said = answer.get("usageMetadata").and_then(|usage| usage.get("promptTokenCount")?.integer());

@@ -22,7 +22,7 @@ const OWN: [&str; 1] = ["endpoint_id"];
 
 /// The request for `chat`.
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
-    expressible(chat, to)?;
+    expressible(chat, to);
     let messages = messages(&chat.turns, to)?;
     if to.judges() {
         return Ok(Vec::new());
@@ -77,43 +77,43 @@ pub(super) fn named(model: &str) -> (Option<&str>, &str) {
 }
 
 /// Refuses what is asked for beside the conversation and has no counterpart here.
-fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
+fn expressible(chat: &Chat<'_>, to: &mut To<'_>) {
     if !chat.tools.is_empty() {
-        to.unsupported("tools")?;
+        to.unsupported("tools");
     }
     // Where there are none to call, the other choices say nothing.
     if matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
-        to.unsupported("tool_choice")?;
+        to.unsupported("tool_choice");
     }
-    to.takes_none_of(chat, &LACKED)?;
+    to.takes_none_of(chat, &LACKED);
     if chat.top_k.is_some() {
-        to.unsupported("top_k")?;
+        to.unsupported("top_k");
     }
     match chat.format {
         Format::Text => {}
-        Format::Json => to.unsupported("response_format.type")?,
-        Format::Schema { .. } => to.unsupported("response_format")?,
+        Format::Json => to.unsupported("response_format.type"),
+        Format::Schema { .. } => to.unsupported("response_format"),
     }
     // `standard_only` is Anthropic's name for no other than the usual.
     if chat.service_tier.as_deref().is_some_and(|tier| ![FLEX, "default", "standard_only"].contains(&tier)) {
-        to.unsupported("service_tier")?;
+        to.unsupported("service_tier");
     }
     match (chat.thinking, chat.effort) {
         (None, None) => {}
         // There is no word for it, and no thought is ever shown.
         (Some(Thinking::Off), _) | (None, Some(Effort::None)) => to.hint("reasoning_effort"),
-        _ => to.unsupported("reasoning_effort")?,
+        _ => to.unsupported("reasoning_effort"),
     }
     to.unname(chat);
     to.unmark(chat);
-    to.rest(&chat.extra, &OWN)
+    to.rest(&chat.extra, &OWN);
 }
 
 /// Each message's role and text. One that says nothing is left out: many makers take none.
 fn messages<'t>(turns: &'t [Turn<'_>], to: &mut To<'_>) -> Result<Vec<(&'static str, Cow<'t, str>)>, Reject> {
     let mut messages = Vec::with_capacity(turns.len());
     for turn in turns {
-        let text = text(turn, to)?;
+        let text = text(turn, to);
         if !text.is_empty() {
             let role = match turn.role {
                 Role::System => "system",
@@ -130,7 +130,7 @@ fn messages<'t>(turns: &'t [Turn<'_>], to: &mut To<'_>) -> Result<Vec<(&'static 
 }
 
 /// The text of a turn, one part a line; what of it is no text is refused.
-fn text<'t>(turn: &'t Turn<'_>, to: &mut To<'_>) -> Result<Cow<'t, str>, Reject> {
+fn text<'t>(turn: &'t Turn<'_>, to: &mut To<'_>) -> Cow<'t, str> {
     let mut all = Cow::Borrowed("");
     for (at, part) in turn.parts.iter().enumerate() {
         let text = match &part.content {
@@ -141,7 +141,7 @@ fn text<'t>(turn: &'t Turn<'_>, to: &mut To<'_>) -> Result<Cow<'t, str>, Reject>
             },
             other => {
                 if let Some(field) = nameless(at, other) {
-                    to.unsupported(&To::of_message(turn.at, &field))?;
+                    to.unsupported(&To::of_message(turn.at, &field));
                 }
                 continue;
             }
@@ -154,7 +154,7 @@ fn text<'t>(turn: &'t Turn<'_>, to: &mut To<'_>) -> Result<Cow<'t, str>, Reject>
             all.push_str(&text);
         }
     }
-    Ok(all)
+    all
 }
 
 /// The name of what this API has no name for.

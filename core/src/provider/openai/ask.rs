@@ -109,7 +109,7 @@ fn named(user: &str) -> Cow<'_, str> {
 /// The request for `chat`.
 pub(in crate::provider) fn write(chat: &Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let fields = fields(chat, accent, to)?;
-    let conversation = Conversation::of(&chat.turns, accent, to)?;
+    let conversation = Conversation::of(&chat.turns, accent, to);
     if to.judges() {
         return Ok(Vec::new());
     }
@@ -136,7 +136,7 @@ type Field<'f> = (Cow<'f, str>, Vec<u8>);
 
 /// The fields beside the conversation, as this host calls them.
 fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<Field<'f>>, Reject> {
-    let asked = effort(chat, (accent.reasons)(to.model), to)?;
+    let asked = effort(chat, (accent.reasons)(to.model), to);
     let effort = if chat.tools.is_empty() { asked } else { beside_tools(to.model, asked) };
     if effort != asked {
         to.hint("reasoning_effort");
@@ -148,25 +148,25 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     to.look(chat.looks(), Some(Detail::High));
     if !chat.tools.is_empty() {
         let marks = to.upstream.quirks.cache_marks;
-        fields.add("tools", to, |out| array(out, &chat.tools, |out, tool| write_tool(out, tool, accent, marks)))?;
+        fields.add("tools", to, |out| array(out, &chat.tools, |out, tool| write_tool(out, tool, accent, marks)));
         if fields.lacks("parallel_tool_calls", to) {
             to.call_one(chat);
         } else if let Some(parallel) = chat.parallel_tools {
-            fields.raw("parallel_tool_calls", to, if parallel { "true" } else { "false" })?;
+            fields.raw("parallel_tool_calls", to, if parallel { "true" } else { "false" });
         }
     }
     if let Some(choice) = &chat.tool_choice {
         if !chat.tools.is_empty() {
             let choice = known_choice(choice, &chat.tools, to);
             if *choice != ToolChoice::Auto || !fields.lacks("tool_choice", to) {
-                fields.add("tool_choice", to, |out| tool_choice(choice, accent, out))?;
+                fields.add("tool_choice", to, |out| tool_choice(choice, accent, out));
             }
         } else if matches!(choice, ToolChoice::Required | ToolChoice::Named(_)) {
             return Err(to.invalid("tool_choice", "there are no tools"));
         }
     }
     if let Some(max) = chat.max_tokens {
-        fields.add("max_completion_tokens", to, |out| number(out, max))?;
+        fields.add("max_completion_tokens", to, |out| number(out, max));
     }
     let Chat { temperature, top_p, top_k, presence_penalty, frequency_penalty, seed, logit_bias, metadata, .. } = chat;
     let given = [
@@ -182,51 +182,51 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
         // What is usual for both need not be said where nothing else can be.
         let is_usual = |value: Raw<'_>| matches!(name, "temperature" | "top_p") && value.number() == Some(1.0);
         if let Some(value) = value.filter(|value| !(fields.model_lacks.contains(&name) && is_usual(*value))) {
-            fields.raw(name, to, value.text())?;
+            fields.raw(name, to, value.text());
         }
     }
     if let Some(top_k) = top_k {
         if to.upstream.quirks.takes.iter().any(|field| field == "top_k") {
-            fields.raw("top_k", to, top_k.text())?;
+            fields.raw("top_k", to, top_k.text());
         } else {
-            to.unsupported("top_k")?;
+            to.unsupported("top_k");
         }
     }
     if let Some(n) = chat.n.filter(|n| *n > 1) {
-        fields.add("n", to, |out| number(out, n))?;
+        fields.add("n", to, |out| number(out, n));
     }
     if let Some(others) = chat.logprobs {
-        fields.raw("logprobs", to, "true")?;
+        fields.raw("logprobs", to, "true");
         if others > 0 {
-            fields.add("top_logprobs", to, |out| number(out, others))?;
+            fields.add("top_logprobs", to, |out| number(out, others));
         }
     }
     if !chat.stop.is_empty() {
-        fields.add("stop", to, |out| array(out, &chat.stop, |out, stop| string(out, stop)))?;
+        fields.add("stop", to, |out| array(out, &chat.stop, |out, stop| string(out, stop)));
     }
     if chat.format != Format::Text {
-        fields.add("response_format", to, |out| response_format(&chat.format, out))?;
+        fields.add("response_format", to, |out| response_format(&chat.format, out));
     }
     if let Some(effort) = effort {
-        fields.add("reasoning_effort", to, |out| string(out, effort.name()))?;
+        fields.add("reasoning_effort", to, |out| string(out, effort.name()));
     }
-    who(chat, &mut fields, to)?;
+    who(chat, &mut fields, to);
     if let Some(tier) = &chat.service_tier {
         // Anthropic's name for no other than the usual.
         let tier = if tier == "standard_only" { "default" } else { tier };
-        fields.add("service_tier", to, |out| string(out, tier))?;
+        fields.add("service_tier", to, |out| string(out, tier));
     }
     let quirks = &to.upstream.quirks;
     let takes: Vec<&str> = accent.takes.iter().copied().chain(quirks.takes.iter().map(|field| &**field)).collect();
-    to.rest(&chat.extra, &takes)?;
+    to.rest(&chat.extra, &takes);
     for (name, value) in chat.extra.iter().filter(|(name, _)| takes.contains(&&**name)) {
-        fields.raw(name, to, value.text())?;
+        fields.raw(name, to, value.text());
     }
     Ok(fields.list)
 }
 
 /// Who asks. Some hosts know one of the two words, and some none: it makes no difference to the answer.
-fn who(chat: &Chat<'_>, fields: &mut Fields<'_, '_>, to: &mut To<'_>) -> Result<(), Reject> {
+fn who(chat: &Chat<'_>, fields: &mut Fields<'_, '_>, to: &mut To<'_>) {
     let (mut user, mut identifier) = (chat.user.as_deref(), chat.safety_identifier.as_deref());
     if user.is_none() && identifier.is_some() && fields.lacks("safety_identifier", to) && !fields.lacks("user", to) {
         to.emulates("safety_identifier");
@@ -237,9 +237,8 @@ fn who(chat: &Chat<'_>, fields: &mut Fields<'_, '_>, to: &mut To<'_>) -> Result<
         if who.len() > MAX_USER && !fields.lacks(name, to) {
             to.emulates(name);
         }
-        fields.add(name, to, |out| string(out, &named(who)))?;
+        fields.add(name, to, |out| string(out, &named(who)));
     }
-    Ok(())
 }
 
 /// Fields on their way through what this host lacks and what it calls otherwise.
@@ -250,14 +249,14 @@ struct Fields<'f, 'a> {
 }
 
 impl<'f> Fields<'f, '_> {
-    fn add(&mut self, name: &'f str, to: &mut To<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Reject> {
+    fn add(&mut self, name: &'f str, to: &mut To<'_>, write: impl FnOnce(&mut Vec<u8>)) {
         if self.lacks(name, to) {
             return to.lacks(name);
         }
         let quirks = &to.upstream.quirks;
         let known = quirks.values.get(name);
         if to.judges() && known.is_none() {
-            return Ok(());
+            return;
         }
         let mut value = Vec::new();
         write(&mut value);
@@ -273,7 +272,6 @@ impl<'f> Fields<'f, '_> {
             (None, None) => Cow::Borrowed(name),
         };
         self.list.push((name, value));
-        Ok(())
     }
 
     fn lacks(&self, name: &str, to: &To<'_>) -> bool {
@@ -284,8 +282,8 @@ impl<'f> Fields<'f, '_> {
             || quirks.unsupported.iter().any(|field| field == name)
     }
 
-    fn raw(&mut self, name: &'f str, to: &mut To<'_>, value: &str) -> Result<(), Reject> {
-        self.add(name, to, |out| out.extend_from_slice(value.as_bytes()))
+    fn raw(&mut self, name: &'f str, to: &mut To<'_>, value: &str) {
+        self.add(name, to, |out| out.extend_from_slice(value.as_bytes()));
     }
 }
 
@@ -357,19 +355,19 @@ fn response_format(format: &Format<'_>, out: &mut Vec<u8>) {
 }
 
 /// The effort to ask for; `None` to leave it to the model.
-fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Result<Option<Effort>, Reject> {
+fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Option<Effort> {
     let known = to.upstream.quirks.values.get("reasoning_effort").map(|known| efforts(known));
     let knows_none = known.as_ref().is_some_and(|known| known.contains(&Effort::None));
     let wanted = match (chat.thinking, chat.effort) {
         (Some(Thinking::Off), _) if matches!(reasons, Reasons::Unknown | Reasons::AsItDoes) && !knows_none => {
             // Not all know a word for it.
             to.hint("reasoning_effort");
-            return Ok(None);
+            return None;
         }
         (Some(Thinking::Off), _) => Effort::None,
         (_, Some(_)) if reasons == Reasons::AsItDoes => {
             to.hint("reasoning_effort");
-            return Ok(None);
+            return None;
         }
         (_, Some(effort)) => effort,
         (Some(Thinking::Budget(tokens)), None) => {
@@ -379,21 +377,24 @@ fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Result<Option<E
         // That is how these models think, but for those that have to be told.
         (Some(Thinking::Adaptive), None) if reasons == Reasons::OnOrOff => Effort::High,
         (Some(Thinking::Adaptive), None) if matches!(reasons, Reasons::IfTold { .. }) => Effort::Medium,
-        (Some(Thinking::Adaptive) | None, None) => return Ok(None),
+        (Some(Thinking::Adaptive) | None, None) => return None,
     };
     match reasons.nearest(wanted) {
-        None if wanted == Effort::None => Ok(None),
-        None => to.unsupported("reasoning_effort").map(|()| None),
+        None if wanted == Effort::None => None,
+        None => {
+            to.unsupported("reasoning_effort");
+            None
+        }
         Some(nearest) => {
             if wanted == Effort::None && nearest != wanted {
                 to.emulates("reasoning_effort");
             }
-            let Some(known) = known else { return Ok(Some(nearest)) };
+            let Some(known) = known else { return Some(nearest) };
             let known = nearest.among(&known);
             if known.is_none() {
                 to.hint("reasoning_effort");
             }
-            Ok(known)
+            known
         }
     }
 }

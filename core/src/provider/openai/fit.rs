@@ -11,14 +11,13 @@ use crate::codec::json::write::{self, object};
 use crate::codec::json::{Kind, Raw};
 use crate::dialect::openai;
 use crate::endpoint::Endpoint;
-use crate::fault::Reject;
 use crate::provider::{Call, To};
 
 /// What becomes of a top-level field: its new value, or nothing.
 pub(super) type Change<'q> = (&'q str, Option<Vec<u8>>);
 
 /// What of the request must change for this host; refuses what it cannot express.
-pub(super) fn changes<'t>(call: &Call<'_>, to: &mut To<'t>) -> Result<Vec<Change<'t>>, Reject> {
+pub(super) fn changes<'t>(call: &Call<'_>, to: &mut To<'t>) -> Vec<Change<'t>> {
     let quirks = &to.upstream.quirks;
     let mut changes = Vec::new();
     for (from, into) in &quirks.renamed {
@@ -28,7 +27,7 @@ pub(super) fn changes<'t>(call: &Call<'_>, to: &mut To<'t>) -> Result<Vec<Change
         }
     }
     if !matches!(call.endpoint, Endpoint::Chat | Endpoint::Completions) {
-        return Ok(changes);
+        return changes;
     }
     let given = |field: &str| call.scan.raw(call.body, field).filter(|value| !value.is_null());
     for field in &quirks.unsupported {
@@ -38,21 +37,21 @@ pub(super) fn changes<'t>(call: &Call<'_>, to: &mut To<'t>) -> Result<Vec<Change
                 to.first_call();
             }
         } else if !asks_nothing(field, value) {
-            to.lacks(field)?;
+            to.lacks(field);
         }
         changes.push((field.as_str(), None));
     }
     for (field, known) in &quirks.values {
         let Some(value) = given(field).filter(|value| !knows(known, *value)) else { continue };
         let tools = given("tools");
-        changes.push((field.as_str(), instead(field, value, known, tools, to)?));
+        changes.push((field.as_str(), instead(field, value, known, tools, to)));
     }
     // A long conversation is not looked into for nothing.
     let messages = if quirks.roles.is_empty() { None } else { given("messages") };
     if let Some(messages) = messages.and_then(|messages| with_roles(messages, &quirks.roles)) {
         changes.push(("messages", Some(messages)));
     }
-    Ok(changes)
+    changes
 }
 
 /// Whether a field may be left out where it has this value.
@@ -79,20 +78,14 @@ pub(super) fn efforts(known: &[String]) -> Vec<Effort> {
 }
 
 /// What to say in place of a value that is not known here.
-fn instead(
-    field: &str,
-    value: Raw<'_>,
-    known: &[String],
-    tools: Option<Raw<'_>>,
-    to: &mut To<'_>,
-) -> Result<Option<Vec<u8>>, Reject> {
+fn instead(field: &str, value: Raw<'_>, known: &[String], tools: Option<Raw<'_>>, to: &mut To<'_>) -> Option<Vec<u8>> {
     let quoted = |word: &str| {
         let mut out = Vec::new();
         write::string(&mut out, word);
         out
     };
     if asks_nothing(field, value) {
-        return Ok(None);
+        return None;
     }
     if field == "reasoning_effort"
         && let Some((_, wanted)) = Effort::ALL.into_iter().find(|(name, _)| value.string().as_deref() == Some(name))
@@ -102,14 +95,15 @@ fn instead(
             Some(_) => to.emulates(field),
             None => to.hint(field),
         }
-        return Ok(nearest.map(|nearest| quoted(nearest.name())));
+        return nearest.map(|nearest| quoted(nearest.name()));
     }
     // Of one tool, to demand any is to demand it.
     let of_one = field == "tool_choice" && tools.is_some_and(|tools| tools.items().count() == 1);
     if of_one && known.iter().any(|known| known == "required") {
-        return Ok(Some(quoted("required")));
+        return Some(quoted("required"));
     }
-    to.lacks(field).map(|()| None)
+    to.lacks(field);
+    None
 }
 
 /// The messages, with other names for who speaks; `None` if all are known here.

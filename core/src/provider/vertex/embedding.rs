@@ -1,6 +1,7 @@
-//! Embeddings: one prediction for each text.
+//! Embeddings: one prediction for each text, or, for the newest models, contents that are embedded as at Google AI.
 //!
-//! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>
+//! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>,
+//! <https://github.com/googleapis/python-genai/blob/main/google/genai/models.py>, `embed_content`
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,14 +9,36 @@ use alloc::vec::Vec;
 use crate::codec::json::Raw;
 use crate::codec::json::write::object;
 use crate::embed::{Embed, Vectors};
-use crate::fault::Reject;
-use crate::provider::To;
+use crate::provider::{To, gemini};
 use crate::usage::Usage;
 
-pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
-    to.rest(&embed.extra, &[])?;
-    if to.model.starts_with("gemini-embedding") && embed.inputs.len() > 1 {
-        return Err(to.invalid("input", "this model reads one text at a time at this provider"));
+/// The most texts that one request may have.
+pub(super) fn most_texts(model: &str) -> usize {
+    match model {
+        _ if embeds_contents(model) => 100,
+        _ if model.starts_with("gemini-embedding") => 1,
+        _ => 250,
+    }
+}
+
+/// Whether a model embeds contents, and predicts nothing.
+fn embeds_contents(model: &str) -> bool {
+    model.starts_with("gemini-embedding") && !model.starts_with("gemini-embedding-001")
+}
+
+/// What the model is asked to do.
+pub(super) fn verb(embed: &Embed<'_>, model: &str) -> &'static str {
+    match embed.inputs.len() {
+        _ if !embeds_contents(model) => "predict",
+        1 => "embedContent",
+        _ => "batchEmbedContents",
+    }
+}
+
+pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Vec<u8> {
+    to.rest(&embed.extra, &[]);
+    if embeds_contents(to.model) {
+        return contents(embed);
     }
     let mut out = Vec::with_capacity(256);
     object(&mut out, |body| {
@@ -28,10 +51,40 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Rejec
             }
         });
     });
-    Ok(out)
+    out
+}
+
+fn contents(embed: &Embed<'_>) -> Vec<u8> {
+    let request = |out: &mut Vec<u8>, text: &str| {
+        object(out, |request| {
+            request.object("content", |content| {
+                content.array("parts", [text], |out, text| object(out, |part| part.string("text", text)));
+            });
+            request.object("embedContentConfig", |config| {
+                config.raw("autoTruncate", "false");
+                if let Some(dimensions) = embed.dimensions {
+                    config.number("outputDimensionality", dimensions);
+                }
+            });
+        });
+    };
+    let mut out = Vec::with_capacity(256);
+    match &embed.inputs[..] {
+        [text] => request(&mut out, text),
+        texts => object(&mut out, |body| body.array("requests", texts, |out, text| request(out, text))),
+    }
+    out
 }
 
 pub(super) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
+    if let Some(embedding) = answer.get("embedding") {
+        let count = answer.get("usageMetadata").and_then(|usage| usage.get("promptTokenCount")?.integer());
+        let usage = Usage { input: count.unwrap_or(0), estimated: count.is_none(), ..Usage::default() };
+        return Some(Vectors { model: String::new(), vectors: Vec::from([embedding.get("values")?]), usage });
+    }
+    if answer.get("embeddings").is_some() {
+        return gemini::read_embeddings(answer);
+    }
     let mut vectors = Vec::new();
     let mut usage = Usage::default();
     for prediction in answer.get("predictions")?.items() {

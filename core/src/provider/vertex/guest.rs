@@ -42,7 +42,7 @@ pub(super) fn count(call: &Call<'_>, model: &str) -> Ask {
 
 /// The request for `chat`.
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
-    let chat = parts::without(chat, to, away)?;
+    let chat = parts::without(chat, to, away);
     ask::write(&chat, Head::Version(VERSION), to)
 }
 

@@ -34,6 +34,11 @@ fn each_maker_has_its_own_paths() {
     check("{}", Endpoint::CountTokens, whole, claude, "anthropic/models/count-tokens:rawPredict");
     let input = r#"{"input":"a"}"#;
     check(input, Endpoint::Embeddings, whole, "text-embedding-005", "google/models/text-embedding-005:predict");
+    check(input, Endpoint::Embeddings, whole, "gemini-embedding-001", "google/models/gemini-embedding-001:predict");
+    check(input, Endpoint::Embeddings, whole, "gemini-embedding-2", "google/models/gemini-embedding-2:embedContent");
+    let input = r#"{"input":["a","b"]}"#;
+    let batch = "google/models/gemini-embedding-2:batchEmbedContents";
+    check(input, Endpoint::Embeddings, whole, "gemini-embedding-2", batch);
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl<'a> Conversation<'a> {
         let mut system = Vec::new();
         let mut merged: Vec<(Role, Vec<&Part<'_>>)> = Vec::new();
         for turn in turns {
-            expressible(turn, to)?;
+            expressible(turn, to);
             let mut said = turn.parts.iter().filter(|part| says_something(part, maker)).peekable();
             let role = match turn.role {
                 Role::System => {
@@ -73,13 +73,12 @@ impl<'a> Conversation<'a> {
 }
 
 /// Refuses what of a turn has no counterpart here.
-fn expressible(turn: &Turn<'_>, to: &mut To<'_>) -> Result<(), Reject> {
+fn expressible(turn: &Turn<'_>, to: &mut To<'_>) {
     for (at, part) in turn.parts.iter().enumerate() {
         if matches!(part.content, Content::Audio { .. }) {
-            to.unsupported(&To::of_message(turn.at, &format!("content[{at}].input_audio")))?;
+            to.unsupported(&To::of_message(turn.at, &format!("content[{at}].input_audio")));
         }
     }
-    Ok(())
 }
 
 /// What has no place in a message of this role: only people and their tools show things, and Claude sees no other kinds.

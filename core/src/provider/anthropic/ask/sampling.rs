@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 use super::thinking::Thinking;
 use crate::chat::Chat;
 use crate::codec::json::Raw;
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::anthropic::model::Generation;
 
@@ -19,7 +18,7 @@ pub(in crate::provider) fn taken<'a>(
     generation: Generation,
     thinking: &Thinking<'_>,
     to: &mut To<'_>,
-) -> Result<Vec<(&'static str, Raw<'a>)>, Reject> {
+) -> Vec<(&'static str, Raw<'a>)> {
     // Others that speak this API say for themselves what goes together.
     let thinks = thinking.thinks() && generation != Generation::Foreign;
     let is_usual = |name: &str, value: Raw<'_>| name != "top_k" && value.number() == Some(1.0);
@@ -36,7 +35,7 @@ pub(in crate::provider) fn taken<'a>(
         if generation.samples() && (fits || is_usual(name, value)) {
             taken.push((name, value));
         } else if !is_usual(name, value) {
-            to.unsupported(name)?;
+            to.unsupported(name);
         }
     }
     if generation.samples_in_one_way()
@@ -44,9 +43,9 @@ pub(in crate::provider) fn taken<'a>(
     {
         let (out, value) = if is_usual(first.0, first.1) { *first } else { *second };
         if !is_usual(out, value) {
-            to.unsupported(out)?;
+            to.unsupported(out);
         }
         taken.retain(|(name, _)| *name != out);
     }
-    Ok(taken)
+    taken
 }

@@ -80,7 +80,7 @@ impl<'a> Thinking<'a> {
             Mode::Unsaid | Mode::Off => 0,
         };
         let max_tokens = chat.max_tokens.unwrap_or_else(|| generation.default_max_tokens().saturating_add(room));
-        Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation, to)?, mode })
+        Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation, to), mode })
     }
 
     /// Refuses an answer that was begun for a model which does not go on with it: newer ones, and any that thinks. What is only
@@ -102,9 +102,9 @@ impl<'a> Thinking<'a> {
     }
 
     /// Of a model of another maker, to which nothing of this is said.
-    pub(in crate::provider) fn unsaid(chat: &'a Chat<'_>, to: &mut To<'_>) -> Result<Self, Reject> {
-        let answer = answer(&chat.format, Mode::Unsaid, Generation::Foreign, to)?;
-        Ok(Self { max_tokens: chat.max_tokens.unwrap_or_default(), answer, mode: Mode::Unsaid })
+    pub(in crate::provider) fn unsaid(chat: &'a Chat<'_>, to: &mut To<'_>) -> Self {
+        let answer = answer(&chat.format, Mode::Unsaid, Generation::Foreign, to);
+        Self { max_tokens: chat.max_tokens.unwrap_or_default(), answer, mode: Mode::Unsaid }
     }
 
     /// Whether the model is told to think.
@@ -175,7 +175,10 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
         // The newest may think unless told not to; those before need not be told, and some do not know the word.
         Thinks::Adaptive if effort == Effort::None => Ok(Mode::Off),
         _ if effort == Effort::None => Ok(Mode::Unsaid),
-        Thinks::Never => to.unsupported("reasoning_effort").map(|()| Mode::Unsaid),
+        Thinks::Never => {
+            to.unsupported("reasoning_effort");
+            Ok(Mode::Unsaid)
+        }
         Thinks::Adaptive => Ok(Mode::Adaptive(effort)),
         Thinks::Budget => {
             // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
@@ -210,12 +213,7 @@ fn goes_on_without_thoughts(conversation: &Conversation<'_>) -> bool {
     waits && first.is_some_and(|part| !matches!(part.content, Content::Reasoning { .. } | Content::Redacted(_)))
 }
 
-fn answer<'a>(
-    format: &'a Format<'_>,
-    mode: Mode<'_>,
-    generation: Generation,
-    to: &mut To<'_>,
-) -> Result<Answer<'a>, Reject> {
+fn answer<'a>(format: &'a Format<'_>, mode: Mode<'_>, generation: Generation, to: &mut To<'_>) -> Answer<'a> {
     // Thinking and a tool that must be called exclude each other.
     let thinks = mode.thinks();
     let answer = match format {
@@ -225,7 +223,7 @@ fn answer<'a>(
             Answer::Native { schema: schema.text() }
         }
         Format::Schema { .. } | Format::Json if thinks => {
-            to.unsupported("response_format.type")?;
+            to.unsupported("response_format.type");
             Answer::Text
         }
         Format::Schema { schema, description, .. } => {
@@ -236,5 +234,5 @@ fn answer<'a>(
     if matches!(answer, Answer::Tool { .. }) {
         to.emulates("response_format");
     }
-    Ok(answer)
+    answer
 }

@@ -25,7 +25,7 @@ pub(in crate::provider) fn check<'c>(
     if !generation.follows_schemas()
         && let Some(strict) = chat.tools.iter().position(|tool| tool.strict == Some(true))
     {
-        to.unsupported(&format!("tools[{strict}].function.strict"))?;
+        to.unsupported(&format!("tools[{strict}].function.strict"));
     }
     let choice = chat.tool_choice.as_ref();
     if !matches!(choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
@@ -35,7 +35,7 @@ pub(in crate::provider) fn check<'c>(
         return Err(to.invalid("tool_choice", "there are no tools"));
     }
     if thinking.thinks() && generation != Generation::Foreign {
-        to.unsupported("tool_choice")?;
+        to.unsupported("tool_choice");
         return Ok(None);
     }
     Ok(choice)

@@ -10,7 +10,6 @@ use super::Family;
 use crate::chat::{self, Chat, Effort};
 use crate::codec::json::Raw;
 use crate::codec::json::write::object;
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::anthropic::ask::thinking::Thinking;
 
@@ -26,8 +25,8 @@ pub(super) fn fields(
     family: Family,
     thinking: Thinking<'_>,
     to: &mut To<'_>,
-) -> Result<String, Reject> {
-    let effort = if matches!(family, Family::Claude(_)) { None } else { effort(chat, family, to)? };
+) -> String {
+    let effort = if matches!(family, Family::Claude(_)) { None } else { effort(chat, family, to) };
     let top_k = sampling.iter().find(|(name, _)| *name == "top_k").map(|(_, value)| *value);
     let mut ours = Vec::new();
     object(&mut ours, |fields| {
@@ -68,15 +67,15 @@ pub(super) fn fields(
             fields.raw(&name, value.text());
         }
     });
-    Ok(if any { String::from_utf8(out).unwrap_or_default() } else { String::new() })
+    if any { String::from_utf8(out).unwrap_or_default() } else { String::new() }
 }
 
 /// How much a model that is not Claude is to reason, in the three words that those have who can be told.
-fn effort(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<Option<&'static str>, Reject> {
+fn effort(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Option<&'static str> {
     let effort = match (chat.thinking, chat.effort) {
-        (None, None) => return Ok(None),
+        (None, None) => return None,
         // What they do unless told to: Nova does not reason, and the others cannot be kept from it.
-        (Some(chat::Thinking::Off), _) | (None, Some(Effort::None)) if family != Family::GptOss => return Ok(None),
+        (Some(chat::Thinking::Off), _) | (None, Some(Effort::None)) if family != Family::GptOss => return None,
         (Some(chat::Thinking::Off), _) => Effort::None,
         (_, Some(effort)) => effort,
         (Some(chat::Thinking::Budget(..=4095)), None) => Effort::Low,
@@ -84,11 +83,12 @@ fn effort(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<Option<&'s
         (Some(chat::Thinking::Budget(_) | chat::Thinking::Adaptive), None) => Effort::High,
     };
     if family == Family::Other {
-        return to.unsupported("reasoning_effort").map(|()| None);
+        to.unsupported("reasoning_effort");
+        return None;
     }
-    Ok(Some(match effort {
+    Some(match effort {
         Effort::None | Effort::Minimal | Effort::Low => "low",
         Effort::Medium => "medium",
         Effort::High | Effort::Xhigh | Effort::Max => "high",
-    }))
+    })
 }

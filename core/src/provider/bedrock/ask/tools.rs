@@ -59,7 +59,7 @@ impl<'a> Tools<'a> {
                 Choice::Auto
             }
             (Some(ToolChoice::None), false) => {
-                to.unsupported("tool_choice")?;
+                to.unsupported("tool_choice");
                 Choice::Auto
             }
             (None | Some(ToolChoice::Auto), false) => Choice::Auto,

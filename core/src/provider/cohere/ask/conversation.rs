@@ -42,7 +42,7 @@ impl<'a> Conversation<'a> {
         for turn in turns {
             let mut said = Vec::new();
             for (at, part) in turn.parts.iter().enumerate() {
-                expressible(turn, at, part, to)?;
+                expressible(turn, at, part, to);
                 match &part.content {
                     Content::Result { .. } => {
                         // A person may have spoken in between; what nobody called for stays where it is.
@@ -122,7 +122,7 @@ pub(super) fn document(out: &mut Vec<u8>, document: &Document<'_>) {
 }
 
 /// Refuses what of a turn has no counterpart here.
-fn expressible(turn: &Turn<'_>, at: usize, part: &Part<'_>, to: &mut To<'_>) -> Result<(), Reject> {
+fn expressible(turn: &Turn<'_>, at: usize, part: &Part<'_>, to: &mut To<'_>) {
     let mut refuse = |at: usize, kind: &str| to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")));
     let file = |source: &Source<'_>| {
         let broken = || Document::of(source, None).is_none();
@@ -132,25 +132,24 @@ fn expressible(turn: &Turn<'_>, at: usize, part: &Part<'_>, to: &mut To<'_>) -> 
         Content::Audio { .. } => refuse(at, "input_audio"),
         // Only people show pictures here.
         Content::Image { .. } | Content::ImageUrl(_) if !matches!(turn.role, Role::User | Role::Tool) => {
-            refuse(at, "image_url")
+            refuse(at, "image_url");
         }
-        Content::Document { source, .. } => file(source).map_or(Ok(()), |kind| refuse(at, kind)),
+        Content::Document { source, .. } => file(source).into_iter().for_each(|kind| refuse(at, kind)),
         Content::Result { parts, .. } => {
             for (at, part) in parts.iter().enumerate() {
                 match &part.content {
-                    Content::Image { .. } | Content::ImageUrl(_) => refuse(at, "image_url")?,
-                    Content::Audio { .. } => refuse(at, "input_audio")?,
+                    Content::Image { .. } | Content::ImageUrl(_) => refuse(at, "image_url"),
+                    Content::Audio { .. } => refuse(at, "input_audio"),
                     Content::Document { source, .. } => {
                         if let Some(kind) = file(source) {
-                            refuse(at, kind)?;
+                            refuse(at, kind);
                         }
                     }
                     _ => {}
                 }
             }
-            Ok(())
         }
-        _ => Ok(()),
+        _ => {}
     }
 }
 

@@ -65,7 +65,7 @@ impl<'a> Conversation<'a> {
         for turn in turns {
             let (role, said) = match turn.role {
                 Role::System => {
-                    instruct(turn, &mut system, to)?;
+                    instruct(turn, &mut system, to);
                     continue;
                 }
                 Role::User | Role::Tool => (Role::User, reading.person(turn, to)?),
@@ -103,16 +103,15 @@ impl<'a> Conversation<'a> {
 }
 
 /// Adds what the application says, which must be text here.
-fn instruct<'a>(turn: &'a Turn<'a>, system: &mut Vec<&'a str>, to: &mut To<'_>) -> Result<(), Reject> {
+fn instruct<'a>(turn: &'a Turn<'a>, system: &mut Vec<&'a str>, to: &mut To<'_>) {
     for (at, part) in turn.parts.iter().enumerate() {
         match &part.content {
             Content::Text(text) if text.is_empty() => {}
             Content::Text(text) => system.push(text),
             Content::Other { .. } => {}
-            _ => to.unsupported(&To::of_message(turn.at, &format!("content[{at}]")))?,
+            _ => to.unsupported(&To::of_message(turn.at, &format!("content[{at}]"))),
         }
     }
-    Ok(())
 }
 
 struct Reading<'a> {
@@ -227,7 +226,7 @@ impl<'a> Reading<'a> {
         let inline = |media_type: Cow<'a, str>, data| What::Inline(Inline { media_type, data });
         Ok(Some(match content {
             Content::Image { media_type, data } => inline(Cow::Borrowed(media_type), data),
-            Content::ImageUrl(url) => return self.file(url, &field("image_url.url"), to),
+            Content::ImageUrl(url) => return Ok(self.file(url, &field("image_url.url"), to)),
             Content::Audio { format, data } => inline(Cow::Owned(format!("audio/{format}")), data),
             Content::Document { source, name } => {
                 if name.is_some() {
@@ -236,7 +235,7 @@ impl<'a> Reading<'a> {
                 match source {
                     Source::File { media_type, data } => inline(Cow::Borrowed(media_type), data),
                     Source::Text(text) => What::Text(text),
-                    Source::Url(url) => return self.file(url, &field("file"), to),
+                    Source::Url(url) => return Ok(self.file(url, &field("file"), to)),
                 }
             }
             // Refused before, or nothing that people say.
@@ -245,7 +244,7 @@ impl<'a> Reading<'a> {
     }
 
     /// A file at an address, which the API fetches by itself.
-    fn file(&self, url: &'a str, field: &str, to: &mut To<'_>) -> Result<Option<What<'a>>, Reject> {
+    fn file(&self, url: &'a str, field: &str, to: &mut To<'_>) -> Option<What<'a>> {
         let own = ["https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "gs://"];
         let media_type = media_type(url);
         let is_read = match self.host {
@@ -254,9 +253,10 @@ impl<'a> Reading<'a> {
             Host::Vertex => media_type.is_some(),
         };
         if !is_read {
-            return to.unsupported(field).map(|()| None);
+            to.unsupported(field);
+            return None;
         }
-        Ok(Some(What::File { media_type, uri: url }))
+        Some(What::File { media_type, uri: url })
     }
 }
 

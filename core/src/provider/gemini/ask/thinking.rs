@@ -4,7 +4,6 @@
 
 use crate::chat::{Chat, Effort, Thinking as Asked};
 use crate::codec::json::write::Object;
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::gemini::model::{Model, Thinks, budget, effort};
 
@@ -29,36 +28,39 @@ enum Wanted {
 }
 
 impl Thinking {
-    pub(super) fn of(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Result<Self, Reject> {
+    pub(super) fn of(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Self {
         let wanted = match (chat.thinking, chat.effort) {
             (Some(Asked::Off), _) | (_, Some(Effort::None)) => Wanted::Nothing,
             (_, Some(effort)) => Wanted::Effort(effort),
             (Some(Asked::Budget(tokens)), None) => Wanted::Tokens(tokens),
             (Some(Asked::Adaptive), None) => Wanted::AsItLikes,
-            (None, None) => return Ok(Self::Unsaid),
+            (None, None) => return Self::Unsaid,
         };
         // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
         let room = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
         match (model.thinks(), wanted) {
-            (Thinks::Never, Wanted::Nothing) => Ok(Self::Unsaid),
-            (Thinks::Budget { can_be_off: true, .. }, Wanted::Nothing) => Ok(Self::Off),
+            (Thinks::Never, Wanted::Nothing) => Self::Unsaid,
+            (Thinks::Budget { can_be_off: true, .. }, Wanted::Nothing) => Self::Off,
             (Thinks::Never, _) | (Thinks::Budget { .. }, Wanted::Nothing) => {
-                to.unsupported("reasoning_effort").map(|()| Self::Unsaid)
+                to.unsupported("reasoning_effort");
+                Self::Unsaid
             }
-            (_, Wanted::AsItLikes) => Ok(Self::Dynamic),
+            (_, Wanted::AsItLikes) => Self::Dynamic,
             (Thinks::Budget { least, most, .. }, Wanted::Effort(effort)) => {
-                Ok(Self::Budget(budget(effort).min(room).clamp(least, most)))
+                Self::Budget(budget(effort).min(room).clamp(least, most))
             }
-            (Thinks::Budget { least, most, .. }, Wanted::Tokens(tokens)) => Ok(Self::Budget(tokens.clamp(least, most))),
+            (Thinks::Budget { least, most, .. }, Wanted::Tokens(tokens)) => Self::Budget(tokens.clamp(least, most)),
             (Thinks::Level, wanted) => {
                 let effort = match wanted {
                     Wanted::Effort(effort) => effort,
                     Wanted::Tokens(tokens) => effort(tokens),
                     Wanted::Nothing | Wanted::AsItLikes => Effort::None,
                 };
-                match model.level(effort) {
-                    Some(level) => Ok(Self::Level(level)),
-                    None => to.unsupported("reasoning_effort").map(|()| Self::Unsaid),
+                if let Some(level) = model.level(effort) {
+                    Self::Level(level)
+                } else {
+                    to.unsupported("reasoning_effort");
+                    Self::Unsaid
                 }
             }
         }

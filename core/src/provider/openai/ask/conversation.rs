@@ -9,7 +9,6 @@ use super::{Accent, Order, Parts, part, reasoning_field};
 use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::write::{Object, object};
 use crate::config::ReasoningField;
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::parts::text;
 use crate::provider::signature::{self, Maker};
@@ -37,7 +36,7 @@ enum Message<'a> {
 impl<'a> Conversation<'a> {
     /// Sorts the turns. The results of one turn's calls come before anything else, as this API demands; what of them is no
     /// text follows all of them as if the person showed it.
-    pub(super) fn of(turns: &'a [Turn<'a>], accent: &'a Accent, to: &mut To<'_>) -> Result<Self, Reject> {
+    pub(super) fn of(turns: &'a [Turn<'a>], accent: &'a Accent, to: &mut To<'_>) -> Self {
         let reasoning = reasoning_field(accent, to);
         let marks = to.upstream.quirks.cache_marks;
         let mut messages = Vec::with_capacity(turns.len());
@@ -45,7 +44,7 @@ impl<'a> Conversation<'a> {
         let mut since = Vec::new();
         let mut shown = Vec::new();
         for turn in turns {
-            expressible(turn, accent, to)?;
+            expressible(turn, accent, to);
             for part in &turn.parts {
                 let Content::Result { id, parts, outcome } = &part.content else { continue };
                 if *outcome == Outcome::Failed {
@@ -88,7 +87,7 @@ impl<'a> Conversation<'a> {
         if accent.order == Order::Strict {
             conversation.order(to);
         }
-        Ok(conversation)
+        conversation
     }
 
     /// Brings the messages into the only order that some take. What the application says later keeps its authority so, at
@@ -276,7 +275,7 @@ fn is_sent(content: &Content<'_>, accent: &Accent) -> bool {
 }
 
 /// Refuses what of a turn has no counterpart here.
-fn expressible(turn: &Turn<'_>, accent: &Accent, to: &mut To<'_>) -> Result<(), Reject> {
+fn expressible(turn: &Turn<'_>, accent: &Accent, to: &mut To<'_>) {
     for (at, part) in turn.parts.iter().enumerate() {
         let (role, inner) = match &part.content {
             Content::Result { parts, .. } => (Role::Tool, &**parts),
@@ -289,10 +288,9 @@ fn expressible(turn: &Turn<'_>, accent: &Accent, to: &mut To<'_>) -> Result<(), 
                 Content::Audio { .. } => "input_audio",
                 _ => continue,
             };
-            to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")))?;
+            to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")));
         }
     }
-    Ok(())
 }
 
 /// Whether a part has a place in a message of `role`.

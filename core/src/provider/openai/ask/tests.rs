@@ -19,7 +19,8 @@ fn through(body: &str, model: &str, quirks: &Quirks, delivery: Delivery) -> Resu
     let upstream = Upstream { dialect: "openai".into(), quirks: quirks.clone(), ..Upstream::default() };
     let mut to = To::new(&OpenAi, &upstream, model, &call);
     let chat = dialect::of(endpoint).unwrap().read(&call)?;
-    let body = write(&chat, &PLAIN, &mut to)?;
+    let body = write(&chat, &PLAIN, &mut to);
+    let body = to.told(body)?;
     Ok((String::from_utf8(body).unwrap(), to.notes))
 }
 
