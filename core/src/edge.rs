@@ -3,6 +3,7 @@
 //! One [`Edge`] lives as long as one request of a caller. It sees the request before any route is chosen, and either
 //! answers it itself or forwards it with a [`Plan`]; at the end it composes the [record](crate::record).
 
+mod meant;
 mod names;
 mod parts;
 mod plan;
@@ -30,6 +31,9 @@ use crate::time::Instant;
 
 /// The fields of a form that Weir reads.
 const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];
+
+/// The headers that hold a key and nothing else: Anthropic's clients send the first, Google's the second, Azure's the last.
+const BARE: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
 
 /// Envoy's own header, without which it finds no route; each try removes it.
 const SCHEME: &str = "x-forwarded-proto";
@@ -225,6 +229,7 @@ impl Edge {
         let path = value(":path").unwrap_or_default();
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let path = &*without_empty_segments(path);
+        let path = path.strip_suffix('/').unwrap_or(path);
         self.family = match Family::at(path) {
             // Where all have their models, headers that only one API's clients send tell them apart.
             Family::OpenAi if value("anthropic-version").is_some() => Family::Anthropic,
@@ -269,7 +274,14 @@ impl Edge {
         query: &str,
         value: impl Fn(&str) -> Option<&'h str>,
     ) -> Result<Wanted, Reject> {
-        let asked = Endpoint::at(path).ok_or_else(|| Reject::UnknownPath { path: path.to_string() })?;
+        let Some(asked) = Endpoint::at(path) else {
+            let (reject, family) = meant::nothing_at(path);
+            // What the caller's headers or the path's beginning say is surer.
+            if self.family == Family::OpenAi {
+                self.family = family.unwrap_or_default();
+            }
+            return Err(reject);
+        };
         only("POST", value(":method").unwrap_or_default())?;
         let endpoint = asked.endpoint;
         self.subject.endpoint = Some(endpoint);
@@ -296,7 +308,8 @@ impl Edge {
     fn reject(&self, reject: &Reject) -> Answer {
         let mut answer = Answer::problem(&reject.problem(), self.family);
         if let Reject::WrongMethod { allowed } = reject {
-            answer.headers.push(("allow", (*allowed).to_string()));
+            let allowed = if *allowed == "GET" { "GET, HEAD" } else { allowed };
+            answer.headers.push(("allow", allowed.to_string()));
         }
         answer
     }
@@ -317,7 +330,8 @@ fn without_empty_segments(path: &str) -> Cow<'_, str> {
 
 /// Whether the path of a Gemini model ends with what is to be done with it, as in `models/m:countTokens`.
 fn names_action(path: &str) -> bool {
-    path.strip_prefix("/v1beta/models/").is_some_and(|model| model.contains(':'))
+    let model = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"));
+    model.is_some_and(|model| model.contains(':'))
 }
 
 /// Whom the key that was sent belongs to. Each family's clients have their own header for it.
@@ -326,7 +340,7 @@ fn caller<'r, 'h>(routing: &'r Routing, value: impl Fn(&str) -> Option<&'h str>)
         let scheme = sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         scheme.map(|(_, key)| key.trim())
     });
-    let bare = || value("x-api-key").or_else(|| value("x-goog-api-key")).map(|key| Some(key.trim()));
+    let bare = || BARE.iter().find_map(|name| value(name)).map(|key| Some(key.trim()));
     let sent = bearer.or_else(bare).ok_or(Reject::NoKey)?;
     sent.and_then(|key| routing.key(key)).ok_or(Reject::BadKey)
 }
@@ -365,7 +379,8 @@ fn within(routing: &Routing, endpoint: Endpoint, len: u64) -> Result<(), Reject>
 }
 
 fn only(allowed: &'static str, method: &str) -> Result<(), Reject> {
-    if method == allowed { Ok(()) } else { Err(Reject::WrongMethod { allowed }) }
+    let is_allowed = method == allowed || allowed == "GET" && method == "HEAD";
+    if is_allowed { Ok(()) } else { Err(Reject::WrongMethod { allowed }) }
 }
 
 /// Whether the value of `anthropic-beta` can go into a plan and a header as it is.

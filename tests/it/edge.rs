@@ -122,6 +122,33 @@ async fn what_envoy_refuses_by_itself_looks_the_same() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_nearly_right_is_told_the_right_one() {
+    let Shared { gateway, .. } = shared().await;
+    for (path, right) in [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/responses", "/v1/responses"),
+    ] {
+        let message = refused(gateway.post(path, json!({})), 404, "unknown_path").await;
+        assert!(message.contains(&format!("Did you mean {right}?")), "{message}");
+    }
+}
+
+/// The answer to HEAD says how long the body would be, and has none: what comes next on the connection is the next answer.
+#[tokio::test]
+async fn head_is_answered_as_get_without_its_body() {
+    let Shared { gateway, .. } = shared().await;
+    let length = gateway.get("/v1/models").await.text().len();
+    let models = format!("HEAD /v1/models HTTP/1.1\r\nhost: a\r\napi-key: {KEY}\r\n\r\n");
+    let health = "HEAD /healthz/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let answers = gateway.raw((models + health).as_bytes()).await;
+    let parts: Vec<&str> = answers.split("\r\n\r\n").collect();
+    assert!(parts.len() == 3 && parts[2].is_empty(), "{answers}");
+    assert!(parts.iter().take(2).all(|head| head.starts_with("HTTP/1.1 200")), "{answers}");
+    assert!(parts[0].contains(&format!("content-length: {length}")), "{answers}");
+}
+
+#[tokio::test]
 async fn no_header_of_a_caller_can_forge_a_plan() {
     let Shared { gateway, upstream } = shared().await;
     let ask = gateway.get("/v1/anything").without_key();

@@ -110,7 +110,7 @@ fn rejects() -> Vec<Reject> {
         Reject::BodyTooLarge { limit: 0 },
         Reject::Grown { limit: 0, provider: text() },
         Reject::TooManyParts { counted: String::new(), most: 0 },
-        Reject::UnknownPath { path: text() },
+        Reject::UnknownPath { path: text(), meant: None },
         Reject::WrongMethod { allowed: "" },
     ];
     for reject in &all {

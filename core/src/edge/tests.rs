@@ -89,10 +89,61 @@ fn a_request_goes_on_with_a_plan_and_none_of_the_callers_secrets() {
 
 #[test]
 fn slashes_that_a_base_url_brings_do_not_matter() {
-    for path in ["/v1//chat/completions", "//v1/chat///completions?x=1"] {
+    for path in
+        ["/v1//chat/completions", "//v1/chat///completions?x=1", "/v1/chat/completions/", "/v1/chat/completions//?x"]
+    {
         let headers = Edge::default().headers(&routing(), &with(":path", path), false).unwrap();
         assert_eq!(headers[1].1, "/v1/chat/completions", "{path}");
     }
+}
+
+/// A base URL without its version, or with two, is the first mistake of many.
+#[test]
+fn a_path_that_is_nearly_right_is_told_the_right_one() {
+    let told = |path| {
+        let answer = ask(&with(":path", path), "{}", &Rests::default()).unwrap_err();
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    };
+    for (path, right) in [
+        ("/chat/completions", "Did you mean /v1/chat/completions?"),
+        ("/v1/v1/responses/", "Did you mean /v1/responses?"),
+        ("/models", "Did you mean /v1/models?"),
+    ] {
+        let (status, body) = told(path);
+        assert!(status == 404 && body.contains(right) && body.contains(r#""param":null"#), "{path}: {body}");
+    }
+    let (status, body) = told("/messages");
+    assert!(status == 404 && body.contains("/v1/messages?") && body.starts_with(r#"{"type":"error""#), "{body}");
+    let (status, body) = told("/models/gpt:generateContent");
+    assert!(status == 404 && body.contains("/v1beta/models/gpt:generateContent?"), "{body}");
+    assert!(body.contains("NOT_FOUND"), "{body}");
+}
+
+#[test]
+fn a_key_may_come_in_the_header_of_each_api() {
+    for header in ["x-api-key", "x-goog-api-key", "api-key"] {
+        let mut headers = CHAT.to_vec();
+        headers[2] = (header, "weir-1");
+        let passed = Edge::default().headers(&routing(), &headers, false).unwrap();
+        assert!(passed.iter().all(|(name, value)| *name != header && !value.contains("weir-1")), "{passed:?}");
+        headers[2] = (header, "weir-2");
+        assert_eq!(refusal(&headers, "{}"), (401, "invalid_api_key".into()));
+    }
+}
+
+#[test]
+fn head_is_answered_where_get_is() {
+    for path in ["/healthz", "/readyz", "/v1/models", "/v1/models/gpt", "/v1beta/models"] {
+        let mut headers = with(":path", path);
+        headers[0] = (":method", "HEAD");
+        assert_eq!(Edge::default().headers(&routing(), &headers, true).unwrap_err().status, 200, "{path}");
+    }
+    let mut headers = with(":method", "HEAD");
+    let refused = Edge::default().headers(&routing(), &headers, true).unwrap_err();
+    assert_eq!((refused.status, refused.headers.contains(&("allow", "POST".into()))), (405, true));
+    (headers[0], headers[1]) = ((":method", "DELETE"), (":path", "/v1/models"));
+    let refused = Edge::default().headers(&routing(), &headers, true).unwrap_err();
+    assert!(refused.headers.contains(&("allow", "GET, HEAD".into())));
 }
 
 #[test]
@@ -121,7 +172,8 @@ fn a_bad_request_is_told_what_is_wrong() {
     assert_eq!(refusal(&CHAT, r#"{"model":"nope"}"#), (404, "model_not_found".into()));
     assert_eq!(refusal(&CHAT, r#"{"model":"other"}"#), (403, "model_not_allowed".into()));
     assert_eq!(refusal(&with(":path", "/v2/x"), "{}"), (404, "unknown_path".into()));
-    assert_eq!(refusal(&with(":path", "/v1beta/models/gpt:countTokens"), "{}"), (404, "unknown_path".into()));
+    assert_eq!(refusal(&with(":path", "/v1beta/models/gpt:predict"), "{}"), (404, "unknown_path".into()));
+    assert_eq!(refusal(&with(":path", "/v1/models/gpt:predict"), "{}"), (404, "unknown_path".into()));
     assert_eq!(refusal(&with(":path", "/v1beta/models/gpt"), "{}"), (405, "method_not_allowed".into()));
     assert_eq!(refusal(&with(":method", "PUT"), "{}"), (405, "method_not_allowed".into()));
 }
@@ -154,7 +206,7 @@ fn a_name_in_another_case_is_refused_at_every_endpoint() {
 
 #[test]
 fn a_wrong_method_is_told_the_right_one() {
-    for (name, value, allowed) in [(":path", "/v1beta/models/gpt", "GET"), (":method", "PUT", "POST")] {
+    for (name, value, allowed) in [(":path", "/v1beta/models/gpt", "GET, HEAD"), (":method", "PUT", "POST")] {
         let answer = ask(&with(name, value), "{}", &Rests::default()).unwrap_err();
         assert!(answer.headers.contains(&("allow", allowed.to_string())), "{:?}", answer.headers);
     }

@@ -110,6 +110,8 @@ pub enum Reject {
     UnknownPath {
         /// The path, without its query.
         path: String,
+        /// The path that was meant, if one ends alike.
+        meant: Option<String>,
     },
     /// The path exists, but not for this method.
     WrongMethod {
@@ -219,9 +221,7 @@ impl Reject {
                 None,
             ),
             Self::TooManyParts { counted, most } => invalid(413, "too_many_parts", too_many(counted, *most), None),
-            Self::UnknownPath { path } => {
-                invalid(404, "unknown_path", format!("There is nothing at {}.", shown(path)), None)
-            }
+            Self::UnknownPath { path, meant } => invalid(404, "unknown_path", nothing_at(path, meant.as_deref()), None),
             Self::WrongMethod { allowed } => {
                 invalid(405, "method_not_allowed", format!("Use {allowed} for this path."), None)
             }
@@ -280,6 +280,14 @@ fn listed(fields: &[String]) -> String {
     list
 }
 
+fn nothing_at(path: &str, meant: Option<&str>) -> String {
+    let path = shown(path);
+    match meant {
+        None => format!("There is nothing at {path}."),
+        Some(meant) => format!("There is nothing at {path}. Did you mean {}? Check the base URL.", shown(meant)),
+    }
+}
+
 fn too_many(counted: &str, most: u64) -> String {
     format!(
         "The request has {counted}; one may have {most} of all together. Send less of them: join short parts, or leave out the oldest."
@@ -300,7 +308,7 @@ mod tests {
             Reject::Invalid { field: field(), problem: String::new() },
             Reject::Unsupported { fields: Vec::from([field(), field()]), provider: "p" },
             Reject::UnknownModel { model: field() },
-            Reject::UnknownPath { path: field() },
+            Reject::UnknownPath { path: field(), meant: None },
         ] {
             let Problem { message, param, .. } = reject.problem();
             assert!(message.contains(&cut) && message.len() < 1200, "{message}");

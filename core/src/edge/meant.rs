@@ -1,0 +1,59 @@
+//! What a caller means at whose path nothing is: most often a base URL lacks its version, or has it twice.
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::endpoint::{Endpoint, Family};
+use crate::fault::Reject;
+use crate::listing;
+
+/// The refusal of a path at which nothing is, and whose API it looks like.
+pub(super) fn nothing_at(path: &str) -> (Reject, Option<Family>) {
+    let (family, meant) = meant(path).map_or((None, None), |(family, meant)| (Some(family), Some(meant)));
+    (Reject::UnknownPath { path: path.into(), meant }, family)
+}
+
+/// The path that is served and ends like this one: `/chat/completions` and `/v1/v1/chat/completions` are `/v1/chat/completions`.
+fn meant(path: &str) -> Option<(Family, String)> {
+    if let Some(at) = path.rfind("/models") {
+        let list = path.get(at..)?;
+        let google = format!("/v1beta{list}");
+        if let Some(asked) = Endpoint::at(&google) {
+            return Some((asked.endpoint.family(), google));
+        }
+        let list = format!("/v1{list}");
+        let is_a_model = !list.contains(':') && listing::is_at(&list);
+        return is_a_model.then_some((Family::OpenAi, list));
+    }
+    let ends_with = |endpoint: &Endpoint| endpoint.path().strip_prefix("/v1").is_some_and(|tail| path.ends_with(tail));
+    let nearest = Endpoint::ALL.into_iter().filter(ends_with).max_by_key(|endpoint| endpoint.path().len())?;
+    Some((nearest.family(), nearest.path().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_that_was_meant_ends_alike() {
+        let check = |path, expect: Option<(Family, &str)>| {
+            assert_eq!(meant(path), expect.map(|(family, path)| (family, path.into())), "{path}");
+        };
+        check("/chat/completions", Some((Family::OpenAi, "/v1/chat/completions")));
+        check("/v1/v1/chat/completions", Some((Family::OpenAi, "/v1/chat/completions")));
+        check("/openai/deployments/gpt/chat/completions", Some((Family::OpenAi, "/v1/chat/completions")));
+        check("/completions", Some((Family::OpenAi, "/v1/completions")));
+        check("/responses", Some((Family::OpenAi, "/v1/responses")));
+        check("/embeddings", Some((Family::OpenAi, "/v1/embeddings")));
+        check("/messages", Some((Family::Anthropic, "/v1/messages")));
+        check("/v1/v1/messages/count_tokens", Some((Family::Anthropic, "/v1/messages/count_tokens")));
+        check("/models", Some((Family::OpenAi, "/v1/models")));
+        check("/v1/v1/models/org/m", Some((Family::OpenAi, "/v1/models/org/m")));
+        let google = "/v1beta/models/m:generateContent";
+        check("/models/m:generateContent", Some((Family::Gemini, google)));
+        check("/v1/v1beta/models/m:generateContent", Some((Family::Gemini, google)));
+        for path in ["/", "", "/v1", "/v1/chat", "/v1/files", "/v1beta/models/m:predict", "/v2/v1"] {
+            check(path, None);
+        }
+    }
+}
