@@ -104,6 +104,12 @@ pub fn endpoint(body: &[u8]) -> Endpoint {
     let has = |names: &[&str]| names.iter().any(|name| body.get(name).is_some());
     if has(&["contents"]) {
         Endpoint::GenerateContent
+    } else if has(&["generateContentRequest"]) {
+        Endpoint::CountContent
+    } else if has(&["requests"]) {
+        Endpoint::BatchEmbedContents
+    } else if has(&["content"]) {
+        Endpoint::EmbedContent
     } else if has(&["documents"]) && has(&["query"]) {
         Endpoint::Rerank
     } else if has(&["messages"]) && has(&["system", "stop_sequences", "thinking"]) {

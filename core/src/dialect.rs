@@ -76,7 +76,11 @@ pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
 
 /// The dialect that a request to `endpoint` is written in: a chat's, also where only its tokens are to be counted.
 pub fn written_in(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
-    of(if endpoint == Endpoint::CountTokens { Endpoint::Messages } else { endpoint })
+    of(match endpoint {
+        Endpoint::CountTokens => Endpoint::Messages,
+        Endpoint::CountContent => Endpoint::GenerateContent,
+        _ => endpoint,
+    })
 }
 
 /// The body of an error answer.

@@ -16,6 +16,10 @@ pub struct Embed<'a> {
     pub dimensions: Option<u64>,
     /// How the vectors are to be written.
     pub encoding: Encoding,
+    /// What the vectors are for, in Gemini's words: `RETRIEVAL_QUERY`.
+    pub task: Option<Cow<'a, str>>,
+    /// The title of what the texts are from, for a search in it.
+    pub title: Option<Cow<'a, str>>,
     /// Fields without a place here, as written.
     pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
 }

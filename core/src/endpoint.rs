@@ -19,8 +19,14 @@ pub enum Endpoint {
     CountTokens,
     /// `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`, Gemini's.
     GenerateContent,
+    /// `POST /v1beta/models/{model}:countTokens`, Gemini's.
+    CountContent,
     /// `POST /v1/embeddings`
     Embeddings,
+    /// `POST /v1beta/models/{model}:embedContent`, Gemini's.
+    EmbedContent,
+    /// `POST /v1beta/models/{model}:batchEmbedContents`, Gemini's.
+    BatchEmbedContents,
     /// `POST /v1/images/generations`
     Images,
     /// `POST /v1/images/edits`
@@ -69,14 +75,17 @@ pub struct Asked<'p> {
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Chat,
         Self::Completions,
         Self::Responses,
         Self::Messages,
         Self::CountTokens,
         Self::GenerateContent,
+        Self::CountContent,
         Self::Embeddings,
+        Self::EmbedContent,
+        Self::BatchEmbedContents,
         Self::Images,
         Self::ImageEdits,
         Self::Transcriptions,
@@ -91,17 +100,21 @@ impl Endpoint {
         // Google's clients know several versions of one API.
         let below = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"));
         if let Some((model, verb)) = below.and_then(|rest| rest.rsplit_once(':')) {
-            let delivery = match verb {
-                "generateContent" => Delivery::Whole,
-                "streamGenerateContent" => Delivery::Streamed,
+            let (endpoint, delivery) = match verb {
+                "generateContent" => (Self::GenerateContent, Delivery::Whole),
+                "streamGenerateContent" => (Self::GenerateContent, Delivery::Streamed),
+                "countTokens" => (Self::CountContent, Delivery::Whole),
+                "embedContent" => (Self::EmbedContent, Delivery::Whole),
+                "batchEmbedContents" => (Self::BatchEmbedContents, Delivery::Whole),
                 _ => return None,
             };
-            return Some(Asked { endpoint: Self::GenerateContent, in_path: Some((model, delivery)) });
+            return Some(Asked { endpoint, in_path: Some((model, delivery)) });
         }
         // Cohere's own clients know their own version.
         let path = if path == "/v2/rerank" { Self::Rerank.path() } else { path };
         let endpoint = Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)?;
-        (endpoint != Self::GenerateContent).then_some(Asked { endpoint, in_path: None })
+        // Of Gemini's, the path names a model.
+        (endpoint.family() != Family::Gemini).then_some(Asked { endpoint, in_path: None })
     }
 
     /// The path that callers use, without a query.
@@ -113,7 +126,10 @@ impl Endpoint {
             Self::Messages => "/v1/messages",
             Self::CountTokens => "/v1/messages/count_tokens",
             Self::GenerateContent => "/v1beta/models/{model}:generateContent",
+            Self::CountContent => "/v1beta/models/{model}:countTokens",
             Self::Embeddings => "/v1/embeddings",
+            Self::EmbedContent => "/v1beta/models/{model}:embedContent",
+            Self::BatchEmbedContents => "/v1beta/models/{model}:batchEmbedContents",
             Self::Images => "/v1/images/generations",
             Self::ImageEdits => "/v1/images/edits",
             Self::Transcriptions => "/v1/audio/transcriptions",
@@ -133,7 +149,10 @@ impl Endpoint {
             Self::Messages => "messages",
             Self::CountTokens => "count_tokens",
             Self::GenerateContent => "generate_content",
+            Self::CountContent => "count_content",
             Self::Embeddings => "embeddings",
+            Self::EmbedContent => "embed_content",
+            Self::BatchEmbedContents => "batch_embed_contents",
             Self::Images => "images",
             Self::ImageEdits => "image_edits",
             Self::Transcriptions => "transcriptions",
@@ -155,6 +174,7 @@ impl Endpoint {
             Self::Chat | Self::Responses | Self::Messages => "chat",
             Self::GenerateContent => "generate_content",
             Self::Completions => "text_completion",
+            Self::EmbedContent | Self::BatchEmbedContents => "embeddings",
             other => other.name(),
         }
     }
@@ -163,7 +183,9 @@ impl Endpoint {
     pub const fn family(self) -> Family {
         match self {
             Self::Messages | Self::CountTokens => Family::Anthropic,
-            Self::GenerateContent => Family::Gemini,
+            Self::GenerateContent | Self::CountContent | Self::EmbedContent | Self::BatchEmbedContents => {
+                Family::Gemini
+            }
             _ => Family::OpenAi,
         }
     }
@@ -171,6 +193,16 @@ impl Endpoint {
     /// Whether it is one of the ways to ask a chat model, so that any chat provider can answer.
     pub const fn is_chat(self) -> bool {
         matches!(self, Self::Chat | Self::Completions | Self::Responses | Self::Messages | Self::GenerateContent)
+    }
+
+    /// Whether it embeds texts, so that whoever has a model for that can answer.
+    pub const fn embeds(self) -> bool {
+        matches!(self, Self::Embeddings | Self::EmbedContent | Self::BatchEmbedContents)
+    }
+
+    /// Whether it counts the tokens of what a chat model would be asked.
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::CountTokens | Self::CountContent)
     }
 
     /// What its request bodies are.
@@ -184,7 +216,12 @@ impl Endpoint {
     /// The largest request body in bytes, where the configuration says nothing.
     pub const fn default_body_limit(self) -> u64 {
         match self {
-            Self::Embeddings | Self::Images | Self::Moderations | Self::Speech => 4 << 20,
+            Self::Embeddings
+            | Self::EmbedContent
+            | Self::BatchEmbedContents
+            | Self::Images
+            | Self::Moderations
+            | Self::Speech => 4 << 20,
             Self::Rerank => 8 << 20,
             // OpenAI takes audio files of 25 MB, and images of up to 50 MB; the form around them comes on top.
             Self::Transcriptions | Self::Translations => 26 << 20,

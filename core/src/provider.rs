@@ -282,7 +282,8 @@ pub trait Provider: Send + Sync {
         None
     }
 
-    /// Writes a request for embeddings as this upstream expects to receive it.
+    /// Writes a request for embeddings as this upstream expects to receive it. Not for who is asked in OpenAI's words for it,
+    /// which [relays](Self::relays) those.
     fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let _ = embed;
         Err(to.wrong_endpoint())
@@ -347,9 +348,9 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
             None => through_hub(provider, dialect, call, &mut to),
             Some(body) => through_hub(provider, dialect, &Call { body: &body, scan: &scan(&body)?, ..*call }, &mut to),
         }
-    } else if call.endpoint == Endpoint::Embeddings {
-        provider.embed(&embedding::read(call)?, &mut to)
-    } else if call.endpoint == Endpoint::CountTokens {
+    } else if call.endpoint.embeds() {
+        embedding::ask(provider, call, &mut to)
+    } else if call.endpoint.counts() {
         count::ask(provider, call, &mut to)
     } else {
         Err(to.wrong_endpoint())
@@ -397,10 +398,10 @@ pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &Reply
         if let (Some(dialect), Some(reader)) = (dialect::of(start.endpoint), provider.reader(start)) {
             return translate::reply(dialect, provider.framing(), reader, start);
         }
-        if start.endpoint == Endpoint::Embeddings {
-            return Box::new(embedding::Embedded::new(provider, start));
+        if start.endpoint.embeds() {
+            return Box::new(embedding::Embedded::new(provider, upstream, start));
         }
-        if start.endpoint == Endpoint::CountTokens {
+        if start.endpoint.counts() {
             return Box::new(count::Counted::new(provider, start));
         }
     }

@@ -191,7 +191,7 @@ fn request(case: &Fixture) -> String {
         (Endpoint::GenerateContent, Delivery::Streamed) => {
             format!("/v1beta/models/{}:streamGenerateContent?alt=sse", case.asked_model)
         }
-        (endpoint, _) => endpoint.path().to_owned(),
+        (endpoint, _) => endpoint.path().replace("{model}", &case.asked_model),
     };
     let mut out = format!("The caller sends `POST {path}`:\n\n{}", shown::fenced("json", &case.caller));
     let headers: Vec<_> = ask.headers.iter().map(|(name, value)| format!(", with `{name}: {value}`")).collect();

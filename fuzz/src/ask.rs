@@ -13,11 +13,19 @@ pub const CALLERS: [(&str, &[Endpoint]); 6] = [
     ("ask_completions", &[Endpoint::Completions]),
     ("ask_responses", &[Endpoint::Responses]),
     ("ask_messages", &[Endpoint::Messages, Endpoint::CountTokens]),
-    ("ask_generate_content", &[Endpoint::GenerateContent]),
+    ("ask_generate_content", &[Endpoint::GenerateContent, Endpoint::CountContent]),
     // Without a conversation, but in JSON.
     (
         "ask_others",
-        &[Endpoint::Embeddings, Endpoint::Images, Endpoint::Speech, Endpoint::Moderations, Endpoint::Rerank],
+        &[
+            Endpoint::Embeddings,
+            Endpoint::EmbedContent,
+            Endpoint::BatchEmbedContents,
+            Endpoint::Images,
+            Endpoint::Speech,
+            Endpoint::Moderations,
+            Endpoint::Rerank,
+        ],
     ),
 ];
 

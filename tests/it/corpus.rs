@@ -70,7 +70,7 @@ impl Case {
             (Endpoint::GenerateContent, Delivery::Streamed) => {
                 format!("/v1beta/models/{name}:streamGenerateContent?alt=sse")
             }
-            (endpoint, _) => endpoint.path().to_owned(),
+            (endpoint, _) => endpoint.path().replace("{model}", &name),
         };
         let model = serde_json::from_str::<Value>(&body).unwrap()["model"].clone();
         let body = match model {

@@ -23,11 +23,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use fault::{error, error_event};
+pub(crate) use names::members;
 pub(crate) use proof::{WRAPPED, is_wrapped};
 
 use super::{Dialect, Writer};
 use crate::chat::Chat;
-use crate::codec::json::Raw;
+use crate::codec::json::{Kind, Raw, scan};
+use crate::endpoint::Endpoint;
 use crate::fault::Reject;
 use crate::piece::Answer;
 use crate::provider::{Call, ReplyStart};
@@ -44,7 +46,19 @@ const SHOWS_THOUGHTS: &str = "{\"includeThoughts\":true}";
 
 impl Dialect for GenerateContent {
     fn reword(&self, call: &Call<'_>) -> Option<Vec<u8>> {
-        reword::reword(call.body, call.scan)
+        if call.endpoint != Endpoint::CountContent {
+            return reword::reword(call.body, call.scan);
+        }
+        let whole = ["generateContentRequest", "generate_content_request"];
+        match whole.into_iter().find_map(|name| call.scan.raw(call.body, name)) {
+            // The API takes either.
+            Some(asked) if asked.kind() == Kind::Object && call.scan.raw(call.body, "contents").is_none() => {
+                let body = asked.text().as_bytes();
+                let reworded = scan(body).ok().and_then(|scan| reword::reword(body, &scan));
+                reworded.or_else(|| Some(body.to_vec()))
+            }
+            _ => reword::reword(call.body, call.scan),
+        }
     }
 
     fn read<'a>(&self, call: &Call<'a>) -> Result<Chat<'a>, Reject> {

@@ -16,10 +16,12 @@ enum What {
 }
 
 /// The lists at the top of a body, in every dialect.
-const TOP: [(&str, What); 8] = [
+const TOP: [(&str, What); 10] = [
     ("messages", What::Message),
     ("input", What::Message),
     ("contents", What::Message),
+    ("requests", What::Message),
+    ("content", What::Part),
     ("system", What::Part),
     ("systemInstruction", What::Part),
     ("system_instruction", What::Part),
@@ -60,7 +62,7 @@ struct Count {
 /// Refuses a body that has more than `most`; none for any number.
 pub(super) fn within(most: Option<u64>, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), Reject> {
     let Some(most) = most else { return Ok(()) };
-    if endpoint.is_chat() || endpoint == Endpoint::CountTokens {
+    if endpoint.is_chat() || endpoint.counts() || endpoint.family() == Family::Gemini {
         // Each is an object, and most requests have fewer of those than they may have parts.
         if scan.objects() <= most { Ok(()) } else { chat(most, endpoint, body, scan) }
     } else if body.len() as u64 / SHORTEST > most {
@@ -72,8 +74,10 @@ pub(super) fn within(most: Option<u64>, endpoint: Endpoint, body: &[u8], scan: &
 
 fn chat(most: u64, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), Reject> {
     let mut count = Count::default();
+    let inner = ["generateContentRequest", "generate_content_request"].map(|name| scan.raw(body, name));
     for (name, what) in TOP {
-        if let Some(value) = scan.raw(body, name) {
+        let inner = inner.iter().flatten().filter_map(|asked| asked.get(name));
+        for value in scan.raw(body, name).into_iter().chain(inner) {
             count.value(value, what, DEPTH);
         }
     }
@@ -189,6 +193,11 @@ mod tests {
         );
         let declared = r#"{"tools":{"function_declarations":@}}"#;
         check(Endpoint::GenerateContent, declared, "{}", "0 contents, 0 parts and calls, and 60 tools");
+        let counted_as_asked = r#"{"generateContentRequest":{"contents":@}}"#;
+        check(Endpoint::CountContent, counted_as_asked, "{}", "60 contents, 0 parts and calls, and 0 tools");
+        let (one, several) = (r#"{"content":{"parts":@}}"#, r#"{"requests":@}"#);
+        check(Endpoint::EmbedContent, one, "{}", "0 contents, 60 parts and calls, and 0 tools");
+        check(Endpoint::BatchEmbedContents, several, "{}", "60 contents, 0 parts and calls, and 0 tools");
         check(Endpoint::Embeddings, r#"{"input":@}"#, "\"a\"", "60 input texts");
         check(Endpoint::Rerank, r#"{"documents":@}"#, "{}", "60 documents texts");
     }

@@ -17,8 +17,8 @@ use alloc::vec::Vec;
 
 use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
 use crate::chat::Chat;
-use crate::codec::json::write::string;
-use crate::codec::json::{Edit, patch};
+use crate::codec::json::write::{object, string};
+use crate::codec::json::{Edit, Raw, patch};
 use crate::config::Upstream;
 use crate::endpoint::{Endpoint, Family};
 use crate::fault::{Reject, UpstreamFault};
@@ -26,6 +26,11 @@ use reply::Awaited;
 
 /// See the module.
 pub(super) struct Anthropic;
+
+/// What of a request is counted.
+///
+/// <https://platform.claude.com/docs/en/api/messages/count_tokens>
+const COUNTED: [&str; 7] = ["model", "system", "messages", "tools", "tool_choice", "thinking", "output_config"];
 
 impl Provider for Anthropic {
     fn name(&self) -> &'static str {
@@ -80,6 +85,24 @@ impl Provider for Anthropic {
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
         Some(Box::new(reply::Reading::new(Awaited::at(start.endpoint))))
+    }
+
+    /// The request for a chat, without what weighs nothing: this API takes no other field here.
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let asked = ask::write(chat, ask::Head::Model, to)?;
+        let mut body = Vec::with_capacity(asked.len());
+        object(&mut body, |body| {
+            for (name, value) in Raw::of_checked(&asked).unwrap_or(Raw::NULL).members() {
+                if COUNTED.contains(&&*name) {
+                    body.raw(&name, value.text());
+                }
+            }
+        });
+        Ok(Ask::json("/messages/count_tokens", body))
+    }
+
+    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
+        answer.get("input_tokens").and_then(Raw::integer)
     }
 
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {

@@ -1,21 +1,30 @@
-//! Counting the tokens of a request, between Anthropic's dialect and a provider's own: the answer is written here.
+//! Counting the tokens of a request, between Anthropic's or Gemini's dialect and a provider's own: the answer is written here.
 //!
 //! What is counted is the request as this provider would receive it, so that what it could not express is refused here too.
 //!
-//! <https://platform.claude.com/docs/en/build-with-claude/token-counting>
+//! <https://platform.claude.com/docs/en/build-with-claude/token-counting>, <https://ai.google.dev/api/tokens>
 
 use alloc::vec::Vec;
 
 use super::held::{Held, malformed, parse};
 use super::{Ask, Call, Passage, Progress, Provider, Reply, ReplyStart, To};
+use crate::codec::json::scan;
 use crate::codec::json::write::object;
-use crate::dialect;
+use crate::dialect::{self, Dialect};
+use crate::endpoint::Family;
 use crate::fault::{Reject, UpstreamFault};
 use crate::usage::Usage;
 
 /// Writes the request for `provider`.
 pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
     let dialect = dialect::written_in(call.endpoint).ok_or_else(|| Reject::unserved(call))?;
+    match dialect.reword(call) {
+        None => read(provider, dialect, call, to),
+        Some(body) => read(provider, dialect, &Call { body: &body, scan: &scan(&body)?, ..*call }, to),
+    }
+}
+
+fn read(provider: &dyn Provider, dialect: &dyn Dialect, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
     let chat = dialect.read(call)?;
     to.known(&chat);
     provider.count(&to.fitted(provider, &chat), to)
@@ -26,11 +35,14 @@ pub(super) struct Counted {
     provider: &'static dyn Provider,
     held: Held,
     progress: Progress,
+    /// What the count is called.
+    name: &'static str,
 }
 
 impl Counted {
     pub(super) fn new(provider: &'static dyn Provider, start: &ReplyStart<'_>) -> Self {
-        Self { provider, held: Held::default(), progress: Progress::new(start) }
+        let name = if start.endpoint.family() == Family::Gemini { "totalTokens" } else { "input_tokens" };
+        Self { provider, held: Held::default(), progress: Progress::new(start), name }
     }
 }
 
@@ -48,7 +60,7 @@ impl Reply for Counted {
         }
         let count = self.provider.counted(answer);
         let count = count.ok_or_else(|| malformed("The provider's answer has no count."))?;
-        object(out, |body| body.number("input_tokens", count));
+        object(out, |body| body.number(self.name, count));
         // What is counted is not used.
         self.progress.usage = Usage::default();
         self.progress.finish();

@@ -1,8 +1,12 @@
-//! Embeddings between OpenAI's dialect and a provider's own: the request is read here, the answer written.
+//! Embeddings between a caller's dialect and a provider's own: the request is read here, the answer written. OpenAI's callers
+//! are served here, Gemini's in `content.rs`.
 //!
 //! <https://platform.openai.com/docs/api-reference/embeddings>
 
-use alloc::borrow::ToOwned;
+mod content;
+mod openai;
+
+use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -11,12 +15,42 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::held::{Held, malformed, parse};
 use super::progress::Progress;
-use super::{Call, Passage, Provider, Reply, ReplyStart, To};
+use super::{Ask, Body, Call, Passage, Provider, Reply, ReplyStart, To};
 use crate::codec::json::write::{object, string};
-use crate::codec::json::{Kind, Raw};
+use crate::codec::json::{Kind, Raw, scan};
+use crate::config::Upstream;
 use crate::embed::{Embed, Encoding, Vectors};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Family};
 use crate::fault::{Reject, UpstreamFault};
+
+/// Writes the request for `provider`.
+pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+    let embed = if call.endpoint == Endpoint::Embeddings { read(call)? } else { content::read(call)? };
+    if !speaks_openais(provider, to.upstream) {
+        return provider.embed(&embed, to);
+    }
+    to.purpose(&embed);
+    to.rest(&embed.extra, &[]);
+    let body = openai::write(&embed, to.model);
+    let call = Call { endpoint: Endpoint::Embeddings, body: &body, scan: &scan(&body)?, ..*call };
+    let ask = provider.relay(&call, to)?;
+    Ok(if ask.body == Body::AsIs { Ask { body: Body::Replaced(body), ..ask } } else { ask })
+}
+
+/// Whether the upstream embeds in OpenAI's words.
+fn speaks_openais(provider: &dyn Provider, upstream: &Upstream) -> bool {
+    provider.relays(Endpoint::Embeddings, upstream)
+}
+
+/// What callers of `endpoint` call the field that OpenAI's call `field`.
+pub(super) fn field(field: &str, endpoint: Endpoint) -> Cow<'_, str> {
+    match (endpoint, field) {
+        (Endpoint::EmbedContent | Endpoint::BatchEmbedContents, "dimensions") => "outputDimensionality".into(),
+        (Endpoint::EmbedContent, "input") => "content".into(),
+        (Endpoint::BatchEmbedContents, "input") => "requests".into(),
+        _ => field.into(),
+    }
+}
 
 /// Reads a request. Token ids are refused: they belong to one provider's tokenizer.
 pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
@@ -64,7 +98,7 @@ pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
 /// Refuses more texts than the upstream takes at once; token ids are one text.
 pub(super) fn within(provider: &dyn Provider, call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {
     let most = provider.most_texts(to.model);
-    if call.endpoint != Endpoint::Embeddings || texts(call) <= most {
+    if !call.endpoint.embeds() || texts(call) <= most {
         return Ok(());
     }
     let problem = match most {
@@ -76,7 +110,8 @@ pub(super) fn within(provider: &dyn Provider, call: &Call<'_>, to: &To<'_>) -> R
 
 /// How many texts are to be embedded.
 fn texts(call: &Call<'_>) -> usize {
-    let input = call.scan.raw(call.body, "input").unwrap_or(Raw::NULL);
+    let input = if call.endpoint == Endpoint::BatchEmbedContents { "requests" } else { "input" };
+    let input = call.scan.raw(call.body, input).unwrap_or(Raw::NULL);
     match input.items().next().map(Raw::kind) {
         None | Some(Kind::Number) => 1,
         Some(_) => input.items().count(),
@@ -95,13 +130,18 @@ pub(super) fn encoding(call: &Call<'_>) -> Encoding {
 pub(super) struct Embedded {
     provider: &'static dyn Provider,
     held: Held,
+    endpoint: Endpoint,
     encoding: Encoding,
+    /// The answer is in OpenAI's words.
+    openais: bool,
     progress: Progress,
 }
 
 impl Embedded {
-    pub(super) fn new(provider: &'static dyn Provider, start: &ReplyStart<'_>) -> Self {
-        Self { provider, held: Held::default(), encoding: start.encoding, progress: Progress::new(start) }
+    pub(super) fn new(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Self {
+        let ReplyStart { endpoint, encoding, .. } = *start;
+        let (held, openais, progress) = (Held::default(), speaks_openais(provider, upstream), Progress::new(start));
+        Self { provider, held, endpoint, encoding, openais, progress }
     }
 }
 
@@ -117,13 +157,17 @@ impl Reply for Embedded {
         if let Some(fault) = self.provider.fault_in_answer(answer) {
             return Err(fault);
         }
-        let vectors = self.provider.embedded(answer);
+        let vectors = if self.openais { openai::read(answer) } else { self.provider.embedded(answer) };
         let vectors = vectors.ok_or_else(|| malformed("The provider's answer holds no embeddings."))?;
         if !vectors.model.is_empty() {
             self.progress.model.clone_from(&vectors.model);
         }
         self.progress.usage = vectors.usage;
-        write(&vectors, &self.progress.model, self.encoding, out)?;
+        if self.endpoint.family() == Family::Gemini {
+            content::write(&vectors, self.endpoint, out);
+        } else {
+            write(&vectors, &self.progress.model, self.encoding, out)?;
+        }
         self.progress.finish();
         Ok(Passage::Rewritten)
     }

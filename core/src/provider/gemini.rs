@@ -10,6 +10,7 @@ pub(super) mod ask;
 mod embedding;
 pub(super) mod fault;
 mod model;
+pub(super) mod plain;
 pub(super) mod proofs;
 pub(super) mod reply;
 
@@ -24,7 +25,7 @@ use crate::codec::json::Raw;
 use crate::codec::json::write::object;
 use crate::config::Upstream;
 use crate::embed::{Embed, Vectors};
-use crate::endpoint::{Delivery, Endpoint};
+use crate::endpoint::{Delivery, Endpoint, Family};
 use crate::fault::{Reject, UpstreamFault};
 pub(super) use embedding::read as read_embeddings;
 use reply::Reading;
@@ -53,15 +54,21 @@ impl Provider for Gemini {
     }
 
     fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
-        endpoint == Endpoint::GenerateContent
+        endpoint.family() == Family::Gemini
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(Ask::new(path(to), proofs::own(call)))
+        Ok(match plain::verb(call.endpoint) {
+            None => Ask::new(path(to), proofs::own(call)),
+            Some(verb) => Ask::new(format!("/models/{}:{verb}", segment(to.model)), plain::renamed(call, to.model)),
+        })
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-        relay::reply(Box::new(Reading::new(start)), start)
+        match plain::verb(start.endpoint) {
+            None => relay::reply(Box::new(Reading::new(start)), start),
+            Some(_) => relay::reply(Box::new(plain::Plain(start.endpoint)), start),
+        }
     }
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {

@@ -91,9 +91,9 @@ impl<'a> Judge<'a> {
             to.known(chat);
             to.judge();
             provider.write(&to.fitted(provider, chat), &mut to).map(drop)
-        } else if call.endpoint == Endpoint::Embeddings {
-            provider.embed(&embedding::read(call)?, &mut to).map(drop)
-        } else if call.endpoint == Endpoint::CountTokens {
+        } else if call.endpoint.embeds() {
+            embedding::ask(provider, call, &mut to).map(drop)
+        } else if call.endpoint.counts() {
             // Some look at what they would have written.
             count::ask(provider, call, &mut to).map(drop)
         } else {

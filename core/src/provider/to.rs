@@ -5,11 +5,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Call, Provider, Renamed, tool_names};
+use super::{Call, Provider, Renamed, embedding, tool_names};
 use crate::chat::{Chat, Content, Detail, Look, Part};
 use crate::codec::json::Raw;
 use crate::config::Upstream;
 use crate::dialect;
+use crate::embed::Embed;
 use crate::endpoint::{Delivery, Endpoint};
 use crate::fault::Reject;
 use crate::piece::Calls;
@@ -153,6 +154,15 @@ impl<'t> To<'t> {
         }
     }
 
+    /// Leaves out what vectors are for, where no word says it: they are the same for every purpose there.
+    pub(super) fn purpose(&mut self, embed: &Embed<'_>) {
+        for (name, given) in [("taskType", &embed.task), ("title", &embed.title)] {
+            if given.is_some() {
+                self.hint(name);
+            }
+        }
+    }
+
     /// Leaves out who asks, which makes no difference to the answer.
     pub(super) fn unname(&mut self, chat: &Chat<'_>) {
         for (name, given) in [("user", &chat.user), ("safety_identifier", &chat.safety_identifier)] {
@@ -271,7 +281,7 @@ impl<'t> To<'t> {
         let field = if field == "reasoning_effort" && self.thinks { "thinking" } else { field };
         match dialect::written_in(self.endpoint) {
             Some(dialect) => dialect.field(field).into_owned(),
-            None => field.to_string(),
+            None => embedding::field(field, self.endpoint).into_owned(),
         }
     }
 }

@@ -18,11 +18,12 @@ use alloc::vec::Vec;
 
 use super::gemini::reply::Reading;
 use super::gemini::{self, Host, segment, verb};
-use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, anthropic, relay};
+use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, anthropic, relay};
 use crate::chat::Chat;
 use crate::codec::json::write::object;
 use crate::codec::json::{Raw, check};
 use crate::config::Upstream;
+use crate::dialect::gemini::members as gemini_members;
 use crate::embed::{Embed, Vectors};
 use crate::endpoint::{Delivery, Endpoint, Family};
 use crate::fault::{Reject, UpstreamFault};
@@ -58,19 +59,21 @@ impl Provider for Vertex {
     }
 
     fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
-        matches!(endpoint.family(), Family::Gemini | Family::Anthropic)
+        let predicts = matches!(endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents);
+        matches!(endpoint.family(), Family::Gemini | Family::Anthropic) && !predicts
     }
 
-    fn relays_to(&self, model: &str, endpoint: Endpoint, _: &Upstream) -> bool {
+    fn relays_to(&self, model: &str, endpoint: Endpoint, upstream: &Upstream) -> bool {
         let speaks = match Maker::of(model) {
             Maker::Google => Family::Gemini,
             Maker::Anthropic => Family::Anthropic,
         };
-        endpoint.family() == speaks
+        endpoint.family() == speaks && self.relays(endpoint, upstream)
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let ask = match Maker::of(to.model) {
+            Maker::Google if call.endpoint == Endpoint::CountContent => return Ok(count_content(call, to)),
             Maker::Google => return Ok(Ask::new(path(to), gemini::proofs::own(call))),
             Maker::Anthropic if call.endpoint == Endpoint::CountTokens => guest::count(call, to.model),
             Maker::Anthropic => Ask::new(path(to), guest::patched(call)),
@@ -80,7 +83,10 @@ impl Provider for Vertex {
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-        relay::reply(reader(start), start)
+        match gemini::plain::verb(start.endpoint) {
+            None => relay::reply(reader(start), start),
+            Some(_) => relay::reply(Box::new(gemini::plain::Plain(start.endpoint)), start),
+        }
     }
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
@@ -125,6 +131,9 @@ impl Provider for Vertex {
 
     /// Only for Google's models; a guest's are counted in the caller's own words.
     fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        if Maker::of(to.model) == Maker::Anthropic {
+            return Err(to.wrong_endpoint());
+        }
         let asked = gemini::ask::write(chat, Host::Vertex, to)?;
         let asked = Raw::of_checked(&asked).unwrap_or(Raw::NULL);
         // How tools are to be called weighs nothing.
@@ -161,6 +170,21 @@ impl Provider for Vertex {
     fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
         gemini::fault::in_answer(answer)
     }
+}
+
+/// The caller's own request to count. What this host counts stands at its top, never in a request within it.
+fn count_content(call: &Call<'_>, to: &To<'_>) -> Ask {
+    let path = format!("/publishers/google/models/{}:countTokens", segment(to.model));
+    let whole = ["generateContentRequest", "generate_content_request"];
+    let whole = whole.into_iter().find_map(|name| call.scan.raw(call.body, name));
+    let Some(whole) = whole else { return Ask::new(path, Body::AsIs) };
+    let mut body = Vec::with_capacity(whole.text().len());
+    object(&mut body, |body| {
+        for (name, value) in gemini_members(whole).filter(|(name, _)| COUNTED.contains(&&**name)) {
+            body.raw(&name, value.text());
+        }
+    });
+    Ask::json(path, body)
 }
 
 fn reader(start: &ReplyStart<'_>) -> Box<dyn Reader> {

@@ -90,3 +90,20 @@ def test_models_are_listed():
     names = [model.name for model in client.models.list()]
     assert {"models/openai", "models/gemini"} <= set(names)
     assert client.models.get(model="gemini").name == "models/gemini"
+
+
+@pytest.mark.parametrize("model, size", [("openai", 1536), ("cohere", 1536), ("gemini", 3072), ("mistral", 1024)])
+def test_texts_are_embedded(model, size):
+    answer = client.models.embed_content(model=f"embed-{model}", contents=["one", "other"])
+    assert [len(embedding.values) for embedding in answer.embeddings] == [size, size]
+
+
+def test_vectors_are_for_a_task():
+    config = types.EmbedContentConfig(task_type="RETRIEVAL_QUERY", output_dimensionality=256)
+    for model in ["openai", "cohere", "gemini"]:
+        answer = client.models.embed_content(model=f"embed-{model}", contents="one", config=config)
+        assert len(answer.embeddings[0].values) == 256
+
+
+def test_tokens_are_counted(provider):
+    assert client.models.count_tokens(model=provider, contents="How many fish are in the weir?").total_tokens > 0

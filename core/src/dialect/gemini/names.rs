@@ -31,7 +31,7 @@ pub(super) fn camel(name: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// The members of an object that say something, by their documented names.
-pub(super) fn members(object: Raw<'_>) -> impl Iterator<Item = (Cow<'_, str>, Raw<'_>)> {
+pub(crate) fn members(object: Raw<'_>) -> impl Iterator<Item = (Cow<'_, str>, Raw<'_>)> {
     object.members().filter(|(_, value)| !value.is_null()).map(|(name, value)| (camel(name), value))
 }
 

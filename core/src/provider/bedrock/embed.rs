@@ -29,6 +29,7 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Rejec
         to.unsupported("dimensions");
     }
     to.rest(&embed.extra, &["normalize"]);
+    to.purpose(embed);
     let mut out = Vec::with_capacity(64 + input.len());
     object(&mut out, |body| {
         body.string("inputText", input);

@@ -20,6 +20,13 @@ pub(in crate::provider) const MOST_TEXTS: usize = 96;
 /// all others they are texts to be found later, `search_document`.
 pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mut To<'_>) -> Vec<u8> {
     to.rest(&embed.extra, &["input_type", "truncate", "max_tokens", "priority"]);
+    let input_type = embed.task.as_deref().and_then(input_type);
+    if embed.task.is_some() && input_type.is_none() {
+        to.hint("taskType");
+    }
+    if embed.title.is_some() {
+        to.hint("title");
+    }
     let own = |name: &str| embed.extra.iter().find(|(given, _)| given == name).map(|(_, value)| *value);
     let mut out = Vec::with_capacity(256);
     object(&mut out, |body| {
@@ -27,7 +34,10 @@ pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mu
             body.string("model", model);
         }
         body.array("texts", &embed.inputs, |out, text| string(out, text));
-        body.raw("input_type", own("input_type").map_or("\"search_document\"", Raw::text));
+        match own("input_type") {
+            Some(own) => body.raw("input_type", own.text()),
+            None => body.string("input_type", input_type.unwrap_or("search_document")),
+        }
         body.raw("embedding_types", "[\"float\"]");
         if let Some(dimensions) = embed.dimensions {
             body.number("output_dimension", dimensions);
@@ -39,6 +49,19 @@ pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mu
         }
     });
     out
+}
+
+/// Gemini's words for what texts are for, in Cohere's.
+///
+/// <https://ai.google.dev/gemini-api/docs/embeddings#supported-task-types>
+fn input_type(task: &str) -> Option<&'static str> {
+    match task {
+        "RETRIEVAL_DOCUMENT" => Some("search_document"),
+        "RETRIEVAL_QUERY" | "QUESTION_ANSWERING" | "FACT_VERIFICATION" | "CODE_RETRIEVAL_QUERY" => Some("search_query"),
+        "CLASSIFICATION" => Some("classification"),
+        "CLUSTERING" => Some("clustering"),
+        _ => None,
+    }
 }
 
 /// The vectors of an answer; `None` if it holds none.

@@ -32,10 +32,15 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Vec<u8> {
     out
 }
 
+/// Reads the vectors of several texts.
 pub(in crate::provider) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
     let vectors: Option<Vec<_>> = answer.get("embeddings")?.items().map(|embedding| embedding.get("values")).collect();
+    Some(Vectors { model: String::new(), vectors: vectors?, usage: usage(answer) })
+}
+
+/// What an answer says that was read.
+pub(super) fn usage(answer: Raw<'_>) -> Usage {
     // Some models do not say what they read.
     let said = answer.get("usageMetadata").and_then(|usage| usage.get("promptTokenCount")?.integer());
-    let usage = Usage { input: said.unwrap_or(0), estimated: said.is_none(), ..Usage::default() };
-    Some(Vectors { model: String::new(), vectors: vectors?, usage })
+    Usage { input: said.unwrap_or(0), estimated: said.is_none(), ..Usage::default() }
 }

@@ -42,7 +42,16 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Vec<u8> {
     }
     let mut out = Vec::with_capacity(256);
     object(&mut out, |body| {
-        body.array("instances", &embed.inputs, |out, text| object(out, |instance| instance.string("content", text)));
+        body.array("instances", &embed.inputs, |out, text| {
+            object(out, |instance| {
+                instance.string("content", text);
+                for (name, given) in [("task_type", &embed.task), ("title", &embed.title)] {
+                    if let Some(given) = given {
+                        instance.string(name, given);
+                    }
+                }
+            });
+        });
         body.object("parameters", |parameters| {
             // A text that is too long would lose its end in silence.
             parameters.raw("autoTruncate", "false");
@@ -64,6 +73,11 @@ fn contents(embed: &Embed<'_>) -> Vec<u8> {
                 config.raw("autoTruncate", "false");
                 if let Some(dimensions) = embed.dimensions {
                     config.number("outputDimensionality", dimensions);
+                }
+                for (name, given) in [("taskType", &embed.task), ("title", &embed.title)] {
+                    if let Some(given) = given {
+                        config.string(name, given);
+                    }
                 }
             });
         });

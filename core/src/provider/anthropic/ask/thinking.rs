@@ -10,7 +10,6 @@ use super::conversation::Conversation;
 use crate::chat::{Chat, Content, Effort, Format, Part, Role};
 use crate::codec::json::Raw;
 use crate::codec::json::write::Object;
-use crate::endpoint::Endpoint;
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::ANY_OBJECT;
@@ -95,7 +94,7 @@ impl<'a> Thinking<'a> {
     ) -> Result<(), Reject> {
         let begun = conversation.turns.last().is_some_and(|(role, _)| *role == Role::Assistant);
         let goes_on = generation == Generation::Foreign || generation.goes_on() && !self.thinks();
-        if begun && !goes_on && to.endpoint != Endpoint::CountTokens {
+        if begun && !goes_on && !to.endpoint.counts() {
             return Err(to.invalid("messages", "they must end with one of the user for this model"));
         }
         Ok(())

@@ -1,0 +1,84 @@
+//! What Gemini answers that is no chat, to callers in its own words: vectors, and how many tokens there are.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::fault::in_answer;
+use super::{counted, embedding};
+use crate::codec::json::write::{array, object};
+use crate::codec::json::{Edit, Raw, patch};
+use crate::endpoint::Endpoint;
+use crate::fault::UpstreamFault;
+use crate::piece::Piece;
+use crate::provider::held::malformed;
+use crate::provider::{Body, Call, Event, Flow, Pieces, Reader};
+
+/// What the path of an endpoint ends with; `None` for a chat.
+pub(in crate::provider) const fn verb(endpoint: Endpoint) -> Option<&'static str> {
+    match endpoint {
+        Endpoint::EmbedContent => Some("embedContent"),
+        Endpoint::BatchEmbedContents => Some("batchEmbedContents"),
+        Endpoint::CountContent => Some("countTokens"),
+        _ => None,
+    }
+}
+
+/// The caller's own request, with the name of `model` wherever it names one.
+pub(super) fn renamed(call: &Call<'_>, model: &str) -> Body {
+    let name = format!("\"models/{}\"", super::segment(model));
+    let requests = call.scan.raw(call.body, "requests");
+    let whole = ["generateContentRequest", "generate_content_request"]
+        .into_iter()
+        .find_map(|name| Some((name, call.scan.raw(call.body, name)?)));
+    let mut edits = Vec::new();
+    if call.scan.get(call.body, "model").is_some() {
+        edits.push(("model", Edit::Set(name.as_bytes())));
+    }
+    let (mut renamed, mut asked) = (Vec::new(), Vec::new());
+    if let Some(requests) = requests {
+        array(&mut renamed, requests.items(), |out, request| for_model(out, request, &name));
+        edits.push(("requests", Edit::Set(&renamed)));
+    }
+    if let Some((field, whole)) = whole {
+        for_model(&mut asked, whole, &name);
+        edits.push((field, Edit::Set(&asked)));
+    }
+    if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) }
+}
+
+/// A request within a request: what it asks for must be of the model in the path.
+fn for_model(out: &mut Vec<u8>, request: Raw<'_>, name: &str) {
+    object(out, |to| {
+        to.raw("model", name);
+        for (name, value) in request.members().filter(|(name, _)| name != "model") {
+            to.raw(&name, value.text());
+        }
+    });
+}
+
+/// Reads such an answer.
+pub(in crate::provider) struct Plain(pub(in crate::provider) Endpoint);
+
+impl Reader for Plain {
+    fn event(&mut self, _: Event<'_>, _: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+        Err(malformed("The provider sent a stream, which was not asked for."))
+    }
+
+    fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
+        if let Some(fault) = in_answer(answer) {
+            return Err(fault);
+        }
+        if self.0 == Endpoint::CountContent {
+            return counted(answer).map(drop).ok_or_else(|| malformed("The provider's answer has no count."));
+        }
+        let embeds = match self.0 {
+            Endpoint::EmbedContent => answer.get("embedding").is_some_and(|vector| vector.get("values").is_some()),
+            _ => embedding::read(answer).is_some(),
+        };
+        if !embeds {
+            return Err(malformed("The provider's answer holds no embeddings."));
+        }
+        pieces(Piece::Usage(embedding::usage(answer)));
+        Ok(())
+    }
+}
