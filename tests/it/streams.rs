@@ -1,5 +1,8 @@
 //! What goes wrong after the first token: nothing cut short ever ends as if it were whole.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::OnceCell;
 use weir_tests::{Answer, Canned, Ended, Gateway, Upstream};
@@ -95,6 +98,58 @@ async fn a_stream_that_is_over_ends_though_its_provider_goes_on() {
     let answer = rest("complete", &complete).await;
     assert_eq!((answer.is_done(), answer.ended()), (true, clean));
     assert_eq!(gateway.record(answer.id()).await["outcome"], "ok");
+}
+
+/// Comments, pings and opening events say that a provider lives. Who has nobody else to ask waits for it, as a caller without a
+/// gateway would; where there is another target, that is asked once `first_token` has passed.
+#[tokio::test]
+async fn a_provider_that_thinks_and_says_so_is_waited_for_where_there_is_no_other() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    let openai = [
+        ": OPENROUTER PROCESSING\n\n",
+        concat!(
+            "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n",
+            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+        ),
+    ];
+    let anthropic = [
+        "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+        concat!(
+            "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"m\",\"content\":[],\"usage\":{\"input_tokens\":1}}}\n\n",
+            "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+            "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n",
+            "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+            "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1}}\n\n",
+            "data: {\"type\":\"message_stop\"}\n\n"
+        ),
+    ];
+    let sim = Upstream::sim().await;
+    for (dialect, [beat, rest]) in [("openai", openai), ("anthropic", anthropic)] {
+        let mut more = vec![(Duration::from_millis(400), Bytes::from(beat)); 8];
+        more.push((Duration::from_millis(400), Bytes::from(rest)));
+        let thinks = Canned::going_on(head, more).await.called("thinks").speaking(dialect);
+        for (first, gap) in [("1s", "1s"), ("1s", "2s")] {
+            let limits = json!({ "first_token": first, "gap": gap });
+            let gateway = Gateway::with(thinks.clone())
+                .and(&sim)
+                .model("alone", ["thinks/m"])
+                .within(limits.clone())
+                .model("first", ["thinks/m", "sim/m"])
+                .within(limits.clone())
+                .model("last", ["sim/fault-503", "thinks/m"])
+                .within(limits)
+                .start()
+                .await;
+            let ask = |model| gateway.chat(model, "Hi").streamed().into_future();
+            let answers = tokio::join!(ask("alone"), ask("first"), ask("last"));
+            for (model, said, answer) in
+                [("alone", "Hi", answers.0), ("first", SAID, answers.1), ("last", "Hi", answers.2)]
+            {
+                assert_eq!((answer.status(), answer.said().as_str()), (200, said), "{dialect}, {model}, {gap}");
+                assert!(answer.is_done(), "{dialect}, {model}, {gap}: {}", answer.text());
+            }
+        }
+    }
 }
 
 /// Envoy stops reading the provider while the caller does not read; its timer of the gap goes on.

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
@@ -25,6 +26,8 @@ pub struct Canned {
 #[derive(Clone)]
 enum Then {
     Closes,
+    /// Says these, each so much later.
+    GoesOn(Vec<(Duration, Bytes)>),
     /// Says this when it may go on, and then nothing more.
     Stays(Bytes, Arc<Semaphore>),
 }
@@ -54,6 +57,12 @@ impl Canned {
         let then = Then::Stays(rest.into(), Arc::clone(&go_on));
         let address = background::run(async { serve_on(free().await, beginning, then) }).await;
         Self { address, go_on }
+    }
+
+    /// Starts one on a free port that says more, each piece so much after the one before, and then closes.
+    pub async fn going_on(beginning: impl Into<Bytes>, more: Vec<(Duration, Bytes)>) -> Self {
+        let beginning = beginning.into();
+        Self::at(background::run(async { serve_on(free().await, beginning, Then::GoesOn(more)) }).await)
     }
 
     fn at(address: SocketAddr) -> Self {
@@ -119,10 +128,19 @@ fn serve_on(listener: TcpListener, bytes: Bytes, then: Then) -> SocketAddr {
                     }
                 }
                 let _ = tcp.write_all(&bytes).await;
-                if let Then::Stays(rest, go_on) = then {
-                    go_on.acquire().await.expect("never closed").forget();
-                    let _ = tcp.write_all(&rest).await;
-                    let _ = tcp.read(&mut [0]).await;
+                match then {
+                    Then::Closes => {}
+                    Then::GoesOn(more) => {
+                        for (after, bytes) in more {
+                            tokio::time::sleep(after).await;
+                            let _ = tcp.write_all(&bytes).await;
+                        }
+                    }
+                    Then::Stays(rest, go_on) => {
+                        go_on.acquire().await.expect("never closed").forget();
+                        let _ = tcp.write_all(&rest).await;
+                        let _ = tcp.read(&mut [0]).await;
+                    }
                 }
                 let _ = tcp.shutdown().await;
             });

@@ -43,6 +43,9 @@ pub(crate) fn text(plan: &Plan, key: &Key) -> String {
     row("config", &format!("{} (a change is live at once)", plan.file.display()));
     row("logs", &plan.folders.logs.display().to_string());
     row("admin", &admin(plan));
+    if let Some(sidecar) = plan.sidecar {
+        row("sidecar", &format!("http://{} (/metrics, /readyz)", reachable(sidecar)));
+    }
     for left_out in plan.loaded.gateway.left_out() {
         row("left out", left_out);
     }

@@ -232,7 +232,8 @@ fn scalar(text: &str, style: Style, expected: &Expected<'_>) -> Result<Value, (S
     let found = if style == Style::Quoted { Plain::Text } else { plain(text) };
     let wrong = |hint| Err((format!("expected {}, found {}", expected.words(), found.words(text)), hint));
     match (expected, &found) {
-        (Expected::Text | Expected::Size, Plain::Text) | (Expected::Size, Plain::Number(_)) => Ok(json!(text)),
+        // As it is written: whoever reads a duration or an address knows better what is wrong with a number.
+        (Expected::Text | Expected::Size, Plain::Text | Plain::Number(_)) => Ok(json!(text)),
         (Expected::Text, Plain::Null) => wrong(None),
         (Expected::Text, _) => wrong(Some(format!("write it in quotes: \"{text}\""))),
         (Expected::Truth, Plain::Truth(truth)) => Ok(json!(truth)),

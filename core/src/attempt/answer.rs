@@ -45,7 +45,8 @@ impl Attempt {
         // A whole answer is complete at its end; until then nothing of it may look finished.
         let ready = match self.plan.delivery {
             Delivery::Whole => end,
-            Delivery::Streamed => answering.reply.begun() && !waits || end,
+            // Envoy knows nothing of what is held, and would end a try that thinks.
+            Delivery::Streamed => answering.reply.begun() && !waits || end || self.goes_on_alone(&answering, now),
         };
         if !committed && !ready {
             if let (Some(held), Some(bytes)) = (&mut answering.held, written.as_deref().or(Some(chunk))) {
@@ -77,8 +78,10 @@ impl Attempt {
             body = Some(last);
             answering.last = Last::Waited;
         }
-        if !committed {
+        if answering.first_token.is_none() && answering.reply.begun() {
             answering.first_token = Some(now - self.plan.since);
+        }
+        if !committed {
             let mut held = answering.held.take().unwrap_or_default();
             if !held.is_empty() {
                 held.extend_from_slice(body.as_deref().unwrap_or(chunk));
@@ -113,6 +116,12 @@ impl Attempt {
         }
         // An end that looks whole must not get through.
         if breaks && end { Flow::Hold } else { Flow::Continue }
+    }
+
+    /// Whether a stream is passed on before its first token: its provider thinks and says so, and there is nobody else to ask.
+    fn goes_on_alone(&self, answering: &Answering, now: Instant) -> bool {
+        let thinks = answering.pace.as_ref().is_some_and(|pace| pace.thinks(self.plan.since, now));
+        thinks && self.plan.next().is_none()
     }
 
     /// The headers of an answer whose provider sent `theirs`: an allow-list, written absolutely.

@@ -26,6 +26,13 @@ impl Pace {
         Self { limits, token: now, sign: now, any: now, signs: Signs::default() }
     }
 
+    /// Whether what came now says that the provider lives, while no token has come in half the time until the first, which began
+    /// at `since`. Nobody waits longer than that half for such a sign, whatever lies between two of them.
+    pub(super) fn thinks(&self, since: Instant, now: Instant) -> bool {
+        let Signs { tokens, beats } = self.signs;
+        tokens == 0 && beats > 0 && self.sign == now && now - since >= self.limits.first / 2
+    }
+
     /// Something has come, and all that has come so far says `signs`. An error if the answer has stalled.
     pub(super) fn check(&mut self, signs: Signs, now: Instant) -> Result<(), UpstreamFault> {
         let limit = if self.signs.tokens == 0 { self.limits.first } else { self.limits.gap };

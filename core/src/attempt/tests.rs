@@ -185,6 +185,36 @@ fn a_stream_without_tokens_is_a_stall_whatever_else_comes() {
     assert_eq!(seen.progress.unwrap().stage, Stage::Done);
 }
 
+/// When a stream of comments, one a second, is passed on: with the first token, or before.
+fn passes(providers: &[&str], comments: u32) -> (u32, Option<Duration>) {
+    let mut plan = plan(Delivery::Streamed, providers);
+    plan.class = "stream-5000-9000".into();
+    let mut attempt = begin(&plan.to_text(), providers[0]).attempt;
+    let headers = [(":status", "200"), ("content-type", "text/event-stream")];
+    let (mut effects, mut passed) = (Vec::new(), None);
+    attempt.response_headers(&headers, false, Instant::default(), &mut effects);
+    for at in 1..=comments + 1 {
+        let chunk = if at > comments { [TOKEN, FINISH, DONE].concat() } else { ": thinks\n\n".to_owned() };
+        let now = Instant::default().after(SECOND * at);
+        let flow = attempt.response_body(chunk.as_bytes(), false, now, &mut effects);
+        passed = passed.or((flow == Flow::Continue).then_some(at));
+    }
+    let told = effects.iter().rev().find_map(|effect| match effect {
+        Effect::Progress(progress) => Some(progress.clone()),
+        _ => None,
+    });
+    let told = told.unwrap();
+    assert_eq!(told.stage, Stage::Done);
+    (passed.unwrap(), told.first_token)
+}
+
+#[test]
+fn a_provider_that_thinks_is_passed_on_where_nobody_else_can_be_asked() {
+    assert_eq!(passes(&["a"], 8), (3, Some(SECOND * 9)));
+    assert_eq!(passes(&["a"], 1), (2, Some(SECOND * 2)), "soon enough");
+    assert_eq!(passes(&["a", "b"], 4), (5, Some(SECOND * 5)));
+}
+
 #[test]
 fn an_answer_that_is_over_is_ended_also_where_its_provider_goes_on() {
     let ended = |chunks: &[&str]| stream(chunks).ended;

@@ -76,7 +76,7 @@ pub struct Limits {
     #[cfg_attr(feature = "schema", schemars(schema_with = "sizes"))]
     pub body: BTreeMap<String, String>,
     /// The most that request bodies may hold in one worker (a thread of Envoy) at a time, those included that have come only
-    /// in part; one beyond that is answered 429 with `retry-after`. Bodies of up to 1 MiB have a quarter of it more, so that large
+    /// in part; one beyond that is answered 429 with `retry-after`, but one alone may always come. Bodies of up to 1 MiB have a quarter of it more, so that large
     /// ones do not keep them out. Default `256MiB`.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "size"))]
@@ -138,7 +138,7 @@ pub struct Provider {
     /// How it deviates from its dialect; takes the place of what its preset says.
     #[serde(default)]
     pub quirks: Option<Quirks>,
-    /// How many requests may be under way to it at once; one more is answered 503 `overloaded`. Default 4096.
+    /// How many requests may be under way to it at once; one more is answered 503 `overloaded`, also where another target is free. Default 4096.
     #[serde(default)]
     pub max_in_flight: Option<u32>,
     /// How long a connection to it may take to be made, TLS included. Default `2s`, or less where one of its models allows less for a
@@ -178,7 +178,7 @@ pub struct Aws {
 pub struct Model {
     /// What may answer, best first.
     pub targets: Vec<Target>,
-    /// Limits that differ from the general ones (all but `body`).
+    /// Limits in time that differ from the general ones (`first_token`, `gap`, `keep_alive`, `whole`, `total`).
     #[serde(default)]
     pub limits: Limits,
     /// `owned_by` in the model list. Default `weir`.
