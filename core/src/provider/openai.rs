@@ -14,6 +14,7 @@ mod model;
 mod proofs;
 mod reply;
 mod stream;
+mod strict;
 mod typed;
 mod whole;
 

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::fit::{efforts, knows};
 pub(in crate::provider) use super::model::Reasons;
 use super::model::{beside_tools, lacks as model_lacks};
+use super::strict;
 use crate::chat::{Chat, Detail, Effort, Format, Thinking, Tool, ToolChoice};
 use crate::codec::json::Raw;
 use crate::codec::json::write::{array, number, object, string};
@@ -148,7 +149,12 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     to.look(chat.looks(), Some(Detail::High));
     if !chat.tools.is_empty() {
         let marks = to.upstream.quirks.cache_marks;
-        fields.add("tools", to, |out| array(out, &chat.tools, |out, tool| write_tool(out, tool, accent, marks)));
+        let stricts = stricts(&chat.tools, accent, to);
+        fields.add("tools", to, |out| {
+            array(out, chat.tools.iter().zip(stricts), |out, (tool, strict)| {
+                write_tool(out, tool, strict, accent, marks);
+            });
+        });
         if fields.lacks("parallel_tool_calls", to) {
             to.call_one(chat);
         } else if let Some(parallel) = chat.parallel_tools {
@@ -205,7 +211,12 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
         fields.add("stop", to, |out| array(out, &chat.stop, |out, stop| string(out, stop)));
     }
     if chat.format != Format::Text {
-        fields.add("response_format", to, |out| response_format(&chat.format, out));
+        let is_loose =
+            matches!(chat.format, Format::Schema { strict: Some(true), schema, .. } if !follows(schema, accent));
+        if is_loose {
+            to.hint("response_format.json_schema.strict");
+        }
+        fields.add("response_format", to, |out| response_format(&chat.format, !is_loose, out));
     }
     if let Some(effort) = effort {
         fields.add("reasoning_effort", to, |out| string(out, effort.name()));
@@ -287,7 +298,25 @@ impl<'f> Fields<'f, '_> {
     }
 }
 
-fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, accent: &Accent, marks: bool) {
+/// Whether `strict` can be said of each tool. Other APIs hold calls to more kinds of schemas, and what this one would refuse
+/// is better called without that promise.
+fn stricts(tools: &[Tool<'_>], accent: &Accent, to: &mut To<'_>) -> Vec<Option<bool>> {
+    let strict = |(at, tool): (usize, &Tool<'_>)| {
+        if tool.strict == Some(true) && tool.parameters.is_some_and(|schema| !follows(schema, accent)) {
+            to.hint(&format!("tools[{at}].function.strict"));
+            return None;
+        }
+        tool.strict
+    };
+    tools.iter().enumerate().map(strict).collect()
+}
+
+/// Whether the model can be held to a schema.
+fn follows(schema: Raw<'_>, accent: &Accent) -> bool {
+    accent.parts == Parts::Mistral || strict::meets(schema)
+}
+
+fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, strict: Option<bool>, accent: &Accent, marks: bool) {
     object(out, |object| {
         object.string("type", "function");
         object.object("function", |function| {
@@ -300,7 +329,7 @@ fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, accent: &Accent, marks: bool) 
             } else if accent.parts == Parts::Mistral {
                 function.raw("parameters", "{\"type\":\"object\",\"properties\":{}}");
             }
-            if let Some(strict) = tool.strict {
+            if let Some(strict) = strict {
                 function.raw("strict", if strict { "true" } else { "false" });
             }
         });
@@ -333,7 +362,7 @@ fn tool_choice(choice: &ToolChoice<'_>, accent: &Accent, out: &mut Vec<u8>) {
     }
 }
 
-fn response_format(format: &Format<'_>, out: &mut Vec<u8>) {
+fn response_format(format: &Format<'_>, may_be_strict: bool, out: &mut Vec<u8>) {
     object(out, |to| match format {
         Format::Text => to.string("type", "text"),
         Format::Json => to.string("type", "json_object"),
@@ -345,8 +374,8 @@ fn response_format(format: &Format<'_>, out: &mut Vec<u8>) {
                 if let Some(description) = description {
                     named.string("description", description);
                 }
-                if let Some(strict) = strict {
-                    named.raw("strict", if *strict { "true" } else { "false" });
+                if let Some(strict) = strict.filter(|_| may_be_strict) {
+                    named.raw("strict", if strict { "true" } else { "false" });
                 }
                 named.raw("schema", schema.text());
             });

@@ -120,6 +120,11 @@ fn what_is_written_reads_as_the_same_chat() {
                 let mut chat = dialect::of(endpoint).unwrap().read(&call).unwrap();
                 // How closely to look at an image is not passed on, and noted.
                 chat.hints.clear();
+                // Nor is what OpenAI cannot be held to.
+                chat.tools.iter_mut().for_each(|tool| tool.strict = None);
+                if let Format::Schema { strict, .. } = &mut chat.format {
+                    *strict = None;
+                }
                 format!("{chat:#?}")
             };
             let (written, _) = through(&body, "m", &generous(), Delivery::Whole).unwrap();
@@ -129,6 +134,29 @@ fn what_is_written_reads_as_the_same_chat() {
         }
     }
     assert!(count > 60, "{count} cases");
+}
+
+#[test]
+fn only_what_can_be_strict_is() {
+    let asked = |schema: &str, endpoint: Endpoint, member: &str| {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],"max_tokens":9,{member}}}"#);
+        let upstream = Upstream { dialect: "openai".into(), ..Upstream::default() };
+        let ask =
+            crate::provider::trial::sent(&upstream, endpoint, Delivery::Whole, &body.replace('@', schema), "gpt-4o");
+        let (notes, body) = ask.map(|ask| (ask.notes.clone(), crate::provider::trial::written(ask))).unwrap();
+        (body.contains(r#""strict":true"#), notes.dropped)
+    };
+    let tool = r#""tools":[{"name":"f","strict":true,"input_schema":@}]"#;
+    let format = r#""output_config":{"format":{"type":"json_schema","schema":@}}"#;
+    let schema = |required: &str| {
+        let properties = r#"{"a":{"type":"string"},"b":{"type":"string"}}"#;
+        format!(r#"{{"type":"object","properties":{properties},"required":[{required}],"additionalProperties":false}}"#)
+    };
+    for (member, field) in [(tool, "tools.0.strict"), (format, "output_config.format")] {
+        assert_eq!(asked(&schema(r#""a","b""#), Endpoint::Messages, member), (true, vec![]));
+        let (strict, dropped) = asked(&schema(r#""a""#), Endpoint::Messages, member);
+        assert!(!strict && dropped.len() == 1 && dropped[0].starts_with(field), "{dropped:?}");
+    }
 }
 
 #[test]
