@@ -46,6 +46,10 @@ pub struct Chat<'a> {
     pub format: Format<'a>,
     /// How much to reason.
     pub effort: Option<Effort>,
+    /// The effort is that of the whole answer, and asks for no reasoning: the model reasons if it does so by itself.
+    pub effort_of_answer: bool,
+    /// Whether the words of the reasoning are to be shown, where the caller says.
+    pub display: Option<Display>,
     /// Whether to reason at all, where the caller says so in so many words or tokens.
     pub thinking: Option<Thinking>,
     /// Who asks, as the caller's application names them.
@@ -107,6 +111,15 @@ impl Chat<'_> {
             _ => false,
         }
     }
+}
+
+/// Whether reasoning is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Display {
+    /// In short.
+    Summarized,
+    /// Only the proof that there was some.
+    Omitted,
 }
 
 /// Whether a model is to reason before it answers.

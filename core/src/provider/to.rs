@@ -5,8 +5,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::anthropic::model::Generation;
 use super::{Call, Provider, Renamed, embedding, tool_names};
-use crate::chat::{Chat, Content, Detail, Look, Part};
+use crate::chat::{Chat, Content, Detail, Display, Look, Part};
 use crate::codec::json::Raw;
 use crate::config::Upstream;
 use crate::dialect;
@@ -138,6 +139,12 @@ impl<'t> To<'t> {
         note(&mut self.notes.dropped, &field);
     }
 
+    /// The effort is left out, though something else is said about reasoning.
+    pub(super) fn leaves_effort(&mut self) {
+        self.thinks = false;
+        self.hint("reasoning_effort");
+    }
+
     /// `field` is not known here: left out and noted if it promises nothing about the answer, else
     /// [unsupported](Self::unsupported).
     pub fn lacks(&mut self, field: &str) {
@@ -195,6 +202,9 @@ impl<'t> To<'t> {
             }
         }
         self.thinks = chat.thinking.is_some();
+        if chat.display == Some(Display::Omitted) && !Generation::of(self.model).hides_thoughts() {
+            self.hint("thinking.display");
+        }
         for field in &chat.hints {
             self.hint(field);
         }

@@ -11,7 +11,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
-use crate::chat::{Chat, Effort, Format, Role, Thinking, Turn};
+use crate::chat::{Chat, Display, Effort, Format, Role, Thinking, Turn};
 use crate::codec::json::{Kind, Raw, Scan};
 use crate::dialect::anthropic::SYSTEM;
 use crate::dialect::fields::{count, each, invalid, left_out, number, object, required, string};
@@ -57,6 +57,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan, endpoint: Endpoint) -> Re
             _ => chat.extra.push((name, value)),
         }
     }
+    chat.effort_of_answer = chat.effort.is_some() && chat.thinking.is_none();
     let missing = |field: &str| Reject::Missing { field: field.to_owned() };
     let messages = messages.ok_or_else(|| missing("messages"))?;
     // Required by this API, and so by whoever speaks it, but for what is only counted.
@@ -94,9 +95,12 @@ fn thinking(thinking: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
         match &*name {
             "type" | "budget_tokens" => {}
             _ if value.is_null() => {}
-            // How much of the thinking is shown; a summary is what others show.
-            "display" if value.text() == "\"summarized\"" => {}
-            "display" => chat.hints.push("thinking.display".to_owned()),
+            // A summary is what others show.
+            "display" => match value.text() {
+                "\"summarized\"" => chat.display = Some(Display::Summarized),
+                "\"omitted\"" => chat.display = Some(Display::Omitted),
+                _ => chat.hints.push("thinking.display".to_owned()),
+            },
             _ => chat.foreign.push(format!("thinking.{name}")),
         }
     }

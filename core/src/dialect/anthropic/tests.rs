@@ -106,7 +106,7 @@ fn what_only_advises_is_left_out_and_noted() {
         "claude-opus-4-6",
     )
     .unwrap();
-    assert_eq!(notes.dropped, ["cache_control", "thinking.display", "context_management"]);
+    assert_eq!(notes.dropped, ["thinking.display", "cache_control", "context_management"]);
 }
 
 #[test]

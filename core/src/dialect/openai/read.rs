@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
-use crate::chat::{Chat, Format, Tool, ToolChoice};
+use crate::chat::{Chat, Display, Format, Tool, ToolChoice};
 use crate::codec::json::{Kind, Raw, Scan};
 use crate::dialect::fields::{
     allowed, boolean, count, each, effort, given, invalid, left_out, needed, number, object, others, required,
@@ -44,7 +44,11 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
                 chat.top_k = Some(value);
             }
             "response_format" => chat.format = response_format(value, &mut chat.hints)?,
-            "reasoning_effort" => chat.effort = Some(effort(value, at)?),
+            "reasoning_effort" => {
+                chat.effort = Some(effort(value, at)?);
+                // Whoever asks here takes what comes, as there is no other word for it.
+                chat.display = Some(Display::Summarized);
+            }
             "logprobs" => chat.logprobs = chat.logprobs.or(boolean(value, at)?.then_some(0)),
             "top_logprobs" => {
                 let most = value.integer().ok_or_else(|| invalid(at, "it must be a whole number"))?;

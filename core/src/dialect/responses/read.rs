@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use super::{input, tools};
-use crate::chat::{Chat, Content, Format, Role, Turn};
+use crate::chat::{Chat, Content, Display, Format, Role, Turn};
 use crate::codec::json::{Raw, Scan};
 use crate::dialect::fields::{
     boolean, count, each, effort, invalid, left_out, number, object, required, stream_options, string,
@@ -132,14 +132,17 @@ fn format<'a>(format: Raw<'a>, hints: &mut Vec<String>) -> Result<Format<'a>, Re
     }
 }
 
-/// `reasoning`. A summary is given whenever the provider tells what its model thought.
+/// `reasoning`. A summary is given whenever the provider tells what its model thought; some have to be asked for it.
 fn reasoning(reasoning: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
     let at = format_args!("reasoning");
     object(reasoning, at)?;
     for (name, value) in reasoning.members().filter(|(_, value)| !value.is_null()) {
         match (&*name, value.text()) {
             ("effort", _) => chat.effort = Some(effort(value, format_args!("reasoning.effort"))?),
-            ("summary" | "generate_summary", _) => check_string(value, format_args!("reasoning.{name}"))?,
+            ("summary" | "generate_summary", _) => {
+                check_string(value, format_args!("reasoning.{name}"))?;
+                chat.display = Some(Display::Summarized);
+            }
             // All reasoning that the caller sends back goes up.
             ("context", "\"auto\"" | "\"all_turns\"") | ("mode", "\"standard\"") => {}
             _ => chat.foreign.push(format!("reasoning.{name}")),

@@ -37,6 +37,38 @@ pub(in crate::provider) enum Thinks {
     Adaptive,
 }
 
+/// What a model that thinks as it sees fit does when it is not to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::provider) enum Off {
+    /// It does not unless told to. Some hosts refuse the word for it.
+    Unsaid,
+    /// It must be told.
+    Said,
+    /// It thinks all the same.
+    Never,
+}
+
+impl Off {
+    /// <https://platform.claude.com/docs/en/build-with-claude/thinking>,
+    /// <https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html>,
+    /// <https://platform.claude.com/docs/en/about-claude/models/whats-new-opus-5>
+    pub(in crate::provider) fn of(model: &str) -> Self {
+        let name = model.split_once("claude-").map_or("", |(_, name)| name);
+        match versions(name) {
+            (Some(..=4), _) => Self::Unsaid,
+            (Some(5), 0) if ["opus", "sonnet", "haiku"].iter().any(|family| name.starts_with(family)) => Self::Said,
+            _ => Self::Never,
+        }
+    }
+}
+
+/// Major and minor version, and then often a date: `opus-4-5-20251101`, `sonnet-4-20250514`.
+fn versions(name: &str) -> (Option<u32>, u32) {
+    let mut numbers = name.split(['-', '.', '@', ':']).filter_map(|part| part.parse::<u32>().ok());
+    let major = numbers.next().filter(|major| *major < 1000);
+    (major, numbers.next().filter(|minor| *minor < 1000).unwrap_or(0))
+}
+
 impl Generation {
     pub(in crate::provider) fn of(model: &str) -> Self {
         // Other clouds put their own prefixes before the name: `us.anthropic.claude-…`.
@@ -49,11 +81,7 @@ impl Generation {
         } else if is(&["1", "2", "3-", "instant"]) {
             Self::Three
         } else {
-            // `opus-4-5-20251101`, `sonnet-4-20250514`: major and minor version, then a date.
-            let mut numbers = name.split(['-', '.', '@', ':']).filter_map(|part| part.parse::<u32>().ok());
-            let major = numbers.next().filter(|major| *major < 1000);
-            let minor = numbers.next().filter(|minor| *minor < 1000).unwrap_or(0);
-            match (major, minor) {
+            match versions(name) {
                 (Some(4), ..=4) => Self::Four,
                 (Some(4), 5) => Self::FourFive,
                 (Some(4), 6) => Self::FourSix,
@@ -83,6 +111,11 @@ impl Generation {
     /// Whether tools can be `strict` and answers can have a schema (`output_config.format`).
     pub(in crate::provider) const fn follows_schemas(self) -> bool {
         !matches!(self, Self::Three | Self::ThreeFive | Self::Four)
+    }
+
+    /// Whether it can be told to show what it thinks, and keeps that to itself unless it is.
+    pub(in crate::provider) const fn hides_thoughts(self) -> bool {
+        matches!(self, Self::Latest)
     }
 
     /// Whether `temperature`, `top_p` and `top_k` are taken.
@@ -139,6 +172,19 @@ pub(in crate::provider) const fn budget(effort: Effort) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn not_all_can_be_kept_from_thinking() {
+        let check = |name, expect| assert_eq!(Off::of(name), expect, "{name}");
+        check("claude-sonnet-4-6", Off::Unsaid);
+        check("us.anthropic.claude-opus-4-7", Off::Unsaid);
+        check("claude-opus-4-8@default", Off::Unsaid);
+        check("claude-opus-5", Off::Said);
+        check("claude-sonnet-5-20260901", Off::Said);
+        check("claude-opus-5-5", Off::Never);
+        check("claude-fable-5", Off::Never);
+        check("claude-mythos-preview", Off::Never);
+    }
 
     #[test]
     fn generations_are_read_from_names() {

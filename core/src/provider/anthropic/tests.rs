@@ -110,8 +110,14 @@ fn an_effort_is_what_the_model_understands() {
     check("low", "claude-sonnet-4-5", r#""max_tokens":18432"#);
     check("low", "claude-sonnet-4-5", r#""thinking":{"type":"enabled","budget_tokens":2048}"#);
     check("xhigh", "claude-opus-4-6", r#""thinking":{"type":"adaptive"},"output_config":{"effort":"high"}"#);
-    check("xhigh", "claude-opus-4-7", r#""output_config":{"effort":"xhigh"}"#);
-    check("none", "claude-opus-4-7", r#""thinking":{"type":"disabled"}"#);
+    check(
+        "xhigh",
+        "claude-opus-4-7",
+        r#""thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"xhigh"}"#,
+    );
+    check("none", "claude-opus-5", r#""thinking":{"type":"disabled"}"#);
+    check("none", "claude-fable-5", r#""output_config":{"effort":"low"}"#);
+    assert!(!asked("none", "claude-opus-4-7").unwrap().contains("thinking"));
     assert!(!asked("none", "claude-sonnet-4-5").unwrap().contains("thinking"));
     assert_eq!(refused(asked("low", "claude-3-5-haiku-latest")).1, "reasoning_effort");
     assert_eq!(refused(with(r#""reasoning_effort":"low","max_tokens":2000"#)).1, "max_completion_tokens");

@@ -1,7 +1,9 @@
 use super::*;
 use crate::fault::FaultKind;
 use crate::provider::trial::{self, chat, refused, upstream, written};
+use alloc::borrow::ToOwned;
 use alloc::format;
+use alloc::vec::Vec;
 
 const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const LLAMA: &str = "meta.llama3-3-70b-instruct-v1:0";
@@ -133,6 +135,71 @@ fn thinking_knows_what_it_leaves_room_for() {
     let body = with(r#""reasoning_effort":"low""#, CLAUDE).unwrap();
     assert!(body.contains(r#""inferenceConfig":{"maxTokens":18432}"#), "{body}");
     assert!(!with(r#""n":1"#, CLAUDE).unwrap().contains("inferenceConfig"));
+}
+
+/// Claude Code sends an effort with each request; with thoughts that nobody asked for went what does not go beside them.
+#[test]
+fn what_is_said_of_thinking_is_said_here_or_noted() {
+    let asked = |members: &str, model: &str| {
+        let body = format!(r#"{{"max_tokens":9000,"messages":[{{"role":"user","content":"a"}}],{members}}}"#);
+        let ask = sent(Endpoint::Messages, Delivery::Whole, &body, model).unwrap();
+        let notes = [ask.notes.dropped.clone(), ask.notes.emulated.clone()].concat();
+        let written = written(ask);
+        let own = Raw::parse(&written).unwrap().get("additionalModelRequestFields").map_or("", Raw::text);
+        (own.to_owned(), notes)
+    };
+    let check = |members: &str, model: &str, own: &str, noted: &[&str]| {
+        let (found, notes) = asked(members, model);
+        assert_eq!(
+            (found.as_str(), notes.as_slice()),
+            (own, &noted.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()[..]),
+            "{members} {model}"
+        );
+    };
+    let (four_five, four_six, four_seven) = (CLAUDE, "anthropic.claude-sonnet-4-6", "us.anthropic.claude-opus-4-7");
+    let effort = r#""output_config":{"effort":"medium"}"#;
+    let off = r#""thinking":{"type":"disabled"}"#;
+    let of_answer = r#"{"output_config":{"effort":"medium"}}"#;
+    check(&format!(r#"{effort},"temperature":0.5"#), four_six, of_answer, &[]);
+    check(&format!(r#"{effort},"top_k":5"#), four_six, r#"{"output_config":{"effort":"medium"},"top_k":5}"#, &[]);
+    let forced = r#""tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"}"#;
+    check(&format!("{effort},{forced}"), four_seven, of_answer, &[]);
+    check(effort, four_five, "", &["output_config.effort"]);
+    check(&format!("{off},{effort}"), four_six, of_answer, &[]);
+    check(&format!("{off},{effort}"), four_five, "", &["output_config.effort"]);
+    check(&format!("{off},{effort}"), four_seven, of_answer, &[]);
+    check(off, four_seven, "", &[]);
+    check(off, "anthropic.claude-opus-5", r#"{"thinking":{"type":"disabled"}}"#, &[]);
+    let budget = r#""thinking":{"type":"enabled","budget_tokens":4096}"#;
+    check(budget, four_five, r#"{"thinking":{"type":"enabled","budget_tokens":4096}}"#, &[]);
+    check(budget, four_six, r#"{"thinking":{"type":"adaptive"},"output_config":{"effort":"medium"}}"#, &["thinking"]);
+    let shown = |how: &str| format!(r#""thinking":{{"type":"adaptive","display":"{how}"}}"#);
+    for how in ["summarized", "omitted"] {
+        let own =
+            format!(r#"{{"thinking":{{"type":"adaptive","display":"{how}"}},"output_config":{{"effort":"high"}}}}"#);
+        check(&shown(how), four_seven, &own, &[]);
+    }
+    let own = r#"{"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}"#;
+    check(&shown("omitted"), four_six, own, &["thinking.display"]);
+    check(&shown("summarized"), four_six, own, &[]);
+}
+
+/// The newest keep what they think to themselves unless they are told to show it.
+#[test]
+fn who_wants_to_see_thoughts_sees_them() {
+    let check = |endpoint: Endpoint, body: &str, shown: bool| {
+        let written = written(sent(endpoint, Delivery::Whole, body, "anthropic.claude-opus-4-7").unwrap());
+        assert_eq!(written.contains(r#""display":"summarized""#), shown, "{body}: {written}");
+        assert!(written.contains(r#""type":"adaptive""#), "{written}");
+    };
+    check(Endpoint::Chat, &chat(r#""reasoning_effort":"low""#), true);
+    check(Endpoint::Responses, r#"{"input":"a","reasoning":{"effort":"low","summary":"auto"}}"#, true);
+    check(Endpoint::Responses, r#"{"input":"a","reasoning":{"effort":"low"}}"#, false);
+    let content = |config: &str| {
+        format!(r#"{{"contents":[{{"parts":[{{"text":"a"}}]}}],"generationConfig":{{"thinkingConfig":{config}}}}}"#)
+    };
+    check(Endpoint::GenerateContent, &content(r#"{"includeThoughts":true}"#), true);
+    check(Endpoint::GenerateContent, &content(r#"{"thinkingLevel":"low"}"#), false);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use alloc::format;
 use alloc::string::ToString;
 
-use crate::chat::{Chat, Effort, Format, Thinking};
+use crate::chat::{Chat, Display, Effort, Format, Thinking};
 use crate::codec::json::Raw;
 use crate::dialect::fields::{boolean, each, invalid, number, object, string};
 use crate::dialect::gemini::names::{count, members, whole};
@@ -92,6 +92,7 @@ fn thinking(thinking: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
             _ => chat.foreign.push(format!("generationConfig.thinkingConfig.{name}")),
         }
     }
+    chat.display = shown.then_some(Display::Summarized);
     // Who wants to see thoughts wants there to be some; elsewhere one has to ask.
     if shown && chat.thinking.is_none() && chat.effort.is_none() {
         chat.thinking = Some(Thinking::Adaptive);

@@ -7,13 +7,13 @@
 use alloc::vec::Vec;
 
 use super::conversation::Conversation;
-use crate::chat::{Chat, Content, Effort, Format, Part, Role};
+use crate::chat::{Chat, Content, Display, Effort, Format, Part, Role};
 use crate::codec::json::Raw;
 use crate::codec::json::write::Object;
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::ANY_OBJECT;
-use crate::provider::anthropic::model::{Generation, Thinks, budget};
+use crate::provider::anthropic::model::{Generation, Off, Thinks, budget};
 
 #[derive(Clone, Copy)]
 pub(in crate::provider) struct Thinking<'a> {
@@ -27,6 +27,8 @@ enum Mode<'a> {
     /// Nothing was said about it, and then most models do not.
     Unsaid,
     Off,
+    /// Nothing was said about it but how much is to be done.
+    Effort(Effort),
     Budget(u64),
     Adaptive(Effort),
     /// The caller's own words.
@@ -36,7 +38,7 @@ enum Mode<'a> {
 impl Mode<'_> {
     fn thinks(self) -> bool {
         match self {
-            Mode::Unsaid | Mode::Off => false,
+            Mode::Unsaid | Mode::Off | Mode::Effort(_) => false,
             Mode::AsGiven(given) => given.get("type").is_none_or(|kind| kind.text() != "\"disabled\""),
             Mode::Budget(_) | Mode::Adaptive(_) => true,
         }
@@ -76,7 +78,7 @@ impl<'a> Thinking<'a> {
             Mode::Budget(budget) => budget,
             Mode::AsGiven(given) => given.get("budget_tokens").and_then(Raw::integer).unwrap_or(0),
             Mode::Adaptive(effort) => budget(effort),
-            Mode::Unsaid | Mode::Off => 0,
+            Mode::Unsaid | Mode::Off | Mode::Effort(_) => 0,
         };
         let max_tokens = chat.max_tokens.unwrap_or_else(|| generation.default_max_tokens().saturating_add(room));
         Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation, to), mode })
@@ -118,17 +120,23 @@ impl<'a> Thinking<'a> {
 
     pub(in crate::provider) fn write(&self, chat: &Chat<'_>, generation: Generation, body: &mut Object<'_>) {
         match self.mode {
-            Mode::Unsaid => {}
+            Mode::Unsaid | Mode::Effort(_) => {}
             Mode::Off => body.object("thinking", |thinking| thinking.string("type", "disabled")),
             Mode::AsGiven(given) => body.raw("thinking", given.text()),
-            Mode::Adaptive(_) => body.object("thinking", |thinking| thinking.string("type", "adaptive")),
+            Mode::Adaptive(_) => body.object("thinking", |thinking| {
+                thinking.string("type", "adaptive");
+                if let Some(display) = chat.display.filter(|_| generation.hides_thoughts()) {
+                    thinking.string("display", if display == Display::Omitted { "omitted" } else { "summarized" });
+                }
+            }),
             Mode::Budget(tokens) => body.object("thinking", |thinking| {
                 thinking.string("type", "enabled");
                 thinking.number("budget_tokens", tokens);
             }),
         }
         let effort = match self.mode {
-            Mode::Adaptive(effort) => Some(effort),
+            Mode::Adaptive(effort) | Mode::Effort(effort) => Some(effort),
+            Mode::Off => chat.effort.filter(|effort| *effort != Effort::None).map(|effort| effort.min(Effort::High)),
             Mode::AsGiven(_) if generation.thinks() == Thinks::Adaptive => chat.effort,
             _ => None,
         };
@@ -154,8 +162,13 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
     if let Some((_, given)) = chat.extra.iter().find(|(name, _)| name == "thinking") {
         return Ok(Mode::AsGiven(*given));
     }
+    if chat.effort_of_answer {
+        return Ok(of_answer(chat.effort, generation, to));
+    }
     let effort = match (chat.thinking, chat.effort) {
-        (Some(crate::chat::Thinking::Off), _) => Effort::None,
+        (Some(crate::chat::Thinking::Off), _) | (None, Some(Effort::None)) => {
+            return Ok(off(chat.effort, generation, to));
+        }
         (Some(crate::chat::Thinking::Budget(tokens)), None) if generation.thinks() == Thinks::Budget => {
             let (least, room) = (budget(Effort::None), chat.max_tokens.unwrap_or(u64::MAX));
             if (least..room).contains(&tokens) {
@@ -165,15 +178,15 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
             to.emulates("reasoning_effort");
             if tokens < least { Effort::Minimal } else { Effort::Max }
         }
-        (Some(crate::chat::Thinking::Budget(tokens)), None) => Effort::of_budget(tokens),
+        (Some(crate::chat::Thinking::Budget(tokens)), None) => {
+            to.emulates("reasoning_effort");
+            Effort::of_budget(tokens)
+        }
         (Some(crate::chat::Thinking::Adaptive), None) => Effort::High,
         (_, Some(effort)) => effort,
         (None, None) => return Ok(Mode::Unsaid),
     };
     match generation.thinks() {
-        // The newest may think unless told not to; those before need not be told, and some do not know the word.
-        Thinks::Adaptive if effort == Effort::None => Ok(Mode::Off),
-        _ if effort == Effort::None => Ok(Mode::Unsaid),
         Thinks::Never => {
             to.unsupported("reasoning_effort");
             Ok(Mode::Unsaid)
@@ -192,6 +205,39 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
                 return Err(to.invalid("max_completion_tokens", problem));
             }
             Ok(Mode::Budget(budget(effort).min(most)))
+        }
+    }
+}
+
+/// An effort that says nothing of thinking. Only some know one.
+fn of_answer<'a>(effort: Option<Effort>, generation: Generation, to: &mut To<'_>) -> Mode<'a> {
+    match effort.filter(|effort| *effort != Effort::None) {
+        None => Mode::Unsaid,
+        Some(effort) if generation.thinks() == Thinks::Adaptive => Mode::Effort(effort),
+        Some(_) => {
+            to.leaves_effort();
+            Mode::Unsaid
+        }
+    }
+}
+
+/// No thinking, as far as the model can be kept from it.
+fn off<'a>(effort: Option<Effort>, generation: Generation, to: &mut To<'_>) -> Mode<'a> {
+    if generation.thinks() != Thinks::Adaptive {
+        return of_answer(effort, generation, to);
+    }
+    match Off::of(to.model) {
+        Off::Unsaid => of_answer(effort, generation, to),
+        Off::Said => {
+            // It takes no more effort where it does not think.
+            if effort > Some(Effort::High) {
+                to.leaves_effort();
+            }
+            Mode::Off
+        }
+        Off::Never => {
+            to.emulates("reasoning_effort");
+            Mode::Effort(effort.filter(|effort| *effort != Effort::None).unwrap_or(Effort::Low))
         }
     }
 }
