@@ -265,6 +265,12 @@ pub trait Provider: Send + Sync {
         Err(to.wrong_endpoint())
     }
 
+    /// Whether `model` takes back what was thought with this proof.
+    fn takes_back(&self, proof: &str, model: &str, upstream: &Upstream) -> bool {
+        let _ = (proof, model, upstream);
+        false
+    }
+
     /// What `model` takes as a tool's name; others are [given](Ask::renamed) another one.
     fn tool_name(&self, model: &str) -> ToolName {
         let _ = model;

@@ -15,6 +15,7 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::signature::{self, Maker};
 use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
 use crate::chat::Chat;
 use crate::codec::json::write::{object, string};
@@ -62,6 +63,9 @@ impl Provider for Anthropic {
             edits.push(("model", Edit::Set(&name)));
         }
         let messages = proofs::without_others(call.body, call.scan);
+        if messages.is_some() {
+            to.leaves_thoughts();
+        }
         edits.extend(messages.iter().map(|messages| ("messages", Edit::Set(messages))));
         let body = if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) };
         let mut ask = Ask::new(path, body);
@@ -77,6 +81,10 @@ impl Provider for Anthropic {
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         Ok(Ask::json("/messages", ask::write(chat, ask::Head::Model, to)?))
+    }
+
+    fn takes_back(&self, proof: &str, _: &str, _: &Upstream) -> bool {
+        signature::of(Maker::Anthropic, proof).is_some()
     }
 
     fn tool_name(&self, model: &str) -> ToolName {

@@ -17,6 +17,7 @@ use alloc::string::String;
 
 use super::anthropic::model::Generation;
 use super::held::malformed;
+use super::signature::{self, Maker};
 use super::{Ask, CredentialHeader, Flow, Framing, Pieces, Provider, Reader, Reply, ReplyStart, To, relay};
 use crate::chat::Chat;
 use crate::codec::json::Raw;
@@ -53,6 +54,10 @@ impl Provider for Bedrock {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let verb = if to.delivery == Delivery::Streamed { "converse-stream" } else { "converse" };
         Ok(Ask::json(path(to.model, verb), ask::write(chat, to)?))
+    }
+
+    fn takes_back(&self, proof: &str, model: &str, _: &Upstream) -> bool {
+        matches!(Family::of(model), Family::Claude(_)) && signature::of(Maker::Anthropic, proof).is_some()
     }
 
     fn framing(&self) -> Framing {
@@ -118,7 +123,10 @@ fn path(model: &str, verb: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     Claude(Generation),
-    Nova,
+    Nova {
+        /// From the second generation on.
+        reasons: bool,
+    },
     GptOss,
     Other,
 }
@@ -136,7 +144,9 @@ enum Keeps {
 impl Family {
     fn of(model: &str) -> Self {
         match Generation::of(model) {
-            Generation::Foreign if model.contains("amazon.nova-") => Self::Nova,
+            Generation::Foreign if model.contains("amazon.nova-") => {
+                Self::Nova { reasons: model.contains("amazon.nova-2-") }
+            }
             Generation::Foreign if model.contains("openai.gpt-oss") => Self::GptOss,
             Generation::Foreign => Self::Other,
             generation => Self::Claude(generation),
@@ -149,7 +159,7 @@ impl Family {
     fn keeps(self) -> Keeps {
         match self {
             Self::Claude(_) => Keeps::AsAsked,
-            Self::Nova => Keeps::Minutes,
+            Self::Nova { .. } => Keeps::Minutes,
             Self::GptOss | Self::Other => Keeps::Nothing,
         }
     }

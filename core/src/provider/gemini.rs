@@ -19,6 +19,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::signature::{self, Maker};
 use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
 use crate::chat::Chat;
 use crate::codec::json::Raw;
@@ -59,7 +60,10 @@ impl Provider for Gemini {
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         Ok(match plain::verb(call.endpoint) {
-            None => Ask::new(path(to), proofs::own(call)),
+            None => {
+                let own = proofs::own(call, to);
+                Ask::new(path(to), own)
+            }
             Some(verb) => Ask::new(format!("/models/{}:{verb}", segment(to.model)), plain::renamed(call, to.model)),
         })
     }
@@ -74,6 +78,10 @@ impl Provider for Gemini {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let body = ask::write(chat, Host::GoogleAi, to)?;
         Ok(Ask::json(path(to), body))
+    }
+
+    fn takes_back(&self, proof: &str, _: &str, _: &Upstream) -> bool {
+        signature::of(Maker::Gemini, proof).is_some()
     }
 
     /// As a refusal tells it.

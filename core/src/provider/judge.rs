@@ -115,7 +115,7 @@ mod tests {
     use alloc::format;
 
     use super::*;
-    use crate::provider::trial::{asked, chat, upstream};
+    use crate::provider::trial::{asked, chat, sent, upstream};
 
     /// Else an attempt would refuse it, when no other target can be asked any more.
     #[test]
@@ -144,6 +144,41 @@ mod tests {
             assert!(problem.message.starts_with(&format!("{fields} cannot be expressed")), "{}", problem.message);
             assert!(problem.param.is_some_and(|first| fields.starts_with(&format!("'{first}'"))));
         }
+    }
+
+    #[test]
+    fn what_another_model_thought_is_left_out_by_name() {
+        let check = |dialect: &str, model: &str, endpoint: Endpoint, body: &str, dropped: &[&str]| {
+            let ask = sent(&upstream(dialect), endpoint, crate::endpoint::Delivery::Whole, body, model).unwrap();
+            assert_eq!(ask.notes.dropped, dropped, "{dialect} {model} {body}");
+        };
+        let thought = |proof: &str| {
+            let content =
+                format!(r#"[{{"type":"thinking","thinking":"b","signature":"{proof}"}},{{"type":"text","text":"c"}}]"#);
+            format!(
+                r#"{{"max_tokens":9000,"messages":[{{"role":"user","content":"a"}},
+                    {{"role":"assistant","content":{content}}},{{"role":"user","content":"d"}}]}}"#
+            )
+        };
+        let named = &["messages.thinking"][..];
+        for (dialect, model, own) in [
+            ("anthropic", "claude-sonnet-4-5", "EqoB"),
+            ("vertex", "claude-sonnet-4-5", "EqoB"),
+            ("bedrock", "anthropic.claude-sonnet-4-5", "EqoB"),
+            ("gemini", "gemini-2.5-pro", "gemini~CiQB"),
+            ("vertex", "gemini-2.5-pro", "gemini~CiQB"),
+        ] {
+            check(dialect, model, Endpoint::Messages, &thought(own), &[]);
+            check(dialect, model, Endpoint::Messages, &thought("openai~gAAA"), named);
+        }
+        for (dialect, model) in
+            [("openai", "gpt-4o"), ("mistral", "m"), ("cohere", "m"), ("bedrock", "amazon.nova-pro-v1:0")]
+        {
+            check(dialect, model, Endpoint::Messages, &thought("EqoB"), named);
+        }
+        let item = r#"{"type":"reasoning","summary":[],"encrypted_content":"anthropic~EqoB"}"#;
+        let body = format!(r#"{{"input":[{{"role":"user","content":"a"}},{item},{{"role":"user","content":"b"}}]}}"#);
+        check("openai", "gpt-5", Endpoint::Responses, &body, &["input.reasoning"]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplySta
 use crate::chat::Chat;
 use crate::codec::json::write::string;
 use crate::codec::json::{self, Edit, Raw, patch};
-use crate::config::{StreamUsage, Upstream};
+use crate::config::{ReasoningField, StreamUsage, Upstream};
 use crate::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
 use crate::fault::{Reject, UpstreamFault};
 
@@ -76,6 +76,10 @@ impl Provider for OpenAi {
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
         Some(reader(start))
+    }
+
+    fn takes_back(&self, _: &str, _: &str, upstream: &Upstream) -> bool {
+        upstream.quirks.reasoning == Some(ReasoningField::ReasoningDetails)
     }
 
     fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
@@ -191,6 +195,7 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
     let input = call.scan.raw(call.body, "input").filter(|_| call.endpoint == Endpoint::Responses);
     let own = input.and_then(proofs::without_others);
     if let Some(own) = &own {
+        to.leaves_thoughts();
         edits.push(("input", Edit::Set(own)));
     }
     let changes = fit::changes(call, to);

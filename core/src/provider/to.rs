@@ -139,6 +139,17 @@ impl<'t> To<'t> {
         note(&mut self.notes.dropped, &field);
     }
 
+    /// What another model thought is left out: who made it would take it back, and nobody else.
+    pub(super) fn leaves_thoughts(&mut self) {
+        let field = match self.endpoint {
+            Endpoint::Messages | Endpoint::CountTokens => "messages.thinking",
+            Endpoint::Responses => "input.reasoning",
+            Endpoint::GenerateContent => "contents.parts.thoughtSignature",
+            _ => "messages.reasoning_details",
+        };
+        note(&mut self.notes.dropped, field);
+    }
+
     /// The effort is left out, though something else is said about reasoning.
     pub(super) fn leaves_effort(&mut self) {
         self.thinks = false;
@@ -224,8 +235,16 @@ impl<'t> To<'t> {
         }
     }
 
-    /// What is asked, with names of tools that `provider` takes.
+    /// What is asked, with names of tools that `provider` takes. What another model thought is left out when it is written.
     pub(super) fn fitted<'c, 'a>(&mut self, provider: &dyn Provider, chat: &'c Chat<'a>) -> Cow<'c, Chat<'a>> {
+        let proofs = chat.turns.iter().flat_map(|turn| &turn.parts).filter_map(|part| match &part.content {
+            Content::Reasoning { signature, .. } => signature.as_deref(),
+            Content::Redacted(proof) => Some(&**proof),
+            _ => None,
+        });
+        if proofs.clone().any(|proof| !provider.takes_back(proof, self.model, self.upstream)) {
+            self.leaves_thoughts();
+        }
         let Some((fitted, renamed)) = tool_names::renamed(chat, provider.tool_name(self.model)) else {
             return Cow::Borrowed(chat);
         };

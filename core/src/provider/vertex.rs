@@ -18,7 +18,9 @@ use alloc::vec::Vec;
 
 use super::gemini::reply::Reading;
 use super::gemini::{self, Host, segment, verb};
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, anthropic, relay};
+use super::{
+    Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, anthropic, relay, signature,
+};
 use crate::chat::Chat;
 use crate::codec::json::write::object;
 use crate::codec::json::{Raw, check};
@@ -74,9 +76,15 @@ impl Provider for Vertex {
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let ask = match Maker::of(to.model) {
             Maker::Google if call.endpoint == Endpoint::CountContent => return Ok(count_content(call, to)),
-            Maker::Google => return Ok(Ask::new(path(to), gemini::proofs::own(call))),
-            Maker::Anthropic if call.endpoint == Endpoint::CountTokens => guest::count(call, to.model),
-            Maker::Anthropic => Ask::new(path(to), guest::patched(call)),
+            Maker::Google => {
+                let own = gemini::proofs::own(call, to);
+                return Ok(Ask::new(path(to), own));
+            }
+            Maker::Anthropic if call.endpoint == Endpoint::CountTokens => guest::count(call, to),
+            Maker::Anthropic => {
+                let own = guest::patched(call, to);
+                Ask::new(path(to), own)
+            }
         };
         let betas = (!call.betas.is_empty()).then(|| ("anthropic-beta", call.betas.to_owned()));
         Ok(Ask { headers: betas.into_iter().collect(), ..ask })
@@ -95,6 +103,14 @@ impl Provider for Vertex {
             Maker::Anthropic => guest::write(chat, to)?,
         };
         Ok(Ask::json(path(to), body))
+    }
+
+    fn takes_back(&self, proof: &str, model: &str, _: &Upstream) -> bool {
+        let maker = match Maker::of(model) {
+            Maker::Google => signature::Maker::Gemini,
+            Maker::Anthropic => signature::Maker::Anthropic,
+        };
+        signature::of(maker, proof).is_some()
     }
 
     /// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/function-calling#functiondeclaration>

@@ -184,6 +184,20 @@ fn what_is_said_of_thinking_is_said_here_or_noted() {
     check(&shown("summarized"), four_six, own, &[]);
 }
 
+#[test]
+fn other_models_reason_as_they_can() {
+    let notes = |members: &str, model: &str| {
+        let ask = sent(Endpoint::Chat, Delivery::Whole, &chat(members), model)?;
+        Ok::<_, Reject>((ask.notes.emulated.clone(), written(ask)))
+    };
+    let (emulated, body) = notes(r#""reasoning_effort":"none""#, "openai.gpt-oss-120b-1:0").unwrap();
+    assert!(body.contains(r#""reasoning_effort":"low""#) && emulated == ["reasoning_effort"], "{body} {emulated:?}");
+    let (emulated, body) = notes(r#""reasoning_effort":"low""#, "us.amazon.nova-2-lite-v1:0").unwrap();
+    assert!(body.contains(r#""maxReasoningEffort":"low""#) && emulated.is_empty(), "{body} {emulated:?}");
+    let one = notes(r#""reasoning_effort":"low""#, "us.amazon.nova-pro-v1:0").map(drop);
+    assert_eq!(refused(one).1, "reasoning_effort");
+}
+
 /// The newest keep what they think to themselves unless they are told to show it.
 #[test]
 fn who_wants_to_see_thoughts_sees_them() {
@@ -212,6 +226,8 @@ fn embeddings_are_served_by_the_models_that_are_known() {
     assert_eq!(written(ask), r#"{"inputText":"a"}"#);
     assert_eq!(refused(embed(r#"["a","b"]"#, "amazon.titan-embed-text-v2:0")).1, "input");
     assert_eq!(refused(embed(r#""a","dimensions":256"#, "amazon.titan-embed-text-v1")).1, "dimensions");
+    assert_eq!(refused(embed(r#""a","dimensions":256"#, "cohere.embed-multilingual-v3")).1, "dimensions");
+    assert!(embed(r#""a","dimensions":256"#, "cohere.embed-v4:0").is_ok());
     assert_eq!(refused(embed(r#""a""#, LLAMA)).0, "endpoint_not_supported");
 }
 

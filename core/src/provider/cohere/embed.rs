@@ -19,6 +19,11 @@ pub(in crate::provider) const MOST_TEXTS: usize = 96;
 /// What the texts are for must be said (`input_type`), and OpenAI has no word for it: callers who care give Cohere's; for
 /// all others they are texts to be found later, `search_document`.
 pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mut To<'_>) -> Vec<u8> {
+    // Vectors of the models before have one length.
+    let takes_dimensions = !["-v2", "-v3", "-light-"].iter().any(|old| to.model.contains(old));
+    if embed.dimensions.is_some() && !takes_dimensions {
+        to.unsupported("dimensions");
+    }
     to.rest(&embed.extra, &["input_type", "truncate", "max_tokens", "priority"]);
     let input_type = embed.task.as_deref().and_then(input_type);
     if embed.task.is_some() && input_type.is_none() {
@@ -39,7 +44,7 @@ pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mu
             None => body.string("input_type", input_type.unwrap_or("search_document")),
         }
         body.raw("embedding_types", "[\"float\"]");
-        if let Some(dimensions) = embed.dimensions {
+        if let Some(dimensions) = embed.dimensions.filter(|_| takes_dimensions) {
             body.number("output_dimension", dimensions);
         }
         for name in ["truncate", "max_tokens", "priority"] {

@@ -8,10 +8,10 @@ use memchr::memmem;
 use crate::codec::json::write::{array, object};
 use crate::codec::json::{Edit, Kind, Raw, patch};
 use crate::dialect::gemini::{WRAPPED, is_wrapped};
-use crate::provider::{Body, Call};
+use crate::provider::{Body, Call, To};
 
 /// The caller's own request, without the thoughts of others.
-pub(in crate::provider) fn own(call: &Call<'_>) -> Body {
+pub(in crate::provider) fn own(call: &Call<'_>, to: &mut To<'_>) -> Body {
     let Some(contents) = call.scan.raw(call.body, "contents") else { return Body::AsIs };
     // The usual conversation need not be walked through.
     if memmem::find(call.body, WRAPPED.as_bytes()).is_none()
@@ -19,6 +19,7 @@ pub(in crate::provider) fn own(call: &Call<'_>) -> Body {
     {
         return Body::AsIs;
     }
+    to.leaves_thoughts();
     let mut out = Vec::with_capacity(contents.text().len());
     let said = contents.items().filter(|content| parts(*content).count() == 0 || !parts(*content).all(is_anothers));
     array(&mut out, said, |out, content| {
@@ -56,6 +57,8 @@ mod tests {
     use super::*;
     use crate::codec::json::scan;
     use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+    use crate::provider::gemini::Gemini;
+    use crate::provider::trial::upstream;
     use alloc::format;
     use alloc::string::String;
 
@@ -66,7 +69,11 @@ mod tests {
             let scan = scan(body.as_bytes()).unwrap();
             let (endpoint, delivery) = (Endpoint::GenerateContent, Delivery::Whole);
             let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
-            let left = own(&Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan });
+            let call = Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan };
+            let upstream = upstream("gemini");
+            let mut to = To::new(&Gemini, &upstream, "m", &call);
+            let left = own(&call, &mut to);
+            assert_eq!(to.notes.dropped.len(), usize::from(expect.is_some()));
             let left = match left {
                 Body::AsIs => None,
                 Body::Replaced(left) => Some(String::from_utf8(left).unwrap()),

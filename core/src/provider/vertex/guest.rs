@@ -22,18 +22,27 @@ const VERSION: &str = "vertex-2023-10-16";
 const VERSION_JSON: &[u8] = b"\"vertex-2023-10-16\"";
 
 /// The caller's own request, without the model, which is in the path.
-pub(super) fn patched(call: &Call<'_>) -> Body {
-    let messages = proofs::without_others(call.body, call.scan);
+pub(super) fn patched(call: &Call<'_>, to: &mut To<'_>) -> Body {
+    let messages = own(call, to);
     let mut edits = Vec::from([("model", Edit::Remove), ("anthropic_version", Edit::Set(VERSION_JSON))]);
     edits.extend(messages.iter().map(|messages| ("messages", Edit::Set(messages))));
     Body::Replaced(patch(call.body, call.scan, &edits))
 }
 
-/// The caller's own request to count: one path for all models.
-pub(super) fn count(call: &Call<'_>, model: &str) -> Ask {
-    let mut name = Vec::new();
-    string(&mut name, model);
+/// The messages without what others thought, if there is any of that.
+fn own(call: &Call<'_>, to: &mut To<'_>) -> Option<Vec<u8>> {
     let messages = proofs::without_others(call.body, call.scan);
+    if messages.is_some() {
+        to.leaves_thoughts();
+    }
+    messages
+}
+
+/// The caller's own request to count: one path for all models.
+pub(super) fn count(call: &Call<'_>, to: &mut To<'_>) -> Ask {
+    let mut name = Vec::new();
+    string(&mut name, to.model);
+    let messages = own(call, to);
     let mut edits = Vec::from([("model", Edit::Set(&name)), ("anthropic_version", Edit::Set(VERSION_JSON))]);
     edits.extend(messages.iter().map(|messages| ("messages", Edit::Set(messages))));
     let body = patch(call.body, call.scan, &edits);

@@ -32,7 +32,7 @@ pub(super) fn fields(
     object(&mut ours, |fields| {
         match family {
             Family::Claude(generation) => thinking.without_schema().write(chat, generation, fields),
-            Family::Nova => {
+            Family::Nova { .. } => {
                 if let Some(effort) = effort {
                     fields.object("reasoningConfig", |config| {
                         config.string("type", "enabled");
@@ -49,7 +49,7 @@ pub(super) fn fields(
         }
         if let Some(top_k) = top_k {
             match family {
-                Family::Nova => fields.object("inferenceConfig", |config| config.raw("topK", top_k.text())),
+                Family::Nova { .. } => fields.object("inferenceConfig", |config| config.raw("topK", top_k.text())),
                 Family::Other if to.model.contains("cohere.") => fields.raw("k", top_k.text()),
                 _ => fields.raw("top_k", top_k.text()),
             }
@@ -78,13 +78,19 @@ fn effort(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Option<&'static s
         (Some(chat::Thinking::Off), _) | (None, Some(Effort::None)) if family != Family::GptOss => return None,
         (Some(chat::Thinking::Off), _) => Effort::None,
         (_, Some(effort)) => effort,
-        (Some(chat::Thinking::Budget(..=4095)), None) => Effort::Low,
-        (Some(chat::Thinking::Budget(..=12_287)), None) => Effort::Medium,
-        (Some(chat::Thinking::Budget(_) | chat::Thinking::Adaptive), None) => Effort::High,
+        (Some(chat::Thinking::Budget(tokens)), None) => {
+            to.emulates("reasoning_effort");
+            Effort::of_budget(tokens)
+        }
+        (Some(chat::Thinking::Adaptive), None) => Effort::High,
     };
-    if family == Family::Other {
+    if matches!(family, Family::Other | Family::Nova { reasons: false }) {
         to.unsupported("reasoning_effort");
         return None;
+    }
+    // It always reasons.
+    if effort == Effort::None {
+        to.emulates("reasoning_effort");
     }
     Some(match effort {
         Effort::None | Effort::Minimal | Effort::Low => "low",
