@@ -218,7 +218,7 @@ pub enum Content<'a> {
     ImageUrl(Cow<'a, str>),
     /// An image itself.
     Image {
-        /// `image/png` and the like.
+        /// `image/png` and the like, in lower case and without parameters.
         media_type: Cow<'a, str>,
         /// In base64.
         data: Cow<'a, str>,
@@ -290,7 +290,7 @@ pub enum Source<'a> {
     Url(Cow<'a, str>),
     /// The file itself.
     File {
-        /// `application/pdf` and the like.
+        /// `application/pdf` and the like, in lower case and without parameters.
         media_type: Cow<'a, str>,
         /// In base64.
         data: Cow<'a, str>,

@@ -271,6 +271,12 @@ pub trait Provider: Send + Sync {
         false
     }
 
+    /// Whether `model` reads files in Google's store (`gs://`).
+    fn reads_buckets(&self, model: &str) -> bool {
+        let _ = model;
+        false
+    }
+
     /// What `model` takes as a tool's name; others are [given](Ask::renamed) another one.
     fn tool_name(&self, model: &str) -> ToolName {
         let _ = model;

@@ -167,12 +167,29 @@ pub(super) fn detail(given: Option<Raw<'_>>, at: Arguments<'_>, hints: &mut Vec<
 /// An image at an address, or the image itself in a data URL.
 pub(super) fn image<'a>(url: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
     let url = string(url, at)?;
-    if url.starts_with("https://") || url.starts_with("http://") {
+    if is_address(&url) {
         return Ok(Content::ImageUrl(url));
     }
     let (media_type, data) =
         data_url(url).ok_or_else(|| invalid(at, "it must be an http(s) URL or a data URL with base64"))?;
     Ok(Content::Image { media_type, data })
+}
+
+/// Whether it is where a file is, for its provider to fetch; Google's read their own store as well.
+pub(super) fn is_address(url: &str) -> bool {
+    ["https://", "http://", "gs://"].iter().any(|scheme| url.starts_with(scheme))
+}
+
+/// A media type as providers compare it: in lower case, by its usual name, and without parameters such as a charset.
+pub(super) fn media_type(given: Cow<'_, str>) -> Cow<'_, str> {
+    let bare = given.split(';').next().unwrap_or_default().trim();
+    if bare.eq_ignore_ascii_case("image/jpg") {
+        Cow::Borrowed("image/jpeg")
+    } else if bare.len() == given.len() && !bare.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        given
+    } else {
+        Cow::Owned(bare.to_ascii_lowercase())
+    }
 }
 
 /// What is said in OpenAI's words: one text, or parts.
@@ -241,12 +258,12 @@ pub(super) fn data_url(url: Cow<'_, str>) -> Option<(Cow<'_, str>, Cow<'_, str>)
     }
     Some(match url {
         Cow::Borrowed(url) => {
-            let (media_type, data) = split(url)?;
-            (media_type.into(), data.into())
+            let (kind, data) = split(url)?;
+            (media_type(kind.into()), data.into())
         }
         Cow::Owned(url) => {
-            let (media_type, data) = split(&url)?;
-            (media_type.to_owned().into(), data.to_owned().into())
+            let (kind, data) = split(&url)?;
+            (media_type(kind.to_owned().into()), data.to_owned().into())
         }
     })
 }
@@ -264,5 +281,17 @@ mod tests {
         check("data:image/png;base64,AAAA", Some(("image/png", "AAAA")));
         check("data:image/png;charset=utf-8;base64,AAAA", Some(("image/png", "AAAA")));
         check("data:image/png,AAAA", None);
+        check("data:image/PNG;base64,AAAA", Some(("image/png", "AAAA")));
+        check("data:IMAGE/JPG;base64,AAAA", Some(("image/jpeg", "AAAA")));
+    }
+
+    #[test]
+    fn a_media_type_has_one_name() {
+        let check = |given: &str, expect: &str| assert_eq!(media_type(given.into()), expect);
+        check("application/pdf", "application/pdf");
+        check("Application/PDF", "application/pdf");
+        check("text/plain; charset=UTF-8", "text/plain");
+        check("image/jpg", "image/jpeg");
+        check("image/svg+xml", "image/svg+xml");
     }
 }

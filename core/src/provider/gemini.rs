@@ -80,6 +80,10 @@ impl Provider for Gemini {
         Ok(Ask::json(path(to), body))
     }
 
+    fn reads_buckets(&self, _: &str) -> bool {
+        true
+    }
+
     fn takes_back(&self, proof: &str, _: &str, _: &Upstream) -> bool {
         signature::of(Maker::Gemini, proof).is_some()
     }

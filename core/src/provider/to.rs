@@ -6,8 +6,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::anthropic::model::Generation;
-use super::{Call, Provider, Renamed, embedding, tool_names};
-use crate::chat::{Chat, Content, Detail, Display, Look, Part};
+use super::{Call, Provider, Renamed, embedding, parts, tool_names};
+use crate::chat::{Chat, Content, Detail, Display, Look, Part, Role, Source};
 use crate::codec::json::Raw;
 use crate::config::Upstream;
 use crate::dialect;
@@ -245,8 +245,13 @@ impl<'t> To<'t> {
         if proofs.clone().any(|proof| !provider.takes_back(proof, self.model, self.upstream)) {
             self.leaves_thoughts();
         }
-        let Some((fitted, renamed)) = tool_names::renamed(chat, provider.tool_name(self.model)) else {
-            return Cow::Borrowed(chat);
+        let without = if provider.reads_buckets(self.model) {
+            Cow::Borrowed(chat)
+        } else {
+            parts::without(chat, self, in_bucket)
+        };
+        let Some((fitted, renamed)) = tool_names::renamed(&without, provider.tool_name(self.model)) else {
+            return without;
         };
         self.renamed = renamed;
         for (at, _) in
@@ -312,6 +317,15 @@ impl<'t> To<'t> {
             Some(dialect) => dialect.field(field).into_owned(),
             None => embedding::field(field, self.endpoint).into_owned(),
         }
+    }
+}
+
+/// A file in Google's store.
+fn in_bucket(_: Role, content: &Content<'_>) -> Option<&'static str> {
+    match content {
+        Content::ImageUrl(url) if url.starts_with("gs://") => Some("image_url.url"),
+        Content::Document { source: Source::Url(url), .. } if url.starts_with("gs://") => Some("file"),
+        _ => None,
     }
 }
 

@@ -105,6 +105,10 @@ impl Provider for Vertex {
         Ok(Ask::json(path(to), body))
     }
 
+    fn reads_buckets(&self, model: &str) -> bool {
+        Maker::of(model) == Maker::Google
+    }
+
     fn takes_back(&self, proof: &str, model: &str, _: &Upstream) -> bool {
         let maker = match Maker::of(model) {
             Maker::Google => signature::Maker::Gemini,

@@ -73,6 +73,20 @@ fn what_a_model_does_not_serve_is_refused() {
     let field = "messages[0].content[0].image_url.url";
     check(&image("https://example.org/a.png"), Endpoint::Chat, "claude-opus-4-1", "unsupported_parameter", field);
     check(&image("https://example.org/a"), Endpoint::Chat, "gemini-2.5-pro", "unsupported_parameter", field);
+    for model in ["gemini-2.5-pro", "gemini-2.0-flash"] {
+        let sent = written(ask(&image("gs://b/a.PNG"), Endpoint::Chat, Delivery::Whole, model, &vertex()).unwrap());
+        assert!(sent.contains(r#"{"fileData":{"mimeType":"image/png","fileUri":"gs://b/a.PNG"}}"#), "{sent}");
+    }
+    let file = r#"{"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"gs://b/a.pdf"}}]}]}"#;
+    let sent = written(ask(file, Endpoint::Chat, Delivery::Whole, "gemini-2.5-pro", &vertex()).unwrap());
+    assert!(sent.contains(r#"{"mimeType":"application/pdf","fileUri":"gs://b/a.pdf"}"#), "{sent}");
+    check(&image("gs://b/a.png"), Endpoint::Chat, "claude-opus-4-1", "unsupported_parameter", field);
+    check(file, Endpoint::Chat, "claude-opus-4-1", "unsupported_parameter", "messages[0].content[0].file");
+    let jpg = written(
+        ask(&image("data:image/JPG;base64,AAAA"), Endpoint::Chat, Delivery::Whole, "gemini-2.5-pro", &vertex())
+            .unwrap(),
+    );
+    assert!(jpg.contains(r#""inlineData":{"mimeType":"image/jpeg","data":"AAAA"}"#), "{jpg}");
     assert!(ask(&image("https://e.org/a.png"), Endpoint::Chat, Delivery::Whole, "gemini-2.5-pro", &vertex()).is_ok());
 }
 

@@ -10,7 +10,9 @@ use core::fmt::Arguments;
 
 use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
-use crate::dialect::fields::{boolean, each, invalid, is_direct, leave_out, left_out, object, required, string};
+use crate::dialect::fields::{
+    boolean, each, invalid, is_direct, leave_out, left_out, media_type, object, required, string,
+};
 use crate::fault::Reject;
 
 /// What blocks of an answer have, SDKs' additions among them, and say nothing when they are sent back: citations are notes about
@@ -144,7 +146,10 @@ fn image<'a>(item: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Resul
     let source = required(item, "source", at)?;
     let at = format_args!("{at}.source");
     Ok(match &*source_kind(source, at, hints)? {
-        "base64" => Content::Image { media_type: member(source, "media_type", at)?, data: member(source, "data", at)? },
+        "base64" => Content::Image {
+            media_type: media_type(member(source, "media_type", at)?),
+            data: member(source, "data", at)?,
+        },
         "url" => Content::ImageUrl(member(source, "url", at)?),
         // A file that was uploaded before belongs to one provider.
         kind => Content::Other { field: format!("{at}.{kind}") },
@@ -178,7 +183,10 @@ fn document<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result
     let source = required(item, "source", at)?;
     let at = format_args!("{at}.source");
     let source = match &*source_kind(source, at, &mut chat.hints)? {
-        "base64" => Source::File { media_type: member(source, "media_type", at)?, data: member(source, "data", at)? },
+        "base64" => Source::File {
+            media_type: media_type(member(source, "media_type", at)?),
+            data: member(source, "data", at)?,
+        },
         "url" => Source::Url(member(source, "url", at)?),
         "text" => Source::Text(member(source, "data", at)?),
         "content" => match chunks(required(source, "content", at)?, format_args!("{at}.content"), &mut chat.hints)? {

@@ -12,7 +12,7 @@ use core::fmt::Arguments;
 
 use crate::chat::{Chat, Content, Detail, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
-use crate::dialect::fields::{boolean, invalid, leave_out, left_out, object, string};
+use crate::dialect::fields::{boolean, invalid, leave_out, left_out, media_type, object, string};
 use crate::dialect::gemini::SYSTEM;
 use crate::dialect::gemini::names::{get, list, members};
 use crate::dialect::gemini::proof::Proof;
@@ -286,7 +286,8 @@ fn media<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Resul
 
 fn inline<'a>(inline: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     object(inline, at)?;
-    let (media_type, name) = (text(inline, "mimeType", at)?, get(inline, "displayName").and_then(Raw::string));
+    let (media_type, name) =
+        (media_type(text(inline, "mimeType", at)?), get(inline, "displayName").and_then(Raw::string));
     let data = text(inline, "data", at)?;
     left_out(members(inline), &["mimeType", "data", "displayName"], &[], at, hints);
     let content = match media_type.split_once('/').map_or(("", ""), |(kind, format)| (kind, format)) {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use super::ECHOED;
-use crate::chat::{Content, Detail, Outcome, Part, Role, Turn};
+use crate::chat::{Content, Detail, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::Raw;
 use crate::dialect::fields::{
     self, each, invalid, leave_out, left_out, needed, object, required, said, sound, string, taken,
@@ -132,11 +132,13 @@ fn file<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result
     let file = required(part, "file", at)?;
     let at = format_args!("{at}.file");
     object(file, at)?;
-    let [name, data] = taken(file, ["filename", "file_data"], &[], at, hints);
+    let [name, data, id] = taken(file, ["filename", "file_data", "file_id"], &[], at, hints);
     let name = name.and_then(Raw::string);
-    match data {
-        Some(data) => fields::file(data, name, format_args!("{at}.file_data")),
-        None => Ok(Content::Other { field: format!("{at}.file_id") }),
+    let in_bucket = id.and_then(Raw::string).filter(|id| id.starts_with("gs://"));
+    match (data, in_bucket) {
+        (Some(data), _) => fields::file(data, name, format_args!("{at}.file_data")),
+        (None, Some(url)) => Ok(Content::Document { source: Source::Url(url), name }),
+        (None, None) => Ok(Content::Other { field: format!("{at}.file_id") }),
     }
 }
 

@@ -87,7 +87,7 @@ fn expressible(turn: &Turn<'_>, to: &mut To<'_>) {
 pub(super) fn lacks(role: Role, content: &Content<'_>) -> Option<&'static str> {
     let shows = matches!(role, Role::User | Role::Tool);
     match content {
-        Content::Image { media_type, .. } if !shows || !IMAGES.contains(&known(media_type)) => Some("image_url"),
+        Content::Image { media_type, .. } if !shows || !IMAGES.contains(&&**media_type) => Some("image_url"),
         Content::Document { source: source @ Source::File { media_type, .. }, .. }
             if !shows || media_type != "application/pdf" && text(source).is_none() =>
         {
@@ -99,11 +99,6 @@ pub(super) fn lacks(role: Role, content: &Content<'_>) -> Option<&'static str> {
 
 /// The kinds of images.
 const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
-
-/// A kind under the name that it has here.
-fn known(media_type: &str) -> &str {
-    if media_type == "image/jpg" { "image/jpeg" } else { media_type }
-}
 
 /// Whether this API takes the part at all: it refuses empty text, and reasoning that it cannot prove to be its own.
 /// Reasoning is no part of what was said, so a conversation that began elsewhere goes on without it.
@@ -146,7 +141,7 @@ fn block(out: &mut Vec<u8>, part: &Part<'_>) {
                 block.string("type", "image");
                 block.object("source", |source| {
                     source.string("type", "base64");
-                    source.string("media_type", known(media_type));
+                    source.string("media_type", media_type);
                     source.string("data", data);
                 });
             }

@@ -119,7 +119,7 @@ pub(super) fn lacks(role: Role, content: &Content<'_>) -> Option<&'static str> {
 fn image_format(media_type: &str) -> Option<&'static str> {
     Some(match media_type {
         "image/png" => "png",
-        "image/jpeg" | "image/jpg" => "jpeg",
+        "image/jpeg" => "jpeg",
         "image/gif" => "gif",
         "image/webp" => "webp",
         _ => return None,

@@ -273,6 +273,15 @@ fn media_type(url: &str) -> Option<&'static str> {
         "heif" => "image/heif",
         "pdf" => "application/pdf",
         "txt" => "text/plain",
+        "csv" => "text/csv",
+        "html" => "text/html",
+        "md" => "text/md",
+        "mp3" => "audio/mp3",
+        "wav" => "audio/wav",
+        "mp4" => "video/mp4",
+        "mpeg" | "mpg" => "video/mpeg",
+        "mov" => "video/mov",
+        "webm" => "video/webm",
         _ => return None,
     })
 }
