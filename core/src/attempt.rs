@@ -313,9 +313,7 @@ impl Attempt {
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let status = value(":status").and_then(|status| status.parse().ok()).unwrap_or_default();
         let retry_after = value("retry-after").and_then(|asked| retry_after::read(asked, value("date"), now));
-        if self.plan.trials >> self.plan.at & 1 == 1 {
-            effects.push(Effect::Reached(self.upstream.provider.clone()));
-        }
+        effects.extend(self.plan.on_trial().map(|provider| Effect::Reached(provider.to_string())));
         let failed = !(200..300).contains(&status);
         let cap = if failed { MAX_ERROR_BODY } else { MAX_WHOLE };
         let decoder = Decoder::of(value("content-encoding").unwrap_or_default(), cap);

@@ -174,6 +174,12 @@ pub(crate) const LAG: Duration = Duration::from_millis(20);
 pub const UNANSWERED: &str = "unanswered";
 
 impl Plan {
+    /// The provider of the latest try, if that finds out whether it can be reached again.
+    pub fn on_trial(&self) -> Option<&str> {
+        let target = self.current().filter(|_| self.trials >> self.at & 1 == 1)?;
+        Some(target.provider.as_str())
+    }
+
     /// The target of the latest try.
     pub fn current(&self) -> Option<&Candidate> {
         self.targets.get(self.at).filter(|_| self.begun > 0)

@@ -197,9 +197,14 @@ impl<H: Host> Role<H> for Request {
         let complete = progress.as_ref().is_some_and(|progress| progress.stage == record::Stage::Done);
         let details = if complete { None } else { host.details() };
         let flags = if complete { 0 } else { host.flags() };
+        let connected = !needs_plan || host.connection(self.id) == Connection::Made;
+        // A caller who leaves before the answer leaves that behind.
+        if let Some(provider) = plan.as_ref().filter(|_| connected && progress.is_none()).and_then(Plan::on_trial) {
+            shared::rests(host, |rests, _| rests.reached(provider));
+        }
         let ending = Ending {
             now: host.now(),
-            connected: !needs_plan || host.connection(self.id) == Connection::Made,
+            connected,
             client_left: flags & CALLER_LEFT != 0,
             caller_paused: !complete && host.caller_is_paused(),
             details: details.as_deref().unwrap_or_default(),

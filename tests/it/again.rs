@@ -1,5 +1,8 @@
 //! One target, or the last of several: what passes is asked once more, so that a gateway is no worse than none.
 
+use std::time::Duration;
+
+use serde_json::json;
 use weir_sim::Fault;
 use weir_tests::{BlackHole, Canned, Gateway, Provider, Upstream};
 
@@ -166,6 +169,28 @@ async fn a_provider_that_is_back_is_asked_again() {
     assert_eq!(tries, ["down/m unavailable", "sim/m ok"], "it can be reached, and does not rest any more");
 }
 
+/// Whoever leaves before the answer has still shown that there is a connection.
+#[tokio::test]
+async fn callers_who_hang_up_keep_nobody_from_a_provider_that_is_back() {
+    let port = weir_tests::Port::reserve();
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .and(Provider::at("down", &format!("http://{}/v1", port.address())))
+        .model("gpt", ["down/m", "sim/m"])
+        .within(json!({ "whole": "1s", "first_token": "1s" }))
+        .start()
+        .await;
+    let answer = gateway.chat("gpt", "Hi").await;
+    assert_eq!(gateway.record(answer.id()).await.tries(), ["down/m connect_failure", "sim/m ok"]);
+    let _back = Canned::silent_at(&port).await;
+    let left = || gateway.records().iter().any(|record| record["outcome"] == "client_left");
+    while !left() {
+        let _ = tokio::time::timeout(Duration::from_millis(200), gateway.chat("gpt", "Hi").into_future()).await;
+    }
+    let answer = gateway.chat("gpt", "Hi").await;
+    assert_eq!(gateway.record(answer.id()).await.tries(), ["down/m timeout", "sim/m ok"]);
+}
+
 #[tokio::test]
 async fn all_tries_together_have_a_limit() {
     let upstream = Upstream::sim().await;
@@ -181,6 +206,32 @@ async fn all_tries_together_have_a_limit() {
         assert!(answer.message().contains("limits.total"), "{}", answer.text());
         assert!(answer.message().contains("sim/fault-hang+a: timeout"), "{}", answer.text());
     }
+}
+
+/// Envoy takes a 1xx for the beginning of the answer: from then on no try is limited, and none follows.
+#[tokio::test]
+async fn a_limit_holds_after_an_informational_answer_too() {
+    for status in ["100 Continue", "103 Early Hints"] {
+        let provider = Canned::staying(format!("HTTP/1.1 {status}\r\n\r\n"), "").await;
+        let limits = json!({ "whole": "1s", "first_token": "1s", "total": "2s" });
+        let gateway = Gateway::with(provider.called("p")).model("m", ["p/m"]).within(limits).start().await;
+        let answer = gateway.chat("m", "Hi").await;
+        assert_eq!((answer.status(), answer.code().as_str()), (504, "deadline_exceeded"), "{}", answer.text());
+        let answer = gateway.chat("m", "Hi").streamed().await;
+        assert_eq!((answer.status(), answer.code().as_str()), (504, "upstream_timeout"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_failure_after_an_informational_answer_is_told_as_it_is() {
+    const ANSWER: &str =
+        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\n\r\nno no no!";
+    let (hints, sim) = (Canned::answering(ANSWER).await, Upstream::sim().await);
+    let gateway = Gateway::with(hints.called("hints")).and(&sim).model("m", ["hints/m", "sim/m"]).start().await;
+    let answer = gateway.chat("m", "Hi").await;
+    assert_eq!((answer.status(), answer.code().as_str()), (503, "upstream_unavailable"), "{}", answer.text());
+    assert!(answer.message().contains("hints/m: unavailable (503)"), "{}", answer.text());
+    assert_eq!(answer.header("x-should-retry"), "");
 }
 
 #[tokio::test]

@@ -41,13 +41,17 @@ impl Canned {
 
     /// Starts one on a port that was reserved.
     pub async fn answering_at(port: &Port, bytes: impl Into<Bytes>) -> Self {
-        let address = port.address();
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_reuseport(true).expect("SO_REUSEPORT");
-        socket.bind(address).expect("the port");
-        let bytes = bytes.into();
-        let serve = async move { serve_on(socket.listen(64).expect("a listener"), bytes, Then::Closes) };
+        let (port, bytes) = (reserved(port), bytes.into());
+        let serve = async { serve_on(port.listen(64).expect("a listener"), bytes, Then::Closes) };
         Self::at(background::run(serve).await)
+    }
+
+    /// Starts one on a port that was reserved, which takes connections and never says anything.
+    pub async fn silent_at(port: &Port) -> Self {
+        let (port, go_on) = (reserved(port), Arc::new(Semaphore::new(0)));
+        let then = Then::Stays(Bytes::new(), Arc::clone(&go_on));
+        let serve = async { serve_on(port.listen(64).expect("a listener"), Bytes::new(), then) };
+        Self { address: background::run(serve).await, go_on }
     }
 
     /// Starts one on a free port whose answer stops after its beginning until [`go_on`](Self::go_on), and after its rest stays open
@@ -109,6 +113,13 @@ impl BlackHole {
     pub fn called(&self, name: &str) -> Provider {
         Provider::at(name, &format!("http://{}/v1", self.address))
     }
+}
+
+fn reserved(port: &Port) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseport(true).expect("SO_REUSEPORT");
+    socket.bind(port.address()).expect("the port");
+    socket
 }
 
 async fn free() -> TcpListener {

@@ -168,9 +168,9 @@ impl Routes {
             None => (Duration::ZERO, Some(until)),
         };
         // The timer of all tries of a stream is the idle timer: nothing goes down before one has answered.
-        let bounded = class.gap.is_none() && class.limit.saturating_mul(class.tries) > class.total;
+        // That of a whole answer holds also where the tries' limits do not: Envoy has none of them left once a provider has sent a 1xx.
         let mut action = json!({
-            "timeout": seconds(if bounded { class.total } else { Duration::ZERO }),
+            "timeout": seconds(if class.gap.is_none() { class.total } else { Duration::ZERO }),
             "idle_timeout": seconds(idle),
             "auto_host_rewrite": true,
             "inline_cluster_specifier_plugin": { "extension": self.by_plan() },
