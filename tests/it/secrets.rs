@@ -267,3 +267,31 @@ async fn a_trace_goes_through() {
     let seen = &upstream.requests()[0];
     assert_eq!((seen.header("traceparent"), seen.header("tracestate")), (Some(TRACEPARENT), Some("a=1")));
 }
+
+/// Envoy answered the caller with an error of its own, and asked nobody else.
+#[tokio::test]
+async fn where_a_credential_is_missing_the_next_target_is_asked() {
+    let other = Upstream::called("other").await.but(|other| other.with_key("sk-key-of-other"));
+    let variable = Upstream::called("variable").await.but(|variable| variable.with_key("sk-1").losing_its_key());
+    let file = Upstream::called("file").await.but(|file| file.with_key_in_a_file("sk-2").losing_its_key());
+    let gateway = Gateway::with(&other)
+        .and(&variable)
+        .and(&file)
+        .model("gpt", ["variable/m", "file/m", "other/m"])
+        .model("after another", ["other/fault-503", "variable/n", "other/m"])
+        .model("alone", ["file/n"])
+        .start()
+        .await;
+    for (model, tries) in [
+        ("gpt", vec!["variable/m auth", "file/m auth", "other/m ok"]),
+        ("after another", vec!["other/fault-503 unavailable", "variable/n auth", "other/m ok"]),
+    ] {
+        let answer = gateway.chat(model, "Hi").await;
+        assert_eq!((answer.status(), answer.said().as_str()), (200, SAID), "{}", answer.text());
+        assert_eq!(gateway.record(answer.id()).await.tries(), tries);
+    }
+    let answer = gateway.chat("alone", "Hi").await;
+    assert_eq!((answer.status(), answer.code().as_str()), (502, "upstream_auth"), "{}", answer.text());
+    let without = |upstream: &Upstream| upstream.requests().iter().all(|seen| seen.header("authorization").is_none());
+    assert!(without(&variable) && without(&file), "nobody is sent another's key");
+}

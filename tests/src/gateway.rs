@@ -139,7 +139,7 @@ impl Builder {
             let mut entry = json!({ "dialect": provider.dialect, "endpoint": provider.endpoint });
             match &provider.credential {
                 Some(Credential::Env(key)) => {
-                    let name = format!("KEY_OF_{}", provider.name.to_uppercase().replace(['-', '.'], "_"));
+                    let name = provider.variable();
                     entry["credential"] = json!(format!("env:{name}"));
                     vars.insert(name, key.clone());
                 }
@@ -248,7 +248,12 @@ impl Gateway {
             connections: MOST_CONNECTIONS,
             door: if builder.inside { Door::Internal } else { Door::Port },
         };
-        let (resources, vars) = rendered(&builder, &port, &folder, &paths);
+        let (resources, mut vars) = rendered(&builder, &port, &folder, &paths);
+        for provider in builder.providers.iter().filter(|provider| provider.lost) {
+            let variable = vars.remove(&provider.variable());
+            let file = fs::remove_file(folder.path().join(format!("{}.key", provider.name)));
+            assert!(variable.is_some() || file.is_ok(), "{} has no credential to lose", provider.name);
+        }
         let written = Publisher::new(&paths.folder, None).publish(resources, Instant::now()).await;
         written.expect("the folder that Envoy watches");
         if let Some(holds) = builder.holds {

@@ -19,6 +19,8 @@ pub struct Provider {
     pub(crate) credential: Option<Credential>,
     pub(crate) ca: Option<String>,
     pub(crate) max_in_flight: Option<u32>,
+    /// Its credential is not where Envoy runs.
+    pub(crate) lost: bool,
     pub(crate) settings: Map<String, Value>,
 }
 
@@ -41,6 +43,7 @@ impl Provider {
             credential: None,
             ca: None,
             max_in_flight: None,
+            lost: false,
             settings: Map::new(),
         }
     }
@@ -59,6 +62,13 @@ impl Provider {
         self
     }
 
+    /// Its credential is not there where Envoy runs, by a variable or a file that is missing.
+    #[must_use]
+    pub fn losing_its_key(mut self) -> Self {
+        self.lost = true;
+        self
+    }
+
     /// Has the gateway sign for AWS with this key pair, from a credentials file.
     #[must_use]
     pub fn signed_with(mut self, access: &str, secret: &str) -> Self {
@@ -71,6 +81,11 @@ impl Provider {
     pub fn trusting(mut self, bundle: &str) -> Self {
         self.ca = Some(bundle.to_owned());
         self
+    }
+
+    /// The environment variable of its credential.
+    pub(crate) fn variable(&self) -> String {
+        format!("KEY_OF_{}", self.name.to_uppercase().replace(['-', '.'], "_"))
     }
 
     /// Under another name.

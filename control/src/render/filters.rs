@@ -66,14 +66,15 @@ pub(super) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
     json!(chain)
 }
 
-/// Writes the credential; a request for which there is none does not go out.
+/// Writes the credential. A request for which there is none goes out without: its provider refuses it as one with a wrong key, so that
+/// the next target is asked. Envoy's own refusal would be the caller's answer, with no other target tried.
 fn inject(header: provider::CredentialHeader, secret: &str, paths: &Paths) -> Value {
     json!({
         "name": "envoy.filters.http.credential_injector",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
             "overwrite": true,
-            "allow_request_without_credential": false,
+            "allow_request_without_credential": true,
             "credential": {
                 "name": "envoy.http.injected_credentials.generic",
                 "typed_config": {
