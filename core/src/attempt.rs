@@ -207,6 +207,8 @@ struct Answering {
     told: Option<Usage>,
     /// The model that answers, as last told.
     model: Rc<str>,
+    /// A whole answer was written anew.
+    rewritten: bool,
     /// How many bytes were last written in place of a chunk: about so many will be.
     written: usize,
     /// The most that may be written at once.
@@ -358,6 +360,7 @@ impl Attempt {
                 first_token: None,
                 told: None,
                 model: "".into(),
+                rewritten: false,
                 written: 0,
                 most: MAX_WRITTEN.min(self.upstream.longest()),
             };
@@ -448,7 +451,17 @@ impl Attempt {
 
     fn progress(&self, stage: Stage, code: String, model: Rc<str>) -> Progress {
         let (begun, since) = (self.plan.begun, self.plan.since);
-        Progress { begun, since, stage, code, first_token: None, usage: Usage::default(), model }
+        Progress {
+            begun,
+            since,
+            stage,
+            code,
+            status: 0,
+            rewritten: false,
+            first_token: None,
+            usage: Usage::default(),
+            model,
+        }
     }
 
     /// Whether an earlier try has left its headers behind.
@@ -475,7 +488,7 @@ impl Exhausted {
         let answer = Answer::problem(&exhausted(plan, now), plan.endpoint.family());
         let (begun, since, stage, code) = (plan.begun, plan.since, Stage::Failed, answer.outcome.clone());
         let (first_token, usage, model) = (None, Usage::default(), "".into());
-        let progress = Progress { begun, since, stage, code, first_token, usage, model };
+        let progress = Progress { begun, since, stage, code, status: 0, rewritten: false, first_token, usage, model };
         Some(Self { origin: plan.origin, plan: plan.to_text(), progress, answer })
     }
 }

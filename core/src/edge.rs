@@ -197,6 +197,10 @@ impl Edge {
         if let (Some(plan), None, false) = (&mut plan, progress, ending.client_left) {
             plan.end_unanswered(if ending.connected { Connection::Own } else { Connection::Failed }, ending.now);
         }
+        let refused = record::refused(ending.details);
+        if let (Some(failed), Some((kind, _))) = (plan.as_mut().and_then(|plan| plan.failed.last_mut()), refused) {
+            failed.outcome = kind.name().to_string();
+        }
         let plan = plan.or_else(|| {
             let mut plan = self.plan?;
             if let Some(progress) = progress {

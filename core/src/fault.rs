@@ -166,6 +166,9 @@ impl FaultKind {
     ];
 }
 
+/// The code of an answer that broke off after its first token.
+pub const BROKEN_OFF: &str = "stream_incomplete";
+
 /// One try's failure, as the provider told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamFault {
@@ -215,7 +218,7 @@ impl UpstreamFault {
         Problem {
             status: 502,
             kind: "upstream_error",
-            code: "stream_incomplete".to_string(),
+            code: BROKEN_OFF.to_string(),
             message: format!(
                 "The provider broke off before the answer was complete ({}); what came so far is not whole.",
                 self.kind.name()

@@ -5,12 +5,13 @@
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt::Write;
 use core::time::Duration;
 
 use crate::endpoint::{Delivery, Endpoint};
-use crate::fault::exhausted;
-use crate::plan::{Candidate, Plan};
+use crate::fault::{BROKEN_OFF, FaultKind, exhausted};
+use crate::plan::{Candidate, Plan, UNANSWERED};
 use crate::time::Instant;
 use crate::usage::Usage;
 
@@ -44,6 +45,8 @@ pub struct Subject {
     pub model: String,
     /// The outcome, if the edge answered by itself.
     pub answered: Option<String>,
+    /// The targets that were not tried, and why, where there were no others and so no plan.
+    pub passed_over: Vec<(Candidate, String)>,
 }
 
 /// How far the answer has come.
@@ -68,8 +71,12 @@ pub struct Progress {
     pub since: Instant,
     /// How far.
     pub stage: Stage,
-    /// Error code for [`Stage::Failed`] and [`Stage::Cut`], else empty.
+    /// What the caller was told for [`Stage::Failed`], what went wrong for [`Stage::Cut`], else empty.
     pub code: String,
+    /// The status of the provider's answer; 0 if there was none.
+    pub status: u16,
+    /// A whole answer was written anew, which Envoy may refuse to hold.
+    pub rewritten: bool,
     /// From the try's start to its first token.
     pub first_token: Option<Duration>,
     /// Tokens so far.
@@ -90,9 +97,10 @@ impl Progress {
         let Usage { input, output, cached_read, cache_write, reasoning, audio_input, audio_output, estimated } =
             self.usage;
         let first = self.first_token.map_or(0, |first| first.as_micros().max(1));
-        let (begun, since, estimated) = (self.begun, self.since.as_nanos(), u8::from(estimated));
+        let (begun, status, since) = (self.begun, self.status, self.since.as_nanos());
+        let (estimated, rewritten) = (u8::from(estimated), u8::from(self.rewritten));
         format!(
-            "{stage}|{begun}|{since}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{audio_input}|\
+            "{stage}|{begun}.{status}.{rewritten}|{since}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{audio_input}|\
              {audio_output}|{estimated}|{}|{}",
             self.code, self.model
         )
@@ -108,8 +116,10 @@ impl Progress {
             "x" => Stage::Failed,
             _ => return None,
         };
+        let mut answer = fields.next()?.split('.');
+        let (begun, status) = (answer.next()?.parse().ok()?, answer.next()?.parse().ok()?);
+        let rewritten = answer.next()? == "1";
         let mut number = || fields.next()?.parse::<u64>().ok();
-        let begun = usize::try_from(number()?).ok()?;
         let since = Instant::from_nanos(number()?);
         let first = number()?;
         let usage = Usage {
@@ -124,7 +134,7 @@ impl Progress {
         };
         let first_token = (first > 0).then(|| Duration::from_micros(first));
         let (code, model) = (fields.next()?.to_string(), fields.next()?.into());
-        Some(Self { begun, since, stage, code, first_token, usage, model })
+        Some(Self { begun, since, stage, code, status, rewritten, first_token, usage, model })
     }
 }
 
@@ -143,24 +153,49 @@ pub struct Ending<'a> {
     pub details: &'a str,
 }
 
-/// What became of the request, in a word.
+/// What became of the request, in a word: `ok`, or the code of the error that the caller received, if anything could tell it.
 pub fn outcome(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
     if let Some(answered) = &subject.answered {
         return answered.clone();
+    }
+    if let Some((_, code)) = refused(ending.details) {
+        return code.to_string();
     }
     if let (None, false, Some(plan)) = (progress, ending.client_left, plan.filter(|plan| plan.latest_has_failed())) {
         // The last try ended without an answer, so Envoy told the caller what the plan would have.
         return exhausted(plan, ending.now).code;
     }
-    let word = match progress.map(|progress| (progress.stage, progress.code.as_str())) {
+    let word = match progress.map(|progress| progress.stage) {
+        Some(Stage::Cut) => BROKEN_OFF,
+        Some(Stage::Flowing) if !ending.client_left && !ending.caller_paused => BROKEN_OFF,
+        _ => latest(progress, ending),
+    };
+    word.to_string()
+}
+
+/// What Envoy's reason for an answer of its own says of the latest try, and what it tells the caller, where the try itself can know neither.
+pub fn refused(details: &str) -> Option<(FaultKind, &'static str)> {
+    match details {
+        // The filter runs before the credential is written.
+        "failed_to_inject_credential" => Some((FaultKind::Auth, "upstream_auth")),
+        "response_payload_too_large" => Some((FaultKind::Malformed, "upstream_bad_answer")),
+        _ => None,
+    }
+}
+
+/// What became of the latest try, if it has not failed before it was answered.
+fn latest<'p>(progress: Option<&'p Progress>, ending: &Ending<'_>) -> &'p str {
+    if let Some((kind, _)) = refused(ending.details) {
+        return kind.name();
+    }
+    match progress.map(|progress| (progress.stage, progress.code.as_str())) {
         Some((Stage::Done, _)) => "ok",
         Some((Stage::Failed | Stage::Cut, code)) => code,
         _ if ending.client_left => "client_left",
         Some((Stage::Flowing, _)) if ending.caller_paused => "slow_caller",
-        Some((Stage::Flowing, _)) => "cut",
-        None => "unanswered",
-    };
-    word.to_string()
+        Some((Stage::Flowing, _)) => FaultKind::Cut.name(),
+        None => UNANSWERED,
+    }
 }
 
 /// The record's text; see [`ACCESS_LOG_FORMAT`] for why it is no whole JSON object.
@@ -188,10 +223,15 @@ pub fn compose(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progres
             field("provider", &target.provider);
             field("upstream_model", &target.model);
         }
-        write_plan(&mut text, plan, &outcome, ending.now);
+        let latest = (latest(progress, ending), progress.map_or(0, |progress| progress.status));
+        write_targets(&mut text, &plan.targets, &plan.passed_over);
+        write_tries(&mut text, plan, latest, ending.now);
+    } else if !subject.passed_over.is_empty() {
+        write_targets(&mut text, &[], &subject.passed_over);
+        text.push_str(",\"tries\":[]");
     }
     if let Some(progress) = progress {
-        write_progress(&mut text, progress);
+        write_progress(&mut text, progress, plan.map(|plan| plan.made));
     }
     text.push_str(",\"details\":\"");
     quoted(&mut text, ending.details);
@@ -200,22 +240,27 @@ pub fn compose(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progres
     text
 }
 
-fn write_plan(text: &mut String, plan: &Plan, outcome: &str, now: Instant) {
+fn write_targets(text: &mut String, targets: &[Candidate], passed_over: &[(Candidate, String)]) {
     text.push_str(",\"candidates\":[");
-    for (i, target) in plan.targets.iter().enumerate() {
+    for (i, target) in targets.iter().enumerate() {
         text.push_str(if i == 0 { "\"" } else { ",\"" });
         name(text, target);
         text.push('"');
     }
     text.push_str("],\"passed_over\":[");
-    for (i, (target, why)) in plan.passed_over.iter().enumerate() {
+    for (i, (target, why)) in passed_over.iter().enumerate() {
         text.push_str(if i == 0 { "{\"target\":\"" } else { ",{\"target\":\"" });
         name(text, target);
         text.push_str("\",\"why\":\"");
         quoted(text, why);
         text.push_str("\"}");
     }
-    text.push_str("],\"tries\":[");
+    text.push(']');
+}
+
+/// The tries of `plan`, with the outcome and the status of the latest one, if it is still open.
+fn write_tries(text: &mut String, plan: &Plan, (outcome, status): (&str, u16), now: Instant) {
+    text.push_str(",\"tries\":[");
     let mut comma = "";
     let mut one = |target: usize, outcome: &str, status: u16, took: Duration| {
         text.push_str(comma);
@@ -236,12 +281,13 @@ fn write_plan(text: &mut String, plan: &Plan, outcome: &str, now: Instant) {
         one(failed.target, &failed.outcome, failed.status, failed.took);
     }
     if plan.begun > 0 && !plan.latest_has_failed() {
-        one(plan.at, outcome, if outcome == "ok" { 200 } else { 0 }, now - plan.since);
+        one(plan.at, outcome, status, now - plan.since);
     }
     text.push(']');
 }
 
-fn write_progress(text: &mut String, progress: &Progress) {
+/// `made` is when all of the request had come.
+fn write_progress(text: &mut String, progress: &Progress, made: Option<Instant>) {
     if !progress.model.is_empty() {
         text.push_str(",\"answered_model\":\"");
         quoted(text, &progress.model);
@@ -250,6 +296,10 @@ fn write_progress(text: &mut String, progress: &Progress) {
     if let Some(first) = progress.first_token {
         text.push_str(",\"first_token_ms\":");
         millis(text, first);
+        if let Some(made) = made {
+            text.push_str(",\"total_first_token_ms\":");
+            millis(text, progress.since.after(first) - made);
+        }
     }
     let Usage { input, output, cached_read, cache_write, reasoning, audio_input, audio_output, estimated } =
         progress.usage;
@@ -345,6 +395,8 @@ mod tests {
             since: Instant::from_nanos(77),
             stage: Stage::Cut,
             code: "cut".to_string(),
+            status: 200,
+            rewritten: true,
             first_token: Some(Duration::from_micros(12)),
             usage: Usage {
                 input: 1,

@@ -195,7 +195,8 @@ impl<H: Host> Role<H> for Request {
         board::close(self.id);
         // What Envoy knows costs a wasm filter about a microsecond; an answer that is complete needs no explanation.
         let complete = progress.as_ref().is_some_and(|progress| progress.stage == record::Stage::Done);
-        let details = if complete { None } else { host.details() };
+        let rewritten = progress.as_ref().is_some_and(|progress| progress.rewritten);
+        let details = if complete && !rewritten { None } else { host.details() };
         let flags = if complete { 0 } else { host.flags() };
         let connected = !needs_plan || host.connection(self.id) == Connection::Made;
         // A caller who leaves before the answer leaves that behind.

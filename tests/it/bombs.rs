@@ -162,6 +162,12 @@ async fn a_body_that_envoy_does_not_hold_ends_its_own_request_and_no_other() {
     for _ in 0..2 {
         let answer = gateway.chat("long", "Hi").await;
         assert_eq!((answer.status(), answer.code().as_str()), (502, "upstream_bad_answer"), "{}", answer.text());
+        let record = gateway.record(answer.id()).await;
+        let tried = &record["tries"][0];
+        assert_eq!(
+            (record["outcome"].as_str(), tried["outcome"].as_str()),
+            (Some("upstream_bad_answer"), Some("malformed"))
+        );
         let tools = vec![json!({ "type": "custom", "name": "f" }); 6000];
         let body = json!({ "model": "claude", "input": "Hi", "tools": tools });
         let answer = gateway.post(Endpoint::Responses.path(), body).await;

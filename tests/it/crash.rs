@@ -318,6 +318,7 @@ fn outcome<'r>(view: &'r str, record: &'r Record) -> &'r str {
     let tries = record["tries"].as_array().and_then(|tries| tries.last()).map(|last| &last["outcome"]);
     match code {
         Some(code) if code != "tokens" => code,
+        _ if view.ends_with("an error") || view.ends_with("a break") => "stream_incomplete",
         _ => tries.and_then(Value::as_str).unwrap_or_default(),
     }
 }

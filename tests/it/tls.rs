@@ -1,7 +1,7 @@
 //! TLS towards a provider: verified, or not spoken at all.
 
 use weir_sim::Tls;
-use weir_tests::{Authority, Gateway, Upstream, self_signed};
+use weir_tests::{Authority, Gateway, Provider, Upstream, self_signed};
 
 use crate::SAID;
 
@@ -47,4 +47,21 @@ async fn a_certificate_for_another_name_does_not() {
 async fn an_expired_certificate_does_not() {
     let authority = Authority::new();
     assert_eq!(tries("localhost", authority.certify_in_the_past("localhost"), &authority).await, REFUSED);
+}
+
+#[tokio::test]
+async fn a_handshake_that_takes_too_long_is_a_failed_connection() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("https://{}/v1", silent.local_addr().unwrap());
+    let other = Upstream::called("other").await;
+    let gateway = Gateway::with(Provider::at("safe", &endpoint).set("connect_timeout", "200ms"))
+        .and(&other)
+        .model("gpt", ["safe/m", "other/m"])
+        .model("alone", ["safe/n"])
+        .start()
+        .await;
+    let answer = gateway.chat("gpt", "Hi").await;
+    assert_eq!(gateway.record(answer.id()).await.tries(), REFUSED, "{}", answer.text());
+    let answer = gateway.chat("alone", "Hi").await;
+    assert_eq!(gateway.record(answer.id()).await.tries(), ["safe/n connect_failure"], "{}", answer.text());
 }

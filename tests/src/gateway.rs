@@ -420,6 +420,19 @@ impl Gateway {
     }
 }
 
+/// Whatever a test is about, no record calls a failure `ok`.
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() || !self.paths.access_log.is_file() {
+            return;
+        }
+        for record in self.records() {
+            let failed = record["status"].as_u64().is_none_or(|status| status >= 400);
+            assert!(!failed || record["outcome"] != "ok", "a failure is recorded as ok: {}", *record);
+        }
+    }
+}
+
 fn rendered(builder: &Builder, port: &Port, folder: &Folder, paths: &Paths) -> (Resources, BTreeMap<String, String>) {
     let (configuration, mut vars) = builder.configuration(port.address(), folder.path());
     let file = folder.path().join("weir.yaml");

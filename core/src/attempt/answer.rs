@@ -99,6 +99,7 @@ impl Attempt {
             body = Some(told);
         }
         if let Some(body) = body {
+            answering.rewritten = self.plan.delivery == Delivery::Whole;
             effects.push(Effect::Body(body));
         }
         self.tell(&mut answering, fault.as_ref(), end, effects);
@@ -193,7 +194,13 @@ impl Attempt {
             effects.push(Effect::Span(span::ERROR, code.clone()));
         }
         let first_token = answering.first_token;
-        let progress = Progress { first_token, usage, ..self.progress(stage, code, model) };
+        let progress = Progress {
+            status: answering.status,
+            rewritten: answering.rewritten,
+            first_token,
+            usage,
+            ..self.progress(stage, code, model)
+        };
         effects.push(Effect::Progress(progress));
     }
 }

@@ -86,7 +86,11 @@ impl Edge {
         if !routing.keys.get(&key).is_some_and(|key| key.may_use(name)) {
             return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem());
         }
-        let Ranked { targets, passed_over, trials, proving } = rank(routing, model, call, rests, now)?;
+        let Ranked { targets, passed_over, trials, proving } =
+            rank(routing, model, call, rests, now).map_err(|unranked| {
+                self.subject.passed_over = unranked.passed_over;
+                unranked.problem
+            })?;
         let plan = Plan {
             origin: self.origin,
             endpoint,

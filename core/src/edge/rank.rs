@@ -1,5 +1,6 @@
 //! In which order a model's targets are tried, and which are not.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -28,6 +29,19 @@ impl Ranked {
         self.trials |= 1_u16.checked_shl(self.targets.len().try_into().unwrap_or(u32::MAX)).unwrap_or_default();
         self.targets.push(candidate(target));
     }
+
+    fn pass_over(&mut self, resting: Vec<(&Target, &Rest)>) {
+        self.passed_over.extend(resting.into_iter().map(|(target, rest)| {
+            let why = alloc::format!("resting after {}", rest.kind.name());
+            (candidate(target), why)
+        }));
+    }
+}
+
+/// Why no target is tried: what the caller is told, and what is wrong with each.
+pub(super) struct Unranked {
+    pub(super) problem: Problem,
+    pub(super) passed_over: Vec<(Candidate, String)>,
 }
 
 /// The targets in the order in which they are tried, and those that are not, with the reason.
@@ -41,7 +55,7 @@ pub(super) fn rank(
     call: &Call<'_>,
     rests: &Rests,
     now: Instant,
-) -> Result<Ranked, Problem> {
+) -> Result<Ranked, Box<Unranked>> {
     let mut ranked = Ranked { targets: Vec::with_capacity(model.targets.len()), ..Ranked::default() };
     let mut refusal = None;
     let mut resting = Vec::new();
@@ -70,7 +84,8 @@ pub(super) fn rank(
         let waits = resting.iter().filter(|(_, rest)| rest.kind == FaultKind::RateLimited);
         let wait = waits.clone().map(|(_, rest)| rest.until - now).min();
         if let Some(wait) = wait.filter(|_| waits.count() == resting.len()) {
-            return Err(Problem {
+            ranked.pass_over(resting);
+            let problem = Problem {
                 status: 429,
                 kind: "rate_limit_error",
                 code: "rate_limited".to_string(),
@@ -80,7 +95,8 @@ pub(super) fn rank(
                 details: None,
                 retry_after: Some(wait),
                 retry: Retry::Yes,
-            });
+            };
+            return Err(Box::new(Unranked { problem, passed_over: ranked.passed_over }));
         }
         for (target, rest) in resting.drain(..) {
             match rest.kind {
@@ -89,12 +105,11 @@ pub(super) fn rank(
             }
         }
     }
-    ranked.passed_over.extend(resting.into_iter().map(|(target, rest)| {
-        let why = alloc::format!("resting after {}", rest.kind.name());
-        (candidate(target), why)
-    }));
+    ranked.pass_over(resting);
     match refusal {
-        Some(reject) if ranked.targets.is_empty() => Err(reject.problem()),
+        Some(reject) if ranked.targets.is_empty() => {
+            Err(Box::new(Unranked { problem: reject.problem(), passed_over: ranked.passed_over }))
+        }
         _ => Ok(ranked),
     }
 }

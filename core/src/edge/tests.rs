@@ -242,6 +242,27 @@ fn if_all_rest_for_a_rate_limit_the_caller_is_told_how_long() {
     assert!(answer.headers.contains(&("retry-after", "2".into())), "{:?}", answer.headers);
 }
 
+/// The record said of such a request neither who was asked nor why not.
+#[test]
+fn the_record_tells_who_was_not_asked_where_nobody_was() {
+    let mut rests = resting("a", FaultKind::RateLimited);
+    rests.add(
+        rest("b", FaultKind::RateLimited, Instant::from_nanos(5).after(Duration::from_secs(9))),
+        Instant::default(),
+    );
+    let mut edge = Edge::default();
+    edge.headers(&routing(), &CHAT, false).unwrap();
+    let refused = edge.body(&routing(), &rests, Instant::from_nanos(5), br#"{"model":"gpt","messages":[]}"#);
+    assert_eq!(refused.unwrap_err().outcome, "rate_limited");
+    let ending =
+        Ending { now: Instant::from_nanos(6), client_left: false, caller_paused: false, connected: true, details: "" };
+    let record = edge.record(None, None, &ending);
+    for target in ["a/gpt", "b/gpt"] {
+        let told = format!(r#"{{"target":"{target}","why":"resting after rate_limited"}}"#);
+        assert!(record.contains(&told), "{record}");
+    }
+}
+
 #[test]
 fn a_rest_for_a_fault_of_ours_is_broken_if_nothing_else_is_left() {
     let mut rests = resting("a", FaultKind::Auth);

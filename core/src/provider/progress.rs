@@ -70,7 +70,7 @@ impl Progress {
             Piece::Text(text)
             | Piece::Refusal(text)
             | Piece::Reasoning { text, .. }
-            | Piece::Arguments { json: text, .. } => text.written().len(),
+            | Piece::Arguments { json: text, .. } => text.bytes(),
             Piece::Signature { .. }
             | Piece::Redacted { .. }
             | Piece::Call { .. }

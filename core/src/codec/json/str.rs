@@ -32,6 +32,24 @@ impl<'a> Str<'a> {
         self.written().is_empty()
     }
 
+    /// How many bytes the text has; a lone surrogate counts as half a pair.
+    pub fn bytes(self) -> usize {
+        let Self::Escaped(text) = self else { return self.written().len() };
+        let (mut bytes, mut rest) = (text.len(), text.as_bytes());
+        while let Some(escape) = memchr::memchr(b'\\', rest).and_then(|at| rest.get(at + 1..)) {
+            let written = if escape.first() == Some(&b'u') { 6 } else { 2 };
+            let code = escape.get(1..5).filter(|_| written == 6).and_then(|code| str::from_utf8(code).ok());
+            let held = match code.and_then(|code| u32::from_str_radix(code, 16).ok()) {
+                Some(0x80..0x800 | 0xd800..0xe000) => 2,
+                Some(0x800..) => 3,
+                Some(0..0x80) | None => 1,
+            };
+            bytes -= (written - held).min(bytes);
+            rest = escape.get(1..).unwrap_or_default();
+        }
+        bytes
+    }
+
     /// Whether every character of the text is ASCII.
     pub fn is_ascii(self) -> bool {
         let escapes = match self {
@@ -132,6 +150,14 @@ mod tests {
         {
             assert_eq!(Str::Escaped(text).is_ascii(), unescape(text).is_ascii(), "{text}");
             assert_eq!(Str::Plain(text).is_ascii(), text.is_ascii(), "{text}");
+        }
+    }
+
+    #[test]
+    fn its_bytes_are_those_of_its_text() {
+        for text in ["", "a", "é", "a\\n\\\"", "\\u0041", "\\u00e9", "\\u4f60b", "\\ud83d\\ude00!", "\\\\u00e9"] {
+            assert_eq!(Str::Escaped(text).bytes(), unescape(text).len(), "{text}");
+            assert_eq!(Str::Plain(text).bytes(), text.len(), "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use crate::codec::json::{Checker, Flaw, Kind, Name, Raw, check_by};
+use crate::codec::json::{Checker, Flaw, Kind, Name, Raw, Str, check_by};
 use crate::usage::{Usage, guess};
 
 /// The members that matter, of a chunk or an answer.
@@ -191,7 +191,7 @@ impl Deltas {
                     // A whole answer has messages where a stream has deltas.
                     "delta" | "message" => deltas.tokens += tokens(choice)?,
                     // Legacy completions have bare text.
-                    "text" => deltas.tokens += guess(content(choice.value()?)),
+                    "text" => deltas.tokens += guessed(choice.value()?),
                     "finish_reason" => {
                         let reason = choice.value()?.text();
                         // Some have it in every event, empty until the last.
@@ -246,23 +246,39 @@ pub(super) fn is_failure(reason: &str) -> bool {
 
 /// Guesses the tokens of one delta.
 fn tokens(delta: &mut Checker<'_>) -> Result<u64, Flaw> {
-    let mut bytes = 0;
+    let mut tokens = 0;
     delta.members(|delta, name| {
         if CONTENT.contains(&&*name.text(delta.text())) {
-            bytes += content(delta.value()?);
+            tokens += guessed(delta.value()?);
         }
         Ok(())
     })?;
-    Ok(guess(bytes))
+    Ok(tokens)
 }
 
-/// How many bytes of content there are, as they are written.
-fn content(value: Raw<'_>) -> usize {
+/// Guesses the tokens of some content: of its text, without the JSON around it. Whatever there is, is one at least.
+fn guessed(value: Raw<'_>) -> u64 {
     match value.text() {
-        "null" | "[]" | "{}" => 0,
-        text => text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).len(),
+        "null" | "[]" | "{}" | "\"\"" => 0,
+        _ => guess(said(value)).max(1),
     }
 }
+
+/// How many bytes of text there are in some content.
+fn said(value: Raw<'_>) -> usize {
+    match value.kind() {
+        Kind::String => value.str().map_or(0, Str::bytes),
+        Kind::Array => value.items().map(said).sum(),
+        Kind::Object => {
+            let members = value.members().filter(|(name, _)| !ABOUT.contains(&&**name));
+            members.map(|(_, value)| said(value)).sum()
+        }
+        _ => 0,
+    }
+}
+
+/// Members that are about content and no text of the model's.
+const ABOUT: [&str; 6] = ["id", "type", "format", "signature", "encrypted_content", "data"];
 
 /// The members of a delta that are an answer's first token.
 const CONTENT: [&str; 7] =
@@ -313,6 +329,31 @@ fn usage(usage: Raw<'_>) -> Option<Usage> {
 mod tests {
     use super::*;
     use alloc::format;
+
+    /// What is around a text counted as tokens, and so did its escapes: a call's arguments came to ten times what they are.
+    #[test]
+    fn tokens_are_guessed_from_the_text_alone() {
+        let check = |delta: &str, expect: u64| {
+            let event = format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
+            assert_eq!(Members::check(&event).unwrap().1.deltas.tokens, expect, "{delta}");
+        };
+        let call =
+            |arguments: &str| format!(r#"{{"tool_calls":[{{"index":0,"function":{{"arguments":"{arguments}"}}}}]}}"#);
+        check(r#"{"content":""}"#, 0);
+        check(r#"{"content":" Hi"}"#, 1);
+        check(r#"{"content":"\n\n\n\n\n"}"#, 1);
+        check(r#"{"content":"\u4f60\u597d"}"#, 1);
+        check(r#"{"content":"\ud83d\ude00"}"#, 1);
+        check(r#"{"content":"a sentence of 27 characters"}"#, 6);
+        check(r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"Hm"}]}]}"#, 1);
+        check(&call(r#"{\"a\":"#), 1);
+        check(&call(""), 1);
+        check(
+            r#"{"tool_calls":[{"index":0,"id":"call_0123456789abcdef","type":"function","function":{"name":"get","arguments":""}}]}"#,
+            1,
+        );
+        check(r#"{"role":"assistant","content":null,"tool_calls":[]}"#, 0);
+    }
 
     #[test]
     fn events_that_begin_alike_are_read_as_if_they_did_not() {

@@ -1,0 +1,155 @@
+//! The record, against the page that explains it: `docs/operate.md`.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_core::fault::FaultKind;
+use weir_core::plan::{Candidate, DEADLINE, Limits, Origin, Plan, class};
+use weir_core::record::{ACCESS_LOG_FORMAT, Ending, Progress, Stage, Subject, compose, outcome};
+use weir_core::time::Instant;
+use weir_core::usage::Usage;
+
+fn at(millis: u64) -> Instant {
+    Instant::from_nanos(millis * 1_000_000)
+}
+
+/// Two targets, of which the first has failed, and the second is being asked.
+fn plan() -> Plan {
+    let target = |provider: &str| Candidate { provider: provider.to_owned(), model: "m".to_owned() };
+    let limit = Duration::from_secs(30);
+    let limits = Limits { first: limit, gap: limit, keep_alive: limit, total: None };
+    let mut plan = Plan {
+        origin: Origin::default(),
+        endpoint: Endpoint::Chat,
+        delivery: Delivery::Streamed,
+        usage: UsageChunk::Unwanted,
+        class: class(Delivery::Streamed, limits),
+        tenant: String::new(),
+        model: "m".to_owned(),
+        betas: String::new(),
+        targets: vec![target("a"), target("b")],
+        passed_over: Vec::new(),
+        trials: 0,
+        made: at(100),
+        begun: 0,
+        at: 0,
+        since: at(100),
+        failed: Vec::new(),
+        too_long: None,
+    };
+    plan.begin("a", at(110)).unwrap();
+    plan.fail("unavailable", 503, None, at(400));
+    plan.begin("b", at(410)).unwrap();
+    plan
+}
+
+fn progress(stage: Stage, code: &str) -> Progress {
+    let first_token = (stage != Stage::Failed).then_some(Duration::from_millis(25));
+    let status = if stage == Stage::Failed { 0 } else { 200 };
+    let (code, usage) = (code.to_owned(), Usage::default());
+    let rewritten = false;
+    Progress { begun: 2, since: at(410), stage, code, status, rewritten, first_token, usage, model: "m".into() }
+}
+
+fn ending(client_left: bool) -> Ending<'static> {
+    Ending { now: at(500), client_left, caller_paused: false, connected: true, details: "" }
+}
+
+/// One line of the log.
+fn line(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> Value {
+    let record = compose(subject, plan, progress, ending);
+    let (before, after) = ACCESS_LOG_FORMAT.split_once("%FILTER_STATE(wasm.weir.record:PLAIN)%").unwrap();
+    let before = before.split('%').enumerate().map(|(i, part)| if i % 2 == 1 { "0" } else { part });
+    serde_json::from_str(&format!("{}{record}{after}", before.collect::<String>())).unwrap()
+}
+
+/// What stands in backticks.
+fn quoted(text: &str) -> BTreeSet<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)).unwrap()
+}
+
+/// Every end that an answer can have.
+fn ends() -> Vec<(Option<Progress>, Ending<'static>)> {
+    let faults = FaultKind::ALL.map(|kind| progress(Stage::Cut, kind.name()));
+    let others = [progress(Stage::Flowing, ""), progress(Stage::Done, ""), progress(Stage::Failed, "upstream_timeout")];
+    let slow = (Some(progress(Stage::Flowing, "")), Ending { caller_paused: true, ..ending(false) });
+    let stages: Vec<_> = faults.into_iter().chain(others).map(Some).chain([None]).collect();
+    let all = [false, true].into_iter().flat_map(|left| stages.iter().map(move |stage| (stage.clone(), ending(left))));
+    all.chain([slow]).collect()
+}
+
+#[test]
+fn every_outcome_is_on_the_page() {
+    let (page, codes) = (page("operate.md"), quoted(&page("troubleshoot.md")));
+    let row = page.lines().find(|line| line.starts_with("| `outcome` |")).unwrap();
+    let told = |(progress, ending): &(Option<Progress>, Ending<'_>)| {
+        outcome(&Subject::default(), Some(&plan()), progress.as_ref(), ending)
+    };
+    let mut words: BTreeSet<String> = ends().iter().map(told).collect();
+    for code in words.extract_if(.., |word| codes.contains(word) && word != "stream_incomplete") {
+        assert_eq!(code, "upstream_timeout", "a code that the caller receives");
+    }
+    // Of readiness, of what no filter saw, and another field's name.
+    words.extend(["outcome", "draining", "/readyz", "-", "details", "gap"].map(str::to_owned));
+    assert_eq!(quoted(row), words);
+}
+
+#[test]
+fn every_outcome_of_a_try_is_on_the_page() {
+    let page = page("operate.md");
+    let (_, told) = page.split_once("An outcome of a try is ").unwrap();
+    let (told, _) = told.split_once("\n\n").unwrap();
+    let mut words: BTreeSet<String> = FaultKind::ALL.map(|kind| kind.name().to_owned()).into();
+    words.insert(DEADLINE.to_owned());
+    for (progress, ending) in
+        ends().iter().filter(|(progress, _)| progress.as_ref().is_none_or(|p| p.stage != Stage::Failed))
+    {
+        let line = line(&Subject::default(), Some(&plan()), progress.as_ref(), ending);
+        words.insert(line["tries"][1]["outcome"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(quoted(told), words);
+}
+
+/// It was 0 for all that was not complete.
+#[test]
+fn a_try_that_was_answered_has_the_answers_status() {
+    for (stage, left, outcome, tried) in [
+        (Stage::Done, false, "ok", "ok"),
+        (Stage::Cut, false, "stream_incomplete", "timeout"),
+        (Stage::Flowing, false, "stream_incomplete", "cut"),
+        (Stage::Flowing, true, "client_left", "client_left"),
+    ] {
+        let code = if stage == Stage::Cut { "timeout" } else { "" };
+        let line = line(&Subject::default(), Some(&plan()), Some(&progress(stage, code)), &ending(left));
+        assert_eq!((line["outcome"].as_str(), line["tries"][1]["outcome"].as_str()), (Some(outcome), Some(tried)));
+        assert_eq!((&line["tries"][0]["status"], &line["tries"][1]["status"]), (&503.into(), &200.into()), "{line}");
+    }
+    let line = line(&Subject::default(), Some(&plan()), None, &ending(true));
+    assert_eq!(line["tries"][1]["status"], 0);
+}
+
+/// What earlier tries had taken was nowhere.
+#[test]
+fn the_first_token_is_told_from_the_try_and_from_the_request() {
+    let line = line(&Subject::default(), Some(&plan()), Some(&progress(Stage::Done, "")), &ending(false));
+    assert_eq!((line["first_token_ms"].as_f64(), line["total_first_token_ms"].as_f64()), (Some(25.0), Some(335.0)));
+}
+
+#[test]
+fn what_was_passed_over_is_told_without_a_plan_too() {
+    let target = Candidate { provider: "a".to_owned(), model: "m".to_owned() };
+    let passed_over = vec![(target, "resting after rate_limited".to_owned())];
+    let subject = Subject { answered: Some("rate_limited".to_owned()), passed_over, ..Subject::default() };
+    let line = line(&subject, None, None, &ending(false));
+    let expect = serde_json::json!([{ "target": "a/m", "why": "resting after rate_limited" }]);
+    assert_eq!((&line["passed_over"], &line["tries"]), (&expect, &serde_json::json!([])));
+}
