@@ -68,7 +68,15 @@ struct Wanted {
     /// The model and its answer's delivery, where the path says so.
     in_path: Option<(String, Delivery)>,
     /// What reads the body, where that is a form.
-    form: Option<Box<Scanner>>,
+    form: Option<Box<Form>>,
+}
+
+/// A form that is being read.
+#[derive(Clone, Debug)]
+struct Form {
+    scanner: Scanner,
+    /// Its `content-type`, as it goes on.
+    content_type: String,
 }
 
 /// A request that goes on to a provider.
@@ -98,13 +106,11 @@ impl Edge {
     ) -> Result<Vec<(&'h str, Cow<'h, str>)>, Answer> {
         let outcome = self.read_headers(routing, headers, end);
         let endpoint = self.note(outcome)?;
-        let passed = headers.iter().filter(|(name, _)| passes(endpoint, name));
+        let passed = headers.iter().filter(|(name, _)| passes(name));
         let mut passed: Vec<(&str, Cow<'_, str>)> =
             passed.map(|(name, value)| (*name, Cow::Borrowed(passed_value(endpoint, name, value)))).collect();
         passed.extend(allow::WRITTEN.map(|(name, value)| (name, Cow::Borrowed(value))));
-        if endpoint.body() == BodyKind::Json {
-            passed.push(("content-type", Cow::Borrowed("application/json")));
-        }
+        passed.push(("content-type", self.content_type()));
         passed.push(("x-request-id", Cow::Owned(self.subject.request_id.clone())));
         Ok(passed)
     }
@@ -139,7 +145,7 @@ impl Edge {
     /// Reads the next bytes of a form.
     pub fn slice(&mut self, bytes: &[u8]) -> Result<(), Answer> {
         let Phase::Body(Wanted { form: Some(form), .. }, _) = &mut self.phase else { return Ok(()) };
-        let outcome = form.read(bytes).map_err(|reject| Answer::problem(&reject.problem(), self.family));
+        let outcome = form.scanner.read(bytes).map_err(|reject| Answer::problem(&reject.problem(), self.family));
         self.note(outcome)
     }
 
@@ -147,7 +153,7 @@ impl Edge {
     pub fn form(&mut self, routing: &Routing, rests: &Rests, now: Instant, len: u64) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Body(Wanted { endpoint, form: Some(form), .. }, key) => {
-                self.plan_form(routing, rests, now, (endpoint, key), form, len)
+                self.plan_form(routing, rests, now, (endpoint, key), form.scanner, len)
             }
             _ => Err(HostFault::Host.problem()),
         };
@@ -303,10 +309,22 @@ impl Edge {
             BodyKind::Json => None,
             BodyKind::Multipart => {
                 let boundary = Boundary::parse(value("content-type").unwrap_or_default())?;
-                Some(Box::new(Scanner::new(&boundary, &FORM_FIELDS)))
+                Some(Box::new(Form {
+                    scanner: Scanner::new(&boundary, &FORM_FIELDS),
+                    content_type: boundary.content_type(),
+                }))
             }
         };
         Ok(Wanted { endpoint, in_path, form })
+    }
+
+    /// The `content-type` as it goes on, in Weir's words: some clients say nothing of JSON, or something else, and what a form's
+    /// header says besides its boundary could make another form of it.
+    fn content_type(&self) -> Cow<'static, str> {
+        match &self.phase {
+            Phase::Body(Wanted { form: Some(form), .. }, _) => Cow::Owned(form.content_type.clone()),
+            _ => Cow::Borrowed("application/json"),
+        }
     }
 
     fn reject(&self, reject: &Reject) -> Answer {
@@ -350,11 +368,9 @@ fn caller<'r, 'h>(routing: &'r Routing, value: impl Fn(&str) -> Option<&'h str>)
 }
 
 /// Whether a request header goes on as the caller wrote it.
-fn passes(endpoint: Endpoint, name: &str) -> bool {
+fn passes(name: &str) -> bool {
     match name {
-        "x-request-id" => false,
-        // Some clients say nothing of JSON, or something else.
-        "content-type" => endpoint.body() != BodyKind::Json,
+        "x-request-id" | "content-type" => false,
         SCHEME => true,
         _ => allow::passes(name),
     }

@@ -5,7 +5,8 @@
 //! [RFC 2046, 5.1](https://www.rfc-editor.org/rfc/rfc2046#section-5.1).
 //!
 //! Whatever two readers could take for two different forms is refused (a bare line feed before a boundary, a field name with
-//! escapes, text before the first boundary): what a key may use is decided by this reading, and the provider's must agree.
+//! escapes, text before the first boundary, another charset): what a key may use is decided by this reading, and the provider's
+//! must agree. The request's own `content-type` is written anew ([`Boundary::content_type`]).
 
 mod header;
 
@@ -17,7 +18,7 @@ use core::ops::Range;
 pub use header::Boundary;
 
 use crate::fault::Reject;
-use header::Headers;
+use header::{Headers, Reading};
 
 /// More than any endpoint has fields, with room for lists.
 pub const MAX_PARTS: usize = 64;
@@ -88,6 +89,8 @@ struct Value {
     part: Part,
     /// The beginning of the value, if it is to be kept, and of the boundary that follows it.
     text: Option<Vec<u8>>,
+    /// Only ASCII means the same in its charset and in UTF-8.
+    ascii: bool,
     /// So many bytes of the scanner's `line` have come.
     matched: usize,
     /// What came before them; while there are none, what came last.
@@ -204,9 +207,17 @@ impl Scanner {
             self.state = State::Headers(headers);
             return Ok(rest);
         };
-        let kept = self.keep.contains(&part.name.as_str());
+        let base = part.name.split_once('[').map_or(&*part.name, |(base, _)| base);
+        let kept = self.keep.contains(&base);
+        if kept && base != part.name {
+            return Err(invalid(&part.name, "it must be one text, not a list"));
+        }
         if kept && part.filename.is_some() {
             return Err(invalid(&part.name, "it must be text, not a file"));
+        }
+        let reading = Reading::of(part.content_type.as_deref());
+        if kept && reading == Reading::Unknown {
+            return Err(invalid(&part.name, "its Content-Type must be text/plain in UTF-8, or be left out"));
         }
         if kept && self.parts.iter().any(|other| other.name == part.name) {
             return Err(invalid(&part.name, "it is given twice"));
@@ -215,7 +226,8 @@ impl Scanner {
         part.value = start..start;
         // The line break before the value is its headers'. A boundary right behind it leaves none for the value.
         let (matched, before) = (1, Before::Return);
-        self.state = State::Value(Value { part, text: kept.then(Vec::new), matched, before });
+        let ascii = reading == Reading::Ascii;
+        self.state = State::Value(Value { part, text: kept.then(Vec::new), ascii, matched, before });
         Ok(rest)
     }
 
@@ -278,7 +290,7 @@ impl Before {
 impl Value {
     /// The part whose value is followed by the line feed at `feed`, and that by a boundary.
     fn finish(self, feed: u64) -> Result<Part, Reject> {
-        let Self { mut part, text, before, .. } = self;
+        let Self { mut part, text, ascii, before, .. } = self;
         let end = feed.saturating_sub(1);
         if before != Before::Return || end < part.value.start {
             return Err(body("a boundary does not follow a line break (CR LF)"));
@@ -290,6 +302,9 @@ impl Value {
                 return Err(invalid(&part.name, "it is too long"));
             }
             text.truncate(length);
+            if ascii && !text.is_ascii() {
+                return Err(invalid(&part.name, "its charset must be UTF-8"));
+            }
             part.text = Some(String::from_utf8(text).map_err(|_| invalid(&part.name, "it is not UTF-8"))?);
         }
         Ok(part)

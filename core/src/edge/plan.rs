@@ -1,7 +1,6 @@
 //! What a request's body asks for, and the plan that answers it.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -54,7 +53,7 @@ impl Edge {
         rests: &Rests,
         now: Instant,
         (endpoint, key): (Endpoint, KeyHash),
-        form: Box<Scanner>,
+        form: Scanner,
         len: u64,
     ) -> Result<(Plan, Vec<Rest>), Problem> {
         within(routing, endpoint, len).map_err(|reject| reject.problem())?;

@@ -362,6 +362,35 @@ fn a_form_is_planned_by_its_model_field_without_being_held() {
     assert_eq!(refused(FORM.trim_end_matches("--b--\r\n")), "invalid_value");
 }
 
+/// `charset=utf-7` made a second field `model` of `+AG0-odel` at the provider, and `boundary*` another form of the whole body.
+#[test]
+fn a_form_goes_on_with_its_boundary_and_nothing_else() {
+    let form = |content_type| {
+        let mut headers = with(":path", "/v1/audio/transcriptions");
+        headers.iter_mut().filter(|(name, _)| *name == "content-type").for_each(|pair| pair.1 = content_type);
+        // Of two, the provider may take either.
+        headers.push(("content-type", "multipart/form-data; boundary=other"));
+        let passed = Edge::default().headers(&routing(), &headers, false)?;
+        let kinds = passed.iter().filter(|(name, _)| *name == "content-type");
+        Ok::<_, Answer>(kinds.map(|(_, value)| value.to_string()).collect::<Vec<_>>())
+    };
+    for kind in ["multipart/form-data; charset=UTF-8; boundary=\"b\"", "Multipart/Form-Data;BOUNDARY=b;"] {
+        assert_eq!(form(kind).unwrap(), ["multipart/form-data; boundary=b"], "{kind}");
+    }
+    for kind in
+        ["multipart/form-data; boundary=b; charset=utf-7", "multipart/form-data; boundary=b; boundary*=UTF-8''c"]
+    {
+        let refused = form(kind).unwrap_err();
+        assert_eq!((refused.status, refused.outcome.as_str()), (400, "invalid_value"), "{kind}");
+    }
+    for kind in ["application/json; charset=utf-7", "text/plain", "application/json; charset=utf-16"] {
+        let passed = Edge::default().headers(&routing(), &with("content-type", kind), false).unwrap();
+        let kinds: Vec<_> =
+            passed.iter().filter(|(name, _)| *name == "content-type").map(|(_, kind)| &**kind).collect();
+        assert_eq!(kinds, ["application/json"], "JSON is UTF-8");
+    }
+}
+
 #[test]
 fn a_worker_takes_only_so_much() {
     let mut routing = routing();

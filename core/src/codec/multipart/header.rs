@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{MAX_HEADERS, Part, body};
+use super::{MAX_HEADERS, Part, body, invalid};
 use crate::fault::Reject;
 
 /// What separates a form's parts: 1 to 70 characters that need no care.
@@ -20,8 +20,13 @@ impl Boundary {
         let mut boundary = None;
         while !rest.is_empty() {
             let (name, value) = parameter(&mut rest).ok_or_else(|| body("its content type cannot be read"))?;
-            if name.eq_ignore_ascii_case("boundary") && boundary.replace(value).is_some() {
-                return Err(body("its content type has two boundaries"));
+            if name.eq_ignore_ascii_case("boundary") {
+                if boundary.replace(value).is_some() {
+                    return Err(body("its content type has two boundaries"));
+                }
+            } else if !(name.eq_ignore_ascii_case("charset") && is_plain(value)) {
+                // A name in another charset, or `boundary*`, makes another form of the same bytes.
+                return Err(body("its content type may have a boundary, and no charset but UTF-8"));
             }
         }
         let boundary = boundary.ok_or_else(|| body("its content type has no boundary"))?;
@@ -36,6 +41,57 @@ impl Boundary {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The `content-type` of a form with this boundary and nothing else to say, so that every reader reads the same form.
+    pub fn content_type(&self) -> String {
+        // What is not a token, by RFC 2045, 5.1, stands in quotes.
+        let quote = if self.0.bytes().all(|byte| !b"(),/:=? ".contains(&byte)) { "" } else { "\"" };
+        ["multipart/form-data; boundary=", quote, &self.0, quote].concat()
+    }
+}
+
+/// Whether texts in this charset are the same in UTF-8.
+fn is_plain(charset: &str) -> bool {
+    ["utf-8", "utf8", "us-ascii"].iter().any(|plain| charset.eq_ignore_ascii_case(plain))
+}
+
+/// How the value of a field with this `content_type` is read, by everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// As UTF-8.
+    Utf8,
+    /// As UTF-8, if it is ASCII.
+    Ascii,
+    /// Nobody knows: as a file, as a form, in another charset.
+    Unknown,
+}
+
+impl Reading {
+    pub(super) fn of(content_type: Option<&str>) -> Self {
+        let Some(content_type) = content_type else { return Self::Utf8 };
+        let (kind, mut rest) = head(content_type);
+        let mut reading = if kind.eq_ignore_ascii_case("text/plain") { Self::Utf8 } else { Self::Unknown };
+        while !rest.is_empty() {
+            reading = match parameter(&mut rest) {
+                Some((name, charset)) if name.eq_ignore_ascii_case("charset") && reading == Self::Utf8 => {
+                    // Java's clients say the second where they were told nothing.
+                    if is_plain(charset) {
+                        Self::Utf8
+                    } else if charset.eq_ignore_ascii_case("iso-8859-1") {
+                        Self::Ascii
+                    } else {
+                        Self::Unknown
+                    }
+                }
+                _ => return Self::Unknown,
+            };
+        }
+        reading
+    }
+}
+
+fn starts_with(text: &str, beginning: &str) -> bool {
+    text.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning))
 }
 
 /// The headers of one part, as far as they have come.
@@ -73,6 +129,9 @@ impl Headers {
             let Field { name, filename } =
                 self.field.take().ok_or_else(|| body("a part has no Content-Disposition with a name"))?;
             let content_type = self.content_type.take();
+            if content_type.as_deref().is_some_and(|kind| starts_with(kind, "multipart/")) {
+                return Err(body("a part is a form itself"));
+            }
             return Ok(Some(Part { name, filename, content_type, value: 0..0, text: None }));
         }
         // A line that starts with a space would continue the one before; nobody has sent such since mail.
@@ -106,7 +165,7 @@ impl Field {
         if !kind.eq_ignore_ascii_case("form-data") {
             return Err(body("a part's Content-Disposition is not form-data"));
         }
-        let (mut field, mut file) = (None, None);
+        let (mut field, mut file, mut extended) = (None, None, None);
         while !rest.is_empty() {
             let (name, value) = parameter(&mut rest).ok_or_else(unreadable)?;
             let given = if name.eq_ignore_ascii_case("name") {
@@ -114,7 +173,7 @@ impl Field {
             } else if name.eq_ignore_ascii_case("filename") {
                 file.replace(value)
             } else if name.eq_ignore_ascii_case("filename*") {
-                None
+                extended.replace(value)
             } else {
                 // `name*`, or a name in pieces (`name*0`), which some put together and others do not see.
                 return Err(body(
@@ -126,11 +185,17 @@ impl Field {
             }
         }
         let field = field.ok_or_else(|| body("a part has no name"))?;
-        // Half the world takes a backslash for itself, the other half for an escape.
-        if field.contains('\\') {
-            return Err(body("a part's name has a backslash"));
+        // Some readers take a backslash, a percent sign, an encoded word (RFC 2047) or a space for what it stands for in their
+        // eyes, and letters beyond ASCII in a charset of their own.
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:[]".contains(&byte);
+        if field.is_empty() || !field.bytes().all(allowed) {
+            return Err(body("a part's name may have letters, digits and _-.:[]"));
         }
-        let filename = file.map(|name| name.replace("\\\"", "\"").replace("\\\\", "\\"));
+        if field.eq_ignore_ascii_case("_charset_") {
+            // RFC 7578, 4.6: it would change how the other fields are read.
+            return Err(invalid(field, "leave it out: forms are read as UTF-8"));
+        }
+        let filename = file.or(extended).map(|name| name.replace("\\\"", "\"").replace("\\\\", "\\"));
         Ok(Self { name: field.to_string(), filename })
     }
 }
