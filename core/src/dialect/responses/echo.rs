@@ -2,7 +2,10 @@
 
 use alloc::string::String;
 
-use crate::codec::json::Scan;
+use memchr::memmem;
+
+use super::tools::added;
+use crate::codec::json::{Raw, Scan};
 
 /// The members that are repeated, and what they are where the request does not say.
 const REPEATED: [(&str, &str); 15] = [
@@ -26,11 +29,25 @@ const REPEATED: [(&str, &str); 15] = [
 /// Those of the request in `body`, which `scan` has passed.
 pub(super) fn of(body: &[u8], scan: &Scan) -> String {
     let mut echo = String::new();
+    // The usual conversation need not be walked through.
+    let brings_tools = memmem::find(body, b"additional_tools").is_some();
     for (name, default) in REPEATED {
         echo.push_str(if echo.is_empty() { "{\"" } else { ",\"" });
         echo.push_str(name);
         echo.push_str("\":");
-        match scan.raw(body, name).filter(|value| !value.is_null()) {
+        let given = scan.raw(body, name).filter(|value| !value.is_null());
+        if name == "tools" && brings_tools {
+            let brought = added(scan.raw(body, "input").unwrap_or(Raw::NULL));
+            let mut comma = '[';
+            for tool in given.unwrap_or(Raw::NULL).items().chain(brought) {
+                echo.push(comma);
+                echo.push_str(&tool.on_one_line());
+                comma = ',';
+            }
+            echo.push_str(if comma == '[' { "[]" } else { "]" });
+            continue;
+        }
+        match given {
             Some(value) => echo.push_str(&value.on_one_line()),
             None => echo.push_str(default),
         }
@@ -42,7 +59,7 @@ pub(super) fn of(body: &[u8], scan: &Scan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::json::{Raw, scan};
+    use crate::codec::json::scan;
 
     #[test]
     fn what_the_request_says_is_repeated_on_one_line() {

@@ -9,7 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
-use super::tools::{argument, reached};
+use super::tools::{self, argument, reached};
 use super::write::REDACTED;
 use crate::chat::{Chat, Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::{Kind, Raw};
@@ -36,7 +36,12 @@ pub(super) fn read<'a>(input: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject
         return Err(invalid(at, "it must not be empty"));
     }
     let mut index = 0..;
-    each(input, at, |value, at| item(value, index.next().unwrap_or_default(), at, chat)).map(drop)
+    let tools = chat.tools.len();
+    each(input, at, |value, at| item(value, index.next().unwrap_or_default(), at, chat))?;
+    if chat.tools.len() > tools {
+        tools::settle(chat);
+    }
+    Ok(())
 }
 
 fn turn(role: Role, at: usize, parts: Vec<Part<'_>>) -> Turn<'_> {
@@ -85,6 +90,7 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
             };
             by_model(turns, index, Some(Content::Image { media_type, data: text("result")? }));
         }
+        "additional_tools" => tools::add(item, at, chat)?,
         // Items that only their maker can read, or find in its store.
         kind => chat.foreign.push(format!("{at}.{kind}")),
     }

@@ -48,7 +48,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
                 chat.foreign.push("store".to_owned());
             }
             "include" => include(value, &mut chat)?,
-            "tools" => tools::read(value, &mut chat)?,
+            "tools" => tools::read(value, at, &mut chat)?,
             "tool_choice" => choice = Some(value),
             "parallel_tool_calls" => chat.parallel_tools = Some(boolean(value, at)?),
             "max_output_tokens" => chat.max_tokens = Some(count(value, at)?),
@@ -71,15 +71,15 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             _ => chat.extra.push((name, value)),
         }
     }
-    if let Some(choice) = choice {
-        tools::choose(choice, &mut chat)?;
-    }
     if let Some(text) = instructions {
         let parts = alloc::vec![Content::Text(text).into()];
         chat.turns.push(Turn { role: Role::System, at: 0, parts, extra: alloc::vec![] });
     }
     let items = items.filter(|items| !items.is_null()).ok_or_else(|| Reject::Missing { field: "input".to_owned() })?;
     input::read(items, &mut chat)?;
+    if let Some(choice) = choice {
+        tools::choose(choice, &mut chat)?;
+    }
     Ok(chat)
 }
 

@@ -139,3 +139,60 @@ fn fields_have_this_dialects_names() {
     check("tools[3].function.strict", "tools[3].strict");
     check("temperature", "temperature");
 }
+
+/// Codex sends its tools so, again in each request.
+#[test]
+fn tools_may_come_with_the_conversation() {
+    let tools = |described: &str| {
+        format!(
+            r#"{{"type":"additional_tools","role":"developer","id":"a","tools":[
+                {{"type":"namespace","name":"functions","tools":[
+                    {{"type":"function","name":"wait","description":"{described}","parameters":{{"type":"object"}}}}]}},
+                {{"type":"custom","name":"exec"}}]}}"#
+        )
+    };
+    let body = format!(
+        r#"{{"tools":[],"tool_choice":{{"type":"custom","name":"exec"}},"input":[{},{{"role":"user","content":"a"}},{}]}}"#,
+        tools("before"),
+        tools("after")
+    );
+    let ask = asked(&body, false).unwrap();
+    assert!(ask.notes.dropped.is_empty(), "{:?}", ask.notes);
+    assert!(ask.notes.emulated.contains(&"input[0].additional_tools".to_owned()), "{:?}", ask.notes);
+    let provider::Body::Replaced(sent) = ask.body else { panic!() };
+    let sent = String::from_utf8(sent).unwrap();
+    let count = |words: &str| sent.matches(words).count();
+    assert_eq!((count(r#""name":"functions__wait""#), count("before"), count("after")), (1, 0, 1), "{sent}");
+    assert!(sent.contains(r#""tool_choice":{"type":"tool","name":"exec"}"#), "{sent}");
+    // What it calls is known by the same names in the answer.
+    let scan = scan(body.as_bytes()).unwrap();
+    let (endpoint, delivery, usage) = (Endpoint::Responses, Delivery::Whole, UsageChunk::Unwanted);
+    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+    let echo = Responses.echo(&call);
+    let start = ReplyStart { endpoint, echo: &echo, ..provider::trial::START };
+    let anthropic = provider::by_name("anthropic").unwrap();
+    let mut reply = provider::reply(anthropic, &provider::trial::upstream("anthropic"), &start);
+    let mut out = Vec::new();
+    let answer = r#"{"type":"message","role":"assistant","id":"m","model":"m","stop_reason":"tool_use","content":[
+        {"type":"tool_use","id":"1","name":"functions__wait","input":{}},
+        {"type":"tool_use","id":"2","name":"exec","input":{"input":"ls"}}]}"#;
+    reply.read(answer.as_bytes(), &mut out).unwrap();
+    reply.end(&mut out).unwrap();
+    let told = String::from_utf8(out).unwrap();
+    assert!(told.contains(r#""name":"wait","namespace":"functions""#), "{told}");
+    assert!(told.contains(r#""type":"custom_tool_call""#), "{told}");
+}
+
+#[test]
+fn a_search_is_asked_for_once() {
+    let body = r#"{"input":"a","tools":[{"type":"web_search"},{"type":"web_search_preview"}]}"#;
+    let upstream = Upstream { quirks: chats_alone(), ..provider::trial::upstream("openai") };
+    let sent = provider::trial::sent(&upstream, Endpoint::Responses, Delivery::Whole, body, "gpt-4o-search-preview");
+    let sent = provider::trial::written(sent.unwrap());
+    assert_eq!(sent.matches("web_search_options").count(), 1, "{sent}");
+}
+
+/// A host that serves chats and nothing else.
+fn chats_alone() -> crate::config::Quirks {
+    crate::config::Quirks { endpoints: [Endpoint::Chat].into(), ..crate::config::Quirks::default() }
+}

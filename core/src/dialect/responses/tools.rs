@@ -41,9 +41,35 @@ const KNOWN: [&str; 10] = [
     "output_schema",
 ];
 
-/// Reads `tools`; a tool that its provider would run is noted as foreign.
-pub(super) fn read<'a>(tools: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
-    each(tools, format_args!("tools"), |item, at| tool(item, None, at, chat)).map(drop)
+/// Reads the tools at `at`; one that its provider would run is noted as foreign.
+pub(super) fn read<'a>(tools: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    each(tools, at, |item, at| tool(item, None, at, chat)).map(drop)
+}
+
+/// Reads tools that an item of the conversation brings, as Codex's do: they are there from the beginning, and one that was there
+/// before is replaced.
+///
+/// <https://platform.openai.com/docs/api-reference/responses/create#responses_create-input>, `additional_tools`
+pub(super) fn add<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
+    left_out(item.members(), &["type", "role", "tools"], &["id"], at, &mut chat.hints);
+    leave_out(format_args!("{at}.additional_tools"), &mut chat.emulated);
+    read(required(item, "tools", at)?, format_args!("{at}.tools"), chat)
+}
+
+/// Leaves one tool of each name, the latest. A conversation brings the same ones again and again.
+pub(super) fn settle(chat: &mut Chat<'_>) {
+    let mut latest = BTreeMap::new();
+    for (at, tool) in chat.tools.iter().enumerate() {
+        latest.insert(tool.name.clone(), at);
+    }
+    let mut at = 0..;
+    chat.tools.retain(|tool| latest.get(&tool.name).copied() == at.next());
+}
+
+/// The tools that items of `input` bring.
+pub(super) fn added(input: Raw<'_>) -> impl Iterator<Item = Raw<'_>> {
+    let brings = |item: &Raw<'_>| item.get("type").is_some_and(|kind| kind.text() == "\"additional_tools\"");
+    input.items().filter(brings).filter_map(|item| item.get("tools")).flat_map(Raw::items)
 }
 
 fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
@@ -64,7 +90,10 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
         }
         "web_search" | "web_search_preview" if searches_as_usual(item) && namespace.is_none() => {
             // Under the name that it has at chat completions, for those who search as well.
-            chat.extra.extend(Raw::parse("{}").map(|usual| (Cow::Borrowed("web_search_options"), usual)));
+            let options = Cow::Borrowed("web_search_options");
+            if chat.extra.iter().all(|(name, _)| *name != options) {
+                chat.extra.extend(Raw::parse("{}").map(|usual| (options, usual)));
+            }
             return Ok(());
         }
         kind => {
@@ -233,7 +262,7 @@ impl Special {
             let name = text("name");
             let reached = reached(namespace, Cow::Borrowed(&*name)).into_owned();
             let known = Known { name: name.into_owned(), namespace: namespace.map(ToOwned::to_owned), kind };
-            self.0.entry(reached).or_insert(known);
+            self.0.insert(reached, known);
         }
     }
 
