@@ -60,6 +60,9 @@ pub trait Writer: Send {
 
     /// The answer is complete: appends what the stream ends with.
     fn end(&mut self, usage: &Usage, out: &mut Vec<u8>);
+
+    /// Whether what `piece` says would be kept, to be written later or once more. How much may be is bounded.
+    fn keeps(&self, piece: &Piece<'_>) -> bool;
 }
 
 /// The dialect of a chat endpoint; `None` for an endpoint that is no way to ask a chat model.

@@ -80,6 +80,35 @@ pub enum Piece<'a> {
     Finish(Finish),
 }
 
+impl Piece<'_> {
+    /// How much of an answer it is, in bytes as they are written.
+    pub fn bytes(&self) -> usize {
+        let of = |text: &Str<'_>| text.written().len();
+        match self {
+            Self::Text(text)
+            | Self::Refusal(text)
+            | Self::Reasoning { text, .. }
+            | Self::Signature { signature: text, .. }
+            | Self::Redacted { data: text, .. }
+            | Self::Arguments { json: text, .. }
+            | Self::StopSequence(text) => of(text),
+            Self::Call { id, name, .. } => of(id) + of(name),
+            Self::Image { media_type, data } => of(media_type) + of(data),
+            Self::Citation(citation) => citation.bytes(),
+            Self::Logprobs(items) => items.text().len(),
+            Self::Start { .. } | Self::Choice(_) | Self::Usage(_) | Self::Finish(_) => 0,
+        }
+    }
+}
+
+impl Citation<'_> {
+    /// How much its texts are, in bytes as they are written.
+    pub fn bytes(&self) -> usize {
+        let Self { url, title, cited, .. } = self;
+        [url, title, cited].into_iter().flatten().map(|text| text.written().len()).sum()
+    }
+}
+
 /// Which of the tools that an answer calls its caller is told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Calls {

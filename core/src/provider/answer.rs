@@ -30,6 +30,11 @@ pub trait Reader: Send {
         Err(cut())
     }
 
+    /// How many bytes it keeps of what came, to be told later. How much may be is bounded.
+    fn kept(&self) -> usize {
+        0
+    }
+
     /// The event that such a stream lacks, for a caller to whom it passes as it comes.
     fn last_event(&self) -> &'static str {
         ""

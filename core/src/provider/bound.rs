@@ -1,17 +1,22 @@
-//! How much one answer may hold where each thing becomes something of its own for the caller: a few bytes of an upstream's
-//! then become hundreds. Text and arguments are not bounded here; they are as long as they came.
+//! How much one answer may hold: of what becomes something of its own for the caller, where a few bytes of an upstream's become
+//! hundreds; and of what a stream's reader or writer keeps, so that no answer takes all of a worker's memory. What passes on its
+//! way is not bounded: it is as long as it comes.
 
-use crate::codec::json::Str;
 use crate::fault::UpstreamFault;
-use crate::piece::{Citation, Piece};
+use crate::piece::Piece;
 
 use super::held::malformed;
 
-/// The most tool calls, thoughts, proofs, images and citations of an answer, together: far more than any has.
+/// The most tool calls, thoughts, proofs, images and citations of an answer, together, and the most stretches of what is kept: far
+/// more than any has.
 const MOST: u32 = 10_000;
 
 /// The most that citations may be, in bytes. A source is told once by its provider, and cited many times.
 const MOST_CITED: usize = 4 << 20;
+
+/// The most that is kept of one streamed answer, in bytes, all that its reader and its writer keep together: as much as the host
+/// holds of a whole one ([`MAX_WHOLE`](crate::attempt::MAX_WHOLE)).
+const MOST_KEPT: usize = 16 << 20;
 
 /// What an answer has held so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,43 +24,73 @@ pub(super) struct Bound {
     held: u32,
     /// Which thoughts those are: they are numbered in the order in which they begin.
     thoughts: u32,
+    /// What the latest kept piece is a part of.
+    stretch: Stretch,
     /// In bytes.
     cited: usize,
+    /// In bytes; what was let go again counts too.
+    kept: usize,
+}
+
+/// What goes on until something else is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stretch {
+    #[default]
+    Other,
+    Text,
+    Refusal,
+    Thought(u32),
+}
+
+impl Stretch {
+    /// What `piece` is a part of; `None` if what was under way goes on.
+    fn of(piece: &Piece<'_>) -> Option<Self> {
+        match piece {
+            Piece::Text(_) => Some(Self::Text),
+            Piece::Refusal(_) => Some(Self::Refusal),
+            Piece::Reasoning { block, .. } | Piece::Signature { block, .. } => Some(Self::Thought(*block)),
+            Piece::Call { .. } | Piece::Redacted { .. } | Piece::Image { .. } => Some(Self::Other),
+            _ => None,
+        }
+    }
 }
 
 impl Bound {
-    /// Counts a piece; whether it is still to be told.
-    pub(super) fn admits(&mut self, piece: &Piece<'_>) -> bool {
-        match piece {
-            Piece::Call { .. } | Piece::Redacted { .. } | Piece::Image { .. } => {
-                self.held = self.held.saturating_add(1);
-            }
+    /// Counts a piece, which its writer `keeps` or not; whether it is still to be told.
+    pub(super) fn admits(&mut self, piece: &Piece<'_>, keeps: bool) -> bool {
+        let stretch = Stretch::of(piece).filter(|_| keeps).unwrap_or(self.stretch);
+        let turns = core::mem::replace(&mut self.stretch, stretch) != stretch;
+        let begins = match piece {
+            Piece::Call { .. } | Piece::Redacted { .. } | Piece::Image { .. } => true,
             Piece::Reasoning { block, .. } | Piece::Signature { block, .. } if *block >= self.thoughts => {
                 self.thoughts = block.saturating_add(1);
-                self.held = self.held.saturating_add(1);
+                true
             }
-            Piece::Citation(Citation { url, title, cited, .. }) => {
-                let bytes = [url, title, cited].into_iter().flatten().map(|text: &Str<'_>| text.written().len());
-                self.cited = self.cited.saturating_add(bytes.sum());
-                self.held = self.held.saturating_add(1);
+            Piece::Citation(cited) => {
+                self.cited = self.cited.saturating_add(cited.bytes());
+                true
             }
-            _ => {}
+            _ => turns,
+        };
+        self.held = self.held.saturating_add(begins.into());
+        if keeps {
+            self.kept = self.kept.saturating_add(piece.bytes());
         }
-        self.is_kept()
+        self.has_room(0)
     }
 
-    /// Fails once there was more than is told.
-    pub(super) fn check(&self) -> Result<(), UpstreamFault> {
-        if self.is_kept() {
+    /// Fails once there was more than is told, or is kept: what the answer's reader keeps by itself is so many bytes.
+    pub(super) fn check(&self, by_reader: usize) -> Result<(), UpstreamFault> {
+        if self.has_room(by_reader) {
             return Ok(());
         }
         Err(malformed(
-            "The provider's answer has more than 10000 tool calls, thoughts, images and citations, or 4 MiB of citations.",
+            "The provider's answer has more than 10000 tool calls, thoughts, images and citations, 4 MiB of citations, or 16 MiB to keep.",
         ))
     }
 
-    fn is_kept(&self) -> bool {
-        self.held <= MOST && self.cited <= MOST_CITED
+    fn has_room(&self, by_reader: usize) -> bool {
+        self.held <= MOST && self.cited <= MOST_CITED && self.kept.saturating_add(by_reader) <= MOST_KEPT
     }
 }
 
@@ -104,6 +139,21 @@ mod tests {
             assert!(told("openai", endpoint, Delivery::Streamed, &streamed(10_000)).is_ok());
             assert_eq!(told("openai", endpoint, Delivery::Streamed, &streamed(10_001)), Err(FaultKind::Malformed));
         }
+    }
+
+    /// Each is an item of its own, which is written once more in the end: a byte becomes hundreds.
+    #[test]
+    fn what_is_said_in_turn_is_not_kept_without_end() {
+        let answer = |turns: usize| {
+            let thought = r#"{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"a"}]}"#;
+            let said = [thought, r#"{"content":"a"}"#, r#"{"refusal":"a"}"#].into_iter().cycle().take(turns);
+            let events = said.map(|delta| format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n"));
+            events.collect::<String>() + "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+        };
+        let told = |endpoint, turns| told("mistral", endpoint, Delivery::Streamed, &answer(turns)).map(drop);
+        assert_eq!(told(Endpoint::Responses, 10_000), Ok(()));
+        assert_eq!(told(Endpoint::Responses, 10_001), Err(FaultKind::Malformed));
+        assert_eq!(told(Endpoint::Messages, 10_001), Ok(()));
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl Told {
             _ => self.start(out),
         }
         let Self { writer, progress, pairs, calls, renamed, bound, .. } = self;
-        let left_out = calls.leave_out(&piece) || !bound.admits(&piece);
+        let left_out = calls.leave_out(&piece) || !bound.admits(&piece, writer.keeps(&piece));
         let piece = restored(progress.note(piece), renamed);
         if !left_out {
             pairs.put(piece, |piece| writer.piece(piece, out));
@@ -175,7 +175,7 @@ impl Told {
             return Ok(());
         }
         let flow = reader.event(event, &mut |piece| self.piece(piece, out))?;
-        self.bound.check()?;
+        self.bound.check(reader.kept())?;
         match flow {
             Flow::More => {}
             Flow::Alive => self.progress.beat(),
@@ -211,7 +211,7 @@ impl Reply for Stream {
         frames.end(|event| told.event(event, &mut **reader, out))?;
         if !told.progress.is_done() {
             reader.end(&mut |piece| told.piece(piece, out))?;
-            told.bound.check()?;
+            told.bound.check(reader.kept())?;
             told.end(out);
         }
         Ok(Passage::Rewritten)
@@ -285,13 +285,13 @@ impl Reply for Whole {
         let Self { held, reader, dialect, answer, start, progress } = self;
         let (held, mut spans, mut bound) = (held.take(), Spans::default(), Bound::default());
         reader.whole(parse_into(&held, &mut spans)?, &mut |piece| {
-            let left_out = start.calls.leave_out(&piece) || !bound.admits(&piece);
+            let left_out = start.calls.leave_out(&piece) || !bound.admits(&piece, false);
             let piece = restored(progress.note(piece), &start.renamed);
             if !left_out {
                 answer.add(piece);
             }
         })?;
-        bound.check()?;
+        bound.check(0)?;
         progress.finish();
         dialect.whole(answer, &progress.usage, &start.get(), out);
         Ok(Passage::Rewritten)

@@ -14,9 +14,6 @@ use crate::dialect::arguments::Nesting;
 use crate::piece::{Block, Choice, Finish, Piece};
 use crate::usage::Usage;
 
-/// More than any answer has: what waits longer for a call to become complete is written as it is.
-const MAX_HELD: usize = 16 << 20;
-
 #[derive(Default)]
 pub(super) struct Stream {
     usage: Usage,
@@ -45,8 +42,6 @@ struct Held {
     out: usize,
     /// How many calls had begun before the first of them.
     calls: u32,
-    /// How much they are.
-    bytes: usize,
 }
 
 impl Held {
@@ -60,7 +55,6 @@ impl Held {
             Piece::Arguments { index, json } => Piece::Arguments { index: index.saturating_sub(self.calls), json },
             piece => piece,
         };
-        self.bytes += length(&piece);
         self.blocks.add(piece);
     }
 
@@ -68,7 +62,6 @@ impl Held {
     fn next(&mut self) -> Option<Block> {
         let block = self.blocks.take(self.out)?;
         self.out += 1;
-        self.bytes = self.bytes.saturating_sub(held(&block));
         if self.out == self.blocks.blocks.len() {
             *self = Self::default();
         }
@@ -112,6 +105,15 @@ impl Writer for Stream {
         });
         event("message_stop", out, |_| {});
     }
+
+    fn keeps(&self, piece: &Piece<'_>) -> bool {
+        let waits = match piece {
+            Piece::Signature { .. } | Piece::StopSequence(_) => true,
+            Piece::Arguments { index, .. } if *index + 1 == self.calls => false,
+            _ => self.is_in_call(),
+        };
+        waits && self.choice == 0
+    }
 }
 
 impl Stream {
@@ -136,9 +138,6 @@ impl Stream {
             (Open::Call(_), Piece::Arguments { index, .. }) if index == latest => self.say(piece, out),
             (Open::Call(nesting), _) if !nesting.is_closed() => self.held.add(piece, self.calls),
             _ => self.say(piece, out),
-        }
-        if self.held.bytes > MAX_HELD {
-            self.flush(out);
         }
         self.release(out);
     }
@@ -313,32 +312,6 @@ impl Stream {
         out.extend_from_slice(kind);
         text.write(out);
         out.extend_from_slice(b"}}\n\n");
-    }
-}
-
-/// About how much there is to keep of a piece.
-fn length(piece: &Piece<'_>) -> usize {
-    match piece {
-        Piece::Text(text)
-        | Piece::Refusal(text)
-        | Piece::Reasoning { text, .. }
-        | Piece::Signature { signature: text, .. }
-        | Piece::Redacted { data: text, .. }
-        | Piece::Image { data: text, .. }
-        | Piece::Arguments { json: text, .. } => text.written().len(),
-        _ => 64,
-    }
-}
-
-/// How much a block is, as its pieces were counted.
-fn held(block: &Block) -> usize {
-    let of = |text: &Collected| text.get().written().len();
-    match block {
-        Block::Text { text, citations } => of(text) + 64 * citations.len(),
-        Block::Refusal(text) => of(text),
-        Block::Reasoning { text, signature, .. } => of(text) + signature.as_ref().map_or(0, of),
-        Block::Redacted { data, .. } | Block::Image { data, .. } => of(data),
-        Block::Call { arguments, .. } => 64 + of(arguments),
     }
 }
 

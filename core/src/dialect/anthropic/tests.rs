@@ -410,18 +410,6 @@ proptest! {
     }
 }
 
-#[test]
-fn a_call_that_never_ends_does_not_hold_everything_back() {
-    let mut stream = stream::Stream::default();
-    let (mut out, long) = (Vec::new(), "x".repeat(1 << 20));
-    stream.piece(Piece::Call { index: 0, id: "a".into(), name: "f".into() }, &mut out);
-    stream.piece(Piece::Arguments { index: 0, json: "{".into() }, &mut out);
-    for _ in 0..20 {
-        stream.piece(Piece::Text(Str::Plain(&long)), &mut out);
-    }
-    assert!(out.len() > 16 << 20, "{}", out.len());
-}
-
 /// `message` as a stream of Anthropic's.
 fn stream_of(message: &Value) -> String {
     let mut start = message.clone();

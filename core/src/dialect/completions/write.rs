@@ -111,4 +111,8 @@ impl Writer for Stream {
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
+
+    fn keeps(&self, _: &Piece<'_>) -> bool {
+        false
+    }
 }

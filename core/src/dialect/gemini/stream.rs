@@ -102,4 +102,13 @@ impl Writer for Stream {
             usage(event, used);
         });
     }
+
+    /// What has no event of its own: a call is told when it is complete, a proof with what it proves.
+    fn keeps(&self, piece: &Piece<'_>) -> bool {
+        match piece {
+            Piece::Call { .. } | Piece::Arguments { .. } | Piece::Signature { .. } | Piece::Citation(_) => true,
+            Piece::Reasoning { .. } => self.thoughts == Thoughts::Hidden,
+            _ => false,
+        }
+    }
 }

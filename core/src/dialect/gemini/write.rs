@@ -14,9 +14,6 @@ use crate::piece::{Citation, Cited, Finish, Piece};
 use crate::provider::ReplyStart;
 use crate::usage::Usage;
 
-/// More than any call's arguments have: those that go on are no JSON in the end.
-const MAX_ARGUMENTS: usize = 16 << 20;
-
 /// Whether the caller wants to see what the model thought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Thoughts {
@@ -121,7 +118,7 @@ impl Candidate {
             Piece::Arguments { index, json } => {
                 let waiting = (index as usize).checked_sub(self.told);
                 let call = waiting.and_then(|at| self.calls.get_mut(at));
-                if let Some(call) = call.filter(|call| call.arguments.get().written().len() < MAX_ARGUMENTS) {
+                if let Some(call) = call {
                     call.nesting.read(json);
                     call.arguments.push(json);
                 }

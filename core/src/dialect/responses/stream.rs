@@ -238,13 +238,15 @@ impl Stream {
                 _ => {}
             }
             let status = if index == last { status } else { Status::Completed };
-            let mut item = Vec::new();
-            response.item(open.at, &open.blocks, status, &open.logprobs, &mut item);
+            let mut from = 0;
+            append(output, |output| {
+                from = output.len();
+                response.item(open.at, &open.blocks, status, &open.logprobs, output);
+            });
             events.write("response.output_item.done", out, |event| {
                 event.number("output_index", open.at);
-                event.member("item").extend_from_slice(&item);
+                event.member("item").extend_from_slice(output.get(from..).unwrap_or_default());
             });
-            append(output, |output| output.extend_from_slice(&item));
         }
     }
 }
@@ -386,5 +388,10 @@ impl Writer for Stream {
         events.write(kind, out, |event| {
             response.write(status, *finish, output, Some(usage), event.member("response"));
         });
+    }
+
+    /// All is told once more when its item is complete, and in the end.
+    fn keeps(&self, _: &Piece<'_>) -> bool {
+        !self.elsewhere
     }
 }

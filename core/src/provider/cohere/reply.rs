@@ -115,6 +115,10 @@ impl Reader for Reading {
         Ok(Flow::Alive)
     }
 
+    fn kept(&self) -> usize {
+        self.calls.len() * 32
+    }
+
     fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         let Some(message) = answer.get("message").filter(|message| message.members().next().is_some()) else {
             let said = answer.get("message").and_then(Raw::string);

@@ -190,6 +190,10 @@ impl Reader for Reading {
         self.counted && self.all_finished()
     }
 
+    fn kept(&self) -> usize {
+        self.choices.iter().map(|choice| choice.calls.kept()).sum()
+    }
+
     fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         if self.all_finished() { Ok(()) } else { Err(cut()) }
     }

@@ -21,6 +21,8 @@ pub(super) struct Calls {
     /// The latest call of each id.
     by_id: BTreeMap<String, usize>,
     begun: u32,
+    /// How many bytes of names and arguments are kept.
+    kept: usize,
 }
 
 #[derive(Default)]
@@ -48,6 +50,11 @@ enum Arguments {
 }
 
 impl Calls {
+    /// How many bytes are kept of all calls.
+    pub(super) fn kept(&self) -> usize {
+        self.kept + self.all.len() * size_of::<Call>()
+    }
+
     /// Whether there is any.
     pub(super) fn any(&self) -> bool {
         !self.all.is_empty()
@@ -81,6 +88,8 @@ impl Calls {
         });
         let Some(call) = self.all.get_mut(at) else { return };
         if call.phase == Phase::Awaited {
+            let texts = [id, name, arguments].into_iter().flatten();
+            self.kept += texts.map(|text| text.written().len()).sum::<usize>();
             if let Some(id) = id {
                 call.id = id.into();
                 if delivery == Delivery::Streamed {
