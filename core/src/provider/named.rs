@@ -8,6 +8,20 @@ use alloc::borrow::ToOwned;
 
 use crate::fault::{FaultKind, UpstreamFault};
 
+/// Whether `message` is one of a provider's own, by what it begins with, and holds nothing of the request: nothing quoted, and nothing
+/// before or behind a colon, as a field that is not known stands there. Only so may words tell that a failure is the operator's:
+/// else a caller could write them, and the target would rest for all.
+pub(super) fn is_own(message: &str, beginnings: &[&str]) -> bool {
+    // An address is no name.
+    let names_nothing = message.split("://").all(|part| name(part) == part.len());
+    names_nothing && beginnings.iter().any(|beginning| message.starts_with(beginning))
+}
+
+/// What a message says before it names something, which a caller may have chosen.
+pub(super) fn own_words(message: &str) -> &str {
+    message.get(..name(message)).unwrap_or_default()
+}
+
 /// What a failure names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Named {
@@ -45,7 +59,7 @@ pub(super) fn judged(status: u16, mut fault: UpstreamFault) -> UpstreamFault {
 }
 
 /// Codes, and ends of codes, that tell of what is the operator's.
-const OURS: [&str; 18] = [
+const OURS: [&str; 20] = [
     "model_not_found",
     "invalid_model",
     "deploymentnotfound",
@@ -56,7 +70,9 @@ const OURS: [&str; 18] = [
     "project_not_found",
     "organization_not_found",
     "invalid_api_key",
+    "api_key_invalid",
     "incorrect_api_key",
+    "access_token_expired",
     "account_deactivated",
     "unsupported_country_region_territory",
     "unknown_url",
@@ -144,15 +160,48 @@ const REQUEST: [&str; 38] = [
     "voice",
 ];
 
+/// Permissions of calling a model, by what they begin with: an operator's account has to have them.
+///
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html>,
+/// <https://cloud.google.com/vertex-ai/docs/general/iam-permissions>
+const CALLING: [&str; 6] = [
+    "bedrock:InvokeModel",
+    "bedrock:CallWithBearerToken",
+    "bedrock:CountTokens",
+    "aws-marketplace:",
+    "aiplatform.endpoints.",
+    "serviceusage.services.use",
+];
+
+/// Permissions of reading what a request names, by what they begin with.
+const READING: [&str; 8] = [
+    "s3:",
+    "bedrock:ApplyGuardrail",
+    "bedrock:GetGuardrail",
+    "bedrock:GetPrompt",
+    "bedrock:RenderPrompt",
+    "storage.",
+    "aiplatform.cachedContents.",
+    "aiplatform.rag",
+];
+
+/// The permission that lacks, as AWS and Google name it.
+fn permission(message: &str) -> Option<&str> {
+    let aws = || message.strip_prefix("User: ")?.split_once(" is not authorized to perform: ");
+    let rest = aws().map(|(_, rest)| rest).or_else(|| message.strip_prefix("Permission '"))?;
+    rest.split(|c: char| c.is_whitespace() || c == '\'').next()
+}
+
 fn named(fault: &UpstreamFault) -> Named {
-    let code = fault.code.as_deref().unwrap_or_default().to_ascii_lowercase();
-    if OURS.contains(&&*code) {
-        return Named::Ours;
-    }
+    // A tool may name a model too: the field says more than the code.
     match fault.param.as_deref() {
         Some("model") => return Named::Ours,
         Some(_) => return Named::Request,
         None => {}
+    }
+    let code = fault.code.as_deref().unwrap_or_default().to_ascii_lowercase();
+    if OURS.contains(&&*code) {
+        return Named::Ours;
     }
     // `previous_response_not_found`, `vector_store_not_found`
     if code.ends_with("_not_found") {
@@ -165,15 +214,22 @@ fn named(fault: &UpstreamFault) -> Named {
     {
         return Named::Ours;
     }
-    // AWS and Google name the permission that lacks: one of reading what the request named is none of calling the model.
-    if ["s3:", "storage.objects."].iter().any(|permission| message.contains(permission)) {
-        return Named::Request;
-    }
-    if ["bedrock:", "aiplatform."].iter().any(|permission| message.contains(permission)) {
+    if is_own(message, &["Operation not allowed"]) {
         return Named::Ours;
     }
+    if let Some(permission) = permission(message) {
+        let is = |known: &[&str]| known.iter().any(|known| permission.starts_with(known));
+        return match () {
+            () if is(&CALLING) => Named::Ours,
+            () if is(&READING) => Named::Request,
+            () => Named::Nothing,
+        };
+    }
     // What is quoted, or stands behind a colon, is a name: a caller may have chosen it.
-    let words = message.get(..name(message)).unwrap_or_default();
+    let words = own_words(message);
+    if words.contains("storage.objects.") {
+        return Named::Request;
+    }
     let words = || words.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
     let is = |word: &str, of: &[&str]| of.iter().any(|known| word.eq_ignore_ascii_case(known));
     // The first that is known: what follows may be a caller's name without quotes. `models/x` begins with a kind, too.

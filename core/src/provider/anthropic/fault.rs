@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{Details, FaultKind, UpstreamFault, Whose};
-use crate::provider::named::judged;
+use crate::provider::named::{is_own, judged};
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
@@ -63,7 +63,7 @@ fn invalid(message: &str, otherwise: FaultKind) -> FaultKind {
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
     if says(&["prompt is too long", "exceed context limit", "exceeds the maximum context"]) {
         FaultKind::ContextLength
-    } else if says(&["credit balance is too low"]) {
+    } else if is_own(message, &["Your credit balance is too low"]) {
         FaultKind::Billing
     } else if says(&["content filtering policy", "usage policy"]) {
         FaultKind::ContentPolicy

@@ -2,13 +2,14 @@
 //! streams they are exceptions with a name.
 //!
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors>,
-//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>,
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html>
 
 use alloc::borrow::Cow;
 
 use crate::codec::json::{Raw, check};
 use crate::fault::{FaultKind, UpstreamFault, Whose};
-use crate::provider::named::judged;
+use crate::provider::named::{is_own, judged, own_words};
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
@@ -92,8 +93,11 @@ fn of_name(name: &str) -> Option<FaultKind> {
         Some(FaultKind::Unavailable)
     } else if is(&[
         "AccessDeniedException",
+        "BadCScoreException",
         "ExpiredTokenException",
+        "IncompleteSignature",
         "IncompleteSignatureException",
+        "InvalidClientTokenId",
         "InvalidSignatureException",
         "MissingAuthenticationTokenException",
         "NotAuthorized",
@@ -101,7 +105,7 @@ fn of_name(name: &str) -> Option<FaultKind> {
         "UnrecognizedClientException",
     ]) {
         Some(FaultKind::Auth)
-    } else if is(&["ResourceNotFoundException", "UnknownOperationException"]) {
+    } else if is(&["FTUFormNotFilled", "ResourceNotFoundException", "UnknownOperationException"]) {
         Some(FaultKind::NotFound)
     } else if is(&["ServiceQuotaExceededException"]) {
         Some(FaultKind::Billing)
@@ -113,6 +117,8 @@ fn of_name(name: &str) -> Option<FaultKind> {
 /// One name stands for all that is wrong with a request, and another for all that is not allowed; only the words tell more.
 fn of_words(message: &str, kind: FaultKind) -> FaultKind {
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    // Nothing of a request stands at the start of what AWS says: what a model said of it comes behind words of AWS's own.
+    let begins = |words: &[&str]| words.iter().any(|words| message.starts_with(words));
     match kind {
         FaultKind::InvalidRequest => {
             if says(&[
@@ -126,20 +132,22 @@ fn of_words(message: &str, kind: FaultKind) -> FaultKind {
                 FaultKind::ContextLength
             } else if says(&["content filtering policy", "usage policy"]) {
                 FaultKind::ContentPolicy
-            } else if says(&[
-                "model identifier is invalid",
-                "on-demand throughput isn",
-                "doesn't support the model",
-                "end of its life",
+            } else if begins(&[
+                "The provided model identifier is invalid",
+                "Invocation of model ID ",
+                "This action doesn't support the model",
+                "This model version has reached the end of its life",
             ]) {
                 FaultKind::NotFound
-            } else if says(&["Operation not allowed", "security token included", "request signature we calculated"]) {
+            } else if begins(&["The security token included in the request", "The request signature we calculated"])
+                || is_own(message, &["Operation not allowed", "Your account is not authorized"])
+            {
                 FaultKind::Auth
             } else {
                 kind
             }
         }
-        FaultKind::Auth if says(&["PAYMENT_INSTRUMENT", "payment instrument"]) => FaultKind::Billing,
+        FaultKind::Auth if own_words(message).contains("PAYMENT_INSTRUMENT") => FaultKind::Billing,
         kind => kind,
     }
 }

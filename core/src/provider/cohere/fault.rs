@@ -4,7 +4,7 @@
 
 use crate::codec::json::{Raw, check};
 use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::named::judged;
+use crate::provider::named::{judged, own_words};
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
@@ -22,7 +22,7 @@ fn kind(status: u16, message: &str) -> FaultKind {
     match status {
         400 | 422 if message.starts_with("too many tokens") => FaultKind::ContextLength,
         // A trial key's calls of a month are used up; its calls of a minute come back.
-        429 if message.contains("/ month") || message.contains("per month") => FaultKind::Billing,
+        429 if ["/ month", "per month"].iter().any(|words| own_words(message).contains(words)) => FaultKind::Billing,
         // A word that the operator or Cohere has put on a list.
         498 => FaultKind::ContentPolicy,
         // The request was cancelled, and not by us.

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{FaultKind, UpstreamFault, Whose};
-use crate::provider::named::judged;
+use crate::provider::named::{is_own, judged, own_words};
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
@@ -76,6 +76,7 @@ fn delay(text: &str) -> Option<Duration> {
 /// One status stands for much: the reason and the words tell more.
 fn kind(status: &str, reason: &str, message: &str, by_status: FaultKind) -> FaultKind {
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    let own = |words: &[&str]| words.iter().any(|words| own_words(message).contains(words));
     match reason {
         "API_KEY_INVALID" | "API_KEY_SERVICE_BLOCKED" | "ACCESS_TOKEN_EXPIRED" | "SERVICE_DISABLED" => {
             return FaultKind::Auth;
@@ -84,7 +85,9 @@ fn kind(status: &str, reason: &str, message: &str, by_status: FaultKind) -> Faul
         _ => {}
     }
     match status {
-        "INVALID_ARGUMENT" if says(&["API key not valid", "API key expired", "API Key not found"]) => FaultKind::Auth,
+        "INVALID_ARGUMENT" if is_own(message, &["API key not valid", "API key expired", "API Key not found"]) => {
+            FaultKind::Auth
+        }
         "INVALID_ARGUMENT" if says(&["input token count", "exceeds the maximum number of tokens"]) => {
             FaultKind::ContextLength
         }
@@ -92,10 +95,18 @@ fn kind(status: &str, reason: &str, message: &str, by_status: FaultKind) -> Faul
         "INVALID_ARGUMENT" if says(&["was blocked", "safety"]) => FaultKind::ContentPolicy,
         "INVALID_ARGUMENT" | "OUT_OF_RANGE" => by_status_of_caller(by_status),
         // A region that is not served, or a project without an account.
-        "FAILED_PRECONDITION" if says(&["billing", "Billing"]) => FaultKind::Billing,
-        "FAILED_PRECONDITION" if says(&["location is not supported"]) => FaultKind::Auth,
+        "FAILED_PRECONDITION" if is_own(message, &["Gemini API free tier", "User location"]) => {
+            if says(&["billing"]) {
+                FaultKind::Billing
+            } else {
+                FaultKind::Auth
+            }
+        }
         // Every limit that was met is called a quota, and asks to check one's plan. Credits alone do not come back.
-        "RESOURCE_EXHAUSTED" if says(&["credits are depleted", "limit: 0,", "spending cap"]) => FaultKind::Billing,
+        "RESOURCE_EXHAUSTED" if own(&["credits are depleted", "spending cap"]) => FaultKind::Billing,
+        "RESOURCE_EXHAUSTED" if message.starts_with("You exceeded your current quota") && says(&["limit: 0,"]) => {
+            FaultKind::Billing
+        }
         "RESOURCE_EXHAUSTED" => FaultKind::RateLimited,
         "UNAUTHENTICATED" | "PERMISSION_DENIED" => FaultKind::Auth,
         "NOT_FOUND" => FaultKind::NotFound,

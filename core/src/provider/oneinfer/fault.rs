@@ -9,7 +9,7 @@ use alloc::borrow::Cow;
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{FaultKind, UpstreamFault};
 use crate::provider::mistral::misfit;
-use crate::provider::named::judged;
+use crate::provider::named::{judged, own_words};
 use crate::provider::openai::by_status;
 use crate::provider::words;
 
@@ -72,7 +72,7 @@ fn member<'a>(object: Raw<'a>, names: &[&str]) -> Option<Cow<'a, str>> {
 fn kind(status: u16, message: &str) -> FaultKind {
     match status {
         // By the page, it stands for a balance that is not enough. A token that is wrong is told with it elsewhere.
-        403 if message.contains("credit") || message.contains("balance") => FaultKind::Billing,
+        403 if ["credit", "balance"].iter().any(|word| own_words(message).contains(word)) => FaultKind::Billing,
         // OpenAI's words and Anthropic's, which may have been passed on.
         400 | 422 if ["maximum context length", "prompt is too long"].iter().any(|words| message.contains(words)) => {
             FaultKind::ContextLength

@@ -117,7 +117,7 @@ impl<'a> Said<'a> {
             Kind::Number => Some(code.text().to_string()),
             _ => None,
         });
-        Some(Self { message, kind: string("type"), code, param: string("param") })
+        Some(Self { message, kind: string("type"), code, param: string("param").filter(|param| !param.is_empty()) })
     }
 
     fn fault(&self, by_status: FaultKind) -> UpstreamFault {
