@@ -5,6 +5,7 @@
 
 mod access_log;
 mod clusters;
+mod cors;
 mod door;
 mod filters;
 mod listener;

@@ -68,6 +68,13 @@ pub fn coming_back<'h>(
     back.into_iter().map(|(_, name, value)| (name, value)).collect()
 }
 
+/// What those headers are called, each once.
+pub fn coming_back_as() -> impl Iterator<Item = &'static str> {
+    let seen_before = |at: usize, name: &str| RESPONSE.iter().take(at).any(|(_, ours)| *ours == name);
+    let names = RESPONSE.iter().enumerate().filter(move |(at, (_, ours))| !seen_before(*at, ours));
+    names.map(|(_, (_, ours))| *ours)
+}
+
 /// What says when a limit is full again.
 const RESETS: [&str; 2] = ["x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"];
 

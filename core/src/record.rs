@@ -194,6 +194,8 @@ fn latest<'p>(progress: Option<&'p Progress>, ending: &Ending<'_>) -> &'p str {
         _ if ending.client_left => "client_left",
         Some((Stage::Flowing, _)) if ending.caller_paused => "slow_caller",
         Some((Stage::Flowing, _)) => FaultKind::Cut.name(),
+        // Envoy's own filter has answered a browser that asks what a page may do.
+        None if ending.details == "cors_response" => "preflight",
         None => UNANSWERED,
     }
 }

@@ -10,6 +10,7 @@
 mod again;
 mod bombs;
 mod corpus;
+mod cors;
 mod crash;
 mod crowd;
 mod dialects;

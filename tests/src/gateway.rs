@@ -34,6 +34,7 @@ pub struct Builder {
     latest: String,
     limits: Map<String, Value>,
     keys: Vec<Value>,
+    pages: Vec<String>,
     telemetry: Map<String, Value>,
     local: Map<String, Value>,
     concurrency: u32,
@@ -89,6 +90,19 @@ impl Builder {
     pub fn key(mut self, name: &str, key: &str, models: &[&str]) -> Self {
         self.keys.push(json!({ "name": name, "sha256": KeyHash::of(key.as_bytes()).to_string(), "models": models }));
         self
+    }
+
+    /// Lets pages of this origin call from a browser.
+    #[must_use]
+    pub fn page(mut self, origin: &str) -> Self {
+        self.pages.push(origin.to_owned());
+        self
+    }
+
+    /// Lets no page call any more.
+    #[must_use]
+    pub fn no_pages(self) -> Self {
+        Self { pages: Vec::new(), ..self }
     }
 
     /// Sends spans to this collector.
@@ -180,6 +194,7 @@ impl Builder {
             "providers": providers,
             "models": self.models,
             "keys": keys,
+            "cors": { "origins": self.pages },
             "telemetry": self.telemetry,
             "local": { "models": self.local },
         });

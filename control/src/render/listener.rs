@@ -4,18 +4,22 @@ use serde_json::{Value, json};
 use weir_core::config::Gateway;
 
 use super::door::{self, Door};
-use super::{File, Paths, access_log, address, filters, local_reply, routes, source, tracing};
+use super::{File, Paths, access_log, address, cors, filters, local_reply, routes, source, tracing};
 
 /// The listener's name, and its statistics' prefix.
 pub(super) const EDGE: &str = "edge";
 
 /// The listener, by name; or what a connection manager of the operator's needs in its place.
 pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>, Option<Value>) {
+    let mut filters = vec![filters::edge_slot(paths), router()];
+    if !gateway.cors().is_empty() {
+        filters.insert(0, cors::filter());
+    }
     let mut manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": EDGE,
         "rds": { "route_config_name": routes::name(&paths.door), "config_source": source(&paths.folder, File::Routes.name()) },
-        "http_filters": [filters::edge_slot(paths), router()],
+        "http_filters": filters,
         "local_reply_config": local_reply::config(&paths.door),
         "access_log": [access_log::access_log(gateway, paths)],
         // The routes' limits hold; one here would cut an answer that is slow but within them.

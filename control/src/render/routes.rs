@@ -11,7 +11,7 @@ use weir_core::config::{Gateway, Limits};
 use weir_core::endpoint::Delivery;
 use weir_core::plan;
 
-use super::{Door, RenderError};
+use super::{Door, RenderError, cors};
 
 /// The routes' name, where all of them are ours.
 const NAME: &str = "weir";
@@ -31,6 +31,8 @@ pub(super) struct Routes {
     clusters: BTreeSet<String>,
     /// What is held of a body, in bytes.
     buffer: u64,
+    /// The origins of the pages that may call from a browser.
+    pages: Vec<String>,
     /// The operator's routes, whose place ours take where they lead to Weir.
     own: Option<Value>,
 }
@@ -81,6 +83,7 @@ impl Routes {
             classes,
             clusters: gateway.providers().map(|entry| entry.name.clone()).collect(),
             buffer: gateway.routing().body.buffer(),
+            pages: gateway.cors().to_vec(),
             own: None,
         }
     }
@@ -117,6 +120,7 @@ impl Routes {
         // Before the edge has written a plan, every request is here; the edge then has the route picked again.
         let no_plan =
             json!({ "name": "no-plan", "match": { "prefix": "/" }, "route": { "cluster": NO_PLAN, "timeout": "0s" } });
+        let no_plan = cors::allow(&self.pages, no_plan);
         if let Some(own) = &self.own {
             return own::expand(own, &routes, &no_plan, self.buffer);
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_control::AdminAddress;
 use weir_control::publish::Publisher;
 use weir_control::render::{Door, File, Paths, Resources, render};
@@ -234,6 +235,24 @@ async fn routes_beside_the_internal_listeners_are_as_without_weir() {
 #[tokio::test]
 async fn routes_beside_weirs_in_one_chain_are_as_without_weir() {
     routes_of_the_operators_are_as_without_weir(Way::Chain).await;
+}
+
+/// What a browser asks first is answered before the key is looked at, in the operator's own chain too.
+#[tokio::test]
+async fn pages_may_call_in_a_chain_of_the_operators() {
+    let mut own = Own::prepared(Way::Chain);
+    let resources = own.answered_by("p", traffic::upstream().await, "cors: {origins: [\"https://app.example.com\"]}\n");
+    own.publisher().publish(resources, Instant::now()).await.unwrap();
+    own.start(&[], &[]).await;
+    let mut tcp = tokio::net::TcpStream::connect(("127.0.0.1", own.listen)).await.unwrap();
+    let preflight = "OPTIONS /v1/chat/completions HTTP/1.1\r\nhost: a\r\norigin: https://app.example.com\r\n\
+                     access-control-request-method: POST\r\nconnection: close\r\n\r\n";
+    tcp.write_all(preflight.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("access-control-allow-origin: https://app.example.com"), "{answer}");
+    assert_eq!(own.ask(CHAT, &[KEY]).await.0, 200);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use weir_control::schema;
 
 /// Where each type of the schema stands in the file, in the order in which the page has them.
-const SECTIONS: [(&str, &str); 11] = [
+const SECTIONS: [(&str, &str); 12] = [
     ("", "Top level"),
     ("Limits", "`limits` (general, or of one model)"),
     ("Provider", "`providers.NAME`"),
@@ -19,6 +19,7 @@ const SECTIONS: [(&str, &str); 11] = [
     ("Key", "`keys[]`"),
     ("Local", "`local`"),
     ("LocalModel", "`local.models.NAME`"),
+    ("Cors", "`cors`"),
     ("Telemetry", "`telemetry`"),
 ];
 

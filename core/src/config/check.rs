@@ -282,6 +282,23 @@ impl Check {
         }
     }
 
+    /// The origins of the pages that may call.
+    pub(super) fn cors(&mut self, written: &source::Cors) -> Vec<String> {
+        for (at, origin) in written.origins.iter().enumerate() {
+            if origin != "*" && !is_origin(origin) {
+                self.error(
+                    format!("cors.origins[{at}]"),
+                    format!("\"{origin}\" is no origin of a page"),
+                    Some(
+                        "a scheme and a host in lower case, without a path, such as https://app.example.com; or *"
+                            .to_owned(),
+                    ),
+                );
+            }
+        }
+        written.origins.clone()
+    }
+
     pub(super) fn telemetry(&mut self, written: &source::Telemetry) -> Telemetry {
         let access_log = written.access_log.as_ref().map(|log| match log.as_str() {
             "stdout" => AccessLog::Stdout,
@@ -338,4 +355,18 @@ impl Check {
         }
         keys
     }
+}
+
+/// Whether `text` is an origin as a browser writes it.
+///
+/// <https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin>
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let names = |text: &str, also: &[u8]| {
+        let may_stand = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || also.contains(&byte);
+        !text.is_empty() && text.bytes().all(may_stand)
+    };
+    let is_usual =
+        matches!(scheme, "http" if host.ends_with(":80")) || matches!(scheme, "https" if host.ends_with(":443"));
+    names(scheme, b"+-.") && names(host, b"-._:[]") && !is_usual
 }

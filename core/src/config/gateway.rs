@@ -28,6 +28,7 @@ pub struct Gateway {
     limits: BTreeSet<(Limits, usize)>,
     routing: Routing,
     local: LocalSettings,
+    cors: Vec<String>,
     telemetry: Telemetry,
     left_out: Vec<String>,
 }
@@ -244,6 +245,7 @@ impl Gateway {
         }
         let keys = check.keys(source);
         let local = check.local(&source.local);
+        let cors = check.cors(&source.cors);
         let telemetry = check.telemetry(&source.telemetry);
         if !check.errors.is_empty() {
             return Err(check.errors);
@@ -275,6 +277,7 @@ impl Gateway {
                 draining: false,
             },
             local,
+            cors,
             telemetry,
             left_out: check.left_out,
         })
@@ -315,6 +318,11 @@ impl Gateway {
     /// What the sidecar serves.
     pub fn local(&self) -> &LocalSettings {
         &self.local
+    }
+
+    /// The origins of the pages that may call from a browser.
+    pub fn cors(&self) -> &[String] {
+        &self.cors
     }
 
     /// Where records go.

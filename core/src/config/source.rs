@@ -41,9 +41,23 @@ pub struct Source {
     /// Models that the sidecar serves on this machine.
     #[serde(default)]
     pub local: Local,
+    /// Web pages that may call from a browser. Default: none.
+    #[serde(default)]
+    pub cors: Cors,
     /// Access log and traces.
     #[serde(default)]
     pub telemetry: Telemetry,
+}
+
+/// Which web pages may call from a browser.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Cors {
+    /// Their origins, as browsers write them: `https://app.example.com`, with the port where it is not the scheme's own; or `*` for all
+    /// pages. They send a key all the same, and whoever opens such a page can read it: give it one of few models.
+    #[serde(default)]
+    pub origins: Vec<String>,
 }
 
 /// Limits in time and size.

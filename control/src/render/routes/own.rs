@@ -78,6 +78,8 @@ fn in_place(route: &Value, ours: &Value, buffer: u64) -> Value {
             all.extend(wanted.iter().cloned());
         }
     } else if let Value::Object(by_name) = fields.entry("typed_per_filter_config").or_insert_with(|| json!({})) {
+        let settings = ours.get("typed_per_filter_config").and_then(Value::as_object);
+        by_name.extend(settings.into_iter().flatten().map(|(name, set)| (name.clone(), set.clone())));
         // A request has no plan yet: here the edge role is turned on.
         let on = json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
         by_name.insert(filters::EDGE.to_owned(), on);
