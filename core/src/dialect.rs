@@ -63,6 +63,11 @@ pub trait Writer: Send {
 
     /// Whether what `piece` says would be kept, to be written later or once more. How much may be is bounded.
     fn keeps(&self, piece: &Piece<'_>) -> bool;
+
+    /// The number of the next event, in a dialect that numbers them.
+    fn next_number(&self) -> u64 {
+        0
+    }
 }
 
 /// The dialect of a chat endpoint; `None` for an endpoint that is no way to ask a chat model.
@@ -111,10 +116,10 @@ pub fn say_too_long(family: Family, message: &mut String) {
     }
 }
 
-/// The event with which a stream of `endpoint` ends that cannot go on.
-pub fn error_event(endpoint: Endpoint, problem: &Problem) -> Vec<u8> {
+/// The event with which a stream of `endpoint` ends that cannot go on; `number` is its place, where events are numbered.
+pub fn error_event(endpoint: Endpoint, problem: &Problem, number: u64) -> Vec<u8> {
     match endpoint.family() {
-        _ if endpoint == Endpoint::Responses => responses::error_event(problem),
+        _ if endpoint == Endpoint::Responses => responses::error_event(problem, number),
         Family::OpenAi => openai::error_event(problem),
         Family::Anthropic => anthropic::error_event(problem),
         Family::Gemini => gemini::error_event(problem),

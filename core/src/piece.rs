@@ -74,7 +74,7 @@ pub enum Piece<'a> {
     Logprobs(Raw<'a>),
     /// Tokens so far, all of them: a later one replaces an earlier.
     Usage(Usage),
-    /// The stop sequence that was met; comes before the finish.
+    /// The stop sequence that was met, empty where the provider does not say which; comes before the finish.
     StopSequence(Str<'a>),
     /// Comes last in its choice.
     Finish(Finish),
@@ -148,8 +148,10 @@ pub struct Citation<'a> {
 pub enum Finish {
     /// The model was done, or came to a stop sequence.
     Stop,
-    /// No tokens were left.
+    /// No tokens were left, of those that the caller allowed or the model gives.
     Length,
+    /// The model's context is full.
+    ContextWindow,
     /// The caller is to run tools.
     ToolCalls,
     /// The provider's policy ended it.

@@ -231,7 +231,8 @@ pub trait Provider: Send + Sync {
         &[]
     }
 
-    /// Whether the upstream serves `endpoint` in the caller's own dialect, so that bytes can pass.
+    /// Whether the upstream serves `endpoint` in the caller's own dialect, for some of its models at least. What becomes of one call
+    /// is [`relays_to`](Self::relays_to)'s to say.
     fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool;
 
     /// Whether bytes can pass to `model` in particular: a cloud may serve models of several makers, each in its own dialect.

@@ -306,19 +306,22 @@ fn write_progress(text: &mut String, progress: &Progress, made: Option<Instant>)
     let Usage { input, output, cached_read, cache_write, reasoning, audio_input, audio_output, estimated } =
         progress.usage;
     let counts = [
-        (",\"tokens\":{\"input\":", input),
-        (",\"output\":", output),
-        (",\"cached_read\":", cached_read),
-        (",\"cache_write\":", cache_write),
-        (",\"reasoning\":", reasoning),
-        (",\"audio_input\":", audio_input),
-        (",\"audio_output\":", audio_output),
+        ("\"input\":", input),
+        ("\"output\":", output),
+        ("\"cached_read\":", cached_read),
+        ("\"cache_write\":", cache_write),
+        ("\"reasoning\":", reasoning),
+        ("\"audio_input\":", audio_input),
+        ("\"audio_output\":", audio_output),
     ];
-    for (name, count) in counts {
+    text.push_str(",\"tokens\":{");
+    // Of what the provider has not said, nothing is known but what was counted.
+    for (name, count) in counts.into_iter().filter(|(_, count)| !estimated || *count > 0) {
         text.push_str(name);
         number(text, count);
+        text.push(',');
     }
-    text.push_str(if estimated { ",\"estimated\":true}" } else { ",\"estimated\":false}" });
+    text.push_str(if estimated { "\"estimated\":true}" } else { "\"estimated\":false}" });
 }
 
 fn name(text: &mut String, target: &Candidate) {
@@ -388,6 +391,31 @@ mod tests {
         assert_eq!((with["outcome"].as_str(), with["request_id"].as_str()), (Some("client_left"), Some("r-1")));
         assert_eq!(with["model"], "we\"ird\\\n");
         assert_eq!(line("-")["outcome"], "-");
+    }
+
+    /// A stream that broke off was said to have read nothing.
+    #[test]
+    fn what_a_provider_has_not_said_is_not_told_as_none() {
+        let tokens = |usage: Usage| {
+            let mut text = String::new();
+            let progress = Progress {
+                begun: 1,
+                since: Instant::default(),
+                stage: Stage::Cut,
+                code: String::new(),
+                status: 200,
+                rewritten: false,
+                first_token: None,
+                usage,
+                model: "".into(),
+            };
+            write_progress(&mut text, &progress, None);
+            text
+        };
+        let known = Usage { output: 5, estimated: true, ..Usage::default() };
+        assert_eq!(tokens(known), r#","tokens":{"output":5,"estimated":true}"#);
+        let said = tokens(Usage { estimated: false, ..known });
+        assert!(said.starts_with(r#","tokens":{"input":0,"output":5,"cached_read":0"#), "{said}");
     }
 
     #[test]

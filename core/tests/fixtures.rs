@@ -32,6 +32,16 @@ fn answers_come_back_as_recorded() {
             assert_eq!([used.input, used.output, used.cached_read, used.reasoning], counts, "{}", case.name);
             assert!(!used.estimated, "{}", case.name);
         }
+        if case.endpoint == Endpoint::Responses
+            && case.delivery == Delivery::Streamed
+            && received.begun
+            && !received.done
+        {
+            // The event that says that the stream broke off has the number after those that the caller has.
+            let text = String::from_utf8_lossy(&received.bytes);
+            let last = text.rsplit_once("\"sequence_number\":").unwrap().1.split([',', '}']).next().unwrap();
+            assert_eq!(received.next_number, last.trim().parse::<u64>().unwrap() + 1, "{}", case.name);
+        }
         case.check(extension(&case), &received.bytes);
     }
 }
@@ -54,7 +64,7 @@ fn failures_are_read_as_recorded() {
                 "4-caller.json",
                 &dialect::error(
                     case.endpoint.family(),
-                    &provider::told(&fault, case.provider, &case.upstream, case.endpoint),
+                    &provider::told(&fault, case.provider, &case.upstream, &case.model, case.endpoint),
                 ),
             );
         }
@@ -79,7 +89,7 @@ fn every_caller_is_told_of_a_failure_within_a_stream() {
             case.endpoint = own;
             assert_eq!(Some(fault.kind.name()), case.fault.as_deref(), "{} as {endpoint:?}", case.name);
             let problem = fault.broken_off();
-            let event = String::from_utf8(dialect::error_event(endpoint, &problem)).unwrap();
+            let event = String::from_utf8(dialect::error_event(endpoint, &problem, 0)).unwrap();
             let data = event.split("data: ").nth(1).unwrap_or_else(|| panic!("{event}")).trim_end();
             let data: Value = serde_json::from_str(data).unwrap();
             let message = if endpoint == Endpoint::Responses { &data["message"] } else { &data["error"]["message"] };

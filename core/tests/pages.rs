@@ -220,7 +220,7 @@ fn result(case: &Fixture) -> String {
         }
     }
     if let Err(fault) = &received.end {
-        received.bytes.extend(dialect::error_event(case.endpoint, &fault.broken_off()));
+        received.bytes.extend(dialect::error_event(case.endpoint, &fault.broken_off(), received.next_number));
         let body = shown::fenced("sse", &received.bytes);
         return format!("The caller gets what came before, and an event that says so{headers}:\n\n{body}");
     }
@@ -236,7 +236,7 @@ fn refused(case: &Fixture, fault: &UpstreamFault) -> String {
     let name = fault.kind.name();
     match fault.kind.whose() {
         Whose::Caller => {
-            let problem = provider::told(fault, case.provider, &case.upstream, case.endpoint);
+            let problem = provider::told(fault, case.provider, &case.upstream, &case.model, case.endpoint);
             let body = dialect::error(case.endpoint.family(), &problem);
             format!("The caller gets {}:\n\n{}", problem.status, shown::fenced("json", &body))
         }

@@ -65,7 +65,8 @@ impl Attempt {
             effects.push(Effect::Span(span::ERROR, fault.kind.name().to_string()));
         }
         let callers = fault.kind.whose() == Whose::Caller;
-        let told = callers.then(|| provider::told(fault, self.provider, &self.upstream, self.plan.endpoint));
+        let model = self.plan.current().map_or("", |target| target.model.as_str());
+        let told = callers.then(|| provider::told(fault, self.provider, &self.upstream, model, self.plan.endpoint));
         if let (Some(told), FaultKind::ContextLength) = (&told, fault.kind) {
             self.plan.too_long.get_or_insert_with(|| TooLong::of(told));
         }

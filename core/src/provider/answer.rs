@@ -39,6 +39,11 @@ pub trait Reader: Send {
     fn last_event(&self) -> &'static str {
         ""
     }
+
+    /// The number of the stream's next event, in a dialect that numbers them.
+    fn next_number(&self) -> u64 {
+        0
+    }
 }
 
 /// What a [`Reader`] gives its pieces to.
@@ -121,6 +126,11 @@ pub trait Reply: Send {
     /// once trailers have come.
     fn awaits_end(&self) -> bool {
         false
+    }
+
+    /// The number of the event that would come next, in a dialect that numbers them.
+    fn next_number(&self) -> u64 {
+        0
     }
 
     /// Tokens so far; final once the upstream has said.

@@ -26,7 +26,7 @@ use crate::fault::{Reject, UpstreamFault};
 /// Writes the request for `provider`.
 pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
     let embed = if call.endpoint == Endpoint::Embeddings { read(call)? } else { content::read(call)? };
-    if !speaks_openais(provider, to.upstream) {
+    if !speaks_openais(provider, to.upstream, to.model) {
         return provider.embed(&embed, to);
     }
     to.purpose(&embed);
@@ -38,8 +38,8 @@ pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> 
 }
 
 /// Whether the upstream embeds in OpenAI's words.
-fn speaks_openais(provider: &dyn Provider, upstream: &Upstream) -> bool {
-    provider.relays(Endpoint::Embeddings, upstream)
+fn speaks_openais(provider: &dyn Provider, upstream: &Upstream, model: &str) -> bool {
+    provider.relays_to(model, Endpoint::Embeddings, upstream)
 }
 
 /// What callers of `endpoint` call the field that OpenAI's call `field`.
@@ -140,7 +140,8 @@ pub(super) struct Embedded {
 impl Embedded {
     pub(super) fn new(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Self {
         let ReplyStart { endpoint, encoding, .. } = *start;
-        let (held, openais, progress) = (Held::default(), speaks_openais(provider, upstream), Progress::new(start));
+        let (held, openais, progress) =
+            (Held::default(), speaks_openais(provider, upstream, start.model), Progress::new(start));
         Self { provider, held, endpoint, encoding, openais, progress }
     }
 }

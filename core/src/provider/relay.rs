@@ -49,7 +49,11 @@ impl Reply for Stream {
                 Some(event) => watch_event(event, &mut **reader, progress)?,
                 None => progress.beat(),
             }
-            passing.pass(block.raw, out);
+            // Clients would read a comment in an event's place as JSON.
+            match block.data.as_deref() {
+                Some([b':', ..]) => passing.stop(out),
+                _ => passing.pass(block.raw, out),
+            }
             Ok(())
         });
         if read.is_err() {
@@ -86,6 +90,10 @@ impl Reply for Stream {
     fn awaits_end(&self) -> bool {
         let Watch { reader, progress } = &self.watch;
         !progress.is_done() && reader.awaits_end() && !reader.last_event().is_empty()
+    }
+
+    fn next_number(&self) -> u64 {
+        self.watch.reader.next_number()
     }
 }
 

@@ -27,9 +27,15 @@ const NAMES: [(&str, &[&str]); 11] = [
 
 /// A fault of the caller's as it is told: in the provider's words, and where those are another API's, also in such as the
 /// caller's own API has for it.
-pub fn told(fault: &UpstreamFault, provider: &dyn Provider, upstream: &Upstream, endpoint: Endpoint) -> Problem {
+pub fn told(
+    fault: &UpstreamFault,
+    provider: &dyn Provider,
+    upstream: &Upstream,
+    model: &str,
+    endpoint: Endpoint,
+) -> Problem {
     let mut problem = fault.problem();
-    if !provider.relays(endpoint, upstream) {
+    if !provider.relays_to(model, endpoint, upstream) {
         problem.details = None;
         if fault.kind == FaultKind::ContextLength {
             dialect::say_too_long(endpoint.family(), &mut problem.message);
@@ -54,6 +60,24 @@ fn named(param: &str, endpoint: Endpoint) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A cloud with models of several makers told a caller in the words of the other maker's API, of which an agent knew none.
+    #[test]
+    fn what_the_models_own_api_says_is_told_in_the_callers() {
+        use crate::provider::{by_name, trial::upstream};
+        let provider = by_name("vertex").unwrap();
+        let fault = UpstreamFault::new(FaultKind::ContextLength, "Too long.");
+        let check = |model, endpoint, expect: &str| {
+            let message = told(&fault, provider, &upstream("vertex"), model, endpoint).message;
+            assert_eq!(message, expect, "{model} {endpoint:?}");
+        };
+        check("claude-sonnet-4-5", Endpoint::Messages, "Too long.");
+        check("gemini-2.5-flash", Endpoint::GenerateContent, "Too long.");
+        check("gemini-2.5-flash", Endpoint::Messages, "prompt is too long: Too long.");
+        let google = "The input token count exceeds the maximum number of tokens allowed: Too long.";
+        check("claude-sonnet-4-5", Endpoint::GenerateContent, google);
+        check("claude-sonnet-4-5", Endpoint::Chat, "This model's maximum context length is exceeded: Too long.");
+    }
 
     #[test]
     fn a_field_has_the_callers_name() {

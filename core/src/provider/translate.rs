@@ -98,7 +98,8 @@ impl Frames {
 /// The event that a block is, if it is one.
 pub(super) fn event<'b>(block: &'b Block<'_>, spans: &'b mut Spans) -> Result<Option<Event<'b>>, UpstreamFault> {
     let data = match block.data.as_deref() {
-        None | Some(b"") => return Ok(None),
+        // The last is a comment that went through what makes every line data: `data: : keepalive`.
+        None | Some(b"" | [b':', ..]) => return Ok(None),
         Some(b"[DONE]") => return Ok(Some(Event::Done)),
         Some(data) => data,
     };
@@ -223,6 +224,10 @@ impl Reply for Stream {
 
     fn awaits_end(&self) -> bool {
         !self.done() && self.reader.awaits_end()
+    }
+
+    fn next_number(&self) -> u64 {
+        self.told.writer.next_number()
     }
 }
 

@@ -18,10 +18,13 @@ pub(super) fn head(message: &mut Object<'_>, id: Str<'_>, model: Str<'_>) {
     message.str("model", model);
 }
 
-/// Why an answer ended, and with which of the caller's sequences.
+/// Why an answer ended, and with which of the caller's sequences, if that is known.
+///
+/// <https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons>
 pub(super) fn stop(to: &mut Object<'_>, finish: Option<Finish>, refused: bool, sequence: Option<Str<'_>>) {
     let reason = match finish {
         Some(Finish::Length) => "max_tokens",
+        Some(Finish::ContextWindow) => "model_context_window_exceeded",
         Some(Finish::ToolCalls) => "tool_use",
         Some(Finish::ContentFilter) => "refusal",
         _ if refused => "refusal",
@@ -29,7 +32,7 @@ pub(super) fn stop(to: &mut Object<'_>, finish: Option<Finish>, refused: bool, s
         Some(Finish::Stop) | None => "end_turn",
     };
     to.string("stop_reason", reason);
-    match sequence.filter(|_| reason == "stop_sequence") {
+    match sequence.filter(|sequence| reason == "stop_sequence" && !sequence.is_empty()) {
         Some(sequence) => to.str("stop_sequence", sequence),
         None => to.raw("stop_sequence", "null"),
     }

@@ -46,7 +46,7 @@ fn end(finish: Option<Finish>, choice: &mut Object<'_>) {
     match finish {
         None => choice.raw("finish_reason", "null"),
         Some(Finish::Stop | Finish::ToolCalls) => choice.string("finish_reason", "stop"),
-        Some(Finish::Length) => choice.string("finish_reason", "length"),
+        Some(Finish::Length | Finish::ContextWindow) => choice.string("finish_reason", "length"),
         Some(Finish::ContentFilter) => choice.string("finish_reason", "content_filter"),
     }
 }

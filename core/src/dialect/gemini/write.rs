@@ -188,12 +188,13 @@ impl Candidate {
     /// Appends the members with which an answer ends.
     pub(super) fn write_end(&self, to: &mut Object<'_>) {
         // What was cut off at the limit could not be complete.
-        let broken = self.broken.as_ref().filter(|_| self.finish != Some(Finish::Length));
+        let broken =
+            self.broken.as_ref().filter(|_| !matches!(self.finish, Some(Finish::Length | Finish::ContextWindow)));
         to.string(
             "finishReason",
             match self.finish {
                 _ if broken.is_some() => "MALFORMED_FUNCTION_CALL",
-                Some(Finish::Length) => "MAX_TOKENS",
+                Some(Finish::Length | Finish::ContextWindow) => "MAX_TOKENS",
                 Some(Finish::ContentFilter) => "SAFETY",
                 Some(Finish::Stop | Finish::ToolCalls) | None => "STOP",
             },

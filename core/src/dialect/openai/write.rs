@@ -70,7 +70,7 @@ pub(super) fn finish_reason(finish: Option<Finish>) -> &'static [u8] {
     match finish {
         None => b"null",
         Some(Finish::Stop) => b"\"stop\"",
-        Some(Finish::Length) => b"\"length\"",
+        Some(Finish::Length | Finish::ContextWindow) => b"\"length\"",
         Some(Finish::ToolCalls) => b"\"tool_calls\"",
         Some(Finish::ContentFilter) => b"\"content_filter\"",
     }
@@ -92,9 +92,16 @@ pub(crate) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
     if usage.audio_input > 0 {
         member(out, b",\"audio_tokens\":", usage.audio_input);
     }
-    member(out, b"},\"completion_tokens_details\":{\"reasoning_tokens\":", usage.reasoning);
-    if usage.audio_output > 0 {
-        member(out, b",\"audio_tokens\":", usage.audio_output);
+    out.extend_from_slice(b"},\"completion_tokens_details\":{");
+    // Most providers do not say how many these were: none is not what is known then.
+    let mut comma: &[u8] = b"";
+    for (name, count) in [(&b"\"reasoning_tokens\":"[..], usage.reasoning), (b"\"audio_tokens\":", usage.audio_output)]
+    {
+        if count > 0 {
+            out.extend_from_slice(comma);
+            member(out, name, count);
+            comma = b",";
+        }
     }
     out.extend_from_slice(b"}}");
 }

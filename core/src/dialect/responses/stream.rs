@@ -380,6 +380,10 @@ impl Writer for Stream {
         }
     }
 
+    fn next_number(&self) -> u64 {
+        self.events.0
+    }
+
     fn end(&mut self, usage: &Usage, out: &mut Vec<u8>) {
         let status = Status::after(self.finish);
         self.close(status, out);

@@ -27,7 +27,7 @@ pub(super) enum Status {
 impl Status {
     pub(super) const fn after(finish: Option<Finish>) -> Self {
         match finish {
-            Some(Finish::Length | Finish::ContentFilter) => Self::Incomplete,
+            Some(Finish::Length | Finish::ContextWindow | Finish::ContentFilter) => Self::Incomplete,
             _ => Self::Completed,
         }
     }
@@ -103,8 +103,8 @@ impl Response {
             response.raw("error", "null");
             match finish.filter(|_| status == Status::Incomplete) {
                 Some(finish) => response.object("incomplete_details", |details| {
-                    let length = finish == Finish::Length;
-                    details.string("reason", if length { "max_output_tokens" } else { "content_filter" });
+                    let filtered = finish == Finish::ContentFilter;
+                    details.string("reason", if filtered { "content_filter" } else { "max_output_tokens" });
                 }),
                 None => response.raw("incomplete_details", "null"),
             }

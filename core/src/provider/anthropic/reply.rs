@@ -262,7 +262,8 @@ impl Reading {
             return;
         }
         let finish = match &*reason {
-            "max_tokens" | "model_context_window_exceeded" => Finish::Length,
+            "max_tokens" => Finish::Length,
+            "model_context_window_exceeded" => Finish::ContextWindow,
             "tool_use" if self.calls > 0 || !self.shaped => Finish::ToolCalls,
             "refusal" => Finish::ContentFilter,
             // `end_turn`, `stop_sequence`; `pause_turn`, after which the caller may ask for more; kinds to come.

@@ -218,7 +218,8 @@ impl Reading {
         }
         let finish = match &*text(end, "stopReason") {
             "" => return Err(malformed("The provider's answer has no stop reason.")),
-            "max_tokens" | "model_context_window_exceeded" => Finish::Length,
+            "max_tokens" => Finish::Length,
+            "model_context_window_exceeded" => Finish::ContextWindow,
             "tool_use" if self.calls > 0 || !self.shaped => Finish::ToolCalls,
             "guardrail_intervened" | "content_filtered" => Finish::ContentFilter,
             "malformed_model_output" | "malformed_tool_use" => {
@@ -229,7 +230,9 @@ impl Reading {
         };
         self.finished = true;
         let told = end.get("additionalModelResponseFields").and_then(|told| told.get("stop_sequence"));
-        if let Some(sequence) = told.and_then(Raw::str) {
+        let met = text(end, "stopReason") == "stop_sequence";
+        // Which one, Claude alone tells.
+        if let Some(sequence) = told.and_then(Raw::str).or(met.then_some(Str::EMPTY)) {
             pieces(Piece::StopSequence(sequence));
         }
         pieces(Piece::Finish(finish));

@@ -214,9 +214,13 @@ impl Reading {
             "ERROR_TOXIC" => Finish::ContentFilter,
             "ERROR" | "TIMEOUT" | "USER_CANCEL" => return Err(ended(&reason, Some(&text(end, "error")))),
             "TOOL_CALL" | "COMPLETE" if calls => Finish::ToolCalls,
-            // `COMPLETE`, `STOP_SEQUENCE` (which of them is not told), and kinds to come.
+            // `COMPLETE`, `STOP_SEQUENCE`, and kinds to come.
             _ => Finish::Stop,
         };
+        // Which of them is not told.
+        if reason == "STOP_SEQUENCE" {
+            pieces(Piece::StopSequence(Str::EMPTY));
+        }
         pieces(Piece::Finish(finish));
         Ok(())
     }

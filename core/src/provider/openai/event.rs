@@ -322,6 +322,10 @@ fn usage(usage: Raw<'_>) -> Option<Usage> {
     if read.reasoning > 0 && (tells || read.reasoning > read.output) {
         read.output = with_reasoning;
     }
+    // What the total of an answer has besides is thinking that nobody shows: it is paid for as output.
+    if read.output > 0 {
+        read.output = read.output.max(total.saturating_sub(read.input));
+    }
     counted.then_some(read)
 }
 

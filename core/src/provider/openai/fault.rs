@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use crate::codec::json::{Kind, Raw, check};
 use crate::fault::{FaultKind, UpstreamFault};
 use crate::provider::held::malformed;
+use crate::provider::mistral::misfit;
 use crate::provider::named::judged;
 use crate::provider::words;
 
@@ -14,6 +15,8 @@ pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
     let fault = match json.and_then(Said::read) {
         Some(said) => said.fault(by_status(status)),
+        // What does not fit the schema of a server that is made with FastAPI.
+        None if let Some(fault) = json.and_then(|json| misfit(json, by_status(status))) => fault,
         None => UpstreamFault::new(by_status(status), words::from_text(status, body)),
     };
     judged(status, fault)

@@ -219,7 +219,9 @@ impl Choice {
     fn finish(&mut self, reason: &str, id: &str, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         self.calls.close(id, pieces)?;
         let finish = match reason {
-            "length" | "max_tokens" | "model_length" => Finish::Length,
+            "length" | "max_tokens" => Finish::Length,
+            // Mistral's word.
+            "model_length" => Finish::ContextWindow,
             "content_filter" => Finish::ContentFilter,
             reason if is_failure(reason) => return Err(failed()),
             // One that has to be called ends with `stop`, at OpenAI itself as well.

@@ -111,6 +111,11 @@ impl Watch {
                 self.progress.beat();
                 Ok(Fate::Passed)
             }
+            // A comment that went through what makes every line of it data; clients would read it as JSON.
+            Some([b':', ..]) => {
+                self.progress.beat();
+                Ok(Fate::LeftOut)
+            }
             // By itself it says that the connection is done, not that the answer is.
             Some(b"[DONE]") if !self.choices.all_finished() => Err(cut()),
             Some(b"[DONE]") => {

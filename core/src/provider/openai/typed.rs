@@ -19,6 +19,8 @@ use crate::usage::Usage;
 pub(super) struct Reading {
     usage: Usage,
     complete: bool,
+    /// The number of the next event.
+    next: u64,
 }
 
 impl Reader for Reading {
@@ -29,7 +31,11 @@ impl Reader for Reading {
             // Some hosts end all their streams alike.
             Event::Done => return self.end(pieces).map(|()| Flow::Ended),
         };
-        let kind = data.get("type").and_then(Raw::string).unwrap_or_default();
+        let [kind, number] = data.pick(["type", "sequence_number"]);
+        let kind = kind.and_then(Raw::string).unwrap_or_default();
+        if !matches!(&*kind, "error" | "response.failed") {
+            self.next = number.and_then(Raw::integer).unwrap_or(self.next).saturating_add(1);
+        }
         match &*kind {
             "error" => return Err(in_answer(data)),
             "response.failed" => return Err(in_answer(data.get("response").unwrap_or(data))),
@@ -62,6 +68,10 @@ impl Reader for Reading {
             _ => {}
         }
         Ok(Flow::Alive)
+    }
+
+    fn next_number(&self) -> u64 {
+        self.next
     }
 
     fn whole(&mut self, response: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {

@@ -33,9 +33,7 @@ impl<'a> Delta<'a> {
             match &*name {
                 "content" => read.content = Some(value),
                 "refusal" => read.refusal = value.str(),
-                "reasoning_content" | "reasoning" => {
-                    read.reasoning = value.str().filter(|text| !text.is_empty()).or(read.reasoning);
-                }
+                "reasoning_content" | "reasoning" => read.reasoning = words(value).or(read.reasoning),
                 "reasoning_details" => read.details = Some(value),
                 "annotations" => read.annotations = Some(value),
                 "images" => read.images = Some(value),
@@ -81,9 +79,15 @@ impl<'a> Delta<'a> {
             }
             content => text(content.and_then(Raw::str), pieces),
         }
-        // Nobody but a caller of this dialect can ask for sound; what it says is all that others can have.
-        let transcript = self.audio.and_then(|audio| audio.get("transcript"));
-        text(transcript.and_then(Raw::str), pieces);
+        thoughts.written |= said;
+        // Nobody but a caller of this dialect can ask for sound; what it says is all that others can have. Some hosts write it
+        // into the content as well.
+        let transcript = self.audio.filter(|_| !thoughts.written).and_then(|audio| audio.get("transcript"));
+        let spoken = transcript.and_then(Raw::str).filter(|text| !text.is_empty());
+        if let Some(spoken) = spoken {
+            said = true;
+            pieces(Piece::Text(spoken));
+        }
         if let Some(words) = self.refusal.filter(|words| !words.is_empty()) {
             said = true;
             pieces(Piece::Refusal(words));
@@ -123,6 +127,12 @@ impl<'a> Delta<'a> {
     }
 }
 
+/// Words by themselves, or in an object that holds them under one of these names.
+fn words(value: Raw<'_>) -> Option<Str<'_>> {
+    let within = || ["text", "content", "reasoning", "thinking"].into_iter().find_map(|name| value.get(name)?.str());
+    value.str().or_else(within).filter(|text| !text.is_empty())
+}
+
 /// The pages that an answer rests on, told beside it: addresses, or objects with a `url` and a `title`.
 pub(super) fn sources(sources: Raw<'_>, pieces: &mut Pieces<'_>) {
     for source in sources.items() {
@@ -142,6 +152,8 @@ pub(super) struct Thoughts {
     index: Option<u64>,
     /// Something else was said since.
     interrupted: bool,
+    /// The content has had words.
+    written: bool,
 }
 
 impl Thoughts {

@@ -120,7 +120,7 @@ fn an_end_is_called_by_many_names() {
     };
     assert_eq!(finish("stop"), Ok(Finish::Stop));
     assert_eq!(finish("eos"), Ok(Finish::Stop));
-    assert_eq!(finish("model_length"), Ok(Finish::Length));
+    assert_eq!(finish("model_length"), Ok(Finish::ContextWindow));
     assert_eq!(finish("content_filter"), Ok(Finish::ContentFilter));
     assert_eq!(finish("tool_calls"), Ok(Finish::Stop));
     assert_eq!(finish("error"), Err(FaultKind::ErrorEvent));
