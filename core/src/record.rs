@@ -166,6 +166,8 @@ pub fn outcome(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progres
         return exhausted(plan, ending.now).code;
     }
     let word = match progress.map(|progress| progress.stage) {
+        // Envoy's own filter has answered a browser that asks what a page may do.
+        None if ending.details == "cors_response" => "preflight",
         Some(Stage::Cut) => BROKEN_OFF,
         Some(Stage::Flowing) if !ending.client_left && !ending.caller_paused => BROKEN_OFF,
         _ => latest(progress, ending),
@@ -194,8 +196,6 @@ fn latest<'p>(progress: Option<&'p Progress>, ending: &Ending<'_>) -> &'p str {
         _ if ending.client_left => "client_left",
         Some((Stage::Flowing, _)) if ending.caller_paused => "slow_caller",
         Some((Stage::Flowing, _)) => FaultKind::Cut.name(),
-        // Envoy's own filter has answered a browser that asks what a page may do.
-        None if ending.details == "cors_response" => "preflight",
         None => UNANSWERED,
     }
 }
