@@ -154,6 +154,8 @@ pub struct Attempt {
     calls: Calls,
     /// Tools that the answer calls by other names.
     renamed: Renamed,
+    /// How many texts are to be embedded, where the request was read.
+    texts: Option<usize>,
     phase: Phase,
     room: Room,
     /// The try has a connection that was there before it.
@@ -293,6 +295,7 @@ impl Attempt {
             echo: String::new(),
             calls: Calls::All,
             renamed: Renamed::default(),
+            texts: None,
             phase: Phase::Asked,
             room: Room::Body,
             kept: false,
@@ -347,6 +350,7 @@ impl Attempt {
                 content_type,
                 calls,
                 renamed,
+                texts: self.texts,
             };
             let mut answering = Answering {
                 reply: provider::reply(self.provider, &self.upstream, &start),

@@ -122,6 +122,8 @@ pub struct ReplyStart<'a> {
     pub calls: Calls,
     /// Tools that the answer calls by other names; see [`Renamed`].
     pub renamed: &'a [(String, String)],
+    /// How many texts were to be embedded, where that is known.
+    pub texts: Option<usize>,
 }
 
 /// What to send upstream.
@@ -387,6 +389,11 @@ fn through_hub(
 /// How the caller wants vectors written, if it asks for any.
 pub fn encoding(call: &Call<'_>) -> Encoding {
     if call.endpoint == Endpoint::Embeddings { embedding::encoding(call) } else { Encoding::Float }
+}
+
+/// How many texts the call wants embedded; `None` for another call.
+pub fn texts(call: &Call<'_>) -> Option<usize> {
+    call.endpoint.embeds().then(|| embedding::texts(call))
 }
 
 /// What an answer to the call repeats of it; empty where answers repeat nothing, or pass as they come.

@@ -233,6 +233,7 @@ const START: ReplyStart<'_> = ReplyStart {
     content_type: "",
     calls: Calls::All,
     renamed: &[],
+    texts: None,
 };
 
 fn upstream(dialect: &str) -> Upstream {

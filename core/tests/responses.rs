@@ -60,6 +60,7 @@ fn answered(delivery: Delivery, answer: &str, cut: usize) -> Vec<u8> {
         echo: &echo,
         calls: Calls::All,
         renamed: &[],
+        texts: None,
     };
     let reply = provider::reply(provider::by_name("anthropic").unwrap(), &upstream(), &start);
     let received = received(reply, answer.as_bytes().chunks(cut));

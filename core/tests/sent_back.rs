@@ -272,6 +272,7 @@ impl Speaker {
             content_type: "",
             calls: Calls::All,
             renamed: &[],
+            texts: None,
         };
         let reply = provider::reply(provider::by_name(self.provider).unwrap(), &self.upstream(), &start);
         let received = received(reply, [answer]);

@@ -43,6 +43,7 @@ fn answered(dialect: &str, endpoint: Endpoint, delivery: Delivery, ask: &Ask, an
         content_type: "",
         calls: ask.calls,
         renamed: &ask.renamed,
+        texts: None,
     };
     let mut reply = provider::reply(provider::by_name(dialect).unwrap(), &upstream(dialect), &start);
     let mut out = Vec::new();

@@ -161,6 +161,7 @@ fn answered(api: &Api, endpoint: Endpoint, delivery: Delivery, parts: &[&[u8]]) 
         content_type: if delivery == Delivery::Streamed { "text/event-stream" } else { "application/json" },
         calls: Calls::All,
         renamed: &[],
+        texts: None,
     };
     received(provider::reply(provider, &upstream, &start), parts.iter().copied())
 }

@@ -122,6 +122,7 @@ impl Answer {
             echo: "",
             calls: Calls::All,
             renamed: &[],
+            texts: None,
         }
     }
 

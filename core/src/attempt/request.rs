@@ -61,6 +61,7 @@ impl Attempt {
         let model = self.plan.current().map_or("", |target| target.model.as_str());
         let ask = provider::ask(&call, &self.upstream, model).map_err(refuse)?;
         (self.notes, self.calls, self.renamed) = (ask.notes, ask.calls, ask.renamed);
+        self.texts = provider::texts(&call).filter(|_| !body.is_empty());
         self.encoding = provider::encoding(&call);
         self.echo = provider::echo(&call, &self.upstream, model);
         let path = format!("{}{}", self.upstream.prefix, ask.path);

@@ -109,7 +109,7 @@ pub(super) fn within(provider: &dyn Provider, call: &Call<'_>, to: &To<'_>) -> R
 }
 
 /// How many texts are to be embedded.
-fn texts(call: &Call<'_>) -> usize {
+pub(super) fn texts(call: &Call<'_>) -> usize {
     let input = if call.endpoint == Endpoint::BatchEmbedContents { "requests" } else { "input" };
     let input = call.scan.raw(call.body, input).unwrap_or(Raw::NULL);
     match input.items().next().map(Raw::kind) {
@@ -134,15 +134,16 @@ pub(super) struct Embedded {
     encoding: Encoding,
     /// The answer is in OpenAI's words.
     openais: bool,
+    texts: Option<usize>,
     progress: Progress,
 }
 
 impl Embedded {
     pub(super) fn new(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Self {
-        let ReplyStart { endpoint, encoding, .. } = *start;
+        let ReplyStart { endpoint, encoding, texts, .. } = *start;
         let (held, openais, progress) =
             (Held::default(), speaks_openais(provider, upstream, start.model), Progress::new(start));
-        Self { provider, held, endpoint, encoding, openais, progress }
+        Self { provider, held, endpoint, encoding, openais, texts, progress }
     }
 }
 
@@ -160,6 +161,10 @@ impl Reply for Embedded {
         }
         let vectors = if self.openais { openai::read(answer) } else { self.provider.embedded(answer) };
         let vectors = vectors.ok_or_else(|| malformed("The provider's answer holds no embeddings."))?;
+        let found = vectors.vectors.len();
+        if let Some(texts) = self.texts.filter(|texts| *texts != found) {
+            return Err(malformed(&format!("The provider gave {found} vectors for {texts} texts.")));
+        }
         if !vectors.model.is_empty() {
             self.progress.model.clone_from(&vectors.model);
         }
@@ -213,4 +218,26 @@ fn floats(vector: Raw<'_>) -> Option<Vec<u8>> {
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::trial::{START, upstream};
+
+    /// A caller would take each vector for that of another text.
+    #[test]
+    fn there_is_a_vector_for_each_text() {
+        let told = |texts: Option<usize>| {
+            let start = ReplyStart { endpoint: Endpoint::Embeddings, texts, ..START };
+            let gemini = crate::provider::by_name("gemini").unwrap();
+            let mut reply = crate::provider::reply(gemini, &upstream("gemini"), &start);
+            let answer = br#"{"embeddings":[{"values":[1]},{"values":[2]}]}"#;
+            let mut out = Vec::new();
+            reply.read(answer, &mut out).and_then(|_| reply.end(&mut out)).map_err(|fault| fault.kind)
+        };
+        assert!(told(Some(2)).is_ok() && told(None).is_ok());
+        assert_eq!(told(Some(3)), Err(crate::fault::FaultKind::Malformed));
+        assert_eq!(told(Some(1)), Err(crate::fault::FaultKind::Malformed));
+    }
 }

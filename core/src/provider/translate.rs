@@ -276,7 +276,20 @@ impl Kept {
     fn get(&self) -> ReplyStart<'_> {
         let Self { endpoint, delivery, usage, encoding, created, ref model, ref id, ref echo, calls, ref renamed } =
             *self;
-        ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, content_type: "", calls, renamed }
+        ReplyStart {
+            endpoint,
+            delivery,
+            usage,
+            encoding,
+            model,
+            id,
+            created,
+            echo,
+            content_type: "",
+            calls,
+            renamed,
+            texts: None,
+        }
     }
 }
 

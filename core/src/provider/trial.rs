@@ -24,6 +24,7 @@ pub(crate) const START: ReplyStart<'static> = ReplyStart {
     content_type: "",
     calls: Calls::All,
     renamed: &[],
+    texts: None,
 };
 
 /// A chat of one message, with this member beside it.

@@ -103,6 +103,7 @@ fn start(endpoint: Endpoint, model: &str) -> ReplyStart<'_> {
         echo: "",
         calls: Calls::All,
         renamed: &[],
+        texts: None,
     }
 }
 
