@@ -28,6 +28,7 @@ mod passing;
 mod progress;
 mod relay;
 pub mod signature;
+mod system;
 mod to;
 mod told;
 mod tool_names;

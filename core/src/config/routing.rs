@@ -239,6 +239,9 @@ pub struct Quirks {
     /// It takes marks for a prompt cache (`cache_control`) as Anthropic does.
     #[serde(default, skip_serializing_if = "is_default")]
     pub cache_marks: bool,
+    /// Its chat templates take a system message first and nowhere else: a later one is said to it with the words of a person.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub system_first: bool,
 }
 
 /// The field of an assistant's message in which reasoning is sent back.

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::anthropic::model::Generation;
-use super::{Call, Provider, Renamed, embedding, parts, tool_names};
+use super::{Call, Provider, Renamed, embedding, parts, system, tool_names};
 use crate::chat::{Chat, Content, Detail, Display, Look, Part, Role, Source};
 use crate::codec::json::Raw;
 use crate::config::Upstream;
@@ -249,6 +249,14 @@ impl<'t> To<'t> {
             Cow::Borrowed(chat)
         } else {
             parts::without(chat, self, in_bucket)
+        };
+        let without = if self.upstream.quirks.system_first && system::is_late(&without) {
+            self.emulates("messages");
+            let mut chat = without.into_owned();
+            system::first(&mut chat);
+            Cow::Owned(chat)
+        } else {
+            without
         };
         let Some((fitted, renamed)) = tool_names::renamed(&without, provider.tool_name(self.model)) else {
             return without;

@@ -1,0 +1,95 @@
+//! What the application says in the middle of a conversation, for hosts whose chat templates take it only at the beginning.
+//!
+//! It keeps its place, and so the host keeps what it has cached of the conversation before: it is told with what a person says
+//! there, in the tags that Claude Code has for such words.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use crate::chat::{Chat, Content, Part, Role, Turn};
+
+/// Whether the application says something elsewhere than in the first message.
+pub(super) fn is_late(chat: &Chat<'_>) -> bool {
+    chat.turns.iter().skip(1).any(|turn| turn.role == Role::System)
+}
+
+/// The conversation with one message of the application's, its first.
+pub(super) fn first(chat: &mut Chat<'_>) {
+    let mut turns: Vec<Turn<'_>> = Vec::with_capacity(chat.turns.len());
+    // Said where nobody has spoken yet.
+    let mut open: Vec<Part<'_>> = Vec::new();
+    for mut turn in chat.turns.drain(..) {
+        match (turn.role, turns.last_mut()) {
+            (Role::System, Some(last)) if last.role == Role::System => last.parts.append(&mut turn.parts),
+            (Role::System, None) => turns.push(turn),
+            (Role::System, Some(last)) => {
+                let said = turn.parts.into_iter().map(reminder);
+                if last.role == Role::User { last.parts.extend(said) } else { open.extend(said) }
+            }
+            (Role::User, _) => {
+                turn.parts.append(&mut open);
+                turns.push(turn);
+            }
+            (Role::Assistant | Role::Tool, _) => {
+                speak(&mut open, turn.at, &mut turns);
+                turns.push(turn);
+            }
+        }
+    }
+    speak(&mut open, 0, &mut turns);
+    chat.turns = turns;
+}
+
+/// Adds a message of a person's, if there is something to say.
+fn speak<'a>(open: &mut Vec<Part<'a>>, at: usize, turns: &mut Vec<Turn<'a>>) {
+    if !open.is_empty() {
+        turns.push(Turn { role: Role::User, at, parts: core::mem::take(open), extra: Vec::new() });
+    }
+}
+
+fn reminder(part: Part<'_>) -> Part<'_> {
+    match part.content {
+        Content::Text(text) => {
+            let text = format!("<system-reminder>\n{text}\n</system-reminder>");
+            Part { content: Content::Text(text.into()), ..part }
+        }
+        _ => part,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+    use crate::endpoint::{Delivery, Endpoint};
+    use crate::provider::trial::{sent, upstream, written};
+
+    fn asked(preset: &str, messages: &str) -> alloc::string::String {
+        let quirks = Preset::all().remove(preset).unwrap().quirks;
+        let upstream = crate::config::Upstream { quirks, ..upstream("openai") };
+        let body = format!(r#"{{"max_tokens":9,"system":"first","messages":[{messages}]}}"#);
+        let sent = written(sent(&upstream, Endpoint::Messages, Delivery::Whole, &body, "m").unwrap());
+        sent.split_once(r#""messages":"#).unwrap().1.split_once("],\"max").unwrap().0.into()
+    }
+
+    #[test]
+    fn what_comes_late_keeps_its_place() {
+        let said = |role: &str, text: &str| format!(r#"{{"role":"{role}","content":"{text}"}}"#);
+        let late = r#"{"type":"text","text":"<system-reminder>\nlate\n</system-reminder>"}"#;
+        let with = |text: &str| format!(r#"{{"role":"user","content":[{{"type":"text","text":"{text}"}},{late}]}}"#);
+        let alone = r#"{"role":"user","content":"<system-reminder>\nlate\n</system-reminder>"}"#;
+        let first = said("system", "first");
+        let check = |messages: &[&str], expect: &[&str]| {
+            for preset in ["vllm", "llamacpp", "ollama"] {
+                assert_eq!(asked(preset, &messages.join(",")), format!("[{first},{}", expect.join(",")), "{preset}");
+            }
+        };
+        let (user, model, system) = (said("user", "a"), said("assistant", "b"), said("system", "late"));
+        check(&[&user, &system, &model, &user], &[&with("a"), &model, &user]);
+        check(&[&user, &model, &system, &user], &[&user, &model, &with("a")]);
+        check(&[&user, &model, &system], &[&user, &model, alone]);
+        check(&[&user, &model], &[&user, &model]);
+        let kept = asked("groq", &[&*user, &*system].join(","));
+        assert_eq!(kept, format!("[{first},{user},{system}"));
+    }
+}
