@@ -1,5 +1,5 @@
 //! What turns token ids into vectors. An engine is one file that implements [`Weights`] and [`Engine`], and one arm in
-//! [`load`]. Start at [`Engine`].
+//! [`Found::load`]. Start at [`Engine`].
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use crate::settings::EngineChoice;
 pub mod bert;
 pub mod candle;
 pub mod device;
+pub mod files;
 pub mod onnx;
 pub mod pool;
 
@@ -70,12 +71,18 @@ pub enum EngineError {
     )]
     Runtime(String),
     /// The folder has no model that the engine could run.
-    #[error("{path}: no {wanted}; put one there, or choose another engine")]
+    #[error("{path}: no {wanted}; {}", files::seen(.path))]
     Missing {
         /// The folder.
         path: PathBuf,
         /// What was looked for.
         wanted: &'static str,
+    },
+    /// Git has not fetched a file yet.
+    #[error("{path}: this is a pointer of Git LFS and not the file; run `git lfs pull` where it was cloned")]
+    Pointer {
+        /// The file.
+        path: PathBuf,
     },
     /// The model's file cannot be used.
     #[error("{path}: {error}")]
@@ -91,26 +98,45 @@ pub enum EngineError {
 }
 
 /// What ONNX Runtime runs. Of several graphs nobody says which one is meant.
-const GRAPH: &str = "model.onnx, nor another .onnx file that is the only one";
+const GRAPH: &str = "model.onnx here or in onnx/, nor another .onnx file that is the only one";
 
 /// What any engine runs.
-const NEITHER: &str = "model.onnx, nor another .onnx file that is the only one, nor model.safetensors";
+const NEITHER: &str = "model.onnx here or in onnx/, nor another .onnx file that is the only one, nor model.safetensors";
 
-/// Loads the model in `folder` with the chosen engine.
-pub fn load(
-    folder: &Path,
-    choice: EngineChoice,
-    recipe: &Recipe,
-    onnxruntime: Option<&Path>,
-) -> Result<Box<dyn Weights>, EngineError> {
+/// What runs a model, and where that is.
+pub struct Found<'f> {
+    folder: &'f Path,
+    engine: EngineChoice,
+    graph: Option<PathBuf>,
+    place: candle_core::Device,
+}
+
+/// Finds the files of the model in `folder` for the chosen engine.
+pub fn find(folder: &Path, choice: EngineChoice) -> Result<Found<'_>, EngineError> {
     let place = device::best();
-    let (graph, weights) = (onnx::find(folder), candle::has_weights(folder));
+    let (graph, weights) = (files::graph(folder), candle::has_weights(folder));
     let missing = |wanted| Err(EngineError::Missing { path: folder.into(), wanted });
-    match (choose(choice, graph.is_some(), weights, place.is_cpu()), graph) {
-        (EngineChoice::Onnx, None) => missing(GRAPH),
-        (EngineChoice::Onnx, Some(graph)) => Ok(Box::new(onnx::Graph::load(&graph, recipe, onnxruntime)?)),
-        (_, None) if choice == EngineChoice::Auto && !weights => missing(NEITHER),
-        (_, _) => Ok(Box::new(candle::Encoder::load(folder, recipe, place)?)),
+    let engine = choose(choice, graph.is_some(), weights, place.is_cpu());
+    let pointer = match (engine, &graph) {
+        (EngineChoice::Onnx, Some(graph)) => files::pointer_of(graph),
+        (EngineChoice::Onnx, None) => return missing(GRAPH),
+        _ if weights => candle::pointer(folder),
+        _ if choice == EngineChoice::Auto => return missing(NEITHER),
+        _ => return missing(candle::WEIGHTS),
+    };
+    match pointer {
+        Some(path) => Err(EngineError::Pointer { path }),
+        None => Ok(Found { folder, engine, graph, place }),
+    }
+}
+
+impl Found<'_> {
+    /// Loads the model.
+    pub fn load(self, recipe: &Recipe, onnxruntime: Option<&Path>) -> Result<Box<dyn Weights>, EngineError> {
+        match (self.engine, self.graph) {
+            (EngineChoice::Onnx, Some(graph)) => Ok(Box::new(onnx::Graph::load(&graph, recipe, onnxruntime)?)),
+            (_, _) => Ok(Box::new(candle::Encoder::load(self.folder, recipe, self.place)?)),
+        }
     }
 }
 
@@ -131,14 +157,13 @@ mod tests {
     #[test]
     fn of_two_graphs_none_is_guessed_and_the_error_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let recipe = Recipe::read(folder.path()).unwrap();
         std::fs::create_dir(folder.path().join("folder.onnx")).unwrap();
         std::fs::write(folder.path().join("a.onnx"), "").unwrap();
-        assert_eq!(onnx::find(folder.path()), Some(folder.path().join("a.onnx")));
+        assert_eq!(files::graph(folder.path()), Some(folder.path().join("a.onnx")));
         std::fs::write(folder.path().join("b.onnx"), "").unwrap();
         for (choice, expect) in [(EngineChoice::Auto, NEITHER), (EngineChoice::Onnx, GRAPH)] {
-            let error = load(folder.path(), choice, &recipe, None).err().unwrap().to_string();
-            assert!(error.contains(&format!("no {expect}; put one there")), "{error}");
+            let error = find(folder.path(), choice).err().unwrap().to_string();
+            assert!(error.contains(&format!("no {expect}; a.onnx and b.onnx are there")), "{error}");
         }
     }
 

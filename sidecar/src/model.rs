@@ -1,6 +1,6 @@
 //! The models that are served, and how far each got. Start at [`Models`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -73,6 +73,8 @@ pub struct Models {
 pub struct Entry {
     /// Name that callers write.
     pub name: String,
+    /// Where its files are.
+    folder: PathBuf,
     /// Read by every request, written twice in a lifetime: readers never wait.
     state: ArcSwap<State>,
 }
@@ -83,6 +85,12 @@ impl Entry {
         State::clone(&self.state.load())
     }
 
+    /// Why it failed, as its callers are told: without the folders of this machine.
+    pub fn told(&self, error: &str) -> String {
+        let folder = self.folder.display().to_string();
+        error.replace(&format!("{folder}/"), "").replace(&folder, "the model's folder")
+    }
+
     fn set(&self, state: State) {
         self.state.store(Arc::new(state));
     }
@@ -91,8 +99,11 @@ impl Entry {
 impl Models {
     /// All models, none of them loaded yet.
     pub fn new(settings: &[ModelSettings]) -> Self {
-        let entry =
-            |model: &ModelSettings| Entry { name: model.name.clone(), state: ArcSwap::from_pointee(State::Loading) };
+        let entry = |model: &ModelSettings| Entry {
+            name: model.name.clone(),
+            folder: model.path.clone(),
+            state: ArcSwap::from_pointee(State::Loading),
+        };
         Self { entries: settings.iter().map(entry).collect() }
     }
 
@@ -137,8 +148,9 @@ fn load(model: &ModelSettings, settings: &Settings, metrics: &Metrics) -> Result
         return Err(LoadError::NoFolder(folder.into()));
     }
     let recipe = Recipe::read(folder)?;
+    let found = engine::find(folder, model.engine)?;
     let tokens = Tokens::load(folder, &recipe)?;
-    let weights = engine::load(folder, model.engine, &recipe, settings.onnxruntime.as_deref())?;
+    let weights = found.load(&recipe, settings.onnxruntime.as_deref())?;
     let description = weights.description().clone();
     let (workers, threads) = settings.queue.division();
     let pool = PoolSettings {

@@ -251,7 +251,10 @@ fn what_does_not_need_a_missing_model_starts() {
     assert!(running.said().contains("local.models.mine: there is no folder "), "{}", running.said());
     assert!(running.chats(), "{}", running.said());
     let (status, said) = running.ask("/v1/embeddings", &json!({ "model": "mine", "input": "Hi" })).unwrap();
-    assert!(status == 503, "{status} {said}");
+    assert!(
+        status == 502 && said.contains("could not be loaded: the model's folder: no such folder"),
+        "{status} {said}"
+    );
 }
 
 #[test]

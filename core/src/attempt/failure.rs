@@ -76,6 +76,13 @@ impl Attempt {
             Some(told) if next.is_none() && fault.kind != FaultKind::ContextLength => told,
             _ => exhausted(&self.plan, now),
         };
+        let problem = match self.provider.reach() {
+            // What the sidecar says of itself is ours to tell.
+            Reach::Sidecar if !callers => {
+                Problem { message: [&problem.message, " ", &fault.message].concat(), ..problem }
+            }
+            _ => problem,
+        };
         let problem = match fault.kind {
             FaultKind::InvalidRequest if may_be_back(&self.plan) => Problem { retry: Retry::Yes, ..problem },
             _ => problem,

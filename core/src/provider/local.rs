@@ -6,7 +6,10 @@ use super::openai;
 use super::{Ask, Call, CredentialHeader, Provider, Reach, Reply, ReplyStart, To};
 use crate::config::Upstream;
 use crate::endpoint::Endpoint;
-use crate::fault::{Reject, UpstreamFault};
+use crate::fault::{FaultKind, Reject, UpstreamFault};
+
+/// The sidecar's code for a model that could not be loaded: it stays so until the operator has mended it.
+const NOT_LOADED: &str = "model_unavailable";
 
 /// See the module.
 pub(super) struct Local;
@@ -37,6 +40,10 @@ impl Provider for Local {
     }
 
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
-        openai::fault(status, body)
+        let mut fault = openai::fault(status, body);
+        if fault.code.as_deref() == Some(NOT_LOADED) {
+            fault.kind = FaultKind::NotFound;
+        }
+        fault
     }
 }

@@ -90,7 +90,7 @@ fn prepare(sidecar: &Sidecar, body: &[u8], known: &mut Known) -> Result<Prepared
     let model = match entry.state() {
         State::Ready(model) => model,
         State::Loading => return Err(Reject::Loading),
-        State::Failed(_) => return Err(Reject::Unavailable),
+        State::Failed(error) => return Err(Reject::Unavailable { reason: entry.told(&error) }),
     };
     let own = model.description.dimensions;
     let dimensions = match dimensions {

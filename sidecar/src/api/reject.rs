@@ -100,8 +100,11 @@ pub enum Reject {
     #[error("The model is still loading. Try again shortly.")]
     Loading,
     /// The model could not be loaded.
-    #[error("The model could not be loaded. The sidecar's log and its /readyz say why.")]
-    Unavailable,
+    #[error("The model could not be loaded: {reason}.")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
     /// The sidecar is stopping.
     #[error("The server is stopping. Try again.")]
     Draining,
@@ -142,7 +145,7 @@ impl Reject {
             Self::BodyTooLarge { .. } => 413,
             Self::QueueFull { .. } | Self::Overloaded => 429,
             Self::Failed => 500,
-            Self::Loading | Self::Unavailable | Self::Draining => 503,
+            Self::Loading | Self::Unavailable { .. } | Self::Draining => 503,
             _ => 400,
         }
     }
@@ -196,7 +199,7 @@ impl Reject {
             Self::ContextLength { .. } => Some("context_length_exceeded"),
             Self::ModelNotFound { .. } => Some("model_not_found"),
             Self::Loading => Some("model_loading"),
-            Self::Unavailable => Some("model_unavailable"),
+            Self::Unavailable { .. } => Some("model_unavailable"),
             Self::Draining => Some("draining"),
             Self::QueueFull { .. } => Some("queue_full"),
             Self::Overloaded => Some("overloaded"),

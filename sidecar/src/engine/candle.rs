@@ -10,11 +10,17 @@ use super::bert::{Bert, Config};
 use super::{Batch, Description, Engine, EngineError, Parallel, Weights, device};
 use crate::model::recipe::{Pooling, Recipe, required};
 
-const WEIGHTS: &str = "model.safetensors";
+/// The file that candle reads.
+pub const WEIGHTS: &str = "model.safetensors";
 
 /// Whether `folder` holds weights that candle reads.
 pub fn has_weights(folder: &Path) -> bool {
     folder.join(WEIGHTS).is_file()
+}
+
+/// The weights in `folder`, if they are only a pointer to where Git keeps the real ones.
+pub fn pointer(folder: &Path) -> Option<std::path::PathBuf> {
+    Some(folder.join(WEIGHTS)).filter(|path| super::files::is_pointer(path))
 }
 
 /// A loaded encoder. Engines share its weights.
@@ -33,9 +39,6 @@ impl Encoder {
             required(&path).map_err(|error| EngineError::Unusable { path: path.clone(), error: error.to_string() })?;
         config.check().map_err(|error| EngineError::Unusable { path, error })?;
         let path = folder.join(WEIGHTS);
-        if !has_weights(folder) {
-            return Err(EngineError::Missing { path: folder.into(), wanted: WEIGHTS });
-        }
         let unusable =
             |error: candle_core::Error| EngineError::Unusable { path: path.clone(), error: error.to_string() };
         let tensors = candle_core::safetensors::load(&path, &place).map_err(unusable)?;

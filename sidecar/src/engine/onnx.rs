@@ -48,21 +48,6 @@ impl Input {
     }
 }
 
-/// The graph to use in a model's folder: where the exporters put it, else the only one there is.
-pub fn find(folder: &Path) -> Option<PathBuf> {
-    for usual in ["model.onnx", "onnx/model.onnx"] {
-        let path = folder.join(usual);
-        if path.is_file() {
-            return Some(path);
-        }
-    }
-    let mut graphs = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "onnx") && path.is_file());
-    graphs.next().filter(|_| graphs.next().is_none())
-}
-
 impl Graph {
     /// Loads the graph, and runs it once so that a broken one fails now.
     pub fn load(path: &Path, recipe: &Recipe, library: Option<&Path>) -> Result<Self, EngineError> {
@@ -124,6 +109,10 @@ impl Plan {
         let preferred = ["sentence_embedding", "last_hidden_state", "token_embeddings"];
         let named = preferred.iter().find_map(|name| outputs.iter().find(|output| output.name() == *name));
         let output = named.or(outputs.first()).ok_or("the graph has no output")?;
+        if output.name() == "logits" {
+            let wanted = "take a model for embeddings, or export it with --task feature-extraction";
+            return Err(format!("it gives scores (\"logits\") and no embeddings; {wanted}"));
+        }
         match output.dtype() {
             ValueType::Tensor { ty: TensorElementType::Float32, .. } => {}
             other => {

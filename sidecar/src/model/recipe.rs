@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::engine::files::is_pointer;
+
 /// How a model wants to be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
@@ -84,6 +86,20 @@ pub enum RecipeError {
         /// As it is written there.
         written: String,
     },
+    /// The model is for something else.
+    #[error("{path}: {what} scores or labels texts and gives no embeddings; use a model that is made for embeddings")]
+    NoEmbeddings {
+        /// The file that says so.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// Git has not fetched a file yet.
+    #[error("{path}: this is a pointer of Git LFS and not the file; run `git lfs pull` where it was cloned")]
+    Pointer {
+        /// The file.
+        path: PathBuf,
+    },
     /// The model needs something that is not supported.
     #[error("{path}: {what} is not supported; use a model with cls, mean or max pooling and no further layers")]
     Unsupported {
@@ -128,6 +144,20 @@ struct ModelConfig {
     vocab_size: Option<usize>,
     max_position_embeddings: Option<usize>,
     model_type: Option<String>,
+    #[serde(default)]
+    architectures: Option<Vec<String>>,
+}
+
+/// How the names of architectures end that have a head in place of embeddings: cross-encoders and other classifiers. What masks or
+/// writes words is often the base of a model for embeddings.
+const HEADS: [&str; 4] =
+    ["ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice"];
+
+impl ModelConfig {
+    /// The architecture, if it gives no embeddings.
+    fn head(&self) -> Option<&String> {
+        self.architectures.iter().flatten().find(|name| HEADS.iter().any(|head| name.ends_with(head)))
+    }
 }
 
 impl Recipe {
@@ -149,12 +179,14 @@ impl Recipe {
             recipe.prompt = prompts.prompts.remove(&name).unwrap_or_default();
         }
         let modules_path = folder.join("modules.json");
+        let mut pooled = false;
         for module in optional::<Vec<Module>>(&modules_path)?.unwrap_or_default() {
             let own = inside(folder, &module.path)
                 .ok_or_else(|| RecipeError::Elsewhere { path: modules_path.clone(), written: module.path.clone() })?;
             match module.kind.rsplit('.').next() {
                 Some("Transformer") => {}
                 Some("Pooling") => {
+                    pooled = true;
                     recipe.pooling = pooling(&own.join("config.json"), &recipe.prompt)?;
                 }
                 Some("Normalize") => recipe.normalize = Normalize::Unit,
@@ -170,7 +202,11 @@ impl Recipe {
             let longest = config.and_then(|config| config.model_max_length.as_u64());
             recipe.max_tokens = longest.and_then(|longest| usize::try_from(longest).ok());
         }
-        if let Some(config) = optional::<ModelConfig>(&folder.join("config.json"))? {
+        let config_path = folder.join("config.json");
+        if let Some(config) = optional::<ModelConfig>(&config_path)? {
+            if let Some(what) = config.head().filter(|_| !pooled) {
+                return Err(RecipeError::NoEmbeddings { path: config_path, what: what.clone() });
+            }
             recipe.vocabulary = config.vocab_size;
             // A model cannot see further than it has positions, whatever the other files say.
             if let Some(positions) = positions(&config) {
@@ -233,6 +269,9 @@ fn pooling(path: &Path, prompt: &str) -> Result<Pooling, RecipeError> {
 /// Reads a JSON file that must be there.
 pub(crate) fn required<T: DeserializeOwned>(path: &Path) -> Result<T, RecipeError> {
     let bytes = std::fs::read(path).map_err(|error| RecipeError::Unreadable { path: path.into(), error })?;
+    if is_pointer(path) {
+        return Err(RecipeError::Pointer { path: path.into() });
+    }
     serde_json::from_slice(&bytes).map_err(|error| RecipeError::Malformed { path: path.into(), error })
 }
 
@@ -353,6 +392,34 @@ mod tests {
         for path in ["1_Pooling", "./1_Pooling/"] {
             assert_eq!(Recipe::read(model(path).path()).unwrap().pooling, Pooling::Max, "{path}");
         }
+    }
+
+    /// Its vectors meant nothing.
+    #[test]
+    fn a_cross_encoder_is_no_model_for_embeddings() {
+        let config = r#"{"architectures":["BertForSequenceClassification"],"model_type":"bert"}"#;
+        let error = Recipe::read(folder(&[("config.json", config)]).path()).unwrap_err().to_string();
+        assert!(error.contains("BertForSequenceClassification scores or labels texts"), "{error}");
+        // What sentence-transformers pools has no head any more.
+        let pooled = [
+            ("config.json", config),
+            ("modules.json", MODULES),
+            ("1_Pooling/config.json", r#"{"pooling_mode":"cls"}"#),
+        ];
+        assert!(Recipe::read(folder(&pooled).path()).is_ok());
+        for other in [r#"{"architectures":["BertForMaskedLM"]}"#, r#"{"architectures":null}"#, "{}"] {
+            assert!(Recipe::read(folder(&[("config.json", other)]).path()).is_ok(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_of_git_is_told_as_one() {
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 600\n";
+        let error = Recipe::read(folder(&[("config.json", pointer)]).path()).unwrap_err().to_string();
+        assert!(
+            error.contains("config.json: this is a pointer of Git LFS") && error.contains("git lfs pull"),
+            "{error}"
+        );
     }
 
     #[test]

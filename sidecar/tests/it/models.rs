@@ -91,6 +91,8 @@ async fn a_model_that_fails_does_not_stop_the_others() {
     }
     let failed = sidecar.embed(&json!({"model": "broken", "input": "a"})).await;
     assert_eq!(failed.error(), (503, "server_error".into(), Value::Null, "model_unavailable".into()));
+    let message = failed.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("The model could not be loaded: model.onnx: "), "{message}");
     sidecar.stop().await;
 }
 

@@ -210,7 +210,9 @@ fn direct(
     let say = |error: &dyn std::fmt::Display| error.to_string();
     let recipe = Recipe::read(folder).map_err(|error| say(&error))?;
     let tokenizer = Tokens::load(folder, &recipe).map_err(|error| say(&error))?;
-    let weights = engine::load(folder, EngineChoice::Onnx, &recipe, Some(library)).map_err(|error| say(&error))?;
+    let weights = engine::find(folder, EngineChoice::Onnx)
+        .and_then(|found| found.load(&recipe, Some(library)))
+        .map_err(|error| say(&error))?;
     let texts = vec![text(tokens); batch];
     let engines: Result<Vec<_>, _> = (0..cores.threads()).map(|_| weights.engine(1)).collect();
     let engines = engines.map_err(|error| say(&error))?;
