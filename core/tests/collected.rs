@@ -170,6 +170,7 @@ fn held(endless: &Endless, endpoint: Endpoint, fragment: usize, comes: usize) ->
         usage: UsageChunk::Unwanted,
         encoding: Encoding::Float,
         model: "m",
+        texts: None,
         id: "weir-1-1",
         created: 0,
         content_type: "text/event-stream",
