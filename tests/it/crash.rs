@@ -66,27 +66,27 @@ slow-first-token-5000, ok | streamed | whole                    | whole         
 The body ends after 40 tokens, cleanly: the gateway adds an error.
 cut+after-40              | whole    | no JSON                  | 502 upstream_bad_answer, again      | a 200, a 200        | a cut, a cut; 0+0
 cut+after-40, ok          | whole    | no JSON                  | whole                               | a 200, b 200        | a cut, b ok; 7+60
-cut+after-40              | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200               | a cut; ~0+40
-cut+after-40, ok          | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200               | a cut; ~0+40
+cut+after-40              | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200               | a cut; ~?+40
+cut+after-40, ok          | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200               | a cut; ~?+40
 
 The connection breaks after 40 tokens: so does the caller's.
 break+after-40            | whole    | a break                  | 503 upstream_unavailable, again     | a 200               | a reset; 0+0
 break+after-40, ok        | whole    | a break                  | whole                               | a 200, b 200        | a reset, b ok; 7+60
-break+after-40            | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200               | a cut; ~0+40
-break+after-40, ok        | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200               | a cut; ~0+40
+break+after-40            | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200               | a cut; ~?+40
+break+after-40, ok        | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200               | a cut; ~?+40
 
 Nothing more after 20 tokens: the caller's connection breaks after the gap.
 stall+after-20            | whole    | silence                  | 504 upstream_timeout, again         | a 200               | a timeout; 0+0
 stall+after-20, ok        | whole    | silence                  | whole                               | a 200, b 200        | a timeout, b ok; 7+60
-stall+after-20            | streamed | silence                  | 20 tokens, a break                  | a 200               | a cut; ~0+20
-stall+after-20, ok        | streamed | silence                  | 20 tokens, a break                  | a 200               | a cut; ~0+20
+stall+after-20            | streamed | silence                  | 20 tokens, a break                  | a 200               | a cut; ~?+20
+stall+after-20, ok        | streamed | silence                  | 20 tokens, a break                  | a 200               | a cut; ~?+20
 
 An event that cannot be read, then the rest: broken off, since it may have been a part of the answer, and an answer
 with a hole would look whole.
 malformed+after-20        | whole    | no JSON                  | 502 upstream_bad_answer, again      | a 200               | a malformed; 0+0
 malformed+after-20, ok    | whole    | no JSON                  | whole                               | a 200, b 200        | a malformed, b ok; 7+60
-malformed+after-20        | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200               | a malformed; ~0+20
-malformed+after-20, ok    | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200               | a malformed; ~0+20
+malformed+after-20        | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200               | a malformed; ~?+20
+malformed+after-20, ok    | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200               | a malformed; ~?+20
 
 No [DONE] after a finish: it is whole.
 no-done                   | whole    | whole                    | whole                               | a 200               | a ok; 7+60
@@ -326,7 +326,9 @@ fn outcome<'r>(view: &'r str, record: &'r Record) -> &'r str {
 fn tokens(record: &Record) -> String {
     let tokens = &record["tokens"];
     let about = if tokens["estimated"] == true { "~" } else { "" };
-    format!("{about}{}+{}", tokens["input"], tokens["output"])
+    // A stream that breaks off has not said how long the request was.
+    let input = tokens["input"].as_u64().map_or("?".to_owned(), |input| input.to_string());
+    format!("{about}{input}+{}", tokens["output"])
 }
 
 /// What a view is worth to its caller: the higher, the better.
