@@ -1,4 +1,4 @@
-//! What one worker has under way: how many requests in all and for each key, and how much their bodies hold.
+//! What one worker has under way: how many requests in all and for each key, and how much the bodies of both hold.
 //!
 //! The host keeps one [`Load`] a worker, and a [`Share`] of it with each request, which it gives back when the request's stream is
 //! gone, however it ended.
@@ -17,7 +17,14 @@ const LARGE_BODY: u64 = 1 << 20;
 pub struct Load {
     held: u64,
     requests: u32,
-    of_keys: BTreeMap<KeyHash, u32>,
+    of_keys: BTreeMap<KeyHash, OfKey>,
+}
+
+/// What is under way of one key; one request at least.
+#[derive(Debug, Default)]
+struct OfKey {
+    held: u64,
+    requests: u32,
 }
 
 /// The part that one request has of it.
@@ -36,7 +43,7 @@ impl Load {
     /// One more request, of `key`.
     pub(crate) fn enter(&mut self, routing: &Routing, key: KeyHash) -> Result<Share, Reject> {
         let free = |limit: u32, taken: u32| limit == 0 || taken < limit;
-        let of_key = self.of_keys.get(&key).copied().unwrap_or_default();
+        let of_key = self.of_keys.get(&key).map_or(0, |of_key| of_key.requests);
         if !free(routing.in_flight_per_key, of_key) {
             return Err(Reject::KeyBusy { limit: routing.in_flight_per_key });
         }
@@ -44,24 +51,37 @@ impl Load {
             return Err(Reject::WorkerBusy);
         }
         self.requests += 1;
-        self.of_keys.insert(key, of_key + 1);
+        self.of_keys.entry(key).or_default().requests = of_key + 1;
         Ok(Share { held: 0, key: Some(key) })
     }
 
-    /// The body of a request has become `len` bytes long. One always may be.
+    /// The body of a request has become `len` bytes long. One of a key may be if it fits; more may hold as much as they leave
+    /// free, so that however few keys send however much, there is room for the next key. One alone always may be.
     pub(crate) fn hold(&mut self, share: &mut Share, routing: &Routing, len: u64) -> Result<(), Reject> {
-        let others = self.held.saturating_sub(share.held);
         let most = if len > LARGE_BODY { routing.held } else { routing.held.saturating_add(routing.held / 4) };
-        if others > 0 && others.saturating_add(len) > most {
+        // One that is larger than all may be leaves small ones their room.
+        let len = len.min(routing.held.max(1));
+        let held = self.held.saturating_sub(share.held).saturating_add(len);
+        let mut of_key = share.key.and_then(|key| self.of_keys.get_mut(&key));
+        let others_of_key = of_key.as_ref().map_or(0, |of_key| of_key.held.saturating_sub(share.held));
+        let free = most.saturating_sub(held);
+        if held > len && held > most || others_of_key > 0 && others_of_key.saturating_add(len) > free {
             return Err(Reject::Busy);
         }
-        (self.held, share.held) = (others.saturating_add(len), len);
+        if let Some(of_key) = &mut of_key {
+            of_key.held = others_of_key.saturating_add(len);
+        }
+        (self.held, share.held) = (held, len);
         Ok(())
     }
 
     /// The body of a request is held no more.
     pub fn release(&mut self, share: &mut Share) {
-        self.held = self.held.saturating_sub(core::mem::take(&mut share.held));
+        let held = core::mem::take(&mut share.held);
+        self.held = self.held.saturating_sub(held);
+        if let Some(of_key) = share.key.and_then(|key| self.of_keys.get_mut(&key)) {
+            of_key.held = of_key.held.saturating_sub(held);
+        }
     }
 
     /// A request is gone.
@@ -70,8 +90,8 @@ impl Load {
         let Some(key) = share.key else { return };
         self.requests = self.requests.saturating_sub(1);
         if let Some(of_key) = self.of_keys.get_mut(&key) {
-            *of_key = of_key.saturating_sub(1);
-            if *of_key == 0 {
+            of_key.requests = of_key.requests.saturating_sub(1);
+            if of_key.requests == 0 {
                 self.of_keys.remove(&key);
             }
         }
@@ -81,6 +101,7 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::prelude::v1::*;
 
     #[test]
     fn bodies_of_every_size_count_and_small_ones_have_room_of_their_own() {
@@ -88,6 +109,11 @@ mod tests {
         let mut load = Load::new();
         let mut large = Share::default();
         assert_eq!(load.hold(&mut large, &routing, 40 << 20), Ok(()), "one always may");
+        let mut beside = Share::default();
+        assert_eq!(load.hold(&mut beside, &routing, 1 << 20), Ok(()), "small ones have room beside it");
+        load.leave(beside);
+        let none = Routing::default();
+        assert_eq!(load.hold(&mut Share::default(), &none, 1), Err(Reject::Busy), "one at a time, if none may be held");
         assert_eq!(load.hold(&mut large, &routing, 3 << 20), Ok(()));
         let mut other = Share::default();
         assert_eq!(load.hold(&mut other, &routing, 1 << 20), Ok(()));
@@ -103,6 +129,49 @@ mod tests {
         load.leave(other);
         load.leave(large);
         assert_eq!(load.held, 0);
+    }
+
+    /// Eleven unfinished bodies of one key shut out every other key.
+    #[test]
+    fn a_key_that_holds_all_it_may_leaves_room_for_the_others() {
+        let routing = Routing { held: 8 << 20, ..Routing::default() };
+        let mut load = Load::new();
+        let mut kept = Vec::new();
+        for (name, most) in [("one", 5 << 20), ("two", 3 << 20), ("three", 2 << 20)] {
+            let key = KeyHash::of(name.as_bytes());
+            let mut shares: Vec<_> = (0..40).map(|_| load.enter(&routing, key).unwrap()).collect();
+            let taken: u64 = shares
+                .iter_mut()
+                .filter_map(|share| {
+                    (1..=8).map_while(|n| load.hold(share, &routing, n << 17).is_ok().then_some(n << 17)).last()
+                })
+                .sum();
+            assert!((1..=most).contains(&taken), "{name}: {taken}");
+            let mut other = load.enter(&routing, KeyHash::of(b"other")).unwrap();
+            assert_eq!(load.hold(&mut other, &routing, 1 << 17), Ok(()), "after {name}");
+            load.leave(other);
+            kept.append(&mut shares);
+        }
+    }
+
+    #[test]
+    fn a_key_may_hold_as_much_as_it_leaves_free_and_always_one_body() {
+        let routing = Routing { held: 8 << 20, ..Routing::default() };
+        let key = |name: &[u8]| KeyHash::of(name);
+        let mut load = Load::new();
+        let mut first = load.enter(&routing, key(b"one")).unwrap();
+        assert_eq!(load.hold(&mut first, &routing, 7 << 20), Ok(()), "one always may");
+        let mut second = load.enter(&routing, key(b"one")).unwrap();
+        assert_eq!(load.hold(&mut second, &routing, 1 << 10), Err(Reject::Busy));
+        assert_eq!(load.hold(&mut first, &routing, 2 << 20), Ok(()));
+        assert_eq!(load.hold(&mut second, &routing, 2 << 20), Ok(()), "half of all");
+        assert_eq!(load.hold(&mut second, &routing, (2 << 20) + 1), Err(Reject::Busy));
+        let mut other = load.enter(&routing, key(b"two")).unwrap();
+        assert_eq!(load.hold(&mut other, &routing, 4 << 20), Ok(()), "its only one");
+        load.leave(first);
+        load.leave(second);
+        load.leave(other);
+        assert_eq!((load.of_keys.len(), load.held), (0, 0));
     }
 
     #[test]

@@ -68,7 +68,12 @@ async fn a_key_has_so_many_requests_under_way_and_they_count_until_they_are_gone
 #[tokio::test]
 async fn unfinished_bodies_of_any_size_hold_only_so_much() {
     let upstream = Upstream::sim().await;
-    let gateway = Gateway::with(&upstream).model("gpt", ["sim/m"]).limit("held", "8MiB").start().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/m"])
+        .key("another", OTHER, &["gpt"])
+        .limit("held", "8MiB")
+        .start()
+        .await;
     let before = gateway.allocated().await;
     for _ in 0..2 {
         let mut all = Vec::new();
@@ -77,6 +82,8 @@ async fn unfinished_bodies_of_any_size_hold_only_so_much() {
         }
         let busy = gateway.chat("gpt", "Hi").with(serde_json::json!({ "user": "x".repeat(1 << 19) })).await;
         assert_eq!((busy.status(), busy.code().as_str()), (429, "too_many_large_bodies"), "{}", busy.text());
+        let other = gateway.chat("gpt", "Hi").key(OTHER).await;
+        assert_eq!(other.status(), 200, "another key has room: {}", other.text());
         let more = gateway.allocated().await.saturating_sub(before);
         assert!(more < 24 << 20, "{more} bytes");
         drop(all);

@@ -149,7 +149,7 @@ async fn more_large_bodies_than_a_worker_may_hold_are_asked_to_wait() {
     let gateway = Gateway::with(&upstream)
         .model("hear", ["sim/hear"])
         .model("never", ["sim/fault-hang"])
-        .limit("held", "3MiB")
+        .limit("held", "4MiB")
         .start()
         .await;
     let first = tokio::spawn(Upload::new("never", 1, 2 << 20).to(&gateway).into_future());

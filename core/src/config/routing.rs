@@ -28,7 +28,7 @@ pub enum Role {
 pub struct Routing {
     /// Largest bodies.
     pub body: BodyLimits,
-    /// The most that bodies may hold in one worker at a time, in bytes; one of them always may.
+    /// The most that bodies may hold in one worker at a time, in bytes; see [`Load`](crate::load::Load).
     #[serde(default)]
     pub held: u64,
     /// How many requests may be under way in one worker; 0 for any number.

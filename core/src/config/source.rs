@@ -90,8 +90,9 @@ pub struct Limits {
     #[cfg_attr(feature = "schema", schemars(schema_with = "sizes"))]
     pub body: BTreeMap<String, String>,
     /// The most that request bodies may hold in one worker (a thread of Envoy) at a time, those included that have come only
-    /// in part; one beyond that is answered 429 with `retry-after`, but one alone may always come. Bodies of up to 1 MiB have a quarter of it more, so that large
-    /// ones do not keep them out. Default `256MiB`.
+    /// in part; one beyond that is answered 429 with `retry-after`, but one alone may always come. Bodies of up to 1 MiB have a
+    /// quarter of it more, so that large ones do not keep them out. The bodies of one key, if it has more than one, may hold as much
+    /// as they leave free for other keys: half of it where no other key has any. Default `256MiB`.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "size"))]
     pub held: Option<String>,
