@@ -6,6 +6,7 @@
 mod meant;
 mod names;
 mod parts;
+mod path;
 mod plan;
 mod rank;
 
@@ -238,8 +239,7 @@ impl Edge {
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let path = value(":path").unwrap_or_default();
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let path = &*without_empty_segments(path);
-        let path = path.strip_suffix('/').unwrap_or(path);
+        let path = &*if routing.forgives_paths { path::merged(path) } else { Cow::Borrowed(path) };
         self.family = match Family::at(path) {
             // Where all have their models, headers that only one API's clients send tell them apart.
             Family::OpenAi if value("anthropic-version").is_some() => Family::Anthropic,
@@ -258,6 +258,13 @@ impl Edge {
         }
         let (hash, key) = caller(routing, value).map_err(|reject| self.reject(&reject))?;
         self.subject.tenant.clone_from(&key.name);
+        if !routing.forgives_paths {
+            let plain = path::plain(path);
+            if path != plain {
+                let reject = self.nothing_at(path, &plain);
+                return Err(self.reject(&reject));
+            }
+        }
         if listing::is_at(path) && Endpoint::at(path).is_none() && !(method == "POST" && names_action(path)) {
             only("GET", method).map_err(|reject| self.reject(&reject))?;
             return Err(listing::answer(routing, key, path, self.family).unwrap_or_else(|reject| self.reject(&reject)));
@@ -276,6 +283,16 @@ impl Edge {
         Ok(endpoint)
     }
 
+    /// The refusal of a `path` that is to be written in a `plain` way, or at which nothing is then either.
+    fn nothing_at(&mut self, path: &str, plain: &str) -> Reject {
+        let (family, meant) = meant::at(plain).unzip();
+        // What the caller's headers or the path's beginning say is surer.
+        if self.family == Family::OpenAi {
+            self.family = family.unwrap_or_default();
+        }
+        Reject::UnknownPath { path: path.to_string(), meant }
+    }
+
     /// What is asked for at `path`, if anything is there.
     fn wanted<'h>(
         &mut self,
@@ -284,14 +301,7 @@ impl Edge {
         query: &str,
         value: impl Fn(&str) -> Option<&'h str>,
     ) -> Result<Wanted, Reject> {
-        let Some(asked) = Endpoint::at(path) else {
-            let (reject, family) = meant::nothing_at(path);
-            // What the caller's headers or the path's beginning say is surer.
-            if self.family == Family::OpenAi {
-                self.family = family.unwrap_or_default();
-            }
-            return Err(reject);
-        };
+        let Some(asked) = Endpoint::at(path) else { return Err(self.nothing_at(path, path)) };
         only("POST", value(":method").unwrap_or_default())?;
         let endpoint = asked.endpoint;
         self.subject.endpoint = Some(endpoint);
@@ -335,19 +345,6 @@ impl Edge {
         }
         answer
     }
-}
-
-/// A base URL that ends with a slash, and a path that begins with one, make two.
-fn without_empty_segments(path: &str) -> Cow<'_, str> {
-    if !path.contains("//") {
-        return Cow::Borrowed(path);
-    }
-    let mut merged = String::with_capacity(path.len());
-    merged.extend(path.chars().filter({
-        let mut before = None;
-        move |c| before.replace(*c) != Some('/') || *c != '/'
-    }));
-    Cow::Owned(merged)
 }
 
 /// Whether the path of a Gemini model ends with what is to be done with it, as in `models/m:countTokens`.

@@ -7,7 +7,7 @@ use weir_core::config::{ProviderEntry, Role, Routing, Signing, Url};
 use weir_core::provider::{self, Provider};
 
 use super::secrets;
-use super::{File, Module, Paths, source};
+use super::{Door, File, Module, Paths, source};
 
 /// The edge role's name: as a filter, and as the resource that ECDS delivers.
 pub(super) const EDGE: &str = "weir-edge";
@@ -16,7 +16,9 @@ const NATIVE: &str = "type.googleapis.com/envoy.extensions.filters.http.dynamic_
 
 /// The edge role as the resource that ECDS delivers.
 pub(super) fn edge(routing: &Routing, paths: &Paths) -> Value {
-    json!({ "name": EDGE, "typed_config": filter("edge", &Role::Edge(routing.clone()), paths) })
+    // An operator's filters and routes have decided by the path as it came.
+    let routing = Routing { forgives_paths: paths.door == Door::Port, ..routing.clone() };
+    json!({ "name": EDGE, "typed_config": filter("edge", &Role::Edge(routing), paths) })
 }
 
 /// The edge role's place in the listener's chain.

@@ -120,6 +120,20 @@ fn rbac() -> Value {
     )
 }
 
+/// Refuses paths that begin so.
+pub(crate) fn no_paths(prefixes: &[&str]) -> Value {
+    let path = |prefix: &&str| json!({ "url_path": { "path": { "prefix": prefix } } });
+    let permissions: Vec<Value> = prefixes.iter().map(path).collect();
+    let policy = json!({ "permissions": permissions, "principals": [{ "any": true }] });
+    filter(
+        "rbac",
+        &json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+            "rules": { "action": "DENY", "policies": { "paths": policy } },
+        }),
+    )
+}
+
 fn authz_filter(port: u16) -> Value {
     filter(
         "ext_authz",

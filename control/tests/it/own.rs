@@ -35,6 +35,8 @@ fn routes() -> Value {
             "routes": [
                 { "match": { "prefix": "/app" }, "direct_response": app },
                 { "match": { "prefix": "/dead" }, "route": { "cluster": "dead" } },
+                { "match": { "prefix": "/v1/completions" }, "direct_response": { "status": 403 } },
+                { "match": { "prefix": "/v1beta/" }, "route": { "cluster": "weir" } },
                 {
                     "match": { "prefix": "/v1/" },
                     "route": {
@@ -210,6 +212,38 @@ async fn callers_that_filters_refuse_before_the_internal_listener_reach_no_provi
 #[tokio::test]
 async fn callers_that_filters_refuse_before_weir_in_one_chain_reach_no_provider() {
     callers_that_filters_before_weir_refuse_reach_no_provider(Way::Chain).await;
+}
+
+/// A slash more, or a letter escaped, and `/v1/responses` was served though a filter before Weir refuses it.
+async fn rules_about_paths_hold_however_a_path_is_written(way: Way) {
+    let (upstream, served) = traffic::counted().await;
+    let mut own = Own::prepared(way);
+    own.publisher().publish(own.answered_by("p", upstream, ""), Instant::now()).await.unwrap();
+    own.start(&[guards::no_paths(&["/v1/responses", "/v1beta/models/m:"])], &[]).await;
+    for (path, other, right) in [
+        ("/v1/responses", "/v1//responses", "/v1/responses"),
+        ("/v1/completions", "/v1//completions", "/v1/completions"),
+        ("/v1/completions", "/v1/./completions", "/v1/completions"),
+        ("/v1beta/models/m:generateContent", "/v1beta/models/%6d:generateContent", "/v1beta/models/m:generateContent"),
+        ("/v1beta/models/m:generateContent", "/v1beta//models/m:generateContent", "/v1beta/models/m:generateContent"),
+    ] {
+        assert_eq!(own.ask(path, &[KEY]).await.0, 403, "{path}");
+        let (status, body) = own.ask(other, &[KEY]).await;
+        assert!(status == 404 && body.contains(&format!("Did you mean {right}?")), "{other}: {status} {body}");
+    }
+    assert_eq!(own.ask(&format!("{CHAT}/"), &[KEY]).await.0, 404);
+    assert_eq!(served.load(Ordering::SeqCst), 0);
+    assert_eq!(own.ask(CHAT, &[KEY]).await.0, 200);
+}
+
+#[tokio::test]
+async fn rules_about_paths_hold_before_the_internal_listener() {
+    rules_about_paths_hold_however_a_path_is_written(Way::Internal).await;
+}
+
+#[tokio::test]
+async fn rules_about_paths_hold_before_weir_in_one_chain() {
+    rules_about_paths_hold_however_a_path_is_written(Way::Chain).await;
 }
 
 async fn routes_of_the_operators_are_as_without_weir(way: Way) {

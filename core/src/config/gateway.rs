@@ -274,6 +274,7 @@ impl Gateway {
                 upstreams,
                 keys,
                 traced,
+                forgives_paths: false,
                 draining: false,
             },
             local,

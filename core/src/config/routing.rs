@@ -47,6 +47,9 @@ pub struct Routing {
     pub upstreams: BTreeMap<String, Upstream>,
     /// Who may call, by the hash of their key.
     pub keys: BTreeMap<KeyHash, Key>,
+    /// Nobody decides by the path before Weir does, so that a path may be written in more than one way.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forgives_paths: bool,
     /// Spans are written; see [`span`](crate::span).
     #[serde(default)]
     pub traced: bool,

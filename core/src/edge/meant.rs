@@ -4,17 +4,17 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::endpoint::{Endpoint, Family};
-use crate::fault::Reject;
 use crate::listing;
 
-/// The refusal of a path at which nothing is, and whose API it looks like.
-pub(super) fn nothing_at(path: &str) -> (Reject, Option<Family>) {
-    let (family, meant) = meant(path).map_or((None, None), |(family, meant)| (Some(family), Some(meant)));
-    (Reject::UnknownPath { path: path.into(), meant }, family)
-}
-
-/// The path that is served and ends like this one: `/chat/completions` and `/v1/v1/chat/completions` are `/v1/chat/completions`.
-fn meant(path: &str) -> Option<(Family, String)> {
+/// The path that is served and ends like this one, and whose API it is: `/chat/completions` and `/v1/v1/chat/completions` are
+/// `/v1/chat/completions`.
+pub(super) fn at(path: &str) -> Option<(Family, String)> {
+    if let Some(asked) = Endpoint::at(path) {
+        return Some((asked.endpoint.family(), path.into()));
+    }
+    if listing::is_at(path) && !path.contains(':') {
+        return Some((Family::at(path), path.into()));
+    }
     if let Some(at) = path.rfind("/models") {
         let list = path.get(at..)?;
         let google = format!("/v1beta{list}");
@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn the_path_that_was_meant_ends_alike() {
         let check = |path, expect: Option<(Family, &str)>| {
-            assert_eq!(meant(path), expect.map(|(family, path)| (family, path.into())), "{path}");
+            assert_eq!(at(path), expect.map(|(family, path)| (family, path.into())), "{path}");
         };
         check("/chat/completions", Some((Family::OpenAi, "/v1/chat/completions")));
         check("/v1/v1/chat/completions", Some((Family::OpenAi, "/v1/chat/completions")));

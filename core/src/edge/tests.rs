@@ -89,12 +89,55 @@ fn a_request_goes_on_with_a_plan_and_none_of_the_callers_secrets() {
 
 #[test]
 fn slashes_that_a_base_url_brings_do_not_matter() {
+    let routing = Routing { forgives_paths: true, ..routing() };
     for path in
         ["/v1//chat/completions", "//v1/chat///completions?x=1", "/v1/chat/completions/", "/v1/chat/completions//?x"]
     {
         let headers = Edge::default().headers(&routing(), &with(":path", path), false).unwrap();
         assert_eq!(headers[1].1, "/v1/chat/completions", "{path}");
     }
+    let escaped = with(":path", "/v1beta/models//g%70t:generateContent");
+    assert!(Edge::default().headers(&routing, &escaped, false).is_ok());
+}
+
+/// Before Weir an operator's rules have decided by the path as it came.
+#[test]
+fn in_an_operators_envoy_a_path_is_written_in_one_way() {
+    for (path, right) in [
+        ("/v1//chat/completions", "/v1/chat/completions"),
+        ("//v1/chat///completions?x=1", "/v1/chat/completions"),
+        ("/v1/chat/completions/", "/v1/chat/completions"),
+        ("/chat/completions/", "/v1/chat/completions"),
+        ("/v1beta//models/gpt:generateContent", "/v1beta/models/gpt:generateContent"),
+        ("/v1beta/models/g%70t:generateContent", "/v1beta/models/gpt:generateContent"),
+        ("/v1/models/gpt%2d4:countTokens/", "/v1/models/gpt-4:countTokens"),
+        ("/v1beta/models/org%2Fm%3a1:embedContent", "/v1beta/models/org/m:1:embedContent"),
+        ("/v1beta/models/%c3%a9:embedContent", "/v1beta/models/%C3%A9:embedContent"),
+        ("/v1beta/models/m%:embedContent", "/v1beta/models/m%25:embedContent"),
+        ("/v1/models/", "/v1/models"),
+        ("/v1//models/gpt", "/v1/models/gpt"),
+    ] {
+        let answer = Edge::default().headers(&routing(), &with(":path", path), false).unwrap_err();
+        let body = String::from_utf8(answer.body).unwrap();
+        assert!(answer.status == 404 && body.contains(&format!("Did you mean {right}?")), "{path}: {body}");
+        // What is named is served.
+        let mut right = with(":path", right.to_string().leak());
+        right[0] = if right[1].1.starts_with("/v1/models") && !right[1].1.contains(":count") {
+            (":method", "GET")
+        } else {
+            right[0]
+        };
+        let served = Edge::default().headers(&routing(), &right, false).map_or_else(|answer| answer.status, |_| 200);
+        assert_eq!(served, 200, "{right:?}");
+    }
+    for path in ["/healthz/", "//readyz"] {
+        assert_eq!(Edge::default().headers(&routing(), &with(":path", path), true).unwrap_err().status, 404, "{path}");
+    }
+    // A name that has to be escaped, and one in the list, where clients escape more.
+    assert!(Edge::default().headers(&routing(), &with(":path", "/v1beta/models/%C3%A9:embedContent"), false).is_ok());
+    let mut list = with(":path", "/v1/models/g%70t");
+    list[0] = (":method", "GET");
+    assert_eq!(Edge::default().headers(&routing(), &list, false).unwrap_err().status, 200);
 }
 
 /// A base URL without its version, or with two, is the first mistake of many.
