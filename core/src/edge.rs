@@ -5,6 +5,7 @@
 
 mod meant;
 mod names;
+mod other_models;
 mod parts;
 mod path;
 mod plan;

@@ -101,6 +101,7 @@ fn rejects() -> Vec<Reject> {
         Reject::Unthreaded,
         Reject::UnknownModel { model: text() },
         Reject::ModelNotAllowed { model: text() },
+        Reject::OtherModel { field: text() },
         Reject::WrongEndpoint { model: text(), path: "" },
         Reject::NoKey,
         Reject::BadKey,
@@ -123,6 +124,7 @@ fn rejects() -> Vec<Reject> {
             | Reject::Unthreaded
             | Reject::UnknownModel { .. }
             | Reject::ModelNotAllowed { .. }
+            | Reject::OtherModel { .. }
             | Reject::WrongEndpoint { .. }
             | Reject::NoKey
             | Reject::BadKey

@@ -222,7 +222,8 @@ pub struct Key {
     pub name: String,
     /// SHA-256 of the key in hex (64 digits), as `weir keys new` prints it.
     pub sha256: String,
-    /// The models it may use. Default: all.
+    /// The models it may use. Default: all. A key with such a list may not send what could have another model answer at a
+    /// provider that has several: `models`, `fallbacks`, `preset`, `plugins` and tools that name a model, and the like.
     #[serde(default)]
     pub models: Option<Vec<String>>,
 }

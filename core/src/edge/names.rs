@@ -9,7 +9,7 @@ use alloc::string::ToString;
 use crate::fault::Reject;
 
 /// Names at the top of a request, in any of the APIs that callers or providers speak.
-const KNOWN: [&str; 142] = [
+const KNOWN: [&str; 146] = [
     "anthropic_beta",
     "anthropic_version",
     "audio",
@@ -22,6 +22,7 @@ const KNOWN: [&str; 142] = [
     "chunking_strategy",
     "citation_options",
     "client_metadata",
+    "compound_custom",
     "container",
     "content",
     "contents",
@@ -35,6 +36,7 @@ const KNOWN: [&str; 142] = [
     "encoding_format",
     "endpoint_id",
     "extra_body",
+    "fallbacks",
     "file",
     "frequency_penalty",
     "function_call",
@@ -88,6 +90,7 @@ const KNOWN: [&str; 142] = [
     "plugins",
     "prediction",
     "presence_penalty",
+    "preset",
     "previous_response_id",
     "priority",
     "prompt",
@@ -95,6 +98,7 @@ const KNOWN: [&str; 142] = [
     "prompt_cache_retention",
     "prompt_mode",
     "provider",
+    "provider_options",
     "quality",
     "query",
     "random_seed",
@@ -155,7 +159,7 @@ const KNOWN: [&str; 142] = [
 ];
 
 /// The same, of those that have capitals of their own.
-const WITH_CAPITALS: [&str; 19] = [
+const WITH_CAPITALS: [&str; 20] = [
     "additionalModelRequestFields",
     "additionalModelResponseFieldPaths",
     "cachedContent",
@@ -169,6 +173,7 @@ const WITH_CAPITALS: [&str; 19] = [
     "outputDimensionality",
     "performanceConfig",
     "promptVariables",
+    "providerOptions",
     "requestMetadata",
     "safetySettings",
     "serviceTier",
@@ -176,6 +181,11 @@ const WITH_CAPITALS: [&str; 19] = [
     "taskType",
     "toolConfig",
 ];
+
+/// Whether one of the APIs has this name at the top of a request.
+pub(super) fn is_known(name: &str) -> bool {
+    [&KNOWN[..], &WITH_CAPITALS].iter().any(|names| names.binary_search(&name).is_ok())
+}
 
 /// Refuses a name at the top of a request that is a known one in another case.
 pub(super) fn check(name: &str) -> Result<(), Reject> {

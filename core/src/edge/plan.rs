@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::parts;
 use super::rank::{Ranked, rank};
-use super::{Edge, Wanted, names, within};
+use super::{Edge, Wanted, names, other_models, within};
 use crate::codec::json::write::object;
 use crate::codec::json::{self, Scan};
 use crate::codec::multipart::{Part, Scanner};
@@ -82,8 +82,12 @@ impl Edge {
         self.subject.delivery = Some(delivery);
         let unknown = || Reject::UnknownModel { model: name.to_string() }.problem();
         let model = routing.models.get(name).ok_or_else(unknown)?;
-        if !routing.keys.get(&key).is_some_and(|key| key.may_use(name)) {
+        let key = routing.keys.get(&key);
+        if !key.is_some_and(|key| key.may_use(name)) {
             return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem());
+        }
+        if key.is_some_and(|key| key.models.is_some()) {
+            other_models::check(call.body, call.scan).map_err(|reject| reject.problem())?;
         }
         let Ranked { targets, passed_over, trials, proving } =
             rank(routing, model, call, rests, now).map_err(|unranked| {

@@ -93,7 +93,7 @@ fn slashes_that_a_base_url_brings_do_not_matter() {
     for path in
         ["/v1//chat/completions", "//v1/chat///completions?x=1", "/v1/chat/completions/", "/v1/chat/completions//?x"]
     {
-        let headers = Edge::default().headers(&routing(), &with(":path", path), false).unwrap();
+        let headers = Edge::default().headers(&routing, &with(":path", path), false).unwrap();
         assert_eq!(headers[1].1, "/v1/chat/completions", "{path}");
     }
     let escaped = with(":path", "/v1beta/models//g%70t:generateContent");
@@ -432,6 +432,32 @@ fn a_form_goes_on_with_its_boundary_and_nothing_else() {
             passed.iter().filter(|(name, _)| *name == "content-type").map(|(_, kind)| &**kind).collect();
         assert_eq!(kinds, ["application/json"], "JSON is UTF-8");
     }
+}
+
+/// `OpenRouter` falls back to any of `models`, whatever the key may use here.
+#[test]
+fn a_key_that_may_use_some_models_only_chooses_no_other_behind_them() {
+    let mut all = routing();
+    all.keys.insert(KeyHash::of(b"weir-1"), Key { name: "team".into(), models: None });
+    let asked = |routing: &Routing, path, body: &str| {
+        let mut edge = Edge::default();
+        edge.headers(routing, &with(":path", path), false)?;
+        edge.body(routing, &Rests::default(), Instant::default(), body.as_bytes())
+    };
+    let chat = "/v1/chat/completions";
+    for (path, body) in [
+        (chat, r#"{"model":"gpt","models":["other"],"messages":[]}"#),
+        ("/v1/responses", r#"{"model":"gpt","input":"a","tools":[{"type":"image_generation","model":"other"}]}"#),
+        ("/v1/embeddings", r#"{"model":"gpt","input":"a","fallbacks":["other"]}"#),
+    ] {
+        let refused = asked(&routing(), path, body).unwrap_err();
+        assert_eq!((refused.status, refused.outcome.as_str()), (403, "model_not_allowed"), "{body}");
+        assert!(asked(&all, path, body).is_ok(), "{body}");
+    }
+    let form =
+        FORM.replacen("--b\r\n", "--b\r\nContent-Disposition: form-data; name=\"models[]\"\r\n\r\nx\r\n--b\r\n", 1);
+    assert_eq!(upload(&mut Edge::default(), &routing(), &form).unwrap_err().outcome, "model_not_allowed");
+    assert!(upload(&mut Edge::default(), &all, &form).is_ok());
 }
 
 #[test]

@@ -67,6 +67,11 @@ pub enum Reject {
         /// As the caller wrote it.
         model: String,
     },
+    /// The key may use some models only, and a field could have another one answer.
+    OtherModel {
+        /// The field's path.
+        field: String,
+    },
     /// The model does not serve this endpoint.
     WrongEndpoint {
         /// The model.
@@ -138,6 +143,10 @@ impl Reject {
             retry_after: None,
             retry: Retry::No,
         };
+        let forbidden = |message, param| Problem {
+            kind: "permission_error",
+            ..invalid(403, "model_not_allowed", message, Some(param))
+        };
         match self {
             Self::InvalidJson { offset, line, column, problem } => invalid(
                 400,
@@ -181,10 +190,8 @@ impl Reject {
                 format!("The model '{}' does not exist here. GET /v1/models lists those that do.", shown(model)),
                 Some("model"),
             ),
-            Self::ModelNotAllowed { model } => Problem {
-                kind: "permission_error",
-                ..invalid(403, "model_not_allowed", format!("This key may not use the model '{model}'."), Some("model"))
-            },
+            Self::ModelNotAllowed { model } => forbidden(format!("This key may not use the model '{model}'."), "model"),
+            Self::OtherModel { field } => forbidden(other_model(field), field),
             Self::WrongEndpoint { model, path } => invalid(
                 400,
                 "endpoint_not_supported",
@@ -280,6 +287,10 @@ fn listed(fields: &[String]) -> String {
     list
 }
 
+fn other_model(field: &str) -> String {
+    format!("This key may use some models only, and '{}' could have another one answer; leave it out.", shown(field))
+}
+
 fn nothing_at(path: &str, meant: Option<&str>) -> String {
     let path = shown(path);
     match meant {
@@ -308,6 +319,7 @@ mod tests {
             Reject::Invalid { field: field(), problem: String::new() },
             Reject::Unsupported { fields: Vec::from([field(), field()]), provider: "p" },
             Reject::UnknownModel { model: field() },
+            Reject::OtherModel { field: field() },
             Reject::UnknownPath { path: field(), meant: None },
         ] {
             let Problem { message, param, .. } = reject.problem();
