@@ -54,7 +54,7 @@ use crate::piece::Calls;
 pub use answer::{Event, Flow, Passage, Pieces, Reader, Reply};
 pub use judge::{Judge, Reworded};
 pub use progress::{Progress, Signs};
-pub(crate) use to::MOST_NOTED;
+pub(crate) use to::{MOST_NOTED, in_header};
 pub use to::{Notes, To};
 pub use told::told;
 pub use tool_names::{Renamed, ToolName};

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::config::{Model, Routing, Target};
 use crate::fault::{FaultKind, Problem, Reject, Retry};
 use crate::plan::Candidate;
-use crate::provider::{Call, Judge, Reworded};
+use crate::provider::{Call, Judge, Reworded, in_header};
 use crate::rests::{Rest, Rests, Standing};
 use crate::time::Instant;
 
@@ -64,8 +64,10 @@ pub(super) fn rank(
     for target in &model.targets {
         if let Err(reject) = accepts(routing, target, &mut judge) {
             let problem = reject.problem();
-            let why = [problem.code, problem.param.unwrap_or_default()];
-            let why = if why[1].is_empty() { why.concat() } else { why.join(": ") };
+            let why = match problem.param {
+                Some(param) if !param.is_empty() => [&problem.code, ": ", &in_header(&param)].concat(),
+                _ => problem.code,
+            };
             ranked.passed_over.push((candidate(target), why));
             refusal.get_or_insert(reject);
             continue;

@@ -460,6 +460,22 @@ fn a_key_that_may_use_some_models_only_chooses_no_other_behind_them() {
     assert!(upload(&mut Edge::default(), &all, &form).is_ok());
 }
 
+/// The reason stands in the plan's text and in the log.
+#[test]
+fn a_name_that_a_caller_made_up_is_logged_short_and_visible() {
+    let mut routing = routing();
+    let claude = Target { provider: "c".into(), model: "claude-opus-4-8".into() };
+    routing.models.get_mut("gpt").unwrap().targets.push(claude);
+    let mut edge = Edge::default();
+    edge.headers(&routing, &CHAT, false).unwrap();
+    routing.body.0.clear();
+    let body = r#"{"model":"gpt","messages":[{"role":"user","content":"a"}],"a\n\u001b[31m\u00e9@":1}"#
+        .replace('@', &"x".repeat(130));
+    let forward = edge.body(&routing, &Rests::default(), Instant::default(), body.as_bytes()).unwrap();
+    let plan = Plan::from_text(&forward.plan).unwrap();
+    assert_eq!(plan.passed_over[0].1, format!("unsupported_parameter: a??[31m?{}...", "x".repeat(120)));
+}
+
 #[test]
 fn a_worker_takes_only_so_much() {
     let mut routing = routing();

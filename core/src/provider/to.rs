@@ -348,8 +348,9 @@ fn note(fields: &mut Vec<String>, field: &str) {
     }
 }
 
-/// A field's name may be anything that a caller has written: a line break in it would begin another header.
-fn in_header(field: &str) -> String {
+/// A field's name as a header and a log can have it. It may be anything that a caller has written: a line break in it would begin
+/// another header.
+pub(crate) fn in_header(field: &str) -> String {
     let visible = |c: char| if c.is_ascii_graphic() && c != ',' { c } else { '?' };
     let mut name: String = field.chars().take(LONGEST_NOTED).map(visible).collect();
     if field.chars().nth(LONGEST_NOTED).is_some() {
