@@ -177,7 +177,6 @@ fn held(endless: &Endless, endpoint: Endpoint, fragment: usize, comes: usize) ->
         echo: "",
         calls: Calls::All,
         renamed: &[],
-        texts: None,
     };
     let mut reply = provider::reply(provider, &upstream, &start);
     let (head, tail) = endless.then.split_once('%').unwrap_or((endless.then, ""));
