@@ -40,6 +40,12 @@ const BARE: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
 /// Envoy's own header, without which it finds no route; each try removes it.
 const SCHEME: &str = "x-forwarded-proto";
 
+/// The header in which the request's id is that the caller sent; `x-request-id` is ours.
+pub const CALLERS_ID: &str = "x-weir-caller-request-id";
+
+/// The longest id of a caller's that is recorded.
+const LONGEST_ID: usize = 128;
+
 /// One request of a caller, from its headers to its record.
 #[derive(Debug, Default)]
 pub struct Edge {
@@ -249,6 +255,8 @@ impl Edge {
         };
         let method = value(":method").unwrap_or_default();
         self.subject.request_id = value("x-request-id").filter(|id| plausible_id(id)).unwrap_or_default().to_string();
+        let callers = value(CALLERS_ID).filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()));
+        self.subject.callers_id = callers.map(|id| id.chars().take(LONGEST_ID).collect()).unwrap_or_default();
         match path {
             "/readyz" if routing.draining => {
                 let draining = Answer::json(br#"{"status":"draining"}"#.to_vec());

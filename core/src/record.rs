@@ -35,6 +35,8 @@ pub const ACCESS_LOG_FORMAT: &str = concat!(
 pub struct Subject {
     /// `x-request-id`.
     pub request_id: String,
+    /// The id that the caller sent for it; empty for none.
+    pub callers_id: String,
     /// Whom the key belongs to; empty until it is known.
     pub tenant: String,
     /// What was asked for.
@@ -237,6 +239,10 @@ pub fn compose(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progres
     }
     text.push_str(",\"details\":\"");
     quoted(&mut text, ending.details);
+    if !subject.callers_id.is_empty() {
+        text.push_str("\",\"caller_request_id\":\"");
+        quoted(&mut text, &subject.callers_id);
+    }
     text.push_str("\",\"request_id\":\"");
     quoted(&mut text, &subject.request_id);
     text

@@ -408,10 +408,11 @@ impl Gateway {
         }
     }
 
-    /// Waits for the record of the request with this id.
+    /// Waits for the record of the request with this id, which Weir or the caller gave it.
     pub async fn record(&self, id: &str) -> Record {
         assert!(!id.is_empty(), "an answer without x-request-id");
-        let find = || self.records().into_iter().find(|record| record["request_id"] == id);
+        let is = |record: &Record| record["request_id"] == id || record["caller_request_id"] == id;
+        let find = || self.records().into_iter().find(is);
         eventually("the record", find).await
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
+use weir_core::edge::CALLERS_ID;
 
 use super::door::{self, Door};
 use super::{File, Paths, access_log, address, cors, filters, local_reply, routes, source, tracing};
@@ -46,6 +47,10 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>
         // An invalid request ends itself, not its connection's other requests.
         "stream_error_on_invalid_http_message": true,
     });
+    // Where the operator's Envoy is the door, its id is the one that both logs have.
+    if let (Some(manager), Door::Port) = (manager.as_object_mut(), &paths.door) {
+        manager.insert("early_header_mutation_extensions".to_owned(), json!([callers_id()]));
+    }
     if let (Some(manager), Some(tracing)) = (manager.as_object_mut(), tracing::tracing(gateway)) {
         manager.insert("tracing".to_owned(), tracing);
     }
@@ -63,6 +68,22 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>
         return (Some((door::NAME.to_owned(), listener)), None);
     }
     (Some((EDGE.to_owned(), listener)), None)
+}
+
+/// Puts the request's id that a caller sends aside, before Envoy gives it one of its own: two callers may send the same.
+fn callers_id() -> Value {
+    let header = json!({ "key": CALLERS_ID, "value": "%REQ(x-request-id)%" });
+    json!({
+        "name": "envoy.http.early_header_mutation.header_mutation",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+            "mutations": [
+                { "remove": CALLERS_ID },
+                { "append": { "header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" } },
+                { "remove": "x-request-id" },
+            ],
+        },
+    })
 }
 
 /// The last filter of every chain.

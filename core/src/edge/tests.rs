@@ -370,6 +370,32 @@ fn a_request_id_that_could_break_a_log_is_not_kept() {
     assert!(headers.contains(&("x-request-id", "".into())));
 }
 
+/// Two callers may send the same, and what one sends is none of ours.
+#[test]
+fn a_callers_own_id_stands_beside_ours() {
+    let ending = || Ending {
+        now: Instant::from_nanos(6),
+        client_left: false,
+        caller_paused: false,
+        connected: true,
+        details: "",
+    };
+    let long = "a".repeat(1000);
+    for (sent, kept) in
+        [("their-1", "their-1"), ("\"},{\"", r#"\"},{\""#), ("a b", ""), ("é", ""), (&long, &long[..128])]
+    {
+        let mut headers: Vec<(&str, &str)> = CHAT.to_vec();
+        headers.push((CALLERS_ID, sent));
+        let mut edge = Edge::default();
+        let passed = edge.headers(&routing(), &headers, false).unwrap();
+        assert!(passed.iter().all(|(name, _)| *name != CALLERS_ID), "it is for nobody else");
+        let record = edge.record(None, None, &ending());
+        let told = format!(r#""caller_request_id":"{kept}","request_id":"r-1"#);
+        assert_eq!(record.contains(&told), !kept.is_empty(), "{record}");
+        assert!(record.ends_with(r#""request_id":"r-1"#), "{record}");
+    }
+}
+
 const FORM: &str = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt\r\n--b\r\nContent-Disposition: form-data; \
     name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\r\n--b--\r\n";
 
