@@ -174,7 +174,9 @@ pub const BROKEN_OFF: &str = "stream_incomplete";
 pub struct UpstreamFault {
     /// What went wrong.
     pub kind: FaultKind,
-    /// The provider's own words; shown to the caller only if the fault is the caller's.
+    /// Of an [error event](FaultKind::ErrorEvent): what it would have been as an answer, where the provider says so.
+    pub class: Option<FaultKind>,
+    /// The provider's own words; shown to the caller if the fault is the caller's, or an error event was all that came.
     pub message: String,
     /// The provider's own error code, where it has one.
     pub code: Option<String>,
@@ -191,7 +193,18 @@ pub struct UpstreamFault {
 impl UpstreamFault {
     /// A fault without more words than its kind.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, param: None, details: None, retry_after: None, rests: true }
+        let (class, code, param, details, retry_after) = (None, None, None, None, None);
+        Self { kind, class, message: message.into(), code, param, details, retry_after, rests: true }
+    }
+
+    /// An error that came as an answer, or as an event. Whose fault it was counts, not how it travelled: all that is the
+    /// provider's stays an error event, of this class.
+    #[must_use]
+    pub fn as_event(self) -> Self {
+        if self.kind.whose() != Whose::Provider || matches!(self.kind, FaultKind::RateLimited | FaultKind::ErrorEvent) {
+            return self;
+        }
+        Self { kind: FaultKind::ErrorEvent, class: Some(self.kind), ..self }
     }
 
     /// A caller's fault as the caller sees it: with the provider's words, and the status that SDKs map to a bad request.
@@ -238,7 +251,18 @@ pub fn exhausted(plan: &Plan, now: Instant) -> Problem {
     if let Some(told) = plan.too_long.as_ref().filter(|_| plan.is_too_long()) {
         return told.problem();
     }
-    let kind = plan.failed.last().and_then(Failed::kind);
+    exhausted_by(plan, plan.failed.last().and_then(Failed::kind), now)
+}
+
+/// The same, where the last try has just failed with `fault`: of an error event, its class decides, and its words are told.
+pub fn exhausted_with(plan: &Plan, fault: &UpstreamFault, now: Instant) -> Problem {
+    let Some(class) = fault.class.filter(|_| !plan.is_over(now)) else { return exhausted(plan, now) };
+    let mut problem = exhausted_by(plan, Some(class), now);
+    problem.message = format!("{} The last one said: {}", problem.message, fault.message);
+    problem
+}
+
+fn exhausted_by(plan: &Plan, kind: Option<FaultKind>, now: Instant) -> Problem {
     let (status, code) = match kind {
         _ if plan.is_over(now) => (504, "deadline_exceeded"),
         Some(FaultKind::RateLimited) => (429, "rate_limited"),

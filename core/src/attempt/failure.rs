@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::{Attempt, Effect, Failing, Flow, MAX_ERROR_BODY, Phase, Room};
 use crate::answer::Answer;
-use crate::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose, exhausted};
+use crate::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose, exhausted_with};
 use crate::plan::{Plan, TooLong};
 use crate::provider::{self, Reach};
 use crate::record::{Progress, Stage};
@@ -74,7 +74,7 @@ impl Attempt {
         let problem = match told {
             // The first model's words, where all say so.
             Some(told) if next.is_none() && fault.kind != FaultKind::ContextLength => told,
-            _ => exhausted(&self.plan, now),
+            _ => exhausted_with(&self.plan, fault, now),
         };
         let problem = match self.provider.reach() {
             // What the sidecar says of itself is ours to tell.

@@ -281,6 +281,27 @@ fn an_error_event_before_the_first_token_is_a_failed_try() {
     assert_eq!(seen.plan.unwrap().failed.len(), 1);
 }
 
+/// A provider that is overloaded was said to have given a bad answer.
+#[test]
+fn an_error_event_that_nobody_else_answers_is_told_by_its_class_and_words() {
+    let check = |error: &str, status: &str, code: &str, words: bool| {
+        let mut begun = begin(&plan(Delivery::Streamed, &["a"]).to_text(), "a");
+        // Asked once more after what passes.
+        let event = format!("data: {{\"error\":{error}}}\n\n");
+        let headers = [(":status", "200"), ("content-type", "text/event-stream")];
+        let first = run(&mut begun.attempt, &headers, &[event.as_bytes()]);
+        let mut again = begin(&first.plan.unwrap().to_text(), "a");
+        let seen = run(&mut again.attempt, &headers, &[event.as_bytes()]);
+        assert_eq!((seen.status(), seen.code().as_str()), (status, code), "{error}");
+        let message = String::from_utf8_lossy(&seen.body).into_owned();
+        assert_eq!(message.contains("The last one said: Overloaded"), words, "{message}");
+    };
+    check(r#"{"message":"Overloaded","type":"overloaded_error"}"#, "503", "upstream_unavailable", true);
+    check(r#"{"message":"Overloaded","code":503}"#, "503", "upstream_unavailable", true);
+    check(r#"{"message":"Overloaded","code":"504"}"#, "504", "upstream_timeout", true);
+    check(r#"{"message":"Overloaded"}"#, "502", "upstream_bad_answer", false);
+}
+
 #[test]
 fn a_stream_that_breaks_off_cleanly_ends_with_an_error_event_and_no_done() {
     let seen = stream(&[TOKEN, ""]);

@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 
 use crate::codec::json::{Kind, Raw, check};
-use crate::fault::{Details, FaultKind, UpstreamFault, Whose};
+use crate::fault::{Details, FaultKind, UpstreamFault};
 use crate::provider::named::{is_own, judged};
 use crate::provider::openai::by_status;
 use crate::provider::words;
@@ -20,17 +20,12 @@ pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     judged(status, fault.unwrap_or_else(|| UpstreamFault::new(kind, words::from_text(status, body))))
 }
 
-/// Reads an `error` event, or an error that came as an answer. Whose fault it was counts, not how it travelled: all that
-/// is the provider's stays an error event.
+/// Reads an `error` event, or an error that came as an answer.
 pub(super) fn in_answer(event: Raw<'_>) -> UpstreamFault {
-    let mut fault = said(event, FaultKind::ErrorEvent).unwrap_or_else(|| {
+    let fault = said(event, FaultKind::ErrorEvent).unwrap_or_else(|| {
         UpstreamFault::new(FaultKind::ErrorEvent, "The provider reported an error without a message.")
     });
-    fault = judged(0, fault);
-    if fault.kind.whose() == Whose::Provider && fault.kind != FaultKind::RateLimited {
-        fault.kind = FaultKind::ErrorEvent;
-    }
-    fault
+    judged(0, fault).as_event()
 }
 
 fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {

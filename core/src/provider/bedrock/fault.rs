@@ -35,11 +35,7 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
 pub(super) fn in_stream(name: &str, data: Raw<'_>) -> UpstreamFault {
     let kind = of_model(data).or_else(|| of_name(name)).unwrap_or(FaultKind::ErrorEvent);
     let words = message(data).unwrap_or(Cow::Borrowed("The provider reported an error without a message."));
-    let mut fault = judged(0, said(name, &words, kind));
-    if fault.kind.whose() == Whose::Provider && fault.kind != FaultKind::RateLimited {
-        fault.kind = FaultKind::ErrorEvent;
-    }
-    fault
+    judged(0, said(name, &words, kind)).as_event()
 }
 
 fn said(name: &str, message: &str, kind: FaultKind) -> UpstreamFault {

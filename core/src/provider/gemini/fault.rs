@@ -21,17 +21,12 @@ pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     judged(status, fault)
 }
 
-/// Reads an error that came as an answer, or as an event. Whose fault it was counts, not how it travelled: all that is the
-/// provider's stays an error event.
+/// Reads an error that came as an answer, or as an event.
 pub(in crate::provider) fn in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
     let error = error(answer)?;
     let status = error.get("code").and_then(Raw::integer).and_then(|code| u16::try_from(code).ok());
     let status = status.unwrap_or(500);
-    let mut fault = judged(status, said(error, by_status(status)));
-    if fault.kind.whose() == Whose::Provider && fault.kind != FaultKind::RateLimited {
-        fault.kind = FaultKind::ErrorEvent;
-    }
-    Some(fault)
+    Some(judged(status, said(error, by_status(status))).as_event())
 }
 
 /// The error object. Where a stream was asked for, some errors come in an array.

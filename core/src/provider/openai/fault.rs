@@ -27,16 +27,21 @@ pub(super) fn in_answer(answer: Raw<'_>) -> UpstreamFault {
     let Some(said) = Said::read(answer) else {
         return UpstreamFault::new(FaultKind::ErrorEvent, "The provider reported an error without a message.");
     };
-    // Some put the status that they would have sent into `code`. Whose fault it was counts, not how it travelled:
-    // all that is the provider's stays an error event.
+    // Some put the status that they would have sent into `code`.
+    let told = said.code.as_deref().and_then(|code| code.parse().ok());
     let otherwise = if said.kind.as_deref() == Some("invalid_request_error") { 400 } else { 500 };
-    let status = said.code.as_deref().and_then(|code| code.parse().ok()).unwrap_or(otherwise);
-    let mut fault = judged(status, said.fault(by_status(status)));
-    if fault.kind.whose() == crate::fault::Whose::Provider && fault.kind != FaultKind::RateLimited {
-        fault.kind = FaultKind::ErrorEvent;
-    }
-    fault
+    let status = told.unwrap_or(otherwise);
+    let fault = judged(status, said.fault(by_status(status))).as_event();
+    let fails = |name: &&str| [said.code.as_deref(), said.kind.as_deref()].contains(&Some(*name));
+    // Else it is a guess that the provider would have said 500.
+    let is_status = told.is_some_and(|status| (400..600).contains(&status));
+    let class = fault.class.filter(|_| is_status || FAILS.iter().any(fails));
+    UpstreamFault { class, ..fault }
 }
+
+/// What hosts call it that they cannot answer for the moment.
+const FAILS: [&str; 5] =
+    ["engine_overloaded", "overloaded_error", "server_error", "server_is_overloaded", "service_unavailable"];
 
 /// Reads an event that is no part of an answer, nor an error in any shape that is known.
 pub(in crate::provider) fn stray(event: Raw<'_>) -> UpstreamFault {
