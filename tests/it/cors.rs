@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tokio::sync::OnceCell;
-use weir_tests::{Ask, Builder, Gateway, Upstream};
+use weir_tests::{Ask, Builder, Gateway, Upstream, eventually};
 
 use crate::{SAID, Shared};
 
@@ -40,8 +40,8 @@ async fn a_browser_asks_first_and_needs_no_key_for_it() {
         // Of a key's header `*` says nothing.
         assert!(names.contains(&"authorization") && names.contains(&"*"), "{headers}");
     }
-    let lines = gateway.records();
-    assert!(lines.iter().any(|line| line["outcome"] == "preflight"), "{}", gateway.access_log());
+    let line = || gateway.records().into_iter().find(|record| record["outcome"] == "preflight");
+    assert_eq!(eventually("the record", line).await["status"], 200);
     let before = upstream.served();
     let refused = asked_first(gateway, "/v1/chat/completions", OTHER).await;
     assert_eq!((refused.status(), refused.header("access-control-allow-origin")), (401, ""));
