@@ -1,5 +1,5 @@
 //! Requests and answers of very many parts, each of which names another: what is looked up must not be looked through, and
-//! what is put in its place must not move all others.
+//! what is put in its place must not move all others. And what comes in very many fragments: none may have all before it gone through.
 //!
 //! Each is counted with [`FEW`] parts and with [`MANY`]: `cargo xtask pairs` refuses what takes more for one of many than for
 //! one of few. Readers and writers do not know each other, so not every pair is counted: each provider for one dialect, and
@@ -26,6 +26,8 @@ pub(crate) struct Kind {
 enum What {
     Asked(fn(usize) -> Value),
     Told(Delivery, fn(usize) -> String),
+    /// A stream in binary frames.
+    Framed(fn(usize) -> Vec<u8>),
 }
 
 /// What is counted of a pair.
@@ -73,18 +75,29 @@ pub(crate) fn kinds(endpoint: Endpoint, provider: &dyn Provider) -> Vec<Kind> {
             kinds.push(told("calls, whole", whole, answers::cohere));
             kinds.push(told("calls, streamed", streamed, answers::cohere_streamed));
             kinds.push(told("calls one by one, streamed", streamed, answers::cohere_one_by_one));
+            kinds.push(told("arguments in fragments, streamed", streamed, answers::cohere_arguments));
+            kinds.push(told("arguments of two calls in turn, streamed", streamed, answers::cohere_mixed));
+            kinds.push(told("text in fragments, streamed", streamed, answers::cohere_text));
+            kinds.push(told("a thought in fragments, streamed", streamed, answers::cohere_thought));
         }
         "openai" if of_provider => {
             kinds.push(told("calls, whole", whole, answers::openai));
             kinds.push(told("calls, streamed", streamed, answers::openai_streamed));
             kinds.push(told("calls by their ids, streamed", streamed, answers::openai_by_id));
             kinds.push(told("thoughts, whole", whole, answers::openai_thoughts));
+            kinds.push(told("arguments in fragments, streamed", streamed, answers::openai_arguments));
+            kinds.push(told("arguments before their tool's name, streamed", streamed, answers::openai_nameless));
         }
         "anthropic" if of_provider => {
             kinds.push(told("calls, whole", whole, answers::anthropic));
             kinds.push(told("calls, streamed", streamed, answers::anthropic_streamed));
+            kinds.push(told("arguments in fragments, streamed", streamed, answers::anthropic_arguments));
         }
-        "bedrock" if of_provider => kinds.push(told("calls, whole", whole, answers::bedrock)),
+        "bedrock" if of_provider => {
+            kinds.push(told("calls, whole", whole, answers::bedrock));
+            let what = What::Framed(answers::bedrock_arguments);
+            kinds.push(Kind { name: "arguments in fragments, streamed", what });
+        }
         "gemini" if of_provider => {
             kinds.push(told("calls, whole", whole, answers::gemini));
             kinds.push(told("calls, streamed", streamed, answers::gemini_streamed));
@@ -110,19 +123,23 @@ pub(crate) fn count(kind: &Kind, endpoint: Endpoint, provider: &'static dyn Prov
             })
         }
         What::Told(delivery, answer) => {
-            let answer = answer(parts);
             let echo = echo(endpoint, parts)?;
             let start = ReplyStart { delivery, echo: &echo, ..crate::start(endpoint, "m") };
-            counted(&mut || {
-                let mut reply = provider::reply(provider, &upstream, &start);
-                let mut out = Vec::new();
-                for chunk in answer.as_bytes().chunks(16 << 10) {
-                    reply.read(chunk, &mut out).map_err(|fault| fault.message)?;
-                }
-                reply.end(&mut out).map(drop).map_err(|fault| fault.message)
-            })
+            told(provider, &upstream, &start, answer(parts).as_bytes())
         }
+        What::Framed(answer) => told(provider, &upstream, &crate::start(endpoint, "m"), &answer(parts)),
     }
+}
+
+fn told(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>, answer: &[u8]) -> Outcome {
+    counted(&mut || {
+        let mut reply = provider::reply(provider, upstream, start);
+        let mut out = Vec::new();
+        for chunk in answer.chunks(16 << 10) {
+            reply.read(chunk, &mut out).map_err(|fault| fault.message)?;
+        }
+        reply.end(&mut out).map(drop).map_err(|fault| fault.message)
+    })
 }
 
 /// What the answer repeats of a request with as many tools of a kind that only this caller knows.
@@ -284,7 +301,17 @@ mod contents {
 }
 
 mod answers {
+    use weir_core::codec::eventstream;
+
     use super::{Value, each, json};
+
+    /// What a fragment says: long enough that to go through all of them shows.
+    const FRAGMENT: &str = "Once upon a time there was a weir by the river, and it was wide.";
+
+    /// The arguments of one call, in so many fragments and two more.
+    fn arguments(parts: usize) -> impl Iterator<Item = &'static str> {
+        ["{\"a\":\""].into_iter().chain(std::iter::repeat_n(FRAGMENT, parts)).chain(["\"}"])
+    }
 
     fn events(events: impl IntoIterator<Item = Value>) -> String {
         let events: Vec<String> = events.into_iter().map(|event| format!("data: {event}\n\n")).collect();
@@ -334,6 +361,21 @@ mod answers {
         done(events(begun.chain(arguments).chain([choice(&json!({}), Some("tool_calls"))])))
     }
 
+    pub(super) fn openai_arguments(parts: usize) -> String {
+        let begun = choice(&json!({"tool_calls": [function(0, "")]}), None);
+        let more = arguments(parts)
+            .map(|json| choice(&json!({"tool_calls": [{"index": 0, "function": {"arguments": json}}]}), None));
+        done(events([begun].into_iter().chain(more).chain([choice(&json!({}), Some("tool_calls"))])))
+    }
+
+    /// A call cannot begin before it has its tool's name.
+    pub(super) fn openai_nameless(parts: usize) -> String {
+        let more = arguments(parts)
+            .map(|json| choice(&json!({"tool_calls": [{"index": 0, "function": {"arguments": json}}]}), None));
+        let named = choice(&json!({"tool_calls": [function(0, "")]}), None);
+        done(events(more.chain([named, choice(&json!({}), Some("tool_calls"))])))
+    }
+
     pub(super) fn openai_thoughts(parts: usize) -> String {
         let thought = |at| json!({"type": "reasoning.text", "text": "a", "signature": "b", "index": at});
         openai_message(&json!({"content": "a", "reasoning_details": each(parts, thought)}))
@@ -359,6 +401,41 @@ mod answers {
         let first = json!({"type": "message-start", "id": "a"});
         let last = json!({"type": "message-end", "delta": {"finish_reason": "TOOL_CALL"}});
         events([first].into_iter().chain(begun).chain(arguments).chain([last]))
+    }
+
+    fn cohere_deltas(reason: &str, deltas: impl Iterator<Item = Value>) -> String {
+        let first = json!({"type": "message-start", "id": "a"});
+        let last = json!({"type": "message-end", "delta": {"finish_reason": reason}});
+        events([first].into_iter().chain(deltas).chain([last]))
+    }
+
+    pub(super) fn cohere_arguments(parts: usize) -> String {
+        let event =
+            |kind: &str, call: Value| json!({"type": kind, "index": 0, "delta": {"message": {"tool_calls": call}}});
+        let begun = event("tool-call-start", cohere_call(0, ""));
+        let more = arguments(parts).map(|json| event("tool-call-delta", json!({"function": {"arguments": json}})));
+        cohere_deltas("TOOL_CALL", [begun].into_iter().chain(more))
+    }
+
+    /// Some dialects let nothing out of the second call before the first is complete.
+    pub(super) fn cohere_mixed(parts: usize) -> String {
+        let event = |kind: &str, index: usize, call: Value| json!({"type": kind, "index": index, "delta": {"message": {"tool_calls": call}}});
+        let begun = (0..2).map(|index| event("tool-call-start", index, cohere_call(index, "")));
+        let more = arguments(parts / 2).flat_map(|json| {
+            (0..2).map(move |index| event("tool-call-delta", index, json!({"function": {"arguments": json}})))
+        });
+        cohere_deltas("TOOL_CALL", begun.chain(more))
+    }
+
+    pub(super) fn cohere_text(parts: usize) -> String {
+        let said = json!({"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": FRAGMENT}}}});
+        cohere_deltas("COMPLETE", std::iter::repeat_n(said, parts))
+    }
+
+    pub(super) fn cohere_thought(parts: usize) -> String {
+        let thought = json!({"content": {"thinking": FRAGMENT}});
+        let thought = json!({"type": "content-delta", "index": 0, "delta": {"message": thought}});
+        cohere_deltas("COMPLETE", std::iter::repeat_n(thought, parts))
     }
 
     pub(super) fn cohere_streamed(parts: usize) -> String {
@@ -391,6 +468,42 @@ mod answers {
             json!({"type": "message_start", "message": {"id": "a", "model": "m", "usage": {"input_tokens": 1}}});
         let end = json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 1}});
         events([first].into_iter().chain(calls).chain([end, json!({"type": "message_stop"})]))
+    }
+
+    pub(super) fn anthropic_arguments(parts: usize) -> String {
+        let block = json!({"type": "tool_use", "id": "c", "name": "f", "input": {}});
+        let more = arguments(parts).map(|json| {
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": json}})
+        });
+        let first = [
+            json!({"type": "message_start", "message": {"id": "a", "model": "m", "usage": {"input_tokens": 1}}}),
+            json!({"type": "content_block_start", "index": 0, "content_block": block}),
+        ];
+        let last = [
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 1}}),
+            json!({"type": "message_stop"}),
+        ];
+        events(first.into_iter().chain(more).chain(last))
+    }
+
+    pub(super) fn bedrock_arguments(parts: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut event = |name: &str, payload: Value| {
+            let headers = [(":message-type", "event"), (":event-type", name)];
+            eventstream::message(&mut out, &headers, payload.to_string().as_bytes());
+        };
+        event("messageStart", json!({"role": "assistant"}));
+        let call = json!({"toolUse": {"toolUseId": "c", "name": "f"}});
+        event("contentBlockStart", json!({"contentBlockIndex": 0, "start": call}));
+        for json in arguments(parts) {
+            let delta = json!({"toolUse": {"input": json}});
+            event("contentBlockDelta", json!({"contentBlockIndex": 0, "delta": delta}));
+        }
+        event("contentBlockStop", json!({"contentBlockIndex": 0}));
+        event("messageStop", json!({"stopReason": "tool_use"}));
+        event("metadata", json!({"usage": {"inputTokens": 1, "outputTokens": 1}}));
+        out
     }
 
     pub(super) fn bedrock(parts: usize) -> String {
