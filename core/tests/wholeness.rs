@@ -149,21 +149,27 @@ fn answered(api: &Api, endpoint: Endpoint, delivery: Delivery, parts: &[&[u8]]) 
         // A host that has no responses: their callers are served with chats.
         upstream.quirks.endpoints = vec![Endpoint::Chat, Endpoint::Completions, Endpoint::Images];
     }
-    let start = ReplyStart {
+    let content_type = if delivery == Delivery::Streamed { "text/event-stream" } else { "application/json" };
+    let start = ReplyStart { delivery, model: api.model, content_type, ..start(endpoint) };
+    received(provider::reply(provider, &upstream, &start), parts.iter().copied())
+}
+
+/// What is asked for as a stream.
+fn start(endpoint: Endpoint) -> ReplyStart<'static> {
+    ReplyStart {
         endpoint,
-        delivery,
+        delivery: Delivery::Streamed,
         usage: UsageChunk::Wanted,
         encoding: Encoding::Float,
-        model: api.model,
+        model: "m",
         id: "weir-1-1",
         created: 0,
         echo: "",
-        content_type: if delivery == Delivery::Streamed { "text/event-stream" } else { "application/json" },
+        content_type: "text/event-stream",
         calls: Calls::All,
         renamed: &[],
         texts: None,
-    };
-    received(provider::reply(provider, &upstream, &start), parts.iter().copied())
+    }
 }
 
 /// Each API with each of its callers; what some do not serve is left out, as it is by the edge.
@@ -352,6 +358,86 @@ fn a_model_that_gave_up_without_a_word_has_not_answered() {
                 assert_eq!(fault.kind, FaultKind::Malformed, "{endpoint:?} {delivery:?} {reason}");
                 assert!(fault.message.contains(reason), "{}", fault.message);
             }
+        }
+    }
+}
+
+/// How a whole answer of OpenAI's dialect gets to callers of `endpoint`.
+fn whole(provider: &str, endpoint: Endpoint, answer: &str) -> Result<(), FaultKind> {
+    let provider = provider::by_name(provider).unwrap();
+    let upstream = Upstream { dialect: provider.name().into(), ..Upstream::default() };
+    let start = ReplyStart { delivery: Delivery::Whole, content_type: "application/json", ..start(endpoint) };
+    let mut reply = provider::reply(provider, &upstream, &start);
+    let mut out = Vec::new();
+    reply.read(answer.as_bytes(), &mut out).map_err(|fault| fault.kind)?;
+    reply.end(&mut out).map(drop).map_err(|fault| fault.kind)
+}
+
+/// Hosts leave the reason out where all is said (<https://github.com/mudler/LocalAI/issues/788>), and OpenAI itself once did
+/// (<https://github.com/openai/openai-openapi/pull/20>). But arguments that were cut off would run a tool with half of what it needs.
+#[test]
+fn a_whole_answer_that_does_not_say_why_it_ended_is_whole_unless_a_call_is_cut() {
+    let call = |arguments: &str, reason: &str| {
+        let function = format!(r#"{{"name":"f","arguments":{arguments}}}"#);
+        let calls = format!(r#"[{{"id":"c","type":"function","function":{function}}}]"#);
+        format!(r#"{{"id":"a","choices":[{{"index":0,"message":{{"content":null,"tool_calls":{calls}}}{reason}}}]}}"#)
+    };
+    let legacy = r#"{"choices":[{"message":{"function_call":{"name":"f","arguments":"{\"a\":"}}}]}"#;
+    let text = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":null}]}"#;
+    let second = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"},{"index":1,"message":{"tool_calls":[{"function":{"name":"f","arguments":"{"}}]}}]}"#;
+    for (provider, endpoint) in [
+        ("openai", Endpoint::Chat),
+        ("azure", Endpoint::Chat),
+        ("mistral", Endpoint::Chat),
+        ("openai", Endpoint::Messages),
+        ("openai", Endpoint::GenerateContent),
+        ("mistral", Endpoint::Responses),
+    ] {
+        let whole = |answer: &str| whole(provider, endpoint, answer);
+        assert_eq!(whole(text), Ok(()), "{provider} to {endpoint:?}");
+        for reason in ["", r#","finish_reason":null"#, r#","finish_reason":"""#] {
+            for (arguments, expect) in [
+                (r#""{\"a\":1}""#, Ok(())),
+                (r#"{"a":1}"#, Ok(())),
+                (r#""""#, Ok(())),
+                (r#""{\"a\":""#, Err(FaultKind::Cut)),
+                (r#""{\"a\":1""#, Err(FaultKind::Cut)),
+            ] {
+                assert_eq!(whole(&call(arguments, reason)), expect, "{provider} to {endpoint:?}: {arguments} {reason}");
+            }
+        }
+        assert_eq!(whole(&call(r#""{\"a\":""#, r#","finish_reason":"length""#)), Ok(()), "{provider} to {endpoint:?}");
+        assert_eq!(whole(legacy), Err(FaultKind::Cut), "{provider} to {endpoint:?}");
+        assert_eq!(whole(second), Err(FaultKind::Cut), "{provider} to {endpoint:?}");
+    }
+}
+
+/// <https://platform.openai.com/docs/api-reference/responses/object>, `status` and `background`
+#[test]
+fn a_response_is_whole_by_its_status() {
+    let upstream = Upstream { dialect: "openai".into(), ..Upstream::default() };
+    let openai = provider::by_name("openai").unwrap();
+    assert!(openai.relays(Endpoint::Responses, &upstream));
+    let answer = |status: &str, more: &str| format!(r#"{{"id":"r","model":"m","output":[]{status}{more}}}"#);
+    for (status, more, expect) in [
+        (r#","status":"completed""#, "", Ok(())),
+        (r#","status":"incomplete""#, "", Ok(())),
+        ("", "", Ok(())),
+        (r#","status":"in_progress""#, "", Err(FaultKind::Cut)),
+        (r#","status":"queued""#, r#","background":false"#, Err(FaultKind::Cut)),
+        (r#","status":"queued""#, r#","background":true"#, Ok(())),
+        (r#","status":"in_progress""#, r#","background":true"#, Ok(())),
+        (r#","status":"cancelled""#, "", Err(FaultKind::Cut)),
+        (r#","status":"failed""#, "", Err(FaultKind::ErrorEvent)),
+    ] {
+        assert_eq!(whole("openai", Endpoint::Responses, &answer(status, more)), expect, "{status} {more}");
+        if more.is_empty() {
+            let mut reply = provider::reply(openai, &upstream, &start(Endpoint::Responses));
+            let last = format!(r#"{{"type":"response.completed","response":{}}}"#, answer(status, ""));
+            let said = r#"{"type":"response.output_text.delta","delta":"a"}"#;
+            let read = reply.read(&data(&[said, &last]), &mut Vec::new());
+            // vLLM says so of one that ran out of tokens: <https://github.com/vllm-project/agentic-api/issues/273>
+            assert_eq!(read.map(drop).map_err(|fault| fault.kind), expect, "streamed: {status}");
         }
     }
 }

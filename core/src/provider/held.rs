@@ -47,13 +47,19 @@ pub(super) fn parse_by<'a, T>(
     body: &'a [u8],
     check: impl FnOnce(&'a str) -> Result<T, Flaw>,
 ) -> Result<T, UpstreamFault> {
-    let half = || UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it was complete.");
     let not_json = || malformed("The provider's answer is not JSON.");
     match core::str::from_utf8(body) {
-        Ok(text) => check(text).map_err(|Flaw { offset, .. }| if offset >= body.len() { half() } else { not_json() }),
-        Err(error) if error.error_len().is_none() => Err(half()),
+        Ok(text) => {
+            check(text).map_err(|Flaw { offset, .. }| if offset >= body.len() { cut_whole() } else { not_json() })
+        }
+        Err(error) if error.error_len().is_none() => Err(cut_whole()),
         Err(_) => Err(not_json()),
     }
+}
+
+/// The fault of a whole answer that is not all of it.
+pub(super) fn cut_whole() -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it was complete.")
 }
 
 /// The fault of a stream that is over before its answer is.

@@ -1,6 +1,10 @@
 //! A provider's own words about a failure, made fit to be shown and logged.
 
 use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::codec::json::write::{array, object, string};
+use crate::codec::json::{Kind, Raw};
 
 /// More than any useful message has.
 const MAX_MESSAGE: usize = 2048;
@@ -30,6 +34,28 @@ pub(super) fn fit(message: &str) -> String {
     }
     out.truncate(end);
     out
+}
+
+/// `value` with each of its texts [fit](fit) to be shown, the names of members included: a provider that repeats a key in its words
+/// may do so in the details beside them.
+pub(super) fn fit_json(value: Raw<'_>) -> String {
+    let mut out = Vec::with_capacity(value.text().len());
+    write_fit(value, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// The depth of what was checked is bounded.
+fn write_fit(value: Raw<'_>, out: &mut Vec<u8>) {
+    match value.kind() {
+        Kind::Object => object(out, |object| {
+            for (name, value) in value.members() {
+                write_fit(value, object.member(&fit(&name)));
+            }
+        }),
+        Kind::Array => array(out, value.items(), |out, item| write_fit(item, out)),
+        Kind::String => string(out, &fit(&value.string().unwrap_or_default())),
+        _ => out.extend_from_slice(value.text().as_bytes()),
+    }
 }
 
 /// What a provider said in place of its own error object: text from a proxy, a page, or nothing.
@@ -71,6 +97,15 @@ mod tests {
         check("Incorrect API key provided: a********z", "Incorrect API key provided: [redacted]");
         check("max_tokens: 9 > 8, see task-force", "max_tokens: 9 > 8, see task-force");
         check("token 0123456789abcdef0123456789abcdef01234567", "token [redacted]");
+    }
+
+    #[test]
+    fn keys_are_not_repeated_in_details() {
+        let details = r#"{"error_code":"thread_not_found", "n":[1,null,{"sk-ant-api03-abcdefgh":"a"}],"at":"\nsk-ant-api03-abcdefgh","by":"a\u2022\u2022z"}"#;
+        assert_eq!(
+            fit_json(Raw::parse(details).unwrap()),
+            r#"{"error_code":"thread_not_found","n":[1,null,{"[redacted]":"a"}],"at":"[redacted]","by":"[redacted]"}"#
+        );
     }
 
     #[test]

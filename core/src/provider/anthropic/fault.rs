@@ -1,6 +1,5 @@
 //! Anthropic's errors: `{"type":"error","error":{"type":…,"message":…},"request_id":…}`.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 
 use crate::codec::json::{Kind, Raw, check};
@@ -48,8 +47,8 @@ fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {
         _ => otherwise,
     };
     let code = if code.is_empty() { None } else { Some(words::fit(&code)) };
-    let details = details.map(Raw::text).filter(|details| details.len() <= MAX_DETAILS);
-    let details = details.map(|details| Box::new(Details(details.to_owned())));
+    let details = details.filter(|details| details.text().len() <= MAX_DETAILS);
+    let details = details.map(|details| Box::new(Details(words::fit_json(details))));
     Some(UpstreamFault { code, details, ..UpstreamFault::new(kind, words::fit(&message)) })
 }
 

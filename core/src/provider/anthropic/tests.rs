@@ -340,3 +340,12 @@ fn a_schema_is_followed_in_the_way_that_the_model_allows() {
             .contains(r#""tool_choice":{"type":"tool","name":"weir_json_answer"}"#)
     );
 }
+
+/// What programs go by reaches the caller beside the words, and so would a key in it.
+#[test]
+fn the_details_of_an_error_repeat_no_key() {
+    let body = r#"{"type":"error","error":{"type":"invalid_request_error","message":"no",
+        "details":{"error_code":"thread_not_found","seen":["key sk-ant-api03-abcdefgh"]}}}"#;
+    let details = Anthropic.fault(400, body.as_bytes()).details.unwrap().0;
+    assert_eq!(details, r#"{"error_code":"thread_not_found","seen":["key [redacted]"]}"#);
+}

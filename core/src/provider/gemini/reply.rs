@@ -347,7 +347,7 @@ fn finish(reason: &str, message: Option<&str>, said: bool) -> Result<Option<Fini
         // The model did not manage to write what it wanted; the next time it may.
         "MALFORMED_FUNCTION_CALL" | "MALFORMED_RESPONSE" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => {
             let message = message.unwrap_or("The model's answer is broken.");
-            return Err(malformed(&format!("{reason}: {}", words::fit(message))));
+            return Err(malformed(&words::fit(&format!("{reason}: {message}"))));
         }
         "MISSING_THOUGHT_SIGNATURE" => {
             let message = message.unwrap_or("A tool call has come back without its signature.");
@@ -357,7 +357,7 @@ fn finish(reason: &str, message: Option<&str>, said: bool) -> Result<Option<Fini
         // `OTHER`, `NO_IMAGE`, `IMAGE_OTHER`, and kinds to come: with nothing to show, the model did not do what it was asked for.
         _ if !said => {
             let message = message.unwrap_or("The model has answered nothing.");
-            return Err(malformed(&format!("{reason}: {}", words::fit(message))));
+            return Err(malformed(&words::fit(&format!("{reason}: {message}"))));
         }
         _ => Finish::Stop,
     }))

@@ -229,6 +229,19 @@ impl Deltas {
     }
 }
 
+/// Whether a choice that does not say why it ended calls a tool with arguments that are no JSON: they were cut off, and the answer
+/// with them. Without such a call its end is reason enough: not every host gives one where all is told at once.
+pub(super) fn is_cut(choices: Raw<'_>) -> bool {
+    choices.items().any(|choice| {
+        let [reason, message] = choice.pick(["finish_reason", "message"]);
+        let [calls, legacy] = message.unwrap_or(Raw::NULL).pick(["tool_calls", "function_call"]);
+        let functions = calls.unwrap_or(Raw::NULL).items().filter_map(|call| call.get("function"));
+        let mut arguments = functions.chain(legacy).filter_map(|function| function.get("arguments")?.string());
+        reason.is_none_or(|reason| reason.text() == "\"\"")
+            && arguments.any(|json| !json.trim().is_empty() && Raw::parse(&json).is_none())
+    })
+}
+
 /// A set of choices. Nobody asks for more than fit; those would share the last place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Choices(u128);

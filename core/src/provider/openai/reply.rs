@@ -9,13 +9,13 @@ mod said;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::event::{Members, is_failure, is_ping};
+use super::event::{Members, is_cut, is_failure, is_ping};
 use super::fault::{failed, in_answer, stray};
 use crate::codec::json::{Raw, Str};
 use crate::endpoint::Delivery;
 use crate::fault::UpstreamFault;
 use crate::piece::{Finish, Piece};
-use crate::provider::held::{cut, malformed};
+use crate::provider::held::{cut, cut_whole, malformed};
 use crate::provider::{Event, Flow, Pieces, Reader, ReplyStart};
 use calls::Calls;
 use said::{Delta, Thoughts};
@@ -165,15 +165,18 @@ impl Reader for Reading {
     }
 
     fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        let mut said = false;
-        self.read(answer, &Members::read(answer), &mut |piece| {
+        let (mut said, members) = (false, Members::read(answer));
+        self.read(answer, &members, &mut |piece| {
             said |= !matches!(piece, Piece::Start { .. } | Piece::Usage(_) | Piece::Choice(_));
             pieces(piece);
         })?;
         if !said {
             return Err(malformed("The provider's answer has no choices."));
         }
-        // The JSON is complete, and so is the answer: a choice that gave no reason for its end had none but its end.
+        if members.choices.is_some_and(is_cut) {
+            return Err(cut_whole());
+        }
+        // Else the JSON is complete, and so is the answer: a choice that gave no reason for its end had none but its end.
         for (index, choice) in self.choices.iter_mut().enumerate().filter(|(_, choice)| choice.met && !choice.finished)
         {
             let number = u32::try_from(index).unwrap_or_default();

@@ -10,7 +10,7 @@ use super::fault::{in_answer, stray};
 use crate::codec::json::{Kind, Raw, Str};
 use crate::fault::UpstreamFault;
 use crate::piece::{Finish, Piece};
-use crate::provider::held::{cut, malformed};
+use crate::provider::held::{cut, cut_whole, malformed};
 use crate::provider::{Event, Flow, Pieces, Reader};
 use crate::usage::Usage;
 
@@ -41,7 +41,12 @@ impl Reader for Reading {
             "response.failed" => return Err(in_answer(data.get("response").unwrap_or(data))),
             "response.created" => start(data.get("response").unwrap_or(Raw::NULL), pieces),
             "response.completed" | "response.incomplete" => {
-                self.finish(data.get("response").unwrap_or(Raw::NULL), pieces);
+                let response = data.get("response").unwrap_or(Raw::NULL);
+                match status(response) {
+                    Status::Whole => self.finish(response, pieces),
+                    Status::Failed => return Err(in_answer(response)),
+                    Status::Awaited | Status::Other => return Err(cut()),
+                }
                 return Ok(Flow::Ended);
             }
             "transcript.text.done" | "speech.audio.done" => {
@@ -75,12 +80,16 @@ impl Reader for Reading {
     }
 
     fn whole(&mut self, response: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
-        let status = response.get("status").and_then(Raw::string).unwrap_or_default();
-        if status == "failed" || Members::read(response).is_error() {
+        let status = status(response);
+        if status == Status::Failed || Members::read(response).is_error() {
             return Err(in_answer(response));
         }
         // One that is made in the background has no output yet.
-        let awaited = matches!(&*status, "queued" | "in_progress");
+        let background = response.get("background").and_then(Raw::boolean) == Some(true);
+        let awaited = status == Status::Awaited && background;
+        if !awaited && status != Status::Whole {
+            return Err(cut_whole());
+        }
         if !awaited && response.get("output").is_none_or(|output| output.kind() != Kind::Array) {
             return Err(malformed("The provider's answer has no output."));
         }
@@ -107,6 +116,26 @@ impl Reading {
             pieces(Piece::Usage(self.usage));
         }
         pieces(Piece::Finish(Finish::Stop));
+    }
+}
+
+/// How far a response has come, as it says itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Status {
+    /// Whatever ended it: the caller reads that too. Transcriptions and some hosts do not say.
+    Whole,
+    Failed,
+    Awaited,
+    /// Cancelled, and kinds to come.
+    Other,
+}
+
+fn status(response: Raw<'_>) -> Status {
+    match &*response.get("status").and_then(Raw::string).unwrap_or_default() {
+        "" | "completed" | "incomplete" => Status::Whole,
+        "failed" => Status::Failed,
+        "queued" | "in_progress" => Status::Awaited,
+        _ => Status::Other,
     }
 }
 

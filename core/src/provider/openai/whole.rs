@@ -3,12 +3,12 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use super::event::Members;
+use super::event::{Members, is_cut};
 use super::fault::{failed, in_answer};
 use crate::codec::json::{Kind, Raw};
 use crate::endpoint::Endpoint;
 use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::held::{Held, malformed, parse_by};
+use crate::provider::held::{Held, cut_whole, malformed, parse_by};
 use crate::provider::progress::Progress;
 use crate::provider::{Passage, Reply};
 
@@ -48,6 +48,9 @@ impl Whole {
         };
         if !some {
             return Err(malformed(missing));
+        }
+        if self.endpoint.is_chat() && !deltas.all_finished() && is_cut(due) {
+            return Err(cut_whole());
         }
         self.progress.model = members.model().map(Cow::into_owned).unwrap_or_default();
         match members.usage() {
