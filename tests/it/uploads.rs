@@ -92,7 +92,8 @@ async fn large_uploads_side_by_side_arrive_unchanged_and_pass_without_being_held
         let (first, second) = (format!("failing/{model}"), format!("sim/{model}"));
         if number % 2 == 0 { gateway.model(model, [&*second]) } else { gateway.model(model, [&*first, &*second]) }
     });
-    let gateway = gateway.start().await;
+    // One key has all of them.
+    let gateway = gateway.limit("held", "512MiB").start().await;
     let before = gateway.allocated().await;
     arrive(&gateway, &models).await;
     assert_eq!((failing.served(), upstream.served()), (4, 8));
@@ -119,7 +120,8 @@ async fn large_uploads_side_by_side_reach_models_of_other_names_and_the_filter_h
             _ => gateway.model(model, [&*other, &*last]),
         }
     });
-    let gateway = gateway.start().await;
+    // One key has all of them.
+    let gateway = gateway.limit("held", "512MiB").start().await;
     let before = gateway.allocated().await;
     arrive(&gateway, &models).await;
     assert_eq!((failing.served(), upstream.served()), (6, 8));
@@ -149,7 +151,7 @@ async fn more_large_bodies_than_a_worker_may_hold_are_asked_to_wait() {
     let gateway = Gateway::with(&upstream)
         .model("hear", ["sim/hear"])
         .model("never", ["sim/fault-hang"])
-        .limit("held", "4MiB")
+        .limit("held", "5MiB")
         .start()
         .await;
     let first = tokio::spawn(Upload::new("never", 1, 2 << 20).to(&gateway).into_future());
