@@ -2,6 +2,7 @@
 
 pub(in crate::provider) mod conversation;
 pub(in crate::provider) mod sampling;
+pub(in crate::provider) mod shape;
 pub(in crate::provider) mod thinking;
 pub(in crate::provider) mod tools;
 

@@ -46,6 +46,17 @@ fn what_changes_nothing_is_no_reason_to_refuse() {
     assert_eq!(with(neutral), with(plain));
 }
 
+/// Callers of other APIs have schemas with limits and open objects, for which Claude refuses the whole request.
+#[test]
+fn an_answers_schema_is_one_that_is_taken() {
+    let schema = r#"{"type":"object","properties":{"a":{"type":"number","minimum":1}}}"#;
+    let format =
+        format!(r#""response_format":{{"type":"json_schema","json_schema":{{"name":"n","schema":{schema}}}}}"#);
+    let body = asked(&chat(&format), "claude-opus-4-7").unwrap();
+    let expect = r#""schema":{"type":"object","properties":{"a":{"type":"number"}},"additionalProperties":false}"#;
+    assert!(body.contains(expect), "{body}");
+}
+
 #[test]
 fn parts_that_cannot_be_expressed_are_refused_by_path() {
     let check = |messages: &str, field: &str| {
@@ -332,8 +343,11 @@ fn an_answer_is_drawn_in_one_way_where_two_exclude_each_other() {
 fn a_schema_is_followed_in_the_way_that_the_model_allows() {
     let schema = r#"{"messages":[{"role":"user","content":"a"}],"response_format":
         {"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}"#;
-    let native = r#""output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}"#;
-    assert!(asked(schema, "claude-opus-4-8").unwrap().contains(native));
+    let closed = schema.replace(r#"{"type":"object"}"#, r#"{"type":"object","additionalProperties":false}"#);
+    let native =
+        r#""output_config":{"format":{"type":"json_schema","schema":{"type":"object","additionalProperties":false}}}"#;
+    assert!(asked(&closed, "claude-opus-4-8").unwrap().contains(native));
+    assert!(asked(schema, "claude-opus-4-8").unwrap().contains(r#""name":"weir_json_answer""#));
     assert!(
         asked(schema, "claude-sonnet-4-5")
             .unwrap()

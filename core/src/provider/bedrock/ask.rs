@@ -16,6 +16,7 @@ use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::anthropic::ask::conversation::Conversation;
 use crate::provider::anthropic::ask::sampling;
+use crate::provider::anthropic::ask::shape;
 use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
 use crate::provider::anthropic::model::Generation;
 use crate::provider::parts;
@@ -119,7 +120,7 @@ fn shape(schema: &str, chat: &Chat<'_>, format: &mut Object<'_>) {
     format.string("type", "json_schema");
     format.object("structure", |structure| {
         structure.object("jsonSchema", |json| {
-            json.string("schema", schema);
+            json.string("schema", &shape::fitting(schema));
             if let crate::chat::Format::Schema { name, description, .. } = &chat.format {
                 if let Some(name) = name {
                     json.string("name", name);

@@ -7,6 +7,7 @@
 use alloc::vec::Vec;
 
 use super::conversation::Conversation;
+use super::shape;
 use crate::chat::{Chat, Content, Display, Effort, Format, Part, Role};
 use crate::codec::json::Raw;
 use crate::codec::json::write::Object;
@@ -151,7 +152,7 @@ impl<'a> Thinking<'a> {
             if let Some(schema) = schema {
                 config.object("format", |format| {
                     format.string("type", "json_schema");
-                    format.raw("schema", schema);
+                    format.raw("schema", &shape::fitting(schema));
                 });
             }
         });
@@ -264,7 +265,10 @@ fn answer<'a>(format: &'a Format<'_>, mode: Mode<'_>, generation: Generation, to
     let answer = match format {
         Format::Text => Answer::Text,
         // Of the newest some always think, so that only their own way remains.
-        Format::Schema { schema, .. } if generation == Generation::Latest || thinks && generation.follows_schemas() => {
+        Format::Schema { schema, .. }
+            if generation == Generation::Latest && !shape::is_open(*schema)
+                || thinks && generation.follows_schemas() =>
+        {
             Answer::Native { schema: schema.text() }
         }
         Format::Schema { .. } | Format::Json if thinks => {
@@ -276,7 +280,13 @@ fn answer<'a>(format: &'a Format<'_>, mode: Mode<'_>, generation: Generation, to
         }
         Format::Json => Answer::Tool { schema: ANY_OBJECT, description: None },
     };
-    if matches!(answer, Answer::Tool { .. }) {
+    let is_refitted = match answer {
+        Answer::Native { schema } => {
+            !to.judges() && Raw::parse(schema).is_some_and(|schema| !shape::meets(schema) && !shape::is_open(schema))
+        }
+        _ => false,
+    };
+    if is_refitted || matches!(answer, Answer::Tool { .. }) {
         to.emulates("response_format");
     }
     answer
