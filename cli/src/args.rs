@@ -158,6 +158,34 @@ pub(crate) enum Keys {
         /// The models it may use, with commas between them [default: all]
         #[arg(long, value_delimiter = ',', value_name = "MODELS", value_parser = model)]
         models: Option<Vec<String>>,
+        /// How long it is worth anything, as in 90d or 24h [default: until it is revoked]
+        #[arg(long, value_name = "TIME", value_parser = crate::keys::moment::term)]
+        expires: Option<Duration>,
+    },
+    /// Make another key of the same name, and let the old one live for a while
+    Rotate {
+        /// Whose
+        name: String,
+        /// How long the old one lives
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = crate::keys::moment::term)]
+        overlap: Duration,
+    },
+    /// Change what a key may do; the key itself stays
+    Edit {
+        /// Whose
+        name: String,
+        /// The models it may use, with commas between them
+        #[arg(long, value_delimiter = ',', value_name = "MODELS", value_parser = model)]
+        models: Option<Vec<String>>,
+        /// Let it use all models
+        #[arg(long, conflicts_with = "models")]
+        all_models: bool,
+        /// How long it is worth anything from now on, as in 90d or 24h
+        #[arg(long, value_name = "TIME", value_parser = crate::keys::moment::term)]
+        expires: Option<Duration>,
+        /// Let it live until it is revoked
+        #[arg(long, conflicts_with = "expires")]
+        never_expires: bool,
     },
     /// List the keys by name; the keys themselves are not kept
     List,

@@ -1,12 +1,14 @@
 //! Callers' keys: made here, shown once, kept as hashes. Weir's configuration watch takes changes up at once.
 
 mod file;
+pub(crate) mod moment;
 mod secret;
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use weir_core::key::KeyHash;
 use weir_places::Places;
@@ -30,16 +32,42 @@ pub(crate) fn run(file: Option<PathBuf>, command: Keys) -> Outcome {
         places.keys()
     };
     match command {
-        Keys::New { name, models } => {
-            let key = new(&path, &name, models)?;
+        Keys::New { name, models, expires } => {
+            let key = new(&path, &name, models, expires)?;
             say::line(&format!("key of {name}; it is not kept, so store it now:"));
             // One that nobody has seen opens nothing.
             say::result(&key).inspect_err(|_| drop(revoke(&path, &name)))
         }
+        Keys::Rotate { name, overlap } => {
+            let (key, before) = rotate(&path, &name, overlap)?;
+            say::line(&format!("another key of {name}; it is not kept, so store it now:"));
+            // One that nobody has seen opens nothing, and takes nothing's place.
+            say::result(&key).inspect_err(|_| drop(write(&path, &before)))
+        }
+        Keys::Edit { name, models, all_models, expires, never_expires } => {
+            if models.is_none() && expires.is_none() && !all_models && !never_expires {
+                let flags = "say what is to change: --models, --all-models, --expires or --never-expires";
+                return Err(Problem::Usage(flags.to_owned()));
+            }
+            edit(&path, &name, |entry| {
+                if models.is_some() || all_models {
+                    entry.models.clone_from(&models);
+                }
+                if expires.is_some() || never_expires {
+                    entry.expires = expires.map(moment::after);
+                }
+            })?;
+            say::line(&format!("{name}'s key has changed"));
+            Ok(())
+        }
         Keys::List => {
             for entry in read(&path)?.entries() {
                 let models = entry.models.as_ref().map_or("all models".to_owned(), |models| models.join(", "));
-                say::result(&format!("{}\t{}…\t{models}", entry.name, entry.sha256.get(..8).unwrap_or_default()))?;
+                let expires = entry.expires.as_ref().map_or_else(String::new, |at| {
+                    format!("\t{} {at}", if moment::is_over(at) { "expired" } else { "until" })
+                });
+                let hash = entry.sha256.get(..8).unwrap_or_default();
+                say::result(&format!("{}\t{hash}…\t{models}{expires}", entry.name))?;
             }
             Ok(())
         }
@@ -52,7 +80,7 @@ pub(crate) fn run(file: Option<PathBuf>, command: Keys) -> Outcome {
 }
 
 /// Makes a key for `name` and adds its hash to the file at `path`.
-pub(crate) fn new(path: &Path, name: &str, models: Option<Vec<String>>) -> Outcome<String> {
+pub(crate) fn new(path: &Path, name: &str, models: Option<Vec<String>>, expires: Option<Duration>) -> Outcome<String> {
     if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
         return Err(Problem::Usage("a key's name has 1 to 128 characters, no control characters".to_owned()));
     }
@@ -60,17 +88,54 @@ pub(crate) fn new(path: &Path, name: &str, models: Option<Vec<String>>) -> Outco
     let mut register = read(path)?;
     if register.entries().any(|entry| entry.name == name) {
         let problem = format!(
-            "{}: \"{name}\" has a key; choose another name, or `weir keys revoke` that one first",
+            "{}: \"{name}\" has a key; choose another name, `weir keys rotate {name}` for another key, or `weir keys revoke` that one first",
             path.display()
         );
         return Err(Problem::Failed(problem));
     }
+    let (key, sha256) = fresh()?;
+    register.add(&Entry { name: name.to_owned(), sha256, models, expires: expires.map(moment::after) });
+    write(path, register.text())?;
+    Ok(key)
+}
+
+/// A key, and its hash.
+fn fresh() -> Outcome<(String, String)> {
     let key =
         secret::random().map_err(|error| Problem::Failed(format!("the system gives no random numbers: {error}")))?;
     let sha256 = KeyHash::of(key.as_bytes()).to_string();
-    register.add(&Entry { name: name.to_owned(), sha256, models });
+    Ok((key, sha256))
+}
+
+/// Adds another key for `name`, which may do what the latest may; those before live so long at most. The key, and the file as it was.
+fn rotate(path: &Path, name: &str, overlap: Duration) -> Outcome<(String, String)> {
+    let _lock = lock(path)?;
+    let mut register = read(path)?;
+    let before = register.text().to_owned();
+    let latest = register.entries().filter(|entry| entry.name == name).last().cloned();
+    let Some(latest) = latest else { return Err(unknown(path, name, &register)) };
+    let end = moment::after(overlap);
+    register.change(name, |entry| entry.expires = Some(moment::earlier(entry.expires.take(), end.clone())));
+    let (key, sha256) = fresh()?;
+    register.add(&Entry { sha256, expires: None, ..latest });
     write(path, register.text())?;
-    Ok(key)
+    Ok((key, before))
+}
+
+/// Changes every key of `name`.
+fn edit(path: &Path, name: &str, change: impl Fn(&mut Entry)) -> Outcome {
+    let _lock = lock(path)?;
+    let mut register = read(path)?;
+    if !register.change(name, change) {
+        return Err(unknown(path, name, &register));
+    }
+    write(path, register.text())
+}
+
+fn unknown(path: &Path, name: &str, register: &Register) -> Problem {
+    let known: Vec<_> = register.entries().map(|entry| entry.name.as_str()).collect();
+    let hint = weir_core::config::did_you_mean(name, known).map(|hint| format!(" ({hint})"));
+    Problem::Failed(format!("{}: no key belongs to \"{name}\"{}", path.display(), hint.unwrap_or_default()))
 }
 
 /// Takes the key of `name` out of the file at `path`.
@@ -78,10 +143,7 @@ fn revoke(path: &Path, name: &str) -> Outcome {
     let _lock = lock(path)?;
     let mut register = read(path)?;
     if !register.remove(name) {
-        let known: Vec<_> = register.entries().map(|entry| entry.name.as_str()).collect();
-        let hint = weir_core::config::did_you_mean(name, known).map(|hint| format!(" ({hint})"));
-        let problem = format!("{}: no key belongs to \"{name}\"{}", path.display(), hint.unwrap_or_default());
-        return Err(Problem::Failed(problem));
+        return Err(unknown(path, name, &register));
     }
     write(path, register.text())
 }
@@ -94,7 +156,7 @@ pub(crate) fn kept(places: &Places, keys: &Path) -> Option<String> {
 
 /// Makes the first key, and keeps it where only its owner can read it.
 pub(crate) fn first(places: &Places, keys: &Path) -> Outcome<String> {
-    let key = new(keys, FIRST, None)?;
+    let key = new(keys, FIRST, None, None)?;
     // One that is kept nowhere opens nothing.
     private(&place(places, keys), &key).inspect_err(|_| drop(revoke(keys, FIRST)))?;
     Ok(key)

@@ -1,6 +1,6 @@
 //! What of a caller's request goes up to a provider, and which headers of a provider's answer come back.
 
-mod reset;
+pub(crate) mod reset;
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;

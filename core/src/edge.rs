@@ -50,6 +50,8 @@ const LONGEST_ID: usize = 128;
 #[derive(Debug, Default)]
 pub struct Edge {
     origin: Origin,
+    /// When the request began.
+    began: Instant,
     family: Family,
     /// `anthropic-beta`, as the caller sent it.
     betas: String,
@@ -99,9 +101,9 @@ pub struct Forward {
 }
 
 impl Edge {
-    /// One request, which its plan will call `origin`.
-    pub fn new(origin: Origin) -> Self {
-        Self { origin, ..Self::default() }
+    /// One request that begins now, which its plan will call `origin`.
+    pub fn new(origin: Origin, now: Instant) -> Self {
+        Self { origin, began: now, ..Self::default() }
     }
 
     /// Reads the request's headers: all headers of the request from here on. An answer, if there is nothing to wait for: an
@@ -267,6 +269,9 @@ impl Edge {
         }
         let (hash, key) = caller(routing, value).map_err(|reject| self.reject(&reject))?;
         self.subject.tenant.clone_from(&key.name);
+        if key.has_expired(self.began) {
+            return Err(self.reject(&Reject::ExpiredKey));
+        }
         if !routing.forgives_paths {
             let plain = path::plain(path);
             if path != plain {

@@ -58,7 +58,7 @@ impl Request {
         Self {
             id,
             routing,
-            edge: Edge::new(board::origin(host, id)),
+            edge: Edge::new(board::origin(host, id), host.now()),
             stage: Stage::Asked,
             size: 0,
             scanned: 0,

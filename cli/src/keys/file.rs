@@ -14,6 +14,8 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) sha256: String,
     pub(super) models: Option<Vec<String>>,
+    /// As RFC 3339 writes it.
+    pub(super) expires: Option<String>,
 }
 
 /// The file's text, and where in it each key stands.
@@ -37,7 +39,7 @@ impl Register {
             }
             let known = if let Some(name) = line.strip_prefix("- name: ") {
                 string(name).map(|name| {
-                    entries.push((Entry { name, sha256: String::new(), models: None }, range));
+                    entries.push((Entry { name, sha256: String::new(), models: None, expires: None }, range));
                 })
             } else if let Some((entry, whole)) = entries.last_mut() {
                 whole.end = range.end;
@@ -77,9 +79,21 @@ impl Register {
             let models: Vec<_> = models.iter().map(|model| quoted(model)).collect();
             lines.push(format!("  models: [{}]", models.join(", ")));
         }
+        lines.extend(entry.expires.as_ref().map(|expires| format!("  expires: {}", quoted(expires))));
         lines.push(String::new());
         self.text.push_str(&lines.join("\n"));
         self.entries.push((entry.clone(), start..self.text.len()));
+    }
+
+    /// Changes every key of that name, and writes those that have changed at the end; whether there was one.
+    pub(super) fn change(&mut self, name: &str, change: impl Fn(&mut Entry)) -> bool {
+        let mut of_name: Vec<Entry> = self.entries().filter(|entry| entry.name == name).cloned().collect();
+        self.remove(name);
+        for entry in &mut of_name {
+            change(entry);
+            self.add(entry);
+        }
+        !of_name.is_empty()
     }
 
     /// Removes every key of that name; whether there was one.
@@ -100,10 +114,12 @@ impl Register {
     }
 }
 
-/// Reads `  sha256: …` or `  models: […]` into the entry under way.
+/// Reads `  sha256: …`, `  models: […]` or `  expires: …` into the entry under way.
 fn field(entry: &mut Entry, line: &str) -> Option<()> {
     if let Some(sha256) = line.strip_prefix("  sha256: ") {
         entry.sha256 = string(sha256)?;
+    } else if let Some(expires) = line.strip_prefix("  expires: ") {
+        entry.expires = Some(string(expires)?);
     } else {
         entry.models = Some(serde_json::from_str(line.strip_prefix("  models: ")?).ok()?);
     }
@@ -125,7 +141,7 @@ mod tests {
 
     fn entry(name: &str, models: Option<&[&str]>) -> Entry {
         let models = models.map(|models| models.iter().map(|model| (*model).to_owned()).collect());
-        Entry { name: name.to_owned(), sha256: "ab".repeat(32), models }
+        Entry { name: name.to_owned(), sha256: "ab".repeat(32), models, expires: None }
     }
 
     #[test]
@@ -143,6 +159,18 @@ mod tests {
         assert_eq!(read.entries().cloned().collect::<Vec<_>>(), all[1..2]);
         read.add(&all[0]);
         assert_eq!(Register::read(read.text()).unwrap().entries().count(), 2);
+    }
+
+    #[test]
+    fn a_change_concerns_one_name_alone() {
+        let mut register = Register::read("").unwrap();
+        register.add(&entry("ada", None));
+        register.add(&entry("bob", None));
+        assert!(register.change("ada", |entry| entry.expires = Some("2027-03-01T00:00:00Z".to_owned())));
+        assert!(!register.change("eve", |_| {}));
+        let read = Register::read(register.text()).unwrap();
+        let expires: Vec<_> = read.entries().map(|entry| (entry.name.as_str(), entry.expires.as_deref())).collect();
+        assert_eq!(expires, [("bob", None), ("ada", Some("2027-03-01T00:00:00Z"))]);
     }
 
     #[test]

@@ -49,6 +49,46 @@ fn a_name_has_one_key_and_a_misspelled_one_gets_a_hint() {
 }
 
 #[test]
+fn a_key_that_expires_says_when_and_can_be_changed() {
+    let home = Home::new();
+    home.weir(&["keys", "new", "ada", "--expires", "90d", "--models", "gpt-4o"]);
+    let listed = home.weir(&["keys", "list"]).out;
+    assert!(listed.contains("\tgpt-4o\tuntil 20") && listed.ends_with("Z\n"), "{listed}");
+    assert_eq!(home.weir(&["keys", "edit", "ada", "--never-expires", "--all-models"]).code, Some(0));
+    assert!(home.weir(&["keys", "list"]).out.ends_with("\tall models\n"));
+    assert_eq!(home.weir(&["keys", "edit", "ada", "--expires", "0s"]).code, Some(0));
+    assert!(home.weir(&["keys", "list"]).out.contains("\tall models\texpired 20"));
+    let nothing = home.weir(&["keys", "edit", "ada"]);
+    assert!(nothing.code == Some(2) && nothing.err.contains("say what is to change"), "{nothing:?}");
+    let nobody = home.weir(&["keys", "edit", "adda", "--all-models"]);
+    assert!(nobody.code == Some(1) && nobody.err.contains("did you mean \"ada\"?"), "{nobody:?}");
+    assert_eq!(home.weir(&["keys", "new", "bob", "--expires", "soon"]).code, Some(2));
+}
+
+/// Who had to change a key had to have nobody call meanwhile.
+#[test]
+fn of_a_key_that_is_rotated_both_live_for_a_while() {
+    let home = Home::new();
+    let first = home.weir(&["keys", "new", "ada", "--models", "gpt-4o"]).out;
+    let second = home.weir(&["keys", "rotate", "ada", "--overlap", "1h"]).out;
+    assert!(second.starts_with("weir-") && first != second, "{second}");
+    let listed = home.weir(&["keys", "list"]).out;
+    let lines: Vec<_> = listed.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains("\tgpt-4o\tuntil 20") && lines[1].ends_with("\tgpt-4o"), "{listed}");
+    // What was to end sooner does.
+    let before = home.read("state/keys.yaml");
+    let end = before.split("expires: ").nth(1).unwrap().split('\n').next().unwrap();
+    home.weir(&["keys", "rotate", "ada", "--overlap", "30d"]);
+    let after = home.read("state/keys.yaml");
+    assert!(
+        after.contains(end) && after.matches("expires: ").count() == 2 && after.matches("- name: ").count() == 3,
+        "{after}"
+    );
+    assert_eq!(home.weir(&["keys", "revoke", "ada"]).code, Some(0));
+    assert_eq!(home.weir(&["keys", "list"]).out, "");
+}
+
+#[test]
 fn keys_made_at_the_same_time_are_all_kept() {
     let home = Home::new();
     let start =

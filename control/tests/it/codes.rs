@@ -105,6 +105,7 @@ fn rejects() -> Vec<Reject> {
         Reject::WrongEndpoint { model: text(), path: "" },
         Reject::NoKey,
         Reject::BadKey,
+        Reject::ExpiredKey,
         Reject::Busy,
         Reject::KeyBusy { limit: 0 },
         Reject::WorkerBusy,
@@ -128,6 +129,7 @@ fn rejects() -> Vec<Reject> {
             | Reject::WrongEndpoint { .. }
             | Reject::NoKey
             | Reject::BadKey
+            | Reject::ExpiredKey
             | Reject::Busy
             | Reject::KeyBusy { .. }
             | Reject::WorkerBusy

@@ -100,7 +100,7 @@ fn digits(text: &str) -> Option<&str> {
 /// A date of RFC 3339, in milliseconds since the epoch.
 ///
 /// <https://datatracker.ietf.org/doc/html/rfc3339#section-5.6>
-fn date(value: &str) -> Option<u64> {
+pub(crate) fn date(value: &str) -> Option<u64> {
     let (day, time) = value.split_once(['T', 't', ' '])?;
     let mut day = day.splitn(3, '-');
     let year = number(day.next()?, 4, 1970..=9999)?;

@@ -344,7 +344,13 @@ impl Check {
                 self.error(format!("{path}.sha256"), "this is no SHA-256", Some(hint));
                 continue;
             };
-            let entry = Key { name: key.name.clone(), models: key.models.clone() };
+            let expires = key.expires.as_deref().map(|text| (text, units::moment(text)));
+            if let Some((text, None)) = expires {
+                let hint = Some("such as 2027-03-01T00:00:00Z".to_owned());
+                self.error(format!("{path}.expires"), format!("\"{text}\" is no moment"), hint);
+            }
+            let expires = expires.and_then(|(_, expires)| expires);
+            let entry = Key { name: key.name.clone(), models: key.models.clone(), expires };
             if keys.insert(hash, entry).is_some() {
                 self.error(
                     format!("{path}.sha256"),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::MAX_WHOLE;
 use crate::endpoint::{Delivery, Endpoint};
 use crate::key::KeyHash;
+use crate::time::Instant;
 
 /// What one instance of the filter is configured with, as JSON in its plugin configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,9 +98,17 @@ pub struct Key {
     pub name: String,
     /// The models it may use; `None` for all.
     pub models: Option<Vec<String>>,
+    /// When it becomes worthless, in seconds since the epoch; `None` for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
 }
 
 impl Key {
+    /// Whether it is worthless at `now`.
+    pub fn has_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| now.as_millis() / 1000 >= expires)
+    }
+
     /// Whether this key may use `model`.
     pub fn may_use(&self, model: &str) -> bool {
         self.models.as_ref().is_none_or(|models| models.iter().any(|allowed| allowed == model))

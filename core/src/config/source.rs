@@ -226,6 +226,9 @@ pub struct Key {
     /// provider that has several: `models`, `fallbacks`, `preset`, `plugins` and tools that name a model, and the like.
     #[serde(default)]
     pub models: Option<Vec<String>>,
+    /// When it becomes worthless, as `2027-03-01T00:00:00Z`. Default: never.
+    #[serde(default)]
+    pub expires: Option<String>,
 }
 
 /// The models of the sidecar.

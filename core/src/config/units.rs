@@ -35,6 +35,11 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(wrong)
 }
 
+/// Reads `2027-03-01T00:00:00Z`, a moment as RFC 3339 writes it, in seconds since the epoch.
+pub fn moment(text: &str) -> Option<u64> {
+    Some(crate::allow::reset::date(text)? / 1000)
+}
+
 fn wrong_duration(text: &str) -> String {
     format!("\"{text}\" is no duration; write it as 500ms, 30s, 5m or 1h")
 }
@@ -55,6 +60,13 @@ mod tests {
         assert_eq!(duration("5 m"), Ok(Duration::from_secs(300)));
         assert!(duration("5").is_err());
         assert!(duration("fast").is_err());
+    }
+
+    #[test]
+    fn moments_read_as_programs_write_them() {
+        assert_eq!(moment("2027-03-01T00:00:00Z"), Some(1_803_859_200));
+        assert_eq!(moment("2027-03-01T02:00:00+02:00"), Some(1_803_859_200));
+        assert_eq!(moment("2027-03-01"), None);
     }
 
     #[test]

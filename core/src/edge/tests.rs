@@ -30,6 +30,7 @@ fn routing() -> Routing {
     let key = |models: Option<&[&str]>| Key {
         name: "team".into(),
         models: models.map(|models| models.iter().map(|model| (*model).into()).collect()),
+        expires: None,
     };
     routing.keys.insert(KeyHash::of(b"weir-1"), key(Some(&["gpt", "local"])));
     routing
@@ -204,6 +205,22 @@ fn unknown_clients_get_nothing() {
     models[0] = (":method", "GET");
     models[1] = (":path", "/v1/models");
     assert_eq!(refusal(&models, "").0, 401);
+}
+
+#[test]
+fn a_key_is_worthless_once_it_has_expired() {
+    let mut routing = routing();
+    routing.keys.values_mut().for_each(|key| key.expires = Some(100));
+    let at = |millis: u64, headers: &[(&'static str, &'static str)]| {
+        let now = Instant::from_nanos(millis * 1_000_000);
+        let answer = Edge::new(Origin::default(), now).headers(&routing, headers, false).err()?;
+        Some((answer.status, String::from_utf8(answer.body).unwrap()))
+    };
+    assert_eq!(at(99_999, &CHAT), None);
+    let (status, told) = at(100_000, &CHAT).unwrap();
+    assert!(status == 401 && told.contains(r#""code":"expired_api_key""#), "{told}");
+    let (status, told) = at(100_000, &with(":path", "/v1/messages")).unwrap();
+    assert!(status == 401 && told.contains(r#""type":"authentication_error""#) && told.contains("expired"), "{told}");
 }
 
 #[test]
@@ -464,7 +481,7 @@ fn a_form_goes_on_with_its_boundary_and_nothing_else() {
 #[test]
 fn a_key_that_may_use_some_models_only_chooses_no_other_behind_them() {
     let mut all = routing();
-    all.keys.insert(KeyHash::of(b"weir-1"), Key { name: "team".into(), models: None });
+    all.keys.insert(KeyHash::of(b"weir-1"), Key { name: "team".into(), models: None, expires: None });
     let asked = |routing: &Routing, path, body: &str| {
         let mut edge = Edge::default();
         edge.headers(routing, &with(":path", path), false)?;

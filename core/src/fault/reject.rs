@@ -83,6 +83,8 @@ pub enum Reject {
     NoKey,
     /// A key was sent that nobody has.
     BadKey,
+    /// The key was somebody's, until it expired.
+    ExpiredKey,
     /// The worker holds as much of bodies as it may; the next one has room once one of those has been answered.
     Busy,
     /// The key has as many requests under way as it may.
@@ -207,10 +209,7 @@ impl Reject {
                     None,
                 )
             },
-            Self::BadKey => Problem {
-                kind: "authentication_error",
-                ..invalid(401, "invalid_api_key", "The API key is not known here.".to_string(), None)
-            },
+            Self::BadKey | Self::ExpiredKey => self.key(),
             Self::Busy | Self::KeyBusy { .. } | Self::WorkerBusy => self.busy(),
             Self::BodyTooLarge { limit } => invalid(
                 413,
@@ -232,6 +231,26 @@ impl Reject {
             Self::WrongMethod { allowed } => {
                 invalid(405, "method_not_allowed", format!("Use {allowed} for this path."), None)
             }
+        }
+    }
+
+    /// A key that opens nothing.
+    fn key(&self) -> Problem {
+        let (code, message) = match self {
+            Self::ExpiredKey => {
+                ("expired_api_key", "The API key has expired: ask whoever runs this gateway for another.")
+            }
+            _ => ("invalid_api_key", "The API key is not known here."),
+        };
+        Problem {
+            status: 401,
+            kind: "authentication_error",
+            code: code.to_string(),
+            message: message.to_string(),
+            param: None,
+            details: None,
+            retry_after: None,
+            retry: Retry::No,
         }
     }
 
