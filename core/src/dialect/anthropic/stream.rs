@@ -229,9 +229,11 @@ impl Stream {
                 });
                 self.stop(out);
             }
-            Piece::Image { media_type, data } => {
-                self.begin(Open::None, out, |block| image(block, media_type, data));
-                self.stop(out);
+            Piece::Image { media_type, .. } => {
+                self.close(out);
+                self.text(Open::Text, out);
+                self.delta(b"text_delta\",\"text\":", Str::Plain(&image(media_type)), out);
+                self.close(out);
             }
             Piece::Call { id, name, .. } => {
                 self.calls += 1;

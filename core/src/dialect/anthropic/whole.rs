@@ -68,7 +68,10 @@ fn content(to: &mut Object<'_>, block: &Block) {
             to.str("name", name.get());
             input(to, arguments);
         }
-        Block::Image { media_type, data } => image(to, media_type.get(), data.get()),
+        Block::Image { media_type, .. } => {
+            to.string("type", "text");
+            to.string("text", &image(media_type.get()));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What streams and whole answers of Anthropic's have in common.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::codec::json::Str;
@@ -77,12 +79,13 @@ pub(super) fn citation(out: &mut Vec<u8>, citation: &Citation<'_>) {
     });
 }
 
-/// The members of a block that is an image.
-pub(super) fn image(block: &mut Object<'_>, media_type: Str<'_>, data: Str<'_>) {
-    block.string("type", "image");
-    block.object("source", |source| {
-        source.string("type", "base64");
-        source.str("media_type", media_type);
-        source.str("data", data);
-    });
+/// What is said of an image that the model made. Answers of this API have no block for one: a block of requests' kind would come back
+/// in the model's turn, where nobody takes it, and SDKs take it for text without words.
+///
+/// <https://github.com/anthropics/anthropic-sdk-python/blob/main/src/anthropic/types/content_block.py>
+pub(super) fn image(media_type: Str<'_>) -> String {
+    let kind = media_type.text();
+    format!(
+        "[An image ({kind}): answers of the Messages API have no place for it. /v1/chat/completions and /v1/responses have.]"
+    )
 }
