@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use weir_control::Environment;
-use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths};
+use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths, Resources, render};
 
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -59,6 +59,15 @@ pub(crate) fn paths(folder: &Path, environment: &Environment) -> Paths {
         connections: MOST_CONNECTIONS,
         door: Door::Port,
     }
+}
+
+/// What is rendered in `folder` of a configuration, for an Envoy with this door.
+pub(crate) fn resources(folder: &Path, text: &str, door: Door) -> Resources {
+    let file = folder.join("weir.yaml");
+    std::fs::write(&file, text).unwrap();
+    let environment = environment(folder);
+    let loaded = weir_control::load(&file, &environment).unwrap();
+    render(&loaded.gateway, &Paths { door, ..paths(folder, &environment) }).unwrap()
 }
 
 /// The native filter, which Envoy loads to see whether a configuration holds.

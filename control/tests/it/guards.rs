@@ -1,6 +1,7 @@
 //! What operators have before their applications: filters that ask services, and refuse.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Tokens of the issuer `test`, signed with the key in [`jwt`].
 pub(crate) const ALICE: &str = "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCIsICJraWQiOiAiayJ9.eyJpc3MiOiAidGVzdCIsICJzdWIiOiAiYWxpY2UifQ.8WfZd4DDfi1i6YOwB-dmcBsKj_pVaIdK4Z1I-sSkd4M";
@@ -19,8 +20,8 @@ pub(crate) const BOB: &str = "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCIsICJraWQiOi
 
 /// A running authorization service and a running rate limit service.
 pub(crate) struct Guards {
-    authz: (u16, Arc<AtomicUsize>),
-    limit: (u16, Arc<AtomicUsize>),
+    authz: Service,
+    limit: Service,
 }
 
 impl Guards {
@@ -163,50 +164,58 @@ fn limit_filter() -> Value {
     )
 }
 
-/// An authorization service that speaks HTTP.
-async fn authz() -> (u16, Arc<AtomicUsize>) {
+/// Where a service listens, and how often it was asked.
+type Service = (u16, Arc<AtomicUsize>);
+
+/// A connection that is served until it ends.
+type Served = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Has `serve` serve each connection; it is told where to count requests.
+async fn service(serve: impl Fn(TokioIo<TcpStream>, Arc<AtomicUsize>) -> Served + Send + 'static) -> Service {
     let (listener, asked) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::new(AtomicUsize::new(0)));
     let (port, count) = (listener.local_addr().unwrap().port(), asked.clone());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let count = count.clone();
-            let answer = service_fn(move |request: Request<Incoming>| {
-                count.fetch_add(1, Ordering::SeqCst);
-                let refuse = request.headers().get("x-authz").is_some_and(|value| value == "refuse");
-                let (status, body) = if refuse { (403, "not you") } else { (200, "") };
-                let answer = Response::builder().status(status).body(Full::new(Bytes::from(body))).unwrap();
-                async move { Ok::<_, Infallible>(answer) }
-            });
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+            tokio::spawn(serve(TokioIo::new(stream), count.clone()));
         }
     });
     (port, asked)
 }
 
+/// An authorization service that speaks HTTP.
+async fn authz() -> Service {
+    service(|stream, count| {
+        let answer = service_fn(move |request: Request<Incoming>| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let refuse = request.headers().get("x-authz").is_some_and(|value| value == "refuse");
+            let (status, body) = if refuse { (403, "not you") } else { (200, "") };
+            let answer = Response::builder().status(status).body(Full::new(Bytes::from(body))).unwrap();
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        Box::pin(async move { drop(hyper::server::conn::http1::Builder::new().serve_connection(stream, answer).await) })
+    })
+    .await
+}
+
 /// A rate limit service: `envoy.service.ratelimit.v3.RateLimitService`, as far as one field of its answer goes.
-async fn limit() -> (u16, Arc<AtomicUsize>) {
-    let (listener, asked) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::new(AtomicUsize::new(0)));
-    let (port, count) = (listener.local_addr().unwrap().port(), asked.clone());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let count = count.clone();
-            let answer = service_fn(move |request: Request<Incoming>| {
-                count.fetch_add(1, Ordering::SeqCst);
-                async move {
-                    let asked = request.into_body().collect().await.unwrap().to_bytes();
-                    let refuse = asked.windows(6).any(|window| window == b"refuse");
-                    // `overall_code`: OK is 1, OVER_LIMIT 2; before it a message's five bytes of head.
-                    let message = Bytes::from(vec![0, 0, 0, 0, 2, 8, if refuse { 2 } else { 1 }]);
-                    let mut trailers = HeaderMap::new();
-                    trailers.insert("grpc-status", "0".parse().unwrap());
-                    let body = Full::new(message).with_trailers(std::future::ready(Some(Ok(trailers))));
-                    let answer = Response::builder().header("content-type", "application/grpc").body(body);
-                    Ok::<_, Infallible>(answer.unwrap())
-                }
-            });
-            let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            tokio::spawn(http.serve_connection(TokioIo::new(stream), answer));
-        }
-    });
-    (port, asked)
+async fn limit() -> Service {
+    service(|stream, count| {
+        let answer = service_fn(move |request: Request<Incoming>| {
+            count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                let asked = request.into_body().collect().await.unwrap().to_bytes();
+                let refuse = asked.windows(6).any(|window| window == b"refuse");
+                // `overall_code`: OK is 1, OVER_LIMIT 2; before it a message's five bytes of head.
+                let message = Bytes::from(vec![0, 0, 0, 0, 2, 8, if refuse { 2 } else { 1 }]);
+                let mut trailers = HeaderMap::new();
+                trailers.insert("grpc-status", "0".parse().unwrap());
+                let body = Full::new(message).with_trailers(std::future::ready(Some(Ok(trailers))));
+                let answer = Response::builder().header("content-type", "application/grpc").body(body);
+                Ok::<_, Infallible>(answer.unwrap())
+            }
+        });
+        let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        Box::pin(async move { drop(http.serve_connection(stream, answer).await) })
+    })
+    .await
 }

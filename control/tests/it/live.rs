@@ -1,16 +1,16 @@
 //! Changes, published to a running Envoy.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{environment, envoy, paths};
+use crate::common::{envoy, resources};
 use crate::traffic;
 use hyper::Method;
 use weir_control::AdminAddress;
 use weir_control::publish::{PublishError, Publisher};
-use weir_control::render::{File, Resources, render};
+use weir_control::render::{Door, File, Resources};
 use weir_core::key::KeyHash;
 use weir_ports::free;
 
@@ -80,11 +80,7 @@ impl Running {
     }
 
     fn of(&self, text: &str) -> Resources {
-        let file: PathBuf = self.path().join("weir.yaml");
-        std::fs::write(&file, text).unwrap();
-        let environment = environment(self.path());
-        let loaded = weir_control::load(&file, &environment).unwrap();
-        render(&loaded.gateway, &paths(self.path(), &environment)).unwrap()
+        resources(self.path(), text, Door::Port)
     }
 
     /// Starts Envoy and waits until it listens.

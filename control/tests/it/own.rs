@@ -13,7 +13,7 @@ use weir_control::render::{Door, File, Paths, Resources, render};
 use weir_core::key::KeyHash;
 use weir_ports::free;
 
-use crate::common::{environment, envoy, paths};
+use crate::common::{environment, envoy, paths, resources};
 use crate::guards::{self, ALICE, BOB, Guards};
 use crate::traffic;
 
@@ -94,15 +94,11 @@ impl Own {
              models: {{m: {{targets: [{{provider: {provider}}}]}}}}\n{more}",
             KeyHash::of(b"weir-ada"),
         );
-        let file = self.path().join("weir.yaml");
-        std::fs::write(&file, text).unwrap();
-        let environment = environment(self.path());
-        let loaded = weir_control::load(&file, &environment).unwrap();
         let door = match self.way {
             Way::Internal => Door::Internal,
             Way::Chain => Door::Chain(routes()),
         };
-        render(&loaded.gateway, &Paths { door, ..paths(self.path(), &environment) }).unwrap()
+        resources(self.path(), &text, door)
     }
 
     /// The operator's bootstrap, with these filters before the router or before Weir.
