@@ -9,6 +9,7 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/streaming>
 
 mod fault;
+mod ids;
 mod read;
 mod stream;
 mod whole;
@@ -21,6 +22,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use fault::{error, error_event};
+pub(crate) use ids::call_id;
 
 use super::{Dialect, Writer};
 use crate::chat::Chat;

@@ -6,6 +6,7 @@
 
 use alloc::vec::Vec;
 
+use super::ids::Ids;
 use super::write::{citation, head, image, stop, usage};
 use crate::codec::json::write::{Object, number, object};
 use crate::codec::json::{Collected, Str};
@@ -25,6 +26,7 @@ pub(super) struct Stream {
     proof: Option<Collected>,
     /// How many tool calls have begun.
     calls: u32,
+    ids: Ids,
     /// What came while a call was incomplete.
     held: Held,
     /// Which of several answers is being given; only the first has a place.
@@ -108,7 +110,7 @@ impl Writer for Stream {
 
     fn keeps(&self, piece: &Piece<'_>) -> bool {
         let waits = match piece {
-            Piece::Signature { .. } | Piece::StopSequence(_) => true,
+            Piece::Call { .. } | Piece::Signature { .. } | Piece::StopSequence(_) => true,
             Piece::Arguments { index, .. } if *index + 1 == self.calls => false,
             _ => self.is_in_call(),
         };
@@ -237,9 +239,10 @@ impl Stream {
             }
             Piece::Call { id, name, .. } => {
                 self.calls += 1;
+                let id = self.ids.tell(id);
                 self.begin(Open::Call(Nesting::default()), out, |block| {
                     block.string("type", "tool_use");
-                    block.str("id", id);
+                    block.string("id", &id);
                     block.str("name", name);
                     block.raw("input", "{}");
                 });

@@ -334,6 +334,37 @@ fn call() -> impl Strategy<Value = (String, Vec<String>)> {
     })
 }
 
+/// Claude takes `^[a-zA-Z0-9_-]+$` as a call's name, and callers send back what they were told; Kimi numbers its calls by
+/// their tools, and smaller models give two calls one name.
+///
+/// <https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md>
+#[test]
+fn a_call_has_a_name_that_claude_takes_and_no_other_call_has() {
+    let ids = ["functions.f:0", "functions.f:0", "call_1", "functions_f:0"];
+    let (mut stream, mut whole, mut out) = (stream::Stream::default(), Answer::default(), Vec::new());
+    let mut say = |piece: Piece<'_>, out: &mut Vec<u8>| {
+        stream.piece(piece, out);
+        whole.add(piece);
+    };
+    say(Piece::Start { id: "a".into(), model: "m".into() }, &mut out);
+    for (index, id) in (0..).zip(ids) {
+        say(Piece::Call { index, id: Str::Plain(id), name: "f".into() }, &mut out);
+        say(Piece::Arguments { index, json: "{}".into() }, &mut out);
+    }
+    say(Piece::Finish(Finish::ToolCalls), &mut out);
+    stream.end(&Usage::default(), &mut out);
+    let of = |message: &Value| -> Vec<String> {
+        message["content"].as_array().unwrap().iter().map(|call| call["id"].as_str().unwrap().to_string()).collect()
+    };
+    let streamed = of(&collected(&String::from_utf8(out).unwrap()));
+    let mut out = Vec::new();
+    Messages.whole(&whole, &Usage::default(), &START, &mut out);
+    assert_eq!(of(&serde_json::from_slice(&out).unwrap()), streamed);
+    assert_eq!(streamed.iter().collect::<alloc::collections::BTreeSet<_>>().len(), ids.len(), "{streamed:?}");
+    assert!(streamed.iter().all(|id| !id.is_empty() && call_id(id) == *id), "{streamed:?}");
+    assert_eq!(streamed[2], "call_1");
+}
+
 proptest! {
     #[test]
     fn an_answer_is_the_same_there_and_back(
@@ -345,6 +376,10 @@ proptest! {
         // A proof without words is none of the last thing said.
         while content.last().is_some_and(|block| block["thinking"] == "") {
             content.pop();
+        }
+        // No two calls have one name.
+        for (at, block) in content.iter_mut().enumerate().filter(|(_, block)| block["type"] == "tool_use") {
+            block["id"] = format!("toolu_{at}").into();
         }
         let message = json!({
             "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": content, "stop_reason": stop,
@@ -399,6 +434,8 @@ proptest! {
         Messages.whole(&whole, &usage, &START, &mut out);
         let whole: Value = serde_json::from_slice(&out).unwrap();
         prop_assert_eq!(of_calls(&streamed), of_calls(&whole));
+        let ids = of_calls(&whole).into_iter().map(|call| call["id"].to_string());
+        prop_assert_eq!(ids.collect::<alloc::collections::BTreeSet<_>>().len(), calls.len());
         for (block, (name, fragments)) in of_calls(&whole).iter().zip(&calls) {
             prop_assert_eq!(&block["name"], name);
             prop_assert_eq!(&block["input"], &serde_json::from_str::<Value>(&fragments.concat()).unwrap());

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::ids::Ids;
 use super::write::{citation, head, image, stop, usage};
 use crate::codec::json::write::{Object, object};
 use crate::codec::json::{Collected, Kind, Raw, Str};
@@ -14,10 +15,11 @@ pub(super) fn write(answer: &Answer, used: &Usage, out: &mut Vec<u8>) {
     // As in a stream: clients take the last block for what was said.
     let said = all.iter().rposition(|block| !is_bare_proof(block)).map_or(0, |last| last + 1);
     let blocks = || all.iter().take(said);
+    let mut ids = Ids::default();
     object(out, |message| {
         head(message, Str::Plain(&answer.id), Str::Plain(&answer.model));
         message.array("content", blocks().filter(|block| says_something(block)), |out, block| {
-            object(out, |to| content(to, block));
+            object(out, |to| content(to, block, &mut ids));
         });
         let refused = blocks().any(|block| matches!(block, Block::Refusal(_)));
         let sequence = choice.and_then(|choice| choice.stop_sequence.as_ref());
@@ -40,7 +42,7 @@ fn says_something(block: &Block) -> bool {
     }
 }
 
-fn content(to: &mut Object<'_>, block: &Block) {
+fn content(to: &mut Object<'_>, block: &Block, ids: &mut Ids) {
     match block {
         Block::Text { text, citations } => {
             to.string("type", "text");
@@ -64,7 +66,7 @@ fn content(to: &mut Object<'_>, block: &Block) {
         }
         Block::Call { id, name, arguments } => {
             to.string("type", "tool_use");
-            to.str("id", id.get());
+            to.string("id", &ids.tell(id.get()));
             to.str("name", name.get());
             input(to, arguments);
         }

@@ -1,14 +1,11 @@
 //! A conversation as this API knows it: one system prompt, then people and model by turns.
 
-use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
-
-use sha2::{Digest, Sha256};
 
 use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
 use crate::codec::json::write::{Object, array, object};
+use crate::dialect::anthropic::call_id;
 use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::parts::text;
@@ -203,31 +200,4 @@ fn block(out: &mut Vec<u8>, part: &Part<'_>) {
             block.raw("cache_control", mark.text());
         }
     });
-}
-
-/// A call's name in the characters that this API allows; conversations that began elsewhere have others. A digest of all of it tells
-/// apart what would be alike: `f.a:0` and `f:a.0`.
-pub(in crate::provider) fn call_id(id: &str) -> Cow<'_, str> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if id.chars().all(allowed) {
-        Cow::Borrowed(id)
-    } else {
-        let mut clean: String = id.chars().map(|c| if allowed(c) { c } else { '_' }).collect();
-        clean.push('_');
-        clean.extend(Sha256::digest(id).iter().take(5).map(|byte| format!("{byte:02x}")));
-        Cow::Owned(clean)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn calls_of_other_names_stay_apart() {
-        assert_eq!(call_id("toolu_01-a"), "toolu_01-a");
-        let ids = ["f.a:0", "f:a.0", "f_a_0", "f.a.0"].map(call_id);
-        assert!(ids.iter().enumerate().all(|(at, id)| !ids.iter().take(at).any(|other| other == id)), "{ids:?}");
-        assert_eq!(call_id("f.a:0"), call_id("f.a:0"), "a call and its result agree");
-    }
 }

@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use super::{Keeps, cache_point};
 use crate::chat::{Content, Outcome, Part, Role, Source};
 use crate::codec::json::write::{Object, object};
-use crate::provider::anthropic::ask::conversation::{call_id, says_something};
+use crate::dialect::anthropic::call_id;
+use crate::provider::anthropic::ask::conversation::says_something;
 
 /// Writes the blocks of one request.
 pub(super) struct Blocks {
