@@ -4,6 +4,7 @@ mod conversation;
 mod thinking;
 mod tools;
 
+use alloc::borrow::Cow;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -25,7 +26,7 @@ const TAKES: [&str; 2] = ["modalities", "web_search_options"];
 pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let model = Model::of(to.model);
     expressible(chat, to)?;
-    let searches = searches(chat, to)?;
+    let searches = searches(chat, model, to)?;
     let modalities = modalities(chat, to);
     let answer = answer(chat, model, to);
     let thinking = Thinking::of(chat, model, to);
@@ -39,7 +40,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
         conversation.write(body);
-        tools::write(chat, answer.as_ref(), searches, body);
+        tools::write(chat, answer.as_ref(), searches.then_some(host), body);
         let mut config = Vec::new();
         object(&mut config, |config| {
             sampling(chat, config);
@@ -118,13 +119,20 @@ fn extra<'a>(chat: &Chat<'a>, wanted: &str) -> Option<Raw<'a>> {
     chat.extra.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value)
 }
 
-/// Whether the model may search the web. How much it reads, or from where it searches, cannot be told.
+/// Whether the model may search the web. How much it reads, or from where it searches, cannot be told. Older models search
+/// only where there are no functions and the answer may be any text.
 ///
-/// <https://ai.google.dev/gemini-api/docs/google-search>
-fn searches(chat: &Chat<'_>, to: &mut To<'_>) -> Result<bool, Reject> {
+/// <https://ai.google.dev/gemini-api/docs/google-search>, <https://ai.google.dev/gemini-api/docs/tool-combination>,
+/// <https://ai.google.dev/gemini-api/docs/structured-output#structured_outputs_with_tools>
+fn searches(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Result<bool, Reject> {
     let Some(options) = extra(chat, "web_search_options") else { return Ok(false) };
     if options.kind() != Kind::Object {
         return Err(to.invalid("web_search_options", "it must be an object"));
+    }
+    let is_alone = chat.tools.is_empty() && chat.format == Format::Text;
+    if !is_alone && !model.searches_beside_others() {
+        to.unsupported("web_search_options");
+        return Ok(false);
     }
     for (name, value) in options.members() {
         let is_usual = value.is_null() || name == "search_context_size" && value.text() == "\"medium\"";

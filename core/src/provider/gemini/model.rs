@@ -110,6 +110,11 @@ impl Model {
         self.generation >= Generation::Three
     }
 
+    /// Whether it searches the web where there are functions, or the answer must be JSON.
+    pub(super) fn searches_beside_others(self) -> bool {
+        self.generation >= Generation::Three
+    }
+
     /// Whether it can be told of each image how closely to look.
     pub(super) fn looks_at_each(self) -> bool {
         self.generation >= Generation::Three

@@ -135,6 +135,41 @@ fn json_beside_tools_comes_through_a_tool_where_the_model_needs_that() {
     assert!(asked("auto", "gemini-3-flash-preview").contains("responseMimeType"));
 }
 
+/// Sent together without a word more, functions and a search are refused, and by older models in any case:
+/// <https://ai.google.dev/gemini-api/docs/tool-combination>
+#[test]
+fn a_search_goes_beside_functions_as_the_model_and_the_host_allow() {
+    let search = r#""web_search_options":{}"#;
+    let function = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
+    let both = format!("{search},{function}");
+    let json = format!(r#"{search},"response_format":{{"type":"json_object"}}"#);
+    let flag = r#""includeServerSideToolInvocations":true"#;
+    let on = |provider: &str, member: &str| {
+        trial::asked(&upstream(provider), &chat(member), "gemini-3-flash-preview").unwrap()
+    };
+    let check = |body: String, flagged: bool, mode: &str| {
+        assert!(body.contains("googleSearch") && body.contains(mode), "{body}");
+        assert_eq!(body.contains(flag), flagged, "{body}");
+    };
+    check(on("gemini", &both), true, r#""toolConfig":{"include"#);
+    check(on("gemini", &format!(r#"{both},"tool_choice":"auto""#)), true, r#""mode":"VALIDATED""#);
+    check(on("gemini", &format!(r#"{both},"tool_choice":"required""#)), true, r#""mode":"ANY""#);
+    check(on("vertex", &both), false, "functionDeclarations");
+    check(on("vertex", &format!(r#"{both},"tool_choice":"auto""#)), false, r#""mode":"AUTO""#);
+    check(on("gemini", search), false, "googleSearch");
+    check(on("gemini", &json), false, "responseMimeType");
+    assert!(!on("gemini", function).contains(flag));
+    for member in [&both, &json] {
+        for model in ["gemini-2.5-flash", "gemini-2.0-flash"] {
+            assert_eq!(refused(with(member, model)).1, "web_search_options", "{member} {model}");
+        }
+        let lenient = Upstream { drop_unsupported: true, ..upstream("gemini") };
+        let ask = trial::sent(&lenient, Endpoint::Chat, Delivery::Whole, &chat(member), "gemini-2.5-flash").unwrap();
+        assert_eq!(ask.notes.dropped, ["web_search_options"]);
+        assert!(!trial::written(ask).contains("googleSearch"));
+    }
+}
+
 #[test]
 fn a_signature_returns_to_its_call() {
     let body = asked(

@@ -1,6 +1,7 @@
 //! Tools, and whether the model must call one.
 //!
-//! <https://ai.google.dev/gemini-api/docs/function-calling>, <https://ai.google.dev/api/caching#FunctionCallingConfig>
+//! <https://ai.google.dev/gemini-api/docs/function-calling>, <https://ai.google.dev/api/caching#FunctionCallingConfig>,
+//! <https://ai.google.dev/gemini-api/docs/tool-combination>
 
 use alloc::vec::Vec;
 
@@ -8,6 +9,7 @@ use crate::chat::{Chat, Tool, ToolChoice};
 use crate::codec::json::write::{Object, object, string};
 use crate::fault::Reject;
 use crate::provider::To;
+use crate::provider::gemini::Host;
 
 /// Refuses what the model cannot be told about tools.
 pub(super) fn check(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
@@ -21,9 +23,9 @@ pub(super) fn check(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     Ok(())
 }
 
-/// Writes the tools, and `answer` beside them if an answer comes through one.
-pub(super) fn write(chat: &Chat<'_>, answer: Option<&Tool<'_>>, searches: bool, body: &mut Object<'_>) {
-    if chat.tools.is_empty() && !searches {
+/// Writes the tools, `answer` beside them if an answer comes through one, and the search if the model may search at this host.
+pub(super) fn write(chat: &Chat<'_>, answer: Option<&Tool<'_>>, search: Option<Host>, body: &mut Object<'_>) {
+    if chat.tools.is_empty() && search.is_none() {
         return;
     }
     let out = body.member("tools");
@@ -31,7 +33,7 @@ pub(super) fn write(chat: &Chat<'_>, answer: Option<&Tool<'_>>, searches: bool, 
     if !chat.tools.is_empty() {
         object(out, |tools| tools.array("functionDeclarations", chat.tools.iter().chain(answer), declaration));
     }
-    if searches {
+    if search.is_some() {
         if !chat.tools.is_empty() {
             out.push(b',');
         }
@@ -39,7 +41,7 @@ pub(super) fn write(chat: &Chat<'_>, answer: Option<&Tool<'_>>, searches: bool, 
     }
     out.push(b']');
     if !chat.tools.is_empty() {
-        choice(chat, answer, body);
+        choice(chat, answer, search == Some(Host::GoogleAi), body);
     }
 }
 
@@ -54,19 +56,29 @@ fn declaration(out: &mut Vec<u8>, tool: &Tool<'_>) {
     });
 }
 
-fn choice(chat: &Chat<'_>, answer: Option<&Tool<'_>>, body: &mut Object<'_>) {
+/// The choice. Where Google's own tools stand beside functions, its API wants to be told that their calls may be shown, and
+/// knows `VALIDATED` in place of `AUTO`; Vertex does not know that word and needs none.
+fn choice(chat: &Chat<'_>, answer: Option<&Tool<'_>>, shows_search: bool, body: &mut Object<'_>) {
     let is_strict = chat.tools.iter().any(|tool| tool.strict == Some(true));
-    let (mode, only) = match (&chat.tool_choice, answer) {
-        (Some(ToolChoice::Named(name)), _) => ("ANY", Some(&**name)),
-        (Some(ToolChoice::None), Some(answer)) => ("ANY", Some(&*answer.name)),
-        (Some(ToolChoice::None), None) => ("NONE", None),
-        (Some(ToolChoice::Required), _) | (_, Some(_)) => ("ANY", None),
+    let mode = match (&chat.tool_choice, answer) {
+        (Some(ToolChoice::Named(name)), _) => Some(("ANY", Some(&**name))),
+        (Some(ToolChoice::None), Some(answer)) => Some(("ANY", Some(&*answer.name))),
+        (Some(ToolChoice::None), None) => Some(("NONE", None)),
+        (Some(ToolChoice::Required), _) | (_, Some(_)) => Some(("ANY", None)),
         // Calls that must be made follow their schema anyway.
-        (None | Some(ToolChoice::Auto), None) if is_strict => ("VALIDATED", None),
-        (Some(ToolChoice::Auto), None) => ("AUTO", None),
-        (None, None) => return,
+        (None | Some(ToolChoice::Auto), None) if is_strict => Some(("VALIDATED", None)),
+        (Some(ToolChoice::Auto), None) if shows_search => Some(("VALIDATED", None)),
+        (Some(ToolChoice::Auto), None) => Some(("AUTO", None)),
+        (None, None) => None,
     };
+    if mode.is_none() && !shows_search {
+        return;
+    }
     body.object("toolConfig", |config| {
+        if shows_search {
+            config.raw("includeServerSideToolInvocations", "true");
+        }
+        let Some((mode, only)) = mode else { return };
         config.object("functionCallingConfig", |config| {
             config.string("mode", mode);
             if let Some(only) = only {
