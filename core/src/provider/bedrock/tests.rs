@@ -198,6 +198,33 @@ fn other_models_reason_as_they_can() {
     assert_eq!(refused(one).1, "reasoning_effort");
 }
 
+/// With a high effort Nova takes neither a limit nor sampling, and every Messages caller sends a limit:
+/// <https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html>
+#[test]
+fn nova_reasons_less_where_the_caller_limits_or_draws_the_answer() {
+    let check = |endpoint: Endpoint, body: &str, level: &str, noted: &[&str]| {
+        let ask = sent(endpoint, Delivery::Whole, body, "us.amazon.nova-2-lite-v1:0").unwrap();
+        assert_eq!(ask.notes.emulated, noted, "{body}");
+        let written = written(ask);
+        assert!(written.contains(&format!(r#""maxReasoningEffort":"{level}""#)), "{body}: {written}");
+        for (theirs, ours) in [("max_tokens", "maxTokens"), ("temperature", "temperature"), ("top_p", "topP")] {
+            assert_eq!(written.contains(ours), body.contains(theirs), "{body}: {written}");
+        }
+    };
+    let with = |effort: &str, members: &str| chat(&format!(r#""reasoning_effort":"{effort}"{members}"#));
+    for effort in ["high", "xhigh", "max"] {
+        check(Endpoint::Chat, &with(effort, ""), "high", &[]);
+        check(Endpoint::Chat, &with(effort, r#","stop":["a"]"#), "high", &[]);
+        for member in [r#","max_tokens":100"#, r#","temperature":0.3"#, r#","top_p":0.9"#] {
+            check(Endpoint::Chat, &with(effort, member), "medium", &["reasoning_effort"]);
+        }
+    }
+    check(Endpoint::Chat, &with("medium", r#","max_tokens":100,"temperature":0.3"#), "medium", &[]);
+    check(Endpoint::Chat, &with("low", r#","max_tokens":100"#), "low", &[]);
+    let messages = r#"{"max_tokens":100,"messages":[{"role":"user","content":"a"}],"thinking":{"type":"adaptive"}}"#;
+    check(Endpoint::Messages, messages, "medium", &["thinking"]);
+}
+
 /// The newest keep what they think to themselves unless they are told to show it.
 #[test]
 fn who_wants_to_see_thoughts_sees_them() {

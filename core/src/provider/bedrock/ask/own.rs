@@ -26,7 +26,7 @@ pub(super) fn fields(
     thinking: Thinking<'_>,
     to: &mut To<'_>,
 ) -> String {
-    let effort = if matches!(family, Family::Claude(_)) { None } else { effort(chat, family, to) };
+    let effort = if matches!(family, Family::Claude(_)) { None } else { effort(chat, sampling, family, to) };
     let top_k = sampling.iter().find(|(name, _)| *name == "top_k").map(|(_, value)| *value);
     let mut ours = Vec::new();
     object(&mut ours, |fields| {
@@ -70,8 +70,9 @@ pub(super) fn fields(
     if any { String::from_utf8(out).unwrap_or_default() } else { String::new() }
 }
 
-/// How much a model that is not Claude is to reason, in the three words that those have who can be told.
-fn effort(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Option<&'static str> {
+/// How much a model that is not Claude is to reason, in the three words that those have who can be told. Nova takes the
+/// highest only where the answer has no limit and is drawn as usual: what the caller says of these stands, and it reasons less.
+fn effort(chat: &Chat<'_>, sampling: &[(&str, Raw<'_>)], family: Family, to: &mut To<'_>) -> Option<&'static str> {
     let effort = match (chat.thinking, chat.effort) {
         (None, None) => return None,
         // What they do unless told to: Nova does not reason, and the others cannot be kept from it.
@@ -92,6 +93,13 @@ fn effort(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Option<&'static s
     if effort == Effort::None {
         to.emulates("reasoning_effort");
     }
+    let is_bounded = chat.max_tokens.is_some() || !sampling.is_empty();
+    let effort = if effort > Effort::Medium && is_bounded && matches!(family, Family::Nova { .. }) {
+        to.emulates("reasoning_effort");
+        Effort::Medium
+    } else {
+        effort
+    };
     Some(match effort {
         Effort::None | Effort::Minimal | Effort::Low => "low",
         Effort::Medium => "medium",
