@@ -20,6 +20,9 @@ use crate::fault::{FaultKind, Reject, UpstreamFault};
 /// See the module.
 pub(super) struct Azure;
 
+/// Whatever a deployment is called.
+const ACCENT: openai::Accent = openai::Accent { most_stops: |_| openai::MOST_STOPS, ..openai::PLAIN };
+
 impl Provider for Azure {
     fn name(&self) -> &'static str {
         "azure"
@@ -43,7 +46,7 @@ impl Provider for Azure {
     }
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        let body = openai::write(chat, to)?;
+        let body = openai::write(chat, &ACCENT, to)?;
         Ok(Ask::json(path(Endpoint::Chat, to.upstream, to.model), body))
     }
 

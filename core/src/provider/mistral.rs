@@ -37,6 +37,7 @@ const ACCENT: Accent = Accent {
     stream_usage: StreamUsage::Unasked,
     reasons,
     model_lacks: |_, _| &[],
+    most_stops: |_| usize::MAX,
     call_id,
     parts: Parts::Mistral,
     thinks_in_content: false,

@@ -24,8 +24,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-pub(super) use ask::{Accent, Order, Parts, Reasons, write as write_with};
+pub(super) use ask::{Accent, Order, PLAIN, Parts, Reasons, write as write_with};
 pub(super) use fault::{by_status, fault, stray};
+pub(super) use model::MOST_STOPS;
 
 use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, Untouched, relay as watch};
 use crate::chat::Chat;
@@ -71,7 +72,7 @@ impl Provider for OpenAi {
     }
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(Ask::json(path_at(Endpoint::Chat, to.upstream), write(chat, to)?))
+        Ok(Ask::json(path_at(Endpoint::Chat, to.upstream), write(chat, &PLAIN, to)?))
     }
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
@@ -109,11 +110,11 @@ fn path(endpoint: Endpoint) -> &'static str {
 }
 
 /// Writes a chat in OpenAI's own words.
-pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
+pub(super) fn write(chat: &Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     if !to.upstream.quirks.serves(Endpoint::Chat) {
         return Err(to.wrong_endpoint());
     }
-    ask::write(chat, &ask::PLAIN, to)
+    ask::write(chat, accent, to)
 }
 
 /// Writes a request to count the tokens of a chat. A host says so if it counts any.
@@ -121,7 +122,7 @@ pub(super) fn count(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     if !to.upstream.quirks.serves(Endpoint::CountTokens) {
         return Err(to.wrong_endpoint());
     }
-    let body = write(chat, to)?;
+    let body = write(chat, &PLAIN, to)?;
     Ok(count::write(Raw::of_checked(&body).unwrap_or(Raw::NULL)))
 }
 

@@ -162,6 +162,23 @@ impl<'t> To<'t> {
         if HINTS.contains(&field) { self.hint(field) } else { self.unsupported(field) }
     }
 
+    /// The sequences that stop the answer, if this provider takes no more than `most`. More are refused, or the first are
+    /// taken and that is noted.
+    pub(super) fn stops<'c, 'a>(&mut self, chat: &'c Chat<'a>, most: usize) -> Result<&'c [Cow<'a, str>], Reject> {
+        match chat.stop.get(..most) {
+            Some(first) if first.len() < chat.stop.len() => {
+                if !self.upstream.drop_unsupported {
+                    return Err(
+                        self.invalid("stop", format!("it must have at most {most} sequences for this provider"))
+                    );
+                }
+                self.unsupported("stop");
+                Ok(first)
+            }
+            _ => Ok(&chat.stop),
+        }
+    }
+
     /// Leaves out the marks for the prompt cache, for a provider whose caches find by themselves what they hold.
     pub(super) fn unmark(&mut self, chat: &Chat<'_>) {
         if chat.turns.iter().flat_map(|turn| &turn.parts).any(|part| part.cache.is_some()) {

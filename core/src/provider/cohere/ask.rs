@@ -17,11 +17,17 @@ use tools::Tools;
 /// The caller's own words for this provider.
 const OWN: [&str; 6] = ["citation_options", "documents", "priority", "safety_mode", "strict_tools", "thinking"];
 
+/// How many sequences may stop an answer.
+///
+/// <https://docs.cohere.com/reference/chat>, `stop_sequences`
+const MOST_STOPS: usize = 5;
+
 /// The request for `chat`.
 pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     expressible(chat, to);
     let thinks = thinks(to.model);
     let thinking = thinking(chat, thinks, to)?;
+    let stops = to.stops(chat, MOST_STOPS)?;
     let documents = own(chat, "documents");
     if documents.is_some_and(|documents| documents.kind() != Kind::Array) {
         return Err(to.invalid("documents", "it must be an array"));
@@ -60,8 +66,8 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
         for (name, _, value) in sampling(chat).filter(|(_, name, value)| is_taken(name, *value)) {
             body.raw(name, value.text());
         }
-        if !chat.stop.is_empty() {
-            body.array("stop_sequences", &chat.stop, |out, stop| string(out, stop));
+        if !stops.is_empty() {
+            body.array("stop_sequences", stops, |out, stop| string(out, stop));
         }
         if chat.logprobs.is_some() {
             body.raw("logprobs", "true");

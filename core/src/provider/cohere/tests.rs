@@ -176,3 +176,10 @@ fn a_status_of_its_own_is_understood() {
     check(429, r#"{"message":"limited to 1000 API calls / month"}"#, FaultKind::Billing);
     check(503, "upstream connect error", FaultKind::Unavailable);
 }
+
+/// <https://docs.cohere.com/reference/chat>, `stop_sequences`
+#[test]
+fn no_more_than_five_sequences_stop_an_answer() {
+    let (code, param) = refused(with(r#""stop":["a","b","c","d","e","f"]"#));
+    assert_eq!((code.as_str(), param.as_str()), ("invalid_value", "stop"));
+}

@@ -22,6 +22,11 @@ use thinking::Thinking;
 /// Fields without a place in the hub that this API has words for.
 const TAKES: [&str; 2] = ["modalities", "web_search_options"];
 
+/// How many sequences may stop an answer.
+///
+/// <https://ai.google.dev/api/generate-content#generationconfig>, `stopSequences`
+const MOST_STOPS: usize = 5;
+
 /// The request for `chat`.
 pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let model = Model::of(to.model);
@@ -31,6 +36,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
     let answer = answer(chat, model, to);
     let thinking = Thinking::of(chat, model, to);
     let tier = tier(chat, host, to);
+    let stops = to.stops(chat, MOST_STOPS)?;
     tools::check(chat, to)?;
     let resolution = resolution(chat, model, to);
     let conversation = Conversation::of(&chat.turns, model, host, to)?;
@@ -43,7 +49,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
         tools::write(chat, answer.as_ref(), searches.then_some(host), body);
         let mut config = Vec::new();
         object(&mut config, |config| {
-            sampling(chat, config);
+            sampling(chat, stops, config);
             if !modalities.is_empty() {
                 config.array("responseModalities", &modalities, |out, modality| string(out, modality));
             }
@@ -198,7 +204,7 @@ fn tier(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Option<&'static str> {
 }
 
 /// How the answer is to be drawn, as far as the caller says.
-fn sampling(chat: &Chat<'_>, config: &mut Object<'_>) {
+fn sampling(chat: &Chat<'_>, stops: &[Cow<'_, str>], config: &mut Object<'_>) {
     let Chat { temperature, top_p, top_k, presence_penalty, frequency_penalty, seed, .. } = *chat;
     let numbers = [
         ("temperature", temperature),
@@ -217,8 +223,8 @@ fn sampling(chat: &Chat<'_>, config: &mut Object<'_>) {
     if let Some(count) = chat.n {
         config.number("candidateCount", count);
     }
-    if !chat.stop.is_empty() {
-        config.array("stopSequences", &chat.stop, |out, stop| string(out, stop));
+    if !stops.is_empty() {
+        config.array("stopSequences", stops, |out, stop| string(out, stop));
     }
     if let Some(others) = chat.logprobs {
         config.raw("responseLogprobs", "true");

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::fit::{efforts, knows};
 pub(in crate::provider) use super::model::Reasons;
-use super::model::{beside_tools, lacks as model_lacks};
+use super::model::{beside_tools, lacks as model_lacks, most_stops};
 use super::strict;
 use crate::chat::{Chat, Detail, Effort, Format, Thinking, Tool, ToolChoice};
 use crate::codec::json::Raw;
@@ -40,6 +40,8 @@ pub(in crate::provider) struct Accent {
     pub(in crate::provider) reasons: fn(&str) -> Reasons,
     /// Fields that a model has no counterpart for, as far as its name and how it is to reason tell.
     pub(in crate::provider) model_lacks: fn(&str, Option<Effort>) -> &'static [&'static str],
+    /// How many sequences may stop an answer, as far as a model's name tells.
+    pub(in crate::provider) most_stops: fn(&str) -> usize,
     /// A call's name in the characters that it allows.
     pub(in crate::provider) call_id: fn(&str) -> Cow<'_, str>,
     /// What messages may hold.
@@ -70,7 +72,7 @@ pub(in crate::provider) enum Order {
 }
 
 /// `OpenAI`'s own.
-pub(super) const PLAIN: Accent = Accent {
+pub(in crate::provider) const PLAIN: Accent = Accent {
     unsupported: &[],
     renamed: &[],
     takes: &[
@@ -89,6 +91,7 @@ pub(super) const PLAIN: Accent = Accent {
     stream_usage: StreamUsage::Asked,
     reasons: Reasons::of,
     model_lacks,
+    most_stops,
     call_id: |id| Cow::Borrowed(id),
     parts: Parts::OpenAi,
     thinks_in_content: false,
@@ -208,7 +211,9 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
         }
     }
     if !chat.stop.is_empty() {
-        fields.add("stop", to, |out| array(out, &chat.stop, |out, stop| string(out, stop)));
+        let most = if fields.lacks("stop", to) { usize::MAX } else { (accent.most_stops)(to.model) };
+        let stops = to.stops(chat, most)?;
+        fields.add("stop", to, |out| array(out, stops, |out, stop| string(out, stop)));
     }
     if chat.format != Format::Text {
         let is_loose =

@@ -101,6 +101,18 @@ pub(super) fn lacks(model: &str, effort: Option<Effort>) -> &'static [&'static s
     }
 }
 
+/// How many sequences may stop an answer of a model of `OpenAI`'s own. Others have limits of their own, or none.
+///
+/// <https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop>
+pub(super) fn most_stops(model: &str) -> usize {
+    let begins = |names: &[&str]| names.iter().any(|name| model.starts_with(name));
+    let is_own = begins(&["gpt-", "chatgpt-", "o1", "o3", "o4-", "ft:"]) && !begins(&["gpt-oss"]);
+    if is_own { MOST_STOPS } else { usize::MAX }
+}
+
+/// See [`most_stops`].
+pub(in crate::provider) const MOST_STOPS: usize = 4;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use crate::config::{Quirks, Upstream};
 use crate::dialect;
 use crate::endpoint::{Endpoint, UsageChunk};
 use crate::provider::openai::OpenAi;
-use crate::provider::trial::chat;
+use crate::provider::trial::{self, chat};
 use crate::provider::{Call, Notes};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -245,4 +245,30 @@ fn an_effort_is_what_the_model_understands() {
     let (body, notes) = effort("none", "o3").unwrap();
     assert!(body.ends_with(r#""reasoning_effort":"low"}"#));
     assert_eq!(notes.emulated, vec!["reasoning_effort".to_string()]);
+}
+
+/// <https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop>
+#[test]
+fn no_more_than_four_sequences_stop_an_answer_of_openais_own() {
+    let body = r#"{"max_tokens":9,"messages":[{"role":"user","content":"a"}],"stop_sequences":["a","b","c","d","e"]}"#;
+    let sent = |upstream: &Upstream, model: &str| {
+        let ask = trial::sent(upstream, Endpoint::Messages, Delivery::Whole, body, model)?;
+        let notes = ask.notes.dropped.clone();
+        Ok::<_, Reject>((trial::written(ask), notes))
+    };
+    let five = r#""stop":["a","b","c","d","e"]"#;
+    for (provider, model) in [("openai", "gpt-4o"), ("openai", "gpt-5.2"), ("openai", "o3-mini"), ("azure", "my-own")] {
+        let strict = trial::upstream(provider);
+        let problem = sent(&strict, model).unwrap_err().problem();
+        assert_eq!(problem.param.as_deref(), Some("stop_sequences"), "{provider} {model}");
+        assert!(problem.message.contains('4'), "{}", problem.message);
+        let lenient = Upstream { drop_unsupported: true, ..strict };
+        let (written, dropped) = sent(&lenient, model).unwrap();
+        assert!(written.contains(r#""stop":["a","b","c","d"]"#), "{provider} {model}: {written}");
+        assert_eq!(dropped, ["stop_sequences"]);
+    }
+    for model in ["gpt-oss-20b", "deepseek-chat"] {
+        assert!(sent(&trial::upstream("openai"), model).unwrap().0.contains(five), "{model}");
+    }
+    assert!(sent(&trial::upstream("mistral"), "mistral-large-latest").unwrap().0.contains(five));
 }
