@@ -152,8 +152,9 @@ impl<'t> To<'t> {
 
     /// The effort is left out, though something else is said about reasoning.
     pub(super) fn leaves_effort(&mut self) {
-        self.thinks = false;
+        let thinks = core::mem::take(&mut self.thinks);
         self.hint("reasoning_effort");
+        self.thinks = thinks;
     }
 
     /// `field` is not known here: left out and noted if it promises nothing about the answer, else

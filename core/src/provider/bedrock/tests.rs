@@ -173,6 +173,17 @@ fn what_is_said_of_thinking_is_said_here_or_noted() {
     let budget = r#""thinking":{"type":"enabled","budget_tokens":4096}"#;
     check(budget, four_five, r#"{"thinking":{"type":"enabled","budget_tokens":4096}}"#, &[]);
     check(budget, four_six, r#"{"thinking":{"type":"adaptive"},"output_config":{"effort":"medium"}}"#, &["thinking"]);
+    // A budget is more precise than an effort, where the model takes one.
+    let both = format!("{budget},{effort}");
+    let of_budget = r#"{"thinking":{"type":"enabled","budget_tokens":4096}}"#;
+    check(&both, four_five, of_budget, &["output_config.effort"]);
+    check(&both, "anthropic.claude-3-7-sonnet-20250219-v1:0", of_budget, &["output_config.effort"]);
+    check(&both, four_six, r#"{"thinking":{"type":"adaptive"},"output_config":{"effort":"medium"}}"#, &["thinking"]);
+    let small = format!(r#""thinking":{{"type":"enabled","budget_tokens":10}},{effort}"#);
+    let least = r#"{"thinking":{"type":"enabled","budget_tokens":1024}}"#;
+    check(&small, four_five, least, &["output_config.effort", "thinking"]);
+    let of_nova = r#"{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"medium"}}"#;
+    check(&both, "us.amazon.nova-2-lite-v1:0", of_nova, &["thinking"]);
     let shown = |how: &str| format!(r#""thinking":{{"type":"adaptive","display":"{how}"}}"#);
     for how in ["summarized", "omitted"] {
         let own =

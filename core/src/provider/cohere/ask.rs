@@ -169,7 +169,12 @@ fn thinking(chat: &Chat<'_>, thinks: bool, to: &mut To<'_>) -> Result<Option<Thi
     } else {
         match (chat.thinking, chat.effort) {
             (Some(Thinking::Off), _) | (None, Some(Effort::None)) => Think::Off,
-            (Some(Thinking::Budget(tokens)), _) => Think::On { budget: Some(tokens) },
+            (Some(Thinking::Budget(tokens)), effort) => {
+                if effort.is_some() {
+                    to.leaves_effort();
+                }
+                Think::On { budget: Some(tokens) }
+            }
             (_, Some(effort)) => Think::On { budget: budget(effort) },
             (Some(Thinking::Adaptive), None) => Think::On { budget: None },
             (None, None) => return Ok(None),

@@ -119,6 +119,45 @@ fn an_effort_is_what_the_model_understands() {
 }
 
 #[test]
+fn a_budget_counts_for_more_than_the_effort_beside_it() {
+    let body = r#"{"max_tokens":30000,"messages":[{"role":"user","content":"a"}],
+        "thinking":{"type":"enabled","budget_tokens":20000},"output_config":{"effort":"low"}}"#;
+    let check = |model, expect: &str, dropped: &[&str], emulated: &[&str]| {
+        let ask = ask(body, Endpoint::Messages, Delivery::Whole, model).unwrap();
+        assert_eq!(
+            (&ask.notes.dropped[..], &ask.notes.emulated[..]),
+            (&own(dropped)[..], &own(emulated)[..]),
+            "{model}"
+        );
+        let body = trial::written(ask);
+        assert!(body.contains(expect), "{model}: {body}");
+    };
+    check("gemini-2.5-flash", r#""thinkingBudget":20000"#, &["output_config.effort"], &[]);
+    check("gemini-3-flash-preview", r#""thinkingLevel":"low""#, &[], &["thinking"]);
+}
+
+fn own(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.into()).collect()
+}
+
+/// <https://ai.google.dev/api/generate-content#generationconfig>, `stopSequences`
+#[test]
+fn no_more_than_five_sequences_stop_an_answer() {
+    let five = with(r#""stop":["a","b","c","d"]"#, "gemini-2.5-flash").unwrap();
+    assert!(five.contains(r#""stopSequences":["a","b","c","d"]"#), "{five}");
+    let body =
+        r#"{"max_tokens":9,"messages":[{"role":"user","content":"a"}],"stop_sequences":["a","b","c","d","e","f"]}"#;
+    let outcome = ask(body, Endpoint::Messages, Delivery::Whole, "gemini-2.5-flash");
+    let problem = outcome.map(drop).unwrap_err().problem();
+    assert_eq!(problem.param.as_deref(), Some("stop_sequences"));
+    assert!(problem.message.contains('5'), "{}", problem.message);
+    let lenient = Upstream { drop_unsupported: true, ..upstream("gemini") };
+    let ask = trial::sent(&lenient, Endpoint::Messages, Delivery::Whole, body, "gemini-2.5-flash").unwrap();
+    assert_eq!(ask.notes.dropped, ["stop_sequences"]);
+    assert!(trial::written(ask).contains(r#""stopSequences":["a","b","c","d","e"]"#));
+}
+
+#[test]
 fn json_beside_tools_comes_through_a_tool_where_the_model_needs_that() {
     let asked = |choice: &str, model| {
         let tool = r#""tools":[{"type":"function","function":{"name":"f"}}],"response_format":{"type":"json_object"}"#;

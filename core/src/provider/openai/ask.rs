@@ -403,6 +403,10 @@ fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Option<Effort> 
             to.hint("reasoning_effort");
             return None;
         }
+        (Some(Thinking::Budget(_)), Some(effort)) => {
+            to.emulates("reasoning_effort");
+            effort
+        }
         (_, Some(effort)) => effort,
         (Some(Thinking::Budget(tokens)), None) => {
             to.emulates("reasoning_effort");

@@ -170,18 +170,25 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
         (Some(crate::chat::Thinking::Off), _) | (None, Some(Effort::None)) => {
             return Ok(off(chat.effort, generation, to));
         }
-        (Some(crate::chat::Thinking::Budget(tokens)), None) if generation.thinks() == Thinks::Budget => {
+        // It is more precise than an effort, which these models are not told.
+        (Some(crate::chat::Thinking::Budget(tokens)), effort) if generation.thinks() == Thinks::Budget => {
             let (least, room) = (budget(Effort::None), chat.max_tokens.unwrap_or(u64::MAX));
-            if (least..room).contains(&tokens) {
+            let fits = (least..room).contains(&tokens);
+            // Elsewhere budgets may be smaller, and larger than the whole answer.
+            if !fits {
+                to.emulates("reasoning_effort");
+            }
+            if effort.is_some() {
+                to.leaves_effort();
+            }
+            if fits {
                 return Ok(Mode::Budget(tokens));
             }
-            // Elsewhere budgets may be smaller, and larger than the whole answer.
-            to.emulates("reasoning_effort");
             if tokens < least { Effort::Minimal } else { Effort::Max }
         }
-        (Some(crate::chat::Thinking::Budget(tokens)), None) => {
+        (Some(crate::chat::Thinking::Budget(tokens)), effort) => {
             to.emulates("reasoning_effort");
-            Effort::of_budget(tokens)
+            effort.unwrap_or_else(|| Effort::of_budget(tokens))
         }
         (Some(crate::chat::Thinking::Adaptive), None) => Effort::High,
         (_, Some(effort)) => effort,

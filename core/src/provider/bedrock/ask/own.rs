@@ -78,6 +78,10 @@ fn effort(chat: &Chat<'_>, sampling: &[(&str, Raw<'_>)], family: Family, to: &mu
         // What they do unless told to: Nova does not reason, and the others cannot be kept from it.
         (Some(chat::Thinking::Off), _) | (None, Some(Effort::None)) if family != Family::GptOss => return None,
         (Some(chat::Thinking::Off), _) => Effort::None,
+        (Some(chat::Thinking::Budget(_)), Some(effort)) => {
+            to.emulates("reasoning_effort");
+            effort
+        }
         (_, Some(effort)) => effort,
         (Some(chat::Thinking::Budget(tokens)), None) => {
             to.emulates("reasoning_effort");

@@ -31,6 +31,15 @@ impl Thinking {
     pub(super) fn of(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Self {
         let wanted = match (chat.thinking, chat.effort) {
             (Some(Asked::Off), _) | (_, Some(Effort::None)) => Wanted::Nothing,
+            // The one is more precise; the other is all that newer models are told.
+            (Some(Asked::Budget(tokens)), Some(_)) if matches!(model.thinks(), Thinks::Budget { .. }) => {
+                to.leaves_effort();
+                Wanted::Tokens(tokens)
+            }
+            (Some(Asked::Budget(_)), Some(effort)) if model.thinks() == Thinks::Level => {
+                to.emulates("reasoning_effort");
+                Wanted::Effort(effort)
+            }
             (_, Some(effort)) => Wanted::Effort(effort),
             (Some(Asked::Budget(tokens)), None) => Wanted::Tokens(tokens),
             (Some(Asked::Adaptive), None) => Wanted::AsItLikes,
