@@ -44,7 +44,7 @@ use alloc::vec::Vec;
 
 use crate::chat::Chat;
 use crate::codec::json::{Raw, Scan, scan};
-use crate::config::Upstream;
+use crate::config::{Upstream, Url};
 use crate::dialect::{self, Dialect};
 use crate::embed::{Embed, Encoding, Vectors};
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
@@ -214,6 +214,18 @@ pub trait Provider: Send + Sync {
     /// The endpoint of its maker: `https://api.openai.com/v1`. Empty where each account has one of its own.
     fn endpoint(&self) -> &'static str {
         ""
+    }
+
+    /// Where others serve this API, each account below a host of its own, if no preset says so:
+    /// `https://openai.azure.com/openai/v1`.
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What is wrong with `url` as the place where this API begins, and which is meant.
+    fn misplaced(&self, url: &Url, upstream: &Upstream) -> Option<(String, Url)> {
+        let _ = (url, upstream);
+        None
     }
 
     /// How Envoy gets there.

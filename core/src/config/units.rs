@@ -17,21 +17,30 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads `512B`, `64KiB`, `16MiB` or `1GiB` (and `KB`, `MB`, `GB`, which are powers of ten) as bytes, and a number alone too.
+/// Reads `512B`, `64KiB`, `16MiB` or `1GiB` (and `KB`, `MB`, `GB`, which are powers of ten) as bytes, and a number alone too;
+/// capital letters or small ones.
 pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
-    let wrong = || format!("\"{text}\" is no size; write it as 64KiB or 16MiB");
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let factor = match unit {
-        "B" | "" => 1,
-        "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return Err(wrong()),
+    let wrong = || match unit {
+        // Powers of two to some programs, and of ten to others.
+        "K" | "k" | "M" | "m" | "G" | "g" if !number.is_empty() => {
+            let unit = unit.to_ascii_uppercase();
+            format!("\"{text}\" is no size; write it as {number}{unit}iB or {number}{unit}B")
+        }
+        _ => format!("\"{text}\" is no size; write it as 64KiB or 16MiB"),
     };
+    let units = [
+        ("", 1),
+        ("B", 1),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+    ];
+    let factor = units.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).ok_or_else(wrong)?.1;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
     number.checked_mul(factor).ok_or_else(wrong)
 }
 
@@ -74,6 +83,11 @@ mod tests {
         assert_eq!(size("16MiB"), Ok(16 << 20));
         assert_eq!(size("1 MB"), Ok(1_000_000));
         assert_eq!(size("16000000"), Ok(16_000_000));
+        assert_eq!(size("16mb"), Ok(16_000_000));
+        assert_eq!(size("16 mib"), Ok(16 << 20));
+        // What has two meanings elsewhere has none here.
+        assert_eq!(size("16M").unwrap_err(), "\"16M\" is no size; write it as 16MiB or 16MB");
+        assert_eq!(size("64k").unwrap_err(), "\"64k\" is no size; write it as 64KiB or 64KB");
         for wrong in ["99999999999GiB", "", "MiB", "-1", "1.5MiB", "99999999999999999999"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }

@@ -65,6 +65,12 @@ impl Url {
         Ok(Self { scheme, host: host.to_owned(), port, prefix: prefix.trim_end_matches('/').to_owned() })
     }
 
+    /// The same place below another path.
+    #[must_use]
+    pub fn at(&self, prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned(), ..self.clone() }
+    }
+
     /// What the `Host` header says: the port only where it is not the scheme's own.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };

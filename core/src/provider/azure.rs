@@ -13,7 +13,7 @@ use super::openai;
 use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To};
 use crate::chat::Chat;
 use crate::codec::json::Raw;
-use crate::config::Upstream;
+use crate::config::{Upstream, Url};
 use crate::endpoint::{Endpoint, Family};
 use crate::fault::{FaultKind, Reject, UpstreamFault};
 
@@ -26,6 +26,15 @@ const ACCENT: openai::Accent = openai::Accent { most_stops: |_| openai::MOST_STO
 impl Provider for Azure {
     fn name(&self) -> &'static str {
         "azure"
+    }
+
+    fn misplaced(&self, url: &Url, upstream: &Upstream) -> Option<(String, Url)> {
+        let dated = upstream.api_version.as_deref().is_some_and(is_dated);
+        let ends = |part: &str| url.prefix.ends_with(part).then(|| url.prefix.len() - part.len());
+        let at = url.prefix.find("/openai/deployments").or_else(|| ends("/openai"));
+        let at = at.or_else(|| if dated { ends("/openai/v1") } else { None })?;
+        let (base, added) = url.prefix.split_at_checked(at)?;
+        Some((format!("it ends in {added}, which Weir adds by itself"), url.at(base)))
     }
 
     fn credential(&self) -> Option<CredentialHeader> {
@@ -96,13 +105,18 @@ fn path(endpoint: Endpoint, upstream: &Upstream, model: &str) -> String {
     match upstream.api_version.as_deref() {
         None => v1(""),
         // `preview`, `latest`, `v1`
-        Some(version) if !version.starts_with(|c: char| c.is_ascii_digit()) => v1(&format!("?api-version={version}")),
+        Some(version) if !is_dated(version) => v1(&format!("?api-version={version}")),
         // It has no deployment in its path; the body names the model.
         Some(version) if matches!(endpoint, Endpoint::Responses | Endpoint::CountTokens) => {
             format!("/openai{verb}?api-version={version}")
         }
         Some(version) => format!("/openai/deployments/{}{verb}?api-version={version}", encoded(model)),
     }
+}
+
+/// Whether a version is a date: `2024-10-21`.
+fn is_dated(version: &str) -> bool {
+    version.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// A deployment's name as a segment of a path. Azure allows none that would have to be encoded.

@@ -21,7 +21,7 @@ use super::signature::{self, Maker};
 use super::{Ask, CredentialHeader, Flow, Framing, Pieces, Provider, Reader, Reply, ReplyStart, To, relay};
 use crate::chat::Chat;
 use crate::codec::json::Raw;
-use crate::config::Upstream;
+use crate::config::{Upstream, Url};
 use crate::embed::{Embed, Vectors};
 use crate::endpoint::{Delivery, Endpoint};
 use crate::fault::{Reject, UpstreamFault};
@@ -32,6 +32,24 @@ pub(super) struct Bedrock;
 impl Provider for Bedrock {
     fn name(&self) -> &'static str {
         "bedrock"
+    }
+
+    /// Other hosts beside the runtime's serve what manages models and agents; its own serves OpenAI's API too, at a path.
+    ///
+    /// <https://docs.aws.amazon.com/general/latest/gr/bedrock.html>
+    fn misplaced(&self, url: &Url, _: &Upstream) -> Option<(String, Url)> {
+        let (service, region) = url.host.split_once('.').unwrap_or((&url.host, ""));
+        let is_runtime = service.starts_with("bedrock-runtime") || region.starts_with("bedrock-runtime");
+        let is_aws = url.host.ends_with(".amazonaws.com");
+        if is_aws && service.starts_with("bedrock") && !is_runtime {
+            let fips = if service.ends_with("-fips") { "-fips" } else { "" };
+            let host = format!("bedrock-runtime{fips}.{region}");
+            let problem = format!("models are not asked at {service}, but at bedrock-runtime");
+            return Some((problem, Url { host, ..url.at("") }));
+        }
+        let base = if is_aws && is_runtime { "" } else { url.prefix.strip_suffix("/model")? };
+        let rest = url.prefix.strip_prefix(base).filter(|rest| !rest.is_empty())?;
+        Some((format!("Converse, which Weir asks, begins above {rest}"), url.at(base)))
     }
 
     /// For Bedrock's own API keys; without one, requests are signed.

@@ -12,12 +12,14 @@ mod fault;
 mod reply;
 mod rerank;
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
+use alloc::string::String;
 
 use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
 use crate::chat::Chat;
 use crate::codec::json::Raw;
-use crate::config::Upstream;
+use crate::config::{Upstream, Url};
 use crate::embed::{Embed, Vectors};
 use crate::endpoint::Endpoint;
 use crate::fault::{Reject, UpstreamFault};
@@ -34,6 +36,11 @@ impl Provider for Cohere {
 
     fn endpoint(&self) -> &'static str {
         "https://api.cohere.com/v2"
+    }
+
+    fn misplaced(&self, url: &Url, _: &Upstream) -> Option<(String, Url)> {
+        let own = matches!(&*url.host, "api.cohere.com" | "api.cohere.ai") && url.prefix != "/v2";
+        own.then(|| ("Weir speaks the API's version 2, which begins at /v2".to_owned(), url.at("/v2")))
     }
 
     fn credential(&self) -> Option<CredentialHeader> {

@@ -24,7 +24,7 @@ use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To
 use crate::chat::Chat;
 use crate::codec::json::Raw;
 use crate::codec::json::write::object;
-use crate::config::Upstream;
+use crate::config::{Upstream, Url};
 use crate::embed::{Embed, Vectors};
 use crate::endpoint::{Delivery, Endpoint, Family};
 use crate::fault::{Reject, UpstreamFault};
@@ -48,6 +48,16 @@ impl Provider for Gemini {
 
     fn endpoint(&self) -> &'static str {
         "https://generativelanguage.googleapis.com/v1beta"
+    }
+
+    fn misplaced(&self, url: &Url, _: &Upstream) -> Option<(String, Url)> {
+        let (base, rest) = ["/openai", "/models"].into_iter().find_map(|part| {
+            let (base, rest) = url.prefix.split_at_checked(url.prefix.rfind(part)?)?;
+            let ends = rest.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            let (_, version) = base.rsplit_once('/')?;
+            (ends && matches!(version, "v1" | "v1beta" | "v1alpha")).then_some((base, rest))
+        })?;
+        Some((format!("this API begins above {rest}"), url.at(base)))
     }
 
     fn credential(&self) -> Option<CredentialHeader> {

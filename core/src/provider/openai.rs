@@ -48,6 +48,17 @@ impl Provider for OpenAi {
         "https://api.openai.com/v1"
     }
 
+    /// <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle>,
+    /// <https://ai.google.dev/gemini-api/docs/openai>
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &[
+            "https://openai.azure.com/openai/v1",
+            "https://services.ai.azure.com/openai/v1",
+            "https://cognitiveservices.azure.com/openai/v1",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+        ]
+    }
+
     fn credential(&self) -> Option<CredentialHeader> {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }

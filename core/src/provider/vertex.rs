@@ -24,7 +24,7 @@ use super::{
 use crate::chat::Chat;
 use crate::codec::json::write::object;
 use crate::codec::json::{Raw, check};
-use crate::config::Upstream;
+use crate::config::{Upstream, Url};
 use crate::dialect::gemini::members as gemini_members;
 use crate::embed::{Embed, Vectors};
 use crate::endpoint::{Delivery, Endpoint, Family};
@@ -46,6 +46,15 @@ impl Maker {
     }
 }
 
+/// The location that a host of Google's serves.
+fn location(host: &str) -> Option<&str> {
+    if host == "aiplatform.googleapis.com" {
+        return Some("global");
+    }
+    let multiple = host.strip_prefix("aiplatform.").and_then(|rest| rest.strip_suffix(".rep.googleapis.com"));
+    multiple.or_else(|| host.strip_suffix("-aiplatform.googleapis.com"))
+}
+
 /// What of a request is counted.
 ///
 /// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens>
@@ -54,6 +63,36 @@ const COUNTED: [&str; 4] = ["contents", "systemInstruction", "tools", "generatio
 impl Provider for Vertex {
     fn name(&self) -> &'static str {
         "vertex"
+    }
+
+    /// <https://docs.cloud.google.com/gemini-enterprise-agent-platform/resources/locations>
+    fn misplaced(&self, url: &Url, _: &Upstream) -> Option<(String, Url)> {
+        if let Some((base, rest)) = url.prefix.split_once("/publishers/") {
+            return Some((format!("it ends in /publishers/{rest}, which Weir adds by itself"), url.at(base)));
+        }
+        let host = location(&url.host)?;
+        let (version, project) = match url.prefix.find("/projects/") {
+            Some(at) => url.prefix.split_at_checked(at)?,
+            None => (&*url.prefix, ""),
+        };
+        let begins = if version.is_empty() { "/v1" } else { version };
+        let Some((_, named)) = project.split_once("/locations/") else {
+            let path = format!("{begins}/projects/PROJECT/locations/{host}");
+            return Some(("it names no project or no location".to_owned(), url.at(&path)));
+        };
+        if version.is_empty() {
+            return Some(("it names no version".to_owned(), url.at(&format!("{begins}{project}"))));
+        }
+        // Google's own host may know where the others are.
+        if named == host || host == "global" {
+            return None;
+        }
+        let right = match named {
+            "global" => "aiplatform.googleapis.com".to_owned(),
+            "us" | "eu" => format!("aiplatform.{named}.rep.googleapis.com"),
+            _ => format!("{named}-aiplatform.googleapis.com"),
+        };
+        Some((format!("{} serves the location {host}, not {named}", url.host), Url { host: right, ..url.clone() }))
     }
 
     fn credential(&self) -> Option<CredentialHeader> {

@@ -30,19 +30,33 @@ pub(super) fn amiss(
 ) -> Option<(String, String)> {
     if let Some((base, operation)) = operation(&url.prefix, speaks, upstream) {
         let problem = format!("it ends in {operation}, which Weir adds by itself");
-        return Some((problem, format!("write {}", written(url, base))));
+        return Some((problem, written(&url.at(base))));
+    }
+    if let Some((base, version)) = twice(&url.prefix) {
+        return Some((format!("it says /{version} twice"), written(&url.at(base))));
+    }
+    if let Some((problem, meant)) = speaks.misplaced(url, upstream) {
+        return Some((problem, written(&meant)));
     }
     let own = Some(speaks.endpoint());
     let presets = presets.values().filter(|preset| preset.dialect == speaks.name());
-    let known = own.into_iter().chain(presets.map(|preset| preset.endpoint.as_str()));
+    let others = speaks.elsewhere().iter().copied();
+    let known = own.into_iter().chain(others).chain(presets.map(|preset| preset.endpoint.as_str()));
     let known = known.filter_map(|known| Url::parse(known).ok()).find(|known| lacks(url, known))?;
     let problem = format!("{} serves this API below {}", url.host, known.prefix);
-    Some((problem, format!("write {}", written(url, &known.prefix))))
+    Some((problem, written(&url.at(&known.prefix))))
 }
 
-/// `url` with another path.
-fn written(url: &Url, prefix: &str) -> String {
-    format!("{}://{}{prefix}", url.scheme.name(), url.authority())
+/// To write `url`.
+fn written(url: &Url) -> String {
+    format!("write {}://{}{}", url.scheme.name(), url.authority(), url.prefix)
+}
+
+/// The part of `prefix` before the second of two equal versions that it ends in, and the version: `/v1` of `/v1/v1`.
+fn twice(prefix: &str) -> Option<(&str, &str)> {
+    let (base, version) = prefix.rsplit_once('/')?;
+    let is_version = version.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    (is_version && base.rsplit('/').next() == Some(version)).then_some((base, version))
 }
 
 /// Whether `url` is at the host of `known` and stops before its path does.
@@ -131,6 +145,88 @@ mod tests {
         }
     }
 
+    /// <https://docs.cloud.google.com/gemini-enterprise-agent-platform/resources/locations>,
+    /// <https://docs.aws.amazon.com/general/latest/gr/bedrock.html>,
+    /// <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle>,
+    /// <https://ai.google.dev/gemini-api/docs/openai>, <https://docs.cohere.com/reference/chat>
+    #[test]
+    fn an_endpoint_beside_the_api_is_told_what_is_meant() {
+        let vertex = "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1";
+        let unnamed = "https://us-central1-aiplatform.googleapis.com/v1/projects/PROJECT/locations/us-central1";
+        let bedrock = "https://bedrock-runtime.us-east-1.amazonaws.com";
+        for (dialect, endpoint, base) in [
+            ("vertex", "https://us-central1-aiplatform.googleapis.com", unnamed),
+            ("vertex", "https://us-central1-aiplatform.googleapis.com/v1", unnamed),
+            ("vertex", "https://us-central1-aiplatform.googleapis.com/projects/p/locations/us-central1", vertex),
+            ("vertex", &format!("{vertex}/publishers/google/models"), vertex),
+            ("vertex", &format!("{vertex}/publishers/anthropic"), vertex),
+            (
+                "vertex",
+                "https://proxy/v1/projects/p/locations/l/publishers/google",
+                "https://proxy/v1/projects/p/locations/l",
+            ),
+            (
+                "vertex",
+                "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1",
+                "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1",
+            ),
+            (
+                "vertex",
+                "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/global",
+                "https://aiplatform.googleapis.com/v1/projects/p/locations/global",
+            ),
+            (
+                "vertex",
+                "https://aiplatform.us.rep.googleapis.com/v1/projects/p/locations/eu",
+                "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu",
+            ),
+            (
+                "vertex",
+                "https://aiplatform.googleapis.com/v1",
+                "https://aiplatform.googleapis.com/v1/projects/PROJECT/locations/global",
+            ),
+            ("bedrock", "https://bedrock.us-east-1.amazonaws.com", bedrock),
+            ("bedrock", "https://bedrock-agent-runtime.us-east-1.amazonaws.com", bedrock),
+            (
+                "bedrock",
+                "https://bedrock-fips.us-east-1.amazonaws.com",
+                "https://bedrock-runtime-fips.us-east-1.amazonaws.com",
+            ),
+            ("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com/model", bedrock),
+            ("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1", bedrock),
+            ("bedrock", "https://proxy/aws/model", "https://proxy/aws"),
+            ("azure", "https://a.openai.azure.com/openai", "https://a.openai.azure.com"),
+            ("azure", "https://a.openai.azure.com/openai/deployments", "https://a.openai.azure.com"),
+            ("azure", "https://a.openai.azure.com/openai/deployments/foo", "https://a.openai.azure.com"),
+            ("azure", "https://proxy/apim/openai/deployments/foo", "https://proxy/apim"),
+            ("openai", "https://a.openai.azure.com", "https://a.openai.azure.com/openai/v1"),
+            ("openai", "https://a.services.ai.azure.com/openai", "https://a.services.ai.azure.com/openai/v1"),
+            ("openai", "https://api.openai.com/v1/v1", "https://api.openai.com/v1"),
+            ("mistral", "https://proxy/v1/v1", "https://proxy/v1"),
+            (
+                "openai",
+                "https://generativelanguage.googleapis.com/v1beta",
+                "https://generativelanguage.googleapis.com/v1beta/openai",
+            ),
+            ("cohere", "https://api.cohere.com/v1", "https://api.cohere.com/v2"),
+            ("cohere", "https://api.cohere.ai/compatibility/v1", "https://api.cohere.ai/v2"),
+            ("gemini", "https://g/v1beta/openai", "https://g/v1beta"),
+            ("gemini", "https://g/v1beta/models", "https://g/v1beta"),
+            ("gemini", "https://g/v1beta/models/gemini-2.5-flash", "https://g/v1beta"),
+        ] {
+            check(dialect, endpoint, Some(base));
+        }
+    }
+
+    #[test]
+    fn a_dated_version_of_azure_has_another_base() {
+        let url = Url::parse("https://a.openai.azure.com/openai/v1").unwrap();
+        let api_version = Some("2024-10-21".to_owned());
+        let upstream = Upstream { prefix: url.prefix.clone(), api_version, ..Upstream::default() };
+        let found = amiss(&url, provider::by_name("azure").unwrap(), &upstream, &Preset::all());
+        assert_eq!(found.map(|(_, hint)| hint).as_deref(), Some("write https://a.openai.azure.com"));
+    }
+
     #[test]
     fn what_may_be_meant_is_left_alone() {
         for (dialect, endpoint) in [
@@ -144,6 +240,19 @@ mod tests {
             ("azure", "https://a.openai.azure.com"),
             ("azure", "https://a.openai.azure.com/openai/v1"),
             ("gemini", "https://generativelanguage.googleapis.com/v1"),
+            ("vertex", "https://us-central1-aiplatform.googleapis.com/v1beta1/projects/p/locations/us-central1"),
+            ("vertex", "https://aiplatform.googleapis.com/v1/projects/p/locations/global"),
+            ("vertex", "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu"),
+            ("vertex", "http://127.0.0.1:10002"),
+            ("vertex", "https://proxy/google"),
+            ("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com"),
+            ("bedrock", "https://vpce-1.bedrock-runtime.us-east-1.vpce.amazonaws.com"),
+            ("bedrock", "https://a.execute-api.us-east-1.amazonaws.com/prod"),
+            ("openai", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"),
+            ("openai", "https://a.openai.azure.com/openai/v1"),
+            ("openai", "https://generativelanguage.googleapis.com/v1beta/openai"),
+            ("cohere", "https://proxy/v1"),
+            ("gemini", "https://g/openai"),
         ] {
             check(dialect, endpoint, None);
         }
