@@ -55,6 +55,8 @@ pub struct To<'t> {
     pub delivery: Delivery,
     /// What the caller spoke.
     pub endpoint: Endpoint,
+    /// The features that the caller turns on by name, as Anthropic calls them.
+    pub(super) betas: &'t str,
     /// What has been said so far.
     pub notes: Notes,
     /// Which of the answer's calls the caller is told of.
@@ -79,12 +81,13 @@ impl<'t> To<'t> {
         model: &'t str,
         call: &Call<'t>,
     ) -> Self {
-        let Call { endpoint, delivery, model: asked, .. } = *call;
+        let Call { endpoint, delivery, model: asked, betas, .. } = *call;
         Self {
             upstream,
             model,
             delivery,
             endpoint,
+            betas,
             notes: Notes::default(),
             calls: Calls::All,
             renamed: Renamed::default(),

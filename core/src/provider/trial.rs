@@ -45,9 +45,21 @@ pub(crate) fn sent(
     body: &str,
     model: &str,
 ) -> Result<Ask, Reject> {
+    sent_with(upstream, endpoint, delivery, body, model, "")
+}
+
+/// What goes up for a request with these features turned on by name.
+pub(crate) fn sent_with(
+    upstream: &Upstream,
+    endpoint: Endpoint,
+    delivery: Delivery,
+    body: &str,
+    model: &str,
+    betas: &str,
+) -> Result<Ask, Reject> {
     let scan = scan(body.as_bytes())?;
     let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+    let call = Call { endpoint, delivery, usage, model: "asked", betas, body, scan: &scan };
     super::accepts(&call, upstream, model)?;
     super::ask(&call, upstream, model)
 }

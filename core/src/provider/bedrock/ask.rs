@@ -1,5 +1,6 @@
 //! Writes a chat as a Converse request.
 
+mod beta;
 mod blocks;
 mod own;
 mod tools;

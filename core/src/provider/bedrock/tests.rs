@@ -209,6 +209,36 @@ fn other_models_reason_as_they_can() {
     assert_eq!(refused(one).1, "reasoning_effort");
 }
 
+/// They were lost, and nobody was told. A name that Bedrock does not know for a model is refused there:
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html>
+#[test]
+fn features_turned_on_by_name_go_up_or_are_noted() {
+    let check = |model: &str, betas: &str, own: &str, noted: &[&str]| {
+        let upstream = upstream("bedrock");
+        let body = r#"{"max_tokens":9,"messages":[{"role":"user","content":"a"}]}"#;
+        let ask = trial::sent_with(&upstream, Endpoint::Messages, Delivery::Whole, body, model, betas).unwrap();
+        assert_eq!(ask.notes.dropped, noted, "{model} {betas}");
+        let written = written(ask);
+        let found = Raw::parse(&written).unwrap().get("additionalModelRequestFields").map_or("", Raw::text);
+        assert_eq!(found, own, "{model} {betas}");
+    };
+    let both = "context-1m-2025-08-07, interleaved-thinking-2025-05-14";
+    let sent = r#"{"anthropic_beta":["context-1m-2025-08-07","interleaved-thinking-2025-05-14"]}"#;
+    check(CLAUDE, both, sent, &[]);
+    check(CLAUDE, "", "", &[]);
+    let mixed = "claude-code-20250219,interleaved-thinking-2025-05-14,files-api-2025-04-14";
+    let noted = ["anthropic-beta.claude-code-20250219", "anthropic-beta.files-api-2025-04-14"];
+    check(CLAUDE, mixed, r#"{"anthropic_beta":["interleaved-thinking-2025-05-14"]}"#, &noted);
+    let seven = "anthropic.claude-3-7-sonnet-20250219-v1:0";
+    let noted = ["anthropic-beta.interleaved-thinking-2025-05-14"];
+    let long = "output-128k-2025-02-19,interleaved-thinking-2025-05-14";
+    check(seven, long, r#"{"anthropic_beta":["output-128k-2025-02-19"]}"#, &noted);
+    check("anthropic.claude-haiku-4-5", "context-1m-2025-08-07", "", &["anthropic-beta.context-1m-2025-08-07"]);
+    // It has both by itself, and refuses their names: <https://github.com/anthropics/claude-code/issues/49370>
+    check("us.anthropic.claude-opus-4-7", both, "", &[]);
+    check("us.amazon.nova-pro-v1:0", both, "", &[]);
+}
+
 /// With a high effort Nova takes neither a limit nor sampling, and every Messages caller sends a limit:
 /// <https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html>
 #[test]

@@ -6,10 +6,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Family;
+use super::{Family, beta};
 use crate::chat::{self, Chat, Effort};
 use crate::codec::json::Raw;
-use crate::codec::json::write::object;
+use crate::codec::json::write::{object, string};
 use crate::provider::To;
 use crate::provider::anthropic::ask::thinking::Thinking;
 
@@ -27,11 +27,17 @@ pub(super) fn fields(
     to: &mut To<'_>,
 ) -> String {
     let effort = if matches!(family, Family::Claude(_)) { None } else { effort(chat, sampling, family, to) };
+    let betas = if let Family::Claude(generation) = family { beta::taken(generation, to) } else { Vec::new() };
     let top_k = sampling.iter().find(|(name, _)| *name == "top_k").map(|(_, value)| *value);
     let mut ours = Vec::new();
     object(&mut ours, |fields| {
         match family {
-            Family::Claude(generation) => thinking.without_schema().write(chat, generation, fields),
+            Family::Claude(generation) => {
+                thinking.without_schema().write(chat, generation, fields);
+                if !betas.is_empty() {
+                    fields.array("anthropic_beta", betas, string);
+                }
+            }
             Family::Nova { .. } => {
                 if let Some(effort) = effort {
                     fields.object("reasoningConfig", |config| {
