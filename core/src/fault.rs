@@ -169,6 +169,18 @@ impl FaultKind {
 /// The code of an answer that broke off after its first token.
 pub const BROKEN_OFF: &str = "stream_incomplete";
 
+/// How providers call it that they have too much to do: Anthropic, hosts of OpenAI's API, Bedrock and Google.
+const OVERLOADED: [&str; 8] = [
+    "overloaded_error",
+    "engine_overloaded",
+    "server_is_overloaded",
+    "service_unavailable",
+    "serviceUnavailableException",
+    "UNAVAILABLE",
+    "503",
+    "529",
+];
+
 /// One try's failure, as the provider told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamFault {
@@ -226,16 +238,28 @@ impl UpstreamFault {
         }
     }
 
-    /// What the caller is told within a stream that broke off after its first token, whoever is at fault.
+    /// What the caller is told within a stream that broke off after its first token, whoever is at fault: with the
+    /// provider's words, if it had any and they are not the operator's affair.
     pub fn broken_off(&self) -> Problem {
+        let code = self.code.as_deref().unwrap_or_default();
+        let (status, kind) = match self.class.unwrap_or(self.kind) {
+            FaultKind::RateLimited => (429, "rate_limit_error"),
+            FaultKind::Unavailable if OVERLOADED.contains(&code) => (503, "upstream_error"),
+            _ => (502, "upstream_error"),
+        };
+        let mut message = format!(
+            "The provider broke off before the answer was complete ({}); what came so far is not whole.",
+            self.kind.name()
+        );
+        let said = self.class.is_some() || self.code.is_some();
+        if said && self.kind.whose() != Whose::Ours && !self.message.is_empty() {
+            message = format!("{message} It said: {}", self.message);
+        }
         Problem {
-            status: 502,
-            kind: "upstream_error",
+            status,
+            kind,
             code: BROKEN_OFF.to_string(),
-            message: format!(
-                "The provider broke off before the answer was complete ({}); what came so far is not whole.",
-                self.kind.name()
-            ),
+            message,
             param: None,
             details: None,
             retry_after: None,

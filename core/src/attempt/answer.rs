@@ -95,7 +95,12 @@ impl Attempt {
         // In the middle of sound there is nowhere to tell.
         if let Some(fault) = fault.as_ref().filter(|_| self.sends_events(&answering)) {
             let mut told = body.take().unwrap_or_default();
-            told.extend(dialect::error_event(self.plan.endpoint, &fault.broken_off(), answering.reply.next_number()));
+            if let Some(event) = answering.reply.own_failure() {
+                told.extend_from_slice(event.as_bytes());
+            } else {
+                let number = answering.reply.next_number();
+                told.extend(dialect::error_event(self.plan.endpoint, &fault.broken_off(), number));
+            }
             body = Some(told);
         }
         if let Some(body) = body {

@@ -310,6 +310,57 @@ fn a_stream_that_breaks_off_cleanly_ends_with_an_error_event_and_no_done() {
     assert_eq!(seen.progress.unwrap().stage, Stage::Cut);
 }
 
+/// What a caller of `endpoint` receives of an answer that fails after its first token.
+fn broken_off(endpoint: Endpoint, token: &str, failure: &str) -> String {
+    let mut plan = plan(Delivery::Streamed, &["a"]);
+    plan.endpoint = endpoint;
+    let mut begun = begin(&plan.to_text(), "a");
+    let headers = [(":status", "200"), ("content-type", "text/event-stream")];
+    String::from_utf8(run(&mut begun.attempt, &headers, &[token.as_bytes(), failure.as_bytes(), b""]).body).unwrap()
+}
+
+#[test]
+fn a_stream_that_breaks_off_tells_its_providers_cause() {
+    let check = |error: &str, kind: &str, said: bool| {
+        let told = broken_off(Endpoint::Messages, TOKEN, &format!("data: {{\"error\":{error}}}\n\n"));
+        let (_, told) = told.split_once("event: error\n").unwrap();
+        assert!(told.contains(&format!(r#""error":{{"type":"{kind}""#)), "{told}");
+        assert_eq!(told.contains("It said: Slow"), said, "{told}");
+        assert!(told.contains("stream_incomplete"), "{told}");
+    };
+    check(r#"{"message":"Slow","type":"overloaded_error"}"#, "overloaded_error", true);
+    check(r#"{"message":"Slow","code":503}"#, "overloaded_error", true);
+    check(r#"{"message":"Slow","type":"server_error"}"#, "api_error", true);
+    check(r#"{"message":"Slow","code":"rate_limit_exceeded"}"#, "rate_limit_error", true);
+    // The operator's affair.
+    check(r#"{"message":"Slow","code":"insufficient_quota"}"#, "api_error", false);
+    check(r#"{"message":"Slow","code":"invalid_api_key"}"#, "api_error", false);
+}
+
+/// <https://platform.openai.com/docs/api-reference/responses-streaming/response/failed>
+#[test]
+fn a_response_that_failed_ends_with_its_own_event() {
+    let failed = |error: &str| {
+        let token = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"Hi\",\"sequence_number\":4}\n\n";
+        let event = format!(
+            "event: response.failed\ndata: {{\"type\":\"response.failed\",\"response\":{{\"id\":\"resp_1\",\"status\":\"failed\",\"error\":{error}}},\"sequence_number\":5}}\n\n"
+        );
+        (broken_off(Endpoint::Responses, token, &event), format!("{token}{event}"))
+    };
+    let (told, all) = failed(r#"{"code":"server_error","message":"The server had an error."}"#);
+    assert_eq!(told, all);
+    let (told, all) = failed(r#"{"code":"rate_limit_exceeded","message":"Rate limit reached."}"#);
+    assert_eq!(told, all);
+    // What is nobody else's affair is not told on.
+    for error in [
+        r#"{"code":"insufficient_quota","message":"You exceeded your current quota."}"#,
+        r#"{"code":"server_error","message":"No such key: sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEF"}"#,
+    ] {
+        let (told, _) = failed(error);
+        assert!(told.contains("stream_incomplete") && !told.contains("response.failed"), "{told}");
+    }
+}
+
 #[test]
 fn a_rate_limit_rests_the_target_and_asks_for_the_next() {
     let seen = refused("429", r#"{"error":{"message":"slow down"}}"#, &[("retry-after", "7")], &["a", "b"]);

@@ -40,6 +40,12 @@ pub trait Reader: Send {
         ""
     }
 
+    /// The event with which the provider itself has told that the answer failed, in its own API, as bytes of a stream; only if
+    /// all of it may be shown.
+    fn own_failure(&self) -> Option<&str> {
+        None
+    }
+
     /// The number of the stream's next event, in a dialect that numbers them.
     fn next_number(&self) -> u64 {
         0
@@ -126,6 +132,11 @@ pub trait Reply: Send {
     /// once trailers have come.
     fn awaits_end(&self) -> bool {
         false
+    }
+
+    /// What the reader says of [its provider's own failure](Reader::own_failure).
+    fn own_failure(&self) -> Option<&str> {
+        None
     }
 
     /// The number of the event that would come next, in a dialect that numbers them.

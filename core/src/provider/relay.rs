@@ -92,6 +92,10 @@ impl Reply for Stream {
         !progress.is_done() && reader.awaits_end() && !reader.last_event().is_empty()
     }
 
+    fn own_failure(&self) -> Option<&str> {
+        self.watch.reader.own_failure()
+    }
+
     fn next_number(&self) -> u64 {
         self.watch.reader.next_number()
     }

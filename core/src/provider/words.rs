@@ -44,6 +44,16 @@ pub(super) fn fit_json(value: Raw<'_>) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// Whether each text of `value` may be shown as it is.
+pub(super) fn may_be_shown(value: Raw<'_>) -> bool {
+    match value.kind() {
+        Kind::Object => value.members().all(|(name, value)| fit(&name) == name && may_be_shown(value)),
+        Kind::Array => value.items().all(may_be_shown),
+        Kind::String => value.string().is_some_and(|text| fit(&text) == text),
+        _ => true,
+    }
+}
+
 /// The depth of what was checked is bounded.
 fn write_fit(value: Raw<'_>, out: &mut Vec<u8>) {
     match value.kind() {

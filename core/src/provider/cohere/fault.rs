@@ -1,9 +1,11 @@
-//! Cohere's errors: `{"message":…}`, and a status.
+//! Cohere's errors: `{"message":…}`, and a status. What does not fit the schema of a server that is made with `FastAPI` comes
+//! as a list of places.
 //!
 //! <https://docs.cohere.com/reference/errors>
 
 use crate::codec::json::{Raw, check};
 use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::mistral::misfit;
 use crate::provider::named::{judged, own_words};
 use crate::provider::openai::by_status;
 use crate::provider::words;
@@ -11,7 +13,11 @@ use crate::provider::words;
 /// Reads an answer whose status is not 2xx.
 pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
-    let Some(message) = json.and_then(|json| json.get("message")).and_then(Raw::string) else {
+    if let Some(fault) = json.and_then(|json| misfit(json, kind(status, ""))) {
+        return judged(status, fault);
+    }
+    let said = |name| json.and_then(|json| json.get(name)).and_then(Raw::string);
+    let Some(message) = said("message").or_else(|| said("detail")) else {
         return judged(status, UpstreamFault::new(kind(status, ""), words::from_text(status, body)));
     };
     judged(status, UpstreamFault::new(kind(status, &message), words::fit(&message)))

@@ -177,6 +177,17 @@ fn a_status_of_its_own_is_understood() {
     check(503, "upstream connect error", FaultKind::Unavailable);
 }
 
+/// What does not fit the schema comes as a list of places, from what serves Cohere's models with `FastAPI`.
+#[test]
+fn what_does_not_fit_is_told_with_its_place() {
+    let body =
+        r#"{"detail":[{"loc":["body","temperature"],"msg":"Input should be at most 1","type":"less_than_equal"}]}"#;
+    let fault = Cohere.fault(422, body.as_bytes());
+    assert_eq!((fault.kind, &*fault.message), (FaultKind::InvalidRequest, "temperature: Input should be at most 1"));
+    assert_eq!(fault.param.as_deref(), Some("temperature"));
+    assert_eq!(Cohere.fault(422, br#"{"detail":"no such model"}"#).message, "no such model");
+}
+
 /// <https://docs.cohere.com/reference/chat>, `stop_sequences`
 #[test]
 fn no_more_than_five_sequences_stop_an_answer() {

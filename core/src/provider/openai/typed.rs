@@ -5,13 +5,16 @@
 //! <https://platform.openai.com/docs/api-reference/audio/transcript-text-delta-event>,
 //! <https://platform.openai.com/docs/api-reference/images-streaming>
 
+use alloc::format;
+use alloc::string::String;
+
 use super::event::Members;
 use super::fault::{in_answer, stray};
 use crate::codec::json::{Kind, Raw, Str};
-use crate::fault::UpstreamFault;
+use crate::fault::{UpstreamFault, Whose};
 use crate::piece::{Finish, Piece};
 use crate::provider::held::{cut, cut_whole, malformed};
-use crate::provider::{Event, Flow, Pieces, Reader};
+use crate::provider::{Event, Flow, Pieces, Reader, words};
 use crate::usage::Usage;
 
 /// Watches an answer. What it tells of the answer's content is only that there is some.
@@ -21,6 +24,8 @@ pub(super) struct Reading {
     complete: bool,
     /// The number of the next event.
     next: u64,
+    /// The event by which the response failed.
+    failed: Option<String>,
 }
 
 impl Reader for Reading {
@@ -38,7 +43,17 @@ impl Reader for Reading {
         }
         match &*kind {
             "error" => return Err(in_answer(data)),
-            "response.failed" => return Err(in_answer(data.get("response").unwrap_or(data))),
+            "response.failed" => {
+                let response = data.get("response").unwrap_or(data);
+                let fault = in_answer(response);
+                // Clients read in it what to do next. Whose account or key is wrong is no affair of theirs.
+                let error = response.get("error").unwrap_or(Raw::NULL);
+                let on_one_line = !data.text().contains(['\n', '\r']);
+                if fault.kind.whose() != Whose::Ours && on_one_line && words::may_be_shown(error) {
+                    self.failed = Some(format!("event: response.failed\ndata: {}\n\n", data.text()));
+                }
+                return Err(fault);
+            }
             "response.created" => start(data.get("response").unwrap_or(Raw::NULL), pieces),
             "response.completed" | "response.incomplete" => {
                 let response = data.get("response").unwrap_or(Raw::NULL);
@@ -73,6 +88,10 @@ impl Reader for Reading {
             _ => {}
         }
         Ok(Flow::Alive)
+    }
+
+    fn own_failure(&self) -> Option<&str> {
+        self.failed.as_deref()
     }
 
     fn next_number(&self) -> u64 {
