@@ -12,6 +12,7 @@ mod guest;
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -237,12 +238,11 @@ fn count_content(call: &Call<'_>, to: &To<'_>) -> Ask {
     let whole = ["generateContentRequest", "generate_content_request"];
     let whole = whole.into_iter().find_map(|name| call.scan.raw(call.body, name));
     let Some(whole) = whole else { return Ask::new(path, Body::AsIs) };
+    // Of one that is there twice, the last.
+    let mut counted = BTreeMap::new();
+    counted.extend(gemini_members(whole).filter(|(name, _)| COUNTED.contains(&&**name)));
     let mut body = Vec::with_capacity(whole.text().len());
-    object(&mut body, |body| {
-        for (name, value) in gemini_members(whole).filter(|(name, _)| COUNTED.contains(&&**name)) {
-            body.raw(&name, value.text());
-        }
-    });
+    object(&mut body, |body| counted.iter().for_each(|(name, value)| body.raw(name, value.text())));
     Ask::json(path, body)
 }
 

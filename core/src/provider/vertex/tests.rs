@@ -55,6 +55,13 @@ fn a_guest_is_told_its_version_and_not_its_name() {
 }
 
 #[test]
+fn what_is_there_twice_is_counted_once() {
+    let own = r#"{"generateContentRequest":{"contents":[],"system_instruction":{},"contents":[1]}}"#;
+    let ask = ask(own, Endpoint::CountContent, Delivery::Whole, "gemini-2.5-pro", &vertex()).unwrap();
+    assert_eq!(written(ask), r#"{"contents":[1],"systemInstruction":{}}"#);
+}
+
+#[test]
 fn what_a_model_does_not_serve_is_refused() {
     let check = |body: &str, endpoint, model: &str, code: &str, field: &str| {
         let problem = ask(body, endpoint, Delivery::Whole, model, &vertex()).unwrap_err().problem();
