@@ -90,7 +90,8 @@ impl Manner {
         says_so && answer.ended() == Ended::Cleanly
     }
 
-    /// Weir's code for the error with which the answer ends, or which it is. Fails if that is no error of this API: an
+    /// Weir's code for the error with which the answer ends, or which it is; the provider's, where its response failed by
+    /// its own event. Fails if that is no error of this API: an
     /// object with the members that its clients read, and no sign that the answer is complete.
     pub fn error(self, answer: &Answer) -> String {
         let in_stream = answer.status() == 200;
@@ -99,12 +100,14 @@ impl Manner {
             _ => (String::new(), answer.json()),
         };
         let shown = || format!("{self:?}: {}: {}", answer.status(), answer.text());
-        let error = &body["error"];
+        let own = in_stream && name == "response.failed";
+        let error = if own { &body["response"]["error"] } else { &body["error"] };
         assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{}", shown());
         if !in_stream {
             assert_eq!(answer.header("content-type"), "application/json", "{}", shown());
         }
         match self.endpoint.family() {
+            _ if own => text(&error["code"]),
             Family::Anthropic => {
                 assert_eq!((&body["type"], in_stream), (&json!("error"), name == "error"), "{}", shown());
                 assert!(error["type"].as_str().is_some_and(|kind| kind.ends_with("_error")), "{}", shown());
