@@ -367,15 +367,19 @@ fn names_action(path: &str) -> bool {
     model.is_some_and(|model| model.contains(':'))
 }
 
-/// Whom the key that was sent belongs to. Each family's clients have their own header for it.
+/// Whom the key that was sent belongs to. Each family's clients have their own header for it, and some send one of another service
+/// beside it: the first that is known counts.
 fn caller<'r, 'h>(routing: &'r Routing, value: impl Fn(&str) -> Option<&'h str>) -> Result<(KeyHash, &'r Key), Reject> {
     let bearer = value("authorization").map(|sent| {
         let scheme = sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         scheme.map(|(_, key)| key.trim())
     });
-    let bare = || BARE.iter().find_map(|name| value(name)).map(|key| Some(key.trim()));
-    let sent = bearer.or_else(bare).ok_or(Reject::NoKey)?;
-    sent.and_then(|key| routing.key(key)).ok_or(Reject::BadKey)
+    let bare = BARE.iter().filter_map(|name| value(name)).map(|key| Some(key.trim()));
+    let mut sent = bearer.into_iter().chain(bare).peekable();
+    if sent.peek().is_none() {
+        return Err(Reject::NoKey);
+    }
+    sent.flatten().find_map(|key| routing.key(key)).ok_or(Reject::BadKey)
 }
 
 /// Whether a request header goes on as the caller wrote it.

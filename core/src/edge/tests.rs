@@ -172,6 +172,14 @@ fn a_key_may_come_in_the_header_of_each_api() {
         assert!(passed.iter().all(|(name, value)| *name != header && !value.contains("weir-1")), "{passed:?}");
         headers[2] = (header, "weir-2");
         assert_eq!(refusal(&headers, "{}"), (401, "invalid_api_key".into()));
+        // Azure's clients send a token of theirs beside a key, and others an empty one.
+        for other in ["Bearer another", "Bearer ", ""] {
+            headers[2] = ("authorization", other);
+            headers.push((header, "weir-1"));
+            let passed = Edge::default().headers(&routing(), &headers, false).unwrap();
+            assert!(passed.iter().all(|(name, _)| *name != header && *name != "authorization"), "{passed:?}");
+            headers.pop();
+        }
     }
 }
 

@@ -311,7 +311,7 @@ fn other_model(field: &str) -> String {
 }
 
 fn nothing_at(path: &str, meant: Option<&str>) -> String {
-    let path = shown(path);
+    let path = if path.is_empty() { "/".into() } else { shown(path) };
     match meant {
         None => format!("There is nothing at {path}."),
         Some(meant) => format!("There is nothing at {path}. Did you mean {}? Check the base URL.", shown(meant)),
