@@ -272,7 +272,9 @@ impl Attempt {
         // A later try starts with the length and path that an earlier one left behind, and must write both.
         let first = plan.begun == 1;
         let Plan { endpoint, delivery, usage, .. } = plan;
-        let relays = same && first && provider.relays_to(&model, endpoint, upstream);
+        // Texts are counted, so that there is a vector for each; of the sidecar next door that is known.
+        let counts = endpoint.embeds() && provider.reach() == Reach::Url;
+        let relays = same && first && !counts && provider.relays_to(&model, endpoint, upstream);
         let untouched = relays.then(|| provider.untouched(Untouched { endpoint, delivery, usage }, upstream)).flatten();
         let passes = same && endpoint.body() == BodyKind::Multipart;
         let request = match untouched {

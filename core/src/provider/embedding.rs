@@ -113,6 +113,7 @@ pub(super) fn texts(call: &Call<'_>) -> usize {
     let input = if call.endpoint == Endpoint::BatchEmbedContents { "requests" } else { "input" };
     let input = call.scan.raw(call.body, input).unwrap_or(Raw::NULL);
     match input.items().next().map(Raw::kind) {
+        None if input.kind() == Kind::Array => 0,
         None | Some(Kind::Number) => 1,
         Some(_) => input.items().count(),
     }
@@ -147,6 +148,14 @@ impl Embedded {
     }
 }
 
+/// Whether so many vectors are as many as there are texts.
+pub(super) fn one_for_each(texts: Option<usize>, found: usize) -> Result<(), UpstreamFault> {
+    match texts.filter(|texts| *texts != found) {
+        Some(texts) => Err(malformed(&format!("The provider gave {found} vectors for {texts} texts."))),
+        None => Ok(()),
+    }
+}
+
 impl Reply for Embedded {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         self.held.add(chunk)?;
@@ -161,10 +170,7 @@ impl Reply for Embedded {
         }
         let vectors = if self.openais { openai::read(answer) } else { self.provider.embedded(answer) };
         let vectors = vectors.ok_or_else(|| malformed("The provider's answer holds no embeddings."))?;
-        let found = vectors.vectors.len();
-        if let Some(texts) = self.texts.filter(|texts| *texts != found) {
-            return Err(malformed(&format!("The provider gave {found} vectors for {texts} texts.")));
-        }
+        one_for_each(self.texts, vectors.vectors.len())?;
         if !vectors.model.is_empty() {
             self.progress.model.clone_from(&vectors.model);
         }
@@ -239,5 +245,28 @@ mod tests {
         assert!(told(Some(2)).is_ok() && told(None).is_ok());
         assert_eq!(told(Some(3)), Err(crate::fault::FaultKind::Malformed));
         assert_eq!(told(Some(1)), Err(crate::fault::FaultKind::Malformed));
+    }
+
+    #[test]
+    fn there_is_a_vector_for_each_text_in_what_is_relayed_too() {
+        for dialect in ["openai", "azure", "mistral"] {
+            let told = |texts: Option<usize>, answer: &str| {
+                let start = ReplyStart { endpoint: Endpoint::Embeddings, texts, ..START };
+                let provider = crate::provider::by_name(dialect).unwrap();
+                let mut reply = crate::provider::reply(provider, &upstream(dialect), &start);
+                let mut out = Vec::new();
+                reply.read(answer.as_bytes(), &mut out).and_then(|_| reply.end(&mut out)).map_err(|fault| fault.kind)
+            };
+            let vectors = |count: usize| {
+                let vector = r#"{"object":"embedding","index":0,"embedding":[1]}"#;
+                format!(r#"{{"object":"list","data":[{}],"model":"m"}}"#, alloc::vec![vector; count].join(","))
+            };
+            for texts in [0, 1, 2] {
+                assert!(told(Some(texts), &vectors(texts)).is_ok() && told(None, &vectors(texts)).is_ok(), "{dialect}");
+                let more = told(Some(texts), &vectors(texts + 1));
+                assert_eq!(more, Err(crate::fault::FaultKind::Malformed), "{dialect}");
+            }
+            assert_eq!(told(Some(2), &vectors(1)), Err(crate::fault::FaultKind::Malformed), "{dialect}");
+        }
     }
 }

@@ -164,7 +164,7 @@ pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
         (Endpoint::Responses, _) | (Endpoint::Images | Endpoint::ImageEdits, Delivery::Streamed) => {
             watch::reply(Box::new(typed::Reading::default()), start)
         }
-        (_, Delivery::Whole) => Box::new(whole::Whole::new(start.endpoint)),
+        (_, Delivery::Whole) => Box::new(whole::Whole::new(start.endpoint, start.texts)),
         (_, Delivery::Streamed) => Box::new(stream::Stream::new(start.usage)),
     }
 }

@@ -8,20 +8,23 @@ use super::fault::{failed, in_answer};
 use crate::codec::json::{Kind, Raw};
 use crate::endpoint::Endpoint;
 use crate::fault::{FaultKind, UpstreamFault};
+use crate::provider::embedding::one_for_each;
 use crate::provider::held::{Held, cut_whole, malformed, parse_by};
 use crate::provider::progress::Progress;
 use crate::provider::{Passage, Reply};
 
 pub(super) struct Whole {
     endpoint: Endpoint,
+    /// How many texts were to be embedded, where that is known.
+    texts: Option<usize>,
     /// What came so far, unless it was complete at once.
     held: Held,
     progress: Progress,
 }
 
 impl Whole {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, held: Held::default(), progress: Progress::default() }
+    pub(super) fn new(endpoint: Endpoint, texts: Option<usize>) -> Self {
+        Self { endpoint, texts, held: Held::default(), progress: Progress::default() }
     }
 
     fn inspect(&mut self, (answer, members): (Raw<'_>, Members<'_>)) -> Result<(), UpstreamFault> {
@@ -48,6 +51,9 @@ impl Whole {
         };
         if !some {
             return Err(malformed(missing));
+        }
+        if self.endpoint.embeds() {
+            one_for_each(self.texts, due.items().count())?;
         }
         if self.endpoint.is_chat() && !deltas.all_finished() && is_cut(due) {
             return Err(cut_whole());
