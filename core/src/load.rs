@@ -75,8 +75,8 @@ impl Load {
         Ok(())
     }
 
-    /// The body of a request is held no more.
-    pub fn release(&mut self, share: &mut Share) {
+    /// The body of a request is held no more: Envoy keeps it until the request ends, for another try.
+    fn release(&mut self, share: &mut Share) {
         let held = core::mem::take(&mut share.held);
         self.held = self.held.saturating_sub(held);
         if let Some(of_key) = share.key.and_then(|key| self.of_keys.get_mut(&key)) {

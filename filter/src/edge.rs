@@ -40,8 +40,6 @@ pub(crate) struct Request {
     scanned: usize,
     /// Its part of what is under way.
     share: Share,
-    /// Envoy keeps the body until the end, for another try.
-    keeps_body: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,7 +61,6 @@ impl Request {
             size: 0,
             scanned: 0,
             share: Share::default(),
-            keeps_body: true,
         }
     }
 
@@ -103,8 +100,6 @@ impl Request {
         };
         match outcome {
             Ok(forward) => {
-                // Every route has a retry policy.
-                self.keeps_body = true;
                 for trial in forward.trials {
                     shared::rests(host, |rests, now| rests.add(trial.clone(), now));
                 }
@@ -171,9 +166,6 @@ impl<H: Host> Role<H> for Request {
     }
 
     fn response_headers(&mut self, host: &mut H, _: bool) -> Next {
-        if !self.keeps_body {
-            LOAD.with_borrow_mut(|load| load.release(&mut self.share));
-        }
         if let Some((name, value)) = self.edge.answer_header() {
             host.set_header(Map::Response, name, value);
         }
