@@ -16,7 +16,7 @@ const NATIVE: &str = "type.googleapis.com/envoy.extensions.filters.http.dynamic_
 
 /// The edge role as the resource that ECDS delivers.
 pub(super) fn edge(routing: &Routing, paths: &Paths) -> Value {
-    // An operator's filters and routes have decided by the path as it came.
+    // In an operator's Envoy, rules before Weir have judged the path that the caller wrote.
     let routing = Routing { forgives_paths: paths.door == Door::Port, ..routing.clone() };
     json!({ "name": EDGE, "typed_config": filter("edge", &Role::Edge(routing), paths) })
 }

@@ -1,5 +1,5 @@
-//! One way to write each path. What stands before Weir in an operator's Envoy decides by the path as it came; there every other way
-//! is refused. Where nobody has decided before, it is forgiven.
+//! One way to write each path. In an operator's Envoy, rules before Weir judge the path that the caller wrote, so every other way to
+//! write it is refused there. At Weir's own port nobody has judged before, and it is forgiven.
 
 use alloc::borrow::Cow;
 use alloc::string::String;

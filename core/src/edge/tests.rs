@@ -101,7 +101,7 @@ fn slashes_that_a_base_url_brings_do_not_matter() {
     assert!(Edge::default().headers(&routing, &escaped, false).is_ok());
 }
 
-/// Before Weir an operator's rules have decided by the path as it came.
+/// An operator's rules come before Weir. They have judged the path that the caller wrote.
 #[test]
 fn in_an_operators_envoy_a_path_is_written_in_one_way() {
     for (path, right) in [

@@ -1,6 +1,6 @@
 //! How much one answer may hold: of what becomes something of its own for the caller, where a few bytes of an upstream's become
-//! hundreds; and of what a stream's reader or writer keeps, so that no answer takes all of a worker's memory. What passes on its
-//! way is not bounded: it is as long as it comes.
+//! hundreds; and of what a stream's reader or writer keeps, so that no answer takes all of a worker's memory. What is passed
+//! on at once has no bound.
 
 use crate::fault::UpstreamFault;
 use crate::piece::Piece;

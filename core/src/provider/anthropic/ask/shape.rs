@@ -51,7 +51,7 @@ pub(in crate::provider) fn is_open(schema: Raw<'_>) -> bool {
     is_object && !names_any && !is_closed
 }
 
-/// Whether a schema is taken as it is.
+/// Whether Claude takes this schema without a change.
 pub(in crate::provider) fn meets(schema: Raw<'_>) -> bool {
     let (mut is_object, mut is_closed) = (false, false);
     for (name, value) in schema.members() {
@@ -76,7 +76,8 @@ pub(in crate::provider) fn meets(schema: Raw<'_>) -> bool {
     is_closed || !is_object
 }
 
-/// A schema as it is taken, as Anthropic's own SDKs make one: without the words that have no place, and with closed objects.
+/// The schema that Claude takes in place of this one: without keywords that it refuses, and with closed objects. Anthropic's SDKs do
+/// the same.
 pub(in crate::provider) fn fitting(schema: &str) -> Cow<'_, str> {
     let Some(parsed) = Raw::parse(schema).filter(|parsed| !meets(*parsed) && !is_open(*parsed)) else {
         return Cow::Borrowed(schema);
