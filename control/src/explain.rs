@@ -13,10 +13,10 @@ use weir_core::attempt::{Attempt, Begun};
 use weir_core::config::{Credential, Gateway, Key, ProviderEntry, Signing};
 use weir_core::edge::Edge;
 use weir_core::endpoint::{BodyKind, Delivery, Endpoint, Family};
+use weir_core::health::cooldown::Rests;
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
 use weir_core::provider::{self, Body, Provider};
-use weir_core::rests::Rests;
 use weir_core::time::Instant;
 
 /// What would become of one request.

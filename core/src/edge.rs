@@ -22,12 +22,12 @@ use crate::codec::multipart::{Boundary, Scanner};
 use crate::config::{Key, Routing};
 use crate::endpoint::{BodyKind, Delivery, Endpoint, Family};
 use crate::fault::{HostFault, Problem, Reject};
+use crate::health::cooldown::{Rest, Rests};
 use crate::key::KeyHash;
 use crate::listing;
 use crate::load::{Load, Share};
 use crate::plan::{Connection, Origin, Plan};
 use crate::record::{self, Ending, Progress, Stage, Subject};
-use crate::rests::{Rest, Rests};
 use crate::span::{self, Attribute};
 use crate::time::Instant;
 

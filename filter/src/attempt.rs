@@ -12,8 +12,8 @@ use weir_core::endpoint::Family;
 use weir_core::plan;
 use weir_core::provider::Body;
 
-use crate::board;
 use crate::host::{Buffer, Host, Map, Next, Role};
+use crate::mailbox;
 use crate::shared;
 
 /// One try at one provider.
@@ -78,7 +78,7 @@ impl Try {
             }
             Err(answer) => {
                 let (origin, refused) = (attempt.origin(), attempt.refused(&answer));
-                board::tell(host, origin, refused);
+                mailbox::tell(host, origin, refused);
                 self.refuse(answer)
             }
         }
@@ -95,7 +95,7 @@ impl Try {
             match effect {
                 Effect::Plan(text) => host.set_state(plan::KEY, &text),
                 Effect::Tries(text) => host.set_state(plan::TRIES_KEY, &text),
-                Effect::Progress(progress) => board::tell(host, origin, progress),
+                Effect::Progress(progress) => mailbox::tell(host, origin, progress),
                 Effect::Span(attribute, value) => host.set_state(attribute.key, &value),
                 Effect::Rest(rest) => shared::rests(host, |rests, now| rests.add(rest.clone(), now)),
                 Effect::Reached(provider) => shared::rests(host, |rests, _| rests.reached(&provider)),
@@ -137,10 +137,10 @@ impl Try {
 impl<H: Host> Role<H> for Try {
     fn request_headers(&mut self, host: &mut H, end: bool) -> Next {
         let text = host.state(plan::KEY).unwrap_or_default();
-        let begun = match board::planned(host, &text) {
+        let begun = match mailbox::planned(host, &text) {
             // Nothing has happened to it yet.
             Some(plan) => Attempt::begin_next(&self.upstream, plan, host.now()),
-            None => Attempt::begin(&self.upstream, &board::settled(text), host.now()),
+            None => Attempt::begin(&self.upstream, &mailbox::settled(text), host.now()),
         };
         match begun {
             Ok(begun) => {
@@ -179,7 +179,7 @@ impl<H: Host> Role<H> for Try {
             Err(Unbegun::Exhausted(exhausted)) => {
                 let Exhausted { origin, plan, progress, answer } = *exhausted;
                 host.set_state(plan::KEY, &plan);
-                board::tell(host, origin, progress);
+                mailbox::tell(host, origin, progress);
                 self.refuse(answer)
             }
         }
@@ -230,7 +230,7 @@ impl<H: Host> Role<H> for Try {
                 }
             }
             // A native filter's view of the stream is gone already.
-            None => board::leave(attempt, connection, host.now()),
+            None => mailbox::leave(attempt, connection, host.now()),
         }
     }
 }

@@ -8,13 +8,13 @@ use weir_core::answer::Answer;
 use weir_core::attempt::Connection;
 use weir_core::config::Routing;
 use weir_core::edge::Edge;
+use weir_core::health::cooldown::{self, Rests};
 use weir_core::load::{Load, Share};
 use weir_core::plan::{self, Plan};
 use weir_core::record::{self, Ending};
-use weir_core::rests::{self, Rests};
 
-use crate::board;
 use crate::host::{Buffer, Host, Map, Next, Role};
+use crate::mailbox;
 use crate::shared;
 
 /// `DownstreamConnectionTermination` among Envoy's response flags: the caller hung up.
@@ -56,7 +56,7 @@ impl Request {
         Self {
             id,
             routing,
-            edge: Edge::new(board::origin(host, id), host.now()),
+            edge: Edge::new(mailbox::origin(host, id), host.now()),
             stage: Stage::Asked,
             size: 0,
             scanned: 0,
@@ -90,7 +90,7 @@ impl Request {
             return self.answer(answer);
         }
         self.stage = Stage::Forwarded;
-        let (resting, _) = host.shared(rests::KEY);
+        let (resting, _) = host.shared(cooldown::KEY);
         let rests = Rests::from_text(str::from_utf8(&resting).unwrap_or_default());
         let outcome = if self.edge.reads_form() {
             self.edge.form(&self.routing, &rests, host.now(), size as u64)
@@ -104,7 +104,7 @@ impl Request {
                     shared::rests(host, |rests, now| rests.add(trial.clone(), now));
                 }
                 host.set_state(plan::KEY, &forward.plan);
-                board::plan(self.id, self.edge.planned());
+                mailbox::plan(self.id, self.edge.planned());
                 for (attribute, value) in &forward.span {
                     host.set_state(attribute.key, value);
                 }
@@ -180,11 +180,11 @@ impl<H: Host> Role<H> for Request {
     fn log(&mut self, host: &mut H) {
         let edge = take(&mut self.edge);
         let forwarded = matches!(self.stage, Stage::Forwarded);
-        let progress = if forwarded { board::take(host, self.id) } else { None };
+        let progress = if forwarded { mailbox::take(host, self.id) } else { None };
         let needs_plan = forwarded && edge.needs_plan(progress.as_ref());
-        let text = needs_plan.then(|| host.state(plan::KEY)).flatten().map(board::settled);
+        let text = needs_plan.then(|| host.state(plan::KEY)).flatten().map(mailbox::settled);
         let plan = text.and_then(|text| Plan::from_text(&text));
-        board::close(self.id);
+        mailbox::close(self.id);
         // What Envoy knows costs a wasm filter about a microsecond; an answer that is complete needs no explanation.
         let complete = progress.as_ref().is_some_and(|progress| progress.stage == record::Stage::Done);
         let rewritten = progress.as_ref().is_some_and(|progress| progress.rewritten);

@@ -7,9 +7,9 @@
 #![allow(missing_docs, reason = "what Envoy calls has no docs here")]
 
 mod attempt;
-mod board;
 mod edge;
 mod host;
+mod mailbox;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod shared;

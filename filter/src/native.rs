@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 mod abi;
+mod headers;
 mod host;
 
 use core::ffi::{c_char, c_void};

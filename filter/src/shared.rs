@@ -1,6 +1,6 @@
 //! What the workers share: the targets that rest.
 
-use weir_core::rests::{self, Rests};
+use weir_core::health::cooldown::{self, Rests};
 use weir_core::time::Instant;
 
 use crate::host::Host;
@@ -12,9 +12,9 @@ const SWAPS: usize = 8;
 pub(crate) fn rests(host: &mut impl Host, change: impl Fn(&mut Rests, Instant) -> bool) {
     let now = host.now();
     for _ in 0..SWAPS {
-        let (text, cas) = host.shared(rests::KEY);
+        let (text, cas) = host.shared(cooldown::KEY);
         let mut rests = Rests::from_text(str::from_utf8(&text).unwrap_or_default());
-        if !change(&mut rests, now) || host.set_shared(rests::KEY, rests.to_text().as_bytes(), cas) {
+        if !change(&mut rests, now) || host.set_shared(cooldown::KEY, rests.to_text().as_bytes(), cas) {
             return;
         }
     }

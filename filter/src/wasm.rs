@@ -23,9 +23,9 @@ use weir_core::config::{Role as Configured, Routing, Upstream};
 
 use self::host::{Level, Stream};
 use crate::attempt::Try;
-use crate::board::ByRequest;
 use crate::edge::Request;
 use crate::host::{Next, Role};
+use crate::mailbox::ByRequest;
 
 /// What a hook has Envoy do next, in the ABI.
 const CONTINUE: u32 = 0;

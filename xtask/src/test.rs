@@ -33,7 +33,6 @@ pub(crate) fn all() -> Outcome {
     step("the filter, as a dynamic module", || run(&mut cargo(&["build", "--package", "weir-filter"])))?;
     check()?;
     let named = |problem| format!("{problem}; the failing tests are named above");
-    // The default members: the filter runs only inside Envoy.
     step("tests", || run(&mut cargo(&["test", "--no-fail-fast"])).map_err(named))?;
     step("what the wasm filter does in Envoy, with the native one", || {
         let mut again = cargo(&["test", "--no-fail-fast", "--test", "gateway"]);

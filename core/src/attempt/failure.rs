@@ -7,10 +7,10 @@ use core::time::Duration;
 use super::{Attempt, Effect, Failing, Flow, MAX_ERROR_BODY, Phase, Room};
 use crate::answer::Answer;
 use crate::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose, exhausted_with};
+use crate::health::cooldown::{self, Rest};
 use crate::plan::{Plan, TooLong};
 use crate::provider::{self, Reach};
 use crate::record::{Progress, Stage};
-use crate::rests::{self, Rest};
 use crate::span;
 use crate::time::Instant;
 
@@ -55,7 +55,7 @@ impl Attempt {
     ) -> Flow {
         self.phase = Phase::Over;
         let asked = retry_after.or(fault.retry_after);
-        let asked = rests::asked_for(fault.kind, asked, self.upstream.longest_rest());
+        let asked = cooldown::asked_for(fault.kind, asked, self.upstream.longest_rest());
         // The sidecar is next door, and a full queue is told in microseconds: resting would only leave it idle.
         let target = self.plan.current().filter(|_| fault.rests && self.provider.reach() == Reach::Url);
         let rest = target.and_then(|target| Rest::after(target, self.upstream.version, fault.kind, asked, now));

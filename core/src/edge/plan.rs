@@ -13,10 +13,10 @@ use crate::codec::multipart::{Part, Scanner};
 use crate::config::Routing;
 use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::fault::{Problem, Reject, shown};
+use crate::health::cooldown::{Rest, Rests};
 use crate::key::KeyHash;
 use crate::plan::Plan;
 use crate::provider::Call;
-use crate::rests::{Rest, Rests};
 use crate::time::Instant;
 
 impl Edge {

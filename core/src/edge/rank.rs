@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 use crate::config::{Model, Routing, Target};
 use crate::fault::{FaultKind, Problem, Reject, Retry};
+use crate::health::cooldown::{Rest, Rests, Standing};
 use crate::plan::Candidate;
 use crate::provider::{Call, Judge, Reworded, in_header};
-use crate::rests::{Rest, Rests, Standing};
 use crate::time::Instant;
 
 /// What becomes of a model's targets.

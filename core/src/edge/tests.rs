@@ -4,7 +4,7 @@ use super::*;
 use crate::config::{Key, Model, Target, Upstream};
 use crate::endpoint::UsageChunk;
 use crate::fault::FaultKind;
-use crate::rests::Rest;
+use crate::health::cooldown::Rest;
 use core::time::Duration;
 
 fn target(provider: &str) -> Target {

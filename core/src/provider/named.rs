@@ -276,9 +276,9 @@ fn is_beyond_any_minute(message: &str) -> bool {
 mod tests {
     use super::*;
     use crate::fault::Whose;
+    use crate::health::cooldown::{Rest, asked_for};
     use crate::plan::Candidate;
     use crate::provider::by_name;
-    use crate::rests::{Rest, asked_for};
     use crate::time::Instant;
     use alloc::format;
     use alloc::string::{String, ToString};

@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::headers::{Changes, Write};
 use weir_core::answer::Answer;
 use weir_core::attempt::{Connection, End};
-use weir_core::changes::{Changes, Write};
 use weir_core::time::Instant;
 
 use super::abi::{self, Bytes, Header, attribute, body};
-use crate::board::ByRequest;
 use crate::host::{self, Buffer, Host, Map};
+use crate::mailbox::ByRequest;
 
 /// What all workers share, with the number of each value's last change. The module is never unloaded.
 static SHARED: RwLock<BTreeMap<String, (Vec<u8>, u32)>> = RwLock::new(BTreeMap::new());

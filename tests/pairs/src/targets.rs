@@ -6,9 +6,9 @@ use allocation_counter::measure;
 use serde_json::json;
 use weir_core::config::{Key, Model, Routing, Target, Upstream};
 use weir_core::edge::Edge;
+use weir_core::health::cooldown::Rests;
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
-use weir_core::rests::Rests;
 use weir_core::time::Instant;
 
 const HEADERS: [(&str, &str); 3] =

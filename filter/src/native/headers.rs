@@ -1,14 +1,13 @@
 //! What has to be written so that some headers become others, where each write has its price.
 
-use alloc::borrow::Cow;
-use alloc::vec;
-use alloc::vec::Vec;
-use core::ops::Range;
+use std::borrow::Cow;
+use std::mem::replace;
+use std::ops::Range;
 
 /// By what headers differ from those that they replace: copies, for what Envoy shows is not there any more once a header is
 /// others.
 #[derive(Default)]
-pub struct Changes {
+pub(super) struct Changes {
     text: Vec<u8>,
     /// Names that are there no more, each once.
     gone: Vec<Range<usize>>,
@@ -17,7 +16,7 @@ pub struct Changes {
 
 /// What to do with a new header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
+pub(super) enum Write {
     /// Add it to those that have its name, if there are any.
     Add,
     /// Put it in the place of all that have its name.
@@ -26,7 +25,7 @@ pub enum Write {
 
 impl Changes {
     /// From the headers that are there, and those that are to be.
-    pub fn of(before: &[(&[u8], &[u8])], after: &[(&str, Cow<'_, str>)]) -> Self {
+    pub(super) fn of(before: &[(&[u8], &[u8])], after: &[(&str, Cow<'_, str>)]) -> Self {
         let mut changes = Self {
             text: Vec::with_capacity(512),
             gone: Vec::with_capacity(before.len()),
@@ -62,7 +61,7 @@ impl Changes {
         for other in others {
             let mut write = Write::Set;
             for (to, _) in writes.iter_mut().zip(after).filter(|(_, (name, _))| name.as_bytes() == other) {
-                *to = Some(core::mem::replace(&mut write, Write::Add));
+                *to = Some(replace(&mut write, Write::Add));
             }
         }
         for (write, (name, value)) in writes.into_iter().zip(after) {
@@ -85,12 +84,12 @@ impl Changes {
     }
 
     /// The names that are there no more, to be removed first.
-    pub fn gone(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn gone(&self) -> impl Iterator<Item = &[u8]> {
         self.gone.iter().map(|place| self.at(place))
     }
 
     /// What is to be written: how, and its name and value.
-    pub fn writes(&self) -> impl Iterator<Item = (Write, &[u8], &[u8])> {
+    pub(super) fn writes(&self) -> impl Iterator<Item = (Write, &[u8], &[u8])> {
         self.writes.iter().map(|(write, name, value)| (*write, self.at(name), self.at(value)))
     }
 }
@@ -135,9 +134,6 @@ const fn bit(length: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use alloc::format;
-    use alloc::string::String;
-
     use super::*;
 
     /// What is removed, set and added to come from `before` to `after`.

@@ -1,0 +1,3 @@
+//! How targets stand, as the workers of one Envoy have seen it.
+
+pub mod cooldown;
