@@ -2,7 +2,7 @@
 //!
 //! Envoy calls the hooks below by name. A hook never lets a panic out: what one leaves behind is a stream that is answered
 //! with an error. All contact with Envoy goes through [`host`].
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "Envoy calls hooks by their names and passes raw pointers")]
 
 mod abi;
 mod headers;
@@ -140,11 +140,13 @@ unsafe extern "C" fn filter_new(plays: *const Plays, stream: *mut c_void) -> *co
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
 unsafe extern "C" fn request_headers(_: *mut c_void, player: *const Player, end: bool) -> u32 {
+    // SAFETY: Envoy passes a hook what `play` asks for.
     unsafe { play(player, |role, stream| role.request_headers(stream, end)) }
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_body")]
 unsafe extern "C" fn request_body(_: *mut c_void, player: *const Player, end: bool) -> u32 {
+    // SAFETY: Envoy passes a hook what `play` asks for.
     unsafe {
         play(player, |role, stream| {
             let size = stream.body_size(Buffer::Request);
@@ -155,18 +157,23 @@ unsafe extern "C" fn request_body(_: *mut c_void, player: *const Player, end: bo
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_trailers")]
 unsafe extern "C" fn request_trailers(_: *mut c_void, player: *const Player) -> u32 {
+    // SAFETY: Envoy passes a hook what `play` asks for.
     unsafe { play(player, |role, stream| role.request_trailers(stream)) }
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_headers")]
 unsafe extern "C" fn response_headers(_: *mut c_void, player: *const Player, end: bool) -> u32 {
+    // SAFETY: Envoy passes a hook what `note_end` asks for.
     unsafe { note_end(player, end) };
+    // SAFETY: the player is still there: `note_end` calls no hook.
     unsafe { play(player, |role, stream| role.response_headers(stream, end)) }
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_body")]
 unsafe extern "C" fn response_body(_: *mut c_void, player: *const Player, end: bool) -> u32 {
+    // SAFETY: Envoy passes a hook what `note_end` asks for.
     unsafe { note_end(player, end) };
+    // SAFETY: the player is still there: `note_end` calls no hook.
     unsafe {
         play(player, |role, stream| {
             let size = stream.body_size(Buffer::Response);
@@ -188,7 +195,9 @@ unsafe fn note_end(player: *const Player, end: bool) {
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_response_trailers")]
 unsafe extern "C" fn response_trailers(_: *mut c_void, player: *const Player) -> u32 {
+    // SAFETY: Envoy passes a hook what `note_end` asks for.
     unsafe { note_end(player, true) };
+    // SAFETY: the player is still there: `note_end` calls no hook.
     unsafe { play(player, |role, stream| role.response_trailers(stream)) }
 }
 
@@ -206,11 +215,13 @@ unsafe extern "C" fn scheduled(_: *mut c_void, player: *const Player, event: u64
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark")]
 unsafe extern "C" fn above_high_watermark(_: *mut c_void, player: *const Player) {
+    // SAFETY: Envoy passes a hook what `note_pause` asks for.
     unsafe { note_pause(player, true) };
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark")]
 unsafe extern "C" fn below_low_watermark(_: *mut c_void, player: *const Player) {
+    // SAFETY: Envoy passes a hook what `note_pause` asks for.
     unsafe { note_pause(player, false) };
 }
 
@@ -232,6 +243,7 @@ unsafe extern "C" fn stream_complete(_: *mut c_void, player: *const Player) {
         Next::Pause
     };
     // What went wrong is in the log; nobody is left to be answered.
+    // SAFETY: Envoy passes a hook what `play` asks for.
     unsafe {
         play(player, |role, stream| catch_unwind(AssertUnwindSafe(|| hook(role, stream))).unwrap_or(Next::Pause))
     };

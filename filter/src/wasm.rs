@@ -9,7 +9,7 @@
 //! and the table is borrowed by nobody then.
 //!
 //! Source: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
-#![allow(unsafe_code)] // For the names of the hooks.
+#![allow(unsafe_code, reason = "Envoy calls hooks by their names and passes raw pointers")]
 
 mod host;
 

@@ -4,7 +4,14 @@
 /// Services of the sidecar.
 pub mod sidecar {
     /// Version 1.
-    #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+    #[allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::pedantic,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     pub mod v1 {
         include!("weir.sidecar.v1.rs");
     }

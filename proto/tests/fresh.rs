@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only a part of it is used here")]
 #[path = "../examples/generate/build.rs"]
 mod build;
 

@@ -126,7 +126,7 @@ impl ModelMetrics {
 
     /// A batch ended.
     pub fn batch(&self, inputs: usize, padded: usize, took: Duration) {
-        #[allow(clippy::cast_precision_loss)] // batches are far smaller than 2^52
+        #[allow(clippy::cast_precision_loss, reason = "batches are far smaller than 2^52")]
         {
             self.inputs.observe(inputs as f64);
             self.padded.observe(padded as f64);

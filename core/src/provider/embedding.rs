@@ -219,7 +219,7 @@ fn write(vectors: &Vectors<'_>, model: &str, encoding: Encoding, out: &mut Vec<u
 fn floats(vector: Raw<'_>) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     for number in vector.items() {
-        #[allow(clippy::cast_possible_truncation)] // As clients read them.
+        #[allow(clippy::cast_possible_truncation, reason = "clients read 32-bit floats")]
         let number = number.number()? as f32;
         bytes.extend_from_slice(&number.to_le_bytes());
     }

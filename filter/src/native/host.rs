@@ -67,11 +67,13 @@ impl Stream {
 
     /// How much is there of a body: what is held, and what has come with this hook.
     pub(super) fn body_size(&self, buffer: Buffer) -> usize {
+        // SAFETY: the stream lives as long as its hook, and so as `self`.
         self.parts(buffer).map(|part| unsafe { abi::body_size(self.stream, part) }).sum()
     }
 
     fn attribute(&self, attribute: u32) -> Option<&str> {
         let mut value = Bytes::NONE;
+        // SAFETY: the stream lives as long as its hook; Envoy writes one string into `value` before it returns.
         let found = unsafe { abi::attribute_string(self.stream, attribute, &raw mut value) };
         // SAFETY: Envoy's string lives as long as the stream.
         if found { str::from_utf8(unsafe { seen(value) }).ok() } else { None }
@@ -81,7 +83,7 @@ impl Stream {
     pub(super) fn respond(&self, answer: &Answer) {
         let headers: Vec<Header> = answer.headers.iter().map(|(name, value)| header(name, value)).collect();
         let (body, details) = (Bytes::of(&answer.body), Bytes::of(answer.outcome.as_bytes()));
-        // SAFETY: Envoy copies what the pointers show before it returns. (So for every call below.)
+        // SAFETY: the stream lives as long as its hook; Envoy copies what the pointers show before it returns.
         unsafe {
             abi::send_response(self.stream, u32::from(answer.status), headers.as_ptr(), headers.len(), body, details);
         }
@@ -90,8 +92,10 @@ impl Stream {
     /// Ends the answer as was asked for by [`Host::end`], which gave `event`. Not from within another hook: Envoy ends the stream.
     pub(super) fn end_now(&self, event: u64) {
         if event == BREAK {
+            // SAFETY: the stream lives as long as its hook; Envoy copies what the pointers show before it returns.
             unsafe { abi::reset_stream(self.stream, abi::LOCAL_RESET, Bytes::of(b"weir_broken_off")) };
         } else {
+            // SAFETY: the stream lives as long as its hook; Envoy copies what the pointers show before it returns.
             unsafe { abi::send_response_data(self.stream, Bytes::of(b""), true) };
         }
     }
@@ -100,11 +104,13 @@ impl Stream {
     fn parts(&self, buffer: Buffer) -> impl Iterator<Item = u32> + use<> {
         let (same, held, received) = match buffer {
             Buffer::Request => (
+                // SAFETY: the stream lives as long as its hook, and so as `self`.
                 unsafe { abi::received_is_buffered_request(self.stream) },
                 body::BUFFERED_REQUEST,
                 body::RECEIVED_REQUEST,
             ),
             Buffer::Response => (
+                // SAFETY: the stream lives as long as its hook, and so as `self`.
                 unsafe { abi::received_is_buffered_response(self.stream) },
                 body::BUFFERED_RESPONSE,
                 body::RECEIVED_RESPONSE,
@@ -115,8 +121,10 @@ impl Stream {
 
     /// The pieces of a body's part in Envoy's memory, valid until the part is changed or the hook ends.
     fn chunks(&self, part: u32) -> Vec<&[u8]> {
+        // SAFETY: the stream lives as long as its hook, and so as `self`.
         let count = unsafe { abi::body_chunks_size(self.stream, part) };
         let mut chunks = vec![Bytes::NONE; count];
+        // SAFETY: the stream lives as long as its hook; Envoy writes at most `count` chunks, for which there is room, before it returns.
         if count == 0 || !unsafe { abi::body_chunks(self.stream, part, chunks.as_mut_ptr()) } {
             return Vec::new();
         }
@@ -126,8 +134,10 @@ impl Stream {
 
     /// The headers in Envoy's memory, valid until they are changed or the hook ends.
     fn shown(&self, map: u32) -> Vec<(&[u8], &[u8])> {
+        // SAFETY: the stream lives as long as its hook, and so as `self`.
         let count = unsafe { abi::headers_size(self.stream, map) };
         let mut shown: Vec<Header> = Vec::with_capacity(count);
+        // SAFETY: the stream lives as long as its hook; Envoy writes `count` headers, for which there is room, before it returns.
         if count == 0 || !unsafe { abi::get_headers(self.stream, map, shown.as_mut_ptr()) } {
             return Vec::new();
         }
@@ -138,6 +148,7 @@ impl Stream {
     }
 
     fn set(&mut self, map: u32, name: &[u8], value: Bytes) {
+        // SAFETY: the stream lives as long as its hook; Envoy copies what the pointers show before it returns.
         unsafe { abi::set_header(self.stream, map, Bytes::of(name), value) };
     }
 }
@@ -168,6 +179,7 @@ impl Host for Stream {
             match write {
                 Write::Set => self.set(map, name, Bytes::of(value)),
                 Write::Add => {
+                    // SAFETY: the stream lives as long as its hook; Envoy copies what the pointers show before it returns.
                     unsafe { abi::add_header(self.stream, map, Bytes::of(name), Bytes::of(value)) };
                 }
             }
@@ -227,10 +239,13 @@ impl Host for Stream {
         // What came last is what Envoy passes on; there is none with trailers.
         let parts: Vec<u32> = self.parts(buffer).collect();
         for part in parts.into_iter().rev() {
+            // SAFETY: the stream lives as long as its hook, and so as `self`.
             let size = unsafe { abi::body_size(self.stream, part) };
             if size > 0 {
+                // SAFETY: the stream lives as long as its hook, and so as `self`.
                 unsafe { abi::drain_body(self.stream, part, size) };
             }
+            // SAFETY: the stream lives as long as its hook; Envoy copies what the pointers show before it returns.
             written = written || unsafe { abi::append_body(self.stream, part, Bytes::of(with)) };
             if self.marks().is_some_and(|marks| marks.gone.get()) {
                 return false;
@@ -241,12 +256,14 @@ impl Host for Stream {
 
     fn state(&self, name: &str) -> Option<String> {
         let mut value = Bytes::NONE;
+        // SAFETY: the stream lives as long as its hook; Envoy writes one string into `value` before it returns.
         let found = unsafe { abi::get_filter_state(self.stream, Bytes::of(name.as_bytes()), &raw mut value) };
         // SAFETY: Envoy's string lives until the state is set anew.
         found.then(|| str::from_utf8(unsafe { seen(value) }).ok().map(str::to_owned)).flatten()
     }
 
     fn set_state(&mut self, name: &str, value: &str) {
+        // SAFETY: the stream lives as long as its hook; Envoy copies what the pointers show before it returns.
         unsafe { abi::set_filter_state(self.stream, Bytes::of(name.as_bytes()), Bytes::of(value.as_bytes())) };
     }
 
@@ -271,6 +288,7 @@ impl Host for Stream {
     }
 
     fn has_connection(&self) -> bool {
+        // SAFETY: the stream lives as long as its hook, and so as `self`.
         unsafe { abi::upstream_connection(self.stream) != 0 }
     }
 
@@ -280,6 +298,7 @@ impl Host for Stream {
 
     fn flags(&self) -> u64 {
         let mut flags = MaybeUninit::zeroed();
+        // SAFETY: the stream lives as long as its hook; Envoy writes one number into `flags` before it returns.
         let found = unsafe { abi::attribute_int(self.stream, attribute::RESPONSE_FLAGS, flags.as_mut_ptr()) };
         // SAFETY: it was zero before Envoy may have written it.
         if found { unsafe { flags.assume_init() } } else { 0 }
@@ -298,6 +317,7 @@ impl Host for Stream {
     }
 
     fn clear_route_cache(&mut self) {
+        // SAFETY: the stream lives as long as its hook, and so as `self`.
         unsafe { abi::clear_route_cache(self.stream) };
     }
 
@@ -336,6 +356,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
 
 /// Writes a line to Envoy's log.
 pub(super) fn log(line: &str) {
+    // SAFETY: Envoy copies the line before it returns.
     unsafe { abi::log(abi::ERROR, Bytes::of(line.as_bytes())) };
 }
 
@@ -349,6 +370,7 @@ pub(super) fn gone(request: u32) {
 /// # Safety
 /// The bytes must live, unchanged, for `'a`.
 pub(super) unsafe fn seen<'a>(bytes: Bytes) -> &'a [u8] {
+    // SAFETY: what is not null shows `len` bytes, which live for `'a`, as the caller vouches.
     if bytes.data.is_null() { &[] } else { unsafe { slice::from_raw_parts(bytes.data, bytes.len) } }
 }
 

@@ -3,7 +3,7 @@
 //! A panic would end the VM and with it every request of the worker: what cannot be had is `None` or an empty value.
 //!
 //! Source: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "calls the host by raw pointers")]
 
 use core::ptr::{null, null_mut};
 use std::borrow::Cow;
@@ -83,7 +83,7 @@ fn taken(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
     if data.is_null() {
         return Some(Vec::new());
     }
-    #[allow(clippy::same_length_and_capacity)] // That is how it was allocated; see below.
+    #[allow(clippy::same_length_and_capacity, reason = "that is how it was allocated; see below")]
     // SAFETY: the host asked `malloc` for exactly `size` bytes, which came from a Vec of that
     // capacity, has filled them, and gives up its claim.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
@@ -91,7 +91,7 @@ fn taken(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
 
 /// Writes a line to Envoy's log.
 pub(super) fn log(level: Level, line: &str) {
-    // SAFETY: pointer and length belong to one string that outlives the call. (So for every call below.)
+    // SAFETY: pointer and length belong to one string that outlives the call.
     unsafe { proxy_log(level as u32, line.as_ptr(), line.len()) };
 }
 
@@ -104,6 +104,7 @@ pub(super) fn configuration() -> Vec<u8> {
 pub(super) fn respond(answer: &Answer) {
     let headers = serialized(&answer.headers);
     let (body, details) = (&answer.body, &answer.outcome);
+    // SAFETY: pointers and lengths belong to values that outlive the call.
     unsafe {
         proxy_send_local_response(
             u32::from(answer.status),
@@ -152,11 +153,12 @@ pub(super) fn tick() {
         ending.is_empty()
     });
     if idle {
-        // SAFETY: a number only. (So for the calls below.)
+        // SAFETY: a number only.
         unsafe { proxy_set_tick_period_milliseconds(0) };
     }
     // Last, since it calls hooks from within.
     for stream in due {
+        // SAFETY: numbers only.
         unsafe {
             if proxy_set_effective_context(stream) == OK {
                 proxy_close_stream(RESPONSE);
@@ -177,6 +179,7 @@ impl Stream {
 impl Host for Stream {
     fn now(&self) -> Instant {
         let mut nanos = 0;
+        // SAFETY: the host writes one number into a variable that outlives the call.
         unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) };
         Instant::from_nanos(nanos)
     }
@@ -190,6 +193,7 @@ impl Host for Stream {
         let (told, after) = with(&before.pairs());
         if let Some(after) = after {
             let bytes = serialized(&after);
+            // SAFETY: pointers and lengths belong to values that outlive the call.
             unsafe { proxy_set_header_map_pairs(number(map), bytes.as_ptr(), bytes.len()) };
         }
         told
@@ -204,16 +208,19 @@ impl Host for Stream {
 
     fn clear(&mut self, map: Map) {
         let none = serialized::<&str, &str>(&[]);
+        // SAFETY: pointers and lengths belong to values that outlive the call.
         unsafe { proxy_set_header_map_pairs(number(map), none.as_ptr(), none.len()) };
     }
 
     fn set_header(&mut self, map: Map, name: &str, value: &str) {
+        // SAFETY: pointers and lengths belong to values that outlive the call.
         unsafe {
             proxy_replace_header_map_value(number(map), name.as_ptr(), name.len(), value.as_ptr(), value.len());
         }
     }
 
     fn remove_header(&mut self, map: Map, name: &str) {
+        // SAFETY: pointers and lengths belong to values that outlive the call.
         unsafe { proxy_remove_header_map_value(number(map), name.as_ptr(), name.len()) };
     }
 
@@ -226,6 +233,7 @@ impl Host for Stream {
     }
 
     fn replace_body(&mut self, buffer: Buffer, size: usize, with: &[u8]) -> bool {
+        // SAFETY: pointers and lengths belong to values that outlive the call.
         unsafe { proxy_set_buffer_bytes(buffer as u32, 0, size, with.as_ptr(), with.len()) };
         is_there(self.0)
     }
@@ -237,6 +245,7 @@ impl Host for Stream {
     fn set_state(&mut self, name: &str, value: &str) {
         // The host adds the prefix.
         let name = name.strip_prefix("wasm.").unwrap_or(name);
+        // SAFETY: pointers and lengths belong to values that outlive the call.
         unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
     }
 
@@ -277,6 +286,7 @@ impl Host for Stream {
     fn clear_route_cache(&mut self) {
         let name = "clear_route_cache";
         let (mut data, mut size) = (null_mut(), 0);
+        // SAFETY: the name, and the variables that the host writes a pointer and a size into, outlive the call.
         let status =
             unsafe { proxy_call_foreign_function(name.as_ptr(), name.len(), null(), 0, &raw mut data, &raw mut size) };
         drop(taken(status, data, size));
@@ -284,12 +294,14 @@ impl Host for Stream {
 
     fn shared(&self, key: &str) -> (Vec<u8>, u32) {
         let (mut data, mut size, mut cas) = (null_mut(), 0, 0);
+        // SAFETY: the key, and the variables that the host writes into, outlive the call.
         let status =
             unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), &raw mut data, &raw mut size, &raw mut cas) };
         (taken(status, data, size).unwrap_or_default(), cas)
     }
 
     fn set_shared(&mut self, key: &str, value: &[u8], cas: u32) -> bool {
+        // SAFETY: pointers and lengths belong to values that outlive the call.
         CAS_MISMATCH != unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) }
     }
 }
@@ -307,6 +319,7 @@ fn number(map: Map) -> u32 {
 /// At most `max` bytes of a buffer, from `start`; requests are 0 in the ABI, answers 1.
 fn bytes(buffer: u32, start: usize, max: usize) -> Vec<u8> {
     let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the host writes a pointer and a size into two variables that outlive the call.
     let status = unsafe { proxy_get_buffer_bytes(buffer, start, max, &raw mut data, &raw mut size) };
     taken(status, data, size).unwrap_or_default()
 }
@@ -314,6 +327,7 @@ fn bytes(buffer: u32, start: usize, max: usize) -> Vec<u8> {
 /// A property, by its path with a NUL between parts.
 fn property(path: &str) -> Option<Vec<u8>> {
     let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the path, and the variables that the host writes into, outlive the call.
     let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
     taken(status, data, size)
 }
@@ -324,6 +338,7 @@ fn text(path: &str) -> Option<String> {
 
 fn headers(map: Map) -> Headers {
     let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the host writes a pointer and a size into two variables that outlive the call.
     let status = unsafe { proxy_get_header_map_pairs(number(map), &raw mut data, &raw mut size) };
     Headers(taken(status, data, size).unwrap_or_default())
 }
@@ -356,7 +371,7 @@ impl Headers {
     }
 }
 
-#[allow(clippy::cast_possible_truncation)] // No header is longer than 4 GiB.
+#[allow(clippy::cast_possible_truncation, reason = "no header is longer than 4 GiB")]
 fn serialized<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> Vec<u8> {
     let size = headers.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len() + 10).sum::<usize>();
     let mut bytes = Vec::with_capacity(4 + size);

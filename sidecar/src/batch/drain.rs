@@ -32,7 +32,7 @@ impl Drain {
     pub fn finished(&mut self, now: Instant, tokens: usize) {
         self.pass(now);
         self.running = self.running.saturating_sub(1);
-        #[allow(clippy::cast_precision_loss)] // batches are far smaller than 2^52 tokens
+        #[allow(clippy::cast_precision_loss, reason = "batches are far smaller than 2^52 tokens")]
         let tokens = tokens as f64;
         self.tokens += tokens;
     }
@@ -42,7 +42,7 @@ impl Drain {
         if self.tokens <= 0.0 || self.seconds <= 0.0 {
             return FIRST_GUESS;
         }
-        #[allow(clippy::cast_precision_loss)] // queues are far shorter than 2^52 tokens
+        #[allow(clippy::cast_precision_loss, reason = "queues are far shorter than 2^52 tokens")]
         let seconds = tokens as f64 * self.seconds / self.tokens;
         Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST)
     }

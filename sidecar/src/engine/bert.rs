@@ -162,7 +162,7 @@ impl Layer {
         let split = |x: Tensor| x.reshape((batch, width, self.heads, size))?.transpose(1, 2)?.contiguous();
         let (query, key, value) =
             (split(self.query.forward(x)?)?, split(self.key.forward(x)?)?, split(self.value.forward(x)?)?);
-        #[allow(clippy::cast_precision_loss)] // a head's size is far below 2^52
+        #[allow(clippy::cast_precision_loss, reason = "a head's size is far below 2^52")]
         let scores = (query.matmul(&key.t()?)? * (size as f64).sqrt().recip())?;
         let scores = match bias {
             Some(bias) => scores.broadcast_add(bias)?,

@@ -24,7 +24,7 @@ pub fn pool(pooling: Pooling, hidden: &[f32], dimensions: usize, length: usize, 
             for token in tokens {
                 sum.iter_mut().zip(token).for_each(|(sum, value)| *sum += value);
             }
-            #[allow(clippy::cast_precision_loss)] // inputs are far shorter than 2^24 tokens
+            #[allow(clippy::cast_precision_loss, reason = "inputs are far shorter than 2^24 tokens")]
             let scale = 1.0 / length as f32;
             for sum in sum {
                 *sum *= scale;

@@ -109,7 +109,7 @@ pub(crate) fn start(bootstrap: &Path, address: SocketAddr, place: Place) -> io::
 }
 
 /// Starts `command`, on core `core` if one is named, and waits until `address` accepts connections.
-#[allow(unsafe_code)] // Two system calls between fork and exec, both safe to make there.
+#[allow(unsafe_code, reason = "two system calls between fork and exec, both safe to make there")]
 pub(crate) fn spawn(mut command: Command, address: SocketAddr, core: Option<usize>) -> io::Result<Running> {
     // SAFETY: only async-signal-safe calls are made in the child.
     unsafe {
@@ -138,7 +138,7 @@ pub(crate) fn pin(core: Option<usize>) {
 }
 
 /// The same for the thread of this id, 0 for the calling one.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "only the system call knows about cores")]
 fn pin_thread(id: libc::pid_t, core: Option<usize>) {
     // SAFETY: the set is a plain bit mask that outlives the call.
     unsafe {

@@ -62,7 +62,7 @@ impl Run {
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // Counts of a benchmark, far below 2^52.
+#[allow(clippy::cast_precision_loss, reason = "a benchmark counts far below 2^52")]
 pub(crate) fn precise(count: u64) -> f64 {
     count as f64
 }
