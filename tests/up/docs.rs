@@ -147,6 +147,18 @@ async fn the_configurations_of_the_pages_are_without_errors() {
     assert!(count >= 3, "{count} configurations");
 }
 
+/// What stands in `text` between `open` and `close`, each time.
+fn between<'a>(text: &'a str, open: &'a str, close: char) -> impl Iterator<Item = &'a str> {
+    text.split(open).skip(1).filter_map(move |rest| rest.split_once(close).map(|(inside, _)| inside))
+}
+
+/// The names by which GitHub links to the headings of a page.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |letter: &char| letter.is_alphanumeric() || " -_".contains(*letter);
+    headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+}
+
 #[test]
 fn links_lead_somewhere() {
     for page in all_pages()
@@ -154,10 +166,28 @@ fn links_lead_somewhere() {
         .chain(fs::read_dir(root().join("docs/providers")).unwrap().map(|page| page.unwrap().path()))
     {
         let text = fs::read_to_string(&page).unwrap();
-        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(link, _)| link));
-        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
-            let file = link.split('#').next().unwrap();
-            assert!(page.parent().unwrap().join(file).exists(), "{}: {link}", page.display());
+        let pictures = between(&text, " src=\"", '"').chain(between(&text, " srcset=\"", '"'));
+        for link in between(&text, "](", ')').chain(pictures).filter(|link| !link.starts_with("http")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(file.exists(), "{}: {link}", page.display());
+            if !heading.is_empty() && file.extension().is_some_and(|extension| extension == "md") {
+                let there = anchors(&fs::read_to_string(&file).unwrap());
+                assert!(there.iter().any(|anchor| anchor == heading), "{}: {link}: {there:?}", page.display());
+            }
         }
     }
+}
+
+#[test]
+fn the_picture_is_the_same_in_light_and_in_dark() {
+    let [light, dark] = ["request.svg", "request-dark.svg"].map(|name| {
+        let text = fs::read_to_string(root().join("docs/images").join(name)).unwrap();
+        let (colours, rest): (Vec<String>, Vec<String>) =
+            text.lines().map(str::to_owned).partition(|line| line.trim().starts_with("svg {"));
+        assert_eq!(colours.len(), 1, "{name}: one line has the colours");
+        (colours, rest)
+    });
+    assert_eq!(light.1, dark.1);
+    assert_ne!(light.0, dark.0);
 }
