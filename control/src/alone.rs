@@ -1,10 +1,11 @@
 //! Requests that only the first target of a model can serve: they have nobody to fail over to, and nothing else says so before it
 //! happens.
 
-use weir_core::codec::json::scan;
 use weir_core::config::{Gateway, Routing, Target};
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::provider::{Call, Judge, Reworded};
+use weir_core::exchange::{Judge, Reworded};
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 
 /// What chat requests often say and not every provider takes: a name, and the members of the request.
 const OFTEN: [(&str, &str); 9] = [

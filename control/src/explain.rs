@@ -10,14 +10,14 @@ use serde::Serialize;
 use serde_json::Value;
 use weir_core::allow;
 use weir_core::attempt::{Attempt, Begun};
-use weir_core::config::{Credential, Gateway, Key, ProviderEntry, Signing};
+use weir_core::config::{Gateway, Key, ProviderEntry, Signing};
 use weir_core::edge::Edge;
-use weir_core::endpoint::{BodyKind, Delivery, Endpoint, Family};
-use weir_core::health::cooldown::Rests;
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
 use weir_core::provider::{self, Body, Provider};
 use weir_core::time::Instant;
+use weir_core::upstream::Credential;
+use weir_hub::endpoint::{BodyKind, Delivery, Endpoint, Family};
 
 /// What would become of one request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -215,7 +215,7 @@ fn json(body: &[u8]) -> Value {
 
 impl Refusal {
     fn unreadable() -> Self {
-        weir_core::answer::Answer::problem(&weir_core::fault::HostFault::NoPlan.problem(), Family::OpenAi).into()
+        weir_core::answer::Answer::problem(&weir_hub::fault::HostFault::NoPlan.problem(), Family::OpenAi).into()
     }
 }
 

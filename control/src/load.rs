@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use weir_core::config::source::{Key, Source};
-use weir_core::config::{ConfigError, Credential, Gateway, Preset, did_you_mean};
+use weir_core::config::{ConfigError, Gateway, Preset, did_you_mean};
+use weir_core::upstream::Credential;
 
 use crate::{Diagnostic, Environment, References, schema};
 use shape::Misfit;

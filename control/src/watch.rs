@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use notify::event::{EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use weir_core::config::{Credential, Gateway};
+use weir_core::config::Gateway;
+use weir_core::upstream::Credential;
 
 use crate::load::own_routes;
 use crate::publish::{PublishError, Publisher, Report};

@@ -3,9 +3,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::dialect;
-use crate::endpoint::Family;
-use crate::fault::{Problem, Retry};
+use weir_hub::dialect;
+use weir_hub::endpoint::Family;
+use weir_hub::fault::{Problem, Retry};
 
 /// Status, headers and body of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]

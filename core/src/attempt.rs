@@ -18,20 +18,22 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use weir_hub::codec::encoding::Decoder;
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::{BodyKind, Delivery};
+use weir_hub::fault::{FaultKind, HostFault, UpstreamFault};
+use weir_hub::piece::Calls;
+use weir_hub::reply::{Reply, ReplyStart};
+use weir_hub::usage::Usage;
+
 use crate::answer::Answer;
-use crate::codec::encoding::Decoder;
-use crate::config::Upstream;
-use crate::embed::Encoding;
-use crate::endpoint::{BodyKind, Delivery};
-use crate::fault::{FaultKind, HostFault, UpstreamFault, exhausted};
-use crate::health::cooldown::Rest;
-use crate::piece::Calls;
-use crate::plan::{self, Origin, Plan};
-use crate::provider::{self, Notes, Provider, Reach, Renamed, Reply, Untouched};
+use crate::exchange;
+use crate::plan::{self, Origin, Plan, exhausted};
+use crate::provider::{self, Notes, Provider, Reach, Renamed, Untouched};
 use crate::record::{Progress, Stage};
 use crate::span::{self, Attribute};
 use crate::time::Instant;
-use crate::usage::Usage;
+use crate::upstream::Upstream;
 
 pub use failure::PAUSE;
 use pace::Pace;
@@ -340,7 +342,7 @@ impl Attempt {
             let content_type = value("content-type").unwrap_or_default();
             let length = value("content-length").and_then(|length| length.parse().ok());
             let (id, echo, calls, renamed) = (&id, &echo, self.calls, &self.renamed);
-            let start = provider::ReplyStart {
+            let start = ReplyStart {
                 endpoint,
                 delivery,
                 usage,
@@ -355,7 +357,7 @@ impl Attempt {
                 texts: self.texts,
             };
             let mut answering = Answering {
-                reply: provider::reply(self.provider, &self.upstream, &start),
+                reply: exchange::reply(self.provider, &self.upstream, &start),
                 decoder,
                 status,
                 streams_events: content_type.starts_with("text/event-stream"),

@@ -9,13 +9,11 @@ mod preset;
 mod routing;
 pub mod source;
 pub mod units;
-mod url;
 
 pub use gateway::{AccessLog, Gateway, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
 pub use hint::did_you_mean;
 pub use preset::Preset;
-pub use routing::{BodyLimits, Key, Model, Quirks, ReasoningField, Role, Routing, StreamUsage, Target, Upstream};
-pub use url::{Credential, Scheme, Url};
+pub use routing::{BodyLimits, Key, Model, Role, Routing, Target};
 
 use alloc::string::String;
 

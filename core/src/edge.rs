@@ -16,20 +16,19 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::allow;
+use weir_hub::codec::multipart::{Boundary, Scanner};
+use weir_hub::endpoint::{BodyKind, Delivery, Endpoint, Family};
+use weir_hub::fault::{HostFault, Problem, Reject};
+
 use crate::answer::Answer;
-use crate::codec::multipart::{Boundary, Scanner};
 use crate::config::{Key, Routing};
-use crate::endpoint::{BodyKind, Delivery, Endpoint, Family};
-use crate::fault::{HostFault, Problem, Reject};
-use crate::health::cooldown::{Rest, Rests};
 use crate::key::KeyHash;
-use crate::listing;
 use crate::load::{Load, Share};
 use crate::plan::{Connection, Origin, Plan};
 use crate::record::{self, Ending, Progress, Stage, Subject};
 use crate::span::{self, Attribute};
 use crate::time::Instant;
+use crate::{allow, listing};
 
 /// The fields of a form that Weir reads.
 const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];

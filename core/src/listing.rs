@@ -4,11 +4,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde_json::{Value, json};
+use weir_hub::endpoint::Family;
+use weir_hub::fault::Reject;
 
 use crate::answer::Answer;
 use crate::config::{Key, Model, Routing};
-use crate::endpoint::Family;
-use crate::fault::Reject;
 
 /// Whether models are listed at `path`, all or one.
 pub fn is_at(path: &str) -> bool {

@@ -5,8 +5,9 @@
 
 use alloc::collections::BTreeMap;
 
+use weir_hub::fault::Reject;
+
 use crate::config::Routing;
-use crate::fault::Reject;
 use crate::key::KeyHash;
 
 /// A body beyond this is a large one: the last fifth of what bodies may hold is not for those, so that they keep no small one out.

@@ -4,15 +4,20 @@
 //! matcher at its end (the delivery class), and the attempt role at what lies between. It is self-contained: an attempt
 //! needs no table that a reload or another worker could have changed.
 
+mod exhausted;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::time::Duration;
 
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
-use crate::fault::{FaultKind, Whose};
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::{FaultKind, Whose};
+
 use crate::time::Instant;
+
+pub use exhausted::{exhausted, exhausted_with};
 
 /// The filter state that holds the plan. Wherever a filter sets it, its name begins as Envoy has a wasm filter's begin.
 pub const KEY: &str = "wasm.weir.next";
@@ -126,7 +131,7 @@ pub struct Candidate {
 pub struct Failed {
     /// Which of the plan's targets.
     pub target: usize,
-    /// A [`FaultKind`](crate::fault::FaultKind)'s name, or [`UNANSWERED`].
+    /// A [`FaultKind`](weir_hub::fault::FaultKind)'s name, or [`UNANSWERED`].
     pub outcome: String,
     /// The upstream's status, 0 if none came.
     pub status: u16,

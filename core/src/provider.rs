@@ -5,58 +5,42 @@
 //! from a [`Chat`], and its answer [read](Provider::reader) as pieces. To add one, write `provider/name.rs`, add it to
 //! [`ALL`], and put cases under `tests/fixtures/name/`.
 
-mod answer;
 mod answer_tool;
 mod anthropic;
 mod azure;
 mod bedrock;
-mod bound;
 mod cohere;
-mod count;
-mod embedding;
 mod gemini;
-mod held;
-mod judge;
 mod local;
 mod mistral;
 mod named;
 mod oneinfer;
 mod openai;
-mod pairs;
 mod parts;
-mod passing;
-mod progress;
-mod relay;
-pub mod signature;
+mod redact;
 mod system;
 mod to;
-mod told;
-mod tool_names;
-pub(crate) mod translate;
-#[cfg(test)]
-pub(crate) mod trial;
+pub(crate) mod tool_names;
 mod vertex;
-mod words;
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::chat::Chat;
-use crate::codec::json::{Raw, Scan, scan};
-use crate::config::{Upstream, Url};
-use crate::dialect::{self, Dialect};
-use crate::embed::{Embed, Encoding, Vectors};
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
-use crate::fault::{Reject, UpstreamFault};
-use crate::piece::Calls;
+use weir_hub::call::Call;
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::Raw;
+use weir_hub::embed::{Embed, Vectors};
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::frames::Framing;
+use weir_hub::piece::Calls;
+use weir_hub::reply::{Reader, Reply, ReplyStart};
 
-pub use answer::{Event, Flow, Passage, Pieces, Reader, Reply};
-pub use judge::{Judge, Reworded};
-pub use progress::{Progress, Signs};
-pub(crate) use to::{MOST_NOTED, in_header};
+use crate::upstream::{Upstream, Url};
+
+pub(crate) use to::in_header;
 pub use to::{Notes, To};
-pub use told::told;
 pub use tool_names::{Renamed, ToolName};
 
 /// Every provider that can be named in the configuration as a `dialect`.
@@ -76,55 +60,6 @@ pub static ALL: [&dyn Provider; 10] = [
 /// The provider called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
     ALL.into_iter().find(|provider| provider.name() == name)
-}
-
-/// One request of a caller, as scanned but not parsed.
-#[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
-    /// What is asked for.
-    pub endpoint: Endpoint,
-    /// How the answer is to be delivered.
-    pub delivery: Delivery,
-    /// Whether the caller wants a stream's usage chunk.
-    pub usage: UsageChunk,
-    /// The model that the caller named.
-    pub model: &'a str,
-    /// The features that an Anthropic caller turns on by name (`anthropic-beta`); empty if none.
-    pub betas: &'a str,
-    /// The caller's body, in the caller's dialect; valid JSON, an object. Of a form, its fields as one: those that are
-    /// read as strings, the others as `true`; empty once it is known that it is served.
-    pub body: &'a [u8],
-    /// Where the body's top-level members lie.
-    pub scan: &'a Scan,
-}
-
-/// What a [`Reply`] must know of the call that it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplyStart<'a> {
-    /// What was asked for.
-    pub endpoint: Endpoint,
-    /// How the answer is delivered.
-    pub delivery: Delivery,
-    /// Whether the caller wants a stream's usage chunk.
-    pub usage: UsageChunk,
-    /// How the caller wants vectors written.
-    pub encoding: Encoding,
-    /// The model that was asked, as the upstream names it: for answers that do not say.
-    pub model: &'a str,
-    /// Names the answer where its upstream does not; letters, digits and `-`.
-    pub id: &'a str,
-    /// Now, in seconds since the Unix epoch: `created` in answers whose upstream does not say.
-    pub created: u64,
-    /// What the answer repeats of its request; see [`Dialect::echo`](dialect::Dialect::echo).
-    pub echo: &'a str,
-    /// What the upstream says its answer is (`content-type`); empty if it does not.
-    pub content_type: &'a str,
-    /// Which of the answer's calls the caller is told of.
-    pub calls: Calls,
-    /// Tools that the answer calls by other names; see [`Renamed`].
-    pub renamed: &'a [(String, String)],
-    /// How many texts were to be embedded, where that is known.
-    pub texts: Option<usize>,
 }
 
 /// What to send upstream.
@@ -194,19 +129,10 @@ pub struct CredentialHeader {
     pub prefix: &'static str,
 }
 
-/// How an upstream's streams are framed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// Server-sent events.
-    Sse,
-    /// AWS's binary event streams.
-    EventStream,
-}
-
 /// Speaks one upstream's dialect.
 ///
 /// Pure and stateless: what lives as long as an answer belongs in the [`Reader`] or [`Reply`] it returns. Never sees a
-/// partial frame; framing is proven once, in [`codec`](crate::codec).
+/// partial frame; framing is proven once, in [`codec`](weir_hub::codec).
 pub trait Provider: Send + Sync {
     /// The name used as `dialect` in the configuration, and as `gen_ai.provider.name`.
     fn name(&self) -> &'static str;
@@ -362,81 +288,4 @@ pub struct Untouched {
     pub delivery: Delivery,
     /// Whether the caller wants a stream's usage chunk.
     pub usage: UsageChunk,
-}
-
-/// Writes `call` for `model` at `upstream`: relayed where both sides speak the same dialect, else through a hub.
-pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Reject> {
-    let Some(provider) = by_name(&upstream.dialect) else { return Err(Reject::unserved(call)) };
-    let mut to = To::new(provider, upstream, model, call);
-    embedding::within(provider, call, &to)?;
-    let ask = if provider.relays_to(model, call.endpoint, upstream) {
-        provider.relay(call, &mut to)
-    } else if let Some(dialect) = dialect::of(call.endpoint) {
-        match dialect.reword(call) {
-            None => through_hub(provider, dialect, call, &mut to),
-            Some(body) => through_hub(provider, dialect, &Call { body: &body, scan: &scan(&body)?, ..*call }, &mut to),
-        }
-    } else if call.endpoint.embeds() {
-        embedding::ask(provider, call, &mut to)
-    } else if call.endpoint.counts() {
-        count::ask(provider, call, &mut to)
-    } else {
-        Err(to.wrong_endpoint())
-    };
-    let ask = to.told(ask).map(|ask| Ask { notes: to.notes, calls: to.calls, renamed: to.renamed, ..ask })?;
-    let (limit, length) = (upstream.longest(), ask.body.written());
-    if length > limit { Err(Reject::Grown { limit, provider: upstream.provider.clone() }) } else { Ok(ask) }
-}
-
-fn through_hub(
-    provider: &dyn Provider,
-    dialect: &dyn Dialect,
-    call: &Call<'_>,
-    to: &mut To<'_>,
-) -> Result<Ask, Reject> {
-    let chat = dialect.read(call)?;
-    to.known(&chat);
-    provider.write(&to.fitted(provider, &chat), to)
-}
-
-/// How the caller wants vectors written, if it asks for any.
-pub fn encoding(call: &Call<'_>) -> Encoding {
-    if call.endpoint == Endpoint::Embeddings { embedding::encoding(call) } else { Encoding::Float }
-}
-
-/// How many texts the call wants embedded; `None` for another call.
-pub fn texts(call: &Call<'_>) -> Option<usize> {
-    call.endpoint.embeds().then(|| embedding::texts(call))
-}
-
-/// What an answer to the call repeats of it; empty where answers repeat nothing, or pass as they come.
-pub fn echo(call: &Call<'_>, upstream: &Upstream, model: &str) -> String {
-    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.endpoint, upstream));
-    if relays {
-        String::new()
-    } else {
-        dialect::of(call.endpoint).map_or_else(String::new, |dialect| dialect.echo(call))
-    }
-}
-
-/// Whether `model` at `upstream` can serve the call; see [`Judge`], which is for several.
-pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), Reject> {
-    Judge::of(call, &Reworded::default()).accepts(upstream, model)
-}
-
-/// Starts reading the answer to a call at `upstream`.
-pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-    // Of what passes as it comes nothing can be left out.
-    if !provider.relays_to(start.model, start.endpoint, upstream) || start.calls == Calls::First {
-        if let (Some(dialect), Some(reader)) = (dialect::of(start.endpoint), provider.reader(start)) {
-            return translate::reply(dialect, provider.framing(), reader, start);
-        }
-        if start.endpoint.embeds() {
-            return Box::new(embedding::Embedded::new(provider, upstream, start));
-        }
-        if start.endpoint.counts() {
-            return Box::new(count::Counted::new(provider, start));
-        }
-    }
-    provider.relayed(start)
 }

@@ -9,11 +9,12 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 use core::time::Duration;
 
-use crate::endpoint::{Delivery, Endpoint};
-use crate::fault::{BROKEN_OFF, FaultKind, exhausted};
-use crate::plan::{Candidate, Plan, UNANSWERED};
+use weir_hub::endpoint::{Delivery, Endpoint};
+use weir_hub::fault::{BROKEN_OFF, FaultKind};
+use weir_hub::usage::Usage;
+
+use crate::plan::{Candidate, Plan, UNANSWERED, exhausted};
 use crate::time::Instant;
-use crate::usage::Usage;
 
 /// The filter state that the edge role sets to the record.
 pub const KEY: &str = "wasm.weir.record";

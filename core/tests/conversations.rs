@@ -4,10 +4,11 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weir_core::codec::json::scan;
-use weir_core::config::Upstream;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::provider::{self, Body, Call};
+use weir_core::provider::{self, Body};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 
 /// What is said in a conversation, in order: by whom, what kind of thing, and its words.
 type Said = Vec<(&'static str, &'static str, String)>;

@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use serde_json::{Value, json};
-use weir_core::codec::json::scan;
-use weir_core::config::Upstream;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::provider::{self, Body, Call};
+use weir_core::provider::{self, Body};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 
 /// Models, each with what speaks of it.
 const MODELS: [(&str, &str); 7] = [

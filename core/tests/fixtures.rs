@@ -6,10 +6,10 @@ mod fixture;
 
 use fixture::{Fixture, all};
 use serde_json::Value;
-use weir_core::dialect;
-use weir_core::endpoint::{Delivery, Endpoint};
-use weir_core::fault::{FaultKind, Whose};
 use weir_core::provider;
+use weir_hub::dialect;
+use weir_hub::endpoint::{Delivery, Endpoint};
+use weir_hub::fault::{FaultKind, Whose};
 
 #[test]
 fn requests_go_up_as_recorded() {

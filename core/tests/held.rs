@@ -10,9 +10,9 @@ use brotli::CompressorWriter;
 use miniz_oxide::deflate::compress_to_vec;
 use peak_alloc::PeakAlloc;
 use proptest::prelude::*;
-use weir_core::codec::encoding::Decoder;
-use weir_core::codec::multipart::{Boundary, MAX_HEADERS, MAX_PARTS, MAX_TEXT, Scanner};
-use weir_core::codec::{eventstream, sse};
+use weir_hub::codec::encoding::Decoder;
+use weir_hub::codec::multipart::{Boundary, MAX_HEADERS, MAX_PARTS, MAX_TEXT, Scanner};
+use weir_hub::codec::{eventstream, sse};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;

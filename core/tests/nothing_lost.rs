@@ -11,12 +11,14 @@ use asked::generate_content::generate_content;
 use asked::messages::messages;
 use asked::responses::responses;
 use serde_json::{Value, json};
-use weir_core::codec::json::scan;
-use weir_core::config::{Preset, Upstream};
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::fault::Reject;
-use weir_core::piece::Calls;
-use weir_core::provider::{self, Ask, Body, Call};
+use weir_core::config::Preset;
+use weir_core::provider::{self, Ask, Body};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::Reject;
+use weir_hub::piece::Calls;
 
 /// One thing that can be asked for.
 struct Feature {

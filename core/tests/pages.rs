@@ -14,10 +14,10 @@ use fixture::{Fixture, all};
 use page::kind::{Kind, examples, short};
 use page::shown;
 use serde_json::Value;
-use weir_core::dialect;
-use weir_core::endpoint::{Delivery, Endpoint};
-use weir_core::fault::{UpstreamFault, Whose};
 use weir_core::provider::{self, Notes};
+use weir_hub::dialect;
+use weir_hub::endpoint::{Delivery, Endpoint};
+use weir_hub::fault::{UpstreamFault, Whose};
 
 #[test]
 fn the_pages_of_the_providers_are_the_corpus() {

@@ -4,17 +4,20 @@
 
 mod fixture;
 
+use std::sync::LazyLock;
+
 use fixture::{Fixture, all, collected, received};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
-use std::sync::LazyLock;
-use weir_core::codec::json::scan;
-use weir_core::config::Upstream;
-use weir_core::embed::Encoding;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::piece::Calls;
-use weir_core::provider::{self, Body, Call, ReplyStart};
+use weir_core::provider::{self, Body};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::piece::Calls;
+use weir_hub::reply::ReplyStart;
 
 static CORPUS: LazyLock<Vec<Fixture>> = LazyLock::new(all);
 

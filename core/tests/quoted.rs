@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::json;
-use weir_core::fault::{FaultKind, Whose};
 use weir_core::provider::by_name;
+use weir_hub::fault::{FaultKind, Whose};
 
 /// How one provider says that something is the operator's fault: its status, its code or type, its words, and what that is.
 type Own = (u16, &'static str, &'static str, FaultKind);

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::fault::FaultKind;
 use weir_core::plan::{Candidate, DEADLINE, Limits, Origin, Plan, class};
 use weir_core::record::{ACCESS_LOG_FORMAT, Ending, Progress, Stage, Subject, compose, outcome};
 use weir_core::time::Instant;
-use weir_core::usage::Usage;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::FaultKind;
+use weir_hub::usage::Usage;
 
 fn at(millis: u64) -> Instant {
     Instant::from_nanos(millis * 1_000_000)

@@ -7,11 +7,13 @@ mod fixture;
 use fixture::received;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weir_core::codec::json::scan;
-use weir_core::config::Upstream;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::piece::Calls;
-use weir_core::provider::{self, Body, Call, ReplyStart};
+use weir_core::provider::{self, Body};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::piece::Calls;
+use weir_hub::reply::ReplyStart;
 
 const WORDS: &str = "[a-z é😀\"\\\\\n]{0,12}[a-z]";
 
@@ -52,7 +54,7 @@ fn answered(delivery: Delivery, answer: &str, cut: usize) -> Vec<u8> {
         endpoint: Endpoint::Responses,
         delivery,
         usage: UsageChunk::Unwanted,
-        encoding: weir_core::embed::Encoding::Float,
+        encoding: weir_hub::embed::Encoding::Float,
         model: "m",
         id: "weir-1-1",
         created: 7,

@@ -8,12 +8,14 @@ mod fixture;
 use fixture::{collected, framed, received};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weir_core::codec::json::scan;
-use weir_core::config::Upstream;
-use weir_core::embed::Encoding;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::piece::Calls;
-use weir_core::provider::{self, Body, Call, ReplyStart};
+use weir_core::provider::{self, Body};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::piece::Calls;
+use weir_hub::reply::ReplyStart;
 
 /// What a model says, in order.
 #[derive(Clone, Debug)]

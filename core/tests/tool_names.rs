@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use serde_json::{Value, json};
-use weir_core::codec::json::scan;
-use weir_core::config::Upstream;
-use weir_core::embed::Encoding;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::provider::{self, Ask, Body, Call, ReplyStart};
+use weir_core::provider::{self, Ask, Body};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::reply::ReplyStart;
 
 /// As an MCP server makes them: 95 characters.
 const LONG: &str = "mcp__plugin_company-knowledge-base_company-knowledge-base__search_documents_in_all_shared_space";

@@ -6,12 +6,13 @@
 mod fixture;
 
 use fixture::{Received, framed, received};
-use weir_core::config::Upstream;
-use weir_core::embed::Encoding;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::fault::FaultKind;
-use weir_core::piece::Calls;
-use weir_core::provider::{self, ReplyStart};
+use weir_core::provider;
+use weir_core::upstream::Upstream;
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::FaultKind;
+use weir_hub::piece::Calls;
+use weir_hub::reply::ReplyStart;
 
 /// How one API streams an answer: each is events, framed.
 struct Api {

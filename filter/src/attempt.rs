@@ -4,17 +4,15 @@ use std::borrow::Cow;
 use std::mem::take;
 use std::sync::Arc;
 
-use weir_core::allow;
 use weir_core::answer::Answer;
 use weir_core::attempt::{Attempt, Effect, Exhausted, Flow, MAX_WHOLE, RequestPlan, Unbegun};
-use weir_core::config::Upstream;
-use weir_core::endpoint::Family;
-use weir_core::plan;
 use weir_core::provider::Body;
+use weir_core::upstream::Upstream;
+use weir_core::{allow, plan};
+use weir_hub::endpoint::Family;
 
 use crate::host::{Buffer, Host, Map, Next, Role};
-use crate::mailbox;
-use crate::shared;
+use crate::{mailbox, shared};
 
 /// One try at one provider.
 pub(crate) struct Try {

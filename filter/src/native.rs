@@ -15,9 +15,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use weir_core::answer::Answer;
-use weir_core::config::{Role as Configured, Routing, Upstream};
-use weir_core::endpoint::Family;
-use weir_core::fault::HostFault;
+use weir_core::config::{Role as Configured, Routing};
+use weir_core::upstream::Upstream;
+use weir_hub::endpoint::Family;
+use weir_hub::fault::HostFault;
 
 use self::abi::{Bytes, status};
 use self::host::{Marks, Stream};

@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
-use weir_core::config::{Role as Configured, Routing, Upstream};
+use weir_core::config::{Role as Configured, Routing};
+use weir_core::upstream::Upstream;
 
 use self::host::{Level, Stream};
 use crate::attempt::Try;

@@ -1,14 +1,17 @@
 //! Any bytes, as an answer of a provider to a caller of any endpoint.
 
-use weir_core::codec::eventstream::message;
-use weir_core::codec::json::check as json;
-use weir_core::config::Upstream;
-use weir_core::embed::Encoding;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::fault::FaultKind;
-use weir_core::piece::Calls;
-use weir_core::provider::{self, Framing, Passage, Provider, Reply, ReplyStart, by_name};
-use weir_core::usage::Usage;
+use weir_core::provider::{self, Provider, by_name};
+use weir_core::upstream::Upstream;
+use weir_hub::codec::eventstream::message;
+use weir_hub::codec::json::check as json;
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::FaultKind;
+use weir_hub::frames::Framing;
+use weir_hub::piece::Calls;
+use weir_hub::call::ReplyStart;
+use weir_hub::reply::{Passage, Reply};
+use weir_hub::usage::Usage;
 
 use super::seeds::Case;
 

@@ -1,9 +1,10 @@
 //! Any body, as a request of a caller to every provider: it is asked or refused, and what goes up is JSON.
 
-use weir_core::codec::json::scan;
-use weir_core::config::Upstream;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::provider::{self, ALL, Body, Call};
+use weir_core::provider::{self, ALL, Body};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 
 use super::seeds::Case;
 

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
-use weir_core::codec::brotli::Brotli;
-use weir_core::codec::eventstream::{self, message};
-use weir_core::codec::gzip::Inflate;
-use weir_core::codec::json::{Edit, patch, scan};
-use weir_core::codec::multipart::{Boundary, MAX_PARTS, MAX_TEXT, Part, Scanner, replace};
-use weir_core::codec::sse;
-use weir_core::fault::{FaultKind, Reject};
+use weir_hub::codec::brotli::Brotli;
+use weir_hub::codec::eventstream::{self, message};
+use weir_hub::codec::gzip::Inflate;
+use weir_hub::codec::json::{Edit, patch, scan};
+use weir_hub::codec::multipart::{Boundary, MAX_PARTS, MAX_TEXT, Part, Scanner, replace};
+use weir_hub::codec::sse;
+use weir_hub::fault::{FaultKind, Reject};
 
 /// What a scan passes, `serde_json` reads the same, and the other way around.
 pub fn json(body: &[u8]) {

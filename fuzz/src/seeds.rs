@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use weir_core::endpoint::Endpoint;
+use weir_hub::endpoint::Endpoint;
 
 /// What is known of one case.
 pub struct Case {

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::join_all;
 use serde_json::json;
-use weir_core::endpoint::Endpoint;
+use weir_hub::endpoint::Endpoint;
 use weir_tests::{Answer, Canned, Ended, Gateway, Manner, Stream, Upstream};
 
 use crate::SAID;

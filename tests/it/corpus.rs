@@ -6,9 +6,10 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use weir_core::config::{Preset, Upstream as Settings};
-use weir_core::endpoint::{Delivery, Endpoint, Family};
+use weir_core::config::Preset;
 use weir_core::provider;
+use weir_core::upstream::Upstream as Settings;
+use weir_hub::endpoint::{Delivery, Endpoint, Family};
 use weir_sim::Options;
 use weir_tests::{Answer, Gateway, Provider, Upstream};
 

@@ -1,11 +1,10 @@
 //! Every API that callers speak, in front of providers that all speak another: what fails before the first token is made
 //! good, and what cannot be is told in the caller's own words.
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio::sync::OnceCell;
-use weir_core::endpoint::Family;
+use weir_hub::endpoint::Family;
 use weir_tests::{Ended, Gateway, Manner, Port, Provider, Upstream};
 
 use crate::SAID;

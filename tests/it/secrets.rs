@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use weir_core::endpoint::Family;
+use weir_hub::endpoint::Family;
 use weir_sim::{AwsKey, Fault, Options, Seen};
 use weir_tests::{Builder, Gateway, KEY, Manner, Upstream};
 

@@ -2,7 +2,7 @@
 //! of their headers comes along.
 
 use serde_json::json;
-use weir_core::endpoint::{Delivery, Endpoint};
+use weir_hub::endpoint::{Delivery, Endpoint};
 use weir_tests::{Authority, Canned, Gateway, Manner, Upstream};
 
 use crate::SAID;

@@ -1,7 +1,7 @@
 //! The ways to ask a chat model: each API that callers speak, whole and streamed, and how to read what comes back.
 
 use serde_json::{Value, json};
-use weir_core::endpoint::{Delivery, Endpoint, Family};
+use weir_hub::endpoint::{Delivery, Endpoint, Family};
 
 use crate::answer::{Answer, Ended, Event};
 use crate::client::Ask;

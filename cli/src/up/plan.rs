@@ -8,15 +8,15 @@ use weir_control::render::{self, File, Paths};
 use weir_control::{AdminAddress, Environment, Loaded};
 use weir_core::attempt::MAX_WHOLE;
 use weir_core::config::source::Engine;
-use weir_core::endpoint::Endpoint;
+use weir_hub::endpoint::Endpoint;
 use weir_places::Places;
 use weir_places::envoy::{self, Envoy};
 use weir_sidecar::settings::{EngineChoice, Limits, ModelSettings, QueueSettings};
 
 use super::child::{Inherit, Output, Spec};
-use super::places::Folders;
+use super::filter;
+use super::places::{self, Folders};
 use super::ports::Claim;
-use super::{filter, places};
 use crate::args;
 use crate::config::environment;
 use crate::problem::{Outcome, Problem};

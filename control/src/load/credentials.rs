@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use weir_core::config::Credential;
 use weir_core::config::source::Source;
+use weir_core::upstream::Credential;
 
 use crate::Environment;
 

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use weir_core::config::{Gateway, ProviderEntry, Scheme};
+use weir_core::config::{Gateway, ProviderEntry};
+use weir_core::upstream::Scheme;
 
 /// What is exposed, where, and what to do about it.
 pub(super) struct Exposed {

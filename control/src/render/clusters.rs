@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
-use weir_core::config::{ProviderEntry, Scheme, Url};
+use weir_core::config::ProviderEntry;
+use weir_core::upstream::{Scheme, Url};
 
 use super::routes::seconds;
 use super::{Paths, RenderError, filters, sidecar, tls};

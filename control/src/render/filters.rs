@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use weir_core::config::{ProviderEntry, Role, Routing, Signing, Url};
+use weir_core::config::{ProviderEntry, Role, Routing, Signing};
 use weir_core::provider::{self, Provider};
+use weir_core::upstream::Url;
 
 use super::secrets;
 use super::{Door, File, Module, Paths, source};

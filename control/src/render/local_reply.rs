@@ -4,9 +4,9 @@
 //! have neither and pass untouched.
 
 use serde_json::{Value, json};
-use weir_core::dialect;
-use weir_core::endpoint::Family;
-use weir_core::fault::{Problem, Retry};
+use weir_hub::dialect;
+use weir_hub::endpoint::Family;
+use weir_hub::fault::{Problem, Retry};
 
 use super::door::{self, Door};
 

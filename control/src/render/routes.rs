@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use weir_core::attempt;
 use weir_core::config::{Gateway, Limits};
-use weir_core::endpoint::Delivery;
-use weir_core::plan;
+use weir_core::{attempt, plan};
+use weir_hub::endpoint::Delivery;
 
 use super::{Door, RenderError, cors};
 

@@ -1,7 +1,8 @@
 //! Credentials as SDS resources that say where a credential is, never what it is.
 
 use serde_json::{Value, json};
-use weir_core::config::{Credential, ProviderEntry};
+use weir_core::config::ProviderEntry;
+use weir_core::upstream::Credential;
 
 use super::File;
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
-use weir_core::config::{Scheme, Url};
+use weir_core::upstream::{Scheme, Url};
 
 use super::{Paths, RenderError};
 

@@ -1,8 +1,9 @@
 //! Spans over OTLP: one for the caller's request, one for each try.
 
 use serde_json::{Value, json};
-use weir_core::config::{Gateway, Url};
+use weir_core::config::Gateway;
 use weir_core::span;
+use weir_core::upstream::Url;
 
 use super::{Paths, RenderError, clusters, tls};
 

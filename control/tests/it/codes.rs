@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use weir_control::render::render;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::fault::{FaultKind, HostFault, Problem, Reject, UpstreamFault, Whose, exhausted};
-use weir_core::plan::{Candidate, Failed, Origin, Plan};
+use weir_core::plan::{Candidate, Failed, Origin, Plan, exhausted};
 use weir_core::time::Instant;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::{FaultKind, HostFault, Problem, Reject, UpstreamFault, Whose};
 
 use crate::common::{copy, environment, paths, repository};
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use weir_control::explain::{Outcome, endpoint, explain};
 use weir_core::config::Gateway;
-use weir_core::endpoint::Endpoint;
+use weir_hub::endpoint::Endpoint;
 
 use crate::common::{copy, environment, repository};
 

@@ -6,15 +6,15 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem::take;
 
+use weir_hub::dialect;
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::{FaultKind, UpstreamFault};
+use weir_hub::reply::Passage;
+
 use super::{Answering, Attempt, Effect, End, Flow, Headers, Last, MAX_HELD, Phase, too_long};
-use crate::allow;
-use crate::dialect;
-use crate::endpoint::Delivery;
-use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::Passage;
 use crate::record::{Progress, Stage};
-use crate::span;
 use crate::time::Instant;
+use crate::{allow, span};
 
 /// What an answer is taken to be that does not say.
 const JSON: &str = "application/json";

@@ -4,15 +4,16 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use weir_hub::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose};
+
 use super::{Attempt, Effect, Failing, Flow, MAX_ERROR_BODY, Phase, Room};
 use crate::answer::Answer;
-use crate::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose, exhausted_with};
-use crate::health::cooldown::{self, Rest};
-use crate::plan::{Plan, TooLong};
-use crate::provider::{self, Reach};
+use crate::plan::{Plan, TooLong, exhausted_with};
+use crate::provider::Reach;
 use crate::record::{Progress, Stage};
-use crate::span;
+use crate::health::cooldown::{self, Rest};
 use crate::time::Instant;
+use crate::{exchange, span};
 
 /// How many seconds Envoy is to wait before it tries again, at least: a header of a failed try's answer, which is never the caller's.
 pub const PAUSE: &str = "x-weir-pause";
@@ -66,7 +67,8 @@ impl Attempt {
         }
         let callers = fault.kind.whose() == Whose::Caller;
         let model = self.plan.current().map_or("", |target| target.model.as_str());
-        let told = callers.then(|| provider::told(fault, self.provider, &self.upstream, model, self.plan.endpoint));
+        let told = callers
+            .then(|| exchange::fault_for_caller(fault, self.provider, &self.upstream, model, self.plan.endpoint));
         if let (Some(told), FaultKind::ContextLength) = (&told, fault.kind) {
             self.plan.too_long.get_or_insert_with(|| TooLong::of(told));
         }

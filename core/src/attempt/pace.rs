@@ -3,9 +3,10 @@
 //! Envoy's timers see that nothing comes. What comes and is no token (half an event, an empty delta) must not keep a stream open;
 //! what says that the provider lives (a comment, a ping) may, up to a bound.
 
-use crate::fault::{FaultKind, UpstreamFault};
+use weir_hub::fault::{FaultKind, UpstreamFault};
+use weir_hub::progress::Signs;
+
 use crate::plan::Limits;
-use crate::provider::Signs;
 use crate::time::Instant;
 
 /// How one stream has gone so far.

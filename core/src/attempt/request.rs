@@ -4,14 +4,17 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use weir_hub::call::Call;
+use weir_hub::codec::json::{self, Scan};
+use weir_hub::codec::multipart::{self, Boundary, Scanner};
+use weir_hub::endpoint::BodyKind;
+use weir_hub::fault::Reject;
+
 use super::Attempt;
 use crate::answer::Answer;
-use crate::codec::json::{self, Scan};
-use crate::codec::multipart::{self, Boundary, Scanner};
-use crate::endpoint::BodyKind;
-use crate::fault::Reject;
+use crate::exchange;
 use crate::plan::Plan;
-use crate::provider::{self, Body, Call};
+use crate::provider::Body;
 
 /// The request for this provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +62,11 @@ impl Attempt {
         let (asked, betas) = (self.plan.model.as_str(), self.plan.betas.as_str());
         let call = Call { endpoint, delivery, usage, model: asked, betas, body, scan };
         let model = self.plan.current().map_or("", |target| target.model.as_str());
-        let ask = provider::ask(&call, &self.upstream, model).map_err(refuse)?;
+        let ask = exchange::ask(&call, &self.upstream, model).map_err(refuse)?;
         (self.notes, self.calls, self.renamed) = (ask.notes, ask.calls, ask.renamed);
-        self.texts = provider::texts(&call).filter(|_| !body.is_empty());
-        self.encoding = provider::encoding(&call);
-        self.echo = provider::echo(&call, &self.upstream, model);
+        self.texts = exchange::texts(&call).filter(|_| !body.is_empty());
+        self.encoding = exchange::encoding(&call);
+        self.echo = exchange::echo(&call, &self.upstream, model);
         let path = format!("{}{}", self.upstream.prefix, ask.path);
         // A later try finds the path and the length that an earlier one left behind, and writes both absolutely.
         let first = self.plan.begun == 1;

@@ -2,8 +2,9 @@ mod time;
 
 use std::prelude::v1::*;
 
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+
 use super::*;
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::plan::Candidate;
 use crate::provider::Body;
 
@@ -484,7 +485,8 @@ fn a_form_passes_as_it_is_unless_its_model_has_another_name_there() {
         let mut text = plan.to_text();
         let mut begun = None;
         for _ in 0..tries {
-            let next = Attempt::begin(&Arc::new(upstream(crate::config::Quirks::default())), &text, Instant::default());
+            let next =
+                Attempt::begin(&Arc::new(upstream(crate::upstream::Quirks::default())), &text, Instant::default());
             let next = next.map_err(|fault| format!("{fault:?}")).unwrap();
             text.clone_from(&next.plan);
             begun = Some(next);

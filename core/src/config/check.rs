@@ -11,17 +11,17 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::ConfigError;
+use weir_hub::endpoint::Endpoint;
+
 use super::gateway::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
 use super::hint::did_you_mean;
 use super::preset::Preset;
 use super::routing::{BodyLimits, Key, Target};
 use super::source::{self, Source};
-use super::units;
-use super::url::Url;
-use crate::endpoint::Endpoint;
+use super::{ConfigError, units};
 use crate::key::KeyHash;
 use crate::plan::KEEP_ALIVE;
+use crate::upstream::url::Url;
 
 /// The most tries that one request can make; more targets than that are an error.
 const MAX_TARGETS: usize = 16;

@@ -8,16 +8,17 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use sha2::{Digest, Sha256};
+use weir_hub::endpoint::Delivery;
 
 use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
 use super::preset::Preset;
-use super::routing::{LONGEST_REST, Model, Quirks, Routing, Upstream};
+use super::routing::{Model, Routing};
 use super::source::{Engine, Source};
-use super::url::{Credential, Url};
-use crate::endpoint::Delivery;
 use crate::plan;
 use crate::provider::{self, Provider};
+use crate::upstream::url::{Credential, Url};
+use crate::upstream::{LONGEST_REST, Quirks, Upstream};
 
 /// A configuration without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::routing::Quirks;
+use crate::upstream::Quirks;
 
 /// One host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +42,8 @@ impl Preset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Credential, Url};
     use crate::provider;
+    use crate::upstream::{Credential, Url};
 
     #[test]
     fn every_preset_is_one_that_a_configuration_could_hold() {

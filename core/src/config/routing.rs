@@ -3,14 +3,14 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use weir_hub::endpoint::{Delivery, Endpoint};
 
 use crate::attempt::MAX_WHOLE;
-use crate::endpoint::{Delivery, Endpoint};
 use crate::key::KeyHash;
 use crate::time::Instant;
+use crate::upstream::Upstream;
 
 /// What one instance of the filter is configured with, as JSON in its plugin configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,158 +145,4 @@ pub struct Target {
     pub provider: String,
     /// The model's name there.
     pub model: String,
-}
-
-/// One upstream: what the edge role must know to rank it, and the attempt role's configuration in that upstream's chain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Upstream {
-    /// The provider's name in the configuration.
-    pub provider: String,
-    /// What it speaks.
-    pub dialect: String,
-    /// The path prefix of its endpoint, without a trailing slash.
-    pub prefix: String,
-    /// What Envoy holds of a body, in bytes: see [`BodyLimits::buffer`]. A longer one it would refuse in its own words, so none
-    /// is written. 0 where it is not known.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub buffer: u64,
-    /// Tells its configuration from an earlier one under the same name.
-    #[serde(default)]
-    pub version: u32,
-    /// How long a connection to it may take to be made, in milliseconds.
-    #[serde(default)]
-    pub connect_timeout: u64,
-    /// The longest that it can ask to be left alone, in milliseconds; 0 for what is usual.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub longest_rest: u64,
-    /// Spans are written; see [`span`](crate::span).
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub traced: bool,
-    /// What this upstream cannot express is left out and named in a response header, instead of being refused.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub drop_unsupported: bool,
-    /// The version of its API in the query, where the dialect has one (`azure`).
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub api_version: Option<String>,
-    /// How it deviates from its dialect.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub quirks: Quirks,
-    /// Headers that every request to it carries besides its credential, names in lower case.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub headers: Vec<(String, String)>,
-}
-
-impl Upstream {
-    /// The longest body that can be written, in bytes.
-    pub fn longest(&self) -> usize {
-        let buffer = usize::try_from(self.buffer).unwrap_or(usize::MAX);
-        if buffer == 0 { usize::MAX } else { buffer }
-    }
-
-    /// Whether this one refuses a call for the same model if and only if `other` does.
-    pub fn is_judged_as(&self, other: &Self) -> bool {
-        let Self { provider: _, dialect, prefix: _, traced: _, headers: _, buffer, .. } = self;
-        let Self { drop_unsupported, api_version, quirks, .. } = self;
-        *dialect == other.dialect
-            && *buffer == other.buffer
-            && *drop_unsupported == other.drop_unsupported
-            && *api_version == other.api_version
-            && *quirks == other.quirks
-    }
-
-    /// The longest that it can ask to be left alone.
-    pub fn longest_rest(&self) -> Duration {
-        match self.longest_rest {
-            0 => LONGEST_REST,
-            millis => Duration::from_millis(millis),
-        }
-    }
-}
-
-/// The longest that a provider can ask to be left alone, where the configuration does not say.
-pub(super) const LONGEST_REST: Duration = Duration::from_secs(60);
-
-/// How one host deviates from the dialect that it speaks: data, from the list of presets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Quirks {
-    /// The endpoints that it serves; all of its dialect's, if none is named.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub endpoints: Vec<Endpoint>,
-    /// Paths below the prefix that differ from the dialect's own.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub paths: BTreeMap<Endpoint, String>,
-    /// Top-level fields of a chat request that it refuses, or takes without doing what they say.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub unsupported: Vec<String>,
-    /// Top-level fields of a chat request that have another name there.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub renamed: BTreeMap<String, String>,
-    /// Values of top-level fields of a chat request, where it knows only some: strings, or the `type` of what is an object.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub values: BTreeMap<String, Vec<String>>,
-    /// Roles of messages that have another name there: `developer` and the like.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub roles: BTreeMap<String, String>,
-    /// When a stream tells its usage.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub stream_usage: StreamUsage,
-    /// Top-level fields of a chat request that it takes beyond its dialect's own: `top_k` and the like.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub takes: Vec<String>,
-    /// Where it takes back what its model thought; nowhere, if none is named.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub reasoning: Option<ReasoningField>,
-    /// It takes marks for a prompt cache (`cache_control`) as Anthropic does.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub cache_marks: bool,
-    /// Its chat templates take a system message first and nowhere else: a later one is said to it with the words of a person.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub system_first: bool,
-}
-
-/// The field of an assistant's message in which reasoning is sent back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum ReasoningField {
-    /// Its words.
-    ReasoningContent,
-    /// Its words, under another name.
-    Reasoning,
-    /// Items with words or proofs, as `OpenRouter` has them.
-    ReasoningDetails,
-}
-
-/// When a stream of an OpenAI-compatible host tells its usage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum StreamUsage {
-    /// When `stream_options.include_usage` asks for it.
-    #[default]
-    Asked,
-    /// Without being asked; it does not know `stream_options`.
-    Unasked,
-}
-
-impl Quirks {
-    /// Whether there are none that change a request in its own dialect.
-    pub fn is_plain(&self) -> bool {
-        // The others say only what it takes besides, which a caller of its own dialect may send as it is.
-        let Self { paths, unsupported, renamed, values, roles, stream_usage, .. } = self;
-        let asked = *stream_usage == StreamUsage::Asked;
-        let fields = unsupported.is_empty() && renamed.is_empty() && values.is_empty() && roles.is_empty();
-        asked && paths.is_empty() && fields
-    }
-
-    /// Whether the host serves `endpoint`, as far as its preset says.
-    pub fn serves(&self, endpoint: Endpoint) -> bool {
-        self.endpoints.is_empty() || self.endpoints.contains(&endpoint)
-    }
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::routing::Quirks;
+use crate::upstream::Quirks;
 
 /// A Weir configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

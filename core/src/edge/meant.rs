@@ -3,7 +3,8 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::endpoint::{Endpoint, Family};
+use weir_hub::endpoint::{Endpoint, Family};
+
 use crate::listing;
 
 /// The path that is served and ends like this one, and whose API it is: `/chat/completions` and `/v1/v1/chat/completions` are

@@ -6,7 +6,7 @@
 use alloc::format;
 use alloc::string::ToString;
 
-use crate::fault::Reject;
+use weir_hub::fault::Reject;
 
 /// Names at the top of a request, in any of the APIs that callers or providers speak.
 const KNOWN: [&str; 146] = [

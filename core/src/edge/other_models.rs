@@ -10,9 +10,10 @@
 
 use alloc::format;
 
+use weir_hub::codec::json::{Raw, Scan};
+use weir_hub::fault::Reject;
+
 use super::names;
-use crate::codec::json::{Raw, Scan};
-use crate::fault::Reject;
 
 /// At the top of a request, these choose models whatever they hold.
 const CHOOSERS: [&str; 4] = ["fallbacks", "models", "preset", "route"];
@@ -96,9 +97,11 @@ fn names_model(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::codec::json::scan;
     use std::prelude::v1::*;
+
+    use weir_hub::codec::json::scan;
+
+    use super::*;
 
     fn refused(body: &str) -> Option<String> {
         let scan = scan(body.as_bytes()).unwrap();

@@ -3,9 +3,9 @@
 
 use alloc::format;
 
-use crate::codec::json::{Kind, Raw, Scan};
-use crate::endpoint::{Endpoint, Family};
-use crate::fault::Reject;
+use weir_hub::codec::json::{Kind, Raw, Scan};
+use weir_hub::endpoint::{Endpoint, Family};
+use weir_hub::fault::Reject;
 
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,8 +129,9 @@ mod tests {
     use alloc::string::String;
     use alloc::vec;
 
+    use weir_hub::codec::json::scan;
+
     use super::*;
-    use crate::codec::json::scan;
 
     /// What is counted of a body in which `@` stands for a list of so many items.
     fn counted(endpoint: Endpoint, body: &str, item: &str, items: usize, most: u64) -> Option<String> {

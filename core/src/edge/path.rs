@@ -5,7 +5,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt::Write;
 
-use crate::endpoint::Endpoint;
+use weir_hub::endpoint::Endpoint;
 
 /// Without the slashes that a base URL brings: one at its end before a path that begins with one makes two.
 pub(super) fn merged(path: &str) -> Cow<'_, str> {

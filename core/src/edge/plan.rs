@@ -4,19 +4,19 @@ use alloc::borrow::Cow;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::parts;
+use weir_hub::call::Call;
+use weir_hub::codec::json::write::object;
+use weir_hub::codec::json::{self, Scan};
+use weir_hub::codec::multipart::{Part, Scanner};
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::{Problem, Reject, shown};
+
 use super::rank::{Ranked, rank};
-use super::{Edge, Wanted, names, other_models, within};
-use crate::codec::json::write::object;
-use crate::codec::json::{self, Scan};
-use crate::codec::multipart::{Part, Scanner};
+use super::{Edge, Wanted, names, other_models, parts, within};
 use crate::config::Routing;
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
-use crate::fault::{Problem, Reject, shown};
-use crate::health::cooldown::{Rest, Rests};
 use crate::key::KeyHash;
 use crate::plan::Plan;
-use crate::provider::Call;
+use crate::health::cooldown::{Rest, Rests};
 use crate::time::Instant;
 
 impl Edge {

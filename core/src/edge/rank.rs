@@ -4,11 +4,14 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use weir_hub::call::Call;
+use weir_hub::fault::{FaultKind, Problem, Reject, Retry};
+
 use crate::config::{Model, Routing, Target};
-use crate::fault::{FaultKind, Problem, Reject, Retry};
-use crate::health::cooldown::{Rest, Rests, Standing};
+use crate::exchange::{Judge, Reworded};
 use crate::plan::Candidate;
-use crate::provider::{Call, Judge, Reworded, in_header};
+use crate::provider::in_header;
+use crate::health::cooldown::{Rest, Rests, Standing};
 use crate::time::Instant;
 
 /// What becomes of a model's targets.

@@ -1,11 +1,13 @@
+use core::time::Duration;
 use std::prelude::v1::*;
 
+use weir_hub::endpoint::UsageChunk;
+use weir_hub::fault::FaultKind;
+
 use super::*;
-use crate::config::{Key, Model, Target, Upstream};
-use crate::endpoint::UsageChunk;
-use crate::fault::FaultKind;
+use crate::config::{Key, Model, Target};
 use crate::health::cooldown::Rest;
-use core::time::Duration;
+use crate::upstream::Upstream;
 
 fn target(provider: &str) -> Target {
     Target { provider: provider.into(), model: "gpt".into() }
@@ -257,7 +259,7 @@ fn a_name_in_another_case_is_refused_at_every_endpoint() {
         for body in
             [r#"{"model":"gpt","Model":"other"}"#, r#"{"model":"gpt","STREAM":true}"#, r#"{"\u004dodel":"gpt"}"#]
         {
-            let refused = if endpoint.body() == crate::endpoint::BodyKind::Json {
+            let refused = if endpoint.body() == weir_hub::endpoint::BodyKind::Json {
                 refusal(&with(":path", path), body)
             } else {
                 let more = FORM.replacen(

@@ -6,7 +6,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::fault::{FaultKind, Whose};
+use weir_hub::fault::{FaultKind, Whose};
+
 use crate::plan::Candidate;
 use crate::time::Instant;
 

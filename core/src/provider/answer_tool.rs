@@ -4,8 +4,8 @@ use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use crate::chat::{Chat, Content, Tool};
-use crate::codec::json::Raw;
+use weir_hub::chat::{Chat, Content, Tool};
+use weir_hub::codec::json::Raw;
 
 /// The tool through which an answer comes that must be JSON (`response_format`). Its input is the answer's content.
 pub(super) const ANSWER_TOOL: &str = "weir_json_answer";

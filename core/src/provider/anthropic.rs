@@ -15,15 +15,19 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::signature::{self, Maker};
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
-use crate::chat::Chat;
-use crate::codec::json::write::{object, string};
-use crate::codec::json::{Edit, Raw, patch};
-use crate::config::Upstream;
-use crate::endpoint::{Endpoint, Family};
-use crate::fault::{Reject, UpstreamFault};
 use reply::Awaited;
+use weir_hub::call::Call;
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::write::{object, string};
+use weir_hub::codec::json::{Edit, Raw, patch};
+use weir_hub::endpoint::{Endpoint, Family};
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::relay;
+use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::signature::{self, Maker};
+
+use super::{Ask, Body, CredentialHeader, Provider, To, ToolName};
+use crate::upstream::Upstream;
 
 /// See the module.
 pub(super) struct Anthropic;

@@ -9,13 +9,15 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
-use super::openai;
-use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To};
-use crate::chat::Chat;
-use crate::codec::json::Raw;
-use crate::config::{Upstream, Url};
-use crate::endpoint::{Endpoint, Family};
-use crate::fault::{FaultKind, Reject, UpstreamFault};
+use weir_hub::call::Call;
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::Raw;
+use weir_hub::endpoint::{Endpoint, Family};
+use weir_hub::fault::{FaultKind, Reject, UpstreamFault};
+use weir_hub::reply::{Reader, Reply, ReplyStart};
+
+use super::{Ask, CredentialHeader, Provider, To, openai};
+use crate::upstream::{Upstream, Url};
 
 /// See the module.
 pub(super) struct Azure;

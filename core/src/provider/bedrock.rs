@@ -15,16 +15,20 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
+use weir_hub::buffer::malformed;
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::Raw;
+use weir_hub::embed::{Embed, Vectors};
+use weir_hub::endpoint::{Delivery, Endpoint};
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::frames::Framing;
+use weir_hub::relay;
+use weir_hub::reply::{Flow, Pieces, Reader, Reply, ReplyStart};
+use weir_hub::signature::{self, Maker};
+
 use super::anthropic::model::Generation;
-use super::held::malformed;
-use super::signature::{self, Maker};
-use super::{Ask, CredentialHeader, Flow, Framing, Pieces, Provider, Reader, Reply, ReplyStart, To, relay};
-use crate::chat::Chat;
-use crate::codec::json::Raw;
-use crate::config::{Upstream, Url};
-use crate::embed::{Embed, Vectors};
-use crate::endpoint::{Delivery, Endpoint};
-use crate::fault::{Reject, UpstreamFault};
+use super::{Ask, CredentialHeader, Provider, To};
+use crate::upstream::{Upstream, Url};
 
 /// See the module.
 pub(super) struct Bedrock;
@@ -187,7 +191,7 @@ impl Family {
 struct Unasked;
 
 impl Reader for Unasked {
-    fn event(&mut self, _: super::Event<'_>, _: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
+    fn event(&mut self, _: weir_hub::reply::Event<'_>, _: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
         Err(malformed("The provider answered what was not asked."))
     }
 

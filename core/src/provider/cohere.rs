@@ -16,13 +16,17 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
-use crate::chat::Chat;
-use crate::codec::json::Raw;
-use crate::config::{Upstream, Url};
-use crate::embed::{Embed, Vectors};
-use crate::endpoint::Endpoint;
-use crate::fault::{Reject, UpstreamFault};
+use weir_hub::call::Call;
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::Raw;
+use weir_hub::embed::{Embed, Vectors};
+use weir_hub::endpoint::Endpoint;
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::relay;
+use weir_hub::reply::{Reader, Reply, ReplyStart};
+
+use super::{Ask, CredentialHeader, Provider, To, ToolName};
+use crate::upstream::{Upstream, Url};
 
 pub(super) use embed::{MOST_TEXTS, read as read_embeddings, write as write_embeddings};
 

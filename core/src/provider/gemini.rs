@@ -19,15 +19,19 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::signature::{self, Maker};
-use super::{Ask, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, relay};
-use crate::chat::Chat;
-use crate::codec::json::Raw;
-use crate::codec::json::write::object;
-use crate::config::{Upstream, Url};
-use crate::embed::{Embed, Vectors};
-use crate::endpoint::{Delivery, Endpoint, Family};
-use crate::fault::{Reject, UpstreamFault};
+use weir_hub::call::Call;
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::object;
+use weir_hub::embed::{Embed, Vectors};
+use weir_hub::endpoint::{Delivery, Endpoint, Family};
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::relay;
+use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::signature::{self, Maker};
+
+use super::{Ask, CredentialHeader, Provider, To, ToolName};
+use crate::upstream::{Upstream, Url};
 pub(super) use embedding::read as read_embeddings;
 use reply::Reading;
 

@@ -2,11 +2,13 @@
 
 use alloc::boxed::Box;
 
-use super::openai;
-use super::{Ask, Call, CredentialHeader, Provider, Reach, Reply, ReplyStart, To};
-use crate::config::Upstream;
-use crate::endpoint::Endpoint;
-use crate::fault::{FaultKind, Reject, UpstreamFault};
+use weir_hub::call::Call;
+use weir_hub::endpoint::Endpoint;
+use weir_hub::fault::{FaultKind, Reject, UpstreamFault};
+use weir_hub::reply::{Reply, ReplyStart};
+
+use super::{Ask, CredentialHeader, Provider, Reach, To, openai};
+use crate::upstream::Upstream;
 
 /// The sidecar's code for a model that could not be loaded: it stays so until the operator has mended it.
 const NOT_LOADED: &str = "model_unavailable";

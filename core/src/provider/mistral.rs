@@ -16,14 +16,17 @@ use alloc::vec::Vec;
 
 pub(super) use fault::misfit;
 
+use weir_hub::call::Call;
+use weir_hub::chat::{Chat, Effort, Thinking};
+use weir_hub::codec::json::write::string;
+use weir_hub::codec::json::{Edit, Raw, patch};
+use weir_hub::endpoint::Endpoint;
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::reply::{Reader, Reply, ReplyStart};
+
 use super::openai::{self, Accent, Order, Parts, Reasons};
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To};
-use crate::chat::{Chat, Effort, Thinking};
-use crate::codec::json::write::string;
-use crate::codec::json::{Edit, Raw, patch};
-use crate::config::{StreamUsage, Upstream};
-use crate::endpoint::Endpoint;
-use crate::fault::{Reject, UpstreamFault};
+use super::{Ask, Body, CredentialHeader, Provider, To};
+use crate::upstream::{StreamUsage, Upstream};
 
 /// See the module.
 pub(super) struct Mistral;

@@ -6,7 +6,7 @@
 
 use alloc::borrow::ToOwned;
 
-use crate::fault::{FaultKind, UpstreamFault};
+use weir_hub::fault::{FaultKind, UpstreamFault};
 
 /// Whether `message` is one of a provider's own, by what it begins with, and holds nothing of the request: nothing quoted, and nothing
 /// before or behind a colon, as a field that is not known stands there. Only so may words tell that a failure is the operator's:
@@ -274,16 +274,18 @@ fn is_beyond_any_minute(message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::fault::Whose;
-    use crate::health::cooldown::{Rest, asked_for};
-    use crate::plan::Candidate;
-    use crate::provider::by_name;
-    use crate::time::Instant;
     use alloc::format;
     use alloc::string::{String, ToString};
     use core::time::Duration;
     use std::vec::Vec;
+
+    use weir_hub::fault::Whose;
+
+    use super::*;
+    use crate::plan::Candidate;
+    use crate::provider::by_name;
+    use crate::health::cooldown::{Rest, asked_for};
+    use crate::time::Instant;
 
     /// Whose a failure is, and whether it rests.
     fn read(provider: &str, status: u16, body: &str) -> (Whose, bool) {

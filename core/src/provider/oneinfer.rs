@@ -13,11 +13,14 @@ mod reply;
 
 use alloc::boxed::Box;
 
-use super::{Ask, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, relay};
-use crate::chat::Chat;
-use crate::config::Upstream;
-use crate::endpoint::Endpoint;
-use crate::fault::{Reject, UpstreamFault};
+use weir_hub::chat::Chat;
+use weir_hub::endpoint::Endpoint;
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::relay;
+use weir_hub::reply::{Reader, Reply, ReplyStart};
+
+use super::{Ask, CredentialHeader, Provider, To};
+use crate::upstream::Upstream;
 
 /// See the module.
 pub(super) struct OneInfer;

@@ -28,13 +28,17 @@ pub(super) use ask::{Accent, Order, PLAIN, Parts, Reasons, write as write_with};
 pub(super) use fault::{by_status, fault, stray};
 pub(super) use model::MOST_STOPS;
 
-use super::{Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, Untouched, relay as watch};
-use crate::chat::Chat;
-use crate::codec::json::write::string;
-use crate::codec::json::{self, Edit, Raw, patch};
-use crate::config::{ReasoningField, StreamUsage, Upstream};
-use crate::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
-use crate::fault::{Reject, UpstreamFault};
+use weir_hub::call::Call;
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::write::string;
+use weir_hub::codec::json::{self, Edit, Raw, patch};
+use weir_hub::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::relay as watch;
+use weir_hub::reply::{Reader, Reply, ReplyStart};
+
+use super::{Ask, Body, CredentialHeader, Provider, To, Untouched};
+use crate::upstream::{ReasoningField, StreamUsage, Upstream};
 
 /// See the module.
 pub(super) struct OpenAi;

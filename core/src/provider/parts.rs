@@ -6,9 +6,9 @@ use alloc::string::String;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use weir_hub::chat::{Chat, Content, Role, Source};
 
 use super::To;
-use crate::chat::{Chat, Content, Role, Source};
 
 /// `chat` without the parts that an upstream has no place for. `lacks` tells what such a part is called where a message of
 /// this role says it; each is refused by name, or noted where it may be left out.

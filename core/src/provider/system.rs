@@ -6,7 +6,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::chat::{Chat, Content, Part, Role, Turn};
+use weir_hub::chat::{Chat, Content, Part, Role, Turn};
 
 /// Whether the application says something elsewhere than in the first message.
 pub(super) fn is_late(chat: &Chat<'_>) -> bool {
@@ -59,14 +59,15 @@ fn reminder(part: Part<'_>) -> Part<'_> {
 
 #[cfg(test)]
 mod tests {
+    use weir_hub::endpoint::{Delivery, Endpoint};
+
     use super::*;
     use crate::config::Preset;
-    use crate::endpoint::{Delivery, Endpoint};
-    use crate::provider::trial::{sent, upstream, written};
+    use crate::exchange::trial::{sent, upstream, written};
 
     fn asked(preset: &str, messages: &str) -> alloc::string::String {
         let quirks = Preset::all().remove(preset).unwrap().quirks;
-        let upstream = crate::config::Upstream { quirks, ..upstream("openai") };
+        let upstream = crate::upstream::Upstream { quirks, ..upstream("openai") };
         let body = format!(r#"{{"max_tokens":9,"system":"first","messages":[{messages}]}}"#);
         let sent = written(sent(&upstream, Endpoint::Messages, Delivery::Whole, &body, "m").unwrap());
         sent.split_once(r#""messages":"#).unwrap().1.split_once("],\"max").unwrap().0.into()

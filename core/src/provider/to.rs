@@ -5,16 +5,18 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use weir_hub::call::Call;
+use weir_hub::chat::{Chat, Content, Detail, Display, Look, Part, Role, Source};
+use weir_hub::codec::json::Raw;
+use weir_hub::dialect::{self, MOST_NOTED};
+use weir_hub::embed::{self, Embed};
+use weir_hub::endpoint::{Delivery, Endpoint};
+use weir_hub::fault::Reject;
+use weir_hub::piece::Calls;
+
 use super::anthropic::model::Generation;
-use super::{Call, Provider, Renamed, embedding, parts, system, tool_names};
-use crate::chat::{Chat, Content, Detail, Display, Look, Part, Role, Source};
-use crate::codec::json::Raw;
-use crate::config::Upstream;
-use crate::dialect;
-use crate::embed::Embed;
-use crate::endpoint::{Delivery, Endpoint};
-use crate::fault::Reject;
-use crate::piece::Calls;
+use super::{Provider, Renamed, parts, system, tool_names};
+use crate::upstream::Upstream;
 
 /// Fields that say where cached work may be found, how to keep it, or who asks: they promise nothing about the answer.
 const HINTS: [&str; 7] = [
@@ -26,9 +28,6 @@ const HINTS: [&str; 7] = [
     "user",
     "safety_identifier",
 ];
-
-/// The most fields that are noted one by one: all of them are named in one header.
-pub(crate) const MOST_NOTED: usize = 64;
 
 /// The most characters of a noted field's name.
 const LONGEST_NOTED: usize = 128;
@@ -194,7 +193,7 @@ impl<'t> To<'t> {
     }
 
     /// Leaves out what vectors are for, where no word says it: they are the same for every purpose there.
-    pub(super) fn purpose(&mut self, embed: &Embed<'_>) {
+    pub(crate) fn purpose(&mut self, embed: &Embed<'_>) {
         for (name, given) in [("taskType", &embed.task), ("title", &embed.title)] {
             if given.is_some() {
                 self.hint(name);
@@ -257,7 +256,7 @@ impl<'t> To<'t> {
     }
 
     /// What is asked, with names of tools that `provider` takes. What another model thought is left out when it is written.
-    pub(super) fn fitted<'c, 'a>(&mut self, provider: &dyn Provider, chat: &'c Chat<'a>) -> Cow<'c, Chat<'a>> {
+    pub(crate) fn fitted<'c, 'a>(&mut self, provider: &dyn Provider, chat: &'c Chat<'a>) -> Cow<'c, Chat<'a>> {
         let proofs = chat.turns.iter().flat_map(|turn| &turn.parts).filter_map(|part| match &part.content {
             Content::Reasoning { signature, .. } => signature.as_deref(),
             Content::Redacted(proof) => Some(&**proof),
@@ -344,7 +343,7 @@ impl<'t> To<'t> {
         let field = if field == "reasoning_effort" && self.thinks { "thinking" } else { field };
         match dialect::written_in(self.endpoint) {
             Some(dialect) => dialect.field(field).into_owned(),
-            None => embedding::field(field, self.endpoint).into_owned(),
+            None => embed::field(field, self.endpoint).into_owned(),
         }
     }
 }

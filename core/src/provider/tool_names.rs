@@ -10,10 +10,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
-
-use crate::chat::{Chat, Content, ToolChoice};
-use crate::codec::json::Str;
-use crate::piece::Piece;
+use weir_hub::chat::{Chat, Content, ToolChoice};
+use weir_hub::codec::json::Str;
+use weir_hub::piece::Piece;
 
 /// What a provider takes as a tool's name: letters, digits, `_` and a little more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +111,7 @@ fn names<'c>(chat: &'c Chat<'_>) -> impl Iterator<Item = &'c str> {
 }
 
 /// A piece with the caller's name for the tool that it calls.
-pub(super) fn restored<'p>(piece: Piece<'p>, renamed: &'p [(String, String)]) -> Piece<'p> {
+pub(crate) fn restored<'p>(piece: Piece<'p>, renamed: &'p [(String, String)]) -> Piece<'p> {
     match piece {
         Piece::Call { index, id, name } if !renamed.is_empty() => {
             let said = name.text();
@@ -128,8 +127,9 @@ pub(super) fn restored<'p>(piece: Piece<'p>, renamed: &'p [(String, String)]) ->
 mod tests {
     use alloc::vec;
 
+    use weir_hub::chat::Tool;
+
     use super::*;
-    use crate::chat::Tool;
 
     fn tool(name: &str) -> Tool<'_> {
         Tool { name: name.into(), description: None, parameters: None, strict: None, cache: None }
@@ -183,8 +183,12 @@ mod tests {
     #[test]
     fn a_name_is_the_same_wherever_a_request_has_it() {
         let call = Content::Call { id: "c".into(), name: "look.up".into(), arguments: "{}".into() };
-        let turn =
-            crate::chat::Turn { role: crate::chat::Role::Assistant, at: 0, parts: vec![call.into()], extra: vec![] };
+        let turn = weir_hub::chat::Turn {
+            role: weir_hub::chat::Role::Assistant,
+            at: 0,
+            parts: vec![call.into()],
+            extra: vec![],
+        };
         let chosen = Some(ToolChoice::Named("look.up".into()));
         let chat = Chat { tools: vec![tool("look.up")], tool_choice: chosen, turns: vec![turn], ..Chat::default() };
         let (chat, renamed) = renamed(&chat, ToolName::USUAL).unwrap();

@@ -17,19 +17,21 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use weir_hub::call::Call;
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::write::object;
+use weir_hub::codec::json::{Raw, check};
+use weir_hub::dialect::gemini::members as gemini_members;
+use weir_hub::embed::{Embed, Vectors};
+use weir_hub::endpoint::{Delivery, Endpoint, Family};
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::{relay, signature};
+
 use super::gemini::reply::Reading;
 use super::gemini::{self, Host, segment, verb};
-use super::{
-    Ask, Body, Call, CredentialHeader, Provider, Reader, Reply, ReplyStart, To, ToolName, anthropic, relay, signature,
-};
-use crate::chat::Chat;
-use crate::codec::json::write::object;
-use crate::codec::json::{Raw, check};
-use crate::config::{Upstream, Url};
-use crate::dialect::gemini::members as gemini_members;
-use crate::embed::{Embed, Vectors};
-use crate::endpoint::{Delivery, Endpoint, Family};
-use crate::fault::{Reject, UpstreamFault};
+use super::{Ask, Body, CredentialHeader, Provider, To, ToolName, anthropic};
+use crate::upstream::{Upstream, Url};
 
 /// See the module.
 pub(super) struct Vertex;

@@ -9,7 +9,7 @@ pub(crate) mod messages;
 pub(crate) mod responses;
 
 use serde_json::{Value, json};
-use weir_core::endpoint::Endpoint;
+use weir_hub::endpoint::Endpoint;
 
 use crate::Feature;
 

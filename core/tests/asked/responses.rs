@@ -1,7 +1,7 @@
 //! What can be asked for in the words of OpenAI's Responses.
 
 use serde_json::{Value, json};
-use weir_core::endpoint::Endpoint;
+use weir_hub::endpoint::Endpoint;
 
 use super::of;
 use crate::Feature;

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use weir_core::chat::{Chat, Content, Effort, Format, Thinking};
-use weir_core::dialect;
-use weir_core::endpoint::{Delivery, Endpoint};
-use weir_core::fault::{FaultKind, Whose};
+use weir_hub::chat::{Chat, Content, Effort, Format, Thinking};
+use weir_hub::dialect;
+use weir_hub::endpoint::{Delivery, Endpoint};
+use weir_hub::fault::{FaultKind, Whose};
 
 use crate::fixture::Fixture;
 

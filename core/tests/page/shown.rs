@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use weir_core::codec::json::{Kind, Raw, check};
+use weir_hub::codec::json::{Kind, Raw, check};
 
 /// What a line may hold before a value is broken into several.
 const WIDTH: usize = 110;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use allocation_counter::measure;
 use serde_json::Value;
 use weir_core::attempt::{Attempt, Effect};
-use weir_core::codec::eventstream;
-use weir_core::dialect;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_core::plan::{Candidate, Origin, Plan};
-use weir_core::provider::{ALL, Framing, Provider};
+use weir_core::provider::{ALL, Provider};
 use weir_core::time::Instant;
+use weir_hub::codec::eventstream;
+use weir_hub::dialect;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::frames::Framing;
 
 use crate::recorded::{Recorded, Way, is_text};
 

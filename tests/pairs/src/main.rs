@@ -18,15 +18,18 @@ mod targets;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use weir_core::codec::json::scan;
-use weir_core::config::Upstream;
-use weir_core::dialect;
-use weir_core::embed::Encoding;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::piece::Calls;
-use weir_core::provider::{self, ALL, Body, Call, Passage, Provider, ReplyStart};
-
 use recorded::{Recorded, Way};
+use weir_core::exchange;
+use weir_core::provider::{self, ALL, Body, Provider};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::dialect;
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::piece::Calls;
+use weir_hub::call::ReplyStart;
+use weir_hub::reply::{Passage};
 
 const EVENTS: usize = 1000;
 
@@ -109,7 +112,7 @@ fn start(endpoint: Endpoint, model: &str) -> ReplyStart<'_> {
 
 /// Reads deltas of text in the middle of a stream, one a chunk.
 fn events(provider: &'static dyn Provider, recorded: &Recorded, start: &ReplyStart<'_>) -> Outcome {
-    let mut reply = provider::reply(provider, &recorded.upstream, start);
+    let mut reply = exchange::reply(provider, &recorded.upstream, start);
     let mut out = Vec::with_capacity(16 << 10);
     for frame in &recorded.before {
         reply.read(frame, &mut out).map_err(|fault| fault.message)?;
@@ -137,7 +140,7 @@ fn requests(endpoint: Endpoint, recorded: &Recorded, body: &[u8], times: usize) 
             let body = black_box(body);
             let scan = scan(body).map_err(|reject| reject.problem().message)?;
             let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
-            let ask = provider::ask(&call, &recorded.upstream, &recorded.model);
+            let ask = exchange::ask(&call, &recorded.upstream, &recorded.model);
             written += match black_box(ask).map_err(|reject| reject.problem().message)?.body {
                 Body::AsIs => body.len(),
                 Body::Replaced(body) => body.len(),

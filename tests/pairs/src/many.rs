@@ -6,11 +6,14 @@
 //! each dialect for one provider.
 
 use serde_json::{Value, json};
-use weir_core::codec::json::scan;
-use weir_core::config::Upstream;
-use weir_core::dialect;
-use weir_core::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_core::provider::{self, Call, Provider, ReplyStart};
+use weir_core::exchange;
+use weir_core::provider::{self, Provider};
+use weir_core::upstream::Upstream;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::dialect;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::call::ReplyStart;
 
 use crate::{Outcome, counted};
 
@@ -119,7 +122,7 @@ pub(crate) fn count(kind: &Kind, endpoint: Endpoint, provider: &'static dyn Prov
                 let scan = scan(body).map_err(|reject| reject.problem().message)?;
                 let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
                 let call = Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan };
-                provider::ask(&call, &upstream, "m").map(drop).map_err(|reject| reject.problem().message)
+                exchange::ask(&call, &upstream, "m").map(drop).map_err(|reject| reject.problem().message)
             })
         }
         What::Told(delivery, answer) => {
@@ -133,7 +136,7 @@ pub(crate) fn count(kind: &Kind, endpoint: Endpoint, provider: &'static dyn Prov
 
 fn told(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>, answer: &[u8]) -> Outcome {
     let mut work = || {
-        let mut reply = provider::reply(provider, upstream, start);
+        let mut reply = exchange::reply(provider, upstream, start);
         let mut out = Vec::new();
         for chunk in answer.chunks(16 << 10) {
             reply.read(chunk, &mut out).map_err(|fault| fault.message)?;
@@ -304,7 +307,7 @@ mod contents {
 }
 
 mod answers {
-    use weir_core::codec::eventstream;
+    use weir_hub::codec::eventstream;
 
     use super::{Value, each, json};
 

@@ -4,9 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use weir_core::config::Upstream;
-use weir_core::endpoint::Endpoint;
-use weir_core::provider::{self, Framing, Passage, Provider};
+use weir_core::exchange;
+use weir_core::provider::{self, Provider};
+use weir_core::upstream::Upstream;
+use weir_hub::endpoint::Endpoint;
+use weir_hub::frames::Framing;
+use weir_hub::reply::Passage;
 
 use crate::Outcome;
 
@@ -68,7 +71,7 @@ impl Recorded {
             return Ok(None);
         };
         let frames = frames(provider.framing(), &answer);
-        let mut reply = provider::reply(provider, &upstream, &crate::start(endpoint, model));
+        let mut reply = exchange::reply(provider, &upstream, &crate::start(endpoint, model));
         let (mut before, mut deltas) = (Vec::new(), Vec::new());
         for frame in frames {
             let mut out = Vec::new();

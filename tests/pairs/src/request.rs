@@ -1,7 +1,7 @@
 //! A conversation in each caller's dialect, of a given size.
 
 use serde_json::{Value, json};
-use weir_core::endpoint::Endpoint;
+use weir_hub::endpoint::Endpoint;
 
 use crate::Outcome;
 

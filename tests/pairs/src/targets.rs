@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use allocation_counter::measure;
 use serde_json::json;
-use weir_core::config::{Key, Model, Routing, Target, Upstream};
+use weir_core::config::{Key, Model, Routing, Target};
 use weir_core::edge::Edge;
 use weir_core::health::cooldown::Rests;
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
 use weir_core::time::Instant;
+use weir_core::upstream::Upstream;
 
 const HEADERS: [(&str, &str); 3] =
     [(":method", "POST"), (":path", "/v1/chat/completions"), ("authorization", "Bearer weir-1")];

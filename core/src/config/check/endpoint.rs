@@ -5,12 +5,15 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 
-use crate::codec::json::scan;
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+
 use crate::config::preset::Preset;
-use crate::config::routing::Upstream;
-use crate::config::url::{Scheme, Url};
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
-use crate::provider::{self, Call, Provider};
+use crate::exchange;
+use crate::provider::Provider;
+use crate::upstream::Upstream;
+use crate::upstream::url::{Scheme, Url};
 
 /// A name that no path holds.
 const MODEL: &str = "weir-model";
@@ -92,7 +95,7 @@ fn path(endpoint: Endpoint, body: &str, upstream: &Upstream) -> Option<String> {
     let scan = scan(body.as_bytes()).ok()?;
     let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
     let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
-    let path = provider::ask(&call, upstream, MODEL).ok()?.path;
+    let path = exchange::ask(&call, upstream, MODEL).ok()?.path;
     path.split('?').next().map(ToOwned::to_owned)
 }
 

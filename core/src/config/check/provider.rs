@@ -11,10 +11,10 @@ use super::{Check, endpoint};
 use crate::config::gateway::{ProviderEntry, Signing};
 use crate::config::hint::did_you_mean;
 use crate::config::preset::Preset;
-use crate::config::routing::{LONGEST_REST, Quirks, Upstream};
 use crate::config::source;
-use crate::config::url::{Credential, Scheme, Url};
 use crate::provider::{self, Reach};
+use crate::upstream::url::{Credential, Scheme, Url};
+use crate::upstream::{LONGEST_REST, Quirks, Upstream};
 
 /// Names of clusters that Weir renders for itself.
 const RESERVED: [&str; 6] = ["weir", "weir-sidecar", "weir-no-plan", "weir-nowhere", "weir-otlp", "weir-status"];

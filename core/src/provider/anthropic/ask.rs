@@ -8,18 +8,17 @@ pub(in crate::provider) mod tools;
 
 use alloc::vec::Vec;
 
-use crate::chat::Chat;
-use crate::codec::json::Kind;
-use crate::codec::json::write::{object, string};
-use crate::endpoint::Delivery;
-use crate::fault::Reject;
-
-use super::model::Generation;
-use crate::provider::To;
-use crate::provider::parts;
-use crate::provider::signature::Maker;
 use conversation::Conversation;
 use thinking::Thinking;
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::Kind;
+use weir_hub::codec::json::write::{object, string};
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::Reject;
+use weir_hub::signature::Maker;
+
+use super::model::Generation;
+use crate::provider::{To, parts};
 
 /// How a request says what it is for.
 #[derive(Clone, Copy)]

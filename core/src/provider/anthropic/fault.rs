@@ -2,11 +2,12 @@
 
 use alloc::boxed::Box;
 
-use crate::codec::json::{Kind, Raw, check};
-use crate::fault::{Details, FaultKind, UpstreamFault};
+use weir_hub::codec::json::{Kind, Raw, check};
+use weir_hub::fault::{Details, FaultKind, UpstreamFault};
+
 use crate::provider::named::{is_own, judged};
 use crate::provider::openai::by_status;
-use crate::provider::words;
+use crate::provider::redact;
 
 /// The longest details that are told on.
 const MAX_DETAILS: usize = 4 << 10;
@@ -16,7 +17,7 @@ pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let kind = by_status(status);
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
     let fault = json.and_then(|json| said(json, kind));
-    judged(status, fault.unwrap_or_else(|| UpstreamFault::new(kind, words::from_text(status, body))))
+    judged(status, fault.unwrap_or_else(|| UpstreamFault::new(kind, redact::from_text(status, body))))
 }
 
 /// Reads an `error` event, or an error that came as an answer.
@@ -46,10 +47,10 @@ fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {
         "invalid_request_error" => invalid(&message, otherwise),
         _ => otherwise,
     };
-    let code = if code.is_empty() { None } else { Some(words::fit(&code)) };
+    let code = if code.is_empty() { None } else { Some(redact::fit(&code)) };
     let details = details.filter(|details| details.text().len() <= MAX_DETAILS);
-    let details = details.map(|details| Box::new(Details(words::fit_json(details))));
-    Some(UpstreamFault { code, details, ..UpstreamFault::new(kind, words::fit(&message)) })
+    let details = details.map(|details| Box::new(Details(redact::fit_json(details))));
+    Some(UpstreamFault { code, details, ..UpstreamFault::new(kind, redact::fit(&message)) })
 }
 
 /// One type stands for all that is wrong with a request; only the words tell more, and sometimes the status.

@@ -5,7 +5,8 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking>,
 //! <https://platform.claude.com/docs/en/build-with-claude/effort>
 
-use crate::chat::Effort;
+use weir_hub::chat::Effort;
+
 use crate::provider::ToolName;
 
 /// A generation, as far as requests differ. A Claude that is not known belongs to the newest.

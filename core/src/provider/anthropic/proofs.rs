@@ -8,10 +8,9 @@
 use alloc::vec::Vec;
 
 use memchr::{memchr, memmem};
-
-use crate::codec::json::write::{array, object};
-use crate::codec::json::{Raw, Scan};
-use crate::provider::signature::{self, Maker};
+use weir_hub::codec::json::write::{array, object};
+use weir_hub::codec::json::{Raw, Scan};
+use weir_hub::signature::{self, Maker};
 
 /// The `messages` of a request without those blocks, if there are any.
 pub(in crate::provider) fn without_others(body: &[u8], scan: &Scan) -> Option<Vec<u8>> {
@@ -75,10 +74,12 @@ fn message(out: &mut Vec<u8>, message: Raw<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::codec::json::scan;
     use alloc::format;
     use alloc::string::String;
+
+    use weir_hub::codec::json::scan;
+
+    use super::*;
 
     fn left(messages: &str) -> Option<String> {
         let body = format!(r#"{{"messages":{messages}}}"#);

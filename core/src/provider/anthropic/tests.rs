@@ -1,10 +1,12 @@
-use super::*;
-use crate::codec::json::scan;
-use crate::endpoint::{Delivery, UsageChunk};
-use crate::fault::FaultKind;
-use crate::provider::trial::{self, chat, refused, upstream};
 use alloc::format;
 use alloc::string::String;
+
+use weir_hub::codec::json::scan;
+use weir_hub::endpoint::{Delivery, UsageChunk};
+use weir_hub::fault::FaultKind;
+
+use super::*;
+use crate::exchange::trial::{self, chat, refused, upstream};
 
 fn asked(body: &str, model: &str) -> Result<String, Reject> {
     trial::asked(&upstream("anthropic"), body, model)
@@ -155,7 +157,7 @@ fn embeddings_are_not_served() {
     let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
     let upstream = Upstream { dialect: "anthropic".into(), ..Upstream::default() };
     assert_eq!(
-        crate::provider::accepts(&call, &upstream, "claude-haiku-4-5").unwrap_err().problem().code,
+        crate::exchange::accepts(&call, &upstream, "claude-haiku-4-5").unwrap_err().problem().code,
         "endpoint_not_supported"
     );
 }

@@ -9,21 +9,20 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Family, Keeps};
-use crate::chat::{Chat, Role};
-use crate::codec::json::write::{Object, object, string};
-use crate::codec::json::{Kind, Raw};
-use crate::fault::Reject;
-use crate::provider::To;
-use crate::provider::anthropic::ask::conversation::Conversation;
-use crate::provider::anthropic::ask::sampling;
-use crate::provider::anthropic::ask::shape;
-use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
-use crate::provider::anthropic::model::Generation;
-use crate::provider::parts;
-use crate::provider::signature::Maker;
 use blocks::Blocks;
 use tools::Tools;
+use weir_hub::chat::{Chat, Role};
+use weir_hub::codec::json::write::{Object, object, string};
+use weir_hub::codec::json::{Kind, Raw};
+use weir_hub::fault::Reject;
+use weir_hub::signature::Maker;
+
+use super::{Family, Keeps};
+use crate::provider::anthropic::ask::conversation::Conversation;
+use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
+use crate::provider::anthropic::ask::{sampling, shape};
+use crate::provider::anthropic::model::Generation;
+use crate::provider::{To, parts};
 
 /// The caller's own words for this provider.
 const OWN: [&str; 3] = ["additionalModelRequestFields", "guardrailConfig", "performanceConfig"];
@@ -122,7 +121,7 @@ fn shape(schema: &str, chat: &Chat<'_>, format: &mut Object<'_>) {
     format.object("structure", |structure| {
         structure.object("jsonSchema", |json| {
             json.string("schema", &shape::fitting(schema));
-            if let crate::chat::Format::Schema { name, description, .. } = &chat.format {
+            if let weir_hub::chat::Format::Schema { name, description, .. } = &chat.format {
                 if let Some(name) = name {
                     json.string("name", name);
                 }

@@ -6,12 +6,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::codec::json::Raw;
-use crate::codec::json::write::object;
-use crate::embed::{Embed, Vectors};
-use crate::fault::Reject;
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::object;
+use weir_hub::embed::{Embed, Vectors};
+use weir_hub::fault::Reject;
+use weir_hub::usage::Usage;
+
 use crate::provider::{To, cohere};
-use crate::usage::Usage;
 
 /// The request for `embed`; its address names the model.
 pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {

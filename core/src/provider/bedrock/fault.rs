@@ -7,16 +7,17 @@
 
 use alloc::borrow::Cow;
 
-use crate::codec::json::{Raw, check};
-use crate::fault::{FaultKind, UpstreamFault, Whose};
+use weir_hub::codec::json::{Raw, check};
+use weir_hub::fault::{FaultKind, UpstreamFault, Whose};
+
 use crate::provider::named::{is_own, judged, own_words};
 use crate::provider::openai::by_status;
-use crate::provider::words;
+use crate::provider::redact;
 
 /// Reads an answer whose status is not 2xx.
 pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let Some(json) = core::str::from_utf8(body).ok().and_then(|text| check(text).ok()) else {
-        return judged(status, UpstreamFault::new(of_status(status), words::from_text(status, body)));
+        return judged(status, UpstreamFault::new(of_status(status), redact::from_text(status, body)));
     };
     // The gateway in front of the API wraps its own into `Output`.
     let json = json.get("Output").unwrap_or(json);
@@ -25,7 +26,7 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let otherwise = of_name(name).unwrap_or_else(|| of_status(status));
     let fault = match message(json) {
         Some(message) => said(name, &message, of_model(json).unwrap_or(otherwise)),
-        None => UpstreamFault::new(otherwise, words::from_text(status, b"")),
+        None => UpstreamFault::new(otherwise, redact::from_text(status, b"")),
     };
     judged(status, fault)
 }
@@ -39,8 +40,8 @@ pub(super) fn in_stream(name: &str, data: Raw<'_>) -> UpstreamFault {
 }
 
 fn said(name: &str, message: &str, kind: FaultKind) -> UpstreamFault {
-    let code = Some(words::fit(name)).filter(|code| !code.is_empty());
-    UpstreamFault { code, ..UpstreamFault::new(of_words(message, kind), words::fit(message)) }
+    let code = Some(redact::fit(name)).filter(|code| !code.is_empty());
+    UpstreamFault { code, ..UpstreamFault::new(of_words(message, kind), redact::fit(message)) }
 }
 
 /// Services differ in how they write it.

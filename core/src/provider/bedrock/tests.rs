@@ -1,9 +1,11 @@
-use super::*;
-use crate::fault::FaultKind;
-use crate::provider::trial::{self, chat, refused, upstream, written};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::vec::Vec;
+
+use weir_hub::fault::FaultKind;
+
+use super::*;
+use crate::exchange::trial::{self, chat, refused, upstream, written};
 
 const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const LLAMA: &str = "meta.llama3-3-70b-instruct-v1:0";

@@ -5,14 +5,15 @@ mod tools;
 
 use alloc::vec::Vec;
 
-use crate::chat::{Chat, Detail, Effort, Format, Thinking};
-use crate::codec::json::write::{Object, array, object, string};
-use crate::codec::json::{Kind, Raw};
-use crate::endpoint::Delivery;
-use crate::fault::Reject;
-use crate::provider::To;
 use conversation::Conversation;
 use tools::Tools;
+use weir_hub::chat::{Chat, Detail, Effort, Format, Thinking};
+use weir_hub::codec::json::write::{Object, array, object, string};
+use weir_hub::codec::json::{Kind, Raw};
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::Reject;
+
+use crate::provider::To;
 
 /// The caller's own words for this provider.
 const OWN: [&str; 6] = ["citation_options", "documents", "priority", "safety_mode", "strict_tools", "thinking"];

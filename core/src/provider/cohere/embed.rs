@@ -5,11 +5,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::codec::json::Raw;
-use crate::codec::json::write::{object, string};
-use crate::embed::{Embed, Vectors};
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::{object, string};
+use weir_hub::embed::{Embed, Vectors};
+use weir_hub::usage::Usage;
+
 use crate::provider::To;
-use crate::usage::Usage;
 
 /// The most texts that one request may have.
 pub(in crate::provider) const MOST_TEXTS: usize = 96;

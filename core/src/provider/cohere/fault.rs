@@ -3,12 +3,13 @@
 //!
 //! <https://docs.cohere.com/reference/errors>
 
-use crate::codec::json::{Raw, check};
-use crate::fault::{FaultKind, UpstreamFault};
+use weir_hub::codec::json::{Raw, check};
+use weir_hub::fault::{FaultKind, UpstreamFault};
+
 use crate::provider::mistral::misfit;
 use crate::provider::named::{judged, own_words};
 use crate::provider::openai::by_status;
-use crate::provider::words;
+use crate::provider::redact;
 
 /// Reads an answer whose status is not 2xx.
 pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
@@ -18,9 +19,9 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     }
     let said = |name| json.and_then(|json| json.get(name)).and_then(Raw::string);
     let Some(message) = said("message").or_else(|| said("detail")) else {
-        return judged(status, UpstreamFault::new(kind(status, ""), words::from_text(status, body)));
+        return judged(status, UpstreamFault::new(kind(status, ""), redact::from_text(status, body)));
     };
-    judged(status, UpstreamFault::new(kind(status, &message), words::fit(&message)))
+    judged(status, UpstreamFault::new(kind(status, &message), redact::fit(&message)))
 }
 
 /// What kind of failure it is. Nothing but the words tells more than the status.
@@ -39,8 +40,8 @@ fn kind(status: u16, message: &str) -> FaultKind {
 
 /// What an answer says that ended with an error.
 pub(super) fn ended(reason: &str, message: Option<&str>) -> UpstreamFault {
-    let message = message.map(words::fit).filter(|message| !message.is_empty());
+    let message = message.map(redact::fit).filter(|message| !message.is_empty());
     let message = message.unwrap_or_else(|| "The provider ended its answer with an error.".into());
-    let code = Some(words::fit(reason)).filter(|code| !code.is_empty());
+    let code = Some(redact::fit(reason)).filter(|code| !code.is_empty());
     UpstreamFault { code, ..UpstreamFault::new(FaultKind::ErrorEvent, message) }
 }

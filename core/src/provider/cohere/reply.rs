@@ -8,16 +8,17 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use weir_hub::buffer::{cut, malformed};
+use weir_hub::codec::json::write::{array, object};
+use weir_hub::codec::json::{Raw, Str};
+use weir_hub::fault::UpstreamFault;
+use weir_hub::piece::{Citation, Finish, Piece};
+use weir_hub::reply::{Event, Flow, Pieces, Reader};
+use weir_hub::usage::Usage;
+
 use super::fault::ended;
-use crate::codec::json::write::{array, object};
-use crate::codec::json::{Raw, Str};
-use crate::fault::UpstreamFault;
-use crate::piece::{Citation, Finish, Piece};
 use crate::provider::answer_tool::ANSWER_TOOL;
-use crate::provider::held::{cut, malformed};
 use crate::provider::openai::stray;
-use crate::provider::{Event, Flow, Pieces, Reader};
-use crate::usage::Usage;
 
 /// How far an answer has been read.
 #[derive(Default)]

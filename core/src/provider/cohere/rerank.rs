@@ -7,13 +7,16 @@ use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::codec::json::write::{array, string};
-use crate::codec::json::{Edit, Kind, Raw, patch};
-use crate::fault::{Reject, UpstreamFault};
-use crate::piece::{Finish, Piece};
-use crate::provider::held::malformed;
-use crate::provider::{Body, Call, Event, Flow, Pieces, Reader, To};
-use crate::usage::Usage;
+use weir_hub::buffer::malformed;
+use weir_hub::call::Call;
+use weir_hub::codec::json::write::{array, string};
+use weir_hub::codec::json::{Edit, Kind, Raw, patch};
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::piece::{Finish, Piece};
+use weir_hub::reply::{Event, Flow, Pieces, Reader};
+use weir_hub::usage::Usage;
+
+use crate::provider::{Body, To};
 
 /// Fields of Jina's and of Cohere's first version that the second does not have.
 const GONE: [&str; 7] = [

@@ -1,11 +1,12 @@
-use super::*;
-use crate::endpoint::Delivery;
-use crate::fault::FaultKind;
-use crate::provider::trial::{self, chat, refused, upstream};
-use crate::provider::{Body, Notes};
-use alloc::format;
 use alloc::string::String;
-use alloc::vec;
+use alloc::{format, vec};
+
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::FaultKind;
+
+use super::*;
+use crate::exchange::trial::{self, chat, refused, upstream};
+use crate::provider::{Body, Notes};
 
 fn sent(endpoint: Endpoint, body: &str, model: &str) -> Result<(String, Notes), Reject> {
     let ask = trial::sent(&upstream("cohere"), endpoint, Delivery::Whole, body, model)?;

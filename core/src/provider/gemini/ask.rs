@@ -8,16 +8,17 @@ use alloc::borrow::Cow;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::Host;
-use super::model::Model;
-use crate::chat::{Chat, Content, Detail, Format, Part, Place, Tool};
-use crate::codec::json::write::{Object, object, string};
-use crate::codec::json::{Kind, Raw};
-use crate::fault::Reject;
-use crate::provider::To;
-use crate::provider::answer_tool::{ANY_OBJECT, answer_tool};
 use conversation::Conversation;
 use thinking::Thinking;
+use weir_hub::chat::{Chat, Content, Detail, Format, Part, Place, Tool};
+use weir_hub::codec::json::write::{Object, object, string};
+use weir_hub::codec::json::{Kind, Raw};
+use weir_hub::fault::Reject;
+
+use super::Host;
+use super::model::Model;
+use crate::provider::To;
+use crate::provider::answer_tool::{ANY_OBJECT, answer_tool};
 
 /// Fields without a place in the hub that this API has words for.
 const TAKES: [&str; 2] = ["modalities", "web_search_options"];

@@ -6,11 +6,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::codec::json::Raw;
-use crate::codec::json::write::{array, object};
-use crate::embed::{Embed, Vectors};
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::{array, object};
+use weir_hub::embed::{Embed, Vectors};
+use weir_hub::usage::Usage;
+
 use crate::provider::To;
-use crate::usage::Usage;
 
 pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Vec<u8> {
     to.rest(&embed.extra, &[]);

@@ -5,18 +5,19 @@
 use alloc::borrow::Cow;
 use core::time::Duration;
 
-use crate::codec::json::{Kind, Raw, check};
-use crate::fault::{FaultKind, UpstreamFault, Whose};
+use weir_hub::codec::json::{Kind, Raw, check};
+use weir_hub::fault::{FaultKind, UpstreamFault, Whose};
+
 use crate::provider::named::{is_own, judged, own_words};
 use crate::provider::openai::by_status;
-use crate::provider::words;
+use crate::provider::redact;
 
 /// Reads an answer whose status is not 2xx.
 pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
     let fault = match json.and_then(error) {
         Some(error) => said(error, by_status(status)),
-        None => UpstreamFault::new(by_status(status), words::from_text(status, body)),
+        None => UpstreamFault::new(by_status(status), redact::from_text(status, body)),
     };
     judged(status, fault)
 }
@@ -49,10 +50,10 @@ fn said(error: Raw<'_>, by_status: FaultKind) -> UpstreamFault {
             .filter(|reason| !reason.is_empty())
             .or(Some(status))
             .filter(|code| !code.is_empty())
-            .map(|code| words::fit(&code)),
-        param: violation.and_then(Raw::string).filter(|field| !field.is_empty()).map(|field| words::fit(&field)),
+            .map(|code| redact::fit(&code)),
+        param: violation.and_then(Raw::string).filter(|field| !field.is_empty()).map(|field| redact::fit(&field)),
         retry_after: detail("RetryInfo").and_then(|info| delay(&info.get("retryDelay")?.string()?)),
-        ..UpstreamFault::new(kind, words::fit(&message))
+        ..UpstreamFault::new(kind, redact::fit(&message))
     }
 }
 

@@ -3,7 +3,7 @@
 //! <https://ai.google.dev/gemini-api/docs/models>, <https://ai.google.dev/gemini-api/docs/thinking>,
 //! <https://ai.google.dev/gemini-api/docs/gemini-3>, <https://ai.google.dev/gemini-api/docs/openai#thinking>
 
-use crate::chat::Effort;
+use weir_hub::chat::Effort;
 
 /// A model, as far as requests differ. A Gemini that is not known belongs to the newest generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,15 +3,18 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use weir_hub::buffer::malformed;
+use weir_hub::call::Call;
+use weir_hub::codec::json::write::{array, object};
+use weir_hub::codec::json::{Edit, Raw, patch};
+use weir_hub::endpoint::Endpoint;
+use weir_hub::fault::UpstreamFault;
+use weir_hub::piece::Piece;
+use weir_hub::reply::{Event, Flow, Pieces, Reader};
+
 use super::fault::in_answer;
 use super::{counted, embedding};
-use crate::codec::json::write::{array, object};
-use crate::codec::json::{Edit, Raw, patch};
-use crate::endpoint::Endpoint;
-use crate::fault::UpstreamFault;
-use crate::piece::Piece;
-use crate::provider::held::malformed;
-use crate::provider::{Body, Call, Event, Flow, Pieces, Reader};
+use crate::provider::Body;
 
 /// What the path of an endpoint ends with; `None` for a chat.
 pub(in crate::provider) const fn verb(endpoint: Endpoint) -> Option<&'static str> {

@@ -4,11 +4,12 @@
 use alloc::vec::Vec;
 
 use memchr::memmem;
+use weir_hub::call::Call;
+use weir_hub::codec::json::write::{array, object};
+use weir_hub::codec::json::{Edit, Kind, Raw, patch};
+use weir_hub::dialect::gemini::{WRAPPED, is_wrapped};
 
-use crate::codec::json::write::{array, object};
-use crate::codec::json::{Edit, Kind, Raw, patch};
-use crate::dialect::gemini::{WRAPPED, is_wrapped};
-use crate::provider::{Body, Call, To};
+use crate::provider::{Body, To};
 
 /// The caller's own request, without the thoughts of others.
 pub(in crate::provider) fn own(call: &Call<'_>, to: &mut To<'_>) -> Body {
@@ -54,13 +55,15 @@ fn is_anothers(part: Raw<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::codec::json::scan;
-    use crate::endpoint::{Delivery, Endpoint, UsageChunk};
-    use crate::provider::gemini::Gemini;
-    use crate::provider::trial::upstream;
     use alloc::format;
     use alloc::string::String;
+
+    use weir_hub::codec::json::scan;
+    use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+
+    use super::*;
+    use crate::exchange::trial::upstream;
+    use crate::provider::gemini::Gemini;
 
     #[test]
     fn only_what_other_models_thought_is_left_out() {

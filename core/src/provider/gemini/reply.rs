@@ -13,18 +13,19 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::fault::in_answer;
-use crate::codec::json::{Kind, Raw, Str};
-use crate::fault::{FaultKind, UpstreamFault};
-use crate::piece::{Finish, Piece};
-use crate::provider::answer_tool::ANSWER_TOOL;
-use crate::provider::held::{cut, malformed};
-use crate::provider::openai::stray;
-use crate::provider::signature::{Maker, named};
-use crate::provider::words;
-use crate::provider::{Event, Flow, Pieces, Reader, ReplyStart};
-use crate::usage::Usage;
 use citation::Cited;
+use weir_hub::buffer::{cut, malformed};
+use weir_hub::codec::json::{Kind, Raw, Str};
+use weir_hub::fault::{FaultKind, UpstreamFault};
+use weir_hub::piece::{Finish, Piece};
+use weir_hub::reply::{Event, Flow, Pieces, Reader, ReplyStart};
+use weir_hub::signature::{Maker, named};
+use weir_hub::usage::Usage;
+
+use super::fault::in_answer;
+use crate::provider::answer_tool::ANSWER_TOOL;
+use crate::provider::openai::stray;
+use crate::provider::redact;
 
 /// How far an answer has been read.
 pub(in crate::provider) struct Reading {
@@ -347,17 +348,17 @@ fn finish(reason: &str, message: Option<&str>, said: bool) -> Result<Option<Fini
         // The model did not manage to write what it wanted; the next time it may.
         "MALFORMED_FUNCTION_CALL" | "MALFORMED_RESPONSE" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => {
             let message = message.unwrap_or("The model's answer is broken.");
-            return Err(malformed(&words::fit(&format!("{reason}: {message}"))));
+            return Err(malformed(&redact::fit(&format!("{reason}: {message}"))));
         }
         "MISSING_THOUGHT_SIGNATURE" => {
             let message = message.unwrap_or("A tool call has come back without its signature.");
-            return Err(UpstreamFault::new(FaultKind::InvalidRequest, words::fit(message)));
+            return Err(UpstreamFault::new(FaultKind::InvalidRequest, redact::fit(message)));
         }
         "STOP" => Finish::Stop,
         // `OTHER`, `NO_IMAGE`, `IMAGE_OTHER`, and kinds to come: with nothing to show, the model did not do what it was asked for.
         _ if !said => {
             let message = message.unwrap_or("The model has answered nothing.");
-            return Err(malformed(&words::fit(&format!("{reason}: {message}"))));
+            return Err(malformed(&redact::fit(&format!("{reason}: {message}"))));
         }
         _ => Finish::Stop,
     }))

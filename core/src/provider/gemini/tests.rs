@@ -1,7 +1,9 @@
-use super::*;
-use crate::fault::FaultKind;
-use crate::provider::trial::{self, chat, refused, upstream};
 use core::time::Duration;
+
+use weir_hub::fault::FaultKind;
+
+use super::*;
+use crate::exchange::trial::{self, chat, refused, upstream};
 
 fn ask(body: &str, endpoint: Endpoint, delivery: Delivery, model: &str) -> Result<Ask, Reject> {
     trial::sent(&upstream("gemini"), endpoint, delivery, body, model)

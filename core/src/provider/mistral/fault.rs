@@ -3,11 +3,11 @@
 
 use alloc::string::{String, ToString};
 
-use crate::codec::json::{Kind, Raw, check};
-use crate::fault::{FaultKind, UpstreamFault};
+use weir_hub::codec::json::{Kind, Raw, check};
+use weir_hub::fault::{FaultKind, UpstreamFault};
+
 use crate::provider::named::judged;
-use crate::provider::openai;
-use crate::provider::words;
+use crate::provider::{openai, redact};
 
 /// Reads an answer whose status is not 2xx.
 pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
@@ -27,7 +27,7 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     };
     // Its codes are numbers; the type says what they stand for.
     if !kind.is_empty() {
-        fault.code = Some(words::fit(&kind));
+        fault.code = Some(redact::fit(&kind));
     }
     judged(status, UpstreamFault { rests: true, ..fault })
 }
@@ -55,7 +55,7 @@ pub(in crate::provider) fn misfit(body: Raw<'_>, kind: FaultKind) -> Option<Upst
     }
     let problem = first.get("msg").and_then(Raw::string)?;
     let message = if place.is_empty() { problem.to_string() } else { alloc::format!("{place}: {problem}") };
-    let param = Some(place).filter(|place| !place.is_empty()).map(|place| words::fit(&place));
-    let code = first.get("type").and_then(Raw::string).map(|kind| words::fit(&kind));
-    Some(UpstreamFault { code, param, ..UpstreamFault::new(kind, words::fit(&message)) })
+    let param = Some(place).filter(|place| !place.is_empty()).map(|place| redact::fit(&place));
+    let code = first.get("type").and_then(Raw::string).map(|kind| redact::fit(&kind));
+    Some(UpstreamFault { code, param, ..UpstreamFault::new(kind, redact::fit(&message)) })
 }

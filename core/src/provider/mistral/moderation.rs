@@ -7,11 +7,15 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::codec::json::write::{Object, object};
-use crate::codec::json::{Kind, Raw};
-use crate::fault::{Reject, UpstreamFault};
-use crate::provider::held::{Held, parse};
-use crate::provider::{Call, Passage, Progress, Reply, ReplyStart, To, openai};
+use weir_hub::buffer::{Held, parse};
+use weir_hub::call::Call;
+use weir_hub::codec::json::write::{Object, object};
+use weir_hub::codec::json::{Kind, Raw};
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::progress::Progress;
+use weir_hub::reply::{Passage, Reply, ReplyStart};
+
+use crate::provider::{To, openai};
 
 /// Refuses what is no text.
 pub(super) fn check(call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {

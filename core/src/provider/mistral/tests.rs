@@ -1,8 +1,10 @@
-use super::*;
-use crate::endpoint::Delivery;
-use crate::fault::FaultKind;
-use crate::provider::trial::{self, chat, upstream};
 use alloc::format;
+
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::FaultKind;
+
+use super::*;
+use crate::exchange::trial::{self, chat, upstream};
 
 fn asked(body: &str, model: &str) -> Result<String, Reject> {
     trial::asked(&upstream("mistral"), body, model)

@@ -5,9 +5,11 @@
 
 use alloc::borrow::Cow;
 
-use crate::codec::json::Raw;
-use crate::fault::Reject;
-use crate::provider::{Call, To};
+use weir_hub::call::Call;
+use weir_hub::codec::json::Raw;
+use weir_hub::fault::Reject;
+
+use crate::provider::To;
 
 /// The fields that it knows.
 const TAKES: [&str; 9] = [

@@ -7,10 +7,11 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::chat::{Chat, Content, Effort, Format, Role, Source, Thinking, ToolChoice, Turn};
-use crate::codec::json::write::{object, string};
-use crate::endpoint::Delivery;
-use crate::fault::Reject;
+use weir_hub::chat::{Chat, Content, Effort, Format, Role, Source, Thinking, ToolChoice, Turn};
+use weir_hub::codec::json::write::{object, string};
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::Reject;
+
 use crate::provider::To;
 
 /// Fields that have no counterpart here.

@@ -6,23 +6,24 @@
 
 use alloc::borrow::Cow;
 
-use crate::codec::json::{Kind, Raw, check};
-use crate::fault::{FaultKind, UpstreamFault};
+use weir_hub::codec::json::{Kind, Raw, check};
+use weir_hub::fault::{FaultKind, UpstreamFault};
+
 use crate::provider::mistral::misfit;
 use crate::provider::named::{judged, own_words};
 use crate::provider::openai::by_status;
-use crate::provider::words;
+use crate::provider::redact;
 
 /// Reads an answer whose status is not 2xx.
 pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
     let said = json.and_then(|json| said(json).or_else(|| around(json)));
     if let Some(said) = said {
-        return judged(status, UpstreamFault::new(kind(status, &said), words::fit(&said)));
+        return judged(status, UpstreamFault::new(kind(status, &said), redact::fit(&said)));
     }
     // What does not fit the schema is told as a list of places.
     let fault = json.and_then(|json| misfit(json, by_status(status)));
-    judged(status, fault.unwrap_or_else(|| UpstreamFault::new(by_status(status), words::from_text(status, body))))
+    judged(status, fault.unwrap_or_else(|| UpstreamFault::new(by_status(status), redact::from_text(status, body))))
 }
 
 /// Reads an error that came where an answer, or an event of one, was due; `None` if it is none.
@@ -45,7 +46,7 @@ fn event(said: &str) -> UpstreamFault {
         FaultKind::InvalidRequest => FaultKind::ErrorEvent,
         kind => kind,
     };
-    UpstreamFault::new(kind, words::fit(said))
+    UpstreamFault::new(kind, redact::fit(said))
 }
 
 /// What the envelope's `error` says. It is there in a success as well, and empty.

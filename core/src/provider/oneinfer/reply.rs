@@ -8,14 +8,15 @@
 //! <https://oneinfer.ai/docs/api/chat-completions>, Response Fields,
 //! <https://oneinfer.ai/docs/api/audio-generation> (the envelope)
 
+use weir_hub::buffer::{cut, malformed};
+use weir_hub::codec::json::{Kind, Raw, Str};
+use weir_hub::fault::UpstreamFault;
+use weir_hub::piece::{Finish, Piece};
+use weir_hub::reply::{Event, Flow, Pieces, Reader};
+use weir_hub::usage::Usage;
+
 use super::fault::{failed, in_answer};
-use crate::codec::json::{Kind, Raw, Str};
-use crate::fault::UpstreamFault;
-use crate::piece::{Finish, Piece};
-use crate::provider::held::{cut, malformed};
 use crate::provider::openai::stray;
-use crate::provider::{Event, Flow, Pieces, Reader};
-use crate::usage::Usage;
 
 /// How far an answer has been read.
 #[expect(clippy::struct_excessive_bools, reason = "what has been told; each comes by itself")]

@@ -1,10 +1,12 @@
-use super::*;
-use crate::endpoint::Delivery;
-use crate::fault::FaultKind;
-use crate::provider::Notes;
-use crate::provider::trial::{self, chat, refused, upstream, written};
 use alloc::format;
 use alloc::string::String;
+
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::FaultKind;
+
+use super::*;
+use crate::exchange::trial::{self, chat, refused, upstream, written};
+use crate::provider::Notes;
 
 fn sent(body: &str, model: &str, drop_unsupported: bool) -> Result<(String, Notes), Reject> {
     let upstream = Upstream { drop_unsupported, ..upstream("oneinfer") };

@@ -11,20 +11,21 @@ use sha2::{Digest, Sha256};
 
 use super::fit::{efforts, knows};
 pub(in crate::provider) use super::model::Reasons;
+use conversation::Conversation;
+use weir_hub::chat::{Chat, Detail, Effort, Format, Thinking, Tool, ToolChoice};
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::{array, number, object, string};
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::Reject;
+
 use super::model::{beside_tools, lacks as model_lacks, most_stops};
 use super::strict;
-use crate::chat::{Chat, Detail, Effort, Format, Thinking, Tool, ToolChoice};
-use crate::codec::json::Raw;
-use crate::codec::json::write::{array, number, object, string};
-use crate::config::{ReasoningField, StreamUsage};
-use crate::endpoint::Delivery;
-use crate::fault::Reject;
 use crate::provider::To;
-use conversation::Conversation;
+use crate::upstream::{ReasoningField, StreamUsage};
 pub(super) use conversation::FORMATS;
 
 /// How a provider deviates whose API is otherwise this one. (What a host deviates in that speaks this very dialect is data:
-/// [`Quirks`](crate::config::Quirks).)
+/// [`Quirks`](crate::upstream::Quirks).)
 pub(in crate::provider) struct Accent {
     /// Fields that it has no counterpart for.
     pub(in crate::provider) unsupported: &'static [&'static str],

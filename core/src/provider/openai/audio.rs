@@ -5,14 +5,16 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use weir_hub::buffer::{Held, malformed, parse};
+use weir_hub::endpoint::Endpoint;
+use weir_hub::fault::{FaultKind, UpstreamFault};
+use weir_hub::progress::Progress;
+use weir_hub::relay;
+use weir_hub::reply::{Passage, Reply, ReplyStart};
+
 use super::event::Members;
 use super::fault::in_answer;
 use super::typed;
-use crate::endpoint::Endpoint;
-use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::held::{Held, malformed, parse};
-use crate::provider::progress::Progress;
-use crate::provider::{Passage, Reply, ReplyStart, relay};
 
 /// Passes an answer of sound, or about sound.
 pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
@@ -87,10 +89,11 @@ impl Reply for Audio {
 
 #[cfg(test)]
 mod tests {
+    use weir_hub::endpoint::Delivery;
+    use weir_hub::usage::Usage;
+
     use super::*;
-    use crate::endpoint::Delivery;
-    use crate::provider::trial::START;
-    use crate::usage::Usage;
+    use crate::exchange::trial::START;
 
     fn read(delivery: Delivery, content_type: &str, body: &str) -> Result<Usage, FaultKind> {
         let start = ReplyStart { endpoint: Endpoint::Transcriptions, delivery, content_type, ..START };

@@ -4,8 +4,8 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::json::write::{Object, array, object};
-use crate::codec::json::{Kind, Raw};
+use weir_hub::codec::json::write::{Object, array, object};
+use weir_hub::codec::json::{Kind, Raw};
 
 /// From the request for a chat, as it would be sent.
 pub(super) fn write(chat: Raw<'_>) -> Vec<u8> {

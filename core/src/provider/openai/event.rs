@@ -3,8 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use crate::codec::json::{Checker, Flaw, Kind, Name, Raw, Str, check_by};
-use crate::usage::{Usage, guess};
+use weir_hub::codec::json::{Checker, Flaw, Kind, Name, Raw, Str, check_by};
+use weir_hub::usage::{Usage, guess};
 
 /// The members that matter, of a chunk or an answer.
 #[derive(Default)]

@@ -3,12 +3,13 @@
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 
-use crate::codec::json::{Kind, Raw, check};
-use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::held::malformed;
+use weir_hub::buffer::malformed;
+use weir_hub::codec::json::{Kind, Raw, check};
+use weir_hub::fault::{FaultKind, UpstreamFault};
+
 use crate::provider::mistral::misfit;
 use crate::provider::named::judged;
-use crate::provider::words;
+use crate::provider::redact;
 
 /// Reads an answer whose status is not 2xx.
 pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
@@ -17,7 +18,7 @@ pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
         Some(said) => said.fault(by_status(status)),
         // What does not fit the schema of a server that is made with FastAPI.
         None if let Some(fault) = json.and_then(|json| misfit(json, by_status(status))) => fault,
-        None => UpstreamFault::new(by_status(status), words::from_text(status, body)),
+        None => UpstreamFault::new(by_status(status), redact::from_text(status, body)),
     };
     judged(status, fault)
 }
@@ -130,9 +131,9 @@ impl<'a> Said<'a> {
 
     fn fault(&self, by_status: FaultKind) -> UpstreamFault {
         UpstreamFault {
-            code: self.code.as_deref().or(self.kind.as_deref()).map(words::fit),
-            param: self.param.as_deref().map(words::fit),
-            ..UpstreamFault::new(self.kind(by_status), words::fit(&self.message))
+            code: self.code.as_deref().or(self.kind.as_deref()).map(redact::fit),
+            param: self.param.as_deref().map(redact::fit),
+            ..UpstreamFault::new(self.kind(by_status), redact::fit(&self.message))
         }
     }
 

@@ -6,12 +6,14 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::chat::Effort;
-use crate::codec::json::write::{self, object};
-use crate::codec::json::{Kind, Raw};
-use crate::dialect::openai;
-use crate::endpoint::Endpoint;
-use crate::provider::{Call, To};
+use weir_hub::call::Call;
+use weir_hub::chat::Effort;
+use weir_hub::codec::json::write::{self, object};
+use weir_hub::codec::json::{Kind, Raw};
+use weir_hub::dialect::openai;
+use weir_hub::endpoint::Endpoint;
+
+use crate::provider::To;
 
 /// What becomes of a top-level field: its new value, or nothing.
 pub(super) type Change<'q> = (&'q str, Option<Vec<u8>>);

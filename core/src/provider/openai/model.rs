@@ -3,7 +3,7 @@
 //! <https://platform.openai.com/docs/guides/reasoning>,
 //! <https://platform.openai.com/docs/api-reference/chat/create#chat-create-reasoning_effort>
 
-use crate::chat::Effort;
+use weir_hub::chat::Effort;
 
 /// How a model reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::json::{Kind, Raw, write};
+use weir_hub::codec::json::{Kind, Raw, write};
 
 /// The items of `input` without those, if there are any.
 pub(super) fn without_others(input: Raw<'_>) -> Option<Vec<u8>> {

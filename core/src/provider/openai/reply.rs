@@ -9,16 +9,17 @@ mod said;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::event::{Members, is_cut, is_failure, is_ping};
-use super::fault::{failed, in_answer, stray};
-use crate::codec::json::{Raw, Str};
-use crate::endpoint::Delivery;
-use crate::fault::UpstreamFault;
-use crate::piece::{Finish, Piece};
-use crate::provider::held::{cut, cut_whole, malformed};
-use crate::provider::{Event, Flow, Pieces, Reader, ReplyStart};
 use calls::Calls;
 use said::{Delta, Thoughts};
+use weir_hub::buffer::{cut, cut_whole, malformed};
+use weir_hub::codec::json::{Raw, Str};
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::UpstreamFault;
+use weir_hub::piece::{Finish, Piece};
+use weir_hub::reply::{Event, Flow, Pieces, Reader, ReplyStart};
+
+use super::event::{Members, is_cut, is_failure, is_ping};
+use super::fault::{failed, in_answer, stray};
 
 /// More choices than anybody asks for; a larger index is a mistake that must not take memory.
 const MAX_CHOICES: usize = 128;

@@ -3,15 +3,16 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use weir_hub::buffer::{cut, malformed};
+use weir_hub::codec::sse::{self, Block};
+use weir_hub::endpoint::UsageChunk;
+use weir_hub::fault::{FaultKind, UpstreamFault};
+use weir_hub::passthrough::Passing;
+use weir_hub::progress::Progress;
+use weir_hub::reply::{Passage, Reply};
+
 use super::event::{Beginning, Deltas, is_ping};
 use super::fault::{failed, in_answer, stray};
-use crate::codec::sse::{self, Block};
-use crate::endpoint::UsageChunk;
-use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::held::{cut, malformed};
-use crate::provider::passing::Passing;
-use crate::provider::progress::Progress;
-use crate::provider::{Passage, Reply};
 
 pub(super) struct Stream {
     reader: sse::Reader,

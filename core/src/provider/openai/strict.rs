@@ -4,7 +4,7 @@
 
 use alloc::collections::BTreeSet;
 
-use crate::codec::json::{Kind, Raw};
+use weir_hub::codec::json::{Kind, Raw};
 
 /// Words for which there is no place in such a schema.
 const UNKNOWN: [&str; 14] = [

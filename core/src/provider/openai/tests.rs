@@ -1,10 +1,12 @@
-use super::*;
-use crate::endpoint::UsageChunk;
-use crate::fault::FaultKind;
-use crate::piece::Calls;
-use crate::provider::Passage;
-use crate::provider::trial::{START, sent, upstream};
 use alloc::string::String;
+
+use weir_hub::endpoint::UsageChunk;
+use weir_hub::fault::FaultKind;
+use weir_hub::piece::Calls;
+use weir_hub::reply::Passage;
+
+use super::*;
+use crate::exchange::trial::{START, sent, upstream};
 
 fn asked(endpoint: Endpoint, delivery: Delivery, body: &str, model: &str) -> Result<Body, Reject> {
     sent(&upstream("openai"), endpoint, delivery, body, model).map(|ask| ask.body)

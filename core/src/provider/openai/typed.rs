@@ -8,14 +8,16 @@
 use alloc::format;
 use alloc::string::String;
 
+use weir_hub::buffer::{cut, cut_whole, malformed};
+use weir_hub::codec::json::{Kind, Raw, Str};
+use weir_hub::fault::{UpstreamFault, Whose};
+use weir_hub::piece::{Finish, Piece};
+use weir_hub::reply::{Event, Flow, Pieces, Reader};
+use weir_hub::usage::Usage;
+
 use super::event::Members;
 use super::fault::{in_answer, stray};
-use crate::codec::json::{Kind, Raw, Str};
-use crate::fault::{UpstreamFault, Whose};
-use crate::piece::{Finish, Piece};
-use crate::provider::held::{cut, cut_whole, malformed};
-use crate::provider::{Event, Flow, Pieces, Reader, words};
-use crate::usage::Usage;
+use crate::provider::redact;
 
 /// Watches an answer. What it tells of the answer's content is only that there is some.
 #[derive(Default)]
@@ -49,7 +51,7 @@ impl Reader for Reading {
                 // Clients read in it what to do next. Whose account or key is wrong is no affair of theirs.
                 let error = response.get("error").unwrap_or(Raw::NULL);
                 let on_one_line = !data.text().contains(['\n', '\r']);
-                if fault.kind.whose() != Whose::Ours && on_one_line && words::may_be_shown(error) {
+                if fault.kind.whose() != Whose::Ours && on_one_line && redact::may_be_shown(error) {
                     self.failed = Some(format!("event: response.failed\ndata: {}\n\n", data.text()));
                 }
                 return Err(fault);

@@ -3,15 +3,16 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use weir_hub::buffer::{Held, cut_whole, malformed, parse_by};
+use weir_hub::codec::json::{Kind, Raw};
+use weir_hub::embed::one_for_each;
+use weir_hub::endpoint::Endpoint;
+use weir_hub::fault::{FaultKind, UpstreamFault};
+use weir_hub::progress::Progress;
+use weir_hub::reply::{Passage, Reply};
+
 use super::event::{Members, is_cut};
 use super::fault::{failed, in_answer};
-use crate::codec::json::{Kind, Raw};
-use crate::endpoint::Endpoint;
-use crate::fault::{FaultKind, UpstreamFault};
-use crate::provider::embedding::one_for_each;
-use crate::provider::held::{Held, cut_whole, malformed, parse_by};
-use crate::provider::progress::Progress;
-use crate::provider::{Passage, Reply};
 
 pub(super) struct Whole {
     endpoint: Endpoint,

@@ -6,11 +6,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::codec::json::Raw;
-use crate::codec::json::write::object;
-use crate::embed::{Embed, Vectors};
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::object;
+use weir_hub::embed::{Embed, Vectors};
+use weir_hub::usage::Usage;
+
 use crate::provider::{To, gemini};
-use crate::usage::Usage;
 
 /// The most texts that one request may have.
 pub(super) fn most_texts(model: &str) -> usize {

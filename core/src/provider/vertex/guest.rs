@@ -4,16 +4,18 @@
 
 use alloc::vec::Vec;
 
-use crate::chat::{Chat, Content, Role, Source};
-use crate::codec::json::write::string;
-use crate::codec::json::{Edit, Raw, patch};
-use crate::fault::{Reject, UpstreamFault};
+use weir_hub::call::Call;
+use weir_hub::chat::{Chat, Content, Role, Source};
+use weir_hub::codec::json::write::string;
+use weir_hub::codec::json::{Edit, Raw, patch};
+use weir_hub::fault::{Reject, UpstreamFault};
+use weir_hub::reply::{Event, Flow, Pieces, Reader, ReplyStart};
+
 use crate::provider::anthropic::ask::{self, Head};
 use crate::provider::anthropic::proofs;
 use crate::provider::anthropic::reply::{Awaited, Reading};
 use crate::provider::gemini::fault::in_answer;
-use crate::provider::parts;
-use crate::provider::{Ask, Body, Call, Event, Flow, Pieces, Reader, ReplyStart, To};
+use crate::provider::{Ask, Body, To, parts};
 
 /// Goes into every body, where Anthropic itself has a header.
 const VERSION: &str = "vertex-2023-10-16";

@@ -1,8 +1,9 @@
+use weir_hub::codec::json::scan;
+use weir_hub::endpoint::UsageChunk;
+use weir_hub::fault::FaultKind;
+
 use super::*;
-use crate::codec::json::scan;
-use crate::endpoint::UsageChunk;
-use crate::fault::FaultKind;
-use crate::provider::trial::{self, written};
+use crate::exchange::trial::{self, written};
 
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"a"}]}"#;
 
@@ -10,8 +11,8 @@ fn ask(body: &str, endpoint: Endpoint, delivery: Delivery, model: &str, upstream
     let scan = scan(body.as_bytes())?;
     let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
     let call = Call { endpoint, delivery, usage, model: "asked", betas: "b-1", body, scan: &scan };
-    crate::provider::accepts(&call, upstream, model)?;
-    crate::provider::ask(&call, upstream, model)
+    crate::exchange::accepts(&call, upstream, model)?;
+    crate::exchange::ask(&call, upstream, model)
 }
 
 fn vertex() -> Upstream {

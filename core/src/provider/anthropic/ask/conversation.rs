@@ -3,13 +3,14 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
-use crate::codec::json::write::{Object, array, object};
-use crate::dialect::anthropic::call_id;
-use crate::fault::Reject;
+use weir_hub::chat::{Content, Outcome, Part, Role, Source, Turn};
+use weir_hub::codec::json::write::{Object, array, object};
+use weir_hub::dialect::anthropic::call_id;
+use weir_hub::fault::Reject;
+use weir_hub::signature::{self, Maker};
+
 use crate::provider::To;
 use crate::provider::parts::text;
-use crate::provider::signature::{self, Maker};
 
 pub(in crate::provider) struct Conversation<'a> {
     pub(in crate::provider) system: Vec<&'a Part<'a>>,

@@ -5,9 +5,10 @@
 
 use alloc::vec::Vec;
 
+use weir_hub::chat::Chat;
+use weir_hub::codec::json::Raw;
+
 use super::thinking::Thinking;
-use crate::chat::Chat;
-use crate::codec::json::Raw;
 use crate::provider::To;
 use crate::provider::anthropic::model::Generation;
 

@@ -6,8 +6,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::codec::json::write::object;
-use crate::codec::json::{Kind, Raw};
+use weir_hub::codec::json::write::object;
+use weir_hub::codec::json::{Kind, Raw};
 
 /// Words that are refused.
 const UNKNOWN: [&str; 9] = [

@@ -6,12 +6,13 @@
 
 use alloc::vec::Vec;
 
+use weir_hub::chat::{Chat, Content, Display, Effort, Format, Part, Role};
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::Object;
+use weir_hub::fault::Reject;
+
 use super::conversation::Conversation;
 use super::shape;
-use crate::chat::{Chat, Content, Display, Effort, Format, Part, Role};
-use crate::codec::json::Raw;
-use crate::codec::json::write::Object;
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::ANY_OBJECT;
 use crate::provider::anthropic::model::{Generation, Off, Thinks, budget};
@@ -167,11 +168,11 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
         return Ok(of_answer(chat.effort, generation, to));
     }
     let effort = match (chat.thinking, chat.effort) {
-        (Some(crate::chat::Thinking::Off), _) | (None, Some(Effort::None)) => {
+        (Some(weir_hub::chat::Thinking::Off), _) | (None, Some(Effort::None)) => {
             return Ok(off(chat.effort, generation, to));
         }
         // It is more precise than an effort, which these models are not told.
-        (Some(crate::chat::Thinking::Budget(tokens)), effort) if generation.thinks() == Thinks::Budget => {
+        (Some(weir_hub::chat::Thinking::Budget(tokens)), effort) if generation.thinks() == Thinks::Budget => {
             let (least, room) = (budget(Effort::None), chat.max_tokens.unwrap_or(u64::MAX));
             let fits = (least..room).contains(&tokens);
             // Elsewhere budgets may be smaller, and larger than the whole answer.
@@ -186,11 +187,11 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
             }
             if tokens < least { Effort::Minimal } else { Effort::Max }
         }
-        (Some(crate::chat::Thinking::Budget(tokens)), effort) => {
+        (Some(weir_hub::chat::Thinking::Budget(tokens)), effort) => {
             to.emulates("reasoning_effort");
             effort.unwrap_or_else(|| Effort::of_budget(tokens))
         }
-        (Some(crate::chat::Thinking::Adaptive), None) => Effort::High,
+        (Some(weir_hub::chat::Thinking::Adaptive), None) => Effort::High,
         (_, Some(effort)) => effort,
         (None, None) => return Ok(Mode::Unsaid),
     };
@@ -205,7 +206,7 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
             let most = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
             if most < budget(Effort::Minimal) {
                 // As it sees fit may be not at all.
-                if chat.thinking == Some(crate::chat::Thinking::Adaptive) && chat.effort.is_none() {
+                if chat.thinking == Some(weir_hub::chat::Thinking::Adaptive) && chat.effort.is_none() {
                     to.hint("reasoning_effort");
                     return Ok(Mode::Unsaid);
                 }

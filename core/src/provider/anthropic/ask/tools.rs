@@ -5,10 +5,11 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use weir_hub::chat::{Chat, Tool, ToolChoice};
+use weir_hub::codec::json::write::{Object, object};
+use weir_hub::fault::Reject;
+
 use super::thinking::{Answer, Thinking};
-use crate::chat::{Chat, Tool, ToolChoice};
-use crate::codec::json::write::{Object, object};
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
 use crate::provider::anthropic::model::Generation;

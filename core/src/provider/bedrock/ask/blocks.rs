@@ -10,11 +10,11 @@ use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
+use weir_hub::chat::{Content, Outcome, Part, Role, Source};
+use weir_hub::codec::json::write::{Object, object};
+use weir_hub::dialect::anthropic::call_id;
 
 use super::{Keeps, cache_point};
-use crate::chat::{Content, Outcome, Part, Role, Source};
-use crate::codec::json::write::{Object, object};
-use crate::dialect::anthropic::call_id;
 use crate::provider::anthropic::ask::conversation::says_something;
 
 /// Writes the blocks of one request.
@@ -99,7 +99,7 @@ impl Blocks {
 }
 
 /// The mark of a part, or of the last that has one of those within.
-fn mark<'p>(part: &'p Part<'p>) -> Option<crate::codec::json::Raw<'p>> {
+fn mark<'p>(part: &'p Part<'p>) -> Option<weir_hub::codec::json::Raw<'p>> {
     part.cache.or_else(|| match &part.content {
         Content::Result { parts, .. } => parts.iter().rev().find_map(|part| part.cache),
         _ => None,

@@ -6,10 +6,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use weir_hub::chat::{self, Chat, Effort};
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::{object, string};
+
 use super::{Family, beta};
-use crate::chat::{self, Chat, Effort};
-use crate::codec::json::Raw;
-use crate::codec::json::write::{object, string};
 use crate::provider::To;
 use crate::provider::anthropic::ask::thinking::Thinking;
 

@@ -4,11 +4,12 @@
 
 use alloc::vec::Vec;
 
+use weir_hub::chat::{Chat, Tool, ToolChoice};
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::{Object, object};
+use weir_hub::fault::Reject;
+
 use super::{Family, Keeps, cache_point};
-use crate::chat::{Chat, Tool, ToolChoice};
-use crate::codec::json::Raw;
-use crate::codec::json::write::{Object, object};
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
 use crate::provider::anthropic::ask::thinking::{Answer, Thinking};

@@ -8,9 +8,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::chat::{Content, Detail, Outcome, Part, Role, Source, Turn};
-use crate::codec::json::write::{Object, object};
-use crate::fault::Reject;
+use weir_hub::chat::{Content, Detail, Outcome, Part, Role, Source, Turn};
+use weir_hub::codec::json::write::{Object, object};
+use weir_hub::fault::Reject;
+
 use crate::provider::To;
 use crate::provider::parts::text;
 

@@ -5,11 +5,12 @@
 
 use alloc::vec::Vec;
 
+use weir_hub::chat::{Chat, Format, Tool, ToolChoice};
+use weir_hub::codec::json::Raw;
+use weir_hub::codec::json::write::{Object, object};
+use weir_hub::fault::Reject;
+
 use super::{own_value, schema};
-use crate::chat::{Chat, Format, Tool, ToolChoice};
-use crate::codec::json::Raw;
-use crate::codec::json::write::{Object, object};
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::answer_tool::{ANY_OBJECT, answer_tool};
 

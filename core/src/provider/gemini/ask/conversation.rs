@@ -8,15 +8,16 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
+use weir_hub::chat::{Content, Detail, Outcome, Role, Source, Turn};
+use weir_hub::codec::json::write::{Object, array, object, string};
+use weir_hub::fault::Reject;
+use weir_hub::signature::{self, Maker};
+
 use super::super::Host;
 use super::super::model::Model;
 use super::level;
-use crate::chat::{Content, Detail, Outcome, Role, Source, Turn};
-use crate::codec::json::write::{Object, array, object, string};
-use crate::fault::Reject;
 use crate::provider::To;
 use crate::provider::gemini::reply::proof_of_call;
-use crate::provider::signature::{self, Maker};
 
 /// Stands in for the signature of a call that another model made, or an application.
 ///

@@ -2,8 +2,9 @@
 //!
 //! <https://ai.google.dev/gemini-api/docs/thinking>
 
-use crate::chat::{Chat, Effort, Thinking as Asked};
-use crate::codec::json::write::Object;
+use weir_hub::chat::{Chat, Effort, Thinking as Asked};
+use weir_hub::codec::json::write::Object;
+
 use crate::provider::To;
 use crate::provider::gemini::model::{Model, Thinks, budget, effort};
 

@@ -5,9 +5,10 @@
 
 use alloc::vec::Vec;
 
-use crate::chat::{Chat, Tool, ToolChoice};
-use crate::codec::json::write::{Object, object, string};
-use crate::fault::Reject;
+use weir_hub::chat::{Chat, Tool, ToolChoice};
+use weir_hub::codec::json::write::{Object, object, string};
+use weir_hub::fault::Reject;
+
 use crate::provider::To;
 use crate::provider::gemini::Host;
 

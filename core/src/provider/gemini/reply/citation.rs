@@ -5,9 +5,9 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::json::{Raw, Str};
-use crate::piece::{Citation, Piece};
-use crate::provider::Pieces;
+use weir_hub::codec::json::{Raw, Str};
+use weir_hub::piece::{Citation, Piece};
+use weir_hub::reply::Pieces;
 
 /// What was cited so far. Streams repeat it.
 pub(super) struct Cited {

@@ -4,10 +4,10 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::json::write::{Object, array, number, object};
-use crate::codec::json::{Raw, Str};
-use crate::piece::Piece;
-use crate::provider::Pieces;
+use weir_hub::codec::json::write::{Object, array, number, object};
+use weir_hub::codec::json::{Raw, Str};
+use weir_hub::piece::Piece;
+use weir_hub::reply::Pieces;
 
 pub(super) fn read(result: Raw<'_>, pieces: &mut Pieces<'_>) {
     let list = |name| result.get(name).unwrap_or(Raw::NULL).items();

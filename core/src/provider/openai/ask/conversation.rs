@@ -5,13 +5,14 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use weir_hub::chat::{Content, Outcome, Part, Role, Source, Turn};
+use weir_hub::codec::json::write::{Object, object};
+use weir_hub::signature::{self, Maker};
+
 use super::{Accent, Order, Parts, part, reasoning_field};
-use crate::chat::{Content, Outcome, Part, Role, Source, Turn};
-use crate::codec::json::write::{Object, object};
-use crate::config::ReasoningField;
 use crate::provider::To;
 use crate::provider::parts::text;
-use crate::provider::signature::{self, Maker};
+use crate::upstream::ReasoningField;
 
 pub(super) struct Conversation<'a> {
     messages: Vec<Message<'a>>,

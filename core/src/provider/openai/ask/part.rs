@@ -5,10 +5,11 @@
 
 use alloc::vec::Vec;
 
+use weir_hub::chat::{Content, Detail, Part, Source};
+use weir_hub::codec::json::write::{Object, escaped, object};
+
 use super::Parts;
 use super::conversation::{is_text, words};
-use crate::chat::{Content, Detail, Part, Source};
-use crate::codec::json::write::{Object, escaped, object};
 
 /// Appends a part.
 pub(super) fn write(out: &mut Vec<u8>, part: &Part<'_>, parts: Parts, marks: bool) {

@@ -1,15 +1,18 @@
-use super::*;
-use crate::codec::json::scan;
-use crate::config::{Quirks, Upstream};
-use crate::dialect;
-use crate::endpoint::{Endpoint, UsageChunk};
-use crate::provider::openai::OpenAi;
-use crate::provider::trial::{self, chat};
-use crate::provider::{Call, Notes};
 use alloc::format;
 use alloc::string::{String, ToString};
 use std::path::Path;
 use std::{fs, vec};
+
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::dialect;
+use weir_hub::endpoint::{Endpoint, UsageChunk};
+
+use super::*;
+use crate::exchange::trial::{self, chat};
+use crate::provider::Notes;
+use crate::provider::openai::OpenAi;
+use crate::upstream::{Quirks, Upstream};
 
 /// A body in the callers' dialect, through the hub.
 fn through(body: &str, model: &str, quirks: &Quirks, delivery: Delivery) -> Result<(String, Notes), Reject> {
@@ -142,8 +145,8 @@ fn only_what_can_be_strict_is() {
         let body = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],"max_tokens":9,{member}}}"#);
         let upstream = Upstream { dialect: "openai".into(), ..Upstream::default() };
         let ask =
-            crate::provider::trial::sent(&upstream, endpoint, Delivery::Whole, &body.replace('@', schema), "gpt-4o");
-        let (notes, body) = ask.map(|ask| (ask.notes.clone(), crate::provider::trial::written(ask))).unwrap();
+            crate::exchange::trial::sent(&upstream, endpoint, Delivery::Whole, &body.replace('@', schema), "gpt-4o");
+        let (notes, body) = ask.map(|ask| (ask.notes.clone(), crate::exchange::trial::written(ask))).unwrap();
         (body.contains(r#""strict":true"#), notes.dropped)
     };
     let tool = r#""tools":[{"name":"f","strict":true,"input_schema":@}]"#;

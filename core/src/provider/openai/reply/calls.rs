@@ -5,12 +5,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::codec::json::{Collected, Kind, Raw, Str};
-use crate::endpoint::Delivery;
-use crate::fault::UpstreamFault;
-use crate::piece::Piece;
-use crate::provider::Pieces;
-use crate::provider::held::malformed;
+use weir_hub::buffer::malformed;
+use weir_hub::codec::json::{Collected, Kind, Raw, Str};
+use weir_hub::endpoint::Delivery;
+use weir_hub::fault::UpstreamFault;
+use weir_hub::piece::Piece;
+use weir_hub::reply::Pieces;
 
 /// The calls of one choice.
 #[derive(Default)]

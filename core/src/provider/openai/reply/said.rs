@@ -2,11 +2,12 @@
 
 use alloc::borrow::Cow;
 
-use crate::codec::json::{Kind, Raw, Str};
-use crate::piece::{Citation, Piece};
-use crate::provider::Pieces;
+use weir_hub::codec::json::{Kind, Raw, Str};
+use weir_hub::piece::{Citation, Piece};
+use weir_hub::reply::Pieces;
+use weir_hub::signature;
+
 use crate::provider::openai::ask::FORMATS;
-use crate::provider::signature;
 
 /// The members that matter, of a delta or a message.
 #[derive(Default)]

@@ -1,16 +1,18 @@
-use super::*;
-use crate::codec::json::{Collected, check};
-use crate::dialect;
-use crate::endpoint::Endpoint;
-use crate::fault::FaultKind;
-use crate::piece::{Answer, Block};
-use crate::provider::Framing;
-use crate::provider::translate;
-use crate::provider::trial::START;
 use alloc::boxed::Box;
 use alloc::format;
 use std::fs;
 use std::path::Path;
+
+use weir_hub::codec::json::{Collected, check};
+use weir_hub::dialect;
+use weir_hub::endpoint::Endpoint;
+use weir_hub::fault::FaultKind;
+use weir_hub::frames::Framing;
+use weir_hub::piece::{Answer, Block};
+
+use super::*;
+use crate::exchange::translate;
+use crate::exchange::trial::START;
 
 fn start(delivery: Delivery) -> ReplyStart<'static> {
     ReplyStart { delivery, id: "w", ..START }

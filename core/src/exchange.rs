@@ -1,0 +1,109 @@
+//! One exchange with an upstream: a call is relayed where both sides speak the same dialect, and else goes through the hub, where a
+//! [dialect](weir_hub::dialect) and a [provider](crate::provider) meet. Only here do the two know each other.
+
+mod bound;
+mod count;
+mod embedding;
+mod fault_for_caller;
+mod judge;
+mod surrogates;
+#[cfg(test)]
+mod tests;
+mod translate;
+#[cfg(test)]
+pub(crate) mod trial;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::dialect::{self, Dialect};
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::Endpoint;
+use weir_hub::fault::Reject;
+use weir_hub::piece::Calls;
+use weir_hub::reply::{Reply, ReplyStart};
+
+use crate::provider::{Ask, Provider, To, by_name};
+use crate::upstream::Upstream;
+
+pub use fault_for_caller::told as fault_for_caller;
+pub use judge::{Judge, Reworded};
+
+/// Writes `call` for `model` at `upstream`: relayed where both sides speak the same dialect, else through a hub.
+pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Reject> {
+    let Some(provider) = by_name(&upstream.dialect) else { return Err(Reject::unserved(call)) };
+    let mut to = To::new(provider, upstream, model, call);
+    embedding::within(provider, call, &to)?;
+    let ask = if provider.relays_to(model, call.endpoint, upstream) {
+        provider.relay(call, &mut to)
+    } else if let Some(dialect) = dialect::of(call.endpoint) {
+        match dialect.reword(call) {
+            None => through_hub(provider, dialect, call, &mut to),
+            Some(body) => through_hub(provider, dialect, &Call { body: &body, scan: &scan(&body)?, ..*call }, &mut to),
+        }
+    } else if call.endpoint.embeds() {
+        embedding::ask(provider, call, &mut to)
+    } else if call.endpoint.counts() {
+        count::ask(provider, call, &mut to)
+    } else {
+        Err(to.wrong_endpoint())
+    };
+    let ask = to.told(ask).map(|ask| Ask { notes: to.notes, calls: to.calls, renamed: to.renamed, ..ask })?;
+    let (limit, length) = (upstream.longest(), ask.body.written());
+    if length > limit { Err(Reject::Grown { limit, provider: upstream.provider.clone() }) } else { Ok(ask) }
+}
+
+fn through_hub(
+    provider: &dyn Provider,
+    dialect: &dyn Dialect,
+    call: &Call<'_>,
+    to: &mut To<'_>,
+) -> Result<Ask, Reject> {
+    let chat = dialect.read(call)?;
+    to.known(&chat);
+    provider.write(&to.fitted(provider, &chat), to)
+}
+
+/// How the caller wants vectors written, if it asks for any.
+pub fn encoding(call: &Call<'_>) -> Encoding {
+    if call.endpoint == Endpoint::Embeddings { embedding::encoding(call) } else { Encoding::Float }
+}
+
+/// How many texts the call wants embedded; `None` for another call.
+pub fn texts(call: &Call<'_>) -> Option<usize> {
+    call.endpoint.embeds().then(|| embedding::texts(call))
+}
+
+/// What an answer to the call repeats of it; empty where answers repeat nothing, or pass as they come.
+pub fn echo(call: &Call<'_>, upstream: &Upstream, model: &str) -> String {
+    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.endpoint, upstream));
+    if relays {
+        String::new()
+    } else {
+        dialect::of(call.endpoint).map_or_else(String::new, |dialect| dialect.echo(call))
+    }
+}
+
+/// Whether `model` at `upstream` can serve the call; see [`Judge`], which is for several.
+pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), Reject> {
+    Judge::of(call, &Reworded::default()).accepts(upstream, model)
+}
+
+/// Starts reading the answer to a call at `upstream`.
+pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+    // Of what passes as it comes nothing can be left out.
+    if !provider.relays_to(start.model, start.endpoint, upstream) || start.calls == Calls::First {
+        if let (Some(dialect), Some(reader)) = (dialect::of(start.endpoint), provider.reader(start)) {
+            return translate::reply(dialect, provider.framing(), reader, start);
+        }
+        if start.endpoint.embeds() {
+            return Box::new(embedding::Embedded::new(provider, upstream, start));
+        }
+        if start.endpoint.counts() {
+            return Box::new(count::Counted::new(provider, start));
+        }
+    }
+    provider.relayed(start)
+}

@@ -1,0 +1,192 @@
+//! How much one answer may hold: of what becomes something of its own for the caller, where a few bytes of an upstream's become
+//! hundreds; and of what a stream's reader or writer keeps, so that no answer takes all of a worker's memory. What is passed
+//! on at once has no bound.
+
+use weir_hub::buffer::malformed;
+use weir_hub::fault::UpstreamFault;
+use weir_hub::piece::Piece;
+
+/// The most tool calls, thoughts, proofs, images and citations of an answer, together, and the most stretches of what is kept: far
+/// more than any has.
+const MOST: u32 = 10_000;
+
+/// The most that citations may be, in bytes. A source is told once by its provider, and cited many times.
+const MOST_CITED: usize = 4 << 20;
+
+/// The most that is kept of one streamed answer, in bytes, all that its reader and its writer keep together: as much as the host
+/// holds of a whole one ([`MAX_WHOLE`](crate::attempt::MAX_WHOLE)).
+const MOST_KEPT: usize = 16 << 20;
+
+/// What an answer has held so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bound {
+    held: u32,
+    /// Which thoughts those are: they are numbered in the order in which they begin.
+    thoughts: u32,
+    /// What the latest kept piece is a part of.
+    stretch: Stretch,
+    /// In bytes.
+    cited: usize,
+    /// In bytes; what was let go again counts too.
+    kept: usize,
+}
+
+/// What goes on until something else is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stretch {
+    #[default]
+    Other,
+    Text,
+    Refusal,
+    Thought(u32),
+}
+
+impl Stretch {
+    /// What `piece` is a part of; `None` if what was under way goes on.
+    fn of(piece: &Piece<'_>) -> Option<Self> {
+        match piece {
+            Piece::Text(_) => Some(Self::Text),
+            Piece::Refusal(_) => Some(Self::Refusal),
+            Piece::Reasoning { block, .. } | Piece::Signature { block, .. } => Some(Self::Thought(*block)),
+            Piece::Call { .. } | Piece::Redacted { .. } | Piece::Image { .. } => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+
+impl Bound {
+    /// Counts a piece, which its writer `keeps` or not; whether it is still to be told.
+    pub(super) fn admits(&mut self, piece: &Piece<'_>, keeps: bool) -> bool {
+        let stretch = Stretch::of(piece).filter(|_| keeps).unwrap_or(self.stretch);
+        let turns = core::mem::replace(&mut self.stretch, stretch) != stretch;
+        let begins = match piece {
+            Piece::Call { .. } | Piece::Redacted { .. } | Piece::Image { .. } => true,
+            Piece::Reasoning { block, .. } | Piece::Signature { block, .. } if *block >= self.thoughts => {
+                self.thoughts = block.saturating_add(1);
+                true
+            }
+            Piece::Citation(cited) => {
+                self.cited = self.cited.saturating_add(cited.bytes());
+                true
+            }
+            _ => turns,
+        };
+        self.held = self.held.saturating_add(begins.into());
+        if keeps {
+            self.kept = self.kept.saturating_add(piece.bytes());
+        }
+        self.has_room(0)
+    }
+
+    /// Fails once there was more than is told, or is kept: what the answer's reader keeps by itself is so many bytes.
+    pub(super) fn check(&self, by_reader: usize) -> Result<(), UpstreamFault> {
+        if self.has_room(by_reader) {
+            return Ok(());
+        }
+        Err(malformed(
+            "The provider's answer has more than 10000 tool calls, thoughts, images and citations, 4 MiB of citations, or 16 MiB to keep.",
+        ))
+    }
+
+    fn has_room(&self, by_reader: usize) -> bool {
+        self.held <= MOST && self.cited <= MOST_CITED && self.kept.saturating_add(by_reader) <= MOST_KEPT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::{String, ToString};
+    use alloc::vec::{self, Vec};
+
+    use weir_hub::endpoint::{Delivery, Endpoint};
+    use weir_hub::fault::FaultKind;
+    use weir_hub::reply::ReplyStart;
+
+    use super::reply;
+    use super::trial::{START, upstream};
+    use crate::provider::by_name;
+
+    /// What a caller of `endpoint` is told of this answer, or what is wrong with it.
+    fn told(dialect: &str, endpoint: Endpoint, delivery: Delivery, answer: &str) -> Result<String, FaultKind> {
+        let start = ReplyStart { endpoint, delivery, ..START };
+        let mut reply = reply(by_name(dialect).unwrap(), &upstream(dialect), &start);
+        let mut out = Vec::new();
+        let read = answer.as_bytes().chunks(1 << 14).try_for_each(|chunk| reply.read(chunk, &mut out).map(drop));
+        read.and_then(|()| reply.end(&mut out).map(drop)).map_err(|fault| fault.kind)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    /// 150 000 calls were looked through for each of them: a worker stood still for a minute.
+    #[test]
+    fn an_answer_has_only_so_many_calls() {
+        let call = r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}"#;
+        let whole = |calls: usize| {
+            let calls = vec![call; calls].join(",");
+            format!(r#"{{"id":"a","choices":[{{"message":{{"tool_calls":[{calls}]}},"finish_reason":"stop"}}]}}"#)
+        };
+        let streamed = |calls: usize| {
+            let call = |index| {
+                let call =
+                    format!(r#"{{"index":{index},"id":"c{index}","function":{{"name":"f","arguments":"{{}}"}}}}"#);
+                format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{call}]}}}}]}}\n\n")
+            };
+            (0..calls).map(call).collect::<String>()
+                + "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+        };
+        for endpoint in [Endpoint::Messages, Endpoint::GenerateContent] {
+            assert!(told("openai", endpoint, Delivery::Whole, &whole(10_000)).is_ok());
+            assert_eq!(told("openai", endpoint, Delivery::Whole, &whole(10_001)), Err(FaultKind::Malformed));
+            assert!(told("openai", endpoint, Delivery::Streamed, &streamed(10_000)).is_ok());
+            assert_eq!(told("openai", endpoint, Delivery::Streamed, &streamed(10_001)), Err(FaultKind::Malformed));
+        }
+    }
+
+    /// Each is an item of its own, which is written once more in the end: a byte becomes hundreds.
+    #[test]
+    fn what_is_said_in_turn_is_not_kept_without_end() {
+        let answer = |turns: usize| {
+            let thought = r#"{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"a"}]}"#;
+            let said = [thought, r#"{"content":"a"}"#, r#"{"refusal":"a"}"#].into_iter().cycle().take(turns);
+            let events = said.map(|delta| format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n"));
+            events.collect::<String>() + "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+        };
+        let told = |endpoint, turns| told("mistral", endpoint, Delivery::Streamed, &answer(turns)).map(drop);
+        assert_eq!(told(Endpoint::Responses, 10_000), Ok(()));
+        assert_eq!(told(Endpoint::Responses, 10_001), Err(FaultKind::Malformed));
+        assert_eq!(told(Endpoint::Messages, 10_001), Ok(()));
+    }
+
+    #[test]
+    fn a_source_is_not_repeated_without_end() {
+        let cited = |times: usize| {
+            let chunk = format!(r#"{{"web":{{"uri":"https://e.org","title":"{}"}}}}"#, "t".repeat(1 << 20));
+            let support = r#"{"segment":{"endIndex":1},"groundingChunkIndices":[0]}"#;
+            let supports = vec![support; times].join(",");
+            let grounding = format!(r#"{{"groundingChunks":[{chunk}],"groundingSupports":[{supports}]}}"#);
+            let content = r#""content":{"parts":[{"text":"a"}]}"#;
+            format!(r#"{{"candidates":[{{{content},"finishReason":"STOP","groundingMetadata":{grounding}}}]}}"#)
+        };
+        assert!(told("gemini", Endpoint::Chat, Delivery::Whole, &cited(3)).is_ok());
+        assert_eq!(told("gemini", Endpoint::Chat, Delivery::Whole, &cited(4)), Err(FaultKind::Malformed));
+    }
+
+    /// Each event of a stream repeats both.
+    #[test]
+    fn a_name_that_is_none_is_not_repeated() {
+        let answer = |name: &str| {
+            let event = format!(r#"{{"type":"message_start","message":{{"id":"{name}","model":"{name}"}}}}"#);
+            let end = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
+            format!("data: {event}\n\ndata: {end}\n\ndata: {{\"type\":\"message_stop\"}}\n\n")
+        };
+        let told = |name: &str| told("anthropic", Endpoint::Chat, Delivery::Streamed, &answer(name)).unwrap();
+        let usual = "n".repeat(512);
+        assert!(told(&usual).contains(&format!(r#""id":"{usual}""#)));
+        let long = told(&"n".repeat(513));
+        assert!(
+            !long.contains("nnn") && long.contains(&format!(r#""id":"{}""#, START.id)),
+            "{}",
+            long.len().to_string()
+        );
+    }
+}

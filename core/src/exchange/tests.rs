@@ -1,0 +1,5 @@
+//! From a caller's dialect to a provider and back.
+
+mod generate_content;
+mod messages;
+mod responses;

@@ -1,0 +1,247 @@
+//! An answer read as pieces from one dialect and written in another.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use weir_hub::buffer::{Held, parse_into};
+use weir_hub::codec::json::{Spans, Str};
+use weir_hub::dialect::{Dialect, Writer};
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::UpstreamFault;
+use weir_hub::frames::{Frames, Framing};
+use weir_hub::piece::{Answer, Calls, Piece};
+use weir_hub::progress::Progress;
+use weir_hub::reply::{Event, Flow, Passage, Reader, Reply, ReplyStart};
+
+use super::bound::Bound;
+use super::surrogates::Pairs;
+use crate::provider::Renamed;
+use crate::provider::tool_names::restored;
+
+/// Reads an answer with `reader` and writes it in `dialect`.
+pub(crate) fn reply(
+    dialect: &'static dyn Dialect,
+    framing: Framing,
+    reader: Box<dyn Reader>,
+    start: &ReplyStart<'_>,
+) -> Box<dyn Reply> {
+    let progress = Progress::new(start);
+    match start.delivery {
+        Delivery::Streamed => {
+            let calls = start.calls;
+            let told = Told {
+                writer: dialect.stream(start),
+                progress,
+                started: false,
+                pairs: Pairs::default(),
+                calls,
+                renamed: start.renamed.to_vec(),
+                bound: Bound::default(),
+            };
+            Box::new(Stream { frames: Frames::new(framing), reader, told })
+        }
+        Delivery::Whole => Box::new(Whole {
+            held: Held::default(),
+            reader,
+            dialect,
+            answer: Answer::default(),
+            start: Kept::from(start),
+            progress,
+        }),
+    }
+}
+
+struct Stream {
+    frames: Frames,
+    reader: Box<dyn Reader>,
+    told: Told,
+}
+
+/// What the caller is told, and how far that has come.
+struct Told {
+    writer: Box<dyn Writer>,
+    progress: Progress,
+    started: bool,
+    pairs: Pairs,
+    calls: Calls,
+    renamed: Renamed,
+    bound: Bound,
+}
+
+impl Told {
+    /// Tells the next piece. An answer whose start is missing, or comes again, starts once all the same.
+    fn piece(&mut self, piece: Piece<'_>, out: &mut Vec<u8>) {
+        match piece {
+            Piece::Start { .. } if self.started => return,
+            Piece::Start { .. } => self.started = true,
+            Piece::Usage(_) => {}
+            _ => self.start(out),
+        }
+        let Self { writer, progress, pairs, calls, renamed, bound, .. } = self;
+        let left_out = calls.leave_out(&piece) || !bound.admits(&piece, writer.keeps(&piece));
+        let piece = restored(progress.note(piece), renamed);
+        if !left_out {
+            pairs.put(piece, |piece| writer.piece(piece, out));
+        }
+    }
+
+    fn start(&mut self, out: &mut Vec<u8>) {
+        if !self.started {
+            self.piece(Piece::Start { id: Str::EMPTY, model: Str::EMPTY }, out);
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>, reader: &mut dyn Reader, out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+        if self.progress.is_done() {
+            return Ok(());
+        }
+        let flow = reader.event(event, &mut |piece| self.piece(piece, out))?;
+        self.bound.check(reader.kept())?;
+        match flow {
+            Flow::More => {}
+            Flow::Alive => self.progress.beat(),
+            Flow::Ended => self.end(out),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.start(out);
+        let Self { writer, progress, pairs, .. } = self;
+        progress.finish();
+        pairs.end(|piece| writer.piece(piece, out));
+        writer.end(&progress.usage, out);
+    }
+}
+
+impl Reply for Stream {
+    fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let Self { frames, reader, told } = self;
+        frames.read(chunk, |event| {
+            if let Some(event) = event {
+                return told.event(event, &mut **reader, out);
+            }
+            told.progress.beat();
+            Ok(())
+        })?;
+        Ok(Passage::Rewritten)
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let Self { frames, reader, told } = self;
+        frames.end(|event| told.event(event, &mut **reader, out))?;
+        if !told.progress.is_done() {
+            reader.end(&mut |piece| told.piece(piece, out))?;
+            told.bound.check(reader.kept())?;
+            told.end(out);
+        }
+        Ok(Passage::Rewritten)
+    }
+
+    fn progress(&self) -> &Progress {
+        &self.told.progress
+    }
+
+    fn awaits_end(&self) -> bool {
+        !self.done() && self.reader.awaits_end()
+    }
+
+    fn next_number(&self) -> u64 {
+        self.told.writer.next_number()
+    }
+}
+
+struct Whole {
+    held: Held,
+    reader: Box<dyn Reader>,
+    dialect: &'static dyn Dialect,
+    answer: Answer,
+    start: Kept,
+    progress: Progress,
+}
+
+/// A [`ReplyStart`], kept until the end.
+struct Kept {
+    endpoint: Endpoint,
+    delivery: Delivery,
+    usage: UsageChunk,
+    encoding: Encoding,
+    created: u64,
+    model: String,
+    id: String,
+    echo: String,
+    calls: Calls,
+    renamed: Renamed,
+}
+
+impl From<&ReplyStart<'_>> for Kept {
+    fn from(start: &ReplyStart<'_>) -> Self {
+        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, calls, renamed, .. } = *start;
+        Self {
+            endpoint,
+            delivery,
+            usage,
+            encoding,
+            created,
+            model: model.into(),
+            id: id.into(),
+            echo: echo.into(),
+            calls,
+            renamed: renamed.to_vec(),
+        }
+    }
+}
+
+impl Kept {
+    fn get(&self) -> ReplyStart<'_> {
+        let Self { endpoint, delivery, usage, encoding, created, ref model, ref id, ref echo, calls, ref renamed } =
+            *self;
+        ReplyStart {
+            endpoint,
+            delivery,
+            usage,
+            encoding,
+            model,
+            id,
+            created,
+            echo,
+            content_type: "",
+            calls,
+            renamed,
+            texts: None,
+        }
+    }
+}
+
+impl Reply for Whole {
+    fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        self.held.add(chunk)?;
+        Ok(Passage::Rewritten)
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
+        let Self { held, reader, dialect, answer, start, progress } = self;
+        let (held, mut spans, mut bound) = (held.take(), Spans::default(), Bound::default());
+        reader.whole(parse_into(&held, &mut spans)?, &mut |piece| {
+            let left_out = start.calls.leave_out(&piece) || !bound.admits(&piece, false);
+            let piece = restored(progress.note(piece), &start.renamed);
+            if !left_out {
+                answer.add(piece);
+            }
+        })?;
+        bound.check(0)?;
+        progress.finish();
+        dialect.whole(answer, &progress.usage, &start.get(), out);
+        Ok(Passage::Rewritten)
+    }
+
+    fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    fn begun(&self) -> bool {
+        self.done()
+    }
+}

@@ -1,0 +1,87 @@
+//! Requests as tests make them, and what their answers begin with.
+
+use alloc::format;
+use alloc::string::String;
+
+use weir_hub::call::Call;
+use weir_hub::codec::json::scan;
+use weir_hub::embed::Encoding;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::Reject;
+use weir_hub::piece::Calls;
+use weir_hub::reply::ReplyStart;
+
+use crate::provider::{Ask, Body};
+use crate::upstream::Upstream;
+
+/// How an answer is asked for, where nothing else matters.
+pub(crate) const START: ReplyStart<'static> = ReplyStart {
+    endpoint: Endpoint::Chat,
+    delivery: Delivery::Whole,
+    usage: UsageChunk::Wanted,
+    encoding: Encoding::Float,
+    model: "m",
+    id: "weir-1-1",
+    created: 0,
+    echo: "",
+    content_type: "",
+    calls: Calls::All,
+    renamed: &[],
+    texts: None,
+};
+
+/// A chat of one message, with this member beside it.
+pub(crate) fn chat(member: &str) -> String {
+    format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#)
+}
+
+/// One that speaks `dialect`, and nothing else is said of it.
+pub(crate) fn upstream(dialect: &str) -> Upstream {
+    Upstream { dialect: dialect.into(), ..Upstream::default() }
+}
+
+/// What goes up for a request.
+pub(crate) fn sent(
+    upstream: &Upstream,
+    endpoint: Endpoint,
+    delivery: Delivery,
+    body: &str,
+    model: &str,
+) -> Result<Ask, Reject> {
+    sent_with(upstream, endpoint, delivery, body, model, "")
+}
+
+/// What goes up for a request with these features turned on by name.
+pub(crate) fn sent_with(
+    upstream: &Upstream,
+    endpoint: Endpoint,
+    delivery: Delivery,
+    body: &str,
+    model: &str,
+    betas: &str,
+) -> Result<Ask, Reject> {
+    let scan = scan(body.as_bytes())?;
+    let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
+    let call = Call { endpoint, delivery, usage, model: "asked", betas, body, scan: &scan };
+    crate::exchange::accepts(&call, upstream, model)?;
+    crate::exchange::ask(&call, upstream, model)
+}
+
+/// The body that goes up for a chat.
+pub(crate) fn asked(upstream: &Upstream, body: &str, model: &str) -> Result<String, Reject> {
+    sent(upstream, Endpoint::Chat, Delivery::Whole, body, model).map(written)
+}
+
+/// A body that is not the caller's.
+pub(crate) fn written(ask: Ask) -> String {
+    match ask.body {
+        Body::Replaced(body) => String::from_utf8(body).unwrap(),
+        Body::AsIs => panic!("it is written"),
+    }
+}
+
+/// The code and the field that a refusal names.
+pub(crate) fn refused<T>(outcome: Result<T, Reject>) -> (String, String) {
+    let problem = outcome.err().unwrap().problem();
+    (problem.code, problem.param.unwrap_or_default())
+}

@@ -1,0 +1,71 @@
+//! Whole answers: what has come of one, until it is complete.
+
+use alloc::vec::Vec;
+
+use crate::codec::json::{Flaw, Raw, Spans, check, check_into};
+use crate::fault::{FaultKind, UpstreamFault};
+
+/// More than any answer has.
+const MAX_BODY: usize = 64 << 20;
+
+/// What has come of an answer.
+#[derive(Default)]
+pub struct Held(Vec<u8>);
+
+impl Held {
+    /// Keeps `chunk` too.
+    pub fn add(&mut self, chunk: &[u8]) -> Result<(), UpstreamFault> {
+        if self.0.len() + chunk.len() > MAX_BODY {
+            return Err(malformed("The provider's answer is too long."));
+        }
+        self.0.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of it; nothing is kept any longer.
+    pub fn take(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.0)
+    }
+}
+
+/// Reads a body that should be one JSON value.
+pub fn parse(body: &[u8]) -> Result<Raw<'_>, UpstreamFault> {
+    parse_by(body, check)
+}
+
+/// [`parse`] for a value that is then walked into: `spans` makes that quick.
+pub fn parse_into<'a>(body: &'a [u8], spans: &'a mut Spans) -> Result<Raw<'a>, UpstreamFault> {
+    parse_by(body, |text| check_into(text, spans))
+}
+
+/// Reads a body that should be one JSON value, by what checks it.
+pub fn parse_by<'a, T>(body: &'a [u8], check: impl FnOnce(&'a str) -> Result<T, Flaw>) -> Result<T, UpstreamFault> {
+    let not_json = || malformed("The provider's answer is not JSON.");
+    match core::str::from_utf8(body) {
+        Ok(text) => {
+            check(text).map_err(|Flaw { offset, .. }| if offset >= body.len() { cut_whole() } else { not_json() })
+        }
+        Err(error) if error.error_len().is_none() => Err(cut_whole()),
+        Err(_) => Err(not_json()),
+    }
+}
+
+/// The fault of a whole answer that is not all of it.
+pub fn cut_whole() -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it was complete.")
+}
+
+/// The fault of a stream that is over before its answer is.
+pub fn cut() -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete.")
+}
+
+/// A fault of an answer that is not what was promised.
+pub fn malformed(message: &str) -> UpstreamFault {
+    UpstreamFault::new(FaultKind::Malformed, message)
+}

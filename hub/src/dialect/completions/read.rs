@@ -1,0 +1,102 @@
+//! Reads a completion request.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::chat::{Chat, Content, Role, Turn};
+use crate::codec::json::{Kind, Raw, Scan};
+use crate::dialect::fields::{boolean, invalid, stream_options, string};
+use crate::dialect::openai::{is_neutral, sampling};
+use crate::fault::Reject;
+
+/// Reads the request in `body`, which `scan` has passed.
+pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
+    let mut chat = Chat::default();
+    let mut said = None;
+    for (name, value) in scan.members(body) {
+        let at = format_args!("{name}");
+        match &*name {
+            "model" | "stream" => {}
+            "stream_options" => stream_options(value, &mut chat.hints),
+            _ if value.is_null() => {}
+            "prompt" => said = Some(prompt(value)?),
+            _ if is_neutral(&name, value) => {}
+            "best_of" if value.integer() == Some(1) => {}
+            "suffix" if string(value, at)?.is_empty() => {}
+            "echo" if !boolean(value, at)? => {}
+            "best_of" | "suffix" | "echo" | "logprobs" => chat.foreign.push(name.into_owned()),
+            // The API's own default of 16 tokens is of no use to anybody; without a limit, the model's own holds.
+            _ if sampling(&name, value, &mut chat)? => {}
+            _ => chat.extra.push((name, value)),
+        }
+    }
+    let text = said.ok_or_else(|| Reject::Missing { field: "prompt".to_owned() })?;
+    let parts = vec![Content::Text(text).into()];
+    chat.turns.push(Turn { role: Role::User, at: 0, parts, extra: Vec::new() });
+    chat.emulated.push("prompt".to_owned());
+    Ok(chat)
+}
+
+/// The one prompt.
+fn prompt(prompt: Raw<'_>) -> Result<Cow<'_, str>, Reject> {
+    let at = format_args!("prompt");
+    let mut items = prompt.items();
+    match (prompt.kind(), items.next(), items.next()) {
+        (Kind::String, ..) => string(prompt, at),
+        (Kind::Array, Some(only), None) if only.kind() == Kind::String => string(only, at),
+        (Kind::Array, Some(first), Some(_)) if first.kind() == Kind::String => {
+            Err(invalid(at, "this model answers one prompt at a time"))
+        }
+        (Kind::Array, Some(first), _) if matches!(first.kind(), Kind::Number | Kind::Array) => {
+            Err(invalid(at, "this model takes text, not tokens"))
+        }
+        _ => Err(invalid(at, "it must be a string")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{Delivery, Endpoint};
+    use alloc::format;
+    use weir_core::exchange::trial::{sent, upstream};
+    use weir_core::provider::Ask;
+    use weir_core::upstream::Upstream;
+
+    fn asked(member: &str, drop_unsupported: bool) -> Result<Ask, Reject> {
+        let upstream = Upstream { drop_unsupported, ..upstream("anthropic") };
+        sent(&upstream, Endpoint::Completions, Delivery::Whole, &format!("{{{member}}}"), "claude-sonnet-4-5")
+    }
+
+    #[test]
+    fn refusals_name_the_field() {
+        let check = |member: &str, field: &str| {
+            let Err(reject) = asked(member, false) else { panic!("{member} is accepted") };
+            assert_eq!(reject.problem().param.as_deref(), Some(field), "{member}");
+        };
+        check(r#""user":"u""#, "prompt");
+        check(r#""prompt":["a","b"]"#, "prompt");
+        check(r#""prompt":[1,2]"#, "prompt");
+        check(r#""prompt":[[1],[2]]"#, "prompt");
+        check(r#""prompt":[]"#, "prompt");
+        check(r#""prompt":" ""#, "prompt");
+        let with = |member: &str, field: &str| check(&format!(r#""prompt":"a",{member}"#), field);
+        with(r#""suffix":"b""#, "suffix");
+        with(r#""suffix":1"#, "suffix");
+        with(r#""echo":true"#, "echo");
+        with(r#""best_of":3"#, "best_of");
+        with(r#""logprobs":0"#, "logprobs");
+        with(r#""n":2"#, "n");
+        with(r#""max_tokens":0"#, "max_tokens");
+        with(r#""guided_regex":"a""#, "guided_regex");
+    }
+
+    #[test]
+    fn values_that_change_nothing_ask_for_nothing() {
+        let member = r#""prompt":["a"],"suffix":"","echo":false,"best_of":1,"n":1,"logprobs":null,"logit_bias":{}"#;
+        assert_eq!(asked(member, false).unwrap().notes.emulated, ["prompt"]);
+        let notes = asked(r#""prompt":"a","suffix":"b","echo":true"#, true).unwrap().notes;
+        assert_eq!(notes.dropped, ["suffix", "echo"]);
+    }
+}

@@ -1,0 +1,120 @@
+//! Proofs of reasoning on their way through callers of Gemini's dialect.
+//!
+//! Gemini's own are bare there, and all others in a wrapping: SDKs read `thoughtSignature` as bytes in base64, so what is
+//! inside may be anything. Where the caller does not want to see thoughts, a proof takes the words along that it proves:
+//! some makers take one back only with the other.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::{DecodePaddingMode, Engine};
+
+use crate::signature::{self, Maker};
+
+/// What a wrapping begins with: four characters of base64's alphabet, so that the whole stays valid base64.
+pub const WRAPPED: &str = "weir";
+
+/// Padding comes back or does not.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Whether a signature is none of Gemini's own.
+pub fn is_wrapped(signature: &str) -> bool {
+    match Proof::read(signature) {
+        Proof::Words { signature, .. } => signature::of(Maker::Gemini, &signature).is_none(),
+        Proof::Redacted(_) => true,
+    }
+}
+
+/// What is to be proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Proof<'a> {
+    /// Words, which are here if they are not shown.
+    Words { signature: Cow<'a, str>, words: Cow<'a, str> },
+    /// Reasoning that only the provider can read.
+    Redacted(Cow<'a, str>),
+}
+
+impl<'a> Proof<'a> {
+    /// As a caller has it.
+    pub(super) fn write(&self) -> String {
+        let inside = match self {
+            Self::Words { signature, words } => match signature::of(Maker::Gemini, signature) {
+                Some(own) => return bare(own).to_string(),
+                None => format!("s{signature}\n{words}"),
+            },
+            Self::Redacted(data) => format!("r{data}"),
+        };
+        format!("{WRAPPED}{}", STANDARD.encode(inside))
+    }
+
+    /// Whether it belongs to what comes after it, as Gemini's own do.
+    pub(super) fn belongs_to_next(&self) -> bool {
+        matches!(self, Self::Words { signature, .. } if signature::of(Maker::Gemini, signature).is_some())
+    }
+
+    /// Reads what [`write`](Self::write) wrote, or Gemini.
+    pub(super) fn read(written: &'a str) -> Self {
+        // SDKs decode bytes in either of base64's alphabets, and some write them back in the other one.
+        let inside = written.strip_prefix(WRAPPED).map(|inside| inside.replace('-', "+").replace('_', "/"));
+        let inside = inside.and_then(|inside| LENIENT.decode(inside).ok());
+        let inside = inside.and_then(|inside| String::from_utf8(inside).ok());
+        let unwrapped = inside.and_then(|inside| match (inside.strip_prefix('r'), inside.strip_prefix('s')) {
+            (Some(data), _) => Some(Self::Redacted(data.to_string().into())),
+            (_, Some(words)) => {
+                let (signature, words) = words.split_once('\n')?;
+                Some(Self::Words { signature: signature.to_string().into(), words: words.to_string().into() })
+            }
+            _ => None,
+        });
+        unwrapped.unwrap_or_else(|| Self::Words {
+            signature: signature::named(Maker::Gemini, written),
+            words: Cow::Borrowed(""),
+        })
+    }
+}
+
+/// A signature without the number of the call that it belongs to: here its place tells.
+fn bare(own: &str) -> &str {
+    match own.split_once('.') {
+        Some((call, proof)) if !call.is_empty() && call.bytes().all(|digit| digit.is_ascii_digit()) => proof,
+        _ => own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_comes_back_as_it_went() {
+        for (signature, words) in
+            [("EqoBCkYIBxgC+/==", "They want\na greeting."), ("openai~rs_1:gAAA-_=", ""), ("EqoB", "ÿþ?>~¿ÿ")]
+        {
+            let proof = Proof::Words { signature: signature.into(), words: words.into() };
+            let written = proof.write();
+            assert!(STANDARD.decode(&written).is_ok(), "{written}");
+            assert_eq!(Proof::read(&written), proof);
+            assert_eq!(Proof::read(written.replace('+', "-").replace('/', "_").trim_end_matches('=')), proof);
+            assert!(!proof.belongs_to_next());
+        }
+        let redacted = Proof::Redacted("EmwKAhgB".into());
+        assert_eq!(Proof::read(&redacted.write()), redacted);
+    }
+
+    #[test]
+    fn geminis_own_is_bare() {
+        let own = |signature: &'static str| Proof::Words { signature: signature.into(), words: "".into() };
+        assert_eq!(own("gemini~CiQB0e2Kb7+/=").write(), "CiQB0e2Kb7+/=");
+        assert_eq!(own("gemini~0.CiQB0e2Kb7+/=").write(), "CiQB0e2Kb7+/=");
+        assert!(own("gemini~0.CiQB").belongs_to_next());
+        for bare in ["CiQB0e2Kb7+/=", "weir", "weirdo==", "skip_thought_signature_validator"] {
+            assert_eq!(Proof::read(bare), own(format!("gemini~{bare}").leak()));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! OpenAI's chat completions, as callers speak them: requests are read, answers and errors written.
+//!
+//! <https://platform.openai.com/docs/api-reference/chat>
+
+mod fault;
+mod read;
+mod stream;
+mod whole;
+mod write;
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+pub use fault::error_object;
+pub use fault::{error, error_event};
+pub use read::is_neutral;
+pub(super) use read::sampling;
+pub(super) use write::write_usage;
+
+use super::{Dialect, Writer};
+use crate::call::Call;
+use crate::chat;
+use crate::fault::Reject;
+use crate::piece::Answer;
+use crate::reply::ReplyStart;
+use crate::usage::Usage;
+
+/// See the module.
+pub struct Chat;
+
+impl Dialect for Chat {
+    fn read<'a>(&self, call: &Call<'a>) -> Result<chat::Chat<'a>, Reject> {
+        read::read(call.body, call.scan)
+    }
+
+    fn field<'f>(&self, field: &'f str) -> Cow<'f, str> {
+        Cow::Borrowed(field)
+    }
+
+    fn stream(&self, start: &ReplyStart<'_>) -> Box<dyn Writer> {
+        Box::new(stream::Stream::new(start))
+    }
+
+    fn whole(&self, answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>) {
+        whole::write(answer, usage, start, out);
+    }
+}

@@ -1,0 +1,298 @@
+//! Errors by whose fault they are, and the one object that callers see.
+//!
+//! [`Reject`] is the caller's fault and always safe to show; [`UpstreamFault`] is what a provider did; [`HostFault`] is
+//! ours. Each becomes a [`Problem`], which a dialect writes as its own error object. (The fourth, the operator's
+//! [`ConfigError`](weir_core::config::ConfigError), never reaches a caller.)
+
+mod reject;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+pub use reject::{Reject, shown};
+
+/// An error as callers see it, before a dialect writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// HTTP status.
+    pub status: u16,
+    /// OpenAI's `error.type`.
+    pub kind: &'static str,
+    /// OpenAI's `error.code`; stable.
+    pub code: String,
+    /// For people: what happened and what to do now.
+    pub message: String,
+    /// The request's field at fault.
+    pub param: Option<String>,
+    /// What programs go by beside the words, in Anthropic's errors.
+    pub details: Option<Box<Details>>,
+    /// How long to wait before trying again, if that can help.
+    pub retry_after: Option<Duration>,
+    /// What `x-should-retry` says: whether the same request may succeed later. Absent: the SDK's own rule.
+    pub retry: Retry,
+}
+
+/// An object, as JSON: `{"error_code":…}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details(pub String);
+
+/// Whether an official SDK should repeat the request by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Repeating changes nothing: the request, or what the operator has set up, would have to change first.
+    No,
+    /// Waiting can help (a rate limit).
+    Yes,
+    /// It may pass: nothing is said, and the SDK goes by its own rule.
+    Own,
+}
+
+/// Whose fault a failed try was; it decides whether the next target is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The caller's: another try on the same model would fail the same way.
+    Caller,
+    /// The provider's: the next target may do better.
+    Provider,
+    /// The operator's account or configuration at the provider: the next target, and this one rests long.
+    Ours,
+}
+
+/// What went wrong with one try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The request is invalid for this provider (400, 422 and the like).
+    InvalidRequest,
+    /// The prompt is longer than the model's context.
+    ContextLength,
+    /// The provider's policy refuses the prompt.
+    ContentPolicy,
+    /// The body is too large for the provider (413).
+    TooLarge,
+    /// 5xx, 529.
+    Unavailable,
+    /// 429 that passes with time.
+    RateLimited,
+    /// 408, 504.
+    Timeout,
+    /// The answer carried an error event where an answer was due.
+    ErrorEvent,
+    /// The answer ended before it was complete.
+    Cut,
+    /// The answer is not what the provider's API promises.
+    Malformed,
+    /// Nobody could connect to the provider.
+    Unreachable,
+    /// The connection to the provider broke before an answer was there.
+    Reset,
+    /// 401, 403: our credential is wrong or lacks a permission.
+    Auth,
+    /// 404: our model or deployment name is wrong.
+    NotFound,
+    /// 402, `insufficient_quota`: our account is out of money.
+    Billing,
+}
+
+impl FaultKind {
+    /// Whether another model may take what this one does not.
+    pub const fn is_about_size(self) -> bool {
+        matches!(self, Self::ContextLength | Self::TooLarge)
+    }
+
+    /// Whose fault it was.
+    pub const fn whose(self) -> Whose {
+        match self {
+            Self::InvalidRequest | Self::ContextLength | Self::ContentPolicy | Self::TooLarge => Whose::Caller,
+            Self::Unavailable
+            | Self::RateLimited
+            | Self::Timeout
+            | Self::ErrorEvent
+            | Self::Cut
+            | Self::Malformed
+            | Self::Unreachable
+            | Self::Reset => Whose::Provider,
+            Self::Auth | Self::NotFound | Self::Billing => Whose::Ours,
+        }
+    }
+
+    /// The stable name used in error codes, records and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::ContextLength => "context_length_exceeded",
+            Self::ContentPolicy => "content_policy_violation",
+            Self::TooLarge => "request_too_large",
+            Self::Unavailable => "unavailable",
+            Self::RateLimited => "rate_limited",
+            Self::Timeout => "timeout",
+            Self::ErrorEvent => "error_event",
+            Self::Cut => "cut",
+            Self::Malformed => "malformed",
+            Self::Unreachable => "connect_failure",
+            Self::Reset => "reset",
+            Self::Auth => "auth",
+            Self::NotFound => "not_found",
+            Self::Billing => "billing",
+        }
+    }
+
+    /// Reads the name that [`name`](Self::name) writes.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Every kind.
+    pub const ALL: [Self; 15] = [
+        Self::InvalidRequest,
+        Self::ContextLength,
+        Self::ContentPolicy,
+        Self::TooLarge,
+        Self::Unavailable,
+        Self::RateLimited,
+        Self::Timeout,
+        Self::ErrorEvent,
+        Self::Cut,
+        Self::Malformed,
+        Self::Unreachable,
+        Self::Reset,
+        Self::Auth,
+        Self::NotFound,
+        Self::Billing,
+    ];
+}
+
+/// The code of an answer that broke off after its first token.
+pub const BROKEN_OFF: &str = "stream_incomplete";
+
+/// How providers call it that they have too much to do: Anthropic, hosts of OpenAI's API, Bedrock and Google.
+const OVERLOADED: [&str; 8] = [
+    "overloaded_error",
+    "engine_overloaded",
+    "server_is_overloaded",
+    "service_unavailable",
+    "serviceUnavailableException",
+    "UNAVAILABLE",
+    "503",
+    "529",
+];
+
+/// One try's failure, as the provider told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamFault {
+    /// What went wrong.
+    pub kind: FaultKind,
+    /// Of an [error event](FaultKind::ErrorEvent): what it would have been as an answer, where the provider says so.
+    pub class: Option<FaultKind>,
+    /// The provider's own words; shown to the caller if the fault is the caller's, or an error event was all that came.
+    pub message: String,
+    /// The provider's own error code, where it has one.
+    pub code: Option<String>,
+    /// The request's field at fault, as the provider names it.
+    pub param: Option<String>,
+    /// What programs go by beside the words, as Anthropic says it.
+    pub details: Option<Box<Details>>,
+    /// How long to wait before trying again, where the provider says so in its words and not only in a header.
+    pub retry_after: Option<Duration>,
+    /// Whether the target may rest for it, if its kind calls for that: not for what a single request may have brought about.
+    pub rests: bool,
+}
+
+impl UpstreamFault {
+    /// A fault without more words than its kind.
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        let (class, code, param, details, retry_after) = (None, None, None, None, None);
+        Self { kind, class, message: message.into(), code, param, details, retry_after, rests: true }
+    }
+
+    /// An error that came as an answer, or as an event. Whose fault it was counts, not how it travelled: all that is the
+    /// provider's stays an error event, of this class.
+    #[must_use]
+    pub fn as_event(self) -> Self {
+        if self.kind.whose() != Whose::Provider || matches!(self.kind, FaultKind::RateLimited | FaultKind::ErrorEvent) {
+            return self;
+        }
+        Self { kind: FaultKind::ErrorEvent, class: Some(self.kind), ..self }
+    }
+
+    /// A caller's fault as the caller sees it: with the provider's words, and the status that SDKs map to a bad request.
+    ///
+    /// For faults of other kinds see [`exhausted`].
+    pub fn problem(&self) -> Problem {
+        Problem {
+            status: if self.kind == FaultKind::TooLarge { 413 } else { 400 },
+            kind: "invalid_request_error",
+            code: match self.kind {
+                FaultKind::InvalidRequest => self.code.clone().unwrap_or_else(|| "invalid_request".to_string()),
+                kind => kind.name().to_string(),
+            },
+            message: self.message.clone(),
+            param: self.param.clone(),
+            details: self.details.clone(),
+            retry_after: None,
+            retry: Retry::No,
+        }
+    }
+
+    /// What the caller is told within a stream that broke off after its first token, whoever is at fault: with the
+    /// provider's words, if it had any and they are not the operator's affair.
+    pub fn broken_off(&self) -> Problem {
+        let code = self.code.as_deref().unwrap_or_default();
+        let (status, kind) = match self.class.unwrap_or(self.kind) {
+            FaultKind::RateLimited => (429, "rate_limit_error"),
+            FaultKind::Unavailable if OVERLOADED.contains(&code) => (503, "upstream_error"),
+            _ => (502, "upstream_error"),
+        };
+        let mut message = format!(
+            "The provider broke off before the answer was complete ({}); what came so far is not whole.",
+            self.kind.name()
+        );
+        let said = self.class.is_some() || self.code.is_some();
+        if said && self.kind.whose() != Whose::Ours && !self.message.is_empty() {
+            message = format!("{message} It said: {}", self.message);
+        }
+        Problem {
+            status,
+            kind,
+            code: BROKEN_OFF.to_string(),
+            message,
+            param: None,
+            details: None,
+            retry_after: None,
+            retry: Retry::No,
+        }
+    }
+}
+
+/// Ours: something in Weir itself did not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostFault {
+    /// The filter has no configuration (yet).
+    NoConfig,
+    /// A request reached a provider's chain without a plan.
+    NoPlan,
+    /// The host refused a call that it must not refuse.
+    Host,
+}
+
+impl HostFault {
+    /// This error as the caller sees it.
+    pub fn problem(self) -> Problem {
+        let (status, code, message) = match self {
+            Self::NoConfig => (503, "not_ready", "The gateway has no configuration yet; try again shortly."),
+            Self::NoPlan => (500, "no_plan", "The request reached a provider without a plan; see the gateway's log."),
+            Self::Host => (500, "internal_error", "The gateway could not process the request; see its log."),
+        };
+        Problem {
+            status,
+            kind: "server_error",
+            code: code.to_string(),
+            message: message.to_string(),
+            param: None,
+            details: None,
+            retry_after: None,
+            retry: Retry::Own,
+        }
+    }
+}
