@@ -18,12 +18,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use weir_hub::call::ReplyStart;
 use weir_hub::codec::encoding::Decoder;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{BodyKind, Delivery};
 use weir_hub::fault::{FaultKind, HostFault, UpstreamFault};
 use weir_hub::piece::Calls;
-use weir_hub::reply::{Reply, ReplyStart};
+use weir_hub::reply::Reply;
 use weir_hub::usage::Usage;
 
 use crate::answer::Answer;
@@ -331,7 +332,13 @@ impl Attempt {
             Err(fault) => (None, Some(fault)),
         };
         if unreadable.is_some() || failed {
-            self.phase = Phase::Failing(Failing { status, retry_after, decoder, fault: unreadable, body: Vec::new() });
+            self.phase = Phase::Failing(Failing {
+                status,
+                retry_after,
+                decoder,
+                fault: unreadable.map(Into::into),
+                body: Vec::new(),
+            });
         } else {
             let Plan { endpoint, delivery, usage, .. } = self.plan;
             let model = self.plan.current().map_or("", |target| target.model.as_str());

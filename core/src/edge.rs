@@ -154,7 +154,8 @@ impl Edge {
     /// Reads the next bytes of a form.
     pub fn slice(&mut self, bytes: &[u8]) -> Result<(), Answer> {
         let Phase::Body(Wanted { form: Some(form), .. }, _) = &mut self.phase else { return Ok(()) };
-        let outcome = form.scanner.read(bytes).map_err(|reject| Answer::problem(&reject.problem(), self.family));
+        let outcome =
+            form.scanner.read(bytes).map_err(|bad| Answer::problem(&Reject::from(bad).problem(), self.family));
         self.note(outcome)
     }
 

@@ -9,21 +9,21 @@ mod judge;
 mod surrogates;
 #[cfg(test)]
 mod tests;
-mod translate;
+pub(crate) mod translate;
 #[cfg(test)]
 pub(crate) mod trial;
 
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::dialect::{self, Dialect};
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::Endpoint;
 use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
-use weir_hub::reply::{Reply, ReplyStart};
+use weir_hub::reply::Reply;
 
 use crate::provider::{Ask, Provider, To, by_name};
 use crate::upstream::Upstream;
@@ -33,7 +33,7 @@ pub use judge::{Judge, Reworded};
 
 /// Writes `call` for `model` at `upstream`: relayed where both sides speak the same dialect, else through a hub.
 pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Reject> {
-    let Some(provider) = by_name(&upstream.dialect) else { return Err(Reject::unserved(call)) };
+    let Some(provider) = by_name(&upstream.dialect) else { return Err(call.unserved()) };
     let mut to = To::new(provider, upstream, model, call);
     embedding::within(provider, call, &to)?;
     let ask = if provider.relays_to(model, call.endpoint, upstream) {

@@ -27,7 +27,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::Chat;
 use weir_hub::codec::json::Raw;
 use weir_hub::embed::{Embed, Vectors};
@@ -35,7 +35,7 @@ use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::frames::Framing;
 use weir_hub::piece::Calls;
-use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::reply::{Reader, Reply};
 
 use crate::upstream::{Upstream, Url};
 

@@ -5,13 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use peak_alloc::PeakAlloc;
-use weir_core::provider;
 use weir_core::upstream::Upstream;
+use weir_core::{exchange, provider};
+use weir_hub::call::ReplyStart;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::FaultKind;
 use weir_hub::piece::Calls;
-use weir_hub::reply::ReplyStart;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -179,7 +179,7 @@ fn held(endless: &Endless, endpoint: Endpoint, fragment: usize, comes: usize) ->
         calls: Calls::All,
         renamed: &[],
     };
-    let mut reply = provider::reply(provider, &upstream, &start);
+    let mut reply = exchange::reply(provider, &upstream, &start);
     let (head, tail) = endless.then.split_once('%').unwrap_or((endless.then, ""));
     let number = |text: &str, at: usize| text.replace('$', &at.to_string());
     let before = MEMORY.current_usage();

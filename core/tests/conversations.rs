@@ -4,7 +4,8 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weir_core::provider::{self, Body};
+use weir_core::exchange;
+use weir_core::provider::Body;
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
@@ -151,7 +152,7 @@ fn asked(dialect: &str, model: &str, body: &str) -> Value {
     let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
     let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
     let upstream = Upstream { provider: dialect.to_owned(), dialect: dialect.to_owned(), ..Upstream::default() };
-    let Body::Replaced(body) = provider::ask(&call, &upstream, model).unwrap().body else { panic!("it is translated") };
+    let Body::Replaced(body) = exchange::ask(&call, &upstream, model).unwrap().body else { panic!("it is translated") };
     serde_json::from_slice(&body).unwrap()
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use serde_json::{Value, json};
+use weir_core::exchange;
 use weir_core::provider::{self, Body};
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
@@ -29,7 +30,7 @@ fn check(endpoint: Endpoint, body: &Value, expect: &[&str]) {
     let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: &body, scan: &scan };
     for (dialect, model) in MODELS {
         let upstream = Upstream { provider: dialect.into(), dialect: dialect.into(), ..Upstream::default() };
-        let ask = provider::ask(&call, &upstream, model).unwrap_or_else(|reject| panic!("{dialect}: {reject:?}"));
+        let ask = exchange::ask(&call, &upstream, model).unwrap_or_else(|reject| panic!("{dialect}: {reject:?}"));
         let relays = provider::by_name(dialect).unwrap().relays_to(model, endpoint, &upstream);
         let expect = if relays { &[] } else { expect };
         // What another model thought is left out, and that is noted.
@@ -165,6 +166,6 @@ fn of_very_many_the_first_are_named() {
         scan: &scan,
     };
     let upstream = Upstream { dialect: "anthropic".into(), ..Upstream::default() };
-    let ask = provider::ask(&call, &upstream, "claude-sonnet-4-5").unwrap();
+    let ask = exchange::ask(&call, &upstream, "claude-sonnet-4-5").unwrap();
     assert_eq!(ask.notes.dropped, ["messages[0].content[0].o?d"]);
 }

@@ -6,6 +6,7 @@ mod fixture;
 
 use fixture::{Fixture, all};
 use serde_json::Value;
+use weir_core::exchange;
 use weir_core::provider;
 use weir_hub::dialect;
 use weir_hub::endpoint::{Delivery, Endpoint};
@@ -64,7 +65,7 @@ fn failures_are_read_as_recorded() {
                 "4-caller.json",
                 &dialect::error(
                     case.endpoint.family(),
-                    &provider::told(&fault, case.provider, &case.upstream, &case.model, case.endpoint),
+                    &exchange::fault_for_caller(&fault, case.provider, &case.upstream, &case.model, case.endpoint),
                 ),
             );
         }

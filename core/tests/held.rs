@@ -10,6 +10,7 @@ use brotli::CompressorWriter;
 use miniz_oxide::deflate::compress_to_vec;
 use peak_alloc::PeakAlloc;
 use proptest::prelude::*;
+use weir_hub::codec::Unreadable;
 use weir_hub::codec::encoding::Decoder;
 use weir_hub::codec::multipart::{Boundary, MAX_HEADERS, MAX_PARTS, MAX_TEXT, Scanner};
 use weir_hub::codec::{eventstream, sse};
@@ -84,7 +85,7 @@ proptest! {
             let mut reader = sse::Reader::new(CAP);
             let _ = bytes.chunks(size).try_for_each(|chunk| reader.read(chunk, |block| {
                 assert!(block.raw.len() <= CAP);
-                Ok(())
+                Ok::<(), Unreadable>(())
             }));
         });
         // Besides the block itself, its data without the field names, if it has several lines.
@@ -96,7 +97,7 @@ proptest! {
         }
         for stream in [[&stream[..], &bytes].concat(), stream[..stream.len() / 2].to_vec(), bytes.clone()] {
             let held = most(|| {
-                let mut reader = eventstream::Reader::new(CAP);
+                let mut reader = eventstream::Reader::<Unreadable>::new(CAP);
                 let _ = stream.chunks(size).try_for_each(|chunk| reader.read(chunk, |_| Ok(())));
             });
             prop_assert!(held <= grown(CAP) + SMALL, "eventstream: {held}");

@@ -12,7 +12,8 @@ use asked::messages::messages;
 use asked::responses::responses;
 use serde_json::{Value, json};
 use weir_core::config::Preset;
-use weir_core::provider::{self, Ask, Body};
+use weir_core::exchange;
+use weir_core::provider::{Ask, Body};
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
@@ -115,7 +116,7 @@ fn ask(feature: &Feature, upstream: &Upstream, model: &str, drop_unsupported: bo
         scan: &scan,
     };
     let upstream = Upstream { drop_unsupported, ..upstream.clone() };
-    provider::ask(&call, &upstream, model)
+    exchange::ask(&call, &upstream, model)
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn one_tool_at_a_time_can_be_had_of_whoever_has_tools() {
     let ask = |upstream: &Upstream, model: &str, body: &str| {
         let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Streamed, UsageChunk::Unwanted);
         let (body, scan) = (body.as_bytes(), scan(body.as_bytes()).unwrap());
-        provider::ask(&Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan }, upstream, model)
+        exchange::ask(&Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan }, upstream, model)
     };
     let mut first = 0;
     for (name, upstream, model) in targets() {

@@ -14,6 +14,7 @@ use fixture::{Fixture, all};
 use page::kind::{Kind, examples, short};
 use page::shown;
 use serde_json::Value;
+use weir_core::exchange;
 use weir_core::provider::{self, Notes};
 use weir_hub::dialect;
 use weir_hub::endpoint::{Delivery, Endpoint};
@@ -236,7 +237,7 @@ fn refused(case: &Fixture, fault: &UpstreamFault) -> String {
     let name = fault.kind.name();
     match fault.kind.whose() {
         Whose::Caller => {
-            let problem = provider::told(fault, case.provider, &case.upstream, &case.model, case.endpoint);
+            let problem = exchange::fault_for_caller(fault, case.provider, &case.upstream, &case.model, case.endpoint);
             let body = dialect::error(case.endpoint.family(), &problem);
             format!("The caller gets {}:\n\n{}", problem.status, shown::fenced("json", &body))
         }

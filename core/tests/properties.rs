@@ -10,14 +10,14 @@ use fixture::{Fixture, all, collected, received};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
+use weir_core::exchange;
 use weir_core::provider::{self, Body};
 use weir_core::upstream::Upstream;
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_hub::piece::Calls;
-use weir_hub::reply::ReplyStart;
 
 static CORPUS: LazyLock<Vec<Fixture>> = LazyLock::new(all);
 
@@ -101,7 +101,7 @@ proptest! {
             for endpoint in Endpoint::ALL {
                 let delivery = if streamed { Delivery::Streamed } else { Delivery::Whole };
                 let start = ReplyStart { endpoint, delivery, usage: UsageChunk::Wanted, ..START };
-                let reply = || provider::reply(provider, &upstream(provider.name()), &start);
+                let reply = || exchange::reply(provider, &upstream(provider.name()), &start);
                 let _ = received(reply(), bytes.chunks(7));
                 let _ = received(reply(), [&[&b"data: "[..], &bytes, b"\n\n"].concat()[..]]);
             }
@@ -132,12 +132,12 @@ proptest! {
         for (provider, model) in provider::ALL.into_iter().flat_map(|provider| models.map(|model| (provider, model))) {
             let call = Call { body: body.as_bytes(), scan: &scan, ..case.call() };
             let upstream = upstream(provider.name());
-            let accepted = provider::accepts(&call, &upstream, model);
+            let accepted = exchange::accepts(&call, &upstream, model);
             if !provider.relays_to(model, call.endpoint, &upstream) {
                 // Judged by less work, and alike.
-                prop_assert_eq!(&accepted, &provider::ask(&call, &upstream, model).map(drop));
+                prop_assert_eq!(&accepted, &exchange::ask(&call, &upstream, model).map(drop));
             }
-            match provider::ask(&call, &upstream, model) {
+            match exchange::ask(&call, &upstream, model) {
                 Ok(ask) => {
                     prop_assert!(accepted.is_ok());
                     if let Body::Replaced(body) = ask.body {
@@ -247,14 +247,14 @@ fn asked_of_anthropic(body: &str) -> Value {
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
     let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
-    let ask = provider::ask(&call, &upstream("anthropic"), "claude").unwrap();
+    let ask = exchange::ask(&call, &upstream("anthropic"), "claude").unwrap();
     let Body::Replaced(body) = ask.body else { panic!("it is translated") };
     serde_json::from_slice(&body).unwrap()
 }
 
 fn answered(delivery: Delivery, answer: &str) -> Vec<u8> {
     let start = ReplyStart { delivery, ..START };
-    let reply = provider::reply(provider::by_name("anthropic").unwrap(), &upstream("anthropic"), &start);
+    let reply = exchange::reply(provider::by_name("anthropic").unwrap(), &upstream("anthropic"), &start);
     let received = received(reply, [answer.as_bytes()]);
     received.end.unwrap();
     received.bytes

@@ -7,13 +7,13 @@ mod fixture;
 use fixture::received;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use weir_core::exchange;
 use weir_core::provider::{self, Body};
 use weir_core::upstream::Upstream;
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_hub::piece::Calls;
-use weir_hub::reply::ReplyStart;
 
 const WORDS: &str = "[a-z é😀\"\\\\\n]{0,12}[a-z]";
 
@@ -42,14 +42,14 @@ fn with_call<T>(body: &str, then: impl FnOnce(&Call<'_>) -> T) -> T {
 
 /// What goes up.
 fn asked(input: &Value) -> Value {
-    let ask = with_call(&request(input), |call| provider::ask(call, &upstream(), "claude").unwrap());
+    let ask = with_call(&request(input), |call| exchange::ask(call, &upstream(), "claude").unwrap());
     let Body::Replaced(body) = ask.body else { panic!("it is translated") };
     serde_json::from_slice(&body).unwrap()
 }
 
 /// What the caller receives.
 fn answered(delivery: Delivery, answer: &str, cut: usize) -> Vec<u8> {
-    let echo = with_call(&request(&json!("Hi")), |call| provider::echo(call, &upstream(), "claude"));
+    let echo = with_call(&request(&json!("Hi")), |call| exchange::echo(call, &upstream(), "claude"));
     let start = ReplyStart {
         endpoint: Endpoint::Responses,
         delivery,
@@ -64,7 +64,7 @@ fn answered(delivery: Delivery, answer: &str, cut: usize) -> Vec<u8> {
         renamed: &[],
         texts: None,
     };
-    let reply = provider::reply(provider::by_name("anthropic").unwrap(), &upstream(), &start);
+    let reply = exchange::reply(provider::by_name("anthropic").unwrap(), &upstream(), &start);
     let received = received(reply, answer.as_bytes().chunks(cut));
     received.end.unwrap();
     received.bytes

@@ -8,14 +8,14 @@ mod fixture;
 use fixture::{collected, framed, received};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use weir_core::exchange;
 use weir_core::provider::{self, Body};
 use weir_core::upstream::Upstream;
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_hub::piece::Calls;
-use weir_hub::reply::ReplyStart;
 
 /// What a model says, in order.
 #[derive(Clone, Debug)]
@@ -276,7 +276,7 @@ impl Speaker {
             renamed: &[],
             texts: None,
         };
-        let reply = provider::reply(provider::by_name(self.provider).unwrap(), &self.upstream(), &start);
+        let reply = exchange::reply(provider::by_name(self.provider).unwrap(), &self.upstream(), &start);
         let received = received(reply, [answer]);
         received.end.unwrap();
         received.bytes
@@ -287,7 +287,7 @@ impl Speaker {
         let scan = scan(body.as_bytes()).unwrap();
         let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
         let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
-        let ask = provider::ask(&call, &self.upstream(), self.model).unwrap();
+        let ask = exchange::ask(&call, &self.upstream(), self.model).unwrap();
         let Body::Replaced(body) = ask.body else { panic!("it is translated") };
         serde_json::from_slice(&body).unwrap()
     }

@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use serde_json::{Value, json};
+use weir_core::exchange;
 use weir_core::provider::{self, Ask, Body};
 use weir_core::upstream::Upstream;
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_hub::reply::ReplyStart;
 
 /// As an MCP server makes them: 95 characters.
 const LONG: &str = "mcp__plugin_company-knowledge-base_company-knowledge-base__search_documents_in_all_shared_space";
@@ -23,8 +23,8 @@ fn ask(dialect: &str, model: &str, endpoint: Endpoint, body: &Value) -> Ask {
     let scan = scan(body.as_bytes()).unwrap();
     let (delivery, usage, body) = (Delivery::Whole, UsageChunk::Unwanted, body.as_bytes());
     let call = Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan };
-    provider::accepts(&call, &upstream(dialect), model).unwrap();
-    provider::ask(&call, &upstream(dialect), model).unwrap()
+    exchange::accepts(&call, &upstream(dialect), model).unwrap();
+    exchange::ask(&call, &upstream(dialect), model).unwrap()
 }
 
 fn written(ask: &Ask) -> String {
@@ -47,7 +47,7 @@ fn answered(dialect: &str, endpoint: Endpoint, delivery: Delivery, ask: &Ask, an
         renamed: &ask.renamed,
         texts: None,
     };
-    let mut reply = provider::reply(provider::by_name(dialect).unwrap(), &upstream(dialect), &start);
+    let mut reply = exchange::reply(provider::by_name(dialect).unwrap(), &upstream(dialect), &start);
     let mut out = Vec::new();
     for byte in answer.as_bytes().chunks(7) {
         reply.read(byte, &mut out).unwrap();

@@ -6,13 +6,13 @@
 mod fixture;
 
 use fixture::{Received, framed, received};
-use weir_core::provider;
 use weir_core::upstream::Upstream;
+use weir_core::{exchange, provider};
+use weir_hub::call::ReplyStart;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::FaultKind;
 use weir_hub::piece::Calls;
-use weir_hub::reply::ReplyStart;
 
 /// How one API streams an answer: each is events, framed.
 struct Api {
@@ -152,7 +152,7 @@ fn answered(api: &Api, endpoint: Endpoint, delivery: Delivery, parts: &[&[u8]]) 
     }
     let content_type = if delivery == Delivery::Streamed { "text/event-stream" } else { "application/json" };
     let start = ReplyStart { delivery, model: api.model, content_type, ..start(endpoint) };
-    received(provider::reply(provider, &upstream, &start), parts.iter().copied())
+    received(exchange::reply(provider, &upstream, &start), parts.iter().copied())
 }
 
 /// What is asked for as a stream.
@@ -368,7 +368,7 @@ fn whole(provider: &str, endpoint: Endpoint, answer: &str) -> Result<(), FaultKi
     let provider = provider::by_name(provider).unwrap();
     let upstream = Upstream { dialect: provider.name().into(), ..Upstream::default() };
     let start = ReplyStart { delivery: Delivery::Whole, content_type: "application/json", ..start(endpoint) };
-    let mut reply = provider::reply(provider, &upstream, &start);
+    let mut reply = exchange::reply(provider, &upstream, &start);
     let mut out = Vec::new();
     reply.read(answer.as_bytes(), &mut out).map_err(|fault| fault.kind)?;
     reply.end(&mut out).map(drop).map_err(|fault| fault.kind)
@@ -433,7 +433,7 @@ fn a_response_is_whole_by_its_status() {
     ] {
         assert_eq!(whole("openai", Endpoint::Responses, &answer(status, more)), expect, "{status} {more}");
         if more.is_empty() {
-            let mut reply = provider::reply(openai, &upstream, &start(Endpoint::Responses));
+            let mut reply = exchange::reply(openai, &upstream, &start(Endpoint::Responses));
             let last = format!(r#"{{"type":"response.completed","response":{}}}"#, answer(status, ""));
             let said = r#"{"type":"response.output_text.delta","delta":"a"}"#;
             let read = reply.read(&data(&[said, &last]), &mut Vec::new());

@@ -1,7 +1,9 @@
 //! Any bytes, as an answer of a provider to a caller of any endpoint.
 
+use weir_core::exchange;
 use weir_core::provider::{self, Provider, by_name};
 use weir_core::upstream::Upstream;
+use weir_hub::call::ReplyStart;
 use weir_hub::codec::eventstream::message;
 use weir_hub::codec::json::check as json;
 use weir_hub::embed::Encoding;
@@ -9,7 +11,6 @@ use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::FaultKind;
 use weir_hub::frames::Framing;
 use weir_hub::piece::Calls;
-use weir_hub::call::ReplyStart;
 use weir_hub::reply::{Passage, Reply};
 use weir_hub::usage::Usage;
 
@@ -130,7 +131,7 @@ impl Answer {
     }
 
     fn reply(&self) -> Box<dyn Reply> {
-        provider::reply(self.provider, &self.upstream, &self.start())
+        exchange::reply(self.provider, &self.upstream, &self.start())
     }
 
     fn read<'c>(&self, chunks: impl IntoIterator<Item = &'c [u8]>) -> Received {

@@ -1,5 +1,6 @@
 //! Any body, as a request of a caller to every provider: it is asked or refused, and what goes up is JSON.
 
+use weir_core::exchange;
 use weir_core::provider::{self, ALL, Body};
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
@@ -53,8 +54,8 @@ pub fn check(callers: &str, input: &[u8]) {
         if flags & CHAT_ONLY != 0 {
             upstream.quirks.endpoints = vec![Endpoint::Chat];
         }
-        let accepted = provider::accepts(&call, &upstream, model);
-        match provider::ask(&call, &upstream, model) {
+        let accepted = exchange::accepts(&call, &upstream, model);
+        match exchange::ask(&call, &upstream, model) {
             Ok(ask) => {
                 assert!(accepted.is_ok(), "{accepted:?}, but it is asked");
                 assert!(ask.path.starts_with('/'), "{}", ask.path);
@@ -66,7 +67,7 @@ pub fn check(callers: &str, input: &[u8]) {
             // Every refusal that is not about the whole body names its field.
             Err(reject) => assert!(reject.problem().param.is_some() || !endpoint.is_chat(), "{reject:?}"),
         }
-        let echo = provider::echo(&call, &upstream, model);
+        let echo = exchange::echo(&call, &upstream, model);
         assert!(echo.len() <= 16 * (body.len() + 1024));
     }
 }

@@ -5,7 +5,13 @@
 pub mod brotli;
 pub mod encoding;
 pub mod eventstream;
+mod flaw;
 pub mod gzip;
 pub mod json;
 pub mod multipart;
 pub mod sse;
+
+pub use flaw::{BadBody, Unreadable};
+
+/// How much room an answer is given at a time.
+const STEP: usize = 8 << 10;

@@ -18,11 +18,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::call::Call;
+use crate::call::ReplyStart;
 use crate::chat::Chat;
 use crate::endpoint::{Endpoint, Family};
 use crate::fault::{Problem, Reject};
 use crate::piece::{Answer, Piece};
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 /// The most fields of a request that are named one by one where they are told: all of them stand in one header.

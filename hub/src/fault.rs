@@ -11,6 +11,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
+use crate::codec::Unreadable;
+
 pub use reject::{Reject, shown};
 
 /// An error as callers see it, before a dialect writes it.
@@ -261,6 +263,15 @@ impl UpstreamFault {
             details: None,
             retry_after: None,
             retry: Retry::No,
+        }
+    }
+}
+
+impl From<Unreadable> for UpstreamFault {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Cut(problem) => Self::new(FaultKind::Cut, problem),
+            Unreadable::Broken(problem) => Self::new(FaultKind::Malformed, problem),
         }
     }
 }

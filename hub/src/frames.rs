@@ -24,7 +24,7 @@ pub enum Frames {
     /// Server-sent events, and room to note where a document's longer values end.
     Sse(sse::Reader, Spans),
     /// AWS's messages.
-    EventStream(eventstream::Reader),
+    EventStream(eventstream::Reader<UpstreamFault>),
 }
 
 impl Frames {

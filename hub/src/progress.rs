@@ -2,9 +2,9 @@
 
 use alloc::string::{String, ToString};
 
+use crate::call::ReplyStart;
 use crate::codec::json::Str;
 use crate::piece::Piece;
-use crate::reply::ReplyStart;
 use crate::usage::{self, Usage};
 
 /// More than any provider's name for an answer or a model has, in bytes. Each event of a stream repeats both.

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::buffer::{Held, parse_into};
+use crate::call::ReplyStart;
 use crate::codec::json::Spans;
 use crate::codec::sse;
 use crate::endpoint::Delivery;
@@ -11,7 +12,7 @@ use crate::fault::UpstreamFault;
 use crate::frames::event;
 use crate::passthrough::Passing;
 use crate::progress::Progress;
-use crate::reply::{Event, Flow, Passage, Reader, Reply, ReplyStart};
+use crate::reply::{Event, Flow, Passage, Reader, Reply};
 
 /// Passes an answer on, which `reader` watches.
 pub fn reply(reader: Box<dyn Reader>, start: &ReplyStart<'_>) -> Box<dyn Reply> {
@@ -73,7 +74,7 @@ impl Reply for Stream {
                 out.extend_from_slice(block.raw.trim_ascii_end());
                 out.extend_from_slice(b"\n\n");
             }
-            Ok(())
+            Ok::<(), UpstreamFault>(())
         })?;
         if !progress.is_done() {
             reader.end(&mut |piece| _ = progress.note(piece))?;

@@ -1,45 +1,13 @@
 //! How answers are read: by a [`Reader`] as pieces, by a [`Reply`] as what the caller receives.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::buffer::cut;
 use crate::codec::json::Raw;
-use crate::embed::Encoding;
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
 use crate::fault::UpstreamFault;
-use crate::piece::{Calls, Piece};
+use crate::piece::Piece;
 use crate::progress::Progress;
 use crate::usage::Usage;
-
-/// What a [`Reply`] must know of the call that it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplyStart<'a> {
-    /// What was asked for.
-    pub endpoint: Endpoint,
-    /// How the answer is delivered.
-    pub delivery: Delivery,
-    /// Whether the caller wants a stream's usage chunk.
-    pub usage: UsageChunk,
-    /// How the caller wants vectors written.
-    pub encoding: Encoding,
-    /// The model that was asked, as the upstream names it: for answers that do not say.
-    pub model: &'a str,
-    /// Names the answer where its upstream does not; letters, digits and `-`.
-    pub id: &'a str,
-    /// Now, in seconds since the Unix epoch: `created` in answers whose upstream does not say.
-    pub created: u64,
-    /// What the answer repeats of its request; see [`Dialect::echo`](dialect::Dialect::echo).
-    pub echo: &'a str,
-    /// What the upstream says its answer is (`content-type`); empty if it does not.
-    pub content_type: &'a str,
-    /// Which of the answer's calls the caller is told of.
-    pub calls: Calls,
-    /// Tools that the answer calls by other names; see [`Renamed`].
-    pub renamed: &'a [(String, String)],
-    /// How many texts were to be embedded, where that is known.
-    pub texts: Option<usize>,
-}
 
 /// Reads one answer to a chat, frame by frame, as pieces.
 pub trait Reader: Send {

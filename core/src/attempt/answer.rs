@@ -272,7 +272,7 @@ impl Answering {
                 outcome = decoder.end();
             }
             if let Err(fault) = outcome {
-                return (Some(Vec::new()), Err(fault));
+                return (Some(Vec::new()), Err(fault.into()));
             }
             decoded = Some(plain);
         }
@@ -296,7 +296,7 @@ impl Answering {
                 written.get_or_insert_with(|| chunk.to_vec()).extend_from_slice(&out);
             }
             if let Err(fault) = ended {
-                return (written, Err(fault));
+                return (written, Err(fault.into()));
             }
         }
         (written, Ok(()))

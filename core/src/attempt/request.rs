@@ -52,7 +52,7 @@ impl Attempt {
             let request = self.request_of(&[], &Scan::default())?;
             return Ok(Request { length: Some(with.len()), body: Body::Replaced(with), ..request });
         }
-        let scan = json::scan(body).map_err(refuse)?;
+        let scan = json::scan(body).map_err(|bad| refuse(bad.into()))?;
         self.request_of(body, &scan)
     }
 

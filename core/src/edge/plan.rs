@@ -29,7 +29,6 @@ impl Edge {
         body: &[u8],
     ) -> Result<(Plan, Vec<Rest>), Problem> {
         let Wanted { endpoint, in_path, .. } = wanted;
-        let refuse = |reject: Reject| reject.problem();
         within(routing, endpoint, body.len() as u64).map_err(refuse)?;
         let scan = json::scan(body).map_err(refuse)?;
         scan.names(body).try_for_each(|name| names::check(&name)).map_err(refuse)?;
@@ -56,15 +55,15 @@ impl Edge {
         form: Scanner,
         len: u64,
     ) -> Result<(Plan, Vec<Rest>), Problem> {
-        within(routing, endpoint, len).map_err(|reject| reject.problem())?;
-        let parts = form.end().map_err(|reject| reject.problem())?;
-        parts.iter().try_for_each(|part| names::check(&part.name)).map_err(|reject| reject.problem())?;
+        within(routing, endpoint, len).map_err(refuse)?;
+        let parts = form.end().map_err(refuse)?;
+        parts.iter().try_for_each(|part| names::check(&part.name)).map_err(refuse)?;
         let field = |name: &str| parts.iter().find(|part| part.name == name).and_then(|part| part.text.as_deref());
-        let missing = || Reject::Missing { field: "model".to_string() }.problem();
+        let missing = || refuse(Reject::Missing { field: "model".to_string() });
         let model = field("model").map(str::trim).filter(|model| !model.is_empty()).ok_or_else(missing)?;
         let delivery = if field("stream") == Some("true") { Delivery::Streamed } else { Delivery::Whole };
         let body = fields(&parts);
-        let scan = json::scan(&body).map_err(|reject| reject.problem())?;
+        let scan = json::scan(&body).map_err(refuse)?;
         let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, model, betas: "", body: &body, scan: &scan };
         self.plan_call(routing, rests, now, key, &call)
     }
@@ -87,7 +86,7 @@ impl Edge {
             return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem());
         }
         if key.is_some_and(|key| key.models.is_some()) {
-            other_models::check(call.body, call.scan).map_err(|reject| reject.problem())?;
+            other_models::check(call.body, call.scan).map_err(refuse)?;
         }
         let Ranked { targets, passed_over, trials, proving } =
             rank(routing, model, call, rests, now).map_err(|unranked| {
@@ -150,4 +149,9 @@ fn delivery(endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(Delivery, U
         })?,
     };
     Ok((Delivery::Streamed, if wanted { UsageChunk::Wanted } else { UsageChunk::Unwanted }))
+}
+
+/// What the caller is told.
+fn refuse(reject: impl Into<Reject>) -> Problem {
+    reject.into().problem()
 }

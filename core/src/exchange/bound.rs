@@ -97,14 +97,15 @@ impl Bound {
 mod tests {
     use alloc::format;
     use alloc::string::{String, ToString};
-    use alloc::vec::{self, Vec};
+    use alloc::vec;
+    use alloc::vec::Vec;
 
+    use weir_hub::call::ReplyStart;
     use weir_hub::endpoint::{Delivery, Endpoint};
     use weir_hub::fault::FaultKind;
-    use weir_hub::reply::ReplyStart;
 
-    use super::reply;
-    use super::trial::{START, upstream};
+    use crate::exchange::reply;
+    use crate::exchange::trial::{START, upstream};
     use crate::provider::by_name;
 
     /// What a caller of `endpoint` is told of this answer, or what is wrong with it.

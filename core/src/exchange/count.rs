@@ -7,21 +7,21 @@
 use alloc::vec::Vec;
 
 use weir_hub::buffer::{Held, malformed, parse};
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::codec::json::write::object;
 use weir_hub::dialect::{self, Dialect};
 use weir_hub::endpoint::Family;
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::progress::Progress;
-use weir_hub::reply::{Passage, Reply, ReplyStart};
+use weir_hub::reply::{Passage, Reply};
 use weir_hub::usage::Usage;
 
 use crate::provider::{Ask, Provider, To};
 
 /// Writes the request for `provider`.
 pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-    let dialect = dialect::written_in(call.endpoint).ok_or_else(|| Reject::unserved(call))?;
+    let dialect = dialect::written_in(call.endpoint).ok_or_else(|| call.unserved())?;
     match dialect.reword(call) {
         None => read(provider, dialect, call, to),
         Some(body) => read(provider, dialect, &Call { body: &body, scan: &scan(&body)?, ..*call }, to),

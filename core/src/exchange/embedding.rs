@@ -13,14 +13,14 @@ use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use weir_hub::buffer::{Held, malformed, parse};
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::write::{object, string};
 use weir_hub::codec::json::{Kind, Raw, scan};
 use weir_hub::embed::{Embed, Encoding, Vectors, one_for_each};
 use weir_hub::endpoint::{Endpoint, Family};
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::progress::Progress;
-use weir_hub::reply::{Passage, Reply, ReplyStart};
+use weir_hub::reply::{Passage, Reply};
 
 use crate::provider::{Ask, Body, Provider, To};
 use crate::upstream::Upstream;
@@ -212,8 +212,8 @@ fn floats(vector: Raw<'_>) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::trial::{START, upstream};
     use super::*;
+    use crate::exchange::trial::{START, upstream};
 
     /// A caller would take each vector for that of another text.
     #[test]

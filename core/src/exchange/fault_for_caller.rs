@@ -65,7 +65,7 @@ mod tests {
     /// A cloud with models of several makers told a caller in the words of the other maker's API, of which an agent knew none.
     #[test]
     fn what_the_models_own_api_says_is_told_in_the_callers() {
-        use super::trial::upstream;
+        use crate::exchange::trial::upstream;
         use crate::provider::by_name;
         let provider = by_name("vertex").unwrap();
         let fault = UpstreamFault::new(FaultKind::ContextLength, "Too long.");

@@ -56,7 +56,7 @@ impl<'a> Judge<'a> {
             by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.endpoint, upstream));
         if call.endpoint.body() == BodyKind::Multipart && !relays {
             // A form can only be passed on.
-            return Err(Reject::unserved(call));
+            return Err(call.unserved());
         }
         if let Some(provider) = by_name(&upstream.dialect) {
             embedding::within(provider, call, &To::new(provider, upstream, model, call))?;
@@ -79,7 +79,7 @@ impl<'a> Judge<'a> {
 
     fn judge(&self, upstream: &Upstream, model: &str, relays: bool) -> Result<(), Reject> {
         let call = self.call;
-        let Some(provider) = by_name(&upstream.dialect) else { return Err(Reject::unserved(call)) };
+        let Some(provider) = by_name(&upstream.dialect) else { return Err(call.unserved()) };
         if !has_room(call, upstream) {
             // How long it gets is only known once it is written.
             return ask(call, upstream, model).map(drop);
@@ -117,8 +117,8 @@ fn has_room(call: &Call<'_>, upstream: &Upstream) -> bool {
 mod tests {
     use alloc::format;
 
-    use super::trial::{asked, chat, sent, upstream};
     use super::*;
+    use crate::exchange::trial::{asked, chat, sent, upstream};
 
     /// Else an attempt would refuse it, when no other target can be asked any more.
     #[test]

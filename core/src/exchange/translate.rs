@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use weir_hub::buffer::{Held, parse_into};
+use weir_hub::call::ReplyStart;
 use weir_hub::codec::json::{Spans, Str};
 use weir_hub::dialect::{Dialect, Writer};
 use weir_hub::embed::Encoding;
@@ -13,7 +14,7 @@ use weir_hub::fault::UpstreamFault;
 use weir_hub::frames::{Frames, Framing};
 use weir_hub::piece::{Answer, Calls, Piece};
 use weir_hub::progress::Progress;
-use weir_hub::reply::{Event, Flow, Passage, Reader, Reply, ReplyStart};
+use weir_hub::reply::{Event, Flow, Passage, Reader, Reply};
 
 use super::bound::Bound;
 use super::surrogates::Pairs;

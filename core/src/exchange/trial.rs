@@ -3,13 +3,12 @@
 use alloc::format;
 use alloc::string::String;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
-use weir_hub::reply::ReplyStart;
 
 use crate::provider::{Ask, Body};
 use crate::upstream::Upstream;

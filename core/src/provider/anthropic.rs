@@ -16,14 +16,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use reply::Awaited;
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::Chat;
 use weir_hub::codec::json::write::{object, string};
 use weir_hub::codec::json::{Edit, Raw, patch};
 use weir_hub::endpoint::{Endpoint, Family};
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::relay;
-use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::reply::{Reader, Reply};
 use weir_hub::signature::{self, Maker};
 
 use super::{Ask, Body, CredentialHeader, Provider, To, ToolName};

@@ -9,12 +9,12 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::Chat;
 use weir_hub::codec::json::Raw;
 use weir_hub::endpoint::{Endpoint, Family};
 use weir_hub::fault::{FaultKind, Reject, UpstreamFault};
-use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::reply::{Reader, Reply};
 
 use super::{Ask, CredentialHeader, Provider, To, openai};
 use crate::upstream::{Upstream, Url};

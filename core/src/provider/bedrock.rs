@@ -16,6 +16,7 @@ use alloc::format;
 use alloc::string::String;
 
 use weir_hub::buffer::malformed;
+use weir_hub::call::ReplyStart;
 use weir_hub::chat::Chat;
 use weir_hub::codec::json::Raw;
 use weir_hub::embed::{Embed, Vectors};
@@ -23,7 +24,7 @@ use weir_hub::endpoint::{Delivery, Endpoint};
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::frames::Framing;
 use weir_hub::relay;
-use weir_hub::reply::{Flow, Pieces, Reader, Reply, ReplyStart};
+use weir_hub::reply::{Flow, Pieces, Reader, Reply};
 use weir_hub::signature::{self, Maker};
 
 use super::anthropic::model::Generation;

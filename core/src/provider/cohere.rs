@@ -16,14 +16,14 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::Chat;
 use weir_hub::codec::json::Raw;
 use weir_hub::embed::{Embed, Vectors};
 use weir_hub::endpoint::Endpoint;
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::relay;
-use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::reply::{Reader, Reply};
 
 use super::{Ask, CredentialHeader, Provider, To, ToolName};
 use crate::upstream::{Upstream, Url};

@@ -2,10 +2,10 @@
 
 use alloc::boxed::Box;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::endpoint::Endpoint;
 use weir_hub::fault::{FaultKind, Reject, UpstreamFault};
-use weir_hub::reply::{Reply, ReplyStart};
+use weir_hub::reply::Reply;
 
 use super::{Ask, CredentialHeader, Provider, Reach, To, openai};
 use crate::upstream::Upstream;

@@ -16,13 +16,13 @@ use alloc::vec::Vec;
 
 pub(super) use fault::misfit;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::{Chat, Effort, Thinking};
 use weir_hub::codec::json::write::string;
 use weir_hub::codec::json::{Edit, Raw, patch};
 use weir_hub::endpoint::Endpoint;
 use weir_hub::fault::{Reject, UpstreamFault};
-use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::reply::{Reader, Reply};
 
 use super::openai::{self, Accent, Order, Parts, Reasons};
 use super::{Ask, Body, CredentialHeader, Provider, To};

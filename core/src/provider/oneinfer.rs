@@ -13,11 +13,12 @@ mod reply;
 
 use alloc::boxed::Box;
 
+use weir_hub::call::ReplyStart;
 use weir_hub::chat::Chat;
 use weir_hub::endpoint::Endpoint;
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::relay;
-use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::reply::{Reader, Reply};
 
 use super::{Ask, CredentialHeader, Provider, To};
 use crate::upstream::Upstream;

@@ -28,14 +28,15 @@ pub(super) use ask::{Accent, Order, PLAIN, Parts, Reasons, write as write_with};
 pub(super) use fault::{by_status, fault, stray};
 pub(super) use model::MOST_STOPS;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::Chat;
+use weir_hub::codec::BadBody;
 use weir_hub::codec::json::write::string;
 use weir_hub::codec::json::{self, Edit, Raw, patch};
 use weir_hub::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::relay as watch;
-use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::reply::{Reader, Reply};
 
 use super::{Ask, Body, CredentialHeader, Provider, To, Untouched};
 use crate::upstream::{ReasoningField, StreamUsage, Upstream};
@@ -228,13 +229,13 @@ fn asking_for_usage(options: Option<&[u8]>) -> Result<Option<Cow<'static, [u8]>>
         None | Some(b"null") => return Ok(Some(Cow::Borrowed(b"{\"include_usage\":true}"))),
         Some(options) => options,
     };
-    let within = |reject| match reject {
-        Reject::Invalid { field, problem } if field == "body" => Reject::Invalid {
+    let within = |bad| match bad {
+        BadBody::Field { field, problem } if field == "body" => Reject::Invalid {
             field: "stream_options".to_owned(),
             problem: problem.replace("a JSON object", "an object"),
         },
-        Reject::Invalid { field, problem } => Reject::Invalid { field: format!("stream_options.{field}"), problem },
-        other => other,
+        BadBody::Field { field, problem } => Reject::Invalid { field: format!("stream_options.{field}"), problem },
+        other @ BadBody::Json { .. } => other.into(),
     };
     let scan = json::scan(options).map_err(within)?;
     if scan.boolean(options, "include_usage").map_err(within)? == Some(true) {

@@ -17,7 +17,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::Chat;
 use weir_hub::codec::json::write::object;
 use weir_hub::codec::json::{Raw, check};
@@ -25,7 +25,7 @@ use weir_hub::dialect::gemini::members as gemini_members;
 use weir_hub::embed::{Embed, Vectors};
 use weir_hub::endpoint::{Delivery, Endpoint, Family};
 use weir_hub::fault::{Reject, UpstreamFault};
-use weir_hub::reply::{Reader, Reply, ReplyStart};
+use weir_hub::reply::{Reader, Reply};
 use weir_hub::{relay, signature};
 
 use super::gemini::reply::Reading;

@@ -8,8 +8,8 @@ use brotli_decompressor::{
     Allocator, BrotliDecompressStream, BrotliResult, BrotliState, SliceWrapper, SliceWrapperMut,
 };
 
-use super::encoding::{STEP, corrupt, cut};
-use crate::fault::UpstreamFault;
+use super::STEP;
+use super::flaw::Unreadable;
 
 /// Unpacks one answer. Besides, it holds the window that the answer was packed with: at most 16 MB, all of it as soon as a
 /// block says that it will need it.
@@ -36,12 +36,12 @@ impl Brotli {
     }
 
     /// Reads the next bytes and appends what they unpack to.
-    pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+    pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
         if chunk.is_empty() {
             return Ok(());
         }
         if self.stage == Stage::End {
-            return Err(corrupt("bytes follow its end"));
+            return Err(Unreadable::compressed("bytes follow its end"));
         }
         self.stage = Stage::Body;
         let (mut at, mut unread, mut left) = (0, chunk.len(), self.cap);
@@ -62,24 +62,26 @@ impl Brotli {
                 &mut self.state,
             );
             out.truncate(before + written);
-            left = left.checked_sub(written).ok_or_else(|| corrupt("it unpacks to more than an answer may have"))?;
+            left = left
+                .checked_sub(written)
+                .ok_or_else(|| Unreadable::compressed("it unpacks to more than an answer may have"))?;
             match result {
                 BrotliResult::NeedsMoreInput => return Ok(()),
                 BrotliResult::NeedsMoreOutput if written > 0 => {}
                 BrotliResult::ResultSuccess => {
                     self.stage = Stage::End;
-                    return if unread == 0 { Ok(()) } else { Err(corrupt("bytes follow its end")) };
+                    return if unread == 0 { Ok(()) } else { Err(Unreadable::compressed("bytes follow its end")) };
                 }
                 BrotliResult::NeedsMoreOutput | BrotliResult::ResultFailure => {
-                    return Err(corrupt("its bytes do not unpack"));
+                    return Err(Unreadable::compressed("its bytes do not unpack"));
                 }
             }
         }
     }
 
     /// The answer ended. An error unless its compression ended as well; an answer without any bytes is fine.
-    pub fn end(&mut self) -> Result<(), UpstreamFault> {
-        if self.stage == Stage::Body { Err(cut()) } else { Ok(()) }
+    pub fn end(&mut self) -> Result<(), Unreadable> {
+        if self.stage == Stage::Body { Err(Unreadable::CUT_COMPRESSED) } else { Ok(()) }
     }
 }
 
@@ -119,7 +121,7 @@ impl<T> SliceWrapperMut<T> for Cells<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::FaultKind;
+    use crate::fault::{FaultKind, UpstreamFault};
     use brotli::CompressorWriter;
     use proptest::prelude::*;
     use std::io::Write;
@@ -136,7 +138,7 @@ mod tests {
         let mut brotli = Brotli::new(cap);
         let mut out = Vec::new();
         let read = chunks.iter().try_for_each(|chunk| brotli.read(chunk, &mut out)).and_then(|()| brotli.end());
-        read.map(|()| out).map_err(|fault| fault.kind)
+        read.map(|()| out).map_err(|flaw| UpstreamFault::from(flaw).kind)
     }
 
     #[test]

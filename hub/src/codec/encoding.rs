@@ -2,15 +2,11 @@
 //! ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#name-content-encoding)).
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::brotli::Brotli;
+use super::flaw::Unreadable;
 use super::gzip::Inflate;
-use crate::fault::{FaultKind, UpstreamFault};
-
-/// How much room an answer is given at a time.
-pub(super) const STEP: usize = 8 << 10;
 
 /// Undoes the coding of one answer.
 pub enum Decoder {
@@ -26,7 +22,7 @@ impl Decoder {
     ///
     /// zstd is among those: the one decoder that needs no `std` (ruzstd) gives nothing before it has a whole window of it,
     /// and would hold back a stream to its end.
-    pub fn of(content_encoding: &str, cap: usize) -> Result<Option<Self>, UpstreamFault> {
+    pub fn of(content_encoding: &str, cap: usize) -> Result<Option<Self>, Unreadable> {
         let is = |name: &str| content_encoding.trim().eq_ignore_ascii_case(name);
         if is("") || is("identity") {
             Ok(None)
@@ -35,15 +31,12 @@ impl Decoder {
         } else if is("br") {
             Ok(Some(Self::Brotli(Box::new(Brotli::new(cap)))))
         } else {
-            Err(UpstreamFault::new(
-                FaultKind::Malformed,
-                "The provider's answer has an encoding that nobody asked for.",
-            ))
+            Err(Unreadable::Broken("The provider's answer has an encoding that nobody asked for.".into()))
         }
     }
 
     /// Reads the next bytes and appends what they stand for.
-    pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+    pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
         match self {
             Self::Inflate(inflate) => inflate.read(chunk, out),
             Self::Brotli(brotli) => brotli.read(chunk, out),
@@ -51,20 +44,12 @@ impl Decoder {
     }
 
     /// The answer ended. An error unless its compression ended as well; an answer without any bytes is fine.
-    pub fn end(&mut self) -> Result<(), UpstreamFault> {
+    pub fn end(&mut self) -> Result<(), Unreadable> {
         match self {
             Self::Inflate(inflate) => inflate.end(),
             Self::Brotli(brotli) => brotli.end(),
         }
     }
-}
-
-pub(super) fn corrupt(problem: &str) -> UpstreamFault {
-    UpstreamFault::new(FaultKind::Malformed, format!("The provider's compressed answer is broken: {problem}."))
-}
-
-pub(super) fn cut() -> UpstreamFault {
-    UpstreamFault::new(FaultKind::Cut, "The provider's compressed answer ended before it was complete.")
 }
 
 #[cfg(test)]
@@ -87,7 +72,7 @@ mod tests {
         assert!(matches!(Decoder::of("", 0), Ok(None)));
         assert!(matches!(Decoder::of("identity", 0), Ok(None)));
         for name in ["zstd", "compress", "gzip, br", "brotli"] {
-            assert_eq!(Decoder::of(name, 0).err().map(|fault| fault.kind), Some(FaultKind::Malformed), "{name}");
+            assert!(matches!(Decoder::of(name, 0), Err(Unreadable::Broken(_))), "{name}");
         }
     }
 }

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::fault::{FaultKind, UpstreamFault};
+use super::flaw::Unreadable;
 
 /// Far more than one piece of any known model's answer. (The format allows 24 MB, which nobody should have to hold.)
 pub const MAX_MESSAGE: usize = 4 << 20;
@@ -19,15 +19,15 @@ const TRAILER: usize = 4;
 
 /// Finds the messages of one stream.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub struct Reader<E> {
     /// The beginning of a message whose end has not come.
     held: Vec<u8>,
     cap: usize,
     /// The first error, which is the last word.
-    fault: Option<UpstreamFault>,
+    fault: Option<E>,
 }
 
-impl Reader {
+impl<E: From<Unreadable> + Clone> Reader<E> {
     /// A reader that refuses messages of more than `cap` bytes.
     pub fn new(cap: usize) -> Self {
         Self { held: Vec::new(), cap, fault: None }
@@ -41,11 +41,7 @@ impl Reader {
     /// Reads the next bytes and calls `on` for every message that is now complete, in order.
     ///
     /// Messages that lie within the chunk are not copied. The first error, also one of `on`, ends the reading for good.
-    pub fn read(
-        &mut self,
-        chunk: &[u8],
-        on: impl FnMut(Message<'_>) -> Result<(), UpstreamFault>,
-    ) -> Result<(), UpstreamFault> {
+    pub fn read(&mut self, chunk: &[u8], on: impl FnMut(Message<'_>) -> Result<(), E>) -> Result<(), E> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
@@ -58,21 +54,15 @@ impl Reader {
     }
 
     /// The stream ended. An error if it did so within a message.
-    pub fn end(&mut self) -> Result<(), UpstreamFault> {
+    pub fn end(&mut self) -> Result<(), E> {
         match &self.fault {
             Some(fault) => Err(fault.clone()),
-            None if self.holds() => {
-                Err(UpstreamFault::new(FaultKind::Cut, "The provider's event stream ended within a message."))
-            }
+            None if self.holds() => Err(Unreadable::Cut("The provider's event stream ended within a message.").into()),
             None => Ok(()),
         }
     }
 
-    fn messages(
-        &mut self,
-        chunk: &[u8],
-        mut on: impl FnMut(Message<'_>) -> Result<(), UpstreamFault>,
-    ) -> Result<(), UpstreamFault> {
+    fn messages(&mut self, chunk: &[u8], mut on: impl FnMut(Message<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut rest = chunk;
         while self.holds() {
             // First what tells the length, then that much: no more of the chunk is copied than the message needs.
@@ -105,7 +95,7 @@ impl Reader {
 /// The length of the message at the start of `bytes`; `None` if more is needed to tell.
 ///
 /// It has a checksum of its own, so that a broken one shows before it is waited for.
-fn length(bytes: &[u8], cap: usize) -> Result<Option<usize>, UpstreamFault> {
+fn length(bytes: &[u8], cap: usize) -> Result<Option<usize>, Unreadable> {
     let Some((lengths, rest)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
     let Some(crc) = rest.first_chunk::<4>() else { return Ok(None) };
     if crc32fast::hash(lengths) != u32::from_be_bytes(*crc) {
@@ -122,17 +112,17 @@ fn length(bytes: &[u8], cap: usize) -> Result<Option<usize>, UpstreamFault> {
 }
 
 /// The length at the start of `bytes`.
-fn number(bytes: &[u8]) -> Result<usize, UpstreamFault> {
+fn number(bytes: &[u8]) -> Result<usize, Unreadable> {
     let number = bytes.first_chunk().and_then(|bytes| usize::try_from(u32::from_be_bytes(*bytes)).ok());
     number.ok_or_else(short)
 }
 
-fn short() -> UpstreamFault {
+fn short() -> Unreadable {
     broken("a message is shorter than its parts")
 }
 
-fn broken(problem: &str) -> UpstreamFault {
-    UpstreamFault::new(FaultKind::Malformed, alloc::format!("The provider's event stream is broken: {problem}."))
+fn broken(problem: &str) -> Unreadable {
+    Unreadable::Broken(alloc::format!("The provider's event stream is broken: {problem}."))
 }
 
 /// One message, whole and as its checksum says.
@@ -146,7 +136,7 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// Takes a message apart whose lengths are known to fit.
-    fn parse(bytes: &'a [u8]) -> Result<Self, UpstreamFault> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         let (data, crc) = bytes.split_last_chunk::<TRAILER>().ok_or_else(short)?;
         if crc32fast::hash(data) != u32::from_be_bytes(*crc) {
             return Err(broken("the checksum of a message is wrong"));

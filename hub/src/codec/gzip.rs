@@ -9,8 +9,8 @@ use crc32fast::Hasher;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
-use super::encoding::{STEP, corrupt, cut};
-use crate::fault::UpstreamFault;
+use super::STEP;
+use super::flaw::Unreadable;
 
 /// Longer than any header with a file name in it.
 const MAX_HEADER: usize = 64 << 10;
@@ -67,7 +67,7 @@ impl Inflate {
     }
 
     /// Reads the next bytes and appends what they inflate to.
-    pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), UpstreamFault> {
+    pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
         self.left = self.cap;
         let mut rest = chunk;
         while !rest.is_empty() {
@@ -77,18 +77,18 @@ impl Inflate {
                 Stage::Body(wrap) => self.body(rest, wrap, out)?,
                 Stage::Trailer => self.trailer(rest)?,
                 Stage::Between => self.between(rest)?,
-                Stage::End => return Err(corrupt("bytes follow the end of the compressed answer")),
+                Stage::End => return Err(Unreadable::compressed("bytes follow the end of the compressed answer")),
             };
         }
         Ok(())
     }
 
     /// The answer ended. An error unless its compression ended as well; an answer without any bytes is fine.
-    pub fn end(&mut self) -> Result<(), UpstreamFault> {
+    pub fn end(&mut self) -> Result<(), Unreadable> {
         match self.stage {
             Stage::Between | Stage::End => Ok(()),
             Stage::Start if self.held.is_empty() => Ok(()),
-            _ => Err(cut()),
+            _ => Err(Unreadable::CUT_COMPRESSED),
         }
     }
 
@@ -112,7 +112,7 @@ impl Inflate {
         taken
     }
 
-    fn header<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], UpstreamFault> {
+    fn header<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Unreadable> {
         let before = self.held.len();
         self.held.extend_from_slice(chunk.get(..MAX_HEADER.saturating_sub(before)).unwrap_or(chunk));
         match header_length(&self.held)? {
@@ -123,12 +123,12 @@ impl Inflate {
                 self.stage = Stage::Body(Wrap::Gzip);
                 Ok(chunk.get(length.saturating_sub(before)..).unwrap_or_default())
             }
-            None if self.held.len() >= MAX_HEADER => Err(corrupt("its header is too long")),
+            None if self.held.len() >= MAX_HEADER => Err(Unreadable::compressed("its header is too long")),
             None => Ok(&[]),
         }
     }
 
-    fn body<'a>(&mut self, chunk: &'a [u8], wrap: Wrap, out: &mut Vec<u8>) -> Result<&'a [u8], UpstreamFault> {
+    fn body<'a>(&mut self, chunk: &'a [u8], wrap: Wrap, out: &mut Vec<u8>) -> Result<&'a [u8], Unreadable> {
         let held = mem::take(&mut self.held);
         if !held.is_empty() && self.inflate(&held, wrap, out)?.is_some() {
             return Ok(chunk);
@@ -137,12 +137,7 @@ impl Inflate {
     }
 
     /// What of `input` is left after the end of the compressed bytes; `None` if they go on.
-    fn inflate<'a>(
-        &mut self,
-        input: &'a [u8],
-        wrap: Wrap,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<&'a [u8]>, UpstreamFault> {
+    fn inflate<'a>(&mut self, input: &'a [u8], wrap: Wrap, out: &mut Vec<u8>) -> Result<Option<&'a [u8]>, Unreadable> {
         let mut rest = input;
         loop {
             let before = out.len();
@@ -155,7 +150,7 @@ impl Inflate {
             self.left = self
                 .left
                 .checked_sub(result.bytes_written)
-                .ok_or_else(|| corrupt("it inflates to more than an answer may have"))?;
+                .ok_or_else(|| Unreadable::compressed("it inflates to more than an answer may have"))?;
             let written = out.get(before..).unwrap_or_default();
             if wrap == Wrap::Gzip {
                 self.crc.update(written);
@@ -173,21 +168,21 @@ impl Inflate {
                 // No progress without more input, which is no error.
                 Ok(_) | Err(MZError::Buf) if rest.is_empty() && result.bytes_written < room => return Ok(None),
                 Ok(_) => {}
-                Err(_) => return Err(corrupt("its bytes do not inflate")),
+                Err(_) => return Err(Unreadable::compressed("its bytes do not inflate")),
             }
         }
     }
 
-    fn trailer<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], UpstreamFault> {
+    fn trailer<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Unreadable> {
         let missing = 8usize.saturating_sub(self.held.len());
         let (more, rest) = chunk.split_at_checked(missing).unwrap_or((chunk, &[]));
         self.held.extend_from_slice(more);
         if let Some([a, b, c, d, e, f, g, h]) = self.held.first_chunk::<8>() {
             if u32::from_le_bytes([*a, *b, *c, *d]) != self.crc.clone().finalize() {
-                return Err(corrupt("its checksum is wrong"));
+                return Err(Unreadable::compressed("its checksum is wrong"));
             }
             if u32::from_le_bytes([*e, *f, *g, *h]) != self.length {
-                return Err(corrupt("its length is wrong"));
+                return Err(Unreadable::compressed("its length is wrong"));
             }
             self.held.clear();
             self.stage = Stage::Between;
@@ -195,31 +190,31 @@ impl Inflate {
         Ok(rest)
     }
 
-    fn between<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], UpstreamFault> {
+    fn between<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Unreadable> {
         match chunk {
             [0, rest @ ..] => Ok(rest),
             [0x1f, ..] => {
                 self.stage = Stage::Header;
                 Ok(chunk)
             }
-            _ => Err(corrupt("bytes follow its end")),
+            _ => Err(Unreadable::compressed("bytes follow its end")),
         }
     }
 }
 
 /// The length of the gzip header at the start of `bytes`; `None` if more is needed to tell.
-fn header_length(bytes: &[u8]) -> Result<Option<usize>, UpstreamFault> {
+fn header_length(bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
     const CRC: u8 = 2;
     const EXTRA: u8 = 4;
     const NAME: u8 = 8;
     const COMMENT: u8 = 16;
     let magic = [0x1f, 0x8b, 8];
     if bytes.iter().zip(magic).any(|(byte, expect)| *byte != expect) {
-        return Err(corrupt("its header is no gzip header"));
+        return Err(Unreadable::compressed("its header is no gzip header"));
     }
     let Some(&[_, _, _, flags, ..]) = bytes.first_chunk::<10>() else { return Ok(None) };
     if flags & 0xe0 != 0 {
-        return Err(corrupt("its header has unknown flags"));
+        return Err(Unreadable::compressed("its header has unknown flags"));
     }
     let mut at = 10;
     if flags & EXTRA != 0 {
@@ -238,7 +233,7 @@ fn header_length(bytes: &[u8]) -> Result<Option<usize>, UpstreamFault> {
             return Ok(None);
         };
         if crc32fast::hash(header) & 0xffff != u32::from(u16::from_le_bytes([*low, *high])) {
-            return Err(corrupt("its header's checksum is wrong"));
+            return Err(Unreadable::compressed("its header's checksum is wrong"));
         }
         at += 2;
     }
@@ -248,7 +243,7 @@ fn header_length(bytes: &[u8]) -> Result<Option<usize>, UpstreamFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::FaultKind;
+    use crate::fault::{FaultKind, UpstreamFault};
     use alloc::vec;
     use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
     use proptest::prelude::*;
@@ -270,7 +265,7 @@ mod tests {
         let mut inflate = Inflate::new(cap);
         let mut out = Vec::new();
         let read = chunks.iter().try_for_each(|chunk| inflate.read(chunk, &mut out)).and_then(|()| inflate.end());
-        read.map(|()| out).map_err(|fault| fault.kind)
+        read.map(|()| out).map_err(|flaw| UpstreamFault::from(flaw).kind)
     }
 
     #[test]

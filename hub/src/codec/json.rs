@@ -21,7 +21,7 @@ pub use raw::{Kind, Raw};
 pub use spans::Spans;
 pub use str::{Collected, Str};
 
-use crate::fault::Reject;
+use crate::codec::flaw::BadBody;
 use check::Surrogates;
 
 /// More top-level members than any API has; keeps the search for duplicates short.
@@ -59,7 +59,7 @@ impl Member {
 ///
 /// What passes is one JSON object and nothing else: valid UTF-8, no lone surrogates, at most [`MAX_DEPTH`] deep, and no
 /// top-level name twice (two readers could disagree on which one counts).
-pub fn scan(body: &[u8]) -> Result<Scan, Reject> {
+pub fn scan(body: &[u8]) -> Result<Scan, BadBody> {
     let (valid, broken) = match core::str::from_utf8(body) {
         Ok(valid) => (valid, None),
         Err(error) => {
@@ -77,12 +77,12 @@ pub fn scan(body: &[u8]) -> Result<Scan, Reject> {
         (_, Some(flaw)) | (Err(Stop::Flaw(flaw)), None) => flaw,
     };
     let (line, column) = flaw.place(body);
-    Err(Reject::InvalidJson { offset: flaw.offset, line, column, problem: flaw.problem })
+    Err(BadBody::Json { offset: flaw.offset, line, column, problem: flaw.problem })
 }
 
 enum Stop {
     Flaw(Flaw),
-    Refused(Reject),
+    Refused(BadBody),
 }
 
 impl From<Flaw> for Stop {
@@ -96,7 +96,7 @@ fn object(checker: &mut Checker<'_>) -> Result<Scan, Stop> {
     if checker.peek() != Some(b'{') {
         checker.value()?;
         checker.end()?;
-        return Err(Stop::Refused(Reject::Invalid {
+        return Err(Stop::Refused(BadBody::Field {
             field: "body".to_string(),
             problem: "it must be a JSON object".to_string(),
         }));
@@ -109,7 +109,7 @@ fn object(checker: &mut Checker<'_>) -> Result<Scan, Stop> {
         let start = checker.at();
         checker.value()?;
         if scan.members.len() == MAX_MEMBERS {
-            refused.get_or_insert_with(|| Reject::Invalid {
+            refused.get_or_insert_with(|| BadBody::Field {
                 field: "body".to_string(),
                 problem: "it has too many members".to_string(),
             });
@@ -118,7 +118,7 @@ fn object(checker: &mut Checker<'_>) -> Result<Scan, Stop> {
         let member = Member { name, value: start..checker.at() };
         let name = member.name(body);
         if scan.members.iter().any(|earlier| earlier.is_named(body, &name)) {
-            refused.get_or_insert_with(|| Reject::Invalid {
+            refused.get_or_insert_with(|| BadBody::Field {
                 field: name.to_string(),
                 problem: "it is given more than once".to_string(),
             });
@@ -154,17 +154,17 @@ impl Scan {
     }
 
     /// The string called `name`, unescaped; absent and `null` are both `None`.
-    pub fn string<'a>(&'a self, body: &'a [u8], name: &str) -> Result<Option<Cow<'a, str>>, Reject> {
+    pub fn string<'a>(&'a self, body: &'a [u8], name: &str) -> Result<Option<Cow<'a, str>>, BadBody> {
         self.typed(body, name, Raw::string, "it must be a string")
     }
 
     /// The boolean called `name`; absent and `null` are both `None`.
-    pub fn boolean(&self, body: &[u8], name: &str) -> Result<Option<bool>, Reject> {
+    pub fn boolean(&self, body: &[u8], name: &str) -> Result<Option<bool>, BadBody> {
         self.typed(body, name, Raw::boolean, "it must be true or false")
     }
 
     /// The whole number called `name`; absent and `null` are both `None`.
-    pub fn integer(&self, body: &[u8], name: &str) -> Result<Option<u64>, Reject> {
+    pub fn integer(&self, body: &[u8], name: &str) -> Result<Option<u64>, BadBody> {
         self.typed(body, name, Raw::integer, "it must be a whole number that is not negative")
     }
 
@@ -174,13 +174,13 @@ impl Scan {
         name: &str,
         read: impl Fn(Raw<'a>) -> Option<T>,
         problem: &str,
-    ) -> Result<Option<T>, Reject> {
+    ) -> Result<Option<T>, BadBody> {
         match self.raw(body, name) {
             None => Ok(None),
             Some(value) if value.kind() == Kind::Null => Ok(None),
             Some(value) => read(value)
                 .map(Some)
-                .ok_or_else(|| Reject::Invalid { field: name.to_string(), problem: problem.to_string() }),
+                .ok_or_else(|| BadBody::Field { field: name.to_string(), problem: problem.to_string() }),
         }
     }
 

@@ -10,14 +10,14 @@
 
 mod header;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 use core::ops::Range;
 
 pub use header::Boundary;
 
-use crate::fault::Reject;
+use crate::codec::flaw::BadBody;
 use header::{Headers, Reading};
 
 /// More than any endpoint has fields, with room for lists.
@@ -56,7 +56,7 @@ pub struct Scanner {
     /// How much of the body has been read.
     at: u64,
     /// The first error, which is the last word.
-    fault: Option<Reject>,
+    fault: Option<BadBody>,
 }
 
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl Scanner {
     }
 
     /// Reads the next bytes of the body. The first error ends the reading for good.
-    pub fn read(&mut self, slice: &[u8]) -> Result<(), Reject> {
+    pub fn read(&mut self, slice: &[u8]) -> Result<(), BadBody> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
@@ -133,7 +133,7 @@ impl Scanner {
     }
 
     /// The body ended: its parts, in order. An error unless the closing boundary has come.
-    pub fn end(self) -> Result<Vec<Part>, Reject> {
+    pub fn end(self) -> Result<Vec<Part>, BadBody> {
         match (self.fault, self.state) {
             (Some(fault), _) => Err(fault),
             (None, State::End) => Ok(self.parts),
@@ -142,7 +142,7 @@ impl Scanner {
     }
 
     /// Reads up to the end of what the state is about; gives what is left.
-    fn step<'a>(&mut self, slice: &'a [u8]) -> Result<&'a [u8], Reject> {
+    fn step<'a>(&mut self, slice: &'a [u8]) -> Result<&'a [u8], BadBody> {
         match mem::replace(&mut self.state, State::End) {
             State::Start(matched) => self.start(slice, matched),
             State::Boundary(tail) => self.boundary(slice, tail),
@@ -154,7 +154,7 @@ impl Scanner {
     }
 
     /// The body starts with its boundary, or with a line break and its boundary.
-    fn start<'a>(&mut self, slice: &'a [u8], mut matched: usize) -> Result<&'a [u8], Reject> {
+    fn start<'a>(&mut self, slice: &'a [u8], mut matched: usize) -> Result<&'a [u8], BadBody> {
         let mut rest = slice;
         while let Some((byte, after)) = rest.split_first() {
             if matched == 0 && *byte == b'-' {
@@ -174,7 +174,7 @@ impl Scanner {
         Ok(rest)
     }
 
-    fn boundary<'a>(&mut self, slice: &'a [u8], mut tail: Tail) -> Result<&'a [u8], Reject> {
+    fn boundary<'a>(&mut self, slice: &'a [u8], mut tail: Tail) -> Result<&'a [u8], BadBody> {
         let mut rest = slice;
         while let Some((byte, after)) = rest.split_first() {
             rest = after;
@@ -198,7 +198,7 @@ impl Scanner {
         Ok(rest)
     }
 
-    fn headers<'a>(&mut self, slice: &'a [u8], mut headers: Headers) -> Result<&'a [u8], Reject> {
+    fn headers<'a>(&mut self, slice: &'a [u8], mut headers: Headers) -> Result<&'a [u8], BadBody> {
         let (line, rest) = match memchr::memchr(b'\n', slice) {
             Some(at) => slice.split_at_checked(at + 1).unwrap_or((slice, &[])),
             None => (slice, &[][..]),
@@ -231,7 +231,7 @@ impl Scanner {
         Ok(rest)
     }
 
-    fn value<'a>(&mut self, slice: &'a [u8], mut value: Value) -> Result<&'a [u8], Reject> {
+    fn value<'a>(&mut self, slice: &'a [u8], mut value: Value) -> Result<&'a [u8], BadBody> {
         let mut rest = slice;
         // No line feed is within a boundary: where a match fails, the next can only begin there.
         let found = loop {
@@ -289,7 +289,7 @@ impl Before {
 
 impl Value {
     /// The part whose value is followed by the line feed at `feed`, and that by a boundary.
-    fn finish(self, feed: u64) -> Result<Part, Reject> {
+    fn finish(self, feed: u64) -> Result<Part, BadBody> {
         let Self { mut part, text, ascii, before, .. } = self;
         let end = feed.saturating_sub(1);
         if before != Before::Return || end < part.value.start {
@@ -318,12 +318,12 @@ pub fn replace(body: &[u8], range: &Range<u64>, with: &[u8]) -> Vec<u8> {
     [body.get(..start).unwrap_or_default(), with, body.get(end..).unwrap_or_default()].concat()
 }
 
-fn body(problem: &str) -> Reject {
+fn body(problem: &str) -> BadBody {
     invalid("body", problem)
 }
 
-fn invalid(field: &str, problem: &str) -> Reject {
-    Reject::Invalid { field: field.to_string(), problem: problem.to_string() }
+fn invalid(field: &str, problem: &str) -> BadBody {
+    BadBody::field(field, problem)
 }
 
 #[cfg(test)]

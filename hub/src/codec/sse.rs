@@ -8,7 +8,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::fault::{FaultKind, UpstreamFault};
+use super::flaw::Unreadable;
 
 /// The longest event that any known provider sends (an image or an audio chunk), with room.
 pub const MAX_EVENT: usize = 4 << 20;
@@ -53,11 +53,11 @@ impl Reader {
     /// Reads the next bytes and calls `on` for every block that is now complete, in order.
     ///
     /// Blocks that lie within the chunk are not copied. The first error ends the reading for good.
-    pub fn read(
+    pub fn read<E: From<Unreadable>>(
         &mut self,
         chunk: &[u8],
-        mut on: impl FnMut(Block<'_>) -> Result<(), UpstreamFault>,
-    ) -> Result<(), UpstreamFault> {
+        mut on: impl FnMut(Block<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut rest = chunk;
         if self.holds() {
             let before = self.held.len();
@@ -72,7 +72,7 @@ impl Reader {
                     None => taken = (taken * 4).min(rest.len()),
                 }
             };
-            let Some(end) = end else { return self.keep_within_cap() };
+            let Some(end) = end else { return Ok(self.keep_within_cap()?) };
             rest = rest.get(end.saturating_sub(before)..).unwrap_or_default();
             let mut held = mem::take(&mut self.held);
             held.truncate(end);
@@ -86,23 +86,23 @@ impl Reader {
             rest = after;
         }
         self.held.extend_from_slice(rest);
-        self.keep_within_cap()
+        Ok(self.keep_within_cap()?)
     }
 
     /// The stream ended: calls `on` for what is left, if anything is. A block is left without its blank line, and by
     /// the format it is no event; whether it still counts is for the caller to say.
-    pub fn end(&mut self, on: impl FnOnce(Block<'_>) -> Result<(), UpstreamFault>) -> Result<(), UpstreamFault> {
+    pub fn end<E>(&mut self, on: impl FnOnce(Block<'_>) -> Result<(), E>) -> Result<(), E> {
         let held = mem::take(&mut self.held);
         if held.is_empty() { Ok(()) } else { on(self.block(&held)) }
     }
 
-    fn emit(
+    fn emit<E: From<Unreadable>>(
         &mut self,
         bytes: &[u8],
-        on: &mut impl FnMut(Block<'_>) -> Result<(), UpstreamFault>,
-    ) -> Result<(), UpstreamFault> {
+        on: &mut impl FnMut(Block<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         if bytes.len() > self.cap {
-            return Err(too_long());
+            return Err(too_long().into());
         }
         self.search = Search::default();
         let block = self.block(bytes);
@@ -118,7 +118,7 @@ impl Reader {
         Block::parse(bytes, text)
     }
 
-    fn keep_within_cap(&mut self) -> Result<(), UpstreamFault> {
+    fn keep_within_cap(&mut self) -> Result<(), Unreadable> {
         if self.held.len() > self.cap {
             self.held = Vec::new();
             return Err(too_long());
@@ -127,8 +127,8 @@ impl Reader {
     }
 }
 
-fn too_long() -> UpstreamFault {
-    UpstreamFault::new(FaultKind::Malformed, "an event of the stream is too long")
+fn too_long() -> Unreadable {
+    Unreadable::Broken("an event of the stream is too long".into())
 }
 
 impl Search {
@@ -226,14 +226,14 @@ mod tests {
                 .read(chunk, |block| {
                     seen.push((text(block.name), block.data.as_deref().map(text)));
                     raw.extend_from_slice(block.raw);
-                    Ok(())
+                    Ok::<(), Unreadable>(())
                 })
                 .unwrap();
         }
         reader
             .end(|block| {
                 left.extend_from_slice(block.raw);
-                Ok(())
+                Ok::<(), Unreadable>(())
             })
             .unwrap();
         (seen, raw, left)
@@ -267,7 +267,7 @@ mod tests {
                 event.chunks(size).try_for_each(|chunk| reader.read(chunk, |_| Ok(())))
             };
             assert_eq!(read(108), Ok(()));
-            assert_eq!(read(107).map_err(|fault| fault.kind), Err(FaultKind::Malformed), "{size}");
+            assert!(matches!(read(107), Err(Unreadable::Broken(_))), "{size}");
         }
     }
 

@@ -26,17 +26,17 @@ pub use ids::call_id;
 
 use super::{Dialect, Writer};
 use crate::call::Call;
+use crate::call::ReplyStart;
 use crate::chat::Chat;
 use crate::fault::Reject;
 use crate::piece::Answer;
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 /// See the module.
 pub struct Messages;
 
 /// Where the system prompt stands, which is none of the messages.
-const SYSTEM: usize = usize::MAX;
+pub const SYSTEM: usize = usize::MAX;
 
 impl Dialect for Messages {
     fn read<'a>(&self, call: &Call<'a>) -> Result<Chat<'a>, Reject> {

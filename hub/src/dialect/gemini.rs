@@ -24,26 +24,26 @@ use alloc::vec::Vec;
 
 pub use fault::{error, error_event};
 pub use names::members;
-pub use proof::{WRAPPED, is_wrapped};
+pub use proof::{Proof, WRAPPED, is_wrapped};
 
 use super::{Dialect, Writer};
 use crate::call::Call;
+use crate::call::ReplyStart;
 use crate::chat::Chat;
 use crate::codec::json::{Kind, Raw, scan};
 use crate::endpoint::Endpoint;
 use crate::fault::Reject;
 use crate::piece::Answer;
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 /// See the module.
 pub struct GenerateContent;
 
 /// Where the system instruction stands, which is none of the contents.
-const SYSTEM: usize = usize::MAX;
+pub const SYSTEM: usize = usize::MAX;
 
 /// What a request says that wants to see thoughts; it is kept for the answer.
-const SHOWS_THOUGHTS: &str = "{\"includeThoughts\":true}";
+pub const SHOWS_THOUGHTS: &str = "{\"includeThoughts\":true}";
 
 impl Dialect for GenerateContent {
     fn reword(&self, call: &Call<'_>) -> Option<Vec<u8>> {

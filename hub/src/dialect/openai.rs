@@ -20,10 +20,10 @@ pub(super) use write::write_usage;
 
 use super::{Dialect, Writer};
 use crate::call::Call;
+use crate::call::ReplyStart;
 use crate::chat;
 use crate::fault::Reject;
 use crate::piece::Answer;
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 /// See the module.

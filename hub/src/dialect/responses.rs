@@ -25,10 +25,10 @@ pub use fault::error_event;
 
 use super::{Dialect, Writer};
 use crate::call::Call;
+use crate::call::ReplyStart;
 use crate::chat::Chat;
 use crate::fault::Reject;
 use crate::piece::Answer;
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 /// See the module.

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Details, Problem, Retry};
-use crate::call::Call;
+use crate::codec::BadBody;
 
 /// The most characters that are shown of a name.
 const LONGEST_SHOWN: usize = 512;
@@ -127,12 +127,16 @@ pub enum Reject {
     },
 }
 
-impl Reject {
-    /// The model that `call` names does not serve what it asks for.
-    pub fn unserved(call: &Call<'_>) -> Self {
-        Self::WrongEndpoint { model: call.model.to_string(), path: call.endpoint.path() }
+impl From<BadBody> for Reject {
+    fn from(body: BadBody) -> Self {
+        match body {
+            BadBody::Json { offset, line, column, problem } => Self::InvalidJson { offset, line, column, problem },
+            BadBody::Field { field, problem } => Self::Invalid { field, problem },
+        }
     }
+}
 
+impl Reject {
     /// This error as the caller sees it.
     pub fn problem(&self) -> Problem {
         let invalid = |status, code: &str, message, param: Option<&str>| Problem {

@@ -9,6 +9,7 @@ use weir_core::attempt::{Attempt, Effect};
 use weir_core::plan::{Candidate, Origin, Plan};
 use weir_core::provider::{ALL, Provider};
 use weir_core::time::Instant;
+use weir_hub::codec::Unreadable;
 use weir_hub::codec::eventstream;
 use weir_hub::dialect;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
@@ -119,7 +120,7 @@ fn saying(frame: &[u8], provider: &'static dyn Provider) -> Vec<u8> {
         }
         Framing::EventStream => {
             let mut out = Vec::new();
-            let mut reader = eventstream::Reader::new(eventstream::MAX_MESSAGE);
+            let mut reader = eventstream::Reader::<Unreadable>::new(eventstream::MAX_MESSAGE);
             let read = reader.read(frame, |message| {
                 let headers =
                     [":event-type", ":content-type", ":message-type"].map(|name| (name, message.text(name).unwrap()));

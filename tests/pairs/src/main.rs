@@ -20,16 +20,16 @@ use std::process::ExitCode;
 
 use recorded::{Recorded, Way};
 use weir_core::exchange;
-use weir_core::provider::{self, ALL, Body, Provider};
+use weir_core::provider::{ALL, Body, Provider};
 use weir_core::upstream::Upstream;
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::dialect;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
-use weir_hub::call::ReplyStart;
-use weir_hub::reply::{Passage};
+use weir_hub::reply::Passage;
 
 const EVENTS: usize = 1000;
 
@@ -138,10 +138,10 @@ fn requests(endpoint: Endpoint, recorded: &Recorded, body: &[u8], times: usize) 
     counted(&mut || {
         for _ in 0..times {
             let body = black_box(body);
-            let scan = scan(body).map_err(|reject| reject.problem().message)?;
+            let scan = scan(body).map_err(|bad| Reject::from(bad).problem().message)?;
             let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
             let ask = exchange::ask(&call, &recorded.upstream, &recorded.model);
-            written += match black_box(ask).map_err(|reject| reject.problem().message)?.body {
+            written += match black_box(ask).map_err(|bad| Reject::from(bad).problem().message)?.body {
                 Body::AsIs => body.len(),
                 Body::Replaced(body) => body.len(),
             };

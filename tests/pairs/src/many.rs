@@ -7,13 +7,13 @@
 
 use serde_json::{Value, json};
 use weir_core::exchange;
-use weir_core::provider::{self, Provider};
+use weir_core::provider::Provider;
 use weir_core::upstream::Upstream;
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::dialect;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_hub::call::ReplyStart;
+use weir_hub::fault::Reject;
 
 use crate::{Outcome, counted};
 
@@ -119,10 +119,10 @@ pub(crate) fn count(kind: &Kind, endpoint: Endpoint, provider: &'static dyn Prov
             let body = body(parts).to_string();
             counted(&mut || {
                 let body = body.as_bytes();
-                let scan = scan(body).map_err(|reject| reject.problem().message)?;
+                let scan = scan(body).map_err(|bad| Reject::from(bad).problem().message)?;
                 let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
                 let call = Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan };
-                exchange::ask(&call, &upstream, "m").map(drop).map_err(|reject| reject.problem().message)
+                exchange::ask(&call, &upstream, "m").map(drop).map_err(|bad| Reject::from(bad).problem().message)
             })
         }
         What::Told(delivery, answer) => {
@@ -152,7 +152,7 @@ fn told(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart
 fn echo(endpoint: Endpoint, parts: usize) -> Outcome<String> {
     let tool = |name| json!({"type": "custom", "name": format!("f{name}")});
     let body = json!({"input": "a", "tools": each(parts, tool)}).to_string();
-    let scan = scan(body.as_bytes()).map_err(|reject| reject.problem().message)?;
+    let scan = scan(body.as_bytes()).map_err(|bad| Reject::from(bad).problem().message)?;
     let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
     let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
     Ok(dialect::of(endpoint).map(|dialect| dialect.echo(&call)).unwrap_or_default())

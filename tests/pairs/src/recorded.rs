@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use weir_core::exchange;
-use weir_core::provider::{self, Provider};
+use weir_core::provider::Provider;
 use weir_core::upstream::Upstream;
 use weir_hub::endpoint::Endpoint;
 use weir_hub::frames::Framing;

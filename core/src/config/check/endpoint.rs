@@ -102,6 +102,7 @@ fn path(endpoint: Endpoint, body: &str, upstream: &Upstream) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider;
 
     fn check(dialect: &str, endpoint: &str, expect: Option<&str>) {
         let url = Url::parse(endpoint).unwrap();

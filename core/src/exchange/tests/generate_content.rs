@@ -1,14 +1,19 @@
+use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weir_hub::chat::{Content, Role, Thinking, ToolChoice};
+use weir_hub::call::{Call, ReplyStart};
+use weir_hub::chat::{Chat, Content, Role, Thinking, ToolChoice};
 use weir_hub::codec::json::{Collected, Str, scan};
+use weir_hub::dialect::Dialect;
+use weir_hub::dialect::gemini::{GenerateContent, Proof, SHOWS_THOUGHTS, SYSTEM};
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_hub::piece::{Finish, Piece};
+use weir_hub::fault::Reject;
+use weir_hub::piece::{Answer, Finish, Piece};
+use weir_hub::usage::Usage;
 
-use super::proof::Proof;
-use super::*;
 use crate::exchange::{translate, trial};
 use crate::provider::{self, Body, To};
 use crate::upstream::Upstream;
@@ -438,7 +443,7 @@ proptest! {
         let fragments: Vec<Vec<String>> = arguments.iter().map(|text| {
             text.chars().collect::<Vec<_>>().chunks(cut).map(|chunk| chunk.iter().collect()).collect()
         }).collect();
-        let mut stream = stream::Stream::new(write::Thoughts::Hidden);
+        let mut stream = GenerateContent.stream(&ReplyStart { echo: "", ..START });
         let mut out = Vec::new();
         stream.piece(Piece::Start { id: "a".into(), model: "m".into() }, &mut out);
         for (index, name) in (0u32..).zip(&names) {

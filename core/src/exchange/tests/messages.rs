@@ -1,12 +1,18 @@
+use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::{Collected, Str, scan};
+use weir_hub::dialect::Dialect;
+use weir_hub::dialect::anthropic::{Messages, SYSTEM, call_id, error};
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
-use weir_hub::piece::{Finish, Piece};
+use weir_hub::fault::Reject;
+use weir_hub::piece::{Answer, Finish, Piece};
+use weir_hub::usage::Usage;
 
-use super::*;
 use crate::exchange::{translate, trial};
 use crate::provider::{self, Body, To};
 use crate::upstream::Upstream;
@@ -164,7 +170,7 @@ fn refusals_name_the_field_as_this_api_does() {
 fn a_thread_is_refused_so_that_clients_go_on_without_one() {
     let body = r#"{"max_tokens":9,"messages":[{"role":"user","content":"a"}],"thread":{"type":"create"}}"#;
     let problem = there_and_back(body, "claude-sonnet-4-5").unwrap_err().problem();
-    let told = String::from_utf8(super::error(&problem)).unwrap();
+    let told = String::from_utf8(error(&problem)).unwrap();
     assert!(told.contains(r#""details":{"error_code":"thread_unsupported_request","#), "{told}");
     assert_eq!(problem.status, 400);
 }
@@ -343,7 +349,7 @@ fn call() -> impl Strategy<Value = (String, Vec<String>)> {
 #[test]
 fn a_call_has_a_name_that_claude_takes_and_no_other_call_has() {
     let ids = ["functions.f:0", "functions.f:0", "call_1", "functions_f:0"];
-    let (mut stream, mut whole, mut out) = (stream::Stream::default(), Answer::default(), Vec::new());
+    let (mut stream, mut whole, mut out) = (Messages.stream(&START), Answer::default(), Vec::new());
     let mut say = |piece: Piece<'_>, out: &mut Vec<u8>| {
         stream.piece(piece, out);
         whole.add(piece);
@@ -399,7 +405,7 @@ proptest! {
         calls in proptest::collection::vec(call(), 1..5),
         order in proptest::collection::vec((0usize..5, any::<bool>()), 0..60),
     ) {
-        let mut stream = stream::Stream::default();
+        let mut stream = Messages.stream(&START);
         let (mut whole, mut out) = (Answer::default(), Vec::new());
         let mut say = |piece: Piece<'_>, out: &mut Vec<u8>| {
             stream.piece(piece, out);

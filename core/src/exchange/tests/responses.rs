@@ -3,10 +3,14 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
+use weir_hub::dialect::Dialect;
+use weir_hub::dialect::responses::Responses;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::fault::Reject;
 
-use super::*;
+use crate::exchange::{self, trial};
 use crate::provider::{self, Ask};
 use crate::upstream::Upstream;
 
@@ -16,7 +20,7 @@ fn asked(body: &str, drop_unsupported: bool) -> Result<Ask, Reject> {
     let (endpoint, delivery, usage) = (Endpoint::Responses, Delivery::Whole, UsageChunk::Unwanted);
     let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
     let upstream = Upstream { dialect: "anthropic".to_owned(), drop_unsupported, ..Upstream::default() };
-    provider::ask(&call, &upstream, "claude-sonnet-4-5")
+    exchange::ask(&call, &upstream, "claude-sonnet-4-5")
 }
 
 fn refused(body: &str) -> (String, String) {
@@ -170,9 +174,9 @@ fn tools_may_come_with_the_conversation() {
     let (endpoint, delivery, usage) = (Endpoint::Responses, Delivery::Whole, UsageChunk::Unwanted);
     let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
     let echo = Responses.echo(&call);
-    let start = ReplyStart { endpoint, echo: &echo, ..provider::trial::START };
+    let start = ReplyStart { endpoint, echo: &echo, ..trial::START };
     let anthropic = provider::by_name("anthropic").unwrap();
-    let mut reply = provider::reply(anthropic, &provider::trial::upstream("anthropic"), &start);
+    let mut reply = exchange::reply(anthropic, &trial::upstream("anthropic"), &start);
     let mut out = Vec::new();
     let answer = r#"{"type":"message","role":"assistant","id":"m","model":"m","stop_reason":"tool_use","content":[
         {"type":"tool_use","id":"1","name":"functions__wait","input":{}},
@@ -187,9 +191,9 @@ fn tools_may_come_with_the_conversation() {
 #[test]
 fn a_search_is_asked_for_once() {
     let body = r#"{"input":"a","tools":[{"type":"web_search"},{"type":"web_search_preview"}]}"#;
-    let upstream = Upstream { quirks: chats_alone(), ..provider::trial::upstream("openai") };
-    let sent = provider::trial::sent(&upstream, Endpoint::Responses, Delivery::Whole, body, "gpt-4o-search-preview");
-    let sent = provider::trial::written(sent.unwrap());
+    let upstream = Upstream { quirks: chats_alone(), ..trial::upstream("openai") };
+    let sent = trial::sent(&upstream, Endpoint::Responses, Delivery::Whole, body, "gpt-4o-search-preview");
+    let sent = trial::written(sent.unwrap());
     assert_eq!(sent.matches("web_search_options").count(), 1, "{sent}");
 }
 

@@ -15,10 +15,11 @@ use alloc::vec::Vec;
 
 use citation::Cited;
 use weir_hub::buffer::{cut, malformed};
+use weir_hub::call::ReplyStart;
 use weir_hub::codec::json::{Kind, Raw, Str};
 use weir_hub::fault::{FaultKind, UpstreamFault};
 use weir_hub::piece::{Finish, Piece};
-use weir_hub::reply::{Event, Flow, Pieces, Reader, ReplyStart};
+use weir_hub::reply::{Event, Flow, Pieces, Reader};
 use weir_hub::signature::{Maker, named};
 use weir_hub::usage::Usage;
 

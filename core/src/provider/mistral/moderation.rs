@@ -8,12 +8,12 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use weir_hub::buffer::{Held, parse};
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::write::{Object, object};
 use weir_hub::codec::json::{Kind, Raw};
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::progress::Progress;
-use weir_hub::reply::{Passage, Reply, ReplyStart};
+use weir_hub::reply::{Passage, Reply};
 
 use crate::provider::{To, openai};
 

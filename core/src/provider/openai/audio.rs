@@ -6,11 +6,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use weir_hub::buffer::{Held, malformed, parse};
+use weir_hub::call::ReplyStart;
 use weir_hub::endpoint::Endpoint;
 use weir_hub::fault::{FaultKind, UpstreamFault};
 use weir_hub::progress::Progress;
 use weir_hub::relay;
-use weir_hub::reply::{Passage, Reply, ReplyStart};
+use weir_hub::reply::{Passage, Reply};
 
 use super::event::Members;
 use super::fault::in_answer;

@@ -12,11 +12,12 @@ use alloc::vec::Vec;
 use calls::Calls;
 use said::{Delta, Thoughts};
 use weir_hub::buffer::{cut, cut_whole, malformed};
+use weir_hub::call::ReplyStart;
 use weir_hub::codec::json::{Raw, Str};
 use weir_hub::endpoint::Delivery;
 use weir_hub::fault::UpstreamFault;
 use weir_hub::piece::{Finish, Piece};
-use weir_hub::reply::{Event, Flow, Pieces, Reader, ReplyStart};
+use weir_hub::reply::{Event, Flow, Pieces, Reader};
 
 use super::event::{Members, is_cut, is_failure, is_ping};
 use super::fault::{failed, in_answer, stray};

@@ -4,12 +4,12 @@
 
 use alloc::vec::Vec;
 
-use weir_hub::call::Call;
+use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::{Chat, Content, Role, Source};
 use weir_hub::codec::json::write::string;
 use weir_hub::codec::json::{Edit, Raw, patch};
 use weir_hub::fault::{Reject, UpstreamFault};
-use weir_hub::reply::{Event, Flow, Pieces, Reader, ReplyStart};
+use weir_hub::reply::{Event, Flow, Pieces, Reader};
 
 use crate::provider::anthropic::ask::{self, Head};
 use crate::provider::anthropic::proofs;

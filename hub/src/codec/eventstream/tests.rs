@@ -5,13 +5,15 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use proptest::prelude::*;
 
+use crate::fault::{FaultKind, UpstreamFault};
+
 const CAP: usize = 1000;
 
 /// What of one message is compared.
 type Seen = (Option<String>, Vec<u8>);
 
 fn read(chunks: &[&[u8]]) -> (Vec<Seen>, Result<(), FaultKind>) {
-    let mut reader = Reader::new(CAP);
+    let mut reader = Reader::<UpstreamFault>::new(CAP);
     let mut seen = Vec::new();
     let outcome = chunks.iter().try_for_each(|chunk| {
         let outcome = reader.read(chunk, |message| {
@@ -80,7 +82,7 @@ fn headers_of_every_type_are_skipped() {
     headers.extend_from_slice(b"\x0b:event-type\x07\x00\x02\xc3\xa9");
     let mut stream = Vec::new();
     frame(&mut stream, &headers, b"x");
-    Reader::new(CAP)
+    Reader::<UpstreamFault>::new(CAP)
         .read(&stream, |message| {
             assert_eq!(message.text(":event-type"), Some("é"));
             assert_eq!((message.text("a"), message.text("g"), message.text("z")), (None, None, None));

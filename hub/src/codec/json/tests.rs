@@ -7,7 +7,7 @@ use serde_json::Value;
 
 fn flaw(body: &[u8]) -> (usize, usize, usize, &'static str) {
     match scan(body) {
-        Err(Reject::InvalidJson { offset, line, column, problem }) => (offset, line, column, problem),
+        Err(BadBody::Json { offset, line, column, problem }) => (offset, line, column, problem),
         other => panic!("{other:?}"),
     }
 }
@@ -28,14 +28,14 @@ fn the_first_error_has_its_place() {
 #[test]
 fn a_body_must_be_an_object() {
     for body in ["[1]", "null", "\"{}\""] {
-        assert!(matches!(scan(body.as_bytes()), Err(Reject::Invalid { field, .. }) if field == "body"), "{body}");
+        assert!(matches!(scan(body.as_bytes()), Err(BadBody::Field { field, .. }) if field == "body"), "{body}");
     }
 }
 
 #[test]
 fn a_name_given_twice_is_refused_even_when_escaped() {
     let body = br#"{"model":"a","mod\u0065l":"b"}"#;
-    assert!(matches!(scan(body), Err(Reject::Invalid { field, .. }) if field == "model"));
+    assert!(matches!(scan(body), Err(BadBody::Field { field, .. }) if field == "model"));
 }
 
 #[test]
@@ -225,7 +225,7 @@ proptest! {
                 }
             }
             // A name given twice; anything but an object.
-            (Err(Reject::Invalid { .. }), Ok(_)) | (Err(_), Err(_)) => {}
+            (Err(BadBody::Field { .. }), Ok(_)) | (Err(_), Err(_)) => {}
             // Numbers have a grammar here, but also a range there.
             (ours, Err(error)) if error.to_string().contains("out of range") => prop_assert!(ours.is_ok()),
             (ours, theirs) => prop_assert!(false, "{ours:?} but {theirs:?}"),

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{MAX_HEADERS, Part, body, invalid};
-use crate::fault::Reject;
+use crate::codec::flaw::BadBody;
 
 /// What separates a form's parts: 1 to 70 characters that need no care.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Boundary(String);
 
 impl Boundary {
     /// Reads a request's `content-type`.
-    pub fn parse(content_type: &str) -> Result<Self, Reject> {
+    pub fn parse(content_type: &str) -> Result<Self, BadBody> {
         let (kind, mut rest) = head(content_type);
         if !kind.eq_ignore_ascii_case("multipart/form-data") {
             return Err(body("its content type must be multipart/form-data"));
@@ -114,7 +114,7 @@ struct Field {
 
 impl Headers {
     /// Reads a line, or a piece of one if it ends without a line feed. The part, if they are complete; it has no value yet.
-    pub(super) fn read(&mut self, piece: &[u8]) -> Result<Option<Part>, Reject> {
+    pub(super) fn read(&mut self, piece: &[u8]) -> Result<Option<Part>, BadBody> {
         if self.length + self.held.len() + piece.len() > MAX_HEADERS {
             return Err(body("the headers of a part are too long"));
         }
@@ -160,7 +160,7 @@ impl Headers {
 }
 
 impl Field {
-    fn parse(value: &str) -> Result<Self, Reject> {
+    fn parse(value: &str) -> Result<Self, BadBody> {
         let (kind, mut rest) = head(value);
         if !kind.eq_ignore_ascii_case("form-data") {
             return Err(body("a part's Content-Disposition is not form-data"));
@@ -241,6 +241,6 @@ fn closing(quoted: &str) -> Option<usize> {
     None
 }
 
-fn unreadable() -> Reject {
+fn unreadable() -> BadBody {
     body("the headers of a part cannot be read")
 }

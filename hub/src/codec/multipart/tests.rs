@@ -2,13 +2,14 @@
 
 use super::*;
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 const KEEP: &[&str] = &["model", "stream", "response_format"];
 
-fn scan(slices: &[&[u8]]) -> Result<Vec<Part>, Reject> {
+fn scan(slices: &[&[u8]]) -> Result<Vec<Part>, BadBody> {
     let mut scanner = Scanner::new(&Boundary::parse("multipart/form-data; boundary=b-1").unwrap(), KEEP);
     slices.iter().try_for_each(|slice| scanner.read(slice))?;
     scanner.end()
@@ -19,7 +20,7 @@ fn problem(body: &[u8]) -> (String, String) {
     let whole = scan(&[body]).unwrap_err();
     let bytes: Vec<_> = body.chunks(1).collect();
     assert_eq!(scan(&bytes), Err(whole.clone()), "{}", String::from_utf8_lossy(body));
-    let Reject::Invalid { field, problem } = whole else { panic!("{whole:?}") };
+    let BadBody::Field { field, problem } = whole else { panic!("{whole:?}") };
     (field, problem)
 }
 

@@ -107,7 +107,7 @@ mod tests {
             body: b"{}",
             scan: &scan,
         };
-        let problem = Reject::unserved(&call).problem();
+        let problem = call.unserved().problem();
         let body = String::from_utf8(dialect::error(call.endpoint.family(), &problem)).unwrap();
         assert!(body.starts_with(r#"{"type":"error","error":{"type":"invalid_request_error""#), "{body}");
         assert!(body.contains("does not serve /v1/messages/count_tokens"), "{body}");

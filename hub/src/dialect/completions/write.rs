@@ -2,13 +2,13 @@
 
 use alloc::vec::Vec;
 
+use crate::call::ReplyStart;
 use crate::codec::json::Str;
 use crate::codec::json::write::{Object, object};
 use crate::dialect::Writer;
 use crate::dialect::openai::write_usage;
 use crate::endpoint::UsageChunk;
 use crate::piece::{Answer, Block, Finish, Piece};
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 /// Appends a whole answer.

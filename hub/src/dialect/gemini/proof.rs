@@ -33,16 +33,21 @@ pub fn is_wrapped(signature: &str) -> bool {
 
 /// What is to be proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Proof<'a> {
+pub enum Proof<'a> {
     /// Words, which are here if they are not shown.
-    Words { signature: Cow<'a, str>, words: Cow<'a, str> },
+    Words {
+        /// The proof itself.
+        signature: Cow<'a, str>,
+        /// The words, if the caller has not seen them.
+        words: Cow<'a, str>,
+    },
     /// Reasoning that only the provider can read.
     Redacted(Cow<'a, str>),
 }
 
 impl<'a> Proof<'a> {
     /// As a caller has it.
-    pub(super) fn write(&self) -> String {
+    pub fn write(&self) -> String {
         let inside = match self {
             Self::Words { signature, words } => match signature::of(Maker::Gemini, signature) {
                 Some(own) => return bare(own).to_string(),

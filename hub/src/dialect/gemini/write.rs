@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 
 use super::SHOWS_THOUGHTS;
 use super::proof::Proof;
+use crate::call::ReplyStart;
 use crate::codec::json::write::{Object, array, object};
 use crate::codec::json::{Collected, Kind, Raw, Str};
 use crate::dialect::arguments::Nesting;
 use crate::piece::{Citation, Cited, Finish, Piece};
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 /// Whether the caller wants to see what the model thought.

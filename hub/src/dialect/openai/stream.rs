@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use super::write::{Detail, annotation, detail, finish_reason, image, write_usage};
+use crate::call::ReplyStart;
 use crate::codec::json::Str;
 use crate::codec::json::write::number;
 use crate::dialect::Writer;
 use crate::endpoint::UsageChunk;
 use crate::piece::Piece;
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 pub(super) struct Stream {

@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 
 use super::write::{Detail, annotation, detail, finish_reason, image, write_usage};
+use crate::call::ReplyStart;
 use crate::codec::json::write::{number, string};
 use crate::codec::json::{Collected, Str};
 use crate::piece::{Answer, Block, Choice, Cited};
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 pub(super) fn write(answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>) {

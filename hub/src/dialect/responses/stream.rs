@@ -9,11 +9,11 @@ use core::mem::take;
 
 use super::tools::{Takes, input};
 use super::write::{Response, Status, annotation, append, list, part, prefix, summary_text};
+use crate::call::ReplyStart;
 use crate::codec::json::write::{Object, object};
 use crate::codec::json::{Collected, Str};
 use crate::dialect::Writer;
 use crate::piece::{Block, Cited, Finish, Piece};
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 pub(super) struct Stream {

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::write::{Response, Status, append, is_part};
+use crate::call::ReplyStart;
 use crate::piece::{Answer, Block};
-use crate::reply::ReplyStart;
 use crate::usage::Usage;
 
 pub(super) fn write(answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>) {

@@ -5,10 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::tools::{Special, Takes, input};
+use crate::call::ReplyStart;
 use crate::codec::json::write::{Object, escaped, number, object};
 use crate::codec::json::{Collected, Raw, Str};
 use crate::piece::{Block, Cited, Finish};
-use crate::reply::ReplyStart;
 use crate::signature::spelled_out;
 use crate::usage::Usage;
 
