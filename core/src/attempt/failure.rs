@@ -8,10 +8,10 @@ use weir_hub::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose};
 
 use super::{Attempt, Effect, Failing, Flow, MAX_ERROR_BODY, Phase, Room};
 use crate::answer::Answer;
+use crate::health::cooldown::{self, Rest};
 use crate::plan::{Plan, TooLong, exhausted_with};
 use crate::provider::Reach;
 use crate::record::{Progress, Stage};
-use crate::health::cooldown::{self, Rest};
 use crate::time::Instant;
 use crate::{exchange, span};
 

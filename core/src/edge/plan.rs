@@ -14,9 +14,9 @@ use weir_hub::fault::{Problem, Reject, shown};
 use super::rank::{Ranked, rank};
 use super::{Edge, Wanted, names, other_models, parts, within};
 use crate::config::Routing;
+use crate::health::cooldown::{Rest, Rests};
 use crate::key::KeyHash;
 use crate::plan::Plan;
-use crate::health::cooldown::{Rest, Rests};
 use crate::time::Instant;
 
 impl Edge {

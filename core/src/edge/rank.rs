@@ -9,9 +9,9 @@ use weir_hub::fault::{FaultKind, Problem, Reject, Retry};
 
 use crate::config::{Model, Routing, Target};
 use crate::exchange::{Judge, Reworded};
+use crate::health::cooldown::{Rest, Rests, Standing};
 use crate::plan::Candidate;
 use crate::provider::in_header;
-use crate::health::cooldown::{Rest, Rests, Standing};
 use crate::time::Instant;
 
 /// What becomes of a model's targets.

@@ -282,9 +282,9 @@ mod tests {
     use weir_hub::fault::Whose;
 
     use super::*;
+    use crate::health::cooldown::{Rest, asked_for};
     use crate::plan::Candidate;
     use crate::provider::by_name;
-    use crate::health::cooldown::{Rest, asked_for};
     use crate::time::Instant;
 
     /// Whose a failure is, and whether it rests.
