@@ -12,6 +12,7 @@ use weir_core::allow;
 use weir_core::attempt::{Attempt, Begun};
 use weir_core::config::{Gateway, Key, ProviderEntry, Signing};
 use weir_core::edge::Edge;
+use weir_core::health::cooldown::Rests;
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
 use weir_core::provider::{self, Body, Provider};

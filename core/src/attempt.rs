@@ -29,6 +29,7 @@ use weir_hub::usage::Usage;
 
 use crate::answer::Answer;
 use crate::exchange;
+use crate::health::cooldown::Rest;
 use crate::plan::{self, Origin, Plan, exhausted};
 use crate::provider::{self, Notes, Provider, Reach, Renamed, Untouched};
 use crate::record::{Progress, Stage};

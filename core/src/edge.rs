@@ -22,6 +22,7 @@ use weir_hub::fault::{HostFault, Problem, Reject};
 
 use crate::answer::Answer;
 use crate::config::{Key, Routing};
+use crate::health::cooldown::{Rest, Rests};
 use crate::key::KeyHash;
 use crate::load::{Load, Share};
 use crate::plan::{Connection, Origin, Plan};

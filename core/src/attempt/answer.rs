@@ -296,7 +296,7 @@ impl Answering {
                 written.get_or_insert_with(|| chunk.to_vec()).extend_from_slice(&out);
             }
             if let Err(fault) = ended {
-                return (written, Err(fault.into()));
+                return (written, Err(fault));
             }
         }
         (written, Ok(()))

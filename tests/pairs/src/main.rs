@@ -141,7 +141,7 @@ fn requests(endpoint: Endpoint, recorded: &Recorded, body: &[u8], times: usize) 
             let scan = scan(body).map_err(|bad| Reject::from(bad).problem().message)?;
             let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
             let ask = exchange::ask(&call, &recorded.upstream, &recorded.model);
-            written += match black_box(ask).map_err(|bad| Reject::from(bad).problem().message)?.body {
+            written += match black_box(ask).map_err(|reject| reject.problem().message)?.body {
                 Body::AsIs => body.len(),
                 Body::Replaced(body) => body.len(),
             };

@@ -122,7 +122,7 @@ pub(crate) fn count(kind: &Kind, endpoint: Endpoint, provider: &'static dyn Prov
                 let scan = scan(body).map_err(|bad| Reject::from(bad).problem().message)?;
                 let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
                 let call = Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan };
-                exchange::ask(&call, &upstream, "m").map(drop).map_err(|bad| Reject::from(bad).problem().message)
+                exchange::ask(&call, &upstream, "m").map(drop).map_err(|reject| reject.problem().message)
             })
         }
         What::Told(delivery, answer) => {
