@@ -7,7 +7,6 @@ mod fixture;
 use fixture::{Fixture, all};
 use serde_json::Value;
 use weir_core::exchange;
-use weir_core::provider;
 use weir_hub::dialect;
 use weir_hub::endpoint::{Delivery, Endpoint};
 use weir_hub::fault::{FaultKind, Whose};

@@ -1,7 +1,7 @@
 //! Any bytes, as an answer of a provider to a caller of any endpoint.
 
 use weir_core::exchange;
-use weir_core::provider::{self, Provider, by_name};
+use weir_core::provider::{Provider, by_name};
 use weir_core::upstream::Upstream;
 use weir_hub::call::ReplyStart;
 use weir_hub::codec::eventstream::message;

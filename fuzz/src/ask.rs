@@ -1,7 +1,7 @@
 //! Any body, as a request of a caller to every provider: it is asked or refused, and what goes up is JSON.
 
 use weir_core::exchange;
-use weir_core::provider::{self, ALL, Body};
+use weir_core::provider::{ALL, Body};
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;

@@ -9,7 +9,7 @@ use weir_hub::codec::gzip::Inflate;
 use weir_hub::codec::json::{Edit, patch, scan};
 use weir_hub::codec::multipart::{Boundary, MAX_PARTS, MAX_TEXT, Part, Scanner, replace};
 use weir_hub::codec::sse;
-use weir_hub::fault::{FaultKind, Reject};
+use weir_hub::codec::{BadBody, Unreadable};
 
 /// What a scan passes, `serde_json` reads the same, and the other way around.
 pub fn json(body: &[u8]) {
@@ -31,7 +31,7 @@ pub fn json(body: &[u8]) {
                 Err(error) => assert!(error.to_string().contains("out of range"), "{error}"),
             }
         }
-        Err(Reject::InvalidJson { .. }) => assert!(theirs.is_err()),
+        Err(BadBody::Json { .. }) => assert!(theirs.is_err()),
         Err(_) => {}
     }
 }
@@ -47,14 +47,14 @@ pub fn sse(input: &[u8]) {
             reader
                 .read(chunk, |block| {
                     blocks.push((block.raw.to_vec(), block.data.map(Cow::into_owned)));
-                    Ok(())
+                    Ok::<(), Unreadable>(())
                 })
                 .unwrap();
         }
         reader
             .end(|block| {
                 left.extend_from_slice(block.raw);
-                Ok(())
+                Ok::<(), Unreadable>(())
             })
             .unwrap();
         (blocks, left)
@@ -104,17 +104,17 @@ pub fn brotli(input: &[u8]) {
 pub fn eventstream(input: &[u8]) {
     const CAP: usize = 1 << 16;
 
-    type Seen = (Vec<(Option<String>, Vec<u8>)>, Result<(), FaultKind>);
+    type Seen = (Vec<(Option<String>, Vec<u8>)>, Result<(), Unreadable>);
 
     fn read(chunks: &[&[u8]]) -> Seen {
-        let (mut reader, mut seen) = (eventstream::Reader::new(CAP), Vec::new());
+        let (mut reader, mut seen) = (eventstream::Reader::<Unreadable>::new(CAP), Vec::new());
         let read = chunks.iter().try_for_each(|chunk| {
             reader.read(chunk, |message| {
                 seen.push((message.text(":event-type").map(str::to_owned), message.payload.to_vec()));
                 Ok(())
             })
         });
-        (seen, read.and_then(|()| reader.end()).map_err(|fault| fault.kind))
+        (seen, read.and_then(|()| reader.end()))
     }
 
     let Some((cut, stream)) = input.split_first() else { return };
@@ -139,7 +139,7 @@ pub fn multipart(input: &[u8]) {
     /// One byte, so that chance finds boundaries.
     const CONTENT_TYPE: &str = "multipart/form-data; boundary=b";
 
-    fn scan(slices: &[&[u8]]) -> Result<Vec<Part>, Reject> {
+    fn scan(slices: &[&[u8]]) -> Result<Vec<Part>, BadBody> {
         let mut scanner = Scanner::new(&Boundary::parse(CONTENT_TYPE).unwrap(), &["model", "stream"]);
         slices.iter().try_for_each(|slice| scanner.read(slice))?;
         scanner.end()
