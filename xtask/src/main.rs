@@ -9,7 +9,9 @@ mod onnx;
 mod pairs;
 mod run;
 mod say;
+mod structure;
 mod test;
+mod up;
 mod wasm;
 
 use std::process::ExitCode;
@@ -20,7 +22,8 @@ usage: cargo xtask TASK
   up [ARG …]        wasm, fetch, build `weir` (release), then `weir up ARG …`
   wasm              the filter as a wasm module, gates included
   fetch             Envoy, ONNX Runtime and the MiniLM model, into the cache outside the clone
-  check             formatting, lints and generated files; what a commit should pass
+  check             formatting, structure, lints and generated files; what a commit should pass
+  structure         which crate depends on which, and no circle between the folders of a crate
   test              all that `check` does, then every test; what CI runs
   agents            the real Claude Code and Codex, from npm, on every provider of config/examples/coding-agents.yaml,
                     with the simulator in the providers' place
@@ -39,10 +42,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["up", rest @ ..] => run::up(rest),
+        ["up", rest @ ..] => up::up(rest),
         ["wasm"] => wasm::build().map(drop),
         ["fetch"] => fetch::all(),
         ["check"] => test::check(),
+        ["structure"] => structure::check(),
         ["agents"] => test::agents(),
         ["test"] => test::all(),
         ["soak"] => test::soak(),

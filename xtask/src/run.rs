@@ -1,11 +1,9 @@
 //! Running other programs: found, echoed, and with a failure that says what was run.
 
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::say::{self, Outcome};
-use crate::{fetch, wasm};
 
 /// The clone's root.
 pub(crate) fn root() -> PathBuf {
@@ -68,19 +66,8 @@ pub(crate) fn apt(packages: &[&str], why: &str) -> Outcome {
     run(Command::new("apt-get").args(install).args(packages).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-/// Everything that `weir up` needs, then `weir up` in place of this process, so that it gets the signals.
-pub(crate) fn up(arguments: &[&str]) -> Outcome {
-    say::step("the filter, as a wasm module", wasm::build)?;
-    say::step("Envoy, ONNX Runtime and a model", fetch::all)?;
-    let both = ["build", "--release", "--package", "weir", "--package", "weir-filter"];
-    say::step("the weir binary, and the filter as a dynamic module", || run(&mut cargo(&both)))?;
-    let mut weir = Command::new(target().join("release/weir"));
-    weir.arg("up").args(arguments);
-    let line = line(&weir);
-    Err(format!("cannot run `{line}`: {}", weir.exec()))
-}
-
-fn line(command: &Command) -> String {
+/// A command as a person would write it.
+pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

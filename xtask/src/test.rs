@@ -7,13 +7,14 @@ use crate::generated::{self, Mode};
 use crate::pairs::{self, Then};
 use crate::run::{ask, cargo, root, run, target};
 use crate::say::{Outcome, note, step};
-use crate::{fetch, wasm};
+use crate::{fetch, structure, wasm};
 
-/// Formatting, lints, generated files.
+/// Formatting, structure, lints, generated files.
 pub(crate) fn check() -> Outcome {
     step("formatting", || {
         run(&mut cargo(&["fmt", "--all", "--check"])).map_err(|problem| format!("{problem}; `make fmt` formats"))
     })?;
+    step("structure", structure::check)?;
     step("lints", || {
         // Both of the filter's shells: natively, clippy sees the wasm one too.
         run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))

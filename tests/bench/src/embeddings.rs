@@ -168,12 +168,12 @@ pub(crate) async fn local(folder: &Path, place: Place, cores: Cores) -> io::Resu
 
 /// A request for embeddings of so many inputs with so many tokens.
 pub(crate) fn call(weir: &envoy::Running, (inputs, tokens): (usize, usize)) -> Call {
-    Call::post(weir.address, "/v1/embeddings", setups::KEY, &body(inputs, tokens))
+    Call::post(weir.address, "/v1/embeddings", envoy::KEY, &body(inputs, tokens))
 }
 
 /// The first requests find the model still loading.
 async fn wait_until_ready(address: std::net::SocketAddr) -> io::Result<()> {
-    let call = Call::post(address, "/v1/embeddings", setups::KEY, &body(1, 16));
+    let call = Call::post(address, "/v1/embeddings", envoy::KEY, &body(1, 16));
     let until = Instant::now() + Duration::from_secs(60);
     loop {
         match load::run(&call, 1, Duration::from_millis(100)).await {

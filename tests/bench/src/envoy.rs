@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// The key that the callers send, and that an Envoy finds in `BENCH_KEY` for its providers.
+pub(crate) const KEY: &str = "sk-bench";
+
 /// How an Envoy runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -103,7 +106,7 @@ pub(crate) fn start(bootstrap: &Path, address: SocketAddr, place: Place) -> io::
         Place::Core(_) | Place::Anywhere => Command::new(binary()),
     };
     command.args(["--concurrency", "1", "-l", "error", "--use-dynamic-base-id", "--disable-hot-restart", "-c"]);
-    command.arg(bootstrap).env("BENCH_KEY", crate::setups::KEY).stdout(Stdio::null()).stderr(log);
+    command.arg(bootstrap).env("BENCH_KEY", KEY).stdout(Stdio::null()).stderr(log);
     let core = if let Place::Core(core) = place { Some(core) } else { None };
     spawn(command, address, core)
 }

@@ -127,7 +127,7 @@ async fn one(setup: &str, kind: &str, place: Place) -> io::Result<(Sim, envoy::R
         _ => setups::weir(folder, setup, setups::NATIVE, "openai", up, place)?,
     };
     let body = bodies().into_iter().find(|(name, _)| name == kind).map(|(_, body)| body).unwrap_or_default();
-    let call = Call::post(running.address, "/v1/chat/completions", setups::KEY, &body);
+    let call = Call::post(running.address, "/v1/chat/completions", envoy::KEY, &body);
     Ok((sim, running, call))
 }
 
@@ -152,7 +152,7 @@ async fn bench(rounds: usize) -> io::Result<()> {
         for (kind, body) in bodies() {
             for (name, running) in &setups {
                 let address = running.as_ref().map_or(up, |running| running.address);
-                let call = Call::post(address, "/v1/chat/completions", setups::KEY, &body);
+                let call = Call::post(address, "/v1/chat/completions", envoy::KEY, &body);
                 load::run(&call, CALLERS, Duration::from_millis(150)).await?;
                 let before = running.as_ref().map(envoy::Running::cpu_us).transpose()?.unwrap_or_default();
                 let busy = load::run(&call, CALLERS, Duration::from_millis(900)).await?;
@@ -189,7 +189,7 @@ async fn events(folder: &Path, sim: &Sim, rounds: usize) -> io::Result<f64> {
     for _ in 0..rounds {
         let mut per_stream = Vec::new();
         for running in &setups {
-            let call = Call::post(running.address, "/v1/chat/completions", setups::KEY, &body);
+            let call = Call::post(running.address, "/v1/chat/completions", envoy::KEY, &body);
             load::run(&call, 8, Duration::from_millis(150)).await?;
             let before = running.cpu_us()?;
             let busy = load::run(&call, 8, Duration::from_millis(900)).await?;

@@ -8,14 +8,12 @@ use serde_json::{Value, json};
 use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths, render};
 use weir_control::{Environment, load};
 
-use crate::envoy::{self, Place, Running};
+use crate::envoy::{self, KEY, Place, Running};
 
 /// The filter as a proxy-wasm module.
 pub(crate) const WASM: &str = "target/wasm32-unknown-unknown/wasm/weir_filter.wasm";
 /// The filter as a dynamic module.
 pub(crate) const NATIVE: &str = "target/release/libweir_filter.so";
-/// The key that the callers send.
-pub(crate) const KEY: &str = "sk-bench";
 
 /// How the names of the access logs end.
 const ACCESS_LOG: &str = "-access.log";
