@@ -6,7 +6,11 @@ use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 
-use crate::{Fault, Outcome, Seen, faults, model, service, service::Reply, state::State};
+use crate::{
+    Fault, Outcome, Seen, faults, model,
+    reply::{self, Reply},
+    state::State,
+};
 
 /// What can be called, and what it does.
 const CALLS: [(&str, &str); 9] = [
@@ -62,7 +66,7 @@ pub(crate) fn answer(state: &State, head: &Parts, path: &str, body: &[u8]) -> Re
 }
 
 fn respond(status: u16, body: &Value) -> Reply {
-    service::json(HeaderMap::new(), status, Bytes::from(body.to_string()))
+    reply::json(HeaderMap::new(), status, Bytes::from(body.to_string()))
 }
 
 /// Whether whoever asks may see what others have asked.

@@ -17,10 +17,9 @@ use crate::{
     Keyless,
     answer::{Answer, Ask},
     chat,
-    dialect::{Dialect, Event, Failure, accepts, quote, set},
+    dialect::{Call, Dialect, Event, Failure, accepts, quote, set},
     model::Model,
-    route::Call,
-    service::Decision,
+    reply::Decision,
 };
 
 /// The dialect of `/v1/messages`.

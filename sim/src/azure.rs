@@ -11,10 +11,9 @@ use serde_json::{Value, json};
 use crate::{
     Keyless,
     answer::{Answer, Ask},
-    dialect::{Dialect, Event, Failure, Moment, accepts, quote, set, uuid},
+    dialect::{Call, Dialect, Event, Failure, Moment, accepts, quote, set, uuid},
     model::Model,
     openai::OpenAi,
-    route::Call,
 };
 
 /// The dialect of `/openai/…`.

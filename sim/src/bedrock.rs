@@ -20,11 +20,10 @@ pub(crate) use self::invoke::invoke;
 use crate::{
     Keyless,
     answer::{Answer, Ask},
-    dialect::{Dialect, Event, Failure, accepts, set, uuid},
+    dialect::{Call, Dialect, Event, Failure, accepts, set, uuid},
     model::Model,
-    route::Call,
+    reply::Decision,
     said,
-    service::Decision,
 };
 
 /// The dialect of `/model/…`.

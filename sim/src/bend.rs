@@ -6,8 +6,8 @@ use hyper::{HeaderMap, header::CONTENT_TYPE};
 use crate::{
     Fault, Pace,
     dialect::{Event, Moment, half},
+    reply::{Length, Reply},
     script::Step,
-    service::{Length, Reply},
 };
 
 /// A whole answer. `error` is what an in-band error looks like.

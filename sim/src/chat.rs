@@ -10,11 +10,10 @@ use crate::{
     Fault,
     answer::{Answer, Delivery, End},
     bend,
-    dialect::{Event, Failure, Refusal, known, set},
+    dialect::{Call, Event, Failure, Refusal, headers, known, set},
     model::Model,
-    replay,
-    route::Call,
-    service::{Decision, Length, Reply, headers, json, unavailable},
+    replay::{self, unavailable},
+    reply::{Decision, Length, Reply, json},
 };
 
 /// Answers a chat request.
@@ -25,7 +24,7 @@ pub(crate) fn chat(call: &Call<'_>) -> Decision {
             Ok(()) => match faulty(call, &Model::default()) {
                 Faulty::Decided(decision) => decision,
                 // What would bend the answer itself is not for prerendered ones.
-                Faulty::Bent(_) => match quick.reply(call) {
+                Faulty::Bent(_) => match quick.reply(call.line, call.delivery(&Value::Null), call.body) {
                     Some(reply) => Decision::now(reply),
                     None => call.refuse(&Failure::Status(500)),
                 },

@@ -17,9 +17,8 @@ use serde_json::Value;
 pub(crate) use self::{embed::embed, rerank::rerank};
 use crate::{
     answer::{Answer, Ask},
-    dialect::{Dialect, Event, Failure, bearer, quote, set, uuid},
+    dialect::{Call, Dialect, Event, Failure, bearer, quote, set, uuid},
     model::Model,
-    route::Call,
 };
 
 /// The dialect of `/v2/…`.

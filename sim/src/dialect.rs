@@ -1,14 +1,24 @@
 //! What every dialect must be able to do, and the failures it must have words for.
 
+mod call;
+mod event;
+mod failure;
+mod head;
+
 use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::Value;
 
+pub(crate) use self::{
+    call::Call,
+    event::{Event, Moment, half},
+    failure::Failure,
+    head::{failure, headers},
+};
 use crate::{
     Keyless, Options, UnknownModels,
     answer::{Answer, Ask},
     model::Model,
-    route::Call,
 };
 
 /// Speaks one provider's API. Stateless: what outlives a request is in [`State`](crate::state::State).
@@ -105,65 +115,6 @@ pub(crate) enum Refusal {
     Failure,
     /// With an answer that has no choices.
     Answer,
-}
-
-/// The first half of an event.
-pub(crate) fn half(event: &[u8]) -> &[u8] {
-    event.get(..event.len() / 2).unwrap_or_default()
-}
-
-/// One event of a stream, framed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) moment: Moment,
-    pub(crate) bytes: Bytes,
-}
-
-/// Where in a stream an event stands; faults are aimed by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// Not something said: a role, a start, a ping, the frame of a block.
-    Frame,
-    /// Something said.
-    Token,
-    /// Why it ended, and what it cost.
-    Finish,
-    /// The last event.
-    Terminal,
-}
-
-/// A request that gets no answer, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// No key.
-    NoKey,
-    /// A key that is not known, shown as far as the provider shows it.
-    WrongKey(String),
-    /// A model that is not known.
-    NoModel(String),
-    /// Nothing is at this path.
-    NoPath { method: String, path: String },
-    /// The request is not valid.
-    Invalid { message: String, param: Option<String>, code: Option<&'static str> },
-    /// The request is larger than the provider reads.
-    TooLarge,
-    /// Longer than the model's context.
-    ContextLength,
-    /// Refused by the content policy.
-    ContentFilter,
-    /// Too many requests; come again after so many seconds, where it says so.
-    RateLimited(Option<u32>),
-    /// No money left.
-    InsufficientQuota,
-    /// A status with nothing more to say.
-    Status(u16),
-}
-
-impl Failure {
-    /// An invalid request, because of `param`.
-    pub(crate) fn invalid(message: impl Into<String>, param: Option<&str>, code: Option<&'static str>) -> Self {
-        Self::Invalid { message: message.into(), param: param.map(str::to_owned), code }
-    }
 }
 
 /// The id of a request in the form of a UUID.

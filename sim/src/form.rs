@@ -6,7 +6,11 @@ use bytes::Bytes;
 use futures_util::{FutureExt, stream};
 use multer::Multipart;
 
-use crate::{chat, dialect::Failure, model::Model, route::Call};
+use crate::{
+    chat,
+    dialect::{Call, Failure},
+    model::Model,
+};
 
 /// The parts of a form, in order.
 #[derive(Debug, Default)]

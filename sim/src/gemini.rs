@@ -24,10 +24,9 @@ use crate::{
     Keyless,
     answer::{Answer, Ask},
     chat,
-    dialect::{Dialect, Event, Failure, Refusal, accepts, set},
+    dialect::{Call, Dialect, Event, Failure, Refusal, accepts, set},
     model::Model,
-    route::Call,
-    service::Decision,
+    reply::Decision,
 };
 
 /// The dialect of `/v1beta/models/…`.

@@ -9,13 +9,12 @@ use serde_json::Value;
 
 use crate::{
     answer::{Answer, Ask},
-    dialect::{Dialect, Event, Failure, bearer, quote, set},
+    dialect::{Call, Dialect, Event, Failure, bearer, quote, set},
     field::list,
     model::Model,
+    reply::Decision,
     rerank::{cost, rank, results, texts},
-    route::Call,
     said,
-    service::Decision,
 };
 
 /// The dialect of `/v1/rerank`.

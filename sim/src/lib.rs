@@ -44,9 +44,14 @@ mod oneinfer;
 mod openai;
 mod options;
 mod pace;
+mod past;
+mod percent;
+mod play;
 mod prefixes;
+mod prerender;
 mod quick;
 mod replay;
+mod reply;
 mod rerank;
 mod route;
 mod said;
@@ -55,6 +60,7 @@ mod script;
 mod seen;
 mod server;
 mod service;
+mod socket;
 mod state;
 mod tasks;
 mod tls;
@@ -83,7 +89,8 @@ impl Sim {
         let listener =
             tokio::net::TcpListener::bind(listen).await.map_err(|source| StartError::Bind { listen, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Bind { listen, source })?;
-        let state = Arc::new(state::State::new(options));
+        let quick = (options.effort == Effort::Prerendered).then(|| prerender::quick(&options));
+        let state = Arc::new(state::State::new(options, quick));
         let tasks = tasks::Tasks::default();
         tasks.spawn(server::accept(listener, tls, Arc::clone(&state), tasks.clone()));
         Ok(Self { state, tasks, address })

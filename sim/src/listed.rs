@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::{dialect::known, model::Model, route::Call, service::Decision};
+use crate::{
+    dialect::{Call, known},
+    model::Model,
+    reply::Decision,
+};
 
 /// Answers with one model, or with all that the simulator lists: `entry` writes one, `list` all from their entries.
 pub(crate) fn models(

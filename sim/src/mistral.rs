@@ -17,11 +17,10 @@ use serde_json::{Value, json};
 pub(crate) use self::{embed::embed, hear::hear, judge::judge};
 use crate::{
     answer::{Answer, Ask},
-    dialect::{Dialect, Event, Failure, bearer, set, uuid},
+    dialect::{Call, Dialect, Event, Failure, bearer, set, uuid},
     field::text,
     model::Model,
     openai::OpenAi,
-    route::Call,
 };
 
 /// The dialect of `/mistral/v1/…`.

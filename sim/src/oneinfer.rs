@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::{Answer, Ask},
-    dialect::{Dialect, Event, Failure, accepts, bearer, set},
+    dialect::{Call, Dialect, Event, Failure, accepts, bearer, set},
     model::Model,
-    route::{Call, decoded},
-    service::Decision,
+    percent::decoded,
+    reply::Decision,
 };
 
 /// The dialect of `/v1/ula/…`.

@@ -25,14 +25,13 @@ pub(crate) use self::{
     images::{edits, generations},
     models::models,
     moderations::moderations,
-    responses::{Past, Responses, input_tokens},
+    responses::{Responses, input_tokens},
 };
 use crate::{
     Keyless,
     answer::{Answer, Ask},
-    dialect::{Dialect, Event, Failure, accepts, quote, set},
+    dialect::{Call, Dialect, Event, Failure, accepts, quote, set},
     model::Model,
-    route::Call,
 };
 
 /// The dialect of `/v1/chat/completions`.

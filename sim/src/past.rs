@@ -22,16 +22,16 @@ struct Kept {
 
 /// What a later request must know about an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// All tokens up to its end, which are input to what follows.
-    pub(super) tokens: u32,
+    pub(crate) tokens: u32,
     /// The ids of its calls, which must be answered.
-    pub(super) calls: Vec<String>,
+    pub(crate) calls: Vec<String>,
 }
 
 impl Past {
     /// Remembers an answer.
-    pub(super) fn note(&self, answer: &Answer) {
+    pub(crate) fn note(&self, answer: &Answer) {
         let calls = answer.choices.iter().flat_map(|choice| &choice.calls).map(|call| format!("call_{}", call.id));
         // What was thought is not part of what follows.
         let tokens = answer.usage.input.saturating_add(answer.usage.output.saturating_sub(answer.usage.reasoning));
@@ -46,7 +46,7 @@ impl Past {
         }
     }
 
-    pub(super) fn find(&self, id: &str) -> Option<Turn> {
+    pub(crate) fn find(&self, id: &str) -> Option<Turn> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).turns.get(id).cloned()
     }
 }

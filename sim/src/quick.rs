@@ -3,63 +3,40 @@
 use bytes::Bytes;
 use hyper::HeaderMap;
 use memchr::memmem;
-use serde_json::Value;
 
 use crate::{
-    Options,
-    answer::{Answer, Ask, Delivery, UsageEvent},
-    dialect::Dialect,
-    model::Model,
-    route::{self, Call},
+    answer::Delivery,
+    reply::{Length, Reply},
     script::Step,
-    service::{Length, Reply, headers},
 };
 
 /// The rendered answers, one for each line of the table of routes.
 pub(crate) struct Quick(Vec<Rendered>);
 
-struct Rendered {
-    whole: (HeaderMap, Bytes),
-    stream: (HeaderMap, Bytes),
+/// The answers of one line.
+pub(crate) struct Rendered {
+    pub(crate) whole: (HeaderMap, Bytes),
+    pub(crate) stream: (HeaderMap, Bytes),
     /// The stream with the tokens used (OpenAI, on request).
-    counted: Bytes,
+    pub(crate) counted: Bytes,
 }
 
 impl Quick {
-    pub(crate) fn new(options: &Options) -> Self {
-        Self(route::dialects().map(|dialect| Rendered::new(dialect, options)).collect())
+    /// The answers of all lines.
+    pub(crate) fn of(lines: impl Iterator<Item = Rendered>) -> Self {
+        Self(lines.collect())
     }
 
-    /// Picks the answer to a chat request by searching its bytes. What a message says cannot be mistaken for a field:
+    /// Picks the answer to a chat request of the table's line `line` by searching its bytes. What a message says cannot be mistaken for a field:
     /// within a string, quotes are escaped.
-    pub(crate) fn reply(&self, call: &Call<'_>) -> Option<Reply> {
-        let body = call.body;
-        let rendered = self.0.get(call.line)?;
-        let streamed = call.delivery(&Value::Null) == Delivery::Streamed || is_true(body, b"\"stream\"");
+    pub(crate) fn reply(&self, line: usize, delivery: Delivery, body: &[u8]) -> Option<Reply> {
+        let rendered = self.0.get(line)?;
+        let streamed = delivery == Delivery::Streamed || is_true(body, b"\"stream\"");
         let ((headers, bytes), length) =
             if streamed { (&rendered.stream, Length::Chunked) } else { (&rendered.whole, Length::Known) };
         let counted = streamed && is_true(body, b"\"include_usage\"");
         let bytes = if counted { &rendered.counted } else { bytes };
         Some(Reply { status: 200, headers: headers.clone(), script: vec![Step::Send(bytes.clone())], length })
-    }
-}
-
-impl Rendered {
-    fn new(dialect: &dyn Dialect, options: &Options) -> Self {
-        let answer = |usage| {
-            let model = options.models.first().map(String::as_str).unwrap_or_default();
-            let ask = Ask { usage, ..Ask::saying(model, "Hello") };
-            Answer::to(&ask, &Model::default(), options.tokens, "0000000000000000prerendered".to_owned())
-        };
-        let stream = |usage| {
-            let events: Vec<Bytes> = dialect.events(&answer(usage)).into_iter().map(|event| event.bytes).collect();
-            Bytes::from(events.concat())
-        };
-        Self {
-            whole: (headers(dialect, "prerendered", Delivery::Whole), dialect.whole(&answer(UsageEvent::Unwanted))),
-            stream: (headers(dialect, "prerendered", Delivery::Streamed), stream(UsageEvent::Unwanted)),
-            counted: stream(UsageEvent::Wanted),
-        }
     }
 }
 

@@ -14,11 +14,12 @@ use hyper::{
     HeaderMap,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
+use serde_json::Value;
 
 use crate::{
     Options,
+    reply::{Length, Reply, json},
     script::Step,
-    service::{Length, Reply},
 };
 
 /// The kinds of answer, by the end of their file's name, and what each is served as.
@@ -104,7 +105,7 @@ impl Case {
 
     /// What `meta.json` says.
     fn status(&self) -> Option<u16> {
-        let meta: serde_json::Value = serde_json::from_slice(&fs::read(self.0.join("meta.json")).ok()?).ok()?;
+        let meta: Value = serde_json::from_slice(&fs::read(self.0.join("meta.json")).ok()?).ok()?;
         meta.get("status")?.as_u64()?.try_into().ok()
     }
 }
@@ -135,6 +136,15 @@ fn read_headers(text: &str, headers: &mut HeaderMap) -> io::Result<Option<u16>> 
     }
     headers.extend(given);
     Ok(status)
+}
+
+/// A fixture that cannot be replayed is the test's mistake: it is told in the answer.
+pub(crate) fn unavailable(error: &ReplayError) -> Reply {
+    json(
+        HeaderMap::new(),
+        404,
+        Bytes::from(format!("{{\"error\":{{\"message\":{}}}}}", Value::from(error.to_string()))),
+    )
 }
 
 #[cfg(test)]

@@ -1,25 +1,24 @@
-//! Which path is whose: the table of every request the simulator answers, and a request that found its line.
+//! Which path is whose: the table of every request that the simulator answers.
 
 use bytes::Bytes;
-use hyper::{HeaderMap, http::request::Parts};
-use serde_json::Value;
+use hyper::http::request::Parts;
 
 use crate::{
-    Options,
     answer::Delivery,
     anthropic::{self, Anthropic},
     azure::Azure,
     bedrock::{self, Bedrock},
     chat,
     cohere::{self, Cohere},
-    dialect::{Dialect, Failure},
+    dialect::{self, Call, Dialect, Failure},
     gemini::{self, Api, Framing, Gemini},
     jina::{self, Jina},
     mistral::{self, Mistral},
     oneinfer::{self, OneInfer},
     openai::{self, Completions, OpenAi, Responses},
+    percent::decoded,
+    reply::Decision,
     seen::Ticket,
-    service::{self, Decision},
     state::State,
     vertex::{self, Claude, Vertex},
 };
@@ -206,64 +205,10 @@ pub(crate) fn answer(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket)
     let of_method = |(_, route): &(usize, &Route)| head.method.as_str() == route.method;
     let Some((line, route, model)) = ROUTES.iter().enumerate().filter(of_method).find_map(fits) else {
         let missing = Failure::NoPath { method: head.method.to_string(), path: head.uri.path().to_owned() };
-        return Decision::now(service::failure(dialect(head), &missing, &id));
+        return Decision::now(dialect::failure(dialect(head), &missing, &id));
     };
     let model = Some(model).filter(|model| !model.is_empty());
     (route.verb)(&Call { state, head, body, ticket, line, dialect: route.dialect, delivery: route.delivery, model, id })
-}
-
-/// A request that found its line of the table.
-pub(crate) struct Call<'a> {
-    pub(crate) state: &'a State,
-    pub(crate) head: &'a Parts,
-    pub(crate) body: &'a Bytes,
-    pub(crate) ticket: &'a Ticket,
-    /// Which line of the table it is.
-    pub(crate) line: usize,
-    pub(crate) dialect: &'static dyn Dialect,
-    delivery: Delivery,
-    /// The model, where it stands in the path.
-    pub(crate) model: Option<String>,
-    /// Names this request.
-    pub(crate) id: String,
-}
-
-impl Call<'_> {
-    pub(crate) fn options(&self) -> &Options {
-        &self.state.options
-    }
-
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        &self.head.headers
-    }
-
-    /// The text of a header.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers().get(name)?.to_str().ok()
-    }
-
-    /// How the answer is to come: by the path, or by `stream` in the body.
-    pub(crate) fn delivery(&self, body: &Value) -> Delivery {
-        match body.get("stream").and_then(Value::as_bool) {
-            Some(true) => Delivery::Streamed,
-            _ => self.delivery,
-        }
-    }
-
-    /// Says no in the dialect's words.
-    pub(crate) fn refuse(&self, why: &Failure) -> Decision {
-        Decision::now(service::failure(self.dialect, why, &self.id))
-    }
-
-    /// Says what was found, at once and in one piece.
-    pub(crate) fn tell(&self, found: Result<Bytes, Failure>) -> Decision {
-        match found {
-            Err(why) => self.refuse(&why),
-            Ok(body) => {
-                Decision::now(service::json(service::headers(self.dialect, &self.id, Delivery::Whole), 200, body))
-            }
-        }
-    }
 }
 
 /// Compares a path with a pattern: the model it names, decoded; empty where the pattern names none.
@@ -293,22 +238,6 @@ fn model(pattern: &str, path: &str) -> Option<String> {
     }
 }
 
-/// Undoes percent-encoding; what is not well encoded stays as it is.
-pub(crate) fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
-        let (byte, used) = match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => (byte, 2),
-            None => (*first, 0),
-        };
-        bytes.push(byte);
-        rest = after.get(used..).unwrap_or_default();
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,10 +257,5 @@ mod tests {
         check("/models/{model}:go", "/models/m:stop", None);
         check("/p/{}/models/{model}:go", "/p/x/models/m:go", Some("m"));
         check("/p/{}/models/{model}:go", "/p//models/m:go", None);
-    }
-
-    #[test]
-    fn what_is_not_well_encoded_stays() {
-        assert_eq!(decoded("a%2Fb%zz%4"), "a/b%zz%4");
     }
 }

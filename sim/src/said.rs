@@ -11,10 +11,9 @@ use crate::{
     answer::Delivery,
     bend,
     chat::{self, Faulty},
-    dialect::{Event, Failure, set},
+    dialect::{Call, Event, Failure, headers, set},
     model::Model,
-    route::Call,
-    service::{Decision, headers},
+    reply::Decision,
 };
 
 /// An answer, before pace and faults.

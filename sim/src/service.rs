@@ -1,6 +1,6 @@
 //! One request: read, decide, answer.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -13,58 +13,20 @@ use hyper::{
 
 use crate::{
     Compression, Fault, admin,
-    answer::Delivery,
     coding::Coding,
-    dialect::{Dialect, Failure, set},
+    dialect::{Failure, failure},
+    play::{Broken, Connection, Play, internal_error, refused_stream},
+    replay::unavailable,
+    reply::{Decision, Length, Reply},
     route,
-    script::{Broken, Connection, Play, Step, internal_error, refused_stream},
+    script::Step,
     seen::{Arrival, Ticket},
-    server::Switch,
+    socket::Switch,
     state::State,
 };
 
 /// A request larger than this is refused, as by the real ones: a file of 64 MiB, and the form around it.
 const LARGEST_REQUEST: usize = 65 << 20;
-
-/// An answer, ready to be performed.
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) script: Vec<Step>,
-    pub(crate) length: Length,
-}
-
-/// What is said about the length of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Length {
-    /// The length of what is sent.
-    Known,
-    /// Nothing: HTTP/1.1 sends chunks.
-    Chunked,
-    /// This length, whatever is sent.
-    Claimed(usize),
-}
-
-/// What a request gets.
-pub(crate) enum Decision {
-    /// An answer, after a while.
-    Answer { after: Duration, reply: Reply, fault: Option<Fault> },
-    /// An answer at once, whose bytes must stay as they are: never compressed.
-    Verbatim(Reply),
-    /// No answer, ever.
-    Hang,
-    /// A reset, as if nothing had been read.
-    Refuse,
-    /// A reset.
-    Reset,
-}
-
-impl Decision {
-    /// An answer at once.
-    pub(crate) fn now(reply: Reply) -> Self {
-        Self::Answer { after: Duration::ZERO, reply, fault: None }
-    }
-}
 
 /// Serves one request.
 pub(crate) async fn serve(
@@ -173,45 +135,6 @@ fn decide(state: &State, head: &Parts, body: &Bytes, ticket: &Ticket) -> Decisio
         return Decision::Verbatim(case.reply(state.options.chunk).unwrap_or_else(|error| unavailable(&error)));
     }
     route::answer(state, head, body, ticket)
-}
-
-/// A fixture that cannot be replayed is the test's mistake: it is told in the answer.
-pub(crate) fn unavailable(error: &crate::ReplayError) -> Reply {
-    json(
-        HeaderMap::new(),
-        404,
-        Bytes::from(format!("{{\"error\":{{\"message\":{}}}}}", crate::dialect::quote(&error.to_string()))),
-    )
-}
-
-/// An answer of JSON with a known length.
-pub(crate) fn json(mut headers: HeaderMap, status: u16, body: Bytes) -> Reply {
-    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    Reply { status, headers, script: vec![Step::Send(body)], length: Length::Known }
-}
-
-/// A failure in the words of `dialect`.
-pub(crate) fn failure(dialect: &dyn Dialect, failure: &Failure, id: &str) -> Reply {
-    let mut headers = HeaderMap::new();
-    dialect.headers(&mut headers, id);
-    let (status, body) = dialect.failure(failure, id);
-    dialect.failure_headers(&mut headers, failure, status);
-    set(&mut headers, "content-type", dialect.whole_type());
-    json(headers, status, Bytes::from(body))
-}
-
-/// The headers of a successful answer.
-pub(crate) fn headers(dialect: &dyn Dialect, id: &str, delivery: Delivery) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    dialect.headers(&mut headers, id);
-    match delivery {
-        Delivery::Whole => set(&mut headers, "content-type", dialect.whole_type()),
-        Delivery::Streamed => {
-            set(&mut headers, "content-type", dialect.stream_type());
-            set(&mut headers, "cache-control", "no-cache");
-        }
-    }
-    headers
 }
 
 fn wants_gzip(compression: Compression, accepted: bool) -> bool {

@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    Effort, Fault, Options, ReplayError,
-    openai::Past,
+    Fault, Options, ReplayError,
+    past::Past,
     prefixes::Prefixes,
     quick::Quick,
     replay::{self, Case},
@@ -31,13 +31,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options, quick: Option<Quick>) -> Self {
         Self {
             log: Arc::new(Log::new(options.keep)),
             faults: Faults::of(&options.faults),
             prefixes: Prefixes::default(),
             past: Past::default(),
-            quick: (options.effort == Effort::Prerendered).then(|| Quick::new(&options)),
+            quick,
             replaying: Mutex::default(),
             ids: AtomicU64::new(0),
             options,

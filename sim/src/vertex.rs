@@ -14,10 +14,9 @@ use serde_json::Value;
 pub(crate) use self::{claude::Claude, predict::predict};
 use crate::{
     answer::{Answer, Ask},
-    dialect::{Dialect, Event, Failure, Refusal, bearer},
+    dialect::{Call, Dialect, Event, Failure, Refusal, bearer},
     gemini::{Api, Framing, Gemini},
     model::Model,
-    route::Call,
 };
 
 /// The dialect of `/v1/projects/…/publishers/google/models/…`.

@@ -5,9 +5,8 @@ use serde_json::Value;
 use super::{Version, cache::prefix, check::check};
 use crate::{
     answer::{self, Ask, Heard, Tool, UsageEvent, tokens},
-    dialect::Failure,
+    dialect::{Call, Failure},
     model::Model,
-    route::Call,
 };
 
 /// What an image costs here, in tokens; the real price goes by its pixels.

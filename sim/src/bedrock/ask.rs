@@ -4,11 +4,10 @@ use serde_json::Value;
 
 use crate::{
     answer::{Ask, Heard, Tool, UsageEvent, called, tokens},
-    dialect::Failure,
+    dialect::{Call, Failure},
     field::{list, number, strings, text},
     model::Model,
     prefixes::Part,
-    route::Call,
 };
 
 /// What an image costs here, in tokens; the real price goes by its pixels.

@@ -9,13 +9,12 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
-    dialect::{Failure, quote, uuid},
+    dialect::{Call, Failure, quote, uuid},
     field::{list, strings, text},
     model::Model,
     openai::vector,
-    route::Call,
+    reply::Decision,
     said,
-    service::Decision,
 };
 
 /// More texts than this in one request to Cohere are refused.

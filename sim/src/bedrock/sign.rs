@@ -9,7 +9,10 @@ use hmac::{Hmac, Mac};
 use hyper::http::request::Parts;
 use sha2::{Digest, Sha256};
 
-use crate::{AwsKey, dialect::Failure, route::Call};
+use crate::{
+    AwsKey,
+    dialect::{Call, Failure},
+};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 

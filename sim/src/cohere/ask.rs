@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::{
     answer::{Ask, Cache, Heard, Tool, UsageEvent, called, tokens},
+    dialect::Call,
     field::{list, number, strings, text},
     model::Model,
     openai::functions,
-    route::Call,
 };
 
 /// What an image costs here, in tokens; the real price goes by its pixels.

@@ -5,12 +5,11 @@ use serde_json::Value;
 
 use super::UNPROCESSABLE;
 use crate::{
-    dialect::{Failure, uuid},
+    dialect::{Call, Failure, uuid},
     field::{list, text},
+    reply::Decision,
     rerank::{rank, results, texts},
-    route::Call,
     said,
-    service::Decision,
 };
 
 /// More documents than this in one request are refused.

@@ -4,10 +4,9 @@ use serde_json::Value;
 
 use crate::{
     answer::{Ask, Cache, Heard, Tool, UsageEvent, called, tokens},
-    dialect::Failure,
+    dialect::{Call, Failure},
     field::{list, number, strings, text},
     model::Model,
-    route::Call,
 };
 
 /// What an image costs, in tokens, while both of its sides are short.

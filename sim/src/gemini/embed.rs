@@ -5,13 +5,12 @@ use serde_json::Value;
 
 use super::ask::field;
 use crate::{
-    dialect::Failure,
+    dialect::{Call, Failure},
     field::{list, text},
     model::Model,
     openai::vector,
-    route::Call,
+    reply::Decision,
     said,
-    service::Decision,
 };
 
 /// More requests than this in one batch are refused.

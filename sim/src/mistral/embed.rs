@@ -5,11 +5,10 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
-    dialect::{Failure, quote},
+    dialect::{Call, Failure, quote},
     openai::{vector, written},
-    route::Call,
+    reply::Decision,
     said,
-    service::Decision,
 };
 
 /// How long vectors are, unless the request says otherwise.

@@ -7,13 +7,12 @@ use serde_json::json;
 
 use crate::{
     answer::tokens,
-    dialect::Failure,
+    dialect::{Call, Failure},
     form::{self, Form},
     model::Model,
     openai,
-    route::Call,
+    reply::Decision,
     said::{self, Said},
-    service::Decision,
 };
 
 /// The fields that are known; of the formats, only JSON is.

@@ -5,7 +5,12 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use crate::{answer::tokens, dialect::Failure, route::Call, said, service::Decision};
+use crate::{
+    answer::tokens,
+    dialect::{Call, Failure},
+    reply::Decision,
+    said,
+};
 
 /// What can be found, and the words that say so.
 const CATEGORIES: [(&str, &[&str]); 9] = [

@@ -12,10 +12,9 @@ use super::{
 };
 use crate::{
     answer::{Answer, Ask, Cache, Choice, End, Heard, Usage, UsageEvent, tokens},
-    dialect::{Dialect, Event, Failure, Moment, quote},
+    dialect::{Call, Dialect, Event, Failure, Moment, quote},
     field::text,
     model::Model,
-    route::Call,
 };
 
 /// The dialect of `/v1/completions`, at OpenAI or at another who has it: keys, headers and failures are theirs.

@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
-    dialect::{Failure, quote},
-    route::Call,
+    dialect::{Call, Failure, quote},
+    reply::Decision,
     said,
-    service::Decision,
 };
 
 /// More inputs than this in one request are refused.

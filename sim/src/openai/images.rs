@@ -14,11 +14,10 @@ use bytes::Bytes;
 use self::order::{Family, Order};
 use crate::{
     chat,
-    dialect::{Event, Moment, quote},
+    dialect::{Call, Event, Moment, quote},
     form::{self, Part},
-    route::Call,
+    reply::Decision,
     said::{self, Said},
-    service::Decision,
 };
 
 /// The model that answers where none is named.

@@ -1,6 +1,10 @@
 //! `GET /v1/models` and `GET /v1/models/{id}`.
 
-use crate::{dialect::quote, listed, route::Call, service::Decision};
+use crate::{
+    dialect::{Call, quote},
+    listed,
+    reply::Decision,
+};
 
 /// Answers with one model, or with all that the simulator lists.
 pub(crate) fn models(call: &Call<'_>) -> Decision {

@@ -8,12 +8,11 @@ use serde_json::Value;
 use super::check::{missing, mistyped, not_among};
 use crate::{
     chat,
-    dialect::{Failure, quote},
+    dialect::{Call, Failure, quote},
     field::text,
     model::Model,
-    route::Call,
+    reply::Decision,
     said::{self, Said},
-    service::Decision,
 };
 
 /// The model that answers where none is named.

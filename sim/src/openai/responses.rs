@@ -7,22 +7,19 @@
 mod ask;
 mod check;
 mod events;
-mod past;
 mod write;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::Value;
 
-pub(crate) use self::past::Past;
 use super::told;
 use crate::{
     answer::{Answer, Ask},
-    dialect::{Dialect, Event, Failure},
+    dialect::{Call, Dialect, Event, Failure},
     model::Model,
-    route::Call,
+    reply::Decision,
     said,
-    service::Decision,
 };
 
 /// The dialect of `/v1/responses`, at OpenAI or at another who has it: keys, headers and most failures are theirs.

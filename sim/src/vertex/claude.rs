@@ -11,9 +11,8 @@ use super::{admit, told::told};
 use crate::{
     answer::{Answer, Ask},
     anthropic::{self, Anthropic},
-    dialect::{Dialect, Event, Failure, set},
+    dialect::{Call, Dialect, Event, Failure, set},
     model::Model,
-    route::Call,
 };
 
 /// The dialect of `/v1/projects/…/publishers/anthropic/models/…`.

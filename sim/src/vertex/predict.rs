@@ -7,12 +7,11 @@ use serde_json::Value;
 
 use crate::{
     answer::tokens,
-    dialect::Failure,
+    dialect::{Call, Failure},
     field::{list, text},
     openai::vector,
-    route::Call,
+    reply::Decision,
     said,
-    service::Decision,
 };
 
 /// More texts than this in one request are refused.

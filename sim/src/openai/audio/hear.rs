@@ -9,13 +9,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     answer::{spoken, tokens},
-    dialect::{Event, Failure, Moment, quote},
+    dialect::{Call, Event, Failure, Moment, quote},
     form::{self, Form, Part},
     model::Model,
     openai::check::not_among,
-    route::Call,
+    reply::Decision,
     said::{self, Said},
-    service::Decision,
 };
 
 /// Files that are understood, by the end of their name.

@@ -10,12 +10,11 @@ use super::sound::Sound;
 use crate::{
     answer::{spoken, tokens},
     chat,
-    dialect::{Event, Failure, Moment},
+    dialect::{Call, Event, Failure, Moment},
     model::Model,
     openai::check::{given, missing, mistyped, required, word},
-    route::Call,
+    reply::Decision,
     said::{self, Said},
-    service::Decision,
 };
 
 /// No text may be longer, in characters.

@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::{past::Turn, write::summarizes};
+use super::write::summarizes;
 use crate::{
     answer::{self, Ask, Cache, Heard, Tool, UsageEvent, tokens},
-    dialect::Failure,
+    dialect::{Call, Failure},
     field::{list, number, text},
     model::Model,
     openai::{
         ask::IMAGE_TOKENS,
         check::{given, missing},
     },
-    route::Call,
+    past::Turn,
 };
 
 pub(super) fn read(call: &Call<'_>, body: &Value, model: &Model) -> Result<Ask, Failure> {

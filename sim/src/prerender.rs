@@ -1,0 +1,34 @@
+//! Renders the answers of [`Quick`], each once.
+
+use bytes::Bytes;
+
+use crate::{
+    Options,
+    answer::{Answer, Ask, Delivery, UsageEvent},
+    dialect::{Dialect, headers},
+    model::Model,
+    quick::{Quick, Rendered},
+    route,
+};
+
+/// An answer for each line of the table of routes.
+pub(crate) fn quick(options: &Options) -> Quick {
+    Quick::of(route::dialects().map(|dialect| rendered(dialect, options)))
+}
+
+fn rendered(dialect: &dyn Dialect, options: &Options) -> Rendered {
+    let answer = |usage| {
+        let model = options.models.first().map(String::as_str).unwrap_or_default();
+        let ask = Ask { usage, ..Ask::saying(model, "Hello") };
+        Answer::to(&ask, &Model::default(), options.tokens, "0000000000000000prerendered".to_owned())
+    };
+    let stream = |usage| {
+        let events: Vec<Bytes> = dialect.events(&answer(usage)).into_iter().map(|event| event.bytes).collect();
+        Bytes::from(events.concat())
+    };
+    Rendered {
+        whole: (headers(dialect, "prerendered", Delivery::Whole), dialect.whole(&answer(UsageEvent::Unwanted))),
+        stream: (headers(dialect, "prerendered", Delivery::Streamed), stream(UsageEvent::Unwanted)),
+        counted: stream(UsageEvent::Wanted),
+    }
+}
