@@ -28,7 +28,19 @@ const MAY: &[(&str, &[&str])] = &[
     ("weir-sim", &[]),
     ("weir-places", &[]),
     ("weir-node", &["weir-control", "weir-core", "weir-hub", "weir-places", "weir-proto", "weir-sidecar", "weir-sim"]),
-    ("weir", &["weir-control", "weir-core", "weir-node", "weir-places", "weir-proto", "weir-sidecar", "weir-sim"]),
+    (
+        "weir",
+        &[
+            "weir-control",
+            "weir-core",
+            "weir-hub",
+            "weir-node",
+            "weir-places",
+            "weir-proto",
+            "weir-sidecar",
+            "weir-sim",
+        ],
+    ),
 ];
 
 /// The workspace's crates, as cargo reads them.
