@@ -1,48 +1,17 @@
 //! The resources by name: as files that Envoy watches, joined with older ones, or all in one bootstrap.
 
+mod in_one;
+mod response;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 
+use self::response::{pretty, response, typed, version};
+use super::file::File;
 use super::routes::Routes;
-use super::{filters, listener, secrets};
-
-/// A file of the folder that Envoy is started with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum File {
-    /// What Envoy starts with; read once.
-    Bootstrap,
-    /// SDS: where credentials are read from; one file each, because Envoy takes no file with two.
-    Secrets,
-    /// CDS: one cluster a provider.
-    Clusters,
-    /// RDS: one route a delivery class.
-    Routes,
-    /// ECDS: the edge role with its configuration.
-    Edge,
-    /// LDS: the door, and the way to the sidecar.
-    Listeners,
-}
-
-impl File {
-    /// Every file, in the order in which they are written: what is referred to comes first.
-    pub const ALL: [Self; 6] =
-        [Self::Secrets, Self::Clusters, Self::Routes, Self::Edge, Self::Listeners, Self::Bootstrap];
-
-    /// Its name in the folder; of [`Secrets`](Self::Secrets), what each name begins with.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bootstrap => "bootstrap.json",
-            Self::Secrets => "sds-",
-            Self::Clusters => "cds.json",
-            Self::Routes => "rds.json",
-            Self::Edge => "edge.json",
-            Self::Listeners => "lds.json",
-        }
-    }
-}
+use super::secrets;
 
 /// What a connection manager of the operator's needs, as a file beside the bootstrap.
 const MANAGER: &str = "manager.json";
@@ -137,27 +106,6 @@ impl Resources {
             File::Listeners => one(response(&typed(LISTENER, self.listeners.values()))),
         }
     }
-
-    /// Everything in one bootstrap, nothing watched: what `envoy --mode validate` checks to the last field.
-    pub fn in_one(&self) -> Value {
-        let mut all = self.bootstrap.clone();
-        let clusters = all.pointer("/static_resources/clusters").and_then(Value::as_array).cloned().unwrap_or_default();
-        let mut own: Vec<Value> = self.clusters.values().cloned().collect();
-        own.iter_mut().for_each(filters::inline_secrets);
-        let clusters: Vec<Value> = clusters.into_iter().chain(own).collect();
-        let listeners =
-            self.listeners.values().map(|listener| listener::inline(listener, &self.routes.value(), &self.edge));
-        if let Some(all) = all.as_object_mut() {
-            all.remove("dynamic_resources");
-            let resources = json!({
-                "clusters": clusters,
-                "listeners": listeners.collect::<Vec<_>>(),
-                "secrets": self.secrets.values().collect::<Vec<_>>(),
-            });
-            all.insert("static_resources".to_owned(), resources);
-        }
-        all
-    }
 }
 
 const SECRET: &str = "envoy.extensions.transport_sockets.tls.v3.Secret";
@@ -165,43 +113,3 @@ const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
 const ROUTES: &str = "envoy.config.route.v3.RouteConfiguration";
 const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
 const LISTENER: &str = "envoy.config.listener.v3.Listener";
-
-/// A discovery response whose version is its content's hash, so that Envoy tells us by it what it has taken.
-fn response(resources: &Value) -> String {
-    pretty(&json!({ "version_info": version(resources), "resources": resources }))
-}
-
-fn version(resources: &Value) -> String {
-    let digest = Sha256::digest(pretty(resources));
-    let short = digest.first_chunk::<8>().copied().unwrap_or_default();
-    format!("{:016x}", u64::from_be_bytes(short))
-}
-
-/// `values`, each marked as what it is.
-fn typed<'a>(kind: &str, values: impl IntoIterator<Item = &'a Value>) -> Value {
-    let mark = |value: &Value| {
-        let mut typed = Map::new();
-        typed.insert("@type".to_owned(), json!(format!("type.googleapis.com/{kind}")));
-        typed.extend(value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
-        Value::Object(typed)
-    };
-    values.into_iter().map(mark).collect()
-}
-
-/// JSON with its keys in order, whatever order the map type keeps.
-pub(super) fn pretty(value: &Value) -> String {
-    let mut text = serde_json::to_string_pretty(&sorted(value)).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let map: BTreeMap<&String, Value> = map.iter().map(|(name, value)| (name, sorted(value))).collect();
-            Value::Object(map.into_iter().map(|(name, value)| (name.clone(), value)).collect())
-        }
-        Value::Array(items) => items.iter().map(sorted).collect(),
-        other => other.clone(),
-    }
-}

@@ -10,13 +10,14 @@ use weir_core::config::{Gateway, Limits};
 use weir_core::{attempt, plan};
 use weir_hub::endpoint::Delivery;
 
-use super::{Door, RenderError, cors};
+use super::cors;
+use super::error::RenderError;
+use super::message::seconds;
+use super::names::NO_PLAN;
+use super::node::Door;
 
 /// The routes' name, where all of them are ours.
 const NAME: &str = "weir";
-/// The cluster of a request without a plan. It has no hosts, so that such a request finds no provider and no key. But it is
-/// there: filters such as `ext_authz` and `ratelimit` let a request pass whose route leads to no cluster.
-const NO_PLAN: &str = "weir-no-plan";
 /// The cluster of a try whose plan names no provider. It does not exist.
 const NOWHERE: &str = "weir-nowhere";
 /// More than a plan can have tries: its targets, the last one again, and one to say that nothing is left. The attempt role ends a
@@ -228,11 +229,6 @@ pub(super) fn name(door: &Door) -> &str {
     }
 }
 
-/// The cluster of requests without a plan.
-pub(super) fn without_hosts() -> Value {
-    json!({ "name": NO_PLAN, "type": "STATIC", "connect_timeout": "1s" })
-}
-
 fn to(cluster: &str) -> Value {
     json!({
         "action": {
@@ -243,9 +239,4 @@ fn to(cluster: &str) -> Value {
             },
         },
     })
-}
-
-/// A duration as protobuf's JSON writes it.
-pub(super) fn seconds(duration: Duration) -> Value {
-    json!(format!("{}.{:03}s", duration.as_secs(), duration.subsec_millis()))
 }

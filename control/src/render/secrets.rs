@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use weir_core::config::ProviderEntry;
 use weir_core::upstream::Credential;
 
-use super::File;
+use super::file::File;
 
 /// The name of `entry`'s secret, if it has one.
 pub(super) fn name(entry: &ProviderEntry) -> Option<String> {

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 use weir_core::upstream::{Scheme, Url};
 
-use super::{Paths, RenderError};
+use super::error::RenderError;
+use super::node::Paths;
 
 /// The transport socket for `url`, `None` for plain http; `ca` is the provider's own bundle.
 pub(super) fn socket(url: &Url, ca: Option<&str>, name: &str, paths: &Paths) -> Result<Option<Value>, RenderError> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::render::{door, filters};
+use crate::render::names::{DOOR, EDGE_FILTER, MARK};
 
 /// What an action of the operator's may say besides the cluster. The limits in time are ours; where to and how often is the
 /// plan's to say.
@@ -66,7 +66,7 @@ fn in_place(route: &Value, ours: &Value, buffer: u64) -> Value {
     let mut route = route.clone();
     let Some(fields) = route.as_object_mut() else { return route };
     let name = ours.get("name").and_then(Value::as_str).unwrap_or_default();
-    fields.insert("name".to_owned(), json!(format!("{}{name}", door::MARK)));
+    fields.insert("name".to_owned(), json!(format!("{}{name}", MARK)));
     fields.insert("request_body_buffer_limit".to_owned(), json!(buffer));
     let mut action = ours.get("route").and_then(Value::as_object).cloned().unwrap_or_default();
     let kept = fields.get("route").and_then(Value::as_object).into_iter().flatten();
@@ -82,13 +82,13 @@ fn in_place(route: &Value, ours: &Value, buffer: u64) -> Value {
         by_name.extend(settings.into_iter().flatten().map(|(name, set)| (name.clone(), set.clone())));
         // A request has no plan yet: here the edge role is turned on.
         let on = json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
-        by_name.insert(filters::EDGE.to_owned(), on);
+        by_name.insert(EDGE_FILTER.to_owned(), on);
     }
     route
 }
 
 fn is_ours(route: &Value) -> bool {
-    route.pointer("/route/cluster").and_then(Value::as_str) == Some(door::NAME)
+    route.pointer("/route/cluster").and_then(Value::as_str) == Some(DOOR)
 }
 
 fn hosts(own: &Value) -> impl Iterator<Item = &Value> {

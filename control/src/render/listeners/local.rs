@@ -5,53 +5,37 @@
 
 use serde_json::{Value, json};
 
-use super::Paths;
-use super::clusters::breakers;
-
-/// The internal listener's name.
-pub(super) const LISTENER: &str = "weir-local";
-const CLUSTER: &str = "weir-sidecar";
-
-/// A cluster whose only endpoint is the internal listener.
-pub(super) fn by_internal_listener(name: &str) -> Value {
-    let address = json!({ "envoy_internal_address": { "server_listener_name": LISTENER, "endpoint_id": name } });
-    let endpoint = json!({ "address": address, "hostname": "local" });
-    json!({
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": endpoint }] }] },
-    })
-}
+use super::router::router;
+use crate::render::names::{LOCAL_LISTENER, SIDECAR};
 
 /// The internal listener, by name.
-pub(super) fn listener() -> (String, Value) {
+pub(crate) fn local() -> (String, Value) {
     let unanswered = json!({
-        "name": LISTENER,
+        "name": LOCAL_LISTENER,
         "domains": ["*"],
         // Reached only if the sidecar lets a request pass without answering it.
         "routes": [{ "match": { "prefix": "/" }, "direct_response": { "status": 503 } }],
     });
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": LISTENER,
+        "stat_prefix": LOCAL_LISTENER,
         // The route of the caller's request carries the limits; one here would cut long answers.
         "stream_idle_timeout": "0s",
         // Its answers are the attempt role's to name.
         "server_header_transformation": "PASS_THROUGH",
         "generate_request_id": false,
-        "route_config": { "name": LISTENER, "virtual_hosts": [unanswered] },
-        "http_filters": [ext_proc(), super::listener::router()],
+        "route_config": { "name": LOCAL_LISTENER, "virtual_hosts": [unanswered] },
+        "http_filters": [ext_proc(), router()],
     });
     let filter = json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
     let listener = json!({
-        "name": LISTENER,
+        "name": LOCAL_LISTENER,
         "internal_listener": {},
         // Its connections are the door's, counted there already.
         "ignore_global_conn_limit": true,
         "filter_chains": [{ "filters": [filter] }],
     });
-    (LISTENER.to_owned(), listener)
+    (LOCAL_LISTENER.to_owned(), listener)
 }
 
 fn ext_proc() -> Value {
@@ -59,7 +43,7 @@ fn ext_proc() -> Value {
         "name": "envoy.filters.http.ext_proc",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
-            "grpc_service": { "envoy_grpc": { "cluster_name": CLUSTER } },
+            "grpc_service": { "envoy_grpc": { "cluster_name": SIDECAR } },
             "processing_mode": {
                 "request_header_mode": "SEND",
                 "request_body_mode": "FULL_DUPLEX_STREAMED",
@@ -79,25 +63,6 @@ fn ext_proc() -> Value {
             // Does not run in duplex mode; the routes' limits do.
             "message_timeout": "60s",
             "mutation_rules": { "allow_all_routing": true, "allow_envoy": true },
-        },
-    })
-}
-
-/// The sidecar itself, on its socket.
-pub(super) fn upstream(paths: &Paths) -> Value {
-    let endpoint = json!({ "address": { "pipe": { "path": paths.sidecar_socket } } });
-    json!({
-        "name": CLUSTER,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        // Its own queue says when it is full, with a 429 that names the reason.
-        "circuit_breakers": breakers(1_000_000),
-        "load_assignment": { "cluster_name": CLUSTER, "endpoints": [{ "lb_endpoints": [{ "endpoint": endpoint }] }] },
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": { "http2_protocol_options": {} },
-            },
         },
     })
 }

@@ -1,24 +1,25 @@
-//! The door: the listener that clients connect to.
+//! The connection manager of the listener that clients connect to.
 
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
 use weir_core::edge::CALLERS_ID;
 
-use super::door::{self, Door};
-use super::{File, Paths, access_log, address, cors, filters, local_reply, routes, source, tracing};
+use super::{access_log, local_reply, router, tracing};
+use crate::render::file::File;
+use crate::render::message::source;
+use crate::render::names::{EDGE_LISTENER, NODE};
+use crate::render::node::{Door, Paths};
+use crate::render::{cors, filters, routes};
 
-/// The listener's name, and its statistics' prefix.
-pub(super) const EDGE: &str = "edge";
-
-/// The listener, by name; or what a connection manager of the operator's needs in its place.
-pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>, Option<Value>) {
-    let mut filters = vec![filters::edge_slot(paths), router()];
+/// The connection manager, as a listener of ours has it.
+pub(super) fn manager(gateway: &Gateway, paths: &Paths) -> Value {
+    let mut filters = vec![filters::edge_slot(paths), router::router()];
     if !gateway.cors().is_empty() {
         filters.insert(0, cors::filter());
     }
     let mut manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": EDGE,
+        "stat_prefix": EDGE_LISTENER,
         "rds": { "route_config_name": routes::name(&paths.door), "config_source": source(&paths.folder, File::Routes.name()) },
         "http_filters": filters,
         "local_reply_config": local_reply::config(&paths.door),
@@ -41,7 +42,7 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>
         "generate_request_id": true,
         "preserve_external_request_id": true,
         "always_set_request_id_in_response": true,
-        "server_name": super::NODE,
+        "server_name": NODE,
         "server_header_transformation": "OVERWRITE",
         "http2_protocol_options": { "max_concurrent_streams": 1024 },
         // An invalid request ends itself, not its connection's other requests.
@@ -54,20 +55,7 @@ pub(super) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>
     if let (Some(manager), Some(tracing)) = (manager.as_object_mut(), tracing::tracing(gateway)) {
         manager.insert("tracing".to_owned(), tracing);
     }
-    if matches!(paths.door, Door::Chain(_)) {
-        return (None, Some(door::fields(&manager)));
-    }
-    let filter = json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
-    let mut listener = json!({
-        "name": EDGE,
-        "address": address(gateway.listen()),
-        "filter_chains": [{ "filters": [filter] }],
-    });
-    if paths.door == Door::Internal {
-        door::make_internal(&mut listener);
-        return (Some((door::NAME.to_owned(), listener)), None);
-    }
-    (Some((EDGE.to_owned(), listener)), None)
+    manager
 }
 
 /// Puts the request's id that a caller sends aside, before Envoy gives it one of its own: two callers may send the same.
@@ -84,33 +72,4 @@ fn callers_id() -> Value {
             ],
         },
     })
-}
-
-/// The last filter of every chain.
-pub(super) fn router() -> Value {
-    json!({
-        "name": "envoy.filters.http.router",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-            // Else the host that the caller asked for goes up as x-envoy-original-host, after every filter of ours.
-            "suppress_envoy_headers": true,
-        },
-    })
-}
-
-/// `listener` with its routes and its edge role in place instead of in files.
-pub(super) fn inline(listener: &Value, routes: &Value, edge: &Value) -> Value {
-    let mut listener = listener.clone();
-    let manager = listener.pointer_mut("/filter_chains/0/filters/0/typed_config").and_then(Value::as_object_mut);
-    if let Some(manager) = manager {
-        if manager.remove("rds").is_some() {
-            manager.insert("route_config".to_owned(), routes.clone());
-        }
-        for filter in manager.get_mut("http_filters").and_then(Value::as_array_mut).into_iter().flatten() {
-            if filter.get("config_discovery").is_some() {
-                *filter = edge.clone();
-            }
-        }
-    }
-    listener
 }

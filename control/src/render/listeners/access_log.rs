@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use weir_core::config::{AccessLog, Gateway};
 use weir_core::record::ACCESS_LOG_FORMAT;
 
-use super::Paths;
+use crate::render::node::Paths;
 
 /// The listener's access log.
 pub(super) fn access_log(gateway: &Gateway, paths: &Paths) -> Value {

@@ -8,7 +8,9 @@ use weir_hub::dialect;
 use weir_hub::endpoint::Family;
 use weir_hub::fault::{Problem, Retry};
 
-use super::door::{self, Door};
+use super::mark::on_a_route_of_ours;
+use crate::render::message::cel;
+use crate::render::node::Door;
 
 /// What a caller sees instead of one of Envoy's own replies.
 struct Reply {
@@ -175,7 +177,7 @@ const REPLIES: [Reply; 18] = [
 /// The listener's `local_reply_config`.
 pub(super) fn config(door: &Door) -> Value {
     // Of a connection manager that has other routes too, only what happens on Weir's.
-    let ours = matches!(door, Door::Chain(_)).then(door::on_a_route_of_ours);
+    let ours = matches!(door, Door::Chain(_)).then(on_a_route_of_ours);
     json!({ "mappers": REPLIES.iter().flat_map(|reply| mappers(reply, ours.as_ref())).collect::<Vec<_>>() })
 }
 
@@ -254,16 +256,4 @@ fn when(reply: &Reply) -> Value {
         )),
         When::Begin(with) => cel(&format!("response.code_details.startsWith('{with}')")),
     }
-}
-
-pub(super) fn cel(expression: &str) -> Value {
-    json!({
-        "extension_filter": {
-            "name": "envoy.access_loggers.extension_filters.cel",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                "expression": expression,
-            },
-        },
-    })
 }

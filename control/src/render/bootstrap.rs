@@ -1,0 +1,68 @@
+//! What Envoy starts with: everything that a reload cannot change.
+
+use serde_json::{Value, json};
+use weir_core::config::Gateway;
+
+use super::file::File;
+use super::message::{socket, source};
+use super::names::NODE;
+use super::node::{Door, Paths, admin};
+use super::{clusters, filters};
+use crate::AdminAddress;
+
+/// The bootstrap of an Envoy that runs `gateway`.
+pub(super) fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
+    let mut extensions = vec![json!({
+        "name": "envoy.bootstrap.internal_listener",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+        },
+    })];
+    extensions.extend(filters::steward(paths));
+    let mut clusters = vec![clusters::sidecar(paths), clusters::no_plan()];
+    if paths.door == Door::Internal {
+        clusters.push(clusters::door());
+    }
+    let mut bootstrap = json!({
+        // File SDS needs both.
+        "node": { "id": NODE, "cluster": NODE },
+        "admin": { "address": admin_address(&admin(gateway, paths)), "ignore_global_conn_limit": true },
+        "bootstrap_extensions": extensions,
+        "layered_runtime": { "layers": [{ "name": "admin", "admin_layer": {} }] },
+        // Beyond it a connection is closed at once, which is better than a process without a file to open.
+        "overload_manager": {
+            "resource_monitors": [{
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                    "max_active_downstream_connections": paths.connections,
+                },
+            }],
+        },
+        "static_resources": { "clusters": clusters },
+        "dynamic_resources": {
+            "cds_config": source(&paths.folder, File::Clusters.name()),
+            "lds_config": source(&paths.folder, File::Listeners.name()),
+        },
+    });
+    if paths.door != Door::Port {
+        part(&mut bootstrap);
+    }
+    bootstrap
+}
+
+/// An address, or a socket that nobody else can open, whatever the process's umask is.
+fn admin_address(at: &AdminAddress) -> Value {
+    match at {
+        AdminAddress::Tcp(at) => socket(&at.ip().to_string(), at.port()),
+        AdminAddress::Socket(path) => json!({ "pipe": { "path": path, "mode": 0o600 } }),
+    }
+}
+
+/// What an operator's Envoy has to be started with, of what one of ours is.
+fn part(bootstrap: &mut Value) {
+    let ours = ["bootstrap_extensions", "static_resources", "dynamic_resources"];
+    if let Some(bootstrap) = bootstrap.as_object_mut() {
+        bootstrap.retain(|field, _| ours.contains(&field.as_str()));
+    }
+}

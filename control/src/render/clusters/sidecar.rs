@@ -1,0 +1,26 @@
+//! The sidecar's cluster.
+
+use serde_json::{Value, json};
+
+use super::breakers::breakers;
+use crate::render::names::SIDECAR;
+use crate::render::node::Paths;
+
+/// The sidecar itself, on its socket.
+pub(crate) fn sidecar(paths: &Paths) -> Value {
+    let endpoint = json!({ "address": { "pipe": { "path": paths.sidecar_socket } } });
+    json!({
+        "name": SIDECAR,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        // Its own queue says when it is full, with a 429 that names the reason.
+        "circuit_breakers": breakers(1_000_000),
+        "load_assignment": { "cluster_name": SIDECAR, "endpoints": [{ "lb_endpoints": [{ "endpoint": endpoint }] }] },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http2_protocol_options": {} },
+            },
+        },
+    })
+}

@@ -1,0 +1,93 @@
+//! The filter in its roles.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use weir_core::config::{Role, Routing};
+
+use crate::render::file::File;
+use crate::render::message::source;
+use crate::render::names::EDGE_FILTER;
+use crate::render::node::{Door, Module, Paths};
+
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+const NATIVE: &str = "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
+
+/// The edge role as the resource that ECDS delivers.
+pub(crate) fn edge(routing: &Routing, paths: &Paths) -> Value {
+    // In an operator's Envoy, rules before Weir have judged the path that the caller wrote.
+    let routing = Routing { forgives_paths: paths.door == Door::Port, ..routing.clone() };
+    json!({ "name": EDGE_FILTER, "typed_config": filter("edge", &Role::Edge(routing), paths) })
+}
+
+/// The edge role's place in the listener's chain.
+///
+/// Without a default: until the first configuration is there the listener does not open, so it never fails open.
+pub(crate) fn edge_slot(paths: &Paths) -> Value {
+    let kind = match paths.filter {
+        Module::Wasm(_) => WASM,
+        Module::Native(_) => NATIVE,
+    };
+    json!({
+        "name": EDGE_FILTER,
+        "config_discovery": { "config_source": source(&paths.folder, File::Edge.name()), "type_urls": [kind] },
+    })
+}
+
+/// The steward: keeps the shared data alive when no worker has a VM. A native filter is never unloaded.
+pub(crate) fn steward(paths: &Paths) -> Option<Value> {
+    let Module::Wasm(module) = &paths.filter else { return None };
+    Some(json!({
+        "name": "envoy.bootstrap.wasm",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.wasm.v3.WasmService",
+            "config": plugin("steward", &Role::Steward, module),
+            "singleton": true,
+        },
+    }))
+}
+
+pub(super) fn filter(role: &str, configuration: &Role, paths: &Paths) -> Value {
+    match &paths.filter {
+        Module::Wasm(module) => json!({ "@type": WASM, "config": plugin(role, configuration, module) }),
+        Module::Native(module) => json!({
+            "@type": NATIVE,
+            "dynamic_module_config": dynamic(module),
+            "filter_name": role,
+            "filter_config": string(configuration),
+        }),
+    }
+}
+
+fn dynamic(module: &Path) -> Value {
+    json!({
+        "module": { "local": { "filename": module } },
+        // It holds what the workers share.
+        "do_not_close": true,
+    })
+}
+
+/// One instance of the wasm filter. All share one VM per worker: same code, same `vm_id`, same VM configuration.
+fn plugin(role: &str, configuration: &Role, module: &Path) -> Value {
+    json!({
+        "name": format!("weir-{role}"),
+        "root_id": role,
+        // Else a held header holds the body too, forever.
+        "allow_on_headers_stop_iteration": true,
+        // After a panic the next request gets a fresh VM; until then requests fail, and none passes unfiltered.
+        "failure_policy": "FAIL_RELOAD",
+        "configuration": string(configuration),
+        "vm_config": {
+            "vm_id": "weir",
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": { "local": { "filename": module } },
+        },
+    })
+}
+
+fn string(configuration: &Role) -> Value {
+    json!({
+        "@type": "type.googleapis.com/google.protobuf.StringValue",
+        "value": serde_json::to_string(configuration).unwrap_or_default(),
+    })
+}

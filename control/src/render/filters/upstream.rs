@@ -1,0 +1,82 @@
+//! The filters of a provider's upstream chain.
+
+use serde_json::{Value, json};
+use weir_core::config::{ProviderEntry, Role, Signing};
+use weir_core::provider::{self, Provider};
+use weir_core::upstream::Url;
+
+use super::roles::filter;
+use crate::render::message::source;
+use crate::render::node::Paths;
+use crate::render::secrets;
+
+/// What a request passes on its way to `entry`, once per try.
+pub(crate) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
+    let speaks = provider::by_name(entry.dialect);
+    let attempt = filter("attempt", &Role::Attempt(entry.upstream()), paths);
+    let mut chain = vec![json!({ "name": "weir-attempt", "typed_config": attempt })];
+    if let (Some(header), Some(name)) = (speaks.and_then(Provider::credential), secrets::name(entry)) {
+        chain.push(inject(header, &name, paths));
+    }
+    if let Some(signing) = &entry.signing {
+        chain.push(sign(signing, entry.url.as_ref().map(Url::authority)));
+    }
+    chain.push(json!({
+        "name": "envoy.filters.http.upstream_codec",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+        },
+    }));
+    json!(chain)
+}
+
+/// Writes the credential. A request for which there is none goes out without: its provider refuses it as one with a wrong key, so that
+/// the next target is asked. Envoy's own refusal would be the caller's answer, with no other target tried.
+fn inject(header: provider::CredentialHeader, secret: &str, paths: &Paths) -> Value {
+    json!({
+        "name": "envoy.filters.http.credential_injector",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+            "overwrite": true,
+            "allow_request_without_credential": true,
+            "credential": {
+                "name": "envoy.http.injected_credentials.generic",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
+                    "credential": { "name": secret, "sds_config": source(&paths.folder, &secrets::file(secret)) },
+                    "header": header.name,
+                    "header_value_prefix": header.prefix,
+                },
+            },
+        },
+    })
+}
+
+/// Signs the request as it then is, body and all; without credentials it goes out unsigned, and AWS refuses it.
+///
+/// `host` is what the route will write into the header of that name: it does so only once there is a connection, which is
+/// after this filter, and what would be signed is the host that the caller asked.
+fn sign(signing: &Signing, host: Option<String>) -> Value {
+    let mut config = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning",
+        "service_name": signing.service,
+        "region": signing.region,
+        // What proxies on the way may change is not signed.
+        "match_excluded_headers": [
+            { "prefix": "x-envoy" }, { "prefix": "x-forwarded" }, { "exact": "x-request-id" },
+            { "exact": "traceparent" }, { "exact": "tracestate" }, { "exact": "user-agent" },
+        ],
+    });
+    if let (Some(config), Some(host)) = (config.as_object_mut(), host) {
+        config.insert("host_rewrite".to_owned(), json!(host));
+    }
+    if let (Some(config), Some(file)) = (config.as_object_mut(), &signing.credentials_file) {
+        let mut provider = json!({ "credentials_data_source": { "filename": file } });
+        if let (Some(provider), Some(profile)) = (provider.as_object_mut(), &signing.profile) {
+            provider.insert("profile".to_owned(), json!(profile));
+        }
+        let chain = json!({ "custom_credential_provider_chain": true, "credentials_file_provider": provider });
+        config.insert("credential_provider".to_owned(), chain);
+    }
+    json!({ "name": "envoy.filters.http.aws_request_signing", "typed_config": config })
+}

@@ -1,0 +1,44 @@
+//! The door: the listener that clients connect to.
+
+use serde_json::{Value, json};
+use weir_core::config::Gateway;
+
+use super::manager::manager;
+use super::own;
+use crate::render::message::address;
+use crate::render::names::{DOOR, EDGE_LISTENER};
+use crate::render::node::{Door, Paths};
+
+/// The listener, by name; or what a connection manager of the operator's needs in its place.
+pub(crate) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>, Option<Value>) {
+    let manager = manager(gateway, paths);
+    if matches!(paths.door, Door::Chain(_)) {
+        return (None, Some(own::fields(&manager)));
+    }
+    let filter = json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
+    let mut listener = json!({
+        "name": EDGE_LISTENER,
+        "address": address(gateway.listen()),
+        "filter_chains": [{ "filters": [filter] }],
+    });
+    if paths.door == Door::Internal {
+        make_internal(&mut listener);
+        return (Some((DOOR.to_owned(), listener)), None);
+    }
+    (Some((EDGE_LISTENER.to_owned(), listener)), None)
+}
+
+/// Makes the listener at a port one that is reached from within.
+fn make_internal(listener: &mut Value) {
+    let Some(fields) = listener.as_object_mut() else { return };
+    fields.remove("address");
+    fields.insert("name".to_owned(), json!(DOOR));
+    fields.insert("internal_listener".to_owned(), json!({}));
+    // Its connections are those of the operator's listener, and counted there.
+    fields.insert("ignore_global_conn_limit".to_owned(), json!(true));
+    let manager = listener.pointer_mut("/filter_chains/0/filters/0/typed_config").and_then(Value::as_object_mut);
+    if let Some(manager) = manager {
+        // A broken stream ends soon. Not at once: a refusal that comes before the whole body was sent would be lost.
+        manager.insert("delayed_close_timeout".to_owned(), json!("0.100s"));
+    }
+}

@@ -1,0 +1,15 @@
+//! Envoy's router.
+
+use serde_json::{Value, json};
+
+/// The last filter of every chain.
+pub(super) fn router() -> Value {
+    json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+            // Else the host that the caller asked for goes up as x-envoy-original-host, after every filter of ours.
+            "suppress_envoy_headers": true,
+        },
+    })
+}

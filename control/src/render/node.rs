@@ -1,0 +1,95 @@
+//! One Envoy: where its files and sockets are, which filter it loads, and how requests come in.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use weir_core::config::Gateway;
+
+use crate::AdminAddress;
+
+/// Where things are, as the Envoy process sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The folder with the files that Envoy watches; see [`File`].
+    pub folder: PathBuf,
+    /// The filter's module.
+    pub filter: Module,
+    /// The sidecar's Unix socket.
+    pub sidecar_socket: PathBuf,
+    /// The Unix socket of Envoy's admin interface, where the configuration names no address.
+    pub admin_socket: PathBuf,
+    /// The access log, where the configuration names none.
+    pub access_log: PathBuf,
+    /// The system's CA bundle, for providers that name none of their own; see
+    /// [`Environment::ca_bundle`](crate::Environment::ca_bundle).
+    pub ca_bundle: Option<PathBuf>,
+    /// The most connections that clients may have at once; see [`connections`].
+    pub connections: u32,
+    /// How callers' requests come in.
+    pub door: Door,
+}
+
+/// The most connections that clients ever have at once.
+pub const MOST_CONNECTIONS: u32 = 50_000;
+
+/// How many connections clients may have at once where Envoy may have so many files open. Each of them may need another one, to
+/// a provider, and some are for listeners, logs and the admin interface. An Envoy that has no more shuts everybody out, and
+/// cannot even say so.
+pub fn connections(files: u64) -> u32 {
+    let own = (files / 4).min(1024);
+    let connections = files.saturating_sub(own) / 2;
+    u32::try_from(connections).unwrap_or(u32::MAX).clamp(1, MOST_CONNECTIONS)
+}
+
+/// Where the admin interface of an Envoy that runs `gateway` is.
+pub fn admin(gateway: &Gateway, paths: &Paths) -> AdminAddress {
+    let address = gateway.admin().and_then(|address| address.parse().ok()).map(AdminAddress::Tcp);
+    address.unwrap_or_else(|| AdminAddress::Socket(paths.admin_socket.clone()))
+}
+
+/// The filter, in one of its two shapes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Module {
+    /// A proxy-wasm module: in a sandbox, in any Envoy.
+    Wasm(PathBuf),
+    /// A dynamic module, a shared library: in Envoy's own process, for the Envoy that it was built for.
+    Native(PathBuf),
+}
+
+impl Module {
+    /// The module at `path`: native if it is a shared library by its name.
+    pub fn at(path: PathBuf) -> Self {
+        if path.extension().is_some_and(|extension| extension == "so") { Self::Native(path) } else { Self::Wasm(path) }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        let (Self::Wasm(path) | Self::Native(path)) = self;
+        path
+    }
+}
+
+/// How callers' requests come in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// At a port, in an Envoy that runs nothing else: as `weir up` has it.
+    #[default]
+    Port,
+    /// By a route of the operator's that leads to the cluster `weir`, whose only host is an internal listener. All that Weir
+    /// needs of a connection manager it has in that listener.
+    Internal,
+    /// In a connection manager of the operator's. This is its route configuration, in which the routes that lead to the cluster
+    /// `weir` are where Weir's shall be.
+    Chain(Value),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_have_less_than_half_of_the_files() {
+        assert_eq!([64, 1024, 20_000, 1 << 20].map(connections), [24, 384, 9_488, MOST_CONNECTIONS]);
+        assert_eq!([0, 1, u64::MAX].map(connections), [1, 1, MOST_CONNECTIONS]);
+    }
+}
