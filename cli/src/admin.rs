@@ -8,7 +8,7 @@ use hyper::Method;
 use serde_json::Value;
 use tokio::time::timeout;
 use weir_control::AdminAddress;
-use weir_control::render::File;
+use weir_control::render::Kind;
 
 use crate::args;
 use crate::problem::{Outcome, Problem};
@@ -66,7 +66,7 @@ async fn ask(at: &AdminAddress, method: Method, path: &str) -> Outcome<weir_cont
 /// need be set here.
 fn address(args: &args::Admin) -> Outcome<AdminAddress> {
     let folders = Folders::find(args.config.as_deref(), args.run.as_deref())?;
-    let bootstrap = fs::read(folders.envoy().join(File::Bootstrap.name())).unwrap_or_default();
+    let bootstrap = fs::read(folders.envoy().join(Kind::Bootstrap.file())).unwrap_or_default();
     Ok(named(&bootstrap).unwrap_or_else(|| AdminAddress::Socket(folders.admin())))
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use weir_control::render::{MOST_CONNECTIONS, Module, Paths, Resources, render as rendered};
+use weir_control::render::{MOST_CONNECTIONS, Module, Node, Resources, render as rendered};
 use weir_control::{Environment, Loaded, explain};
 use weir_core::config::Preset;
 use weir_places::Places;
@@ -131,7 +131,7 @@ pub(crate) fn resources(
 }
 
 /// Where `weir up` would have things.
-fn paths(file: &Path, places: &Places, environment: &Environment) -> Outcome<Paths> {
+fn paths(file: &Path, places: &Places, environment: &Environment) -> Outcome<Node> {
     // How many files may be open there is not known.
     Ok(Folders::of(places, file)?.paths(module()?, environment, MOST_CONNECTIONS))
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use weir_control::load::own_routes;
-use weir_control::publish::{Publisher, Report};
-use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths, render};
+use weir_control::publisher::Publisher;
+use weir_control::render::{Door, MOST_CONNECTIONS, Module, Node, render};
+use weir_control::rollout::Report;
 use weir_control::watch::{Event, Watch};
 use weir_control::{Environment, Loaded, References};
 use weir_core::config::AccessLog;
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &args::Render) -> Outcome {
 struct Include {
     out: PathBuf,
     environment: Environment,
-    paths: Paths,
+    paths: Node,
     /// The filter on this machine, if it is here.
     filter: Option<Module>,
     /// Whether the files go to another machine.
@@ -93,7 +94,7 @@ impl Include {
             Some(routes) => Door::Chain(own_routes(routes).map_err(|found| Problem::Config(vec![found]))?),
             None => Door::Internal,
         };
-        let paths = Paths {
+        let paths = Node {
             filter: Module::at(folder.join(kind.file())),
             sidecar_socket: folder.join("sidecar.sock"),
             // The operator's Envoy has its own, and its own limit of connections.
@@ -174,7 +175,7 @@ impl Include {
         let watch = Watch {
             file: file.to_owned(),
             environment: self.environment.clone(),
-            paths: self.paths.clone(),
+            node: self.paths.clone(),
             routes: args.routes.clone(),
         };
         let failed = |error: &dyn std::fmt::Display| Problem::Failed(error.to_string());
@@ -236,7 +237,7 @@ fn said(report: &Report) -> String {
     if report.written.is_empty() {
         return "read again; nothing in it has changed for Envoy".to_owned();
     }
-    let names: Vec<_> = report.written.iter().map(|file| file.name().trim_end_matches(".json")).collect();
+    let names: Vec<_> = report.written.iter().map(|kind| kind.file().trim_end_matches(".json")).collect();
     let taken = if report.confirmed { "the change is live" } else { "the change is written" };
     format!("{taken} ({})", names.join(", "))
 }

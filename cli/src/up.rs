@@ -21,7 +21,7 @@ use std::path::Path;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use weir_control::publish::Publisher;
+use weir_control::publisher::Publisher;
 use weir_control::render;
 use weir_control::watch::{self, Watch};
 
@@ -141,7 +141,7 @@ impl Up {
         let watch = Watch {
             file: self.plan.file.clone(),
             environment: self.plan.environment.clone(),
-            paths: self.plan.paths.clone(),
+            node: self.plan.paths.clone(),
             routes: None,
         };
         let changes = watch.start(&self.plan.loaded, publisher).map_err(|error| {

@@ -1,14 +1,14 @@
 //! A configuration that holds, as Envoy's resources: pure, stable to the byte, and without a secret.
 //!
-//! [`Resources`] keeps them by name, so that [`publish`](crate::publish) can join the old and the new; its `files` are
+//! [`Resources`] keeps them by name, so that [`rollout`](crate::rollout) can join the old and the new; its `files` are
 //! what Envoy watches. [`Resources::in_one`] puts everything into one bootstrap, for checks and for reading.
 
 mod bootstrap;
 mod clusters;
 mod cors;
 mod error;
-mod file;
 mod filters;
+mod kind;
 mod listeners;
 mod message;
 mod names;
@@ -21,33 +21,32 @@ mod tls;
 use weir_core::config::Gateway;
 
 pub use error::RenderError;
-pub use file::File;
-pub use node::{Door, MOST_CONNECTIONS, Module, Paths, admin, connections};
+pub use kind::Kind;
+pub use node::{Door, MOST_CONNECTIONS, Module, Node, admin, connections};
 pub use resources::Resources;
 
 /// Renders `gateway`.
-pub fn render(gateway: &Gateway, paths: &Paths) -> Result<Resources, RenderError> {
+pub fn render(gateway: &Gateway, node: &Node) -> Result<Resources, RenderError> {
     let mut clusters = std::collections::BTreeMap::new();
     let mut secrets = std::collections::BTreeMap::new();
     for entry in gateway.providers() {
-        clusters.insert(entry.name.clone(), clusters::provider(entry, paths)?);
+        clusters.insert(entry.name.clone(), clusters::provider(entry, node)?);
         if let Some((name, secret)) = secrets::secret(entry) {
             secrets.insert(name, secret);
         }
     }
     if let Some(otlp) = &gateway.telemetry().otlp {
-        clusters.insert(names::COLLECTOR.to_owned(), clusters::collector(otlp, paths)?);
+        clusters.insert(names::COLLECTOR.to_owned(), clusters::collector(otlp, node)?);
     }
-    let (listener, manager) = listeners::edge(gateway, paths);
+    let (listener, manager) = listeners::edge(gateway, node);
     let listeners = listener.into_iter().chain([listeners::local()]);
     Ok(Resources {
-        bootstrap: bootstrap::bootstrap(gateway, paths),
+        bootstrap: bootstrap::bootstrap(gateway, node),
         listeners: listeners.collect(),
         manager,
         clusters,
-        routes: routes::Routes::of(gateway).at(&paths.door)?,
-        edge: filters::edge(gateway.routing(), paths),
+        routes: routes::Routes::of(gateway).at(&node.door)?,
+        edge: filters::edge(gateway.routing(), node),
         secrets,
-        folder: paths.folder.clone(),
     })
 }

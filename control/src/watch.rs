@@ -12,8 +12,9 @@ use weir_core::config::Gateway;
 use weir_core::upstream::Credential;
 
 use crate::load::own_routes;
-use crate::publish::{PublishError, Publisher, Report};
-use crate::render::{Door, Paths, RenderError, render};
+use crate::publisher::Publisher;
+use crate::render::{Door, Node, RenderError, render};
+use crate::rollout::{NotTaken, Report};
 use crate::{Diagnostic, Environment, Loaded, load};
 
 /// What happened to the configuration.
@@ -40,7 +41,7 @@ pub enum Event {
     /// The file is right, but cannot be rendered on this machine; the old configuration keeps running.
     NotRendered(RenderError),
     /// The file is right, but was not taken; the old configuration keeps running.
-    NotPublished(PublishError),
+    NotPublished(NotTaken),
 }
 
 /// What is watched.
@@ -51,7 +52,7 @@ pub struct Watch {
     /// The machine around it.
     pub environment: Environment,
     /// Where things are.
-    pub paths: Paths,
+    pub node: Node,
     /// The operator's routes, where the door is in a connection manager of the operator's: read again with the configuration.
     pub routes: Option<PathBuf>,
 }
@@ -257,11 +258,11 @@ impl Following {
         }
         if let Some(file) = &self.watch.routes {
             match own_routes(file) {
-                Ok(own) => self.watch.paths.door = Door::Chain(own),
+                Ok(own) => self.watch.node.door = Door::Chain(own),
                 Err(error) => return Some(Event::Refused(vec![error])),
             }
         }
-        let resources = match render(&loaded.gateway, &self.watch.paths) {
+        let resources = match render(&loaded.gateway, &self.watch.node) {
             Ok(resources) => resources,
             Err(error) => return Some(Event::NotRendered(error)),
         };

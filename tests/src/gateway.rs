@@ -9,8 +9,8 @@ use std::{fs, ops};
 use hyper::Method;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use weir_control::publish::Publisher;
-use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths, Resources, render};
+use weir_control::publisher::Publisher;
+use weir_control::render::{Door, MOST_CONNECTIONS, Module, Node, Resources, render};
 use weir_control::{AdminAddress, Environment, load};
 use weir_core::key::KeyHash;
 
@@ -208,7 +208,7 @@ pub struct Gateway {
     envoy: Envoy,
     port: Port,
     builder: Builder,
-    paths: Paths,
+    paths: Node,
     /// Removed last.
     folder: Folder,
 }
@@ -253,7 +253,7 @@ impl Gateway {
     async fn start(builder: Builder) -> Self {
         let folder = Folder::new();
         let port = Port::reserve();
-        let paths = Paths {
+        let paths = Node {
             folder: folder.path().join("envoy"),
             filter: Module::at(module()),
             sidecar_socket: folder.path().join("sidecar.sock"),
@@ -449,7 +449,7 @@ impl Drop for Gateway {
     }
 }
 
-fn rendered(builder: &Builder, port: &Port, folder: &Folder, paths: &Paths) -> (Resources, BTreeMap<String, String>) {
+fn rendered(builder: &Builder, port: &Port, folder: &Folder, paths: &Node) -> (Resources, BTreeMap<String, String>) {
     let (configuration, mut vars) = builder.configuration(port.address(), folder.path());
     let file = folder.path().join("weir.yaml");
     fs::write(&file, format!("{configuration:#}")).expect("weir.yaml");
@@ -459,7 +459,7 @@ fn rendered(builder: &Builder, port: &Port, folder: &Folder, paths: &Paths) -> (
         let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
         panic!("the configuration has errors:\n{}", lines.join("\n"))
     });
-    let paths = Paths { ca_bundle: environment.ca_bundle().map(ToOwned::to_owned), ..paths.clone() };
+    let paths = Node { ca_bundle: environment.ca_bundle().map(ToOwned::to_owned), ..paths.clone() };
     (render(&loaded.gateway, &paths).expect("Envoy's resources"), vars)
 }
 

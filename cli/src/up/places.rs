@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use weir_control::Environment;
-use weir_control::render::{Door, Module, Paths};
+use weir_control::render::{Door, Module, Node};
 use weir_core::key::KeyHash;
 use weir_places::Places;
 
@@ -108,8 +108,8 @@ impl Folders {
     }
 
     /// The places that rendered files name.
-    pub(crate) fn paths(&self, filter: Module, environment: &Environment, connections: u32) -> Paths {
-        Paths {
+    pub(crate) fn paths(&self, filter: Module, environment: &Environment, connections: u32) -> Node {
+        Node {
             folder: self.envoy(),
             filter,
             sidecar_socket: self.socket(),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use weir_control::render::{self, File, Paths};
+use weir_control::render::{self, Kind, Node};
 use weir_control::{AdminAddress, Environment, Loaded};
 use weir_core::attempt::MAX_WHOLE;
 use weir_core::config::source::Engine;
@@ -30,7 +30,7 @@ pub(crate) struct Plan {
     pub(crate) environment: Environment,
     pub(crate) folders: Folders,
     pub(crate) loaded: Loaded,
-    pub(crate) paths: Paths,
+    pub(crate) paths: Node,
     pub(crate) envoy: Envoy,
     pub(crate) listen: SocketAddr,
     pub(crate) admin: AdminAddress,
@@ -97,7 +97,7 @@ impl Plan {
 
     /// Envoy as a child.
     pub(crate) fn envoy(&self, args: &args::Up) -> Spec {
-        let bootstrap = self.folders.envoy().join(File::Bootstrap.name());
+        let bootstrap = self.folders.envoy().join(Kind::Bootstrap.file());
         let mut arguments: Vec<OsString> = vec!["-c".into(), bootstrap.into()];
         // Nothing is shared with other Envoys of this machine; a new one is started, not handed over to.
         arguments.push("--disable-hot-restart".into());

@@ -3,30 +3,30 @@
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
 
-use super::file::File;
+use super::kind::Kind;
 use super::message::{socket, source};
 use super::names::NODE;
-use super::node::{Door, Paths, admin};
+use super::node::{Door, Node, admin};
 use super::{clusters, filters};
 use crate::AdminAddress;
 
 /// The bootstrap of an Envoy that runs `gateway`.
-pub(super) fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
+pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Value {
     let mut extensions = vec![json!({
         "name": "envoy.bootstrap.internal_listener",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
         },
     })];
-    extensions.extend(filters::steward(paths));
-    let mut clusters = vec![clusters::sidecar(paths), clusters::no_plan()];
-    if paths.door == Door::Internal {
+    extensions.extend(filters::steward(node));
+    let mut clusters = vec![clusters::sidecar(node), clusters::no_plan()];
+    if node.door == Door::Internal {
         clusters.push(clusters::door());
     }
     let mut bootstrap = json!({
         // File SDS needs both.
         "node": { "id": NODE, "cluster": NODE },
-        "admin": { "address": admin_address(&admin(gateway, paths)), "ignore_global_conn_limit": true },
+        "admin": { "address": admin_address(&admin(gateway, node)), "ignore_global_conn_limit": true },
         "bootstrap_extensions": extensions,
         "layered_runtime": { "layers": [{ "name": "admin", "admin_layer": {} }] },
         // Beyond it a connection is closed at once, which is better than a process without a file to open.
@@ -35,17 +35,17 @@ pub(super) fn bootstrap(gateway: &Gateway, paths: &Paths) -> Value {
                 "name": "envoy.resource_monitors.global_downstream_max_connections",
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-                    "max_active_downstream_connections": paths.connections,
+                    "max_active_downstream_connections": node.connections,
                 },
             }],
         },
         "static_resources": { "clusters": clusters },
         "dynamic_resources": {
-            "cds_config": source(&paths.folder, File::Clusters.name()),
-            "lds_config": source(&paths.folder, File::Listeners.name()),
+            "cds_config": source(&node.folder, Kind::Clusters.file()),
+            "lds_config": source(&node.folder, Kind::Listeners.file()),
         },
     });
-    if paths.door != Door::Port {
+    if node.door != Door::Port {
         part(&mut bootstrap);
     }
     bootstrap

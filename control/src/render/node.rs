@@ -9,8 +9,8 @@ use crate::AdminAddress;
 
 /// Where things are, as the Envoy process sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paths {
-    /// The folder with the files that Envoy watches; see [`File`].
+pub struct Node {
+    /// The folder with the files that Envoy watches; see [`Kind`].
     pub folder: PathBuf,
     /// The filter's module.
     pub filter: Module,
@@ -42,9 +42,9 @@ pub fn connections(files: u64) -> u32 {
 }
 
 /// Where the admin interface of an Envoy that runs `gateway` is.
-pub fn admin(gateway: &Gateway, paths: &Paths) -> AdminAddress {
+pub fn admin(gateway: &Gateway, node: &Node) -> AdminAddress {
     let address = gateway.admin().and_then(|address| address.parse().ok()).map(AdminAddress::Tcp);
-    address.unwrap_or_else(|| AdminAddress::Socket(paths.admin_socket.clone()))
+    address.unwrap_or_else(|| AdminAddress::Socket(node.admin_socket.clone()))
 }
 
 /// The filter, in one of its two shapes.

@@ -4,12 +4,11 @@ mod in_one;
 mod response;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
 use self::response::{pretty, response, typed, version};
-use super::file::File;
+use super::kind::Kind;
 use super::routes::Routes;
 use super::secrets;
 
@@ -27,7 +26,6 @@ pub struct Resources {
     pub(super) routes: Routes,
     pub(super) edge: Value,
     pub(super) secrets: BTreeMap<String, Value>,
-    pub(super) folder: PathBuf,
 }
 
 impl Resources {
@@ -70,40 +68,40 @@ impl Resources {
     }
 
     /// The version by which Envoy names one file's content; `None` where Envoy keeps no version.
-    pub fn version(&self, file: File) -> Option<String> {
-        match file {
-            File::Clusters => Some(version(&typed(CLUSTER, self.clusters.values()))),
-            File::Routes => Some(version(&typed(ROUTES, [&self.routes.value()]))),
-            File::Edge => Some(version(&typed(EXTENSION, [&self.edge]))),
-            File::Listeners => Some(version(&typed(LISTENER, self.listeners.values()))),
-            File::Secrets | File::Bootstrap => None,
+    pub fn version(&self, kind: Kind) -> Option<String> {
+        match kind {
+            Kind::Clusters => Some(version(&typed(CLUSTER, self.clusters.values()))),
+            Kind::Routes => Some(version(&typed(ROUTES, [&self.routes.value()]))),
+            Kind::Edge => Some(version(&typed(EXTENSION, [&self.edge]))),
+            Kind::Listeners => Some(version(&typed(LISTENER, self.listeners.values()))),
+            Kind::Secrets | Kind::Bootstrap => None,
         }
     }
 
     /// Every file in the order in which they are written: kind, name in the folder, content.
-    pub fn files(&self) -> Vec<(File, String, String)> {
-        let files = File::ALL
+    pub fn files(&self) -> Vec<(Kind, String, String)> {
+        let files = Kind::ALL
             .into_iter()
-            .map(|file| self.files_of(file).into_iter().map(move |(name, text)| (file, name, text)));
+            .map(|kind| self.files_of(kind).into_iter().map(move |(name, text)| (kind, name, text)));
         files.flatten().collect()
     }
 
     /// The files of one kind: name in the folder, content.
-    pub fn files_of(&self, file: File) -> Vec<(String, String)> {
-        let one = |text| vec![(file.name().to_owned(), text)];
-        match file {
-            File::Bootstrap => {
+    pub fn files_of(&self, kind: Kind) -> Vec<(String, String)> {
+        let one = |text| vec![(kind.file().to_owned(), text)];
+        match kind {
+            Kind::Bootstrap => {
                 let manager = self.manager.iter().map(|manager| (MANAGER.to_owned(), pretty(manager)));
                 one(pretty(&self.bootstrap)).into_iter().chain(manager).collect()
             }
-            File::Secrets => {
+            Kind::Secrets => {
                 let secrets = self.secrets.iter();
                 secrets.map(|(name, secret)| (secrets::file(name), response(&typed(SECRET, [secret])))).collect()
             }
-            File::Clusters => one(response(&typed(CLUSTER, self.clusters.values()))),
-            File::Routes => one(response(&typed(ROUTES, [&self.routes.value()]))),
-            File::Edge => one(response(&typed(EXTENSION, [&self.edge]))),
-            File::Listeners => one(response(&typed(LISTENER, self.listeners.values()))),
+            Kind::Clusters => one(response(&typed(CLUSTER, self.clusters.values()))),
+            Kind::Routes => one(response(&typed(ROUTES, [&self.routes.value()]))),
+            Kind::Edge => one(response(&typed(EXTENSION, [&self.edge]))),
+            Kind::Listeners => one(response(&typed(LISTENER, self.listeners.values()))),
         }
     }
 }

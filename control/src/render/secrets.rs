@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use weir_core::config::ProviderEntry;
 use weir_core::upstream::Credential;
 
-use super::file::File;
+use super::kind::Kind;
 
 /// The name of `entry`'s secret, if it has one.
 pub(super) fn name(entry: &ProviderEntry) -> Option<String> {
@@ -24,5 +24,5 @@ pub(super) fn secret(entry: &ProviderEntry) -> Option<(String, Value)> {
 
 /// The name of the file that holds the secret `name`.
 pub(super) fn file(name: &str) -> String {
-    format!("{}{name}.json", File::Secrets.name())
+    format!("{}{name}.json", Kind::Secrets.file())
 }

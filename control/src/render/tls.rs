@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use weir_core::upstream::{Scheme, Url};
 
 use super::error::RenderError;
-use super::node::Paths;
+use super::node::Node;
 
 /// The transport socket for `url`, `None` for plain http; `ca` is the provider's own bundle.
-pub(super) fn socket(url: &Url, ca: Option<&str>, name: &str, paths: &Paths) -> Result<Option<Value>, RenderError> {
+pub(super) fn socket(url: &Url, ca: Option<&str>, name: &str, node: &Node) -> Result<Option<Value>, RenderError> {
     if url.scheme == Scheme::Http {
         return Ok(None);
     }
-    let system = || paths.ca_bundle.as_ref().map(|path| path.display().to_string());
+    let system = || node.ca_bundle.as_ref().map(|path| path.display().to_string());
     let Some(ca) = ca.map(str::to_owned).or_else(system) else {
         return Err(RenderError::NoCaBundle(name.to_owned()));
     };

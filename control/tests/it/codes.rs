@@ -10,7 +10,7 @@ use weir_core::time::Instant;
 use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::{FaultKind, HostFault, Problem, Reject, UpstreamFault, Whose};
 
-use crate::common::{copy, environment, paths, repository};
+use crate::common::{copy, environment, node, repository};
 
 #[test]
 fn every_code_that_a_caller_can_be_told_is_on_the_page() {
@@ -27,7 +27,7 @@ fn replies() -> BTreeSet<String> {
     let environment = environment(folder.path());
     let file = copy(&repository().join("config/examples/minimal.yaml"), folder.path());
     let loaded = weir_control::load(&file, &environment).unwrap();
-    let resources = render(&loaded.gateway, &paths(folder.path(), &environment)).unwrap();
+    let resources = render(&loaded.gateway, &node(folder.path(), &environment)).unwrap();
     let mut codes = BTreeSet::new();
     collect(&resources.in_one(), &mut codes);
     codes

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use weir_control::Environment;
-use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths, Resources, render};
+use weir_control::render::{Door, MOST_CONNECTIONS, Module, Node, Resources, render};
 
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -47,9 +47,9 @@ pub(crate) fn copy(file: &Path, folder: &Path) -> PathBuf {
     copy
 }
 
-/// Paths below `folder`, with the module that was built.
-pub(crate) fn paths(folder: &Path, environment: &Environment) -> Paths {
-    Paths {
+/// An Envoy whose files are below `folder`, with the module that was built.
+pub(crate) fn node(folder: &Path, environment: &Environment) -> Node {
+    Node {
         folder: folder.join("envoy"),
         filter: Module::Wasm(wasm()),
         sidecar_socket: folder.join("sidecar.sock"),
@@ -67,7 +67,7 @@ pub(crate) fn resources(folder: &Path, text: &str, door: Door) -> Resources {
     std::fs::write(&file, text).unwrap();
     let environment = environment(folder);
     let loaded = weir_control::load(&file, &environment).unwrap();
-    render(&loaded.gateway, &Paths { door, ..paths(folder, &environment) }).unwrap()
+    render(&loaded.gateway, &Node { door, ..node(folder, &environment) }).unwrap()
 }
 
 /// The native filter, which Envoy loads to see whether a configuration holds.

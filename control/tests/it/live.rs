@@ -9,8 +9,9 @@ use crate::common::{envoy, resources};
 use crate::traffic;
 use hyper::Method;
 use weir_control::AdminAddress;
-use weir_control::publish::{PublishError, Publisher};
-use weir_control::render::{Door, File, Resources};
+use weir_control::publisher::Publisher;
+use weir_control::render::{Door, Kind, Resources};
+use weir_control::rollout::NotTaken;
 use weir_core::key::KeyHash;
 use weir_ports::free;
 
@@ -88,7 +89,7 @@ impl Running {
         let log = std::fs::File::create(self.path().join("envoy.log")).unwrap();
         let process = Command::new(envoy())
             .args(["--disable-hot-restart", "--concurrency", "1", "-l", "warning", "-c"])
-            .arg(self.path().join("envoy").join(File::Bootstrap.name()))
+            .arg(self.path().join("envoy").join(Kind::Bootstrap.file()))
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -121,20 +122,20 @@ async fn a_change_is_taken_and_the_old_stays_until_its_plans_have_ended() {
     let mut publisher = running.publisher();
     let now = Instant::now();
     let first = publisher.publish(running.with(&["old", "both"]), now).await.unwrap();
-    let all = [File::Clusters, File::Routes, File::Edge, File::Listeners, File::Bootstrap];
+    let all = [Kind::Clusters, Kind::Routes, Kind::Edge, Kind::Listeners, Kind::Bootstrap];
     assert_eq!(first.written, all, "no provider here has a secret");
     running.start().await;
 
     let report = publisher.publish(running.with(&["both", "new"]), now).await.unwrap();
     assert!(report.confirmed && !report.restart, "{report:?}");
-    assert_eq!(report.written, [File::Clusters, File::Routes, File::Edge]);
+    assert_eq!(report.written, [Kind::Clusters, Kind::Routes, Kind::Edge]);
     assert!(running.has_cluster("new").await && running.has_cluster("old").await);
 
     assert!(publisher.next_removal().is_some());
     publisher.remove(now).await.unwrap();
     assert!(running.has_cluster("old").await, "its plans may still be under way");
     let removed = publisher.remove(now + Duration::from_secs(61)).await.unwrap();
-    assert_eq!((removed.written.as_slice(), removed.confirmed), ([File::Routes, File::Clusters].as_slice(), true));
+    assert_eq!((removed.written.as_slice(), removed.confirmed), ([Kind::Routes, Kind::Clusters].as_slice(), true));
     assert!(!running.has_cluster("old").await && running.has_cluster("new").await);
     assert_eq!(publisher.next_removal(), None);
 }
@@ -209,7 +210,7 @@ async fn what_envoy_refuses_is_told_and_taken_back() {
     let listen = running.listen;
     running.listen = taken.local_addr().unwrap().port();
     let refused = publisher.publish(running.with(&["a"]), Instant::now()).await.unwrap_err();
-    let PublishError::Refused { file: File::Listeners, reasons } = &refused else { panic!("{refused}") };
+    let NotTaken::Refused { kind: Kind::Listeners, reasons } = &refused else { panic!("{refused}") };
     assert!(reasons.len() == 1 && reasons[0].contains("cannot bind"), "{reasons:?}");
     assert_eq!(std::fs::read_to_string(running.path().join("envoy/lds.json")).unwrap(), held);
 

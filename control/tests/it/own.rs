@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_control::AdminAddress;
-use weir_control::publish::Publisher;
-use weir_control::render::{Door, File, Paths, Resources, render};
+use weir_control::publisher::Publisher;
+use weir_control::render::{Door, Kind, Node, Resources, render};
 use weir_core::key::KeyHash;
 use weir_ports::free;
 
-use crate::common::{environment, envoy, paths, resources};
+use crate::common::{environment, envoy, node, resources};
 use crate::guards::{self, ALICE, BOB, Guards};
 use crate::traffic;
 
@@ -149,7 +149,7 @@ impl Own {
             .arg("-c")
             .arg(own)
             .arg("--config-yaml")
-            .arg(std::fs::read_to_string(self.path().join("envoy").join(File::Bootstrap.name())).unwrap())
+            .arg(std::fs::read_to_string(self.path().join("envoy").join(Kind::Bootstrap.file())).unwrap())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -376,8 +376,8 @@ fn routes_that_weir_cannot_take_the_place_of_are_refused() {
         own.answered_by("p", 9, "");
         let environment = environment(own.path());
         let loaded = weir_control::load(&own.path().join("weir.yaml"), &environment).unwrap();
-        let paths = Paths { door: Door::Chain(routes), ..paths(own.path(), &environment) };
-        let error = render(&loaded.gateway, &paths).unwrap_err().to_string();
+        let node = Node { door: Door::Chain(routes), ..node(own.path(), &environment) };
+        let error = render(&loaded.gateway, &node).unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");
     };
     let with = |action: Value| {

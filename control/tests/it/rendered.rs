@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::common::{configurations, copy, environment, native, paths, validate, wasm};
+use crate::common::{configurations, copy, environment, native, node, validate, wasm};
 use serde_json::Value;
-use weir_control::render::{File, Module, Paths, Resources, render};
+use weir_control::render::{Kind, Module, Node, Resources, render};
 
 /// Loads and renders `file` as if it stood in `folder`.
 fn rendered(file: &Path, folder: &Path) -> Resources {
@@ -18,7 +18,7 @@ fn with_filter(file: &Path, folder: &Path, filter: Module) -> Resources {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("{}", errors.join("\n"))
     });
-    render(&loaded.gateway, &Paths { filter, ..paths(folder, &environment) }).unwrap()
+    render(&loaded.gateway, &Node { filter, ..node(folder, &environment) }).unwrap()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn all_are_accepted(filter: &Module) {
         for (_, name, text) in resources.files() {
             std::fs::write(folder.join("envoy").join(name), text).unwrap();
         }
-        validate(&folder.join("envoy").join(File::Bootstrap.name()), &environment);
+        validate(&folder.join("envoy").join(Kind::Bootstrap.file()), &environment);
     }
 }
 
@@ -74,7 +74,7 @@ fn clusters() -> Vec<Value> {
     let clusters = configurations().into_iter().flat_map(|file| {
         let folder = tempfile::tempdir().unwrap();
         let resources = rendered(&file, folder.path());
-        let (_, text) = resources.files_of(File::Clusters).remove(0);
+        let (_, text) = resources.files_of(Kind::Clusters).remove(0);
         let clusters: Value = serde_json::from_str(&text).unwrap();
         clusters["resources"].as_array().unwrap().clone()
     });
@@ -118,7 +118,7 @@ fn a_try_never_has_both_of_envoys_timers() {
     // Envoy 1.40 deletes the idle timer when the other passes, and a stalled stream would then never be cut.
     for file in configurations() {
         let folder = tempfile::tempdir().unwrap();
-        let (_, text) = rendered(&file, folder.path()).files_of(File::Routes).remove(0);
+        let (_, text) = rendered(&file, folder.path()).files_of(Kind::Routes).remove(0);
         let routes: Value = serde_json::from_str(&text).unwrap();
         let routes = routes["resources"][0]["virtual_hosts"][0]["routes"].as_array().unwrap();
         for route in routes.iter().filter(|route| route["name"] != "no-plan") {

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::common::{environment, paths};
+use crate::common::{environment, node};
 use tokio::sync::mpsc::Receiver;
-use weir_control::publish::Publisher;
-use weir_control::render::{File, render};
+use weir_control::publisher::Publisher;
+use weir_control::render::{Kind, render};
 use weir_control::watch::{Event, Watch};
 
 const CONFIGURATION: &str = "providers:\n  a: {dialect: openai, endpoint: \"http://127.0.0.1:9/v1\"}\n\
@@ -23,12 +23,12 @@ async fn follow(folder: &Path) -> (PathBuf, Receiver<Event>) {
 /// The same for a file that is there; `meanwhile` happens after it was loaded, and before it is followed.
 async fn follow_from(folder: &Path, file: &Path, meanwhile: impl FnOnce()) -> Receiver<Event> {
     let environment = environment(folder);
-    let paths = paths(folder, &environment);
+    let node = node(folder, &environment);
     let loaded = weir_control::load(file, &environment).unwrap();
     meanwhile();
-    let mut publisher = Publisher::new(&paths.folder, None);
-    publisher.publish(render(&loaded.gateway, &paths).unwrap(), Instant::now()).await.unwrap();
-    Watch { file: file.to_owned(), environment, paths, routes: None }.start(&loaded, publisher).unwrap()
+    let mut publisher = Publisher::new(&node.folder, None);
+    publisher.publish(render(&loaded.gateway, &node).unwrap(), Instant::now()).await.unwrap();
+    Watch { file: file.to_owned(), environment, node, routes: None }.start(&loaded, publisher).unwrap()
 }
 
 async fn next(events: &mut Receiver<Event>) -> Event {
@@ -39,7 +39,7 @@ async fn next(events: &mut Receiver<Event>) -> Event {
 async fn a_change_is_published_and_a_bad_one_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (file, mut events) = follow(folder.path()).await;
-    let edge = folder.path().join("envoy").join(File::Edge.name());
+    let edge = folder.path().join("envoy").join(Kind::Edge.file());
 
     // As editors do it: written beside, then renamed.
     let beside = folder.path().join("weir.yaml~");
@@ -47,7 +47,7 @@ async fn a_change_is_published_and_a_bad_one_refused() {
     std::fs::rename(&beside, &file).unwrap();
     let Event::Live { loaded, report } = next(&mut events).await else { panic!() };
     assert!(loaded.gateway.routing().models.contains_key("other"));
-    assert!(report.written.contains(&File::Edge), "{report:?}");
+    assert!(report.written.contains(&Kind::Edge), "{report:?}");
     let published = std::fs::read_to_string(&edge).unwrap();
     assert!(published.contains("other"));
 
@@ -65,7 +65,7 @@ async fn a_new_key_is_followed_even_if_there_was_no_keys_file() {
     std::fs::write(keys, format!("- {{name: ada, sha256: \"{}\"}}\n", "ab".repeat(32))).unwrap();
     let Event::Live { loaded, report } = next(&mut events).await else { panic!() };
     assert_eq!(loaded.gateway.routing().keys.len(), 1);
-    assert_eq!(report.written, [File::Edge]);
+    assert_eq!(report.written, [Kind::Edge]);
 }
 
 /// `weir up` reads the file, starts everything, and only then follows it.

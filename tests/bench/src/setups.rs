@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use weir_control::render::{Door, MOST_CONNECTIONS, Module, Paths, render};
+use weir_control::render::{Door, MOST_CONNECTIONS, Module, Node, render};
 use weir_control::{Environment, load};
 
 use crate::envoy::{self, KEY, Place, Running};
@@ -93,7 +93,7 @@ fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, place: Place) -> 
     let mut environment = Environment::of_process();
     environment.vars.insert("BENCH_KEY".to_owned(), KEY.to_owned());
     let loaded = load(&file, &environment).map_err(|errors| io::Error::other(format!("{errors:?}")))?;
-    let paths = Paths {
+    let paths = Node {
         folder: folder.to_owned(),
         filter: Module::at(std::path::absolute(filter)?),
         sidecar_socket: socket.to_owned(),

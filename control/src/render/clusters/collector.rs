@@ -6,13 +6,13 @@ use weir_core::upstream::Url;
 use super::host::network;
 use crate::render::error::RenderError;
 use crate::render::names::COLLECTOR;
-use crate::render::node::Paths;
+use crate::render::node::Node;
 use crate::render::tls;
 
 /// The collector at `otlp`.
-pub(crate) fn collector(otlp: &Url, paths: &Paths) -> Result<Value, RenderError> {
+pub(crate) fn collector(otlp: &Url, node: &Node) -> Result<Value, RenderError> {
     let mut cluster = network(COLLECTOR, otlp);
-    let socket = tls::socket(otlp, None, COLLECTOR, paths)?;
+    let socket = tls::socket(otlp, None, COLLECTOR, node)?;
     if let Some(cluster) = cluster.as_object_mut() {
         if let Some(socket) = socket {
             cluster.insert("transport_socket".to_owned(), socket);

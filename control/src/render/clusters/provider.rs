@@ -8,20 +8,20 @@ use super::breakers::breakers;
 use super::host;
 use crate::render::error::RenderError;
 use crate::render::message::seconds;
-use crate::render::node::Paths;
+use crate::render::node::Node;
 use crate::render::{filters, tls};
 
 /// `entry`'s cluster.
 ///
 /// Without outlier detection: it would eject the only host of a cluster, and then answer for it with 503s that tell
 /// nothing. Which target rests, and for how long, is the edge role's to decide; it knows whose fault it was.
-pub(crate) fn provider(entry: &ProviderEntry, paths: &Paths) -> Result<Value, RenderError> {
+pub(crate) fn provider(entry: &ProviderEntry, node: &Node) -> Result<Value, RenderError> {
     let mut cluster = match &entry.url {
         Some(url) => host::network(&entry.name, url),
         None => host::by_internal_listener(&entry.name),
     };
     let socket = match &entry.url {
-        Some(url) => tls::socket(url, entry.ca.as_deref(), &entry.name, paths)?,
+        Some(url) => tls::socket(url, entry.ca.as_deref(), &entry.name, node)?,
         None => None,
     };
     let https = entry.url.as_ref().is_some_and(|url| url.scheme == Scheme::Https);
@@ -39,16 +39,16 @@ pub(crate) fn provider(entry: &ProviderEntry, paths: &Paths) -> Result<Value, Re
         } else {
             json!({ "explicit_http_config": { "http_protocol_options": {} } })
         };
-        cluster.insert("typed_extension_protocol_options".to_owned(), protocol_options(protocol, entry, paths));
+        cluster.insert("typed_extension_protocol_options".to_owned(), protocol_options(protocol, entry, node));
     }
     Ok(cluster)
 }
 
-fn protocol_options(protocol: Value, entry: &ProviderEntry, paths: &Paths) -> Value {
+fn protocol_options(protocol: Value, entry: &ProviderEntry, node: &Node) -> Value {
     let mut options = json!({
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": { "idle_timeout": seconds(entry.keep_idle) },
-        "http_filters": filters::upstream_chain(entry, paths),
+        "http_filters": filters::upstream_chain(entry, node),
     });
     if let (Some(options), Value::Object(protocol)) = (options.as_object_mut(), protocol) {
         options.extend(protocol);

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::breakers::breakers;
 use crate::render::names::SIDECAR;
-use crate::render::node::Paths;
+use crate::render::node::Node;
 
 /// The sidecar itself, on its socket.
-pub(crate) fn sidecar(paths: &Paths) -> Value {
-    let endpoint = json!({ "address": { "pipe": { "path": paths.sidecar_socket } } });
+pub(crate) fn sidecar(node: &Node) -> Value {
+    let endpoint = json!({ "address": { "pipe": { "path": node.sidecar_socket } } });
     json!({
         "name": SIDECAR,
         "type": "STATIC",

@@ -5,38 +5,38 @@ use std::path::Path;
 use serde_json::{Value, json};
 use weir_core::config::{Role, Routing};
 
-use crate::render::file::File;
+use crate::render::kind::Kind;
 use crate::render::message::source;
 use crate::render::names::EDGE_FILTER;
-use crate::render::node::{Door, Module, Paths};
+use crate::render::node::{Door, Module, Node};
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 const NATIVE: &str = "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
 
 /// The edge role as the resource that ECDS delivers.
-pub(crate) fn edge(routing: &Routing, paths: &Paths) -> Value {
+pub(crate) fn edge(routing: &Routing, node: &Node) -> Value {
     // In an operator's Envoy, rules before Weir have judged the path that the caller wrote.
-    let routing = Routing { forgives_paths: paths.door == Door::Port, ..routing.clone() };
-    json!({ "name": EDGE_FILTER, "typed_config": filter("edge", &Role::Edge(routing), paths) })
+    let routing = Routing { forgives_paths: node.door == Door::Port, ..routing.clone() };
+    json!({ "name": EDGE_FILTER, "typed_config": filter("edge", &Role::Edge(routing), node) })
 }
 
 /// The edge role's place in the listener's chain.
 ///
 /// Without a default: until the first configuration is there the listener does not open, so it never fails open.
-pub(crate) fn edge_slot(paths: &Paths) -> Value {
-    let kind = match paths.filter {
+pub(crate) fn edge_slot(node: &Node) -> Value {
+    let kind = match node.filter {
         Module::Wasm(_) => WASM,
         Module::Native(_) => NATIVE,
     };
     json!({
         "name": EDGE_FILTER,
-        "config_discovery": { "config_source": source(&paths.folder, File::Edge.name()), "type_urls": [kind] },
+        "config_discovery": { "config_source": source(&node.folder, Kind::Edge.file()), "type_urls": [kind] },
     })
 }
 
 /// The steward: keeps the shared data alive when no worker has a VM. A native filter is never unloaded.
-pub(crate) fn steward(paths: &Paths) -> Option<Value> {
-    let Module::Wasm(module) = &paths.filter else { return None };
+pub(crate) fn steward(node: &Node) -> Option<Value> {
+    let Module::Wasm(module) = &node.filter else { return None };
     Some(json!({
         "name": "envoy.bootstrap.wasm",
         "typed_config": {
@@ -47,8 +47,8 @@ pub(crate) fn steward(paths: &Paths) -> Option<Value> {
     }))
 }
 
-pub(super) fn filter(role: &str, configuration: &Role, paths: &Paths) -> Value {
-    match &paths.filter {
+pub(super) fn filter(role: &str, configuration: &Role, node: &Node) -> Value {
+    match &node.filter {
         Module::Wasm(module) => json!({ "@type": WASM, "config": plugin(role, configuration, module) }),
         Module::Native(module) => json!({
             "@type": NATIVE,

@@ -7,16 +7,16 @@ use weir_core::upstream::Url;
 
 use super::roles::filter;
 use crate::render::message::source;
-use crate::render::node::Paths;
+use crate::render::node::Node;
 use crate::render::secrets;
 
 /// What a request passes on its way to `entry`, once per try.
-pub(crate) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
+pub(crate) fn upstream_chain(entry: &ProviderEntry, node: &Node) -> Value {
     let speaks = provider::by_name(entry.dialect);
-    let attempt = filter("attempt", &Role::Attempt(entry.upstream()), paths);
+    let attempt = filter("attempt", &Role::Attempt(entry.upstream()), node);
     let mut chain = vec![json!({ "name": "weir-attempt", "typed_config": attempt })];
     if let (Some(header), Some(name)) = (speaks.and_then(Provider::credential), secrets::name(entry)) {
-        chain.push(inject(header, &name, paths));
+        chain.push(inject(header, &name, node));
     }
     if let Some(signing) = &entry.signing {
         chain.push(sign(signing, entry.url.as_ref().map(Url::authority)));
@@ -32,7 +32,7 @@ pub(crate) fn upstream_chain(entry: &ProviderEntry, paths: &Paths) -> Value {
 
 /// Writes the credential. A request for which there is none goes out without: its provider refuses it as one with a wrong key, so that
 /// the next target is asked. Envoy's own refusal would be the caller's answer, with no other target tried.
-fn inject(header: provider::CredentialHeader, secret: &str, paths: &Paths) -> Value {
+fn inject(header: provider::CredentialHeader, secret: &str, node: &Node) -> Value {
     json!({
         "name": "envoy.filters.http.credential_injector",
         "typed_config": {
@@ -43,7 +43,7 @@ fn inject(header: provider::CredentialHeader, secret: &str, paths: &Paths) -> Va
                 "name": "envoy.http.injected_credentials.generic",
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
-                    "credential": { "name": secret, "sds_config": source(&paths.folder, &secrets::file(secret)) },
+                    "credential": { "name": secret, "sds_config": source(&node.folder, &secrets::file(secret)) },
                     "header": header.name,
                     "header_value_prefix": header.prefix,
                 },

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use weir_core::config::{AccessLog, Gateway};
 use weir_core::record::ACCESS_LOG_FORMAT;
 
-use crate::render::node::Paths;
+use crate::render::node::Node;
 
 /// The listener's access log.
-pub(super) fn access_log(gateway: &Gateway, paths: &Paths) -> Value {
+pub(super) fn access_log(gateway: &Gateway, node: &Node) -> Value {
     let format = json!({ "text_format_source": { "inline_string": ACCESS_LOG_FORMAT } });
     let file = match &gateway.telemetry().access_log {
         Some(AccessLog::Stdout) => {
@@ -20,7 +20,7 @@ pub(super) fn access_log(gateway: &Gateway, paths: &Paths) -> Value {
             });
         }
         Some(AccessLog::File(file)) => file.into(),
-        None => paths.access_log.clone(),
+        None => node.access_log.clone(),
     };
     json!({
         "name": "envoy.access_loggers.file",

@@ -7,12 +7,12 @@ use super::manager::manager;
 use super::own;
 use crate::render::message::address;
 use crate::render::names::{DOOR, EDGE_LISTENER};
-use crate::render::node::{Door, Paths};
+use crate::render::node::{Door, Node};
 
 /// The listener, by name; or what a connection manager of the operator's needs in its place.
-pub(crate) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>, Option<Value>) {
-    let manager = manager(gateway, paths);
-    if matches!(paths.door, Door::Chain(_)) {
+pub(crate) fn edge(gateway: &Gateway, node: &Node) -> (Option<(String, Value)>, Option<Value>) {
+    let manager = manager(gateway, node);
+    if matches!(node.door, Door::Chain(_)) {
         return (None, Some(own::fields(&manager)));
     }
     let filter = json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
@@ -21,7 +21,7 @@ pub(crate) fn edge(gateway: &Gateway, paths: &Paths) -> (Option<(String, Value)>
         "address": address(gateway.listen()),
         "filter_chains": [{ "filters": [filter] }],
     });
-    if paths.door == Door::Internal {
+    if node.door == Door::Internal {
         make_internal(&mut listener);
         return (Some((DOOR.to_owned(), listener)), None);
     }

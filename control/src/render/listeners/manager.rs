@@ -5,25 +5,25 @@ use weir_core::config::Gateway;
 use weir_core::edge::CALLERS_ID;
 
 use super::{access_log, local_reply, router, tracing};
-use crate::render::file::File;
+use crate::render::kind::Kind;
 use crate::render::message::source;
 use crate::render::names::{EDGE_LISTENER, NODE};
-use crate::render::node::{Door, Paths};
+use crate::render::node::{Door, Node};
 use crate::render::{cors, filters, routes};
 
 /// The connection manager, as a listener of ours has it.
-pub(super) fn manager(gateway: &Gateway, paths: &Paths) -> Value {
-    let mut filters = vec![filters::edge_slot(paths), router::router()];
+pub(super) fn manager(gateway: &Gateway, node: &Node) -> Value {
+    let mut filters = vec![filters::edge_slot(node), router::router()];
     if !gateway.cors().is_empty() {
         filters.insert(0, cors::filter());
     }
     let mut manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": EDGE_LISTENER,
-        "rds": { "route_config_name": routes::name(&paths.door), "config_source": source(&paths.folder, File::Routes.name()) },
+        "rds": { "route_config_name": routes::name(&node.door), "config_source": source(&node.folder, Kind::Routes.file()) },
         "http_filters": filters,
-        "local_reply_config": local_reply::config(&paths.door),
-        "access_log": [access_log::access_log(gateway, paths)],
+        "local_reply_config": local_reply::config(&node.door),
+        "access_log": [access_log::access_log(gateway, node)],
         // The routes' limits hold; one here would cut an answer that is slow but within them.
         "stream_idle_timeout": "0s",
         "request_headers_timeout": "15s",
@@ -49,7 +49,7 @@ pub(super) fn manager(gateway: &Gateway, paths: &Paths) -> Value {
         "stream_error_on_invalid_http_message": true,
     });
     // Where the operator's Envoy is the door, its id is the one that both logs have.
-    if let (Some(manager), Door::Port) = (manager.as_object_mut(), &paths.door) {
+    if let (Some(manager), Door::Port) = (manager.as_object_mut(), &node.door) {
         manager.insert("early_header_mutation_extensions".to_owned(), json!([callers_id()]));
     }
     if let (Some(manager), Some(tracing)) = (manager.as_object_mut(), tracing::tracing(gateway)) {

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
 use weir_core::span;
-use weir_core::upstream::Url;
 
 use crate::render::names::{COLLECTOR, NODE};
 

@@ -2,7 +2,7 @@
 
 /// A file of the folder that Envoy is started with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum File {
+pub enum Kind {
     /// What Envoy starts with; read once.
     Bootstrap,
     /// SDS: where credentials are read from; one file each, because Envoy takes no file with two.
@@ -17,13 +17,13 @@ pub enum File {
     Listeners,
 }
 
-impl File {
+impl Kind {
     /// Every file, in the order in which they are written: what is referred to comes first.
     pub const ALL: [Self; 6] =
         [Self::Secrets, Self::Clusters, Self::Routes, Self::Edge, Self::Listeners, Self::Bootstrap];
 
     /// Its name in the folder; of [`Secrets`](Self::Secrets), what each name begins with.
-    pub const fn name(self) -> &'static str {
+    pub const fn file(self) -> &'static str {
         match self {
             Self::Bootstrap => "bootstrap.json",
             Self::Secrets => "sds-",
