@@ -3,6 +3,7 @@
 //! The edge and attempt roles themselves decide here, on the same code as in Envoy; nothing is sent. Every credential is
 //! shown as its reference.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,7 +13,6 @@ use weir_core::allow;
 use weir_core::attempt::{Attempt, Begun};
 use weir_core::config::{Gateway, Key, ProviderEntry, Signing};
 use weir_core::edge::Edge;
-use weir_core::health::cooldown::Rests;
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
 use weir_core::provider::{self, Body, Provider};
@@ -146,7 +146,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
     let now = Instant::default();
     let mut edge = Edge::default();
     edge.headers(&routing, &headers, body.is_empty()).map_err(Refusal::from)?;
-    let forward = edge.body(&routing, &Rests::default(), now, body).map_err(Refusal::from)?;
+    let forward = edge.body(&routing, &BTreeMap::new(), now, body).map_err(Refusal::from)?;
     let plan = Plan::from_text(&forward.plan).ok_or_else(Refusal::unreadable)?;
     let mut tries = Vec::new();
     for target in &plan.targets {

@@ -29,7 +29,7 @@ use weir_hub::usage::Usage;
 
 use crate::answer::Answer;
 use crate::exchange;
-use crate::health::cooldown::Rest;
+use crate::health::cooldown::Cooldown;
 use crate::plan::{self, Origin, Plan, exhausted};
 use crate::provider::{self, Notes, Provider, Reach, Renamed, Untouched};
 use crate::record::{Progress, Stage};
@@ -63,8 +63,8 @@ pub enum Effect {
     Tries(String),
     /// Store how far the answer has come.
     Progress(Progress),
-    /// Let a target rest.
-    Rest(Rest),
+    /// Let a target cool down.
+    Cool(Cooldown),
     /// This provider, which could not be reached, has been.
     Reached(String),
     /// Store an attribute for Envoy's spans.
@@ -447,13 +447,13 @@ impl Attempt {
         Some(self.plan.to_text())
     }
 
-    /// The rest of this try's provider, if nobody could connect to it. The sidecar is next door, and never rests.
-    pub fn unreachable(&self, connection: Connection, now: Instant) -> Option<Rest> {
+    /// The cooldown of this try's provider, if nobody could connect to it. The sidecar is next door, and never cools down.
+    pub fn unreachable(&self, connection: Connection, now: Instant) -> Option<Cooldown> {
         // A caller who leaves while the connection is being made proves nothing.
         let late = || now - self.plan.since + plan::LAG >= Duration::from_millis(self.upstream.connect_timeout);
         let failed = connection == Connection::Failed || connection == Connection::Missing && late();
-        let rests = failed && self.provider.reach() == Reach::Url;
-        rests.then(|| Rest::unreachable(&self.upstream.provider, self.upstream.version, now))
+        let cools = failed && self.provider.reach() == Reach::Url;
+        cools.then(|| Cooldown::unreachable(&self.upstream.provider, self.upstream.version, now))
     }
 
     /// Whether the caller has received nothing from this try yet.

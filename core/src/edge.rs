@@ -22,11 +22,12 @@ use weir_hub::fault::{HostFault, Problem, Reject};
 
 use crate::answer::Answer;
 use crate::config::{Key, Routing};
-use crate::health::cooldown::{Rest, Rests};
+use crate::health::cooldown::Cooldown;
 use crate::key::KeyHash;
 use crate::load::{Load, Share};
 use crate::plan::{Connection, Origin, Plan};
 use crate::record::{self, Ending, Progress, Stage, Subject};
+use crate::shared::Shared;
 use crate::span::{self, Attribute};
 use crate::time::Instant;
 use crate::{allow, listing};
@@ -95,7 +96,7 @@ pub struct Forward {
     /// The plan's text, for the filter state.
     pub plan: String,
     /// What others must know, where this request finds out whether a provider can be reached again.
-    pub trials: Vec<Rest>,
+    pub trials: Vec<Cooldown>,
     /// Attributes for Envoy's spans, if they are written.
     pub span: Vec<(Attribute, String)>,
 }
@@ -161,10 +162,10 @@ impl Edge {
     }
 
     /// The form has ended, and is `len` bytes long: plans the tries.
-    pub fn form(&mut self, routing: &Routing, rests: &Rests, now: Instant, len: u64) -> Result<Forward, Answer> {
+    pub fn form(&mut self, routing: &Routing, shared: &dyn Shared, now: Instant, len: u64) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Body(Wanted { endpoint, form: Some(form), .. }, key) => {
-                self.plan_form(routing, rests, now, (endpoint, key), form.scanner, len)
+                self.plan_form(routing, shared, now, (endpoint, key), form.scanner, len)
             }
             _ => Err(HostFault::Host.problem()),
         };
@@ -172,15 +173,25 @@ impl Edge {
     }
 
     /// Reads the whole body and plans the tries.
-    pub fn body(&mut self, routing: &Routing, rests: &Rests, now: Instant, body: &[u8]) -> Result<Forward, Answer> {
+    pub fn body(
+        &mut self,
+        routing: &Routing,
+        shared: &dyn Shared,
+        now: Instant,
+        body: &[u8],
+    ) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Body(wanted, key) => self.plan(routing, rests, now, (wanted, key), body),
+            Phase::Body(wanted, key) => self.plan(routing, shared, now, (wanted, key), body),
             Phase::Headers | Phase::Over => Err(HostFault::Host.problem()),
         };
         self.forward(routing, outcome)
     }
 
-    fn forward(&mut self, routing: &Routing, outcome: Result<(Plan, Vec<Rest>), Problem>) -> Result<Forward, Answer> {
+    fn forward(
+        &mut self,
+        routing: &Routing,
+        outcome: Result<(Plan, Vec<Cooldown>), Problem>,
+    ) -> Result<Forward, Answer> {
         let outcome = outcome.map_err(|problem| Answer::problem(&problem, self.family));
         let (plan, trials) = self.note(outcome)?;
         let span = if routing.traced { attributes(&plan) } else { Vec::new() };

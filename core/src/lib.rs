@@ -22,6 +22,7 @@ pub mod load;
 pub mod plan;
 pub mod provider;
 pub mod record;
+pub mod shared;
 pub mod span;
 pub mod time;
 pub mod upstream;

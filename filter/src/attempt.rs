@@ -11,8 +11,9 @@ use weir_core::upstream::Upstream;
 use weir_core::{allow, plan};
 use weir_hub::endpoint::Family;
 
+use crate::cooldown::{self, begin};
 use crate::host::{Buffer, Host, Map, Next, Role};
-use crate::{mailbox, shared};
+use crate::mailbox;
 
 /// One try at one provider.
 pub(crate) struct Try {
@@ -95,8 +96,8 @@ impl Try {
                 Effect::Tries(text) => host.set_state(plan::TRIES_KEY, &text),
                 Effect::Progress(progress) => mailbox::tell(host, origin, progress),
                 Effect::Span(attribute, value) => host.set_state(attribute.key, &value),
-                Effect::Rest(rest) => shared::rests(host, |rests, now| rests.add(rest.clone(), now)),
-                Effect::Reached(provider) => shared::rests(host, |rests, _| rests.reached(&provider)),
+                Effect::Cool(cooldown) => begin(host, &cooldown),
+                Effect::Reached(provider) => cooldown::reached(&host.cells(), &provider),
                 Effect::Headers(with) => host.rewrite_headers(Map::Response, |_| {
                     ((), Some(with.into_iter().map(|(name, value)| (name, Cow::Owned(value))).collect()))
                 }),
@@ -218,8 +219,8 @@ impl<H: Host> Role<H> for Try {
     fn done(&mut self, host: &mut H) {
         let Some(mut attempt) = self.attempt.take().filter(Attempt::is_unanswered) else { return };
         let connection = host.connection(attempt.origin().request);
-        if let Some(rest) = attempt.unreachable(connection, host.now()) {
-            shared::rests(host, |rests, now| rests.add(rest.clone(), now));
+        if let Some(cooldown) = attempt.unreachable(connection, host.now()) {
+            begin(host, &cooldown);
         }
         match host.state(plan::KEY) {
             Some(latest) => {

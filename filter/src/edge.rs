@@ -8,14 +8,14 @@ use weir_core::answer::Answer;
 use weir_core::attempt::Connection;
 use weir_core::config::Routing;
 use weir_core::edge::Edge;
-use weir_core::health::cooldown::{self, Rests};
 use weir_core::load::{Load, Share};
 use weir_core::plan::{self, Plan};
 use weir_core::record::{self, Ending};
 
+use crate::cooldown::{self, begin};
 use crate::host::{Buffer, Host, Map, Next, Role};
 use crate::mailbox;
-use crate::shared;
+use crate::shared::View;
 
 /// `DownstreamConnectionTermination` among Envoy's response flags: the caller hung up.
 const CALLER_LEFT: u64 = 1 << 14;
@@ -90,18 +90,17 @@ impl Request {
             return self.answer(answer);
         }
         self.stage = Stage::Forwarded;
-        let (resting, _) = host.shared(cooldown::KEY);
-        let rests = Rests::from_text(str::from_utf8(&resting).unwrap_or_default());
+        let shared = View(host.cells());
         let outcome = if self.edge.reads_form() {
-            self.edge.form(&self.routing, &rests, host.now(), size as u64)
+            self.edge.form(&self.routing, &shared, host.now(), size as u64)
         } else {
             let body = host.body(Buffer::Request, size);
-            self.edge.body(&self.routing, &rests, host.now(), &body)
+            self.edge.body(&self.routing, &shared, host.now(), &body)
         };
         match outcome {
             Ok(forward) => {
                 for trial in forward.trials {
-                    shared::rests(host, |rests, now| rests.add(trial.clone(), now));
+                    begin(host, &trial);
                 }
                 host.set_state(plan::KEY, &forward.plan);
                 mailbox::plan(self.id, self.edge.planned());
@@ -193,7 +192,7 @@ impl<H: Host> Role<H> for Request {
         let connected = !needs_plan || host.connection(self.id) == Connection::Made;
         // A caller who leaves before the answer leaves that behind.
         if let Some(provider) = plan.as_ref().filter(|_| connected && progress.is_none()).and_then(Plan::on_trial) {
-            shared::rests(host, |rests, _| rests.reached(provider));
+            cooldown::reached(&host.cells(), provider);
         }
         let ending = Ending {
             now: host.now(),

@@ -6,6 +6,8 @@ use weir_core::answer::Answer;
 use weir_core::attempt::{Connection, End};
 use weir_core::time::Instant;
 
+use crate::shared::Store;
+
 /// A header map.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Map {
@@ -36,6 +38,9 @@ pub(crate) type Headers<'h> = Vec<(&'h str, Cow<'h, str>)>;
 
 /// One stream, in one role; what cannot be had is `None` or empty, never a panic.
 pub(crate) trait Host {
+    /// Where the workers' cells are.
+    type Cells: Store;
+
     /// The time; 1970 if there is no clock.
     fn now(&self) -> Instant;
 
@@ -98,11 +103,11 @@ pub(crate) trait Host {
     /// Lets Envoy choose the route anew, by what the filter state says now.
     fn clear_route_cache(&mut self);
 
-    /// A value that all workers share, with the number that [`set_shared`](Self::set_shared) must be given.
-    fn shared(&self, key: &str) -> (Vec<u8>, u32);
+    /// The cells that all workers share.
+    fn cells(&self) -> Self::Cells;
 
-    /// Sets a value that all workers share. `false` if another worker was first: read again and decide anew.
-    fn set_shared(&mut self, key: &str, value: &[u8], cas: u32) -> bool;
+    /// Writes a line to Envoy's log, for the operator.
+    fn warn(&self, line: &str);
 }
 
 /// One of the filter's roles in one stream. What it is not told of, it lets pass.

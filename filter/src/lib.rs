@@ -7,12 +7,13 @@
 #![allow(missing_docs, reason = "what Envoy calls has no docs here")]
 
 mod attempt;
+mod cooldown;
 mod edge;
 mod host;
 mod mailbox;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod shared;
-// Linted natively too, where it is not part of the library.
-#[cfg(any(target_arch = "wasm32", clippy))]
+// Linted and tested natively too, where it is not part of the library.
+#[cfg(any(target_arch = "wasm32", clippy, test))]
 mod wasm;

@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "Envoy calls hooks by their names and passes raw pointers")]
 
 mod abi;
+mod cells;
 mod headers;
 mod host;
 
@@ -21,6 +22,8 @@ use weir_hub::endpoint::Family;
 use weir_hub::fault::HostFault;
 
 use self::abi::{Bytes, status};
+#[cfg(test)]
+pub(crate) use self::cells::Cells;
 use self::host::{Marks, Stream};
 use crate::attempt::Try;
 use crate::edge::Request;

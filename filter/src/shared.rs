@@ -1,21 +1,120 @@
-//! What the workers share: the targets that rest.
+//! The cells that the workers of one Envoy share, and the only loop that changes them.
+//!
+//! Each shell has a [`Store`]. What is in a cell, and what becomes of it, is [`weir_core::shared`]'s.
 
-use weir_core::health::cooldown::{self, Rests};
-use weir_core::time::Instant;
+use std::num::NonZeroU32;
 
-use crate::host::Host;
+use weir_core::shared::{Change, Count, Hint, Key, Shared};
 
-/// Tries at a compare-and-swap before a change is let go: it is a hint, and the next failure writes it again.
-const SWAPS: usize = 8;
+/// How often a hint is tried before it is given up: whoever was first each time has given one as well.
+const SWAPS: u32 = 8;
 
-/// Changes which targets rest; `change` says whether it has changed anything.
-pub(crate) fn rests(host: &mut impl Host, change: impl Fn(&mut Rests, Instant) -> bool) {
-    let now = host.now();
-    for _ in 0..SWAPS {
-        let (text, cas) = host.shared(cooldown::KEY);
-        let mut rests = Rests::from_text(str::from_utf8(&text).unwrap_or_default());
-        if !change(&mut rests, now) || host.set_shared(cooldown::KEY, rests.to_text().as_bytes(), cas) {
-            return;
-        }
+/// Which change of a cell was its last. Never zero: in proxy-wasm, who sets a value with zero overwrites whatever is there.
+pub(crate) type Number = NonZeroU32;
+
+/// Cells by key. A cell cannot be removed; an empty one has nothing in it.
+pub(crate) trait Store {
+    /// What is in a cell, and the number of its last change. `None` if nobody has created it.
+    fn get(&self, key: &str) -> Option<(Vec<u8>, Number)>;
+
+    /// Replaces what is in a cell, if `number` is still that of its last change.
+    fn replace(&self, key: &str, with: &[u8], number: Number) -> Swap;
+
+    /// Creates a cell, if nobody has.
+    fn create(&self, key: &str, with: &[u8]) -> Swap;
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Swap {
+    Done,
+    /// Somebody else was first: read again.
+    Outrun,
+    /// Envoy does not do it.
+    #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "a native filter's own memory refuses nothing"))]
+    Refused,
+}
+
+/// A store as the core reads it.
+pub(crate) struct View<S>(pub(crate) S);
+
+impl<S: Store> Shared for View<S> {
+    fn bytes(&self, key: &str) -> Vec<u8> {
+        self.0.get(key).map(|(bytes, _)| bytes).unwrap_or_default()
     }
 }
+
+/// Why something was not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Uncounted {
+    /// No steward has created the cell: this Envoy runs none.
+    NotThere,
+    /// A version of Weir has written the cell that this one cannot read.
+    Unreadable,
+    /// Envoy does not take the new value.
+    Refused,
+}
+
+/// Changes a hint: `change` says what becomes of what is there. What was done, or `None` if it was given up.
+pub(crate) fn hint<C: Hint>(
+    cells: &impl Store,
+    key: &Key<C>,
+    change: impl Fn(Option<C>) -> Change<C>,
+) -> Option<Change<C>> {
+    let changed = |old: Option<&[u8]>| {
+        let change = change(old.filter(|bytes| !bytes.is_empty()).and_then(C::read));
+        let bytes = match &change {
+            Change::Keep => None,
+            Change::Write(cell) => Some(cell.write()),
+            Change::Clear => Some(Vec::new()),
+        };
+        Ok((bytes, change))
+    };
+    swap(cells, key.as_str(), Some(SWAPS), changed).ok()
+}
+
+/// Changes a count. It is never given up because others count at the same time.
+pub(crate) fn count<C: Count>(cells: &impl Store, key: &Key<C>, change: impl Fn(&mut C)) -> Result<(), Uncounted> {
+    let changed = |old: Option<&[u8]>| {
+        let mut cell = C::read(old.ok_or(Uncounted::NotThere)?).ok_or(Uncounted::Unreadable)?;
+        change(&mut cell);
+        Ok((Some(cell.write()), ()))
+    };
+    swap(cells, key.as_str(), None, changed)
+}
+
+/// Creates a count, which begins with its default, if nobody has: for the steward only.
+#[cfg(test)]
+pub(crate) fn create<C: Count>(cells: &impl Store, key: &Key<C>) {
+    if cells.get(key.as_str()).is_none() {
+        cells.create(key.as_str(), &C::default().write());
+    }
+}
+
+/// Compares and swaps: `changed` makes new bytes of what is in a cell, or leaves it as it is. Gives up after `most` swaps.
+fn swap<T>(
+    cells: &impl Store,
+    key: &str,
+    most: Option<u32>,
+    changed: impl Fn(Option<&[u8]>) -> Result<(Option<Vec<u8>>, T), Uncounted>,
+) -> Result<T, Uncounted> {
+    let mut swaps = 0;
+    while most.is_none_or(|most| swaps < most) {
+        let found = cells.get(key);
+        let (bytes, told) = changed(found.as_ref().map(|(bytes, _)| bytes.as_slice()))?;
+        let Some(bytes) = bytes else { return Ok(told) };
+        let swap = match found {
+            Some((_, number)) => cells.replace(key, &bytes, number),
+            None => cells.create(key, &bytes),
+        };
+        match swap {
+            Swap::Done => return Ok(told),
+            Swap::Outrun => swaps += 1,
+            Swap::Refused => break,
+        }
+    }
+    Err(Uncounted::Refused)
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@
 //! Source: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 #![allow(unsafe_code, reason = "Envoy calls hooks by their names and passes raw pointers")]
 
+mod cells;
 mod host;
 
 use std::alloc::{Layout, alloc};
@@ -22,6 +23,8 @@ use std::sync::Arc;
 use weir_core::config::{Role as Configured, Routing};
 use weir_core::upstream::Upstream;
 
+#[cfg(test)]
+pub(crate) use self::cells::SharedData;
 use self::host::{Level, Stream};
 use crate::attempt::Try;
 use crate::edge::Request;
@@ -111,7 +114,8 @@ fn is_there(id: u32) -> bool {
 extern "C" fn proxy_abi_version_0_2_1() {}
 
 /// Memory for what Envoy passes; [`host`] takes it over.
-#[unsafe(export_name = "malloc")]
+#[cfg_attr(target_arch = "wasm32", unsafe(export_name = "malloc"))]
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "natively, `malloc` is the C library's"))]
 extern "C" fn allocate(size: usize) -> *mut u8 {
     match Layout::from_size_align(size, 1) {
         // SAFETY: it is of some size.

@@ -9,6 +9,7 @@
 
 mod again;
 mod bombs;
+mod cooldown;
 mod corpus;
 mod cors;
 mod crash;
@@ -22,7 +23,6 @@ mod load;
 mod records;
 mod relay;
 mod reload;
-mod rests;
 mod secrets;
 mod sidecar;
 mod signing;

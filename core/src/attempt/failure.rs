@@ -8,7 +8,7 @@ use weir_hub::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose};
 
 use super::{Attempt, Effect, Failing, Flow, MAX_ERROR_BODY, Phase, Room};
 use crate::answer::Answer;
-use crate::health::cooldown::{self, Rest};
+use crate::health::cooldown::{self, Cooldown};
 use crate::plan::{Plan, TooLong, exhausted_with};
 use crate::provider::Reach;
 use crate::record::{Progress, Stage};
@@ -57,10 +57,10 @@ impl Attempt {
         self.phase = Phase::Over;
         let asked = retry_after.or(fault.retry_after);
         let asked = cooldown::asked_for(fault.kind, asked, self.upstream.longest_rest());
-        // The sidecar is next door, and a full queue is told in microseconds: resting would only leave it idle.
+        // The sidecar is next door, and a full queue is told in microseconds: a cooldown would only leave it idle.
         let target = self.plan.current().filter(|_| fault.rests && self.provider.reach() == Reach::Url);
-        let rest = target.and_then(|target| Rest::after(target, self.upstream.version, fault.kind, asked, now));
-        effects.extend(rest.map(Effect::Rest));
+        let cooldown = target.and_then(|target| Cooldown::after(target, self.upstream.version, fault.kind, asked, now));
+        effects.extend(cooldown.map(Effect::Cool));
         self.plan.fail(fault.kind.name(), status, asked.map(|asked| now.after(asked)), now);
         if self.upstream.traced {
             effects.push(Effect::Span(span::ERROR, fault.kind.name().to_string()));

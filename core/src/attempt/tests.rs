@@ -44,7 +44,7 @@ fn begin(plan: &str, provider: &str) -> Begun {
 struct Seen {
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
-    rests: Vec<Rest>,
+    cooldowns: Vec<Cooldown>,
     progress: Option<Progress>,
     plan: Option<Plan>,
     held_at_last: bool,
@@ -86,7 +86,7 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
                     seen.headers.push(("content-length", length.to_string()));
                 }
                 Effect::Body(with) => body = Some(with),
-                Effect::Rest(rest) => seen.rests.push(rest),
+                Effect::Cool(cooldown) => seen.cooldowns.push(cooldown),
                 Effect::Progress(progress) => seen.progress = Some(progress),
                 Effect::Plan(text) => seen.plan = Plan::from_text(&text),
                 Effect::Answer(answer) => {
@@ -254,7 +254,7 @@ fn a_response_that_failed_ends_with_its_own_event() {
 fn a_rate_limit_rests_the_target_and_asks_for_the_next() {
     let seen = refused("429", r#"{"error":{"message":"slow down"}}"#, &[("retry-after", "7")], &["a", "b"]);
     assert_eq!(seen.status(), "429");
-    assert_eq!(seen.rests[0].until, Instant::from_nanos(2000).after(SECOND * 7));
+    assert_eq!(seen.cooldowns[0].until, Instant::from_nanos(2000).after(SECOND * 7));
     assert_eq!(seen.progress, None, "the caller has not received an error yet");
 }
 
@@ -266,7 +266,7 @@ fn a_rate_limit_without_a_header_rests_the_target_as_its_words_say() {
         {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}"#;
     let rests = |headers: &[(&str, &str)]| {
         let begun = Attempt::begin(&Arc::new(upstream.clone()), &plan, Instant::default());
-        run(&mut begun.map_err(|_| ()).unwrap().attempt, headers, &[body]).rests.remove(0).until
+        run(&mut begun.map_err(|_| ()).unwrap().attempt, headers, &[body]).cooldowns.remove(0).until
     };
     assert_eq!(rests(&[(":status", "429")]), Instant::from_nanos(2000).after(SECOND * 7));
     assert_eq!(rests(&[(":status", "429"), ("retry-after", "3")]), Instant::from_nanos(2000).after(SECOND * 3));
@@ -276,7 +276,7 @@ fn a_rate_limit_without_a_header_rests_the_target_as_its_words_say() {
 fn a_pause_may_be_asked_for_as_a_date_of_the_providers_clock_and_is_bounded() {
     let until = |status, headers: &[(&str, &str)]| {
         let seen = refused(status, "{}", headers, &["a", "b"]);
-        let until = seen.rests.first().map(|rest| rest.until - Instant::from_nanos(2000));
+        let until = seen.cooldowns.first().map(|rest| rest.until - Instant::from_nanos(2000));
         assert_eq!(seen.plan.unwrap().failed[0].until.map(|until| until - Instant::from_nanos(2000)), until);
         until
     };
@@ -360,7 +360,7 @@ fn a_full_queue_next_door_is_asked_again_by_the_next_request() {
     let mut begun =
         Attempt::begin(&Arc::new(upstream.clone()), &plan.to_text(), Instant::default()).map_err(|_| ()).unwrap();
     let seen = run(&mut begun.attempt, &[(":status", "429"), ("retry-after", "5")], &[b"{}"]);
-    assert_eq!((seen.status(), seen.rests.len()), ("429", 0));
+    assert_eq!((seen.status(), seen.cooldowns.len()), ("429", 0));
 }
 
 #[test]
@@ -368,13 +368,13 @@ fn our_wrong_key_never_blames_the_callers() {
     let seen = refused("401", r#"{"error":{"message":"Incorrect API key provided: sk-abcdef"}}"#, &[], &["a"]);
     assert_eq!((seen.status(), seen.code().as_str()), ("502", "upstream_auth"));
     assert!(!String::from_utf8(seen.body).unwrap().contains("sk-abc"));
-    assert_eq!(seen.rests.len(), 1);
+    assert_eq!(seen.cooldowns.len(), 1);
 }
 
 #[test]
 fn what_names_nothing_goes_to_the_next_target_and_rests_nobody() {
     let seen = refused("403", "<html>Request blocked by the firewall</html>", &[], &["a", "b"]);
-    assert_eq!((seen.status(), seen.rests.len()), ("502", 0));
+    assert_eq!((seen.status(), seen.cooldowns.len()), ("502", 0));
 }
 
 #[test]
@@ -382,7 +382,7 @@ fn the_callers_fault_is_told_in_the_providers_words_and_not_tried_elsewhere() {
     let body = r#"{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}"#;
     let seen = refused("400", body, &[], &["a", "b"]);
     assert_eq!((seen.status(), seen.code().as_str()), ("400", "context_length_exceeded"));
-    assert!(seen.rests.is_empty());
+    assert!(seen.cooldowns.is_empty());
 }
 
 /// A plan of which the last target is asked once more.

@@ -14,20 +14,21 @@ use weir_hub::fault::{Problem, Reject, shown};
 use super::rank::{Ranked, rank};
 use super::{Edge, Wanted, names, other_models, parts, within};
 use crate::config::Routing;
-use crate::health::cooldown::{Rest, Rests};
+use crate::health::cooldown::{Cooldown, Cooldowns};
 use crate::key::KeyHash;
 use crate::plan::Plan;
+use crate::shared::Shared;
 use crate::time::Instant;
 
 impl Edge {
     pub(super) fn plan(
         &mut self,
         routing: &Routing,
-        rests: &Rests,
+        shared: &dyn Shared,
         now: Instant,
         (wanted, key): (Wanted, KeyHash),
         body: &[u8],
-    ) -> Result<(Plan, Vec<Rest>), Problem> {
+    ) -> Result<(Plan, Vec<Cooldown>), Problem> {
         let Wanted { endpoint, in_path, .. } = wanted;
         within(routing, endpoint, body.len() as u64).map_err(refuse)?;
         let scan = json::scan(body).map_err(refuse)?;
@@ -43,18 +44,18 @@ impl Edge {
         };
         let betas = self.betas.clone();
         let call = Call { endpoint, delivery, usage, model: &name, betas: &betas, body, scan: &scan };
-        self.plan_call(routing, rests, now, key, &call)
+        self.plan_call(routing, shared, now, key, &call)
     }
 
     pub(super) fn plan_form(
         &mut self,
         routing: &Routing,
-        rests: &Rests,
+        shared: &dyn Shared,
         now: Instant,
         (endpoint, key): (Endpoint, KeyHash),
         form: Scanner,
         len: u64,
-    ) -> Result<(Plan, Vec<Rest>), Problem> {
+    ) -> Result<(Plan, Vec<Cooldown>), Problem> {
         within(routing, endpoint, len).map_err(refuse)?;
         let parts = form.end().map_err(refuse)?;
         parts.iter().try_for_each(|part| names::check(&part.name)).map_err(refuse)?;
@@ -65,17 +66,17 @@ impl Edge {
         let body = fields(&parts);
         let scan = json::scan(&body).map_err(refuse)?;
         let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, model, betas: "", body: &body, scan: &scan };
-        self.plan_call(routing, rests, now, key, &call)
+        self.plan_call(routing, shared, now, key, &call)
     }
 
     fn plan_call(
         &mut self,
         routing: &Routing,
-        rests: &Rests,
+        shared: &dyn Shared,
         now: Instant,
         key: KeyHash,
         call: &Call<'_>,
-    ) -> Result<(Plan, Vec<Rest>), Problem> {
+    ) -> Result<(Plan, Vec<Cooldown>), Problem> {
         let Call { endpoint, delivery, usage, model: name, .. } = *call;
         self.subject.model = shown(name).into_owned();
         self.subject.delivery = Some(delivery);
@@ -88,8 +89,8 @@ impl Edge {
         if key.is_some_and(|key| key.models.is_some()) {
             other_models::check(call.body, call.scan).map_err(refuse)?;
         }
-        let Ranked { targets, passed_over, trials, proving } =
-            rank(routing, model, call, rests, now).map_err(|unranked| {
+        let Ranked { targets, passed_over, trials, proving } = rank(routing, model, call, &Cooldowns::of(shared), now)
+            .map_err(|unranked| {
                 self.subject.passed_over = unranked.passed_over;
                 unranked.problem
             })?;

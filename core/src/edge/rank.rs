@@ -9,7 +9,7 @@ use weir_hub::fault::{FaultKind, Problem, Reject, Retry};
 
 use crate::config::{Model, Routing, Target};
 use crate::exchange::{Judge, Reworded};
-use crate::health::cooldown::{Rest, Rests, Standing};
+use crate::health::cooldown::{Cooldown, Cooldowns, Standing};
 use crate::plan::Candidate;
 use crate::provider::in_header;
 use crate::time::Instant;
@@ -23,8 +23,8 @@ pub(super) struct Ranked {
     pub(super) passed_over: Vec<(Candidate, String)>,
     /// Which of those that are tried belong to a provider that could not be reached: a bit for each.
     pub(super) trials: u16,
-    /// The rests of those providers, as others are to see them while this request finds out.
-    pub(super) proving: Vec<Rest>,
+    /// The cooldowns of those providers, as others are to see them while this request finds out.
+    pub(super) proving: Vec<Cooldown>,
 }
 
 impl Ranked {
@@ -33,9 +33,9 @@ impl Ranked {
         self.targets.push(candidate(target));
     }
 
-    fn pass_over(&mut self, resting: Vec<(&Target, &Rest)>) {
-        self.passed_over.extend(resting.into_iter().map(|(target, rest)| {
-            let why = alloc::format!("resting after {}", rest.kind.name());
+    fn pass_over(&mut self, cooling: Vec<(&Target, Cooldown)>) {
+        self.passed_over.extend(cooling.into_iter().map(|(target, cooldown)| {
+            let why = alloc::format!("resting after {}", cooldown.kind.name());
             (candidate(target), why)
         }));
     }
@@ -49,19 +49,19 @@ pub(super) struct Unranked {
 
 /// The targets in the order in which they are tried, and those that are not, with the reason.
 ///
-/// A target that rests is passed over while another can answer. If all that could answer rest for a rate limit, the
-/// caller is told how long; a rest for a fault of ours is broken instead, since the operator may have mended it, and so is that of a
+/// A target that cools down is passed over while another can answer. If all that could answer cool down for a rate limit, the
+/// caller is told how long; a cooldown for a fault of ours is broken instead, since the operator may have mended it, and so is that of a
 /// provider that could not be reached, since waiting for it is no worse than being told that it is gone.
 pub(super) fn rank(
     routing: &Routing,
     model: &Model,
     call: &Call<'_>,
-    rests: &Rests,
+    cooldowns: &Cooldowns<'_>,
     now: Instant,
 ) -> Result<Ranked, Box<Unranked>> {
     let mut ranked = Ranked { targets: Vec::with_capacity(model.targets.len()), ..Ranked::default() };
     let mut refusal = None;
-    let mut resting = Vec::new();
+    let mut cooling = Vec::new();
     let reworded = Reworded::default();
     let mut judge = Judge::of(call, &reworded);
     for target in &model.targets {
@@ -76,20 +76,20 @@ pub(super) fn rank(
             continue;
         }
         let version = routing.upstreams.get(&target.provider).map_or(0, |upstream| upstream.version);
-        match rests.of(&target.provider, version, &target.model, now) {
+        match cooldowns.standing(&target.provider, version, &target.model, now) {
             Standing::Free => ranked.targets.push(candidate(target)),
-            Standing::Rests(rest) => resting.push((target, rest)),
-            Standing::Unproven(rest) => {
+            Standing::Cooling(known) => cooling.push((target, known)),
+            Standing::Unproven(known) => {
                 ranked.try_out(target);
-                ranked.proving.push(rest.on_trial(now));
+                ranked.proving.push(known.on_trial(now));
             }
         }
     }
-    if ranked.targets.is_empty() && !resting.is_empty() {
-        let waits = resting.iter().filter(|(_, rest)| rest.kind == FaultKind::RateLimited);
-        let wait = waits.clone().map(|(_, rest)| rest.until - now).min();
-        if let Some(wait) = wait.filter(|_| waits.count() == resting.len()) {
-            ranked.pass_over(resting);
+    if ranked.targets.is_empty() && !cooling.is_empty() {
+        let waits = cooling.iter().filter(|(_, cooldown)| cooldown.kind == FaultKind::RateLimited);
+        let wait = waits.clone().map(|(_, cooldown)| cooldown.until - now).min();
+        if let Some(wait) = wait.filter(|_| waits.count() == cooling.len()) {
+            ranked.pass_over(cooling);
             let problem = Problem {
                 status: 429,
                 kind: "rate_limit_error",
@@ -103,14 +103,14 @@ pub(super) fn rank(
             };
             return Err(Box::new(Unranked { problem, passed_over: ranked.passed_over }));
         }
-        for (target, rest) in resting.drain(..) {
-            match rest.kind {
+        for (target, cooldown) in cooling.drain(..) {
+            match cooldown.kind {
                 FaultKind::Unreachable => ranked.try_out(target),
                 _ => ranked.targets.push(candidate(target)),
             }
         }
     }
-    ranked.pass_over(resting);
+    ranked.pass_over(cooling);
     match refusal {
         Some(reject) if ranked.targets.is_empty() => {
             Err(Box::new(Unranked { problem: reject.problem(), passed_over: ranked.passed_over }))

@@ -6,7 +6,8 @@ use weir_hub::fault::FaultKind;
 
 use super::*;
 use crate::config::{Key, Model, Target};
-use crate::health::cooldown::Rest;
+use crate::health::cooldown::Cooldown;
+use crate::health::cooldown::tests::{Cells, cool};
 use crate::upstream::Upstream;
 
 fn target(provider: &str) -> Target {
@@ -52,37 +53,37 @@ fn with(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static 
     CHAT.iter().map(|pair| if pair.0 == name { (name, value) } else { *pair }).collect()
 }
 
-fn ask(headers: &[(&'static str, &'static str)], body: &str, rests: &Rests) -> Result<Forward, Answer> {
+fn ask(headers: &[(&'static str, &'static str)], body: &str, shared: &Cells) -> Result<Forward, Answer> {
     let mut edge = Edge::default();
     edge.headers(&routing(), headers, false)?;
-    edge.body(&routing(), rests, Instant::from_nanos(5), body.as_bytes())
+    edge.body(&routing(), shared, Instant::from_nanos(5), body.as_bytes())
 }
 
-fn plan(body: &str, rests: &Rests) -> Plan {
-    Plan::from_text(&ask(&CHAT, body, rests).unwrap().plan).unwrap()
+fn plan(body: &str, shared: &Cells) -> Plan {
+    Plan::from_text(&ask(&CHAT, body, shared).unwrap().plan).unwrap()
 }
 
 fn refusal(headers: &[(&'static str, &'static str)], body: &str) -> (u16, String) {
-    let answer = ask(headers, body, &Rests::default()).unwrap_err();
+    let answer = ask(headers, body, &Cells::new()).unwrap_err();
     let error: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert!(error["error"]["message"].is_string(), "every refusal is an OpenAI error object");
     (answer.status, answer.outcome)
 }
 
-fn rest(provider: &str, kind: FaultKind, until: Instant) -> Rest {
-    Rest { provider: provider.into(), version: 0, model: "gpt".into(), kind, until, times: 0, on_trial: false }
+fn cooldown(provider: &str, kind: FaultKind, until: Instant) -> Cooldown {
+    Cooldown { provider: provider.into(), version: 0, model: "gpt".into(), kind, until, times: 0, on_trial: false }
 }
 
-fn resting(provider: &str, kind: FaultKind) -> Rests {
+fn resting(provider: &str, kind: FaultKind) -> Cells {
     let until = Instant::from_nanos(5).after(Duration::from_millis(1500));
-    let mut rests = Rests::default();
-    rests.add(rest(provider, kind, until), Instant::default());
-    rests
+    let mut shared = Cells::new();
+    cool(&mut shared, &cooldown(provider, kind, until), Instant::default());
+    shared
 }
 
 #[test]
 fn a_request_goes_on_with_a_plan_and_none_of_the_callers_secrets() {
-    let forward = ask(&CHAT, r#"{"model":"gpt","messages":[]}"#, &Rests::default()).unwrap();
+    let forward = ask(&CHAT, r#"{"model":"gpt","messages":[]}"#, &Cells::new()).unwrap();
     assert!(forward.plan.starts_with("a|") && forward.plan.ends_with("#whole-1000-9000"));
     let headers = Edge::default().headers(&routing(), &CHAT, false).unwrap();
     let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
@@ -147,7 +148,7 @@ fn in_an_operators_envoy_a_path_is_written_in_one_way() {
 #[test]
 fn a_path_that_is_nearly_right_is_told_the_right_one() {
     let told = |path| {
-        let answer = ask(&with(":path", path), "{}", &Rests::default()).unwrap_err();
+        let answer = ask(&with(":path", path), "{}", &Cells::new()).unwrap_err();
         (answer.status, String::from_utf8(answer.body).unwrap())
     };
     for (path, right) in [
@@ -202,7 +203,7 @@ fn head_is_answered_where_get_is() {
 
 #[test]
 fn a_stream_takes_the_route_with_its_limits() {
-    let plan = plan(r#"{"model":"gpt","stream":true,"stream_options":{"include_usage":true}}"#, &Rests::default());
+    let plan = plan(r#"{"model":"gpt","stream":true,"stream_options":{"include_usage":true}}"#, &Cells::new());
     assert_eq!((plan.class.as_str(), plan.usage), ("stream-1000-1000-9000", UsageChunk::Wanted));
 }
 
@@ -277,7 +278,7 @@ fn a_name_in_another_case_is_refused_at_every_endpoint() {
 #[test]
 fn a_wrong_method_is_told_the_right_one() {
     for (name, value, allowed) in [(":path", "/v1beta/models/gpt", "GET, HEAD"), (":method", "PUT", "POST")] {
-        let answer = ask(&with(name, value), "{}", &Rests::default()).unwrap_err();
+        let answer = ask(&with(name, value), "{}", &Cells::new()).unwrap_err();
         assert!(answer.headers.contains(&("allow", allowed.to_string())), "{:?}", answer.headers);
     }
 }
@@ -304,10 +305,10 @@ fn a_resting_target_is_passed_over_while_another_can_answer() {
 
 #[test]
 fn if_all_rest_for_a_rate_limit_the_caller_is_told_how_long() {
-    let mut rests = resting("a", FaultKind::RateLimited);
+    let mut shared = resting("a", FaultKind::RateLimited);
     let until = Instant::from_nanos(5).after(Duration::from_secs(9));
-    rests.add(rest("b", FaultKind::RateLimited, until), Instant::default());
-    let answer = ask(&CHAT, r#"{"model":"gpt"}"#, &rests).unwrap_err();
+    cool(&mut shared, &cooldown("b", FaultKind::RateLimited, until), Instant::default());
+    let answer = ask(&CHAT, r#"{"model":"gpt"}"#, &shared).unwrap_err();
     assert_eq!(answer.status, 429);
     assert!(answer.headers.contains(&("retry-after", "2".into())), "{:?}", answer.headers);
 }
@@ -315,14 +316,15 @@ fn if_all_rest_for_a_rate_limit_the_caller_is_told_how_long() {
 /// The record said of such a request neither who was asked nor why not.
 #[test]
 fn the_record_tells_who_was_not_asked_where_nobody_was() {
-    let mut rests = resting("a", FaultKind::RateLimited);
-    rests.add(
-        rest("b", FaultKind::RateLimited, Instant::from_nanos(5).after(Duration::from_secs(9))),
+    let mut shared = resting("a", FaultKind::RateLimited);
+    cool(
+        &mut shared,
+        &cooldown("b", FaultKind::RateLimited, Instant::from_nanos(5).after(Duration::from_secs(9))),
         Instant::default(),
     );
     let mut edge = Edge::default();
     edge.headers(&routing(), &CHAT, false).unwrap();
-    let refused = edge.body(&routing(), &rests, Instant::from_nanos(5), br#"{"model":"gpt","messages":[]}"#);
+    let refused = edge.body(&routing(), &shared, Instant::from_nanos(5), br#"{"model":"gpt","messages":[]}"#);
     assert_eq!(refused.unwrap_err().outcome, "rate_limited");
     let ending =
         Ending { now: Instant::from_nanos(6), client_left: false, caller_paused: false, connected: true, details: "" };
@@ -335,10 +337,10 @@ fn the_record_tells_who_was_not_asked_where_nobody_was() {
 
 #[test]
 fn a_rest_for_a_fault_of_ours_is_broken_if_nothing_else_is_left() {
-    let mut rests = resting("a", FaultKind::Auth);
+    let mut shared = resting("a", FaultKind::Auth);
     let until = Instant::from_nanos(5).after(Duration::from_secs(9));
-    rests.add(rest("b", FaultKind::Auth, until), Instant::default());
-    assert_eq!(plan(r#"{"model":"gpt"}"#, &rests).targets.len(), 2);
+    cool(&mut shared, &cooldown("b", FaultKind::Auth, until), Instant::default());
+    assert_eq!(plan(r#"{"model":"gpt"}"#, &shared).targets.len(), 2);
 }
 
 #[test]
@@ -355,7 +357,7 @@ fn a_target_whose_model_cannot_express_the_request_is_passed_over() {
     let mut edge = Edge::default();
     edge.headers(&routing, &CHAT, false).unwrap();
     let body = br#"{"model":"gpt","messages":[{"role":"user","content":"a"}],"temperature":0.2}"#;
-    let forward = edge.body(&routing, &Rests::default(), Instant::from_nanos(5), body).unwrap();
+    let forward = edge.body(&routing, &Cells::new(), Instant::from_nanos(5), body).unwrap();
     let plan = Plan::from_text(&forward.plan).unwrap();
     assert_eq!(plan.targets.len(), 2);
     assert_eq!(
@@ -438,7 +440,7 @@ fn upload(edge: &mut Edge, routing: &Routing, body: &str) -> Result<Plan, Answer
     for slice in body.as_bytes().chunks(7) {
         edge.slice(slice)?;
     }
-    let forward = edge.form(routing, &Rests::default(), Instant::default(), body.len() as u64)?;
+    let forward = edge.form(routing, &Cells::new(), Instant::default(), body.len() as u64)?;
     Ok(Plan::from_text(&forward.plan).unwrap())
 }
 
@@ -495,7 +497,7 @@ fn a_key_that_may_use_some_models_only_chooses_no_other_behind_them() {
     let asked = |routing: &Routing, path, body: &str| {
         let mut edge = Edge::default();
         edge.headers(routing, &with(":path", path), false)?;
-        edge.body(routing, &Rests::default(), Instant::default(), body.as_bytes())
+        edge.body(routing, &Cells::new(), Instant::default(), body.as_bytes())
     };
     let chat = "/v1/chat/completions";
     for (path, body) in [
@@ -524,7 +526,7 @@ fn a_name_that_a_caller_made_up_is_logged_short_and_visible() {
     routing.body.0.clear();
     let body = r#"{"model":"gpt","messages":[{"role":"user","content":"a"}],"a\n\u001b[31m\u00e9@":1}"#
         .replace('@', &"x".repeat(130));
-    let forward = edge.body(&routing, &Rests::default(), Instant::default(), body.as_bytes()).unwrap();
+    let forward = edge.body(&routing, &Cells::new(), Instant::default(), body.as_bytes()).unwrap();
     let plan = Plan::from_text(&forward.plan).unwrap();
     assert_eq!(plan.passed_over[0].1, format!("unsupported_parameter: a??[31m?{}...", "x".repeat(120)));
 }
@@ -585,7 +587,7 @@ fn a_request_has_only_so_many_parts_whatever_its_length() {
         let mut edge = Edge::default();
         edge.headers(&routing, &CHAT, false).unwrap();
         let body = format!(r#"{{"model":"gpt","messages":[{{"role":"user","content":{content}}}]}}"#);
-        edge.body(&routing, &Rests::default(), Instant::default(), body.as_bytes())
+        edge.body(&routing, &Cells::new(), Instant::default(), body.as_bytes())
     };
     assert!(ask("[{},{}]").is_ok());
     let refused = ask("[{},{},{}]").unwrap_err();

@@ -282,7 +282,7 @@ mod tests {
     use weir_hub::fault::Whose;
 
     use super::*;
-    use crate::health::cooldown::{Rest, asked_for};
+    use crate::health::cooldown::{Cooldown, asked_for};
     use crate::plan::Candidate;
     use crate::provider::by_name;
     use crate::time::Instant;
@@ -292,8 +292,8 @@ mod tests {
         let fault = by_name(provider).unwrap().fault(status, body.as_bytes());
         let target = Candidate { provider: "a".to_string(), model: "m".to_string() };
         let asked = asked_for(fault.kind, fault.retry_after, Duration::from_secs(60));
-        let rest = Rest::after(&target, 0, fault.kind, asked, Instant::default());
-        (fault.kind.whose(), fault.rests && rest.is_some())
+        let cooldown = Cooldown::after(&target, 0, fault.kind, asked, Instant::default());
+        (fault.kind.whose(), fault.rests && cooldown.is_some())
     }
 
     fn check(provider: &str, status: u16, body: &str, expect: (Whose, bool)) {

@@ -6,10 +6,9 @@ use core::ptr::null;
 use core::slice;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::cells::{CELLS, Cells};
 use super::headers::{Changes, Write};
 use weir_core::answer::Answer;
 use weir_core::attempt::{Connection, End};
@@ -18,9 +17,6 @@ use weir_core::time::Instant;
 use super::abi::{self, Bytes, Header, attribute, body};
 use crate::host::{self, Buffer, Host, Map};
 use crate::mailbox::ByRequest;
-
-/// What all workers share, with the number of each value's last change. The module is never unloaded.
-static SHARED: RwLock<BTreeMap<String, (Vec<u8>, u32)>> = RwLock::new(BTreeMap::new());
 
 thread_local! {
     /// The callers' streams that are not destroyed, by what their edges call themselves.
@@ -154,6 +150,8 @@ impl Stream {
 }
 
 impl Host for Stream {
+    type Cells = &'static Cells;
+
     fn now(&self) -> Instant {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Instant::from_nanos(since.as_nanos().try_into().unwrap_or(u64::MAX))
@@ -321,20 +319,12 @@ impl Host for Stream {
         unsafe { abi::clear_route_cache(self.stream) };
     }
 
-    fn shared(&self, key: &str) -> (Vec<u8>, u32) {
-        let shared = SHARED.read().unwrap_or_else(PoisonError::into_inner);
-        shared.get(key).cloned().unwrap_or_default()
+    fn cells(&self) -> Self::Cells {
+        &CELLS
     }
 
-    fn set_shared(&mut self, key: &str, value: &[u8], cas: u32) -> bool {
-        let mut shared = SHARED.write().unwrap_or_else(PoisonError::into_inner);
-        let (held, number) = shared.entry(key.to_owned()).or_default();
-        let first = *number == cas;
-        if first {
-            value.clone_into(held);
-            *number = number.wrapping_add(1);
-        }
-        first
+    fn warn(&self, line: &str) {
+        log(line);
     }
 }
 

@@ -13,6 +13,7 @@ use weir_core::answer::Answer;
 use weir_core::attempt::{Connection, End};
 use weir_core::time::Instant;
 
+use super::cells::SharedData;
 use super::is_there;
 use crate::host::{self, Buffer, Host, Map};
 
@@ -30,7 +31,6 @@ pub(super) enum Level {
 const RESPONSE: u32 = 1;
 
 const OK: u32 = 0;
-const CAS_MISMATCH: u32 = 8;
 
 #[cfg_attr(target_arch = "wasm32", link(wasm_import_module = "env"))]
 unsafe extern "C" {
@@ -47,14 +47,6 @@ unsafe extern "C" {
     fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
-    fn proxy_get_shared_data(
-        key: *const u8,
-        key_size: usize,
-        data: *mut *mut u8,
-        size: *mut usize,
-        cas: *mut u32,
-    ) -> u32;
-    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, size: usize, cas: u32) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -76,7 +68,7 @@ unsafe extern "C" {
 }
 
 /// Takes over memory that the host has filled.
-fn taken(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
+pub(super) fn taken(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
     if status != OK {
         return None;
     }
@@ -177,6 +169,8 @@ impl Stream {
 }
 
 impl Host for Stream {
+    type Cells = SharedData;
+
     fn now(&self) -> Instant {
         let mut nanos = 0;
         // SAFETY: the host writes one number into a variable that outlives the call.
@@ -292,17 +286,12 @@ impl Host for Stream {
         drop(taken(status, data, size));
     }
 
-    fn shared(&self, key: &str) -> (Vec<u8>, u32) {
-        let (mut data, mut size, mut cas) = (null_mut(), 0, 0);
-        // SAFETY: the key, and the variables that the host writes into, outlive the call.
-        let status =
-            unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), &raw mut data, &raw mut size, &raw mut cas) };
-        (taken(status, data, size).unwrap_or_default(), cas)
+    fn cells(&self) -> Self::Cells {
+        SharedData
     }
 
-    fn set_shared(&mut self, key: &str, value: &[u8], cas: u32) -> bool {
-        // SAFETY: pointers and lengths belong to values that outlive the call.
-        CAS_MISMATCH != unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) }
+    fn warn(&self, line: &str) {
+        log(Level::Error, line);
     }
 }
 

@@ -6,7 +6,6 @@ use allocation_counter::measure;
 use serde_json::json;
 use weir_core::config::{Key, Model, Routing, Target};
 use weir_core::edge::Edge;
-use weir_core::health::cooldown::Rests;
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
 use weir_core::time::Instant;
@@ -46,7 +45,7 @@ fn a_plan_for_many_targets_takes_less_memory_than_the_body() {
         edge.headers(&routing, &HEADERS, false).unwrap();
         let mut planned = None;
         let taken =
-            measure(|| planned = Some(edge.body(&routing, &Rests::default(), Instant::default(), body.as_bytes())));
+            measure(|| planned = Some(edge.body(&routing, &BTreeMap::new(), Instant::default(), body.as_bytes())));
         let plan = Plan::from_text(&planned.unwrap().unwrap().plan).unwrap();
         assert_eq!(plan.targets.len(), targets, "{:?}", plan.passed_over);
         taken.bytes_total

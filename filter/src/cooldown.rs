@@ -1,0 +1,108 @@
+//! What a worker does for a cooldown in the cells that all workers share; see [`weir_core::health::cooldown`].
+
+use weir_core::health::cooldown::{Begun, Cooldown, Index};
+use weir_core::shared::Change;
+use weir_core::time::Instant;
+
+use crate::host::Host;
+use crate::shared::{Store, Uncounted, count, hint};
+
+/// Lets a target cool down.
+pub(crate) fn begin(host: &impl Host, cooldown: &Cooldown) {
+    match begin_in(&host.cells(), cooldown, host.now()) {
+        // Without a steward nobody asks how many there were.
+        Ok(()) | Err(Uncounted::NotThere) => {}
+        Err(why @ (Uncounted::Unreadable | Uncounted::Refused)) => {
+            host.warn(&format!("weir: a cooldown of {} was not counted: {why:?}", cooldown.provider));
+        }
+    }
+}
+
+/// The same in `cells`. An error says that the target cools down, but was not counted.
+fn begin_in(cells: &impl Store, cooldown: &Cooldown, now: Instant) -> Result<(), Uncounted> {
+    let key = Cooldown::key(&cooldown.provider, &cooldown.model);
+    let Some(Change::Write(new)) = hint(cells, &key, |old| cooldown.over(old.as_ref(), now)) else { return Ok(()) };
+    // Last, so that whoever finds the target in the index finds its cell.
+    hint(cells, &Index::KEY, |index| Index::with(index.as_ref(), &new, now));
+    if new.on_trial { Ok(()) } else { count(cells, &Begun::KEY, |begun| begun.count += 1) }
+}
+
+/// A provider has been reached. The index goes on naming it until the time that it says, since another worker may just now
+/// have found the provider unreachable again.
+pub(crate) fn reached(cells: &impl Store, provider: &str) {
+    hint(cells, &Cooldown::key(provider, ""), |old| Cooldown::reached(old.as_ref()));
+}
+
+/// Clears away the cooldowns of `targets`, as far as they have ended: providers and models.
+#[cfg(test)]
+pub(crate) fn sweep(cells: &impl Store, targets: &[(String, String)], now: Instant) {
+    for (provider, model) in targets {
+        hint(cells, &Cooldown::key(provider, model), |old| Cooldown::swept(old.as_ref(), now));
+    }
+    hint(cells, &Index::KEY, |index| Index::swept(index.as_ref(), now));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use weir_core::health::cooldown::{Cooldowns, Standing};
+    use weir_core::shared::{Cell, Shared};
+    use weir_hub::fault::FaultKind;
+
+    use super::*;
+    use crate::native::Cells;
+    use crate::shared::{View, create};
+
+    fn at(secs: u64) -> Instant {
+        Instant::default().after(Duration::from_secs(secs))
+    }
+
+    fn standing(cells: &Cells, model: &str, now: Instant) -> Standing {
+        Cooldowns::of(&View(cells)).standing("a", 1, model, now)
+    }
+
+    #[test]
+    fn a_cooldown_is_seen_counted_and_swept() {
+        let cells = &Cells::new();
+        let until = |secs| Cooldown {
+            provider: "a".into(),
+            version: 1,
+            model: "m".into(),
+            kind: FaultKind::RateLimited,
+            until: at(secs),
+            times: 0,
+            on_trial: false,
+        };
+        assert_eq!(begin_in(&cells, &until(4), at(0)), Err(Uncounted::NotThere), "no steward");
+        assert!(matches!(standing(cells, "m", at(1)), Standing::Cooling(_)), "it cools down all the same");
+        create(&cells, &Begun::KEY);
+        assert_eq!(begin_in(&cells, &until(8), at(1)), Ok(()));
+        let (begun, _) = cells.get(Begun::KEY.as_str()).unwrap();
+        assert_eq!(Begun::read(&begun).unwrap().count, 1);
+
+        let target = [("a".to_owned(), "m".to_owned())];
+        sweep(&cells, &target, at(7));
+        assert!(matches!(standing(cells, "m", at(7)), Standing::Cooling(_)), "it has not ended");
+        sweep(&cells, &target, at(8));
+        assert_eq!(standing(cells, "m", at(7)), Standing::Free);
+        for key in [Index::KEY.as_str(), Cooldown::key("a", "m").as_str()] {
+            assert!(View(cells).bytes(key).is_empty(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_provider_that_was_reached_is_free() {
+        let cells = &Cells::new();
+        create(&cells, &Begun::KEY);
+        begin_in(&cells, &Cooldown::unreachable("a", 1, at(0)), at(0)).unwrap();
+        let Standing::Unproven(known) = standing(cells, "m", at(2)) else { panic!("it is over") };
+        begin_in(&cells, &known.on_trial(at(2)), at(2)).unwrap();
+        let (begun, _) = cells.get(Begun::KEY.as_str()).unwrap();
+        assert_eq!(Begun::read(&begun).unwrap().count, 1, "a trial is none of its own");
+        reached(&cells, "b");
+        assert!(matches!(standing(cells, "m", at(2)), Standing::Cooling(_)));
+        reached(&cells, "a");
+        assert_eq!(standing(cells, "m", at(2)), Standing::Free);
+    }
+}
