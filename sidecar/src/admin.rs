@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::Sidecar;
-use crate::model::State;
+use crate::models::State;
 use crate::server::rested;
 
 /// Serves until it is dropped.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::recipe::Recipe;
+use crate::models::recipe::Recipe;
 use crate::settings::EngineChoice;
 
 pub mod bert;
@@ -13,7 +13,7 @@ pub mod candle;
 pub mod device;
 pub mod files;
 pub mod onnx;
-pub mod pool;
+pub mod pooling;
 
 /// Inputs that run together. Rows may differ in length; engines pad them to `width`.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,8 @@
 //! Local inference behind Envoy: an `ext_proc` server on a Unix socket that answers requests itself, in `OpenAI`'s shape,
 //! from models that it holds.
 //!
-//! A request goes through [`ext_proc`] (Envoy's protocol) to [`api`] (`OpenAI`'s), is made into tokens by [`model`], waits
-//! in [`batch`] for others of its length, runs in an [`engine`], and leaves the way it came. [`server::run`] starts it all.
+//! A request goes through [`ext_proc`] (Envoy's protocol) to [`api`] (`OpenAI`'s), is made into tokens by [`models`], waits
+//! in [`embed`] for others of its length, runs in an [`engine`], and leaves the way it came. [`server::run`] starts it all.
 
 #![cfg_attr(
     test,
@@ -20,12 +20,12 @@
 pub mod admin;
 pub mod api;
 pub mod aside;
-pub mod batch;
 pub mod budget;
+pub mod embed;
 pub mod engine;
 pub mod ext_proc;
 pub mod metrics;
-pub mod model;
+pub mod models;
 pub mod server;
 pub mod service;
 pub mod settings;

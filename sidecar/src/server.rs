@@ -22,7 +22,7 @@ use crate::aside::Aside;
 use crate::budget::Budget;
 use crate::engine::device;
 use crate::metrics::Metrics;
-use crate::model::{Models, State};
+use crate::models::{Models, State};
 use crate::settings::{Limits, Settings, SettingsError};
 use crate::{admin, ext_proc, service};
 

@@ -7,7 +7,7 @@ use weir_proto::sidecar::v1::models_server::{Models as Service, ModelsServer};
 use weir_proto::sidecar::v1::{ListRequest, ListResponse, Model as Listed, State as Progress};
 
 use crate::Sidecar;
-use crate::model::{Entry, State};
+use crate::models::{Entry, State};
 
 /// The service, ready to be added to a server.
 pub fn service(sidecar: Arc<Sidecar>) -> ModelsServer<Models> {

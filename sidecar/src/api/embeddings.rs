@@ -7,11 +7,11 @@ use tracing::Span;
 
 use super::{Reject, Reply};
 use crate::Sidecar;
-use crate::batch::{Busy, Rows};
 use crate::budget::Held;
-use crate::engine::pool::normalize;
-use crate::model::recipe::Normalize;
-use crate::model::{Model, State};
+use crate::embed::{Busy, Rows};
+use crate::engine::pooling::normalize;
+use crate::models::recipe::Normalize;
+use crate::models::{Model, State};
 
 pub mod ask;
 pub mod write;

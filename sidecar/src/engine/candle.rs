@@ -8,7 +8,7 @@ use candle_nn::VarBuilder;
 
 use super::bert::{Bert, Config};
 use super::{Batch, Description, Engine, EngineError, Parallel, Weights, device};
-use crate::model::recipe::{Pooling, Recipe, required};
+use crate::models::recipe::{Pooling, Recipe, required};
 
 /// The file that candle reads.
 pub const WEIGHTS: &str = "model.safetensors";

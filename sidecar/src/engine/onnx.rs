@@ -10,8 +10,8 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
-use super::{Batch, Description, Engine, EngineError, Parallel, Weights, pool};
-use crate::model::recipe::{Pooling, Recipe};
+use super::{Batch, Description, Engine, EngineError, Parallel, Weights, pooling};
+use crate::models::recipe::{Pooling, Recipe};
 
 /// An ONNX graph. Every engine of it holds its own session: ONNX Runtime's sessions may not run twice at once through
 /// `ort`.
@@ -155,7 +155,7 @@ impl Engine for Runner {
             3 if width(0) == batch.rows.len() && width(1) == batch.width => {
                 let dimensions = width(2);
                 for (row, hidden) in batch.rows.iter().zip(values.chunks_exact((batch.width * dimensions).max(1))) {
-                    pool::pool(self.plan.pooling, hidden, dimensions, row.len(), out);
+                    pooling::pool(self.plan.pooling, hidden, dimensions, row.len(), out);
                 }
             }
             _ => return Err(run(format!("the graph's output has the shape {shape:?}"))),

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use weir_control::Environment;
-use weir_sidecar::engine::pool::normalize;
+use weir_sidecar::engine::pooling::normalize;
 use weir_sidecar::engine::{self, Batch};
-use weir_sidecar::model::recipe::Recipe;
-use weir_sidecar::model::tokens::Tokens;
+use weir_sidecar::models::recipe::Recipe;
+use weir_sidecar::models::tokens::Tokens;
 use weir_sidecar::settings::EngineChoice;
 
 use crate::envoy::Place;

@@ -9,7 +9,7 @@ use serde_json::error::Category;
 
 use super::write::Encoding;
 use crate::api::Reject;
-use crate::batch::Rows;
+use crate::embed::Rows;
 
 /// What a caller asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

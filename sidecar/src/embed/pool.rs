@@ -14,9 +14,9 @@ use super::drain::Drain;
 use super::job::{Fault, Job, Progress, Shareable, Ticket};
 use super::queue::{Full, Packed, Queue, RequestId};
 use super::rows::Rows;
-use crate::engine::{Batch, Engine, EngineError, Parallel, Weights, pool::normalize};
+use crate::engine::{Batch, Engine, EngineError, Parallel, Weights, pooling::normalize};
 use crate::metrics::ModelMetrics;
-use crate::model::recipe::Normalize;
+use crate::models::recipe::Normalize;
 use crate::telemetry::count;
 
 /// Tokens of a batch on a CPU: beyond it batching gains nothing there, and callers wait longer.

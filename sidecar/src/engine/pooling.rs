@@ -1,6 +1,6 @@
 //! Token embeddings to one embedding, and to unit length, on the CPU.
 
-use crate::model::recipe::Pooling;
+use crate::models::recipe::Pooling;
 
 /// Appends the pooled embedding of one input to `out`.
 ///

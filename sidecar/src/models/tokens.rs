@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokenizers::{Encoding, Tokenizer, TruncationDirection, TruncationParams};
 
 use super::recipe::{Case, Recipe};
-use crate::batch::Rows;
+use crate::embed::Rows;
 use crate::engine::files::is_pointer;
 
 /// What holds where no file of the model says how long an input may be.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use thiserror::Error;
 
-use crate::batch::{Pool, PoolSettings};
+use crate::embed::{Pool, PoolSettings};
 use crate::engine::{self, Description, EngineError};
 use crate::metrics::Metrics;
 use crate::settings::{ModelSettings, Settings};
