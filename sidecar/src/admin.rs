@@ -14,8 +14,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::Sidecar;
+use crate::accept::rested;
 use crate::models::State;
-use crate::server::rested;
 
 /// Serves until it is dropped.
 pub async fn serve(sidecar: Arc<Sidecar>, listener: TcpListener) {

@@ -3,12 +3,20 @@
 
 mod drain;
 mod job;
+mod normalization;
 mod pool;
 mod queue;
 mod rows;
+mod seat;
+mod shared;
+mod ticket;
+mod worker;
 
 pub use drain::Drain;
-pub use job::{Fault, Ticket};
-pub use pool::{Busy, Pool, PoolSettings};
+pub use job::Fault;
+pub use normalization::{Normalize, normalize};
+pub use pool::{Pool, PoolSettings};
 pub use queue::{Full, Item, Packed, Queue, RequestId};
 pub use rows::Rows;
+pub use shared::Busy;
+pub use ticket::Ticket;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::models::recipe::Recipe;
+use crate::file::{FileError, fetched};
 use crate::settings::EngineChoice;
 
 pub mod bert;
@@ -14,6 +14,8 @@ pub mod device;
 pub mod files;
 pub mod onnx;
 pub mod pooling;
+
+use pooling::Pooling;
 
 /// Inputs that run together. Rows may differ in length; engines pad them to `width`.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +49,6 @@ pub struct Description {
     pub device: String,
     /// Length of its embeddings.
     pub dimensions: usize,
-    /// How many token ids it knows, where its files say.
-    pub vocabulary: Option<usize>,
     /// Whether several batches gain from running at the same time.
     pub parallel: Parallel,
 }
@@ -78,12 +78,9 @@ pub enum EngineError {
         /// What was looked for.
         wanted: &'static str,
     },
-    /// Git has not fetched a file yet.
-    #[error("{path}: this is a pointer of Git LFS and not the file; run `git lfs pull` where it was cloned")]
-    Pointer {
-        /// The file.
-        path: PathBuf,
-    },
+    /// One of its files cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The model's file cannot be used.
     #[error("{path}: {error}")]
     Unusable {
@@ -117,25 +114,22 @@ pub fn find(folder: &Path, choice: EngineChoice) -> Result<Found<'_>, EngineErro
     let (graph, weights) = (files::graph(folder), candle::has_weights(folder));
     let missing = |wanted| Err(EngineError::Missing { path: folder.into(), wanted });
     let engine = choose(choice, graph.is_some(), weights, place.is_cpu());
-    let pointer = match (engine, &graph) {
-        (EngineChoice::Onnx, Some(graph)) => files::pointer_of(graph),
+    match (engine, &graph) {
+        (EngineChoice::Onnx, Some(graph)) => files::fetched_graph(graph)?,
         (EngineChoice::Onnx, None) => return missing(GRAPH),
-        _ if weights => candle::pointer(folder),
+        _ if weights => fetched(&folder.join(candle::WEIGHTS))?,
         _ if choice == EngineChoice::Auto => return missing(NEITHER),
         _ => return missing(candle::WEIGHTS),
-    };
-    match pointer {
-        Some(path) => Err(EngineError::Pointer { path }),
-        None => Ok(Found { folder, engine, graph, place }),
     }
+    Ok(Found { folder, engine, graph, place })
 }
 
 impl Found<'_> {
-    /// Loads the model.
-    pub fn load(self, recipe: &Recipe, onnxruntime: Option<&Path>) -> Result<Box<dyn Weights>, EngineError> {
+    /// Loads the model, whose token embeddings are to be pooled like this.
+    pub fn load(self, pooling: Pooling, onnxruntime: Option<&Path>) -> Result<Box<dyn Weights>, EngineError> {
         match (self.engine, self.graph) {
-            (EngineChoice::Onnx, Some(graph)) => Ok(Box::new(onnx::Graph::load(&graph, recipe, onnxruntime)?)),
-            (_, _) => Ok(Box::new(candle::Encoder::load(self.folder, recipe, self.place)?)),
+            (EngineChoice::Onnx, Some(graph)) => Ok(Box::new(onnx::Graph::load(&graph, pooling, onnxruntime)?)),
+            (_, _) => Ok(Box::new(candle::Encoder::load(self.folder, pooling, self.place)?)),
         }
     }
 }

@@ -17,6 +17,7 @@
     )
 )]
 
+mod accept;
 pub mod admin;
 pub mod api;
 pub mod aside;
@@ -24,12 +25,15 @@ pub mod budget;
 pub mod embed;
 pub mod engine;
 pub mod ext_proc;
+pub mod file;
 pub mod metrics;
 pub mod models;
 pub mod server;
 pub mod service;
 pub mod settings;
+pub mod sidecar;
 pub mod telemetry;
 
-pub use server::{Server, Sidecar, StartError, run};
+pub use server::{Server, StartError, run};
 pub use settings::Settings;
+pub use sidecar::Sidecar;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use thiserror::Error;
 
-use crate::embed::{Pool, PoolSettings};
+use crate::embed::{Normalize, Pool, PoolSettings};
 use crate::engine::{self, Description, EngineError};
 use crate::metrics::Metrics;
 use crate::settings::{ModelSettings, Settings};
@@ -26,13 +26,14 @@ pub struct Model {
     /// What was loaded.
     pub description: Description,
     /// Whether its embeddings have unit length.
-    pub normalize: recipe::Normalize,
+    pub normalize: Normalize,
+    vocabulary: usize,
 }
 
 impl Model {
     /// Every token id a caller may send is less than this.
     pub fn vocabulary(&self) -> usize {
-        self.description.vocabulary.unwrap_or_else(|| self.tokens.vocabulary())
+        self.vocabulary
     }
 }
 
@@ -150,7 +151,7 @@ fn load(model: &ModelSettings, settings: &Settings, metrics: &Metrics) -> Result
     let recipe = Recipe::read(folder)?;
     let found = engine::find(folder, model.engine)?;
     let tokens = Tokens::load(folder, &recipe)?;
-    let weights = found.load(&recipe, settings.onnxruntime.as_deref())?;
+    let weights = found.load(recipe.pooling, settings.onnxruntime.as_deref())?;
     let description = weights.description().clone();
     let (workers, threads) = settings.queue.division();
     let pool = PoolSettings {
@@ -161,5 +162,7 @@ fn load(model: &ModelSettings, settings: &Settings, metrics: &Metrics) -> Result
         normalize: recipe.normalize,
     };
     let pool = Pool::start(&weights.into(), &pool, metrics.model(&model.name))?;
-    Ok(Model { tokens, pool, description, normalize: recipe.normalize })
+    // Its tokenizer may know ids that the model does not.
+    let vocabulary = recipe.vocabulary.unwrap_or_else(|| tokens.vocabulary());
+    Ok(Model { tokens, pool, description, normalize: recipe.normalize, vocabulary })
 }

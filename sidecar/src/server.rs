@@ -2,12 +2,10 @@
 
 use std::fs::Permissions;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -18,12 +16,10 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server as Transport;
 use tonic_health::ServingStatus;
 
-use crate::aside::Aside;
-use crate::budget::Budget;
+use crate::accept::rested;
 use crate::engine::device;
-use crate::metrics::Metrics;
-use crate::models::{Models, State};
-use crate::settings::{Limits, Settings, SettingsError};
+use crate::settings::{Settings, SettingsError};
+use crate::sidecar::Sidecar;
 use crate::{admin, ext_proc, service};
 
 /// Streams of one connection at once. Envoy opens further connections beyond it.
@@ -34,9 +30,6 @@ const STREAM_WINDOW: u32 = 1 << 20;
 
 /// What one connection may send ahead.
 const CONNECTION_WINDOW: u32 = 16 << 20;
-
-/// Between two tries to accept a connection when the first has failed.
-const REST: Duration = Duration::from_millis(100);
 
 /// Why the sidecar could not start.
 #[derive(Debug, Error)]
@@ -74,29 +67,6 @@ pub enum StartError {
     Serve(#[from] tonic::transport::Error),
 }
 
-/// What all streams share.
-pub struct Sidecar {
-    pub(crate) models: Models,
-    pub(crate) metrics: Metrics,
-    pub(crate) limits: Limits,
-    pub(crate) budget: Budget,
-    /// Where long requests are read: with no more threads than inference has, which they compete with.
-    pub(crate) aside: Aside,
-    draining: AtomicBool,
-}
-
-impl Sidecar {
-    /// Whether it is stopping.
-    pub fn draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    /// Whether every model serves and nothing is stopping.
-    pub fn ready(&self) -> bool {
-        !self.draining() && self.models.iter().all(|entry| matches!(entry.state(), State::Ready(_)))
-    }
-}
-
 /// Runs the sidecar until `shutdown` completes and running requests have ended, or the limit for that has passed.
 pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
     Server::bind(settings).await?.serve(shutdown).await
@@ -125,14 +95,7 @@ impl Server {
         // Requests need no key there.
         std::fs::set_permissions(&settings.socket, Permissions::from_mode(0o600))
             .map_err(|error| StartError::Socket { path: settings.socket.clone(), error })?;
-        let sidecar = Arc::new(Sidecar {
-            models: Models::new(&settings.models),
-            metrics: Metrics::new()?,
-            limits: settings.limits.clone(),
-            budget: Budget::new(settings.limits.max_bytes_in_flight),
-            aside: Aside::new(settings.queue.cores()),
-            draining: AtomicBool::new(false),
-        });
+        let sidecar = Arc::new(Sidecar::new(&settings)?);
         Ok(Self { sidecar, settings, socket, listener, admin })
     }
 
@@ -174,7 +137,7 @@ impl Server {
             ended = &mut serving => ended,
             () = shutdown => {
                 tracing::info!("stopping; requests that run are finished");
-                sidecar.draining.store(true, Ordering::Relaxed);
+                sidecar.drain();
                 // Nobody is let in any more, and another may take its place: what is there later is not ours.
                 drop(socket);
                 let _ = stop.send(());
@@ -204,15 +167,6 @@ fn load(sidecar: &Arc<Sidecar>, settings: Settings) -> oneshot::Receiver<()> {
     loaded
 }
 
-/// What was accepted; a failure only after a rest. While no file descriptor is left every try fails at once, and trying on
-/// would take a core from inference.
-pub(crate) async fn rested<T>(accepted: io::Result<T>) -> io::Result<T> {
-    if accepted.is_err() {
-        tokio::time::sleep(REST).await;
-    }
-    accepted
-}
-
 /// Removes the socket file when it goes.
 struct Socket {
     path: PathBuf,
@@ -234,19 +188,4 @@ async fn clear(path: &Path) -> Result<(), StartError> {
         return Err(StartError::SocketInUse(path.into()));
     }
     std::fs::remove_file(path).map_err(|error| StartError::Socket { path: path.into(), error })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Waker};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn after_a_failure_to_accept_there_is_a_rest() {
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(pin!(rested(Ok(()))).poll(&mut context).is_ready());
-        assert!(pin!(rested::<()>(Err(io::Error::other("no descriptor is left")))).poll(&mut context).is_pending());
-    }
 }

@@ -8,9 +8,7 @@ use tracing::Span;
 use super::{Reject, Reply};
 use crate::Sidecar;
 use crate::budget::Held;
-use crate::embed::{Busy, Rows};
-use crate::engine::pooling::normalize;
-use crate::models::recipe::Normalize;
+use crate::embed::{Busy, Normalize, Rows, normalize};
 use crate::models::{Model, State};
 
 pub mod ask;

@@ -1,13 +1,11 @@
 //! A request while it is in a pool: its inputs, the outputs gathered so far, and who waits for them.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::pool::Shared;
-use super::queue::RequestId;
 use super::rows::Rows;
 use crate::telemetry::count;
 
@@ -83,28 +81,6 @@ impl Job {
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(done) = gathered.done.take() {
             let _ = done.send(Err(fault));
-        }
-    }
-}
-
-/// A place in the queue. Dropping it gives the place up: what has not begun will not run.
-pub struct Ticket {
-    pub(super) id: RequestId,
-    pub(super) shared: Weak<Shared>,
-    pub(super) done: oneshot::Receiver<Result<Vec<f32>, Fault>>,
-}
-
-impl Ticket {
-    /// Waits for the embeddings: one after the other, in the order of the inputs.
-    pub async fn wait(mut self) -> Result<Vec<f32>, Fault> {
-        (&mut self.done).await.unwrap_or(Err(Fault::Stopped))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.leave(self.id);
         }
     }
 }

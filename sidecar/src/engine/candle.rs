@@ -7,8 +7,9 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
 use super::bert::{Bert, Config};
+use super::pooling::Pooling;
 use super::{Batch, Description, Engine, EngineError, Parallel, Weights, device};
-use crate::models::recipe::{Pooling, Recipe, required};
+use crate::file;
 
 /// The file that candle reads.
 pub const WEIGHTS: &str = "model.safetensors";
@@ -16,11 +17,6 @@ pub const WEIGHTS: &str = "model.safetensors";
 /// Whether `folder` holds weights that candle reads.
 pub fn has_weights(folder: &Path) -> bool {
     folder.join(WEIGHTS).is_file()
-}
-
-/// The weights in `folder`, if they are only a pointer to where Git keeps the real ones.
-pub fn pointer(folder: &Path) -> Option<std::path::PathBuf> {
-    Some(folder.join(WEIGHTS)).filter(|path| super::files::is_pointer(path))
 }
 
 /// A loaded encoder. Engines share its weights.
@@ -33,10 +29,9 @@ pub struct Encoder {
 
 impl Encoder {
     /// Reads `config.json` and `model.safetensors`.
-    pub fn load(folder: &Path, recipe: &Recipe, place: Device) -> Result<Self, EngineError> {
+    pub fn load(folder: &Path, pooling: Pooling, place: Device) -> Result<Self, EngineError> {
         let path = folder.join("config.json");
-        let config: Config =
-            required(&path).map_err(|error| EngineError::Unusable { path: path.clone(), error: error.to_string() })?;
+        let config: Config = file::json(&path)?;
         config.check().map_err(|error| EngineError::Unusable { path, error })?;
         let path = folder.join(WEIGHTS);
         let unusable =
@@ -52,10 +47,9 @@ impl Encoder {
             engine: "candle",
             device: device::name(&place),
             dimensions: config.hidden_size,
-            vocabulary: Some(config.vocab_size),
             parallel: if place.is_cpu() { Parallel::Batches } else { Parallel::One },
         };
-        Ok(Self { bert: Arc::new(bert), pooling: recipe.pooling, place, description })
+        Ok(Self { bert: Arc::new(bert), pooling, place, description })
     }
 }
 

@@ -1,8 +1,9 @@
 //! What lies in a model's folder: the graph to run, and in words what is there in place of one.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use crate::file::{FileError, fetched};
 
 /// The folders in which exporters put graphs.
 const PLACES: [&str; 2] = ["", "onnx"];
@@ -56,20 +57,9 @@ pub fn seen(folder: &Path) -> String {
 /// How a graph is made. <https://huggingface.co/docs/optimum-onnx/onnx/usage_guides/export_a_model>
 const EXPORT: &str = "export a graph (`optimum-cli export onnx --task feature-extraction`)";
 
-/// How the small files begin that Git has in place of large ones. <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>
-const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
-
-/// Whether a file is only a pointer to where Git keeps the real one.
-pub fn is_pointer(path: &Path) -> bool {
-    let mut head = Vec::new();
-    let file = std::fs::File::open(path).map(|file| file.take(POINTER.len() as u64));
-    file.and_then(|mut file| file.read_to_end(&mut head)).is_ok() && head == POINTER
-}
-
-/// Of the files that `graph` may keep its weights in, and of itself: the first that is only a pointer.
-pub fn pointer_of(graph: &Path) -> Option<PathBuf> {
-    let beside = ["onnx", "onnx_data", "onnx.data"].map(|ending| graph.with_extension(ending));
-    beside.into_iter().find(|path| is_pointer(path))
+/// Refuses a graph that is only a pointer of Git's, or keeps its weights in a file that is.
+pub fn fetched_graph(graph: &Path) -> Result<(), FileError> {
+    ["onnx", "onnx_data", "onnx.data"].iter().try_for_each(|ending| fetched(&graph.with_extension(ending)))
 }
 
 #[cfg(test)]
@@ -124,9 +114,11 @@ mod tests {
     fn a_pointer_is_no_file_of_its_own() {
         let folder = folder(&["model.onnx"]);
         let graph = folder.path().join("model.onnx");
-        assert_eq!(pointer_of(&graph), None);
+        assert!(fetched_graph(&graph).is_ok());
         let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90405214\n";
-        std::fs::write(folder.path().join("model.onnx_data"), pointer).unwrap();
-        assert_eq!(pointer_of(&graph), Some(folder.path().join("model.onnx_data")));
+        let weights = folder.path().join("model.onnx_data");
+        std::fs::write(&weights, pointer).unwrap();
+        let Err(FileError::Pointer { path }) = fetched_graph(&graph) else { panic!("it was taken for the file") };
+        assert_eq!(path, weights);
     }
 }

@@ -10,8 +10,8 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
-use super::{Batch, Description, Engine, EngineError, Parallel, Weights, pooling};
-use crate::models::recipe::{Pooling, Recipe};
+use super::pooling::{self, Pooling};
+use super::{Batch, Description, Engine, EngineError, Parallel, Weights};
 
 /// An ONNX graph. Every engine of it holds its own session: ONNX Runtime's sessions may not run twice at once through
 /// `ort`.
@@ -50,11 +50,11 @@ impl Input {
 
 impl Graph {
     /// Loads the graph, and runs it once so that a broken one fails now.
-    pub fn load(path: &Path, recipe: &Recipe, library: Option<&Path>) -> Result<Self, EngineError> {
+    pub fn load(path: &Path, pooling: Pooling, library: Option<&Path>) -> Result<Self, EngineError> {
         let environment = environment(library)?;
         let unusable = |error: String| EngineError::Unusable { path: path.into(), error };
         let session = session(&environment, path, 1)?;
-        let plan = Plan::of(&session, recipe.pooling).map_err(unusable)?;
+        let plan = Plan::of(&session, pooling).map_err(unusable)?;
         let mut runner = Runner { session, plan: plan.clone(), ids: Vec::new(), mask: Vec::new(), types: Vec::new() };
         let mut probe = Vec::new();
         // Two, of which one is padded: what runs alone need not run beside others.
@@ -64,7 +64,6 @@ impl Graph {
             engine: "onnx",
             device: "cpu".to_owned(),
             dimensions: probe.len() / rows.len(),
-            vocabulary: recipe.vocabulary,
             parallel: Parallel::Batches,
         };
         Ok(Self { path: path.into(), environment, plan, description })

@@ -1,6 +1,15 @@
-//! Token embeddings to one embedding, and to unit length, on the CPU.
+//! How token embeddings become one embedding, and the way to do it on the CPU.
 
-use crate::models::recipe::Pooling;
+/// How token embeddings become one embedding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// The first token's.
+    Cls,
+    /// The mean of all tokens'.
+    Mean,
+    /// The largest of all tokens', per dimension.
+    Max,
+}
 
 /// Appends the pooled embedding of one input to `out`.
 ///
@@ -33,22 +42,6 @@ pub fn pool(pooling: Pooling, hidden: &[f32], dimensions: usize, length: usize, 
     }
 }
 
-/// Scales an embedding to unit length. A zero vector stays one.
-pub fn normalize(embedding: &mut [f32]) {
-    // Four sums side by side, so that the compiler can use vector instructions.
-    let mut sums = [0.0_f32; 4];
-    for values in embedding.chunks(4) {
-        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value * value);
-    }
-    let length = sums.iter().sum::<f32>().sqrt();
-    if length > 0.0 {
-        let scale = 1.0 / length;
-        for value in embedding {
-            *value *= scale;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,15 +57,5 @@ mod tests {
         check(Pooling::Cls, [1.0, 5.0]);
         check(Pooling::Mean, [2.0, 3.0]);
         check(Pooling::Max, [3.0, 5.0]);
-    }
-
-    #[test]
-    fn embeddings_get_unit_length_and_zero_stays_zero() {
-        let mut embedding = [3.0, 0.0, 0.0, 0.0, 4.0];
-        normalize(&mut embedding);
-        assert_eq!(embedding, [0.6, 0.0, 0.0, 0.0, 0.8]);
-        let mut zero = [0.0; 3];
-        normalize(&mut zero);
-        assert_eq!(zero, [0.0; 3]);
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::engine::files::is_pointer;
+use crate::embed::Normalize;
+use crate::engine::pooling::Pooling;
+use crate::file::{FileError, json, optional_json};
 
 /// How a model wants to be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,26 +29,6 @@ pub struct Recipe {
     pub prompt: String,
 }
 
-/// How token embeddings become one embedding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    /// The first token's.
-    Cls,
-    /// The mean of all tokens'.
-    Mean,
-    /// The largest of all tokens', per dimension.
-    Max,
-}
-
-/// Whether embeddings are scaled to unit length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Normalize {
-    /// They are.
-    Unit,
-    /// They are left as the model gives them.
-    No,
-}
-
 /// Whether texts are lower-cased first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
@@ -60,22 +41,9 @@ pub enum Case {
 /// Why a model's folder cannot be used.
 #[derive(Debug, Error)]
 pub enum RecipeError {
-    /// A file is missing or unreadable.
-    #[error("{path}: {error}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// A file is not what it should be.
-    #[error("{path}: {error}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with its place.
-        error: serde_json::Error,
-    },
+    /// One of its files cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// One of the model's files names a place outside of the model's folder.
     #[error(
         "{path}: the path \"{written}\" leads out of the model's folder; a model has all of its files in its own folder"
@@ -93,12 +61,6 @@ pub enum RecipeError {
         path: PathBuf,
         /// What it is.
         what: String,
-    },
-    /// Git has not fetched a file yet.
-    #[error("{path}: this is a pointer of Git LFS and not the file; run `git lfs pull` where it was cloned")]
-    Pointer {
-        /// The file.
-        path: PathBuf,
     },
     /// The model needs something that is not supported.
     #[error("{path}: {what} is not supported; use a model with cls, mean or max pooling and no further layers")]
@@ -174,13 +136,14 @@ impl Recipe {
             case: Case::Keep,
             prompt: String::new(),
         };
-        let mut prompts: Prompts = optional(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
+        let mut prompts: Prompts =
+            optional_json(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
         if let Some(name) = prompts.default_prompt_name {
             recipe.prompt = prompts.prompts.remove(&name).unwrap_or_default();
         }
         let modules_path = folder.join("modules.json");
         let mut pooled = false;
-        for module in optional::<Vec<Module>>(&modules_path)?.unwrap_or_default() {
+        for module in optional_json::<Vec<Module>>(&modules_path)?.unwrap_or_default() {
             let own = inside(folder, &module.path)
                 .ok_or_else(|| RecipeError::Elsewhere { path: modules_path.clone(), written: module.path.clone() })?;
             match module.kind.rsplit('.').next() {
@@ -193,17 +156,17 @@ impl Recipe {
                 _ => return Err(RecipeError::Unsupported { path: modules_path, what: module.kind }),
             }
         }
-        if let Some(config) = optional::<SentenceConfig>(&folder.join("sentence_bert_config.json"))? {
+        if let Some(config) = optional_json::<SentenceConfig>(&folder.join("sentence_bert_config.json"))? {
             recipe.max_tokens = config.max_seq_length;
             recipe.case = if config.do_lower_case { Case::Lower } else { Case::Keep };
         }
         if recipe.max_tokens.is_none() {
-            let config = optional::<TokenizerConfig>(&folder.join("tokenizer_config.json"))?;
+            let config = optional_json::<TokenizerConfig>(&folder.join("tokenizer_config.json"))?;
             let longest = config.and_then(|config| config.model_max_length.as_u64());
             recipe.max_tokens = longest.and_then(|longest| usize::try_from(longest).ok());
         }
         let config_path = folder.join("config.json");
-        if let Some(config) = optional::<ModelConfig>(&config_path)? {
+        if let Some(config) = optional_json::<ModelConfig>(&config_path)? {
             if let Some(what) = config.head().filter(|_| !pooled) {
                 return Err(RecipeError::NoEmbeddings { path: config_path, what: what.clone() });
             }
@@ -241,7 +204,7 @@ fn positions(config: &ModelConfig) -> Option<usize> {
 }
 
 fn pooling(path: &Path, prompt: &str) -> Result<Pooling, RecipeError> {
-    let config: serde_json::Map<String, Value> = required(path)?;
+    let config: serde_json::Map<String, Value> = json(path)?;
     let unsupported = |what: &str| Err(RecipeError::Unsupported { path: path.into(), what: what.to_owned() });
     if !prompt.is_empty() && config.get("include_prompt") == Some(&Value::Bool(false)) {
         return unsupported("a default prompt that is left out of the pooling");
@@ -263,23 +226,6 @@ fn pooling(path: &Path, prompt: &str) -> Result<Pooling, RecipeError> {
         [mode] => unsupported(mode),
         [] => unsupported("a model without a pooling mode"),
         _ => unsupported("more than one pooling mode"),
-    }
-}
-
-/// Reads a JSON file that must be there.
-pub(crate) fn required<T: DeserializeOwned>(path: &Path) -> Result<T, RecipeError> {
-    let bytes = std::fs::read(path).map_err(|error| RecipeError::Unreadable { path: path.into(), error })?;
-    if is_pointer(path) {
-        return Err(RecipeError::Pointer { path: path.into() });
-    }
-    serde_json::from_slice(&bytes).map_err(|error| RecipeError::Malformed { path: path.into(), error })
-}
-
-fn optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RecipeError> {
-    match required(path) {
-        Ok(value) => Ok(Some(value)),
-        Err(RecipeError::Unreadable { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

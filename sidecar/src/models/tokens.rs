@@ -8,7 +8,7 @@ use tokenizers::{Encoding, Tokenizer, TruncationDirection, TruncationParams};
 
 use super::recipe::{Case, Recipe};
 use crate::embed::Rows;
-use crate::engine::files::is_pointer;
+use crate::file::{FileError, fetched};
 
 /// What holds where no file of the model says how long an input may be.
 const DEFAULT_MAX_TOKENS: usize = 512;
@@ -42,12 +42,9 @@ pub enum TokensError {
         /// What is wrong with it.
         error: String,
     },
-    /// Git has not fetched it yet.
-    #[error("{path}: this is a pointer of Git LFS and not the file; run `git lfs pull` where it was cloned")]
-    Pointer {
-        /// The file.
-        path: std::path::PathBuf,
-    },
+    /// Its file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The tokenizer gave up on a text.
     #[error("the tokenizer failed on one of the inputs")]
     Failed,
@@ -58,9 +55,7 @@ impl Tokens {
     pub fn load(folder: &Path, recipe: &Recipe) -> Result<Self, TokensError> {
         let path = folder.join("tokenizer.json");
         let unloadable = |error: String| TokensError::Unloadable { path: path.clone(), error };
-        if is_pointer(&path) {
-            return Err(TokensError::Pointer { path });
-        }
+        fetched(&path)?;
         let mut tokenizer = Tokenizer::from_file(&path).map_err(|error| unloadable(error.to_string()))?;
         let own = tokenizer.get_truncation().cloned();
         let max_tokens = recipe.max_tokens.or(own.as_ref().map(|own| own.max_length)).unwrap_or(DEFAULT_MAX_TOKENS);

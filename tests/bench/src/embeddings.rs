@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use weir_control::Environment;
-use weir_sidecar::engine::pooling::normalize;
+use weir_sidecar::embed::normalize;
 use weir_sidecar::engine::{self, Batch};
 use weir_sidecar::models::recipe::Recipe;
 use weir_sidecar::models::tokens::Tokens;
@@ -211,7 +211,7 @@ fn direct(
     let recipe = Recipe::read(folder).map_err(|error| say(&error))?;
     let tokenizer = Tokens::load(folder, &recipe).map_err(|error| say(&error))?;
     let weights = engine::find(folder, EngineChoice::Onnx)
-        .and_then(|found| found.load(&recipe, Some(library)))
+        .and_then(|found| found.load(recipe.pooling, Some(library)))
         .map_err(|error| say(&error))?;
     let texts = vec![text(tokens); batch];
     let engines: Result<Vec<_>, _> = (0..cores.threads()).map(|_| weights.engine(1)).collect();

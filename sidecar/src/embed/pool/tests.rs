@@ -1,9 +1,12 @@
 //! The pool with an engine that can be held, and that fails when told to.
 
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
+use super::super::job::Fault;
 use super::*;
-use crate::engine::Description;
+use crate::engine::{Batch, Description, Engine};
 use crate::metrics::Metrics;
 
 const PANIC: u32 = 1000;
@@ -68,13 +71,7 @@ struct Scene {
 fn scene(workers: usize, max_waiting: usize, gated: bool) -> Scene {
     let (began, starts) = channel();
     let (gate, let_go) = channel();
-    let description = Description {
-        engine: "fake",
-        device: "cpu".into(),
-        dimensions: 2,
-        vocabulary: None,
-        parallel: Parallel::Batches,
-    };
+    let description = Description { engine: "fake", device: "cpu".into(), dimensions: 2, parallel: Parallel::Batches };
     let weights = Fake { description, began, gate: gated.then(|| Arc::new(Mutex::new(let_go))) };
     let settings = PoolSettings { max_waiting, max_padded: Some(64), workers, threads: 1, normalize: Normalize::No };
     let now = Arc::new(Mutex::new(Instant::now()));

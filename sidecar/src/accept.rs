@@ -1,0 +1,31 @@
+//! Accepting connections while the process may have no file descriptor left.
+
+use std::io;
+use std::time::Duration;
+
+/// Between two tries to accept a connection when the first has failed.
+const REST: Duration = Duration::from_millis(100);
+
+/// What was accepted; a failure only after a rest. While no file descriptor is left every try fails at once, and trying on
+/// would take a core from inference.
+pub(crate) async fn rested<T>(accepted: io::Result<T>) -> io::Result<T> {
+    if accepted.is_err() {
+        tokio::time::sleep(REST).await;
+    }
+    accepted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_failure_to_accept_there_is_a_rest() {
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(pin!(rested(Ok(()))).poll(&mut context).is_ready());
+        assert!(pin!(rested::<()>(Err(io::Error::other("no descriptor is left")))).poll(&mut context).is_pending());
+    }
+}
