@@ -2,14 +2,50 @@
 /// ListRequest asks for all models.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListRequest {}
-/// ListResponse holds every configured model.
+/// ListResponse holds every model.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListResponse {
-    /// In the order of the configuration.
+    /// In the order in which they were first asked for: first those of the configuration.
     #[prost(message, repeated, tag = "1")]
     pub models: ::prost::alloc::vec::Vec<Model>,
 }
-/// Model is one configured model and how it is doing.
+/// LoadRequest says what to serve under a name.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LoadRequest {
+    /// Name as callers write it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Folder with the model's files, as an absolute path.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+    /// What runs it.
+    #[prost(enumeration = "Engine", tag = "3")]
+    pub engine: i32,
+    /// Inputs that may wait for it. Left out: as in the sidecar's settings.
+    #[prost(uint64, optional, tag = "4")]
+    pub max_waiting: ::core::option::Option<u64>,
+    /// Cores for it. Left out: as in the sidecar's settings.
+    #[prost(uint64, optional, tag = "5")]
+    pub threads: ::core::option::Option<u64>,
+}
+/// LoadResponse describes the model that serves now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LoadResponse {
+    /// The model.
+    #[prost(message, optional, tag = "1")]
+    pub model: ::core::option::Option<Model>,
+}
+/// UnloadRequest names a model.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnloadRequest {
+    /// Name as callers write it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+/// UnloadResponse says that the model is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnloadResponse {}
+/// Model is one model and how it is doing.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Model {
     /// Name as callers write it.
@@ -21,7 +57,7 @@ pub struct Model {
     /// How far it got.
     #[prost(enumeration = "State", tag = "3")]
     pub state: i32,
-    /// Why it failed, for people. Empty unless the state is STATE_FAILED.
+    /// Why the last load failed, for people. Empty if it did not. In STATE_READY the model of before goes on.
     #[prost(string, tag = "4")]
     pub error: ::prost::alloc::string::String,
     /// Length of its embeddings. 0 until it is ready.
@@ -33,6 +69,42 @@ pub struct Model {
     /// Where it runs: "cpu" or "cuda:0". Empty until it is ready.
     #[prost(string, tag = "7")]
     pub device: ::prost::alloc::string::String,
+    /// Whether a load is under way or waits: in STATE_READY, of the model that will take this one's place.
+    #[prost(bool, tag = "8")]
+    pub loading: bool,
+}
+/// Engine is what runs a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Engine {
+    /// What suits the folder and the machine.
+    Unspecified = 0,
+    /// ONNX Runtime.
+    Onnx = 1,
+    /// Candle.
+    Candle = 2,
+}
+impl Engine {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ENGINE_UNSPECIFIED",
+            Self::Onnx => "ENGINE_ONNX",
+            Self::Candle => "ENGINE_CANDLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ENGINE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ENGINE_ONNX" => Some(Self::Onnx),
+            "ENGINE_CANDLE" => Some(Self::Candle),
+            _ => None,
+        }
+    }
 }
 /// State is how far a model got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -82,7 +154,7 @@ pub mod models_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Models tells what a sidecar has loaded, and what it could not load.
+    /// Models lists the models of a sidecar, and loads and unloads them while it serves.
     #[derive(Debug, Clone)]
     pub struct ModelsClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -163,7 +235,7 @@ pub mod models_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Lists every configured model, in the order of the configuration.
+        /// Lists every model, in the order in which they were first asked for.
         pub async fn list(
             &mut self,
             request: impl tonic::IntoRequest<super::ListRequest>,
@@ -185,6 +257,56 @@ pub mod models_client {
                 .insert(GrpcMethod::new("weir.sidecar.v1.Models", "List"));
             self.inner.unary(req, path, codec).await
         }
+        /// Loads a model, and answers when it serves.
+        ///
+        /// A model that serves under this name with the same settings stays as it is. With other settings, the new one is loaded
+        /// first and then takes its place; requests under way end on the old one, and then its memory is freed.
+        /// FAILED_PRECONDITION says why a model cannot be loaded; one that served before goes on. ABORTED says that a later Load
+        /// or Unload of this name has taken the place of this one. A caller that leaves does not stop the load.
+        pub async fn load(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LoadRequest>,
+        ) -> std::result::Result<tonic::Response<super::LoadResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/weir.sidecar.v1.Models/Load",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("weir.sidecar.v1.Models", "Load"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a model away, and answers when its memory is free. Requests under way end first; later ones find no such model.
+        /// NOT_FOUND says that there is none of this name. A caller that leaves does not stop this.
+        pub async fn unload(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UnloadRequest>,
+        ) -> std::result::Result<tonic::Response<super::UnloadResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/weir.sidecar.v1.Models/Unload",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("weir.sidecar.v1.Models", "Unload"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -200,13 +322,29 @@ pub mod models_server {
     /// Generated trait containing gRPC methods that should be implemented for use with ModelsServer.
     #[async_trait]
     pub trait Models: std::marker::Send + std::marker::Sync + 'static {
-        /// Lists every configured model, in the order of the configuration.
+        /// Lists every model, in the order in which they were first asked for.
         async fn list(
             &self,
             request: tonic::Request<super::ListRequest>,
         ) -> std::result::Result<tonic::Response<super::ListResponse>, tonic::Status>;
+        /// Loads a model, and answers when it serves.
+        ///
+        /// A model that serves under this name with the same settings stays as it is. With other settings, the new one is loaded
+        /// first and then takes its place; requests under way end on the old one, and then its memory is freed.
+        /// FAILED_PRECONDITION says why a model cannot be loaded; one that served before goes on. ABORTED says that a later Load
+        /// or Unload of this name has taken the place of this one. A caller that leaves does not stop the load.
+        async fn load(
+            &self,
+            request: tonic::Request<super::LoadRequest>,
+        ) -> std::result::Result<tonic::Response<super::LoadResponse>, tonic::Status>;
+        /// Takes a model away, and answers when its memory is free. Requests under way end first; later ones find no such model.
+        /// NOT_FOUND says that there is none of this name. A caller that leaves does not stop this.
+        async fn unload(
+            &self,
+            request: tonic::Request<super::UnloadRequest>,
+        ) -> std::result::Result<tonic::Response<super::UnloadResponse>, tonic::Status>;
     }
-    /// Models tells what a sidecar has loaded, and what it could not load.
+    /// Models lists the models of a sidecar, and loads and unloads them while it serves.
     #[derive(Debug)]
     pub struct ModelsServer<T> {
         inner: Arc<T>,
@@ -311,6 +449,92 @@ pub mod models_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/weir.sidecar.v1.Models/Load" => {
+                    #[allow(non_camel_case_types)]
+                    struct LoadSvc<T: Models>(pub Arc<T>);
+                    impl<T: Models> tonic::server::UnaryService<super::LoadRequest>
+                    for LoadSvc<T> {
+                        type Response = super::LoadResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LoadRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Models>::load(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LoadSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/weir.sidecar.v1.Models/Unload" => {
+                    #[allow(non_camel_case_types)]
+                    struct UnloadSvc<T: Models>(pub Arc<T>);
+                    impl<T: Models> tonic::server::UnaryService<super::UnloadRequest>
+                    for UnloadSvc<T> {
+                        type Response = super::UnloadResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UnloadRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Models>::unload(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UnloadSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -50,11 +50,18 @@ fn answer(sidecar: &Sidecar, request: &Request<Incoming>) -> Response<Full<Bytes
 fn ready(sidecar: &Sidecar) -> Response<Full<Bytes>> {
     let models: Vec<_> = sidecar
         .models
+        .all()
         .iter()
-        .map(|entry| match entry.state() {
-            State::Loading => json!({"name": entry.name, "state": "loading"}),
-            State::Ready(_) => json!({"name": entry.name, "state": "ready"}),
-            State::Failed(error) => json!({"name": entry.name, "state": "failed", "error": &*error}),
+        .map(|entry| {
+            let state = match entry.state {
+                State::Loading => "loading",
+                State::Ready(_) => "ready",
+                State::Failed(_) => "failed",
+            };
+            match &entry.failure {
+                Some(failure) => json!({"name": entry.name, "state": state, "error": failure.error}),
+                None => json!({"name": entry.name, "state": state}),
+            }
         })
         .collect();
     let ready = sidecar.ready();

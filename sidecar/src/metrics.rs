@@ -1,5 +1,6 @@
 //! What is counted and measured, as Prometheus reads it. Labels are bounded: a model that is not configured is "unknown".
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use prometheus::{
@@ -19,18 +20,64 @@ pub struct Metrics {
     inputs: HistogramVec,
     padded: HistogramVec,
     seconds: HistogramVec,
+    loads: IntCounterVec,
     in_flight: IntGauge,
 }
 
-/// One model's part of it.
-#[derive(Clone, Debug)]
+/// How a load ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadOutcome {
+    /// The model serves.
+    Ready,
+    /// It could not be loaded.
+    Failed,
+    /// When it was loaded, something else was wanted.
+    Superseded,
+}
+
+impl LoadOutcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+/// The part of one pool. While a model takes another one's place there are two of its name: gauges show their sum.
+#[derive(Debug)]
 pub struct ModelMetrics {
-    waiting: IntGauge,
-    running: IntGauge,
-    depth: IntGauge,
+    waiting: Share,
+    running: Share,
+    depth: Share,
     inputs: Histogram,
     padded: Histogram,
     seconds: Histogram,
+}
+
+/// What one pool adds to a gauge. Dropped, it adds nothing any more.
+#[derive(Debug)]
+struct Share {
+    gauge: IntGauge,
+    added: AtomicI64,
+}
+
+impl Share {
+    fn of(gauge: IntGauge) -> Self {
+        Self { gauge, added: AtomicI64::new(0) }
+    }
+
+    fn set(&self, value: usize) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        self.gauge.add(value - self.added.swap(value, Ordering::Relaxed));
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.gauge.sub(*self.added.get_mut());
+    }
 }
 
 impl Metrics {
@@ -69,9 +116,13 @@ impl Metrics {
                 powers(8.0, 14)?,
             )?,
             seconds: per_model("weir_sidecar_inference_seconds", "Duration of a batch", powers(0.000_5, 16)?)?,
+            loads: IntCounterVec::new(
+                Opts::new("weir_sidecar_model_loads_total", "Loads of a model that have ended, by outcome"),
+                &["model", "outcome"],
+            )?,
             in_flight: IntGauge::new("weir_sidecar_bytes_in_flight", "Request bodies and answers held")?,
         };
-        let collectors: [Box<dyn prometheus::core::Collector>; 10] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 11] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.request_seconds.clone()),
             Box::new(metrics.tokens.clone()),
@@ -81,6 +132,7 @@ impl Metrics {
             Box::new(metrics.inputs.clone()),
             Box::new(metrics.padded.clone()),
             Box::new(metrics.seconds.clone()),
+            Box::new(metrics.loads.clone()),
             Box::new(metrics.in_flight.clone()),
         ];
         for collector in collectors {
@@ -89,16 +141,21 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// One model's part.
+    /// The part of a pool that runs this model.
     pub fn model(&self, name: &str) -> ModelMetrics {
         ModelMetrics {
-            waiting: self.waiting.with_label_values(&[name]),
-            running: self.running.with_label_values(&[name]),
-            depth: self.depth.with_label_values(&[name]),
+            waiting: Share::of(self.waiting.with_label_values(&[name])),
+            running: Share::of(self.running.with_label_values(&[name])),
+            depth: Share::of(self.depth.with_label_values(&[name])),
             inputs: self.inputs.with_label_values(&[name]),
             padded: self.padded.with_label_values(&[name]),
             seconds: self.seconds.with_label_values(&[name]),
         }
+    }
+
+    /// A load has ended.
+    pub fn loaded(&self, model: &str, outcome: LoadOutcome) {
+        self.loads.with_label_values(&[model, outcome.name()]).inc();
     }
 
     /// A request was answered.
@@ -118,19 +175,40 @@ impl Metrics {
 impl ModelMetrics {
     /// How many inputs wait, and how many run.
     pub fn load(&self, waiting: usize, running: usize) {
-        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
         self.waiting.set(waiting);
         self.depth.set(waiting);
-        self.running.set(i64::try_from(running).unwrap_or(i64::MAX));
+        self.running.set(running);
     }
 
     /// A batch ended.
     pub fn batch(&self, inputs: usize, padded: usize, took: Duration) {
-        #[allow(clippy::cast_precision_loss, reason = "batches are far smaller than 2^52")]
+        #[expect(clippy::cast_precision_loss, reason = "batches are far smaller than 2^52")]
         {
             self.inputs.observe(inputs as f64);
             self.padded.observe(padded as f64);
         }
         self.seconds.observe(took.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gauge_shows_what_all_pools_of_a_name_have_together() {
+        let metrics = Metrics::new().unwrap();
+        let shows = |waiting| {
+            let text = metrics.text(0).unwrap();
+            assert!(text.contains(&format!("vllm:num_requests_waiting{{model_name=\"m\"}} {waiting}\n")), "{text}");
+        };
+        let (old, new) = (metrics.model("m"), metrics.model("m"));
+        old.load(3, 1);
+        new.load(2, 0);
+        shows(5);
+        new.load(1, 0);
+        shows(4);
+        drop(old);
+        shows(1);
     }
 }

@@ -15,9 +15,11 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server as Transport;
 use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use crate::accept::rested;
 use crate::engine::device;
+use crate::models::{Origin, Wanted};
 use crate::settings::{Settings, SettingsError};
 use crate::sidecar::Sidecar;
 use crate::{admin, ext_proc, service};
@@ -109,15 +111,11 @@ impl Server {
         let Self { sidecar, settings, socket, listener, admin } = self;
         let limit = Duration::from_secs(settings.limits.shutdown_seconds);
         device::announce();
-        let loaded = load(&sidecar, settings);
+        for wanted in Wanted::all(&settings) {
+            sidecar.models.load(wanted, Origin::Settings);
+        }
         let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_service_status("", ServingStatus::NotServing).await;
-        let watch = Arc::clone(&sidecar);
-        let health_updates = tokio::spawn(async move {
-            if loaded.await.is_ok() && watch.ready() {
-                health.set_service_status("", ServingStatus::Serving).await;
-            }
-        });
+        let health_updates = tokio::spawn(report(Arc::clone(&sidecar), health));
         let admin = tokio::spawn(admin::serve(Arc::clone(&sidecar), admin));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = Transport::builder()
@@ -153,18 +151,16 @@ impl Server {
     }
 }
 
-/// Loads models on a thread of their own: it takes seconds, and stopping must not wait for it.
-fn load(sidecar: &Arc<Sidecar>, settings: Settings) -> oneshot::Receiver<()> {
-    let (done, loaded) = oneshot::channel();
-    let sidecar = Arc::clone(sidecar);
-    let spawned = std::thread::Builder::new().name("load".to_owned()).spawn(move || {
-        sidecar.models.load(&settings, &sidecar.metrics);
-        let _ = done.send(());
-    });
-    if let Err(error) = spawned {
-        tracing::error!(%error, "no thread to load models with");
+/// Keeps the health service true. It ends when it is aborted.
+async fn report(sidecar: Arc<Sidecar>, health: HealthReporter) {
+    let mut changes = sidecar.models.changes();
+    loop {
+        let status = if sidecar.ready() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        health.set_service_status("", status).await;
+        if changes.changed().await.is_err() {
+            return;
+        }
     }
-    loaded
 }
 
 /// Removes the socket file when it goes.

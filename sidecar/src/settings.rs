@@ -34,7 +34,7 @@ pub struct Settings {
 }
 
 /// One model.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSettings {
     /// Name that callers write.
@@ -61,7 +61,7 @@ pub enum EngineChoice {
 }
 
 /// How requests wait and are put together.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueueSettings {
     /// Inputs that may wait per model; beyond it callers get 429. A request that alone is larger is taken when nothing waits.

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::aside::Aside;
 use crate::budget::Budget;
 use crate::metrics::Metrics;
-use crate::models::{Models, State};
-use crate::settings::{Limits, Settings};
+use crate::models::{Models, Origin, State};
+use crate::settings::{Limits, QueueSettings, Settings};
 
 /// What all streams share.
 pub struct Sidecar {
     pub(crate) models: Models,
     pub(crate) metrics: Metrics,
+    /// How requests wait where a load does not say.
+    pub(crate) queue: QueueSettings,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
     /// Where long requests are read: with no more threads than inference has, which they compete with.
@@ -22,9 +24,11 @@ pub struct Sidecar {
 impl Sidecar {
     /// What `settings` ask for; nothing is loaded yet.
     pub(crate) fn new(settings: &Settings) -> Result<Self, prometheus::Error> {
+        let metrics = Metrics::new()?;
         Ok(Self {
-            models: Models::new(&settings.models),
-            metrics: Metrics::new()?,
+            models: Models::new(settings.onnxruntime.clone(), &metrics),
+            metrics,
+            queue: settings.queue.clone(),
             limits: settings.limits.clone(),
             budget: Budget::new(settings.limits.max_bytes_in_flight),
             aside: Aside::new(settings.queue.cores()),
@@ -42,8 +46,10 @@ impl Sidecar {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Whether every model serves and nothing is stopping.
+    /// Whether every model of the settings file serves and nothing is stopping. A model that came by a call does not count: one
+    /// that is being loaded, or cannot be, must not take the others out of service.
     pub fn ready(&self) -> bool {
-        !self.draining() && self.models.iter().all(|entry| matches!(entry.state(), State::Ready(_)))
+        let serves = |origin, state: &State| origin == Origin::Call || matches!(state, State::Ready(_));
+        !self.draining() && self.models.all().iter().all(|entry| serves(entry.origin, &entry.state))
     }
 }

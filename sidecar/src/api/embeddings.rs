@@ -9,7 +9,7 @@ use super::{Reject, Reply};
 use crate::Sidecar;
 use crate::budget::Held;
 use crate::embed::{Busy, Normalize, Rows, normalize};
-use crate::models::{Model, State};
+use crate::models::{Lease, Model, State};
 
 pub mod ask;
 pub mod write;
@@ -72,7 +72,7 @@ pub async fn answer(
 
 struct Prepared {
     name: String,
-    model: Arc<Model>,
+    model: Lease,
     rows: Rows,
     encoding: Encoding,
     dimensions: usize,
@@ -85,10 +85,10 @@ fn prepare(sidecar: &Sidecar, body: &[u8], known: &mut Known) -> Result<Prepared
         return Err(Reject::ModelNotFound { name: name.chars().take(64).collect() });
     };
     known.model = Some(name.clone());
-    let model = match entry.state() {
-        State::Ready(model) => model,
+    let model = match &entry.state {
+        State::Ready(model) => model.clone(),
         State::Loading => return Err(Reject::Loading),
-        State::Failed(error) => return Err(Reject::Unavailable { reason: entry.told(&error) }),
+        State::Failed(failure) => return Err(Reject::Unavailable { reason: failure.told() }),
     };
     let own = model.description.dimensions;
     let dimensions = match dimensions {
@@ -124,7 +124,7 @@ fn place(rows: &Rows, index: usize) -> String {
 
 /// Token ids come from the caller's own tokenizer, special tokens included: they are used as they are, or refused.
 fn check(rows: Rows, model: &Model) -> Result<Rows, Reject> {
-    let (limit, vocabulary) = (model.tokens.max_tokens(), model.vocabulary());
+    let (limit, vocabulary) = (model.tokens.max_tokens(), model.vocabulary);
     for (index, row) in rows.iter().enumerate() {
         if row.len() > limit {
             return Err(Reject::ContextLength { param: place(&rows, index), given: row.len(), limit });

@@ -5,7 +5,7 @@ use weir_sidecar::Server;
 
 use crate::caller::{PATIENCE, Running, Stream, admin, connect, minilm, settings};
 
-fn big() -> Vec<u8> {
+pub fn big() -> Vec<u8> {
     serde_json::to_vec(&json!({"model": "minilm", "input": vec!["the stream ".repeat(200); 60]})).unwrap()
 }
 

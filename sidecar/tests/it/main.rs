@@ -13,6 +13,7 @@
 
 mod answers;
 mod caller;
+mod changes;
 mod lifecycle;
 mod models;
 mod reference;

@@ -11,7 +11,7 @@ use weir_proto::sidecar::v1::{ListRequest, Model, State};
 use crate::caller::{Running, minilm};
 
 /// A folder with a model of four tokens, "a" to "d", and two dimensions; `graph` is the file in `tests/fixtures` to run.
-fn tiny(graph: &str) -> tempfile::TempDir {
+pub fn tiny(graph: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     std::fs::copy(fixtures.join(graph), folder.path().join("model.onnx")).unwrap();
@@ -26,7 +26,7 @@ fn tiny(graph: &str) -> tempfile::TempDir {
     folder
 }
 
-async fn list(sidecar: &Running) -> Vec<Model> {
+pub async fn list(sidecar: &Running) -> Vec<Model> {
     ModelsClient::new(sidecar.channel.clone()).list(ListRequest {}).await.unwrap().into_inner().models
 }
 
@@ -42,6 +42,7 @@ async fn a_loaded_model_is_described() {
         dimensions: 384,
         max_tokens: 256,
         device: "cpu".into(),
+        loading: false,
     };
     assert_eq!(model, expect);
     let mut health = HealthClient::new(sidecar.channel.clone());
