@@ -4,19 +4,17 @@
 mod drain;
 mod job;
 mod normalization;
+mod place;
 mod pool;
 mod queue;
 mod rows;
 mod seat;
 mod shared;
-mod ticket;
 mod worker;
 
 pub use drain::Drain;
-pub use job::Fault;
 pub use normalization::{Normalize, normalize};
 pub use pool::{Pool, PoolSettings};
 pub use queue::{Full, Item, Packed, Queue, RequestId};
 pub use rows::Rows;
 pub use shared::Busy;
-pub use ticket::Ticket;

@@ -2,9 +2,11 @@
 //! that names Envoy's protobufs.
 //!
 //! One stream is one HTTP request. It is over when its answer is sent, or when Envoy lets go of it because the caller has
-//! left; then the request leaves the queue.
+//! left; then the work for it ends.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -21,14 +23,14 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::TraceContextExt;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::Sidecar;
-use crate::api::embeddings::{self, Known};
-use crate::api::{Reject, Reply, Route};
+use crate::api::{self, Known, Reject, Reply, Router};
 use crate::budget::Held;
 use crate::telemetry::{count, request_span};
 
@@ -42,16 +44,17 @@ const MESSAGE_ROOM: usize = 1 << 20;
 /// How many times the longest body is read of one that is refused.
 const DISCARDED: usize = 8;
 
-/// The service, ready to be added to a server.
-pub fn service(sidecar: Arc<Sidecar>) -> ExternalProcessorServer<Service> {
+/// The service, ready to be added to a server. `router` says what is served.
+pub fn service(sidecar: Arc<Sidecar>, router: Router) -> ExternalProcessorServer<Service> {
     // Envoy replays a buffered body in one message. One that is too long must still arrive, to be answered 413.
     let longest = sidecar.limits.max_body_bytes.saturating_mul(2).saturating_add(MESSAGE_ROOM);
-    ExternalProcessorServer::new(Service { sidecar }).max_decoding_message_size(longest)
+    ExternalProcessorServer::new(Service { sidecar, router }).max_decoding_message_size(longest)
 }
 
 /// Answers Envoy.
 pub struct Service {
     sidecar: Arc<Sidecar>,
+    router: Router,
 }
 
 type Message = Result<ProcessingResponse, Status>;
@@ -65,12 +68,12 @@ impl ExternalProcessor for Service {
         asked: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Self::ProcessStream>, Status> {
         let (answers, stream) = channel(PIECES_AHEAD);
-        let sidecar = Arc::clone(&self.sidecar);
+        let (sidecar, router) = (Arc::clone(&self.sidecar), self.router);
         tokio::spawn(async move {
             let left = answers.clone();
             tokio::select! {
-                () = converse(&sidecar, asked.into_inner(), answers) => {}
-                // Envoy let go: dropping the conversation takes its request out of the queue.
+                () = converse(&sidecar, router, asked.into_inner(), answers) => {}
+                // Envoy let go: dropping the conversation ends the work for its request.
                 () = left.closed() => {}
             }
         });
@@ -79,7 +82,12 @@ impl ExternalProcessor for Service {
 }
 
 /// One stream, from its first message to the last piece of its answer.
-async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest>, answers: Sender<Message>) {
+async fn converse(
+    sidecar: &Arc<Sidecar>,
+    router: Router,
+    mut asked: Streaming<ProcessingRequest>,
+    answers: Sender<Message>,
+) {
     let began = Instant::now();
     let head = loop {
         match asked.message().await {
@@ -96,21 +104,21 @@ async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest
         }
     };
     let headers = Headers(head.headers.unwrap_or_default());
-    let span = request_span("embeddings", &headers);
+    let operation = router(headers.get(":method").unwrap_or_default(), headers.get(":path").unwrap_or_default());
+    let name = operation.as_ref().map_or("unknown", |operation| operation.name());
+    let span = request_span(name, &headers);
     let (mut bytes, mut known) = (sidecar.budget.hold(), Known::default());
     let mut ended = head.end_of_stream;
     let request = async {
-        let route = Route::of(headers.get(":method").unwrap_or_default(), headers.get(":path").unwrap_or_default())?;
+        let operation = operation?;
         if sidecar.draining() {
             return Err(Reject::Draining);
         }
         let body = if ended { Some(Vec::new()) } else { gather(sidecar, &mut asked, &mut ended, &mut bytes).await? };
         let Some(body) = body else { return Ok(None) };
-        let answer = match route {
-            Route::Embeddings => embeddings::answer(sidecar, body, &mut bytes, &mut known, &span),
-        };
+        let request = api::Request { body, held: &mut bytes, known: &mut known, span: &span };
         tokio::select! {
-            answer = answer => answer.map(Some),
+            answer = operation.answer(sidecar, request) => answer.map(Some),
             () = let_go(&mut asked) => Ok(None),
         }
     };
@@ -125,12 +133,15 @@ async fn converse(sidecar: &Arc<Sidecar>, mut asked: Streaming<ProcessingRequest
         }
     };
     let status = reply.status;
-    tokio::select! {
-        () = send(reply, &answers) => {}
-        () = let_go(&mut asked) => {}
-    }
+    let sent = tokio::select! {
+        sent = send(reply, &answers) => sent,
+        () = let_go(&mut asked) => Sent::Unread,
+    };
     let model = known.model.as_deref().unwrap_or("unknown");
-    record(&span, model, status, known.tokens);
+    record(&span, name, model, status, known.tokens);
+    if sent == Sent::Broken {
+        span.record("otel.status_code", "ERROR");
+    }
     sidecar.metrics.answered(model, status, if status == 200 { known.tokens } else { 0 }, began.elapsed());
 }
 
@@ -197,30 +208,58 @@ async fn let_go(asked: &mut Streaming<ProcessingRequest>) {
     while let Ok(Some(_)) = asked.message().await {}
 }
 
-/// Sends an answer. A send that fails means that Envoy let go; nothing is left to be done then.
-async fn send(reply: Reply, answers: &Sender<Message>) {
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    /// All of it was sent.
+    Whole,
+    /// Its model failed before its end, and Envoy was told so.
+    Broken,
+    /// Envoy let go of it.
+    Unread,
+}
+
+/// Sends an answer, each piece when it is there. Of what its model makes meanwhile, no more is taken than Envoy reads. A send
+/// that fails means that Envoy let go; nothing is left to be done then.
+async fn send(reply: Reply, answers: &Sender<Message>) -> Sent {
     let mut headers = vec![header(":status", reply.status.to_string())];
     headers.extend(reply.headers.into_iter().map(|(key, value)| header(key, value)));
     let head = HttpHeaders { headers: Some(HeaderMap { headers }), ..HttpHeaders::default() };
     if answers.send(Ok(piece(Piece::HeadersResponse(head)))).await.is_err() {
-        return;
+        return Sent::Unread;
     }
-    let mut pieces = reply.body.peekable();
-    while let Some(body) = pieces.next() {
-        let last = pieces.peek().is_none();
-        if answers.send(Ok(piece(body_piece(body, last)))).await.is_err() {
-            return;
+    let mut body = reply.body;
+    let mut next = body.next().await;
+    loop {
+        let (bytes, after) = match next {
+            // The piece that is there already says whether this one is the last, without a message for that.
+            Some(Ok(bytes)) => (bytes, poll_fn(|context| Poll::Ready(body.as_mut().poll_next(context))).await),
+            Some(Err(fault)) => {
+                // An error of the stream, so that nobody takes what was sent for the whole answer.
+                let _ = answers.send(Err(Status::aborted(fault.to_string()))).await;
+                return Sent::Broken;
+            }
+            None => (Bytes::new(), Poll::Ready(None)),
+        };
+        let last = matches!(after, Poll::Ready(None));
+        if answers.send(Ok(piece(body_piece(bytes, last)))).await.is_err() {
+            return Sent::Unread;
         }
+        next = match after {
+            Poll::Ready(None) => return Sent::Whole,
+            Poll::Ready(next) => next,
+            Poll::Pending => body.next().await,
+        };
     }
 }
 
-fn record(span: &Span, model: &str, status: u16, tokens: usize) {
+fn record(span: &Span, operation: &str, model: &str, status: u16, tokens: usize) {
     span.record("gen_ai.request.model", model);
     span.record("gen_ai.response.model", model);
     span.record("gen_ai.usage.input_tokens", count(tokens));
     span.record("http.response.status_code", i64::from(status));
     // `tracing` cannot rename a span that has begun.
-    span.context().span().update_name(format!("embeddings {model}"));
+    span.context().span().update_name(format!("{operation} {model}"));
     if status >= 500 {
         span.record("otel.status_code", "ERROR");
     }
@@ -256,3 +295,6 @@ impl Extractor for Headers {
         self.0.headers.iter().map(|header| header.key.as_str()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

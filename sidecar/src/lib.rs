@@ -1,8 +1,11 @@
 //! Local inference behind Envoy: an `ext_proc` server on a Unix socket that answers requests itself, in `OpenAI`'s shape,
 //! from models that it holds.
 //!
-//! A request goes through [`ext_proc`] (Envoy's protocol) to [`api`] (`OpenAI`'s), is made into tokens by [`models`], waits
-//! in [`embed`] for others of its length, runs in an [`engine`], and leaves the way it came. [`server::run`] starts it all.
+//! A request goes through [`ext_proc`] (Envoy's protocol) to [`api`] (`OpenAI`'s). [`models`] finds its model and makes tokens
+//! of its texts; it waits in [`embed`] for others of its length and runs in an [`engine`]. What it gives comes back as
+//! [`outputs`], a stream of pieces. [`server::run`] starts it all, and [`service`] loads and unloads models while it runs.
+//!
+//! What generates text will stand beside [`embed`], as `generate` with a scheduler, a cache and workers.
 
 #![cfg_attr(
     test,
@@ -28,6 +31,7 @@ pub mod ext_proc;
 pub mod file;
 pub mod metrics;
 pub mod models;
+pub mod outputs;
 pub mod server;
 pub mod service;
 pub mod settings;

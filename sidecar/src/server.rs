@@ -22,7 +22,7 @@ use crate::engine::device;
 use crate::models::{Origin, Wanted};
 use crate::settings::{Settings, SettingsError};
 use crate::sidecar::Sidecar;
-use crate::{admin, ext_proc, service};
+use crate::{admin, api, ext_proc, service};
 
 /// Streams of one connection at once. Envoy opens further connections beyond it.
 const STREAMS: u32 = 1024;
@@ -122,7 +122,7 @@ impl Server {
             .max_concurrent_streams(STREAMS)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .add_service(ext_proc::service(Arc::clone(&sidecar)))
+            .add_service(ext_proc::service(Arc::clone(&sidecar), api::route))
             .add_service(service::service(Arc::clone(&sidecar)))
             .add_service(health_service)
             .serve_with_incoming_shutdown(UnixListenerStream::new(listener).then(rested), async {

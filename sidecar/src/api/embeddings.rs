@@ -1,13 +1,10 @@
-//! `POST /v1/embeddings`. [`ask`] reads the request, [`write`](mod@write) makes the answer, and [`answer`] is what happens
+//! `POST /v1/embeddings`. [`ask`] reads the request, [`write`](mod@write) makes the answer, and [`Embeddings`] is what happens
 //! between them.
 
 use std::sync::Arc;
 
-use tracing::Span;
-
-use super::{Reject, Reply};
+use super::{Known, Operation, Reject, Reply, Request};
 use crate::Sidecar;
-use crate::budget::Held;
 use crate::embed::{Busy, Normalize, Rows, normalize};
 use crate::models::{Lease, Model, State};
 
@@ -21,23 +18,22 @@ use write::{Encoding, Pieces};
 /// costs more than doing it.
 const INLINE_BYTES: usize = 8 * 1024;
 
-/// What is known of a request for logs and meters, filled in as it becomes known.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// The model's configured name.
-    pub model: Option<String>,
-    /// Tokens of all inputs.
-    pub tokens: usize,
+/// The operation.
+pub struct Embeddings;
+
+#[tonic::async_trait]
+impl Operation for Embeddings {
+    fn name(&self) -> &'static str {
+        "embeddings"
+    }
+
+    async fn answer(&self, sidecar: &Arc<Sidecar>, request: Request<'_>) -> Result<Reply, Reject> {
+        answer(sidecar, request).await
+    }
 }
 
-/// Answers one request. Dropping the future takes the request out of the queue. Bytes of the answer are added to `held`.
-pub async fn answer(
-    sidecar: &Arc<Sidecar>,
-    body: Vec<u8>,
-    held: &mut Held,
-    known: &mut Known,
-    span: &Span,
-) -> Result<Reply, Reject> {
+async fn answer(sidecar: &Arc<Sidecar>, request: Request<'_>) -> Result<Reply, Reject> {
+    let Request { body, held, known, span } = request;
     let Prepared { name, model, rows, encoding, dimensions } = if body.len() <= INLINE_BYTES {
         prepare(sidecar, &body, known)?
     } else {
@@ -59,8 +55,8 @@ pub async fn answer(
     if !held.grow(bytes) {
         return Err(Reject::Overloaded);
     }
-    let ticket = model.pool.submit(rows, span.clone()).map_err(full)?;
-    let values = ticket.wait().await.map_err(|_| Reject::Failed)?;
+    let outputs = model.pool.submit(rows, span.clone()).map_err(full)?;
+    let values = outputs.only().await.map_err(|_| Reject::Failed)?;
     let values = shorten(values, &model, dimensions);
     // JSON has no way to write these, and no caller could use them.
     if values.iter().any(|value| !value.is_finite()) {

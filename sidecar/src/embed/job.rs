@@ -2,23 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::Sender;
 use tracing::Span;
 
 use super::rows::Rows;
+use crate::outputs::Fault;
 use crate::telemetry::count;
-
-/// Why a request got no embeddings.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Fault {
-    /// The engine failed on one of its batches. The reason was logged.
-    #[error("inference failed")]
-    Engine,
-    /// The pool ended before the request did.
-    #[error("the model was unloaded")]
-    Stopped,
-}
 
 /// A request while it is in a pool.
 pub(super) struct Job {
@@ -33,7 +22,7 @@ pub(super) struct Job {
 struct Gathered {
     values: Vec<f32>,
     missing: usize,
-    done: Option<oneshot::Sender<Result<Vec<f32>, Fault>>>,
+    done: Option<Sender<Result<Vec<f32>, Fault>>>,
 }
 
 /// Whether a job has everything now.
@@ -44,12 +33,7 @@ pub(super) enum Progress {
 }
 
 impl Job {
-    pub(super) fn new(
-        inputs: Rows,
-        dimensions: usize,
-        span: Span,
-        done: oneshot::Sender<Result<Vec<f32>, Fault>>,
-    ) -> Self {
+    pub(super) fn new(inputs: Rows, dimensions: usize, span: Span, done: Sender<Result<Vec<f32>, Fault>>) -> Self {
         let values = vec![0.0; inputs.len() * dimensions];
         let gathered = Gathered { values, missing: inputs.len(), done: Some(done) };
         let queued =
@@ -70,8 +54,8 @@ impl Job {
         }
         let values = std::mem::take(&mut gathered.values);
         if let Some(done) = gathered.done.take() {
-            // Nobody listens when the caller has left meanwhile.
-            let _ = done.send(Ok(values));
+            // There is room for the one piece that is ever sent. Nobody listens when the caller has left meanwhile.
+            let _ = done.try_send(Ok(values));
         }
         Progress::Done
     }
@@ -80,7 +64,7 @@ impl Job {
     pub(super) fn fail(&self, fault: Fault) {
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(done) = gathered.done.take() {
-            let _ = done.send(Err(fault));
+            let _ = done.try_send(Err(fault));
         }
     }
 }

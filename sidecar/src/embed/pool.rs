@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::channel;
 use tracing::Span;
 
 use super::job::Job;
 use super::normalization::Normalize;
+use super::place::Place;
 use super::queue::Queue;
 use super::rows::Rows;
 use super::seat::Seat;
 use super::shared::{Busy, Clock, Shared};
-use super::ticket::Ticket;
 use super::worker::Worker;
 use crate::engine::{EngineError, Parallel, Weights};
 use crate::metrics::ModelMetrics;
+use crate::outputs::Outputs;
 
 /// Tokens of a batch on a CPU: beyond it batching gains nothing there, and callers wait longer.
 const CPU_PADDED: usize = 512;
@@ -92,12 +93,12 @@ impl Pool {
         self.shared.room(inputs)
     }
 
-    /// Puts a request in the queue.
-    pub fn submit(&self, inputs: Rows, span: Span) -> Result<Ticket, Busy> {
-        let (sender, done) = oneshot::channel();
+    /// Puts a request in the queue. All of its embeddings come as one piece, one after the other in the order of the inputs.
+    pub fn submit(&self, inputs: Rows, span: Span) -> Result<Outputs<Vec<f32>>, Busy> {
+        let (sender, embeddings) = channel(1);
         // A job is made only for a request that found room.
         let id = self.shared.enter(inputs, |inputs| Job::new(inputs, self.dimensions, span, sender))?;
-        Ok(Ticket { id, shared: Arc::downgrade(&self.shared), done })
+        Ok(Outputs::new(embeddings, Place { id, shared: Arc::downgrade(&self.shared) }))
     }
 }
 

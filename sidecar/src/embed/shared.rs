@@ -5,11 +5,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::drain::Drain;
-use super::job::{Fault, Job, Shareable};
+use super::job::{Job, Shareable};
 use super::queue::{Full, Queue, RequestId};
 use super::rows::Rows;
 use super::seat::Seat;
 use crate::metrics::ModelMetrics;
+use crate::outputs::Fault;
 
 /// The queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,12 +4,13 @@ use std::sync::{Arc, PoisonError};
 
 use tracing::Span;
 
-use super::job::{Fault, Progress, Shareable};
+use super::job::{Progress, Shareable};
 use super::normalization::{Normalize, normalize};
 use super::queue::{Packed, RequestId};
 use super::seat::Seat;
 use super::shared::Shared;
 use crate::engine::Batch;
+use crate::outputs::Fault;
 use crate::telemetry::count;
 
 pub(super) struct Worker {

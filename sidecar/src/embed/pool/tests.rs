@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::super::job::Fault;
 use super::*;
 use crate::engine::{Batch, Description, Engine};
 use crate::metrics::Metrics;
+use crate::outputs::Fault;
 
 const PANIC: u32 = 1000;
 const ERROR: u32 = 1001;
@@ -89,7 +89,7 @@ fn rows(rows: &[&[u32]]) -> Rows {
 }
 
 impl Scene {
-    fn submit(&self, inputs: &[&[u32]]) -> Result<Ticket, Busy> {
+    fn submit(&self, inputs: &[&[u32]]) -> Result<Outputs<Vec<f32>>, Busy> {
         self.pool.submit(rows(inputs), Span::none())
     }
 
@@ -120,7 +120,7 @@ async fn outputs_come_in_the_order_of_inputs_whatever_runs_beside_them() {
         waiting.push((ticket, expect));
     }
     for (ticket, expect) in waiting {
-        assert_eq!(ticket.wait().await, Ok(expect));
+        assert_eq!(ticket.only().await, Ok(expect));
     }
 }
 
@@ -128,8 +128,8 @@ async fn outputs_come_in_the_order_of_inputs_whatever_runs_beside_them() {
 async fn an_engine_that_panics_fails_its_batch_and_lives_on() {
     let scene = scene(1, 100, false);
     for bad in [PANIC, ERROR, SHORT] {
-        assert_eq!(scene.submit(&[&[1], &[bad]]).unwrap().wait().await, Err(Fault::Engine));
-        assert_eq!(scene.submit(&[&[7, 7]]).unwrap().wait().await, Ok(vec![7.0, 2.0]));
+        assert_eq!(scene.submit(&[&[1], &[bad]]).unwrap().only().await, Err(Fault::Engine));
+        assert_eq!(scene.submit(&[&[7, 7]]).unwrap().only().await, Ok(vec![7.0, 2.0]));
     }
 }
 
@@ -142,10 +142,10 @@ async fn a_caller_who_left_is_skipped_and_the_others_are_merged() {
     let (a, b) = (scene.submit(&[&[4]]).unwrap(), scene.submit(&[&[5]]).unwrap());
     drop(left);
     scene.let_go();
-    assert_eq!(first.wait().await, Ok(vec![1.0, 1.0]));
+    assert_eq!(first.only().await, Ok(vec![1.0, 1.0]));
     assert_eq!(scene.began(), [4, 5]);
     scene.let_go();
-    assert_eq!((a.wait().await, b.wait().await), (Ok(vec![4.0, 1.0]), Ok(vec![5.0, 1.0])));
+    assert_eq!((a.only().await, b.only().await), (Ok(vec![4.0, 1.0]), Ok(vec![5.0, 1.0])));
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn a_batch_beside_which_nothing_runs_has_all_cores() {
         assert_eq!(scene.began.recv().unwrap(), (vec![2], 1));
         scene.let_go();
         scene.let_go();
-        assert!(alone.wait().await.is_ok() && beside.wait().await.is_ok());
+        assert!(alone.only().await.is_ok() && beside.only().await.is_ok());
         // Outputs are there a little before their batch has ended.
         while scene.pool.shared.lock().running > 0 {
             tokio::task::yield_now().await;
@@ -177,7 +177,7 @@ async fn a_full_queue_says_when_to_come_back() {
     assert_eq!(busy.retry_after, Duration::from_secs(1));
     scene.let_go();
     scene.let_go();
-    assert!(running.wait().await.is_ok() && waiting.wait().await.is_ok());
+    assert!(running.only().await.is_ok() && waiting.only().await.is_ok());
     drop(scene.submit(&[&[4]]).unwrap());
     scene.let_go();
 }
@@ -200,7 +200,7 @@ async fn when_to_come_back_is_what_the_batches_before_have_taken() {
     scene.let_go();
     scene.let_go();
     for ticket in [first, second, third] {
-        assert!(ticket.wait().await.is_ok());
+        assert!(ticket.only().await.is_ok());
     }
     assert_eq!(scene.pool.room(1), Ok(()));
 }
@@ -213,6 +213,6 @@ async fn a_pool_that_ends_tells_who_waits() {
     // Without its other end the gate stands open.
     drop(gate);
     drop(pool);
-    let outcome = ticket.wait().await;
+    let outcome = ticket.only().await;
     assert!(matches!(outcome, Err(Fault::Stopped) | Ok(_)), "{outcome:?}");
 }

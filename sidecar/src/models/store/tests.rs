@@ -139,7 +139,7 @@ impl Scene {
 async fn value(model: &Lease) -> Vec<f32> {
     let mut rows = Rows::default();
     rows.push(&[0]);
-    model.pool.submit(rows, Span::none()).unwrap().wait().await.unwrap()
+    model.pool.submit(rows, Span::none()).unwrap().only().await.unwrap()
 }
 
 #[tokio::test]
