@@ -82,7 +82,7 @@ fn wanted(asked: LoadRequest, queue: &QueueSettings) -> Result<Wanted, String> {
     if let Some(threads) = positive("threads", asked.threads)? {
         queue.threads = Some(threads);
     }
-    Ok(Wanted { model: ModelSettings { name: asked.name, path, engine }, queue })
+    Ok(Wanted::new(ModelSettings { name: asked.name, path, engine }, queue))
 }
 
 fn positive(field: &str, value: Option<u64>) -> Result<Option<usize>, String> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// All of the sidecar's settings.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Unix socket on which Envoy calls. A stale file left by a dead sidecar is replaced.
@@ -100,7 +100,7 @@ impl QueueSettings {
 }
 
 /// What is refused, so that memory stays bounded whatever callers do: `ext_proc` itself has no back-pressure.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Longest request body.
@@ -159,6 +159,12 @@ impl Settings {
             serde_json::from_slice(&bytes).map_err(|error| SettingsError::Malformed { path: path.into(), error })?;
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Whether a sidecar that runs by these can be brought to `others` while it runs: the models alone differ, and how their
+    /// requests wait.
+    pub fn serves_as(&self, others: &Self) -> bool {
+        *others == Self { models: others.models.clone(), queue: others.queue.clone(), ..self.clone() }
     }
 
     /// Reports everything that makes no sense, at once.

@@ -23,10 +23,16 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// A model and how its requests wait.
+    pub fn new(model: ModelSettings, mut queue: QueueSettings) -> Self {
+        // All cores are the same whether they are counted or left out.
+        queue.threads = Some(queue.cores());
+        Self { model, queue }
+    }
+
     /// What a settings file names, in its order.
     pub fn all(settings: &Settings) -> Vec<Self> {
-        let wanted = |model: &ModelSettings| Self { model: model.clone(), queue: settings.queue.clone() };
-        settings.models.iter().map(wanted).collect()
+        settings.models.iter().map(|model| Self::new(model.clone(), settings.queue.clone())).collect()
     }
 }
 

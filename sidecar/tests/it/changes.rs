@@ -62,7 +62,9 @@ async fn no_request_of_one_model_fails_while_another_is_loaded_changed_and_unloa
         let model = load(&sidecar, wanted("b", tiny.path(), 1)).await.unwrap();
         assert_eq!((model.state(), model.dimensions, model.error.as_str()), (State::Ready, 2, ""));
         assert_eq!(ask().await.embeddings(), [[0.0, 1.0]]);
-        // The same again does nothing.
+        // The same again does nothing, as for a model that was there from the start.
+        let all = std::thread::available_parallelism().unwrap().get() as u64;
+        load(&sidecar, wanted("minilm", &minilm(), all)).await.unwrap();
         load(&sidecar, wanted("b", tiny.path(), 1)).await.unwrap();
         load(&sidecar, wanted("b", tiny.path(), 2)).await.unwrap();
         assert_eq!(ask().await.embeddings(), [[0.0, 1.0]]);
