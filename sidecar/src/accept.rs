@@ -3,11 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-/// Between two tries to accept a connection when the first has failed.
+/// The pause after a failure to accept a connection.
 const REST: Duration = Duration::from_millis(100);
 
-/// What was accepted; a failure only after a rest. While no file descriptor is left every try fails at once, and trying on
-/// would take a core from inference.
+/// Returns what was accepted, and a failure only after a pause. While no file descriptor is left, every try fails at once, and a
+/// loop without a pause would take a core from inference.
 pub(crate) async fn rested<T>(accepted: io::Result<T>) -> io::Result<T> {
     if accepted.is_err() {
         tokio::time::sleep(REST).await;

@@ -20,7 +20,7 @@ use crate::models::State;
 /// Serves until it is dropped.
 pub async fn serve(sidecar: Arc<Sidecar>, listener: TcpListener) {
     loop {
-        // Failing to accept is about that one connection, or about too many open files, which passes.
+        // A failure concerns one connection, or too many open files, which passes.
         let Ok((connection, _)) = rested(listener.accept().await).await else { continue };
         let sidecar = Arc::clone(&sidecar);
         tokio::spawn(async move {
@@ -29,7 +29,7 @@ pub async fn serve(sidecar: Arc<Sidecar>, listener: TcpListener) {
                 async move { Ok::<_, Infallible>(reply) }
             });
             let http = hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).clone();
-            // What goes wrong on a probe's connection is the probe's to notice.
+            // If a probe's connection fails, the probe notices it.
             let _ = http.serve_connection(TokioIo::new(connection), answer).await;
         });
     }

@@ -1,5 +1,5 @@
-//! Work that is done aside, away from the threads that serve all streams: few at a time, and accounted for to its end,
-//! also when nobody waits for it any more. Start at [`Aside::run`].
+//! Long work, done away from the threads that serve all streams. Only a few pieces of it run at once, and each holds its bytes
+//! until it ends, even if its caller leaves. Start at [`Aside::run`].
 
 use std::sync::Arc;
 
@@ -8,28 +8,28 @@ use tokio::task::{JoinError, spawn_blocking};
 
 use crate::budget::Held;
 
-/// Where such work is done.
+/// Runs long work on threads of its own.
 #[derive(Clone, Debug)]
 pub struct Aside {
     room: Arc<Semaphore>,
 }
 
 impl Aside {
-    /// Lets `most` pieces of work run at once.
+    /// Runs at most `most` pieces of work at once.
     pub fn new(most: usize) -> Self {
         Self { room: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))) }
     }
 
     /// Does `work` once there is room for it.
     ///
-    /// What `held` stands for is what the work reads. It is given back when the work ends, and not when its caller leaves:
-    /// what has begun cannot be stopped. Dropped before it has begun, it never runs.
+    /// `held` counts the bytes that the work reads. They stay counted until the work ends, even if the caller leaves: work that
+    /// has begun cannot be stopped. If this future is dropped before that, the work never runs.
     pub async fn run<T: Send + 'static>(
         &self,
         held: &mut Held,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
-        // Nobody closes it, so that there is always a place.
+        // The semaphore is never closed, so there is always a place.
         let place = Arc::clone(&self.room).acquire_owned().await.ok();
         let reads = held.take();
         let (made, reads) = spawn_blocking(move || {

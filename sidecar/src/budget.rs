@@ -1,16 +1,17 @@
-//! How many bytes of requests and answers are held at once. `ext_proc` has no back-pressure, so the bound is here.
+//! Limits how many bytes of requests and answers are held at once. Request bodies come without back-pressure in `ext_proc`, so
+//! the limit is here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A bound on bytes held.
+/// A limit on the bytes that are held.
 #[derive(Clone, Debug)]
 pub struct Budget {
     limit: usize,
     used: Arc<AtomicUsize>,
 }
 
-/// Bytes held; given back when dropped.
+/// Bytes that are held. Dropping this gives them back.
 #[derive(Debug)]
 pub struct Held {
     bytes: usize,
@@ -35,7 +36,7 @@ impl Budget {
 }
 
 impl Held {
-    /// All of it, for another to hold.
+    /// Hands everything that is held over to a new owner.
     #[must_use]
     pub fn take(&mut self) -> Self {
         Self { bytes: std::mem::take(&mut self.bytes), budget: self.budget.clone() }

@@ -1,4 +1,4 @@
-//! What turns token ids into vectors. An engine is one file that implements [`Weights`] and [`Engine`], and one arm in
+//! Engines turn token ids into vectors. An engine is one file that implements [`Weights`] and [`Engine`], and one arm in
 //! [`Found::load`]. Start at [`Engine`].
 
 use std::path::{Path, PathBuf};
@@ -94,13 +94,13 @@ pub enum EngineError {
     Run(String),
 }
 
-/// What ONNX Runtime runs. Of several graphs nobody says which one is meant.
+/// The files that ONNX Runtime runs. If there are several graphs, none is chosen.
 const GRAPH: &str = "model.onnx here or in onnx/, nor another .onnx file that is the only one";
 
-/// What any engine runs.
+/// The files that any engine runs.
 const NEITHER: &str = "model.onnx here or in onnx/, nor another .onnx file that is the only one, nor model.safetensors";
 
-/// What runs a model, and where that is.
+/// A model's files, and the engine and device that run them.
 pub struct Found<'f> {
     folder: &'f Path,
     engine: EngineChoice,
@@ -125,7 +125,7 @@ pub fn find(folder: &Path, choice: EngineChoice) -> Result<Found<'_>, EngineErro
 }
 
 impl Found<'_> {
-    /// Loads the model, whose token embeddings are to be pooled like this.
+    /// Loads the model. Its token embeddings will be pooled by `pooling`.
     pub fn load(self, pooling: Pooling, onnxruntime: Option<&Path>) -> Result<Box<dyn Weights>, EngineError> {
         match (self.engine, self.graph) {
             (EngineChoice::Onnx, Some(graph)) => Ok(Box::new(onnx::Graph::load(&graph, pooling, onnxruntime)?)),
@@ -134,8 +134,8 @@ impl Found<'_> {
     }
 }
 
-/// What runs a model of which there is a `graph` for ONNX Runtime, `weights` for candle, or both. ONNX Runtime is the faster
-/// one on a CPU, which is all that it has here; a GPU is candle's, for a model that candle can read.
+/// Chooses the engine of a model that has a `graph` for ONNX Runtime, `weights` for candle, or both. ONNX Runtime is faster on a
+/// CPU, and runs only there. On a GPU, candle runs every model that it can read.
 fn choose(choice: EngineChoice, graph: bool, weights: bool, on_cpu: bool) -> EngineChoice {
     match choice {
         EngineChoice::Auto if graph && (on_cpu || !weights) => EngineChoice::Onnx,

@@ -34,19 +34,19 @@ use crate::api::{self, Known, Reject, Reply, Router};
 use crate::budget::Held;
 use crate::telemetry::{count, request_span};
 
-/// Messages of one stream that are made but not yet taken by its connection. With pieces of about 48 KB it bounds what a
-/// stream holds as text.
+/// Messages of one stream that are made before its connection takes them. With pieces of about 48 KB this bounds the text that a
+/// stream holds.
 const PIECES_AHEAD: usize = 3;
 
 /// Room beside the body in a message: headers, attributes, metadata.
 const MESSAGE_ROOM: usize = 1 << 20;
 
-/// How many times the longest body is read of one that is refused.
+/// How many times the longest body is read and dropped after a refusal.
 const DISCARDED: usize = 8;
 
 /// The service, ready to be added to a server. `router` says what is served.
 pub fn service(sidecar: Arc<Sidecar>, router: Router) -> ExternalProcessorServer<Service> {
-    // Envoy replays a buffered body in one message. One that is too long must still arrive, to be answered 413.
+    // Envoy replays a buffered body in one message. A body that is too long must still arrive, so that it is answered 413.
     let longest = sidecar.limits.max_body_bytes.saturating_mul(2).saturating_add(MESSAGE_ROOM);
     ExternalProcessorServer::new(Service { sidecar, router }).max_decoding_message_size(longest)
 }
@@ -184,8 +184,8 @@ async fn gather(
     }
 }
 
-/// Lets the rest of a refused body pass, `limit` bytes of it. Refused earlier, Envoy loses the answer's body to callers
-/// that are still sending.
+/// Reads and drops the rest of a refused body, at most `limit` bytes. If the answer came earlier, Envoy would lose its body for
+/// callers that are still sending.
 async fn discard(asked: &mut Streaming<ProcessingRequest>, limit: usize) {
     let mut seen = 0;
     while let Ok(Some(message)) = asked.message().await {
@@ -202,8 +202,8 @@ async fn discard(asked: &mut Streaming<ProcessingRequest>, limit: usize) {
     }
 }
 
-/// Completes when Envoy has nothing more to say: with a request that has come whole, its caller has left. Envoy 1.40 was seen to
-/// reset the stream then, which ends the conversation by itself; but the protocol lets it end its own side only.
+/// Completes when Envoy ends its side of the stream. After a whole request this means that the caller has left. Envoy 1.40 was seen
+/// to reset the stream then, which ends the conversation anyway; but the protocol allows it to end only its own side.
 async fn let_go(asked: &mut Streaming<ProcessingRequest>) {
     while let Ok(Some(_)) = asked.message().await {}
 }
@@ -219,8 +219,8 @@ enum Sent {
     Unread,
 }
 
-/// Sends an answer, each piece when it is there. Of what its model makes meanwhile, no more is taken than Envoy reads. A send
-/// that fails means that Envoy let go; nothing is left to be done then.
+/// Sends an answer, each piece as soon as it is there. It takes pieces only as fast as Envoy reads them. If a send fails, Envoy has
+/// let go, and nothing is left to do.
 async fn send(reply: Reply, answers: &Sender<Message>) -> Sent {
     let mut headers = vec![header(":status", reply.status.to_string())];
     headers.extend(reply.headers.into_iter().map(|(key, value)| header(key, value)));
@@ -232,10 +232,10 @@ async fn send(reply: Reply, answers: &Sender<Message>) -> Sent {
     let mut next = body.next().await;
     loop {
         let (bytes, after) = match next {
-            // The piece that is there already says whether this one is the last, without a message for that.
+            // If the body is known to have ended, this piece says so itself and saves a message.
             Some(Ok(bytes)) => (bytes, poll_fn(|context| Poll::Ready(body.as_mut().poll_next(context))).await),
             Some(Err(fault)) => {
-                // An error of the stream, so that nobody takes what was sent for the whole answer.
+                // The stream ends with an error, so that nobody takes the part that was sent for the whole answer.
                 let _ = answers.send(Err(Status::aborted(fault.to_string()))).await;
                 return Sent::Broken;
             }

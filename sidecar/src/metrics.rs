@@ -1,4 +1,4 @@
-//! What is counted and measured, as Prometheus reads it. Labels are bounded: a model that is not configured is "unknown".
+//! Counters and measurements for Prometheus. The number of labels is bounded: all unknown models are called "unknown".
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub enum LoadOutcome {
     Ready,
     /// It could not be loaded.
     Failed,
-    /// When it was loaded, something else was wanted.
+    /// Another load or an unload came before it had ended.
     Superseded,
 }
 
@@ -45,7 +45,7 @@ impl LoadOutcome {
     }
 }
 
-/// The part of one pool. While a model takes another one's place there are two of its name: gauges show their sum.
+/// The measurements of one pool. While a new model replaces an old one, two pools have the same name, and gauges show their sum.
 #[derive(Debug)]
 pub struct ModelMetrics {
     waiting: Share,
@@ -56,7 +56,7 @@ pub struct ModelMetrics {
     seconds: Histogram,
 }
 
-/// What one pool adds to a gauge. Dropped, it adds nothing any more.
+/// What one pool adds to a gauge. Dropping it takes that away again.
 #[derive(Debug)]
 struct Share {
     gauge: IntGauge,
@@ -102,7 +102,7 @@ impl Metrics {
                 Opts::new("weir_sidecar_input_tokens_total", "Tokens of answered requests"),
                 &["model"],
             )?,
-            // vLLM's names, so that a Gateway API inference picker can schedule over the sidecar as it does over vLLM.
+            // The names of vLLM, so that an inference picker of the Gateway API can use the sidecar as it uses vLLM.
             waiting: IntGaugeVec::new(Opts::new("vllm:num_requests_waiting", "Inputs that wait"), &["model_name"])?,
             running: IntGaugeVec::new(
                 Opts::new("vllm:num_requests_running", "Inputs in running batches"),
@@ -141,7 +141,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The part of a pool that runs this model.
+    /// The measurements of a pool that runs this model.
     pub fn model(&self, name: &str) -> ModelMetrics {
         ModelMetrics {
             waiting: Share::of(self.waiting.with_label_values(&[name])),

@@ -1,4 +1,5 @@
-//! The sidecar's life: it binds, loads, serves, and stops without cutting off what runs. Start at [`run`].
+//! The life of a sidecar: it binds its addresses, loads models, serves, and stops after running requests have ended. Start at
+//! [`run`].
 
 use std::fs::Permissions;
 use std::future::Future;
@@ -27,10 +28,10 @@ use crate::{admin, api, ext_proc, service};
 /// Streams of one connection at once. Envoy opens further connections beyond it.
 const STREAMS: u32 = 1024;
 
-/// What one stream may send ahead: a usual body in one go.
+/// How much one stream may send ahead: a usual body fits.
 const STREAM_WINDOW: u32 = 1 << 20;
 
-/// What one connection may send ahead.
+/// How much one connection may send ahead.
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
 /// Why the sidecar could not start.
@@ -94,7 +95,7 @@ impl Server {
         let listener = UnixListener::bind(&settings.socket)
             .map_err(|error| StartError::Socket { path: settings.socket.clone(), error })?;
         let socket = Socket { path: settings.socket.clone() };
-        // Requests need no key there.
+        // Requests need no key there, so only this user may connect.
         std::fs::set_permissions(&settings.socket, Permissions::from_mode(0o600))
             .map_err(|error| StartError::Socket { path: settings.socket.clone(), error })?;
         let sidecar = Arc::new(Sidecar::new(&settings)?);
@@ -136,7 +137,7 @@ impl Server {
             () = shutdown => {
                 tracing::info!("stopping; requests that run are finished");
                 sidecar.drain();
-                // Nobody is let in any more, and another may take its place: what is there later is not ours.
+                // Another sidecar may bind this path from now on, so the file must be removed now and not later.
                 drop(socket);
                 let _ = stop.send(());
                 tokio::time::timeout(limit, serving).await.unwrap_or_else(|_| {
@@ -151,7 +152,7 @@ impl Server {
     }
 }
 
-/// Keeps the health service true. It ends when it is aborted.
+/// Keeps the gRPC health service up to date, until it is aborted.
 async fn report(sidecar: Arc<Sidecar>, health: HealthReporter) {
     let mut changes = sidecar.models.changes();
     loop {
@@ -174,7 +175,7 @@ impl Drop for Socket {
     }
 }
 
-/// Makes room for a socket: what a dead sidecar left is removed, anything else is refused.
+/// Removes the socket of a sidecar that has died. Anything else at its path is an error.
 async fn clear(path: &Path) -> Result<(), StartError> {
     let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
     if !metadata.file_type().is_socket() {

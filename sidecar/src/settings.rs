@@ -1,5 +1,5 @@
-//! What an operator configures: one JSON file, read once at start. Start at [`Settings`]. Every mistake in it is reported
-//! at once, each with its place and what to do.
+//! The settings of a sidecar: one JSON file that is read at the start. Start at [`Settings`]. All mistakes in it are reported at
+//! once, each with its place and what to do.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Unix socket on which Envoy calls. A stale file left by a dead sidecar is replaced.
+    /// Unix socket on which Envoy calls. The file of a sidecar that has died is replaced.
     pub socket: PathBuf,
     /// Where health and metrics are served over HTTP.
     #[serde(default = "default_admin")]
@@ -22,13 +22,13 @@ pub struct Settings {
     pub onnxruntime: Option<PathBuf>,
     /// Models to serve, at least one.
     pub models: Vec<ModelSettings>,
-    /// How requests wait and are put together.
+    /// How requests wait and how batches are made.
     #[serde(default)]
     pub queue: QueueSettings,
-    /// What is refused, so that memory stays bounded.
+    /// Limits that keep memory bounded.
     #[serde(default)]
     pub limits: Limits,
-    /// Where spans go, as OTLP over gRPC, such as `http://127.0.0.1:4317`.
+    /// Address that spans are sent to, as OTLP over gRPC, such as `http://127.0.0.1:4317`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otlp: Option<String>,
 }
@@ -50,8 +50,8 @@ pub struct ModelSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
-    /// ONNX Runtime when the folder holds an `.onnx` file (several times faster than candle on a CPU), else candle. On a GPU
-    /// candle, if it holds weights for it.
+    /// ONNX Runtime if the folder holds an `.onnx` file, because it is several times faster on a CPU; else candle. On a GPU,
+    /// candle if the folder holds weights for it.
     #[default]
     Auto,
     /// ONNX Runtime.
@@ -60,21 +60,21 @@ pub enum EngineChoice {
     Candle,
 }
 
-/// How requests wait and are put together.
+/// How requests wait and how batches are made.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueueSettings {
-    /// Inputs that may wait per model; beyond it callers get 429. A request that alone is larger is taken when nothing waits.
+    /// Inputs that may wait per model. If there are more, callers get 429. A single request that is larger is taken if nothing waits.
     pub max_waiting: usize,
-    /// Tokens of one batch, padding included. Without it: what suits the device.
+    /// Tokens of one batch, padding included. Default: what suits the device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_padded_tokens: Option<usize>,
-    /// Cores for inference. Without it: all.
+    /// Cores for inference. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-    /// Batches that run at the same time per model; `threads` are divided between them. Without it: one per thread, at most
-    /// four, since each holds its own copy of an ONNX model. Where it is more than one, another copy has all threads, for a
-    /// batch beside which nothing runs.
+    /// Batches that run at the same time per model. `threads` are divided between them. Default: one per thread, at most four,
+    /// since each holds its own copy of an ONNX model. If it is more than one, one more copy has all threads, for a batch that
+    /// runs alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<usize>,
 }
@@ -99,7 +99,7 @@ impl QueueSettings {
     }
 }
 
-/// What is refused, so that memory stays bounded whatever callers do: `ext_proc` itself has no back-pressure.
+/// Limits that keep memory bounded whatever callers do. `ext_proc` has no back-pressure for request bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -161,8 +161,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Whether a sidecar that runs by these can be brought to `others` while it runs: the models alone differ, and how their
-    /// requests wait.
+    /// Whether a running sidecar can go from these settings to `others` without a restart: only models and their queues differ.
     pub fn serves_as(&self, others: &Self) -> bool {
         *others == Self { models: others.models.clone(), queue: others.queue.clone(), ..self.clone() }
     }

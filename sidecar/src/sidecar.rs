@@ -16,7 +16,7 @@ pub struct Sidecar {
     pub(crate) queue: QueueSettings,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
-    /// Where long requests are read: with no more threads than inference has, which they compete with.
+    /// Reads long requests, on no more threads than inference had at the start: the two compete for cores.
     pub(crate) aside: Aside,
     draining: AtomicBool,
 }
@@ -36,7 +36,7 @@ impl Sidecar {
         })
     }
 
-    /// Lets in nothing new from now on.
+    /// Refuses every new request from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -46,8 +46,8 @@ impl Sidecar {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Whether every model of the settings file serves and nothing is stopping. A model that came by a call does not count: one
-    /// that is being loaded, or cannot be, must not take the others out of service.
+    /// Whether every model of the settings file serves and the sidecar is not stopping. A model that was added by a call does not
+    /// count: if it loads slowly or fails, the other models must stay in service.
     pub fn ready(&self) -> bool {
         let serves = |origin, state: &State| origin == Origin::Call || matches!(state, State::Ready(_));
         !self.draining() && self.models.all().iter().all(|entry| serves(entry.origin, &entry.state))

@@ -1,5 +1,5 @@
-//! Logs and spans. Neither ever holds a prompt, an input or an embedding. [`init`] is for the process that runs the
-//! sidecar; a request's span continues its caller's trace.
+//! Logs and spans. They never hold a prompt, an input or an embedding. [`init`] sets them up, once a process. The span of a request
+//! continues its caller's trace.
 
 use std::panic::PanicHookInfo;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-/// How long the last spans may take to leave at the end.
+/// How long sending the last spans may take at the end.
 const FLUSH: Duration = Duration::from_secs(5);
 
 /// Why logs and spans could not be set up.
@@ -37,7 +37,7 @@ pub struct Telemetry {
 }
 
 /// Sets up logs on standard error as JSON, filtered by `RUST_LOG` (default `info`), and spans to `otlp` where it is given.
-/// Call it once per process, inside a tokio runtime. Spans that cannot be sent are no reason not to serve: that is logged.
+/// Call it once per process, inside a tokio runtime. If spans cannot be sent, that is logged and the sidecar serves.
 pub fn init(otlp: Option<&str>) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn"));
     let logs = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr).with_filter(filter);
@@ -46,7 +46,7 @@ pub fn init(otlp: Option<&str>) -> Result<Telemetry, TelemetryError> {
         Err(error) => (None, Some(error)),
     };
     let spans = provider.as_ref().map(|provider| {
-        // Only our own spans: those of libraries would double the cost and say little.
+        // Only our own spans. Those of libraries would double the cost and say little.
         let own = tracing_subscriber::filter::Targets::new().with_target("weir_sidecar", tracing::Level::INFO);
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("weir-sidecar"))
@@ -66,13 +66,13 @@ impl Telemetry {
     /// Sends what has not been sent yet. Blocks for a few seconds at most.
     pub fn end(self) {
         if let Some(provider) = self.provider {
-            // The process ends: whoever collects spans is down, and nothing is left to be done about it.
+            // The process ends. If the collector is down, nothing can be done about it any more.
             let _ = provider.shutdown_with_timeout(FLUSH);
         }
     }
 }
 
-/// Says where, and not what: a panic's own message may quote what was being read.
+/// Logs the place of a panic and not its message, which may quote an input.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(place, "a panic");
@@ -81,7 +81,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {
     let mut exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
     if endpoint.starts_with("https:") {
-        // By itself the exporter trusts nobody. The system says who is to be trusted, as for Envoy.
+        // By default the exporter trusts no certificate. Use the certificates of the system, as Envoy does.
         exporter = exporter.with_tls_config(ClientTlsConfig::new().with_native_roots());
     }
     let exporter = exporter.build()?;
@@ -89,12 +89,12 @@ fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
 
-/// A count as OpenTelemetry writes numbers; it would write an unsigned one as text.
+/// A count as a signed number. OpenTelemetry would write an unsigned one as text.
 pub fn count(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// The span of one request, child of the caller's where its headers name one. What becomes known later is recorded then.
+/// The span of one request, a child of the span that its headers name. Fields that are empty here are recorded later.
 pub fn request_span(operation: &'static str, headers: &dyn Extractor) -> Span {
     let span = tracing::info_span!(
         "request",
@@ -110,7 +110,7 @@ pub fn request_span(operation: &'static str, headers: &dyn Extractor) -> Span {
         http.request.id = headers.get("x-request-id"),
     );
     if !span.is_disabled() {
-        // Without a layer for spans there is nothing to continue.
+        // It fails if no layer takes spans; then there is nothing to continue.
         let _ = span.set_parent(TraceContextPropagator::new().extract(headers));
     }
     span

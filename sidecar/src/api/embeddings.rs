@@ -14,8 +14,8 @@ pub mod write;
 use ask::{Ask, Input};
 use write::{Encoding, Pieces};
 
-/// Bodies longer than this are read and tokenized away from the threads that serve all streams: below it, moving the work
-/// costs more than doing it.
+/// Longer bodies are read and tokenized away from the threads that serve all streams. For shorter ones, moving the work would cost
+/// more than doing it.
 const INLINE_BYTES: usize = 8 * 1024;
 
 /// The operation.
@@ -93,7 +93,7 @@ fn prepare(sidecar: &Sidecar, body: &[u8], known: &mut Known) -> Result<Prepared
             Reject::Invalid { param: "dimensions".to_owned(), problem: format!("must be between 1 and {own}") }
         })?,
     };
-    // Tokens are most of the work, and for nothing where the queue is full.
+    // Making tokens is most of the work, and wasted if the queue is full.
     model.pool.room(input.len()).map_err(full)?;
     let rows = match input {
         Input::Texts(texts) => filled(model.tokens.rows(&texts).map_err(|_| Reject::Failed)?)?,
@@ -106,19 +106,19 @@ fn full(busy: Busy) -> Reject {
     Reject::QueueFull { retry_after: busy.retry_after }
 }
 
-/// Where a tokenizer adds no special tokens, a text of spaces has no tokens at all; a model cannot read that.
+/// Refuses inputs without tokens, which a model cannot read. A text of spaces is one if the tokenizer adds no special tokens.
 fn filled(rows: Rows) -> Result<Rows, Reject> {
     let Some(index) = rows.iter().position(<[u32]>::is_empty) else { return Ok(rows) };
     let problem = "holds nothing but what the model's tokenizer leaves out".to_owned();
     Err(Reject::Invalid { param: place(&rows, index), problem })
 }
 
-/// What callers call the input at `index`.
+/// The name of the input at `index`, for callers.
 fn place(rows: &Rows, index: usize) -> String {
     if rows.len() == 1 { "input".to_owned() } else { format!("input[{index}]") }
 }
 
-/// Token ids come from the caller's own tokenizer, special tokens included: they are used as they are, or refused.
+/// Checks token ids that a caller has made, special tokens included. They are used unchanged, or refused.
 fn check(rows: Rows, model: &Model) -> Result<Rows, Reject> {
     let (limit, vocabulary) = (model.tokens.max_tokens(), model.vocabulary);
     for (index, row) in rows.iter().enumerate() {
@@ -133,7 +133,7 @@ fn check(rows: Rows, model: &Model) -> Result<Rows, Reject> {
     Ok(rows)
 }
 
-/// Keeps the first `dimensions` of every embedding, as Matryoshka models mean it.
+/// Keeps the first `dimensions` of every embedding, as Matryoshka models are meant to be used.
 fn shorten(mut values: Vec<f32>, model: &Model, dimensions: usize) -> Vec<f32> {
     let own = model.description.dimensions;
     if dimensions < own {

@@ -1,5 +1,4 @@
-//! Why a request is not answered with what it asked for, as `OpenAI` words it. No variant holds any of the request's text
-//! beyond names of fields and models.
+//! The reasons to refuse a request, in `OpenAI`'s shape. They hold no text of the request except names of fields and models.
 
 use std::time::Duration;
 
@@ -208,7 +207,7 @@ impl Reject {
     }
 }
 
-/// Whole seconds, rounded up: at the speed measured there is room by then, if nobody else takes it.
+/// Whole seconds, rounded up. At the measured speed there is room by then, unless somebody else takes it.
 fn seconds(duration: Duration) -> u64 {
     (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
 }

@@ -1,18 +1,18 @@
-//! How fast a queue empties, measured while it has something to do. It is what makes a `retry-after` true.
+//! Measures how fast a queue empties while there is work. `retry-after` is computed from it.
 
 use std::time::{Duration, Instant};
 
-/// How quickly old measurements fade.
+/// How quickly old measurements lose their weight.
 const MEMORY: Duration = Duration::from_secs(10);
 
-/// What is assumed before anything was measured.
+/// The estimate before anything was measured.
 const FIRST_GUESS: Duration = Duration::from_secs(1);
 
-/// Nobody is sent away for longer: what waits may leave before its turn, and a rate that was measured on single short
-/// inputs is far below that of full batches. Weir itself never lets a sidecar rest, so that only callers wait by this.
+/// The longest estimate. Requests that wait may leave before their turn, and a rate measured on single short inputs is far below
+/// the rate of full batches. Weir never lets a sidecar rest, so only callers act on this.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Tokens finished per second of being busy, older seconds counting less.
+/// Tokens finished per busy second. Older seconds count less.
 #[derive(Clone, Debug, Default)]
 pub struct Drain {
     running: usize,

@@ -1,4 +1,4 @@
-//! A request while it is in a pool: its inputs, the outputs gathered so far, and who waits for them.
+//! A request in a pool: its inputs, the embeddings so far, and the channel that they leave by.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ pub(super) struct Job {
     pub(super) inputs: Rows,
     /// The request's span, parent of what happens to it here.
     pub(super) span: Span,
-    /// Open from arrival until its first batch begins.
+    /// The span of its time in the queue, from arrival until its first batch begins.
     pub(super) queued: Mutex<Option<Span>>,
     gathered: Mutex<Gathered>,
 }
@@ -54,7 +54,7 @@ impl Job {
         }
         let values = std::mem::take(&mut gathered.values);
         if let Some(done) = gathered.done.take() {
-            // There is room for the one piece that is ever sent. Nobody listens when the caller has left meanwhile.
+            // The channel has room for the only piece. If the caller has left, nobody listens.
             let _ = done.try_send(Ok(values));
         }
         Progress::Done
@@ -69,5 +69,5 @@ impl Job {
     }
 }
 
-/// Shares a job between the queue and the batches it is part of.
+/// A job as the queue and its batches share it.
 pub(super) type Shareable = Arc<Job>;

@@ -1,5 +1,5 @@
-//! The threads around a queue. A worker that is free takes what waits at once, never waiting for more: a batch is what
-//! gathered while all workers were busy. Cores are divided between the workers; a batch beside which nothing runs has them all.
+//! Runs the requests of one model on worker threads. A free worker takes what waits at once and never waits for more, so a batch
+//! is what came while all workers were busy. The cores are divided between the workers; a batch that runs alone gets all of them.
 
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -20,7 +20,7 @@ use crate::engine::{EngineError, Parallel, Weights};
 use crate::metrics::ModelMetrics;
 use crate::outputs::Outputs;
 
-/// Tokens of a batch on a CPU: beyond it batching gains nothing there, and callers wait longer.
+/// Tokens of a batch on a CPU. Larger batches gain nothing there, and callers wait longer.
 const CPU_PADDED: usize = 512;
 
 /// Tokens of a batch on a GPU.
@@ -31,7 +31,7 @@ const GPU_PADDED: usize = 32_768;
 pub struct PoolSettings {
     /// Inputs that may wait.
     pub max_waiting: usize,
-    /// Tokens of a batch, padding included; `None` for what suits the device.
+    /// Tokens of a batch, padding included. `None` means what suits the device.
     pub max_padded: Option<usize>,
     /// How many batches run at once.
     pub workers: usize,
@@ -88,12 +88,12 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Whether a request of `inputs` inputs would find room now. It may have gone when the request is there.
+    /// Whether a request of `inputs` inputs would find room now. The room may be gone by the time it is submitted.
     pub fn room(&self, inputs: usize) -> Result<(), Busy> {
         self.shared.room(inputs)
     }
 
-    /// Puts a request in the queue. All of its embeddings come as one piece, one after the other in the order of the inputs.
+    /// Puts a request in the queue. All embeddings come as one piece, in the order of the inputs.
     pub fn submit(&self, inputs: Rows, span: Span) -> Result<Outputs<Vec<f32>>, Busy> {
         let (sender, embeddings) = channel(1);
         // A job is made only for a request that found room.
@@ -106,7 +106,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.close();
         for worker in self.workers.drain(..) {
-            // A worker catches its panics; joining only waits for the batch that runs.
+            // A worker catches its panics, so joining only waits for the batch that runs.
             let _ = worker.join();
         }
     }

@@ -1,9 +1,10 @@
-//! Which inputs run next, together. A pure structure: no threads, no clock.
+//! Decides which inputs run next, together. It has no threads and no clock.
 //!
-//! Turns are given by fair queueing (Demers, Keshav and Shenker, 1989): requests go in the order in which they would end if
-//! all that wait got an equal share of the device. So a request of one input does not wait for a thousand that came before
-//! it, a flood of ones does not stop the thousand, and equals go by arrival, each as a whole: none ends later than with
-//! equal shares. The input whose turn it is always runs; others of about its length join it, earliest turns first.
+//! The order is that of fair queueing (Demers, Keshav and Shenker, 1989): requests run in the order in which they would end if
+//! every waiting request got an equal share of the device. So a request of one input does not wait for a thousand inputs that
+//! came before it, and many small requests do not stop a large one. Requests of equal size run by arrival, each as a whole; none
+//! ends later than with equal shares. The input whose turn it is always runs. Others of about its length join it, those with the
+//! earliest turns first.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -50,18 +51,18 @@ pub struct Full {
     pub tokens_ahead: usize,
 }
 
-/// Padding below this many tokens costs less than a batch of its own: seen with `MiniLM` on a CPU, where a run has the fixed
+/// Padding below this many tokens costs less than a batch of its own. Measured with `MiniLM` on a CPU, where each run has a fixed
 /// cost of about 14 tokens.
 const FREE_PADDING: usize = 16;
 
-/// A share smaller than this is not worth another worker.
+/// A batch smaller than this is not worth another worker.
 const LEAST_SHARE: usize = 64;
 
-/// Turns are counted in this part of a token, so that a turn passes also when very many share it.
+/// Turns are counted in fractions of a token, so that they also move on when very many requests share the device.
 const TURNS_PER_TOKEN: u64 = 1024;
 
-/// When an input's turn comes: when its request would end with equal shares, then by arrival, then the shorter inputs of
-/// the request first, so that neighbours are of about the same length and pack well.
+/// When an input's turn comes. First counts when its request would end with equal shares, then arrival. Within a request the
+/// shorter inputs come first, so that neighbours are of about the same length and pack well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     end: u64,
@@ -114,8 +115,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes in a request, all of its inputs or none. Its id must not be waiting already, and must be larger than those
-    /// before it, so that equal turns go by arrival. A request larger than the queue is taken when nothing else waits.
+    /// Takes in all inputs of a request, or none. Its id must be larger than every id before it, so that equal turns go by arrival.
+    /// A request that is larger than the queue is taken in when nothing else waits.
     pub fn push(&mut self, request: RequestId, lengths: impl IntoIterator<Item = usize>) -> Result<(), Full> {
         let mut items: Vec<(usize, usize)> = lengths.into_iter().enumerate().collect();
         self.room(items.len())?;
@@ -131,7 +132,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Forgets what still waits of a request, and says how many inputs that were.
+    /// Removes the waiting inputs of a request, and returns how many they were.
     pub fn cancel(&mut self, request: RequestId) -> usize {
         if self.requests.remove(&request).is_none() {
             return 0;
@@ -147,7 +148,7 @@ impl Queue {
         before - self.waiting.len()
     }
 
-    /// The next batch, for one of `idle` workers that could take one now. What waits is shared between them.
+    /// The next batch, for one of `idle` workers. What waits is divided between them.
     pub fn take(&mut self, idle: usize) -> Option<Packed> {
         let (_, &head) = self.waiting.first_key_value()?;
         let room = match idle {
@@ -159,7 +160,7 @@ impl Queue {
             let (low, high) = (narrowest.min(tokens), width.max(tokens));
             let close = high - low <= FREE_PADDING.max(high / 4);
             let fits = (taken.len() + 1) * high <= room;
-            // The one whose turn it is runs alone rather than never.
+            // The input whose turn it is runs, even if it does not fit.
             if taken.is_empty() || (close && fits) {
                 (narrowest, width) = (low, high);
                 taken.push(key);

@@ -1,4 +1,4 @@
-//! What a pool's workers and its callers share, behind one lock: the queue, the jobs, and how fast they end.
+//! The state that the workers of a pool share with its callers: the queue, the jobs and the measured speed, behind one lock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,14 +22,14 @@ pub struct Busy {
 /// The queue and its jobs, and what wakes a worker.
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// Runs a batch beside which nothing else runs, with all cores. `None` where every worker has all of them.
+    /// The engine with all cores, for a batch that runs alone. `None` if every worker has all cores.
     pub(super) alone: Option<Mutex<Seat>>,
     wake: Condvar,
     pub(super) metrics: ModelMetrics,
     clock: Clock,
 }
 
-/// What tells the time. Tests have their own.
+/// The clock. Tests have their own.
 pub(super) type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
 pub(super) struct State {
@@ -83,7 +83,7 @@ impl Shared {
         state.queue.room(inputs).map_err(|full| state.busy(full))
     }
 
-    /// Lets a job wait for its turn.
+    /// Puts a job in the queue, if there is room.
     pub(super) fn enter(&self, inputs: Rows, job: impl FnOnce(Rows) -> Job) -> Result<RequestId, Busy> {
         let mut state = self.lock();
         let id = RequestId(state.next);
@@ -96,7 +96,7 @@ impl Shared {
         Ok(id)
     }
 
-    /// The caller of a request has left, or has its answer.
+    /// Removes a request whose caller has left or has its answer.
     pub(super) fn leave(&self, id: RequestId) {
         let mut state = self.lock();
         if state.jobs.remove(&id).is_some() {
@@ -105,7 +105,7 @@ impl Shared {
         }
     }
 
-    /// Fails what waits, and lets every worker end after the batch that it runs.
+    /// Fails the waiting requests, and ends every worker after its current batch.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closing = true;

@@ -1,4 +1,4 @@
-//! A thread that runs batches. A worker that is free takes what waits at once; it never waits for more.
+//! A thread that runs batches.
 
 use std::sync::{Arc, PoisonError};
 
@@ -117,7 +117,7 @@ impl Worker {
         state.running_tokens -= packed.tokens();
         state.drain.finished(self.shared.now(), packed.tokens());
         for id in ended {
-            // A failed job may have more inputs waiting; nobody will read their outputs.
+            // More inputs of a failed job may wait; nobody will read their outputs.
             if state.jobs.remove(id).is_some() {
                 state.queue.cancel(*id);
             }
@@ -126,7 +126,7 @@ impl Worker {
     }
 }
 
-/// One span per request in the batch, open while it runs; and the end of its time in the queue.
+/// Ends the queue span of each request in the batch, and opens its inference span.
 fn spans(packed: &Packed, jobs: &[Shareable]) -> Vec<Span> {
     let mut last = None;
     let mut spans = Vec::new();

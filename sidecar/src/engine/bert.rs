@@ -26,15 +26,15 @@ pub struct Config {
     pub max_position_embeddings: usize,
     /// Segments that an input may have.
     pub type_vocab_size: usize,
-    /// What keeps a layer norm from dividing by zero.
+    /// A small number that prevents a division by zero in a layer norm.
     pub layer_norm_eps: f64,
-    /// How positions are told; only `absolute` is known here.
+    /// How positions are encoded; only `absolute` is known here.
     #[serde(default)]
     pub position_embedding_type: Option<String>,
 }
 
 impl Config {
-    /// Refuses what this encoder would run wrongly.
+    /// Refuses models that this encoder would run wrongly.
     pub fn check(&self) -> std::result::Result<(), String> {
         let positions = self.position_embedding_type.as_deref().unwrap_or("absolute");
         if self.model_type != "bert" || positions != "absolute" {
@@ -87,7 +87,7 @@ pub struct Bert {
 }
 
 impl Bert {
-    /// Takes the weights it needs.
+    /// Builds the encoder from its weights.
     pub fn load(weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
         let activation = Activation::named(&config.hidden_act).map_err(candle_core::Error::msg)?;
         let (hidden, eps) = (config.hidden_size, config.layer_norm_eps);

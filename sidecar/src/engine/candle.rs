@@ -1,4 +1,4 @@
-//! Candle: our own BERT encoder over safetensors. Where a GPU is, this is what uses it.
+//! The engine for candle: our own BERT encoder over safetensors. It is the one that can use a GPU.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Weights for Encoder {
     }
 
     fn engine(&self, _threads: usize) -> Result<Box<dyn Engine>, EngineError> {
-        // Candle's threads belong to the process, not to an engine.
+        // Candle has one pool of threads for the process, so an engine cannot have its own.
         Ok(Box::new(Runner { bert: Arc::clone(&self.bert), pooling: self.pooling, place: self.place.clone() }))
     }
 }
@@ -98,7 +98,7 @@ impl Runner {
     }
 }
 
-/// Pools `hidden`, `[batch, width, dimensions]`, on its device: moving it to the host first would cost more.
+/// Pools `hidden`, `[batch, width, dimensions]`, on its device. Moving it to the host first would cost more.
 fn pool(hidden: &Tensor, mask: Option<&Tensor>, pooling: Pooling) -> candle_core::Result<Tensor> {
     match (pooling, mask) {
         (Pooling::Cls, _) => hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous(),
@@ -108,7 +108,7 @@ fn pool(hidden: &Tensor, mask: Option<&Tensor>, pooling: Pooling) -> candle_core
             let sum = hidden.broadcast_mul(&mask.unsqueeze(2)?)?.sum(1)?;
             sum.broadcast_div(&mask.sum_keepdim(1)?)
         }
-        // Padding is pushed below anything that an encoder gives.
+        // Padding gets values far below those of any encoder.
         (Pooling::Max, Some(mask)) => hidden.broadcast_add(&mask.affine(1e9, -1e9)?.unsqueeze(2)?)?.max(1),
     }
 }

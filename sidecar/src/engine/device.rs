@@ -1,4 +1,4 @@
-//! Where models run: the first CUDA device where there is one and the `cuda` feature is on, else the CPU.
+//! Where models run: on the first CUDA device if there is one and the `cuda` feature is on, else on the CPU.
 
 use candle_core::Device;
 
@@ -8,7 +8,7 @@ pub fn best() -> Device {
     {
         match Device::cuda_if_available(0) {
             Ok(device) => return device,
-            // Having asked for CUDA and getting a CPU is slow, not wrong: serve, and say so.
+            // A CPU is slower but gives the same vectors, so serve and log it.
             Err(error) => tracing::warn!(%error, "CUDA cannot be used; models run on the CPU"),
         }
     }
@@ -24,12 +24,12 @@ pub fn name(device: &Device) -> String {
     }
 }
 
-/// Logs every CUDA device, so that a start shows what the driver sees.
+/// Logs every CUDA device that the driver sees.
 #[cfg(feature = "cuda")]
 pub fn announce() {
     use cudarc::driver::CudaContext;
 
-    // Where the driver's library is missing cudarc panics instead of returning an error.
+    // If the driver's library is missing, cudarc panics instead of returning an error.
     let listed = std::panic::catch_unwind(|| -> Result<(), cudarc::driver::DriverError> {
         for index in 0..usize::try_from(CudaContext::device_count()?).unwrap_or_default() {
             let context = CudaContext::new(index)?;

@@ -1,4 +1,4 @@
-//! What lies in a model's folder: the graph to run, and in words what is there in place of one.
+//! Finds the graph in a model's folder, or describes what is there instead.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use crate::file::{FileError, fetched};
 /// The folders in which exporters put graphs.
 const PLACES: [&str; 2] = ["", "onnx"];
 
-/// The names that exporters give to the graph that is meant where there are others.
+/// The usual names of the graph to run, if a folder has several graphs.
 const USUAL: [&str; 2] = ["model.onnx", "model_quantized.onnx"];
 
-/// The graph to use in a model's folder: by its name, else the only one there is.
+/// The graph in a model's folder: one with a usual name, else the only one.
 pub fn graph(folder: &Path) -> Option<PathBuf> {
     let usual = USUAL.iter().flat_map(|name| PLACES.map(|place| folder.join(place).join(name)));
     usual.into_iter().find(|path| path.is_file()).or_else(|| {
@@ -30,7 +30,7 @@ fn ending(folder: &Path, wanted: &str) -> BTreeSet<String> {
     files.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
 }
 
-/// What is in `folder` in place of a model that can be run, and what to do about it.
+/// Describes what `folder` holds instead of a model that can be run, and what to do.
 pub fn seen(folder: &Path) -> String {
     let first = |kind| ending(folder, kind).pop_first();
     let graphs: Vec<String> = PLACES
@@ -54,10 +54,10 @@ pub fn seen(folder: &Path) -> String {
     "put one there, or choose another engine".to_owned()
 }
 
-/// How a graph is made. <https://huggingface.co/docs/optimum-onnx/onnx/usage_guides/export_a_model>
+/// How to export a graph. <https://huggingface.co/docs/optimum-onnx/onnx/usage_guides/export_a_model>
 const EXPORT: &str = "export a graph (`optimum-cli export onnx --task feature-extraction`)";
 
-/// Refuses a graph that is only a pointer of Git's, or keeps its weights in a file that is.
+/// Refuses a graph that is only a pointer of Git, or whose file of weights is one.
 pub fn fetched_graph(graph: &Path) -> Result<(), FileError> {
     ["onnx", "onnx_data", "onnx.data"].iter().try_for_each(|ending| fetched(&graph.with_extension(ending)))
 }

@@ -1,4 +1,4 @@
-//! ONNX Runtime, loaded at run time from its own library. Several times faster than candle on a CPU.
+//! The engine for ONNX Runtime, which is loaded at run time from its own library. On a CPU it is several times faster than candle.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -13,8 +13,7 @@ use ort::value::{TensorElementType, TensorRef, ValueType};
 use super::pooling::{self, Pooling};
 use super::{Batch, Description, Engine, EngineError, Parallel, Weights};
 
-/// An ONNX graph. Every engine of it holds its own session: ONNX Runtime's sessions may not run twice at once through
-/// `ort`.
+/// An ONNX graph. Each of its engines holds a session of its own, because `ort` does not let a session run twice at once.
 pub struct Graph {
     path: PathBuf,
     environment: Environment,
@@ -49,7 +48,7 @@ impl Input {
 }
 
 impl Graph {
-    /// Loads the graph, and runs it once so that a broken one fails now.
+    /// Loads the graph and runs it once, so that a broken graph fails now.
     pub fn load(path: &Path, pooling: Pooling, library: Option<&Path>) -> Result<Self, EngineError> {
         let environment = environment(library)?;
         let unusable = |error: String| EngineError::Unusable { path: path.into(), error };
@@ -57,7 +56,7 @@ impl Graph {
         let plan = Plan::of(&session, pooling).map_err(unusable)?;
         let mut runner = Runner { session, plan: plan.clone(), ids: Vec::new(), mask: Vec::new(), types: Vec::new() };
         let mut probe = Vec::new();
-        // Two, of which one is padded: what runs alone need not run beside others.
+        // Two rows, one of them padded: some graphs run one row but not two.
         let rows: [&[u32]; 2] = [&[0, 0], &[0]];
         runner.embed(Batch { rows: &rows, width: 2 }, &mut probe).map_err(|error| unusable(error.to_string()))?;
         let description = Description {
@@ -125,7 +124,7 @@ impl Plan {
 struct Runner {
     session: Session,
     plan: Plan,
-    // Kept between batches, so that nothing is allocated once they have grown.
+    // Kept between batches, so that nothing is allocated after they have grown.
     ids: Vec<i64>,
     mask: Vec<i64>,
     types: Vec<i64>,
@@ -194,17 +193,18 @@ fn session(environment: &Environment, path: &Path, threads: usize) -> Result<Ses
         .map_err(|error| unusable(error.to_string()))
 }
 
-/// Keeps ONNX Runtime from sending telemetry: it writes a device's id below the home folder and looks a host up while it is being loaded,
-/// before it can be told not to. It heeds this variable alone, with this value.
+/// The variable that keeps ONNX Runtime from sending telemetry. While it is being loaded, before any call can stop it, it writes a
+/// device id below the home folder and looks up a host. Only this variable with this value prevents that.
 pub const QUIET: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
 
-/// Whether this process was started with [`QUIET`]. It cannot set it itself: other threads may read the environment.
+/// Whether this process was started with [`QUIET`]. It cannot set the variable itself, because other threads may read the
+/// environment meanwhile.
 pub fn is_quiet() -> bool {
     let (name, value) = QUIET;
     std::env::var_os(name).is_some_and(|set| set == value)
 }
 
-/// The process's one ONNX Runtime. The library of the first call is used for good.
+/// The ONNX Runtime of the process. The first call chooses the library; later calls get the same.
 fn environment(library: Option<&Path>) -> Result<Environment, EngineError> {
     static LOADED: OnceLock<Result<Environment, String>> = OnceLock::new();
     if !is_quiet() {

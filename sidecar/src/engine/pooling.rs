@@ -1,4 +1,4 @@
-//! How token embeddings become one embedding, and the way to do it on the CPU.
+//! Pooling: several token embeddings become one embedding. The function here runs on the CPU.
 
 /// How token embeddings become one embedding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

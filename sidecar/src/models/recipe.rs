@@ -1,5 +1,5 @@
-//! How a model folder wants to be used, as sentence-transformers writes it down: pooling, normalization, the longest
-//! input. Start at [`Recipe::read`].
+//! How a model must be used: pooling, normalization, the longest input. sentence-transformers writes this into the model's folder.
+//! Start at [`Recipe::read`].
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -12,20 +12,20 @@ use crate::embed::Normalize;
 use crate::engine::pooling::Pooling;
 use crate::file::{FileError, json, optional_json};
 
-/// How a model wants to be used.
+/// How a model must be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
     /// How token embeddings become one embedding.
     pub pooling: Pooling,
     /// Whether embeddings are scaled to unit length.
     pub normalize: Normalize,
-    /// Longest input in tokens, special tokens included. `None` where no file says; the tokenizer's own limit holds then.
+    /// Longest input in tokens, special tokens included. `None` if no file says it; then the tokenizer's limit counts.
     pub max_tokens: Option<usize>,
-    /// How many token ids the model knows, where a file says; its tokenizer may know more, or leave some out.
+    /// How many token ids the model knows, if a file says it. Its tokenizer may know more or fewer.
     pub vocabulary: Option<usize>,
     /// Whether texts are lower-cased before the tokenizer sees them.
     pub case: Case,
-    /// What is written before every text: the model's default prompt.
+    /// The model's default prompt, which is written before every text.
     pub prompt: String,
 }
 
@@ -88,7 +88,7 @@ struct SentenceConfig {
 
 #[derive(Deserialize)]
 struct TokenizerConfig {
-    /// Where there is no limit, a number larger than any integer.
+    /// If there is no limit, this is a number larger than any integer.
     #[serde(default)]
     model_max_length: Value,
 }
@@ -110,13 +110,13 @@ struct ModelConfig {
     architectures: Option<Vec<String>>,
 }
 
-/// How the names of architectures end that have a head in place of embeddings: cross-encoders and other classifiers. What masks or
-/// writes words is often the base of a model for embeddings.
+/// Endings of the names of architectures that give scores and no embeddings: cross-encoders and other classifiers. Models that
+/// predict words are not among them, because they are often the base of a model for embeddings.
 const HEADS: [&str; 4] =
     ["ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice"];
 
 impl ModelConfig {
-    /// The architecture, if it gives no embeddings.
+    /// The name of the architecture, if it gives no embeddings.
     fn head(&self) -> Option<&String> {
         self.architectures.iter().flatten().find(|name| HEADS.iter().any(|head| name.ends_with(head)))
     }
@@ -125,8 +125,7 @@ impl ModelConfig {
 impl Recipe {
     /// Reads the recipe of the model in `folder`.
     ///
-    /// Where a folder is a plain transformer without sentence-transformers' files, theirs is the default: mean pooling,
-    /// not normalized.
+    /// A folder without the files of sentence-transformers is used as they use a plain transformer: mean pooling, not normalized.
     pub fn read(folder: &Path) -> Result<Self, RecipeError> {
         let mut recipe = Self {
             pooling: Pooling::Mean,
@@ -171,7 +170,7 @@ impl Recipe {
                 return Err(RecipeError::NoEmbeddings { path: config_path, what: what.clone() });
             }
             recipe.vocabulary = config.vocab_size;
-            // A model cannot see further than it has positions, whatever the other files say.
+            // A model cannot read more tokens than it has positions, whatever the other files say.
             if let Some(positions) = positions(&config) {
                 recipe.max_tokens = Some(recipe.max_tokens.map_or(positions, |max| max.min(positions)));
             }
@@ -180,7 +179,7 @@ impl Recipe {
     }
 }
 
-/// The folder that a model calls `written`; `None` where that is not one inside its own, be it by a link.
+/// The folder that a model's file calls `written`. `None` if it lies outside of the model's folder, also by a link.
 fn inside(folder: &Path, written: &str) -> Option<PathBuf> {
     let below = Path::new(written);
     if !below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
@@ -189,13 +188,13 @@ fn inside(folder: &Path, written: &str) -> Option<PathBuf> {
     let path = folder.join(below);
     match (std::fs::canonicalize(folder), std::fs::canonicalize(&path)) {
         (Ok(folder), Ok(real)) => real.starts_with(folder).then_some(path),
-        // What is not there is told by whoever reads it.
+        // A folder that is missing is reported by the code that reads it.
         _ => Some(path),
     }
 }
 
 fn positions(config: &ModelConfig) -> Option<usize> {
-    // RoBERTa and what was made from it count positions from the padding id, so two of them are never used.
+    // RoBERTa and its descendants count positions from the padding id, so two positions are never used.
     let unused = match config.model_type.as_deref() {
         Some("roberta" | "xlm-roberta" | "xlm-roberta-xl" | "camembert" | "mpnet" | "longformer") => 2,
         _ => 0,
@@ -209,7 +208,7 @@ fn pooling(path: &Path, prompt: &str) -> Result<Pooling, RecipeError> {
     if !prompt.is_empty() && config.get("include_prompt") == Some(&Value::Bool(false)) {
         return unsupported("a default prompt that is left out of the pooling");
     }
-    // The mode by name, or a list of them, as sentence-transformers writes it now; it had a switch for each before.
+    // sentence-transformers now writes the name of the mode, or a list of names. Earlier versions wrote a switch for each mode.
     let modes: Vec<&str> = match config.get("pooling_mode") {
         Some(Value::Array(modes)) => modes.iter().filter_map(Value::as_str).collect(),
         Some(mode) => mode.as_str().into_iter().collect(),

@@ -1,4 +1,5 @@
-//! Texts to token ids, truncated as sentence-transformers truncates: to the model's longest input, special tokens kept.
+//! Turns texts into token ids. Long texts are truncated as in sentence-transformers: to the model's longest input, with special
+//! tokens kept.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -10,13 +11,13 @@ use super::recipe::{Case, Recipe};
 use crate::embed::Rows;
 use crate::file::{FileError, fetched};
 
-/// What holds where no file of the model says how long an input may be.
+/// The longest input, if no file of the model says it.
 const DEFAULT_MAX_TOKENS: usize = 512;
 
-/// How much of a text is looked at, for each token that may be kept, and at least. A tokenizer needs some 300 bytes of memory for each
-/// byte of a text, so that 4 MB took more than a gigabyte for the sake of 512 tokens. What is kept is the same: the cut can
-/// change the last word only, of which `WordPiece` makes 100 tokens at most, and thousands come before it. Only what has next
-/// to no tokens, such as 500 kB of spaces, is longer than this and would have had further ones that count.
+/// How many bytes of a text are read for each token that may be kept, and at least. A tokenizer needs about 300 bytes of memory for
+/// each byte of a text: a text of 4 MB took more than a gigabyte, of which 512 tokens were kept. The kept tokens stay the same. The
+/// cut can only change the last word, of which `WordPiece` makes at most 100 tokens, and thousands of tokens come before it. Only a
+/// text with hardly any tokens, such as 500 kB of spaces, could lose tokens that count.
 const MOST_BYTES: usize = 64;
 const MOST_AT_LEAST: usize = 512 << 10;
 
@@ -27,7 +28,7 @@ pub struct Tokens {
     prompt: String,
     longest: usize,
     vocabulary: usize,
-    /// Tokens are kept from a text's end, which is therefore never cut.
+    /// Whether the last tokens of a text are kept and not the first. Such a text is never cut.
     from_end: bool,
 }
 
@@ -59,14 +60,14 @@ impl Tokens {
         let mut tokenizer = Tokenizer::from_file(&path).map_err(|error| unloadable(error.to_string()))?;
         let own = tokenizer.get_truncation().cloned();
         let max_tokens = recipe.max_tokens.or(own.as_ref().map(|own| own.max_length)).unwrap_or(DEFAULT_MAX_TOKENS);
-        // `with_truncation` subtracts the special tokens without looking.
+        // `with_truncation` subtracts the special tokens without a check.
         if max_tokens <= 2 {
             return Err(unloadable(format!("inputs of at most {max_tokens} tokens leave no room for text")));
         }
         let from_end = own.as_ref().is_some_and(|own| matches!(own.direction, TruncationDirection::Left));
         let truncation = TruncationParams { max_length: max_tokens, stride: 0, ..own.unwrap_or_default() };
         tokenizer.with_truncation(Some(truncation)).map_err(|error| unloadable(error.to_string()))?;
-        // Batches are padded to their own longest input, by the engine.
+        // The engine pads a batch to its longest input.
         tokenizer.with_padding(None);
         let vocabulary = tokenizer.get_vocab_size(true);
         Ok(Self {
@@ -91,7 +92,7 @@ impl Tokens {
 
     /// Turns texts into token ids, one row each, cut to the longest input.
     pub fn rows(&self, texts: &[String]) -> Result<Rows, TokensError> {
-        // A tokenizer is a file from elsewhere, with regular expressions in it: a panic in it must not reach further.
+        // A tokenizer comes from elsewhere and holds regular expressions. A panic in it must fail this request only.
         catch_unwind(AssertUnwindSafe(|| {
             let mut rows = Rows::default();
             for text in texts {
@@ -102,7 +103,7 @@ impl Tokens {
         .unwrap_or(Err(TokensError::Failed))
     }
 
-    /// The tokens of a text, and how many of its bytes were looked at for that.
+    /// The tokens of a text, and how many of its bytes were read for them.
     fn row(&self, text: &str) -> Result<(Encoding, usize), TokensError> {
         let most = if self.from_end { text.len() } else { (self.longest * MOST_BYTES).max(MOST_AT_LEAST) };
         let part = beginning(text, most);
@@ -123,7 +124,7 @@ impl Tokens {
     }
 }
 
-/// The first `bytes` of a text, less what would cut a character, or a word whose beginning is near.
+/// At most the first `bytes` of a text. It is cut between characters, and between words if a space is near.
 fn beginning(text: &str, bytes: usize) -> &str {
     const NEAR: usize = 256;
     if text.len() <= bytes {

@@ -1,5 +1,5 @@
-//! Reads the request of `POST /v1/embeddings`. serde's own messages quote what they found, which may be somebody's text:
-//! so only the place and our own words leave this file.
+//! Reads the request of `POST /v1/embeddings`. The messages of serde quote the input, which may be private. So an error here holds
+//! only the place and our own words.
 
 use std::cell::Cell;
 use std::fmt;
@@ -145,7 +145,7 @@ impl<'de> Visitor<'de> for DraftSeed<'_> {
                 "input" => (at(INPUT), draft.input = Some(map.next_value_seed(InputSeed)?)).1,
                 "encoding_format" => (at(ENCODING), draft.encoding = map.next_value()?).1,
                 "dimensions" => (at(DIMENSIONS), draft.dimensions = map.next_value()?).1,
-                // Who asked is no business of the model.
+                // The model does not need to know who asks.
                 "user" => (at(USER), drop(map.next_value::<Option<String>>()?)).1,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -247,7 +247,7 @@ impl<'de> Visitor<'de> for ElementSeed {
     }
 }
 
-/// What does not fit is no model's token id, and is refused as such later, by its place.
+/// A token id. One that does not fit becomes the largest, which no model has, so it is refused later with its place.
 fn token(id: u64) -> u32 {
     u32::try_from(id).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Writes the answer of `POST /v1/embeddings`, in pieces, so that a long one is never held whole as text.
+//! Writes the answer of `POST /v1/embeddings` in pieces, so that a long answer is never held as one text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,7 @@ const PIECE_BYTES: usize = 48 * 1024;
 /// The longest float in JSON, with its comma: `-1.17549435e-38,`.
 const FLOAT_BYTES: usize = 16;
 
-/// What surrounds an embedding, generously.
+/// An upper limit for the text around an embedding.
 const FRAME_BYTES: usize = 64;
 
 impl Encoding {
