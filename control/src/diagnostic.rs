@@ -1,7 +1,7 @@
 //! One finding about the configuration, as it is shown: where, what, and what to do now.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An error in the configuration, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,13 @@ pub struct Diagnostic {
     pub problem: String,
     /// What to do now, where that is known.
     pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error of `file` as a whole.
+    pub fn of_file(file: &Path, problem: String, hint: Option<String>) -> Self {
+        Self { file: file.to_owned(), line: 0, path: String::new(), problem, hint }
+    }
 }
 
 impl fmt::Display for Diagnostic {

@@ -1,6 +1,6 @@
 //! Configurations of other gateways, which would otherwise be told apart field by field.
 
-use super::tree::{Content, Node};
+use super::tree::{Content, Tree};
 
 /// What a file is, where that can be seen, and how to write it for Weir.
 pub(super) struct Foreign {
@@ -14,7 +14,7 @@ pub(super) struct Foreign {
 const LITELLM: [&str; 4] = ["model_list", "litellm_settings", "router_settings", "general_settings"];
 
 /// Says so, if `root` is another gateway's configuration.
-pub(super) fn foreign(root: &Node) -> Option<Foreign> {
+pub(super) fn foreign(root: &Tree) -> Option<Foreign> {
     let Content::Map(entries) = &root.content else { return None };
     if entries.iter().any(|entry| matches!(entry.key.as_str(), "providers" | "models")) {
         return None;

@@ -1,13 +1,16 @@
 //! YAML as a tree in which every node knows its line; nothing is interpreted yet.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
-/// A value and where it stands.
+use crate::Diagnostic;
+
+/// A value, and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(super) struct Tree {
     /// Line, from 1.
     pub(super) line: usize,
     /// What it is.
@@ -20,7 +23,7 @@ pub(super) enum Content {
     /// Text as written, and whether quotes say that it is text.
     Scalar { text: String, style: Style },
     /// A list.
-    List(Vec<Node>),
+    List(Vec<Tree>),
     /// A mapping, in the order written, duplicates included.
     Map(Vec<Entry>),
 }
@@ -42,7 +45,7 @@ pub(super) struct Entry {
     /// The key's line.
     pub(super) line: usize,
     /// The value.
-    pub(super) value: Node,
+    pub(super) value: Tree,
 }
 
 /// Why a text is no tree.
@@ -56,11 +59,21 @@ pub(super) struct Broken {
     pub(super) hint: Option<String>,
 }
 
-/// Aliases can make a short text a huge tree; no configuration comes near these. What is written out is as large as its file.
+impl Broken {
+    /// As it is told about `file`.
+    pub(super) fn in_file(self, file: &Path) -> Diagnostic {
+        let Self { line, problem, hint } = self;
+        Diagnostic { file: file.to_owned(), line, path: String::new(), problem, hint }
+    }
+}
+
+/// How many values aliases may add. They can make a short text a huge tree, but no configuration comes near this. What is written
+/// out is as large as its file.
 const MAX_COPIED: usize = 1_000_000;
+/// How deep values may be nested.
 const MAX_DEPTH: usize = 64;
 
-impl Node {
+impl Tree {
     /// Whether this is what YAML calls null: nothing, `~` or `null`.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, style: Style::Plain } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
@@ -73,7 +86,9 @@ impl Node {
             Content::Scalar { text, style: Style::Plain } => match text.as_str() {
                 "true" | "True" | "TRUE" => Value::Bool(true),
                 "false" | "False" | "FALSE" => Value::Bool(false),
-                number => number.parse::<serde_json::Number>().map_or_else(|_| json!(text), Value::Number),
+                number => {
+                    number.parse().ok().filter(|read| is_exact(number, read)).map_or_else(|| json!(text), Value::Number)
+                }
             },
             Content::Scalar { text, .. } => json!(text),
             Content::List(items) => items.iter().map(Self::value).collect(),
@@ -121,8 +136,13 @@ impl Node {
     }
 }
 
+/// Whether no digit was lost. A whole number beyond 64 bits would be read as a fraction that is near it.
+fn is_exact(text: &str, number: &Number) -> bool {
+    !number.is_f64() || text.contains(['.', 'e', 'E'])
+}
+
 /// Reads one YAML document; an empty text is an empty mapping.
-pub(super) fn parse(text: &str) -> Result<Node, Broken> {
+pub(super) fn parse(text: &str) -> Result<Tree, Broken> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
         match event {
@@ -137,7 +157,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Broken> {
             }
         }
     }
-    let empty = || Node { line: 1, content: Content::Map(Vec::new()) };
+    let empty = || Tree { line: 1, content: Content::Map(Vec::new()) };
     Ok(builder.root.filter(|root| !root.is_null()).unwrap_or_else(empty))
 }
 
@@ -153,7 +173,7 @@ fn amiss(text: &str, line: usize) -> String {
 
 /// A list or mapping whose end has not come yet.
 struct Open {
-    node: Node,
+    node: Tree,
     anchor: usize,
     /// A mapping's key whose value has not come yet.
     key: Option<(String, usize)>,
@@ -161,9 +181,9 @@ struct Open {
 
 #[derive(Default)]
 struct Builder {
-    root: Option<Node>,
+    root: Option<Tree>,
     open: Vec<Open>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, Tree>,
     /// How many nodes aliases have added.
     copied: usize,
 }
@@ -176,7 +196,7 @@ impl Builder {
             Event::DocumentStart(_) if self.root.is_some() => broken("a second document begins here; use one"),
             Event::Scalar(text, style, anchor, _) => {
                 let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
-                let node = Node { line, content: Content::Scalar { text: text.into_owned(), style } };
+                let node = Tree { line, content: Content::Scalar { text: text.into_owned(), style } };
                 self.place(node, anchor)
             }
             Event::SequenceStart(anchor, _) => self.begin(Content::List(Vec::new()), line, anchor),
@@ -202,12 +222,12 @@ impl Builder {
             let problem = "this is nested deeper than any configuration".to_owned();
             return Err(Broken { line, problem, hint: None });
         }
-        self.open.push(Open { node: Node { line, content }, anchor, key: None });
+        self.open.push(Open { node: Tree { line, content }, anchor, key: None });
         Ok(())
     }
 
     /// Puts a finished node where it belongs.
-    fn place(&mut self, node: Node, anchor: usize) -> Result<(), Broken> {
+    fn place(&mut self, node: Tree, anchor: usize) -> Result<(), Broken> {
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -233,7 +253,7 @@ impl Builder {
     }
 }
 
-fn size(node: &Node) -> usize {
+fn size(node: &Tree) -> usize {
     match &node.content {
         Content::Scalar { .. } => 1,
         Content::List(items) => 1 + items.iter().map(size).sum::<usize>(),
@@ -284,6 +304,14 @@ mod tests {
         };
         let text: String = std::iter::once("models:\n".to_owned()).chain((0..20_000).map(model)).collect();
         assert_eq!(parse(&text).unwrap().line_of("models.m19999.targets[1].model"), 20_001);
+    }
+
+    /// What stands in an operator's routes goes to Envoy, which knows numbers of 64 bits.
+    #[test]
+    fn a_number_keeps_all_its_digits() {
+        let read =
+            parse("[18446744073709551615, -9223372036854775808, 0.15, 18446744073709551616, 1e3]").unwrap().value();
+        assert_eq!(read, json!([u64::MAX, i64::MIN, 0.15, "18446744073709551616", 1000.0]));
     }
 
     #[test]

@@ -1,0 +1,52 @@
+//! The keys file: the keys that join those of the configuration.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use weir_core::config::did_you_mean;
+use weir_core::config::source::{Key, Source};
+
+use super::sheet::Sheet;
+use super::text;
+use crate::Diagnostic;
+
+/// Reads the keys file; `None` if there is none.
+pub(super) fn read(file: &Path, defs: &Value) -> Result<Option<(Sheet, Vec<Key>)>, Vec<Diagnostic>> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(vec![text::unreadable(file, &error, "`weir keys` writes one")]),
+    };
+    // Here an empty text is an empty list.
+    let text = if text::is_blank(&text) { "[]".to_owned() } else { text };
+    let schema = json!({ "type": "array", "items": { "$ref": "#/$defs/Key" } });
+    Sheet::read(file, &text, &schema, defs).map(Some)
+}
+
+/// `path` as a path through the keys file, if it leads there: `keys[3].sha256` → `[1].sha256` if the configuration has two keys of
+/// its own.
+pub(super) fn path_in_file(path: &str, own: usize) -> Option<String> {
+    let (index, below) = path.strip_prefix("keys[")?.split_once(']')?;
+    Some(format!("[{}]{below}", index.parse::<usize>().ok()?.checked_sub(own)?))
+}
+
+/// Takes the models that `source` does not have from the keys of the keys file, and warns about them.
+///
+/// Several configurations may share a keys file. What a key may do in one of them grants nothing in another one, and is no
+/// error there: a key for one team must not keep another team's gateway from starting.
+pub(super) fn models_of_others(sheet: &Sheet, keys: &mut [Key], source: &Source) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for (i, key) in keys.iter_mut().enumerate() {
+        let Some(models) = &mut key.models else { continue };
+        let unknown: Vec<String> = models.extract_if(.., |model| !source.models.contains_key(model)).collect();
+        let Some(first) = unknown.first() else { continue };
+        let path = format!("[{i}].models");
+        let known = source.models.keys().map(String::as_str);
+        let near = did_you_mean(first, known).filter(|hint| hint.starts_with("did you mean"));
+        let problem = format!("the key \"{}\" grants what is no model here: {}", key.name, unknown.join(", "));
+        let hint = near.unwrap_or_else(|| "right if it is a model of another configuration".to_owned());
+        warnings.push(sheet.warning(path, problem, hint));
+    }
+    warnings
+}
