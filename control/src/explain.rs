@@ -1,13 +1,15 @@
-//! What would become of one request: which targets in which order, those passed over, and what each would receive.
+//! What would become of one request: which targets would be tried in which order, which would be passed over, and what each
+//! would receive.
 //!
-//! The edge and attempt roles themselves decide here, on the same code as in Envoy; nothing is sent. Every credential is
-//! shown as its reference.
+//! The edge and attempt roles decide, with the code that runs in Envoy. Nothing is sent. Every credential is shown as its
+//! reference.
+
+mod endpoint;
+mod explanation;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::Value;
 use weir_core::allow;
 use weir_core::attempt::{Attempt, Begun};
@@ -20,115 +22,10 @@ use weir_core::time::Instant;
 use weir_core::upstream::Credential;
 use weir_hub::endpoint::{BodyKind, Delivery, Endpoint, Family};
 
-/// What would become of one request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Explanation {
-    /// The model that the caller named.
-    pub model: String,
-    /// The endpoint's path.
-    pub endpoint: &'static str,
-    /// `whole` or `streamed`.
-    pub delivery: &'static str,
-    /// The delivery class, which names the route and its limits.
-    pub class: String,
-    /// The tries, in order; each happens only if the one before has failed.
-    pub tries: Vec<Try>,
-    /// Targets that would not be tried.
-    pub passed_over: Vec<PassedOver>,
-    /// What the configuration leaves out for want of a credential.
-    pub left_out: Vec<String>,
-}
+pub use endpoint::endpoint;
+pub use explanation::{Explanation, Outcome, PassedOver, Refusal, Request, Try};
 
-/// One try.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Try {
-    /// The provider, which is also the cluster.
-    pub provider: String,
-    /// What it speaks.
-    pub dialect: String,
-    /// The model's name there.
-    pub model: String,
-    /// What it would receive, or why it would not.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-}
-
-/// What comes of a try.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// This request goes up.
-    Request(Request),
-    /// The provider cannot express the request; this is what the caller sees.
-    Refused(Refusal),
-}
-
-/// A request as it would go up.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Request {
-    /// The method.
-    pub method: &'static str,
-    /// The whole URL; the sidecar's is `weir-sidecar:` and the path.
-    pub url: String,
-    /// The headers that Weir writes; a credential is shown as its reference.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Value,
-}
-
-/// A target that would not be tried.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PassedOver {
-    /// The provider.
-    pub provider: String,
-    /// The model's name there.
-    pub model: String,
-    /// Why: an error's code, or what it rests from.
-    pub why: String,
-}
-
-/// Weir's own answer to a request that goes nowhere.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Refusal {
-    /// HTTP status.
-    pub status: u16,
-    /// The error's code.
-    pub code: String,
-    /// The body, as the caller sees it.
-    pub body: Value,
-}
-
-/// The endpoint that a body is most likely for, by its looks. (Of what looks alike it is the more common one: a message with
-/// a `system` beside it is Anthropic's, one without could be either, and is taken for OpenAI's.)
-pub fn endpoint(body: &[u8]) -> Endpoint {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let has = |names: &[&str]| names.iter().any(|name| body.get(name).is_some());
-    if has(&["contents"]) {
-        Endpoint::GenerateContent
-    } else if has(&["generateContentRequest"]) {
-        Endpoint::CountContent
-    } else if has(&["requests"]) {
-        Endpoint::BatchEmbedContents
-    } else if has(&["content"]) {
-        Endpoint::EmbedContent
-    } else if has(&["documents"]) && has(&["query"]) {
-        Endpoint::Rerank
-    } else if has(&["messages"]) && has(&["system", "stop_sequences", "thinking"]) {
-        Endpoint::Messages
-    } else if has(&["messages"]) {
-        Endpoint::Chat
-    } else if has(&["prompt"]) {
-        Endpoint::Completions
-    } else if has(&["input"]) && has(&["instructions", "max_output_tokens", "tools", "reasoning", "text"]) {
-        Endpoint::Responses
-    } else if has(&["input"]) {
-        Endpoint::Embeddings
-    } else {
-        Endpoint::Chat
-    }
-}
-
-/// Follows `body`, a request to `path` of a caller who may use every model, at a time when no target rests.
+/// Follows `body`, a request to `path` from a caller who may use every model, while no target rests.
 pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation, Refusal> {
     const KEY: &str = "explain";
     let mut routing = gateway.routing().clone();
@@ -151,7 +48,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
     let mut tries = Vec::new();
     for target in &plan.targets {
         let entry = gateway.providers().find(|entry| entry.name == target.provider).ok_or_else(Refusal::unreadable)?;
-        // As if it were the only one.
+        // As if it were the only target.
         let alone = Plan { targets: vec![target.clone()], ..plan.clone() };
         let mut begun =
             Attempt::begin_next(&Arc::new(entry.upstream()), alone, now).map_err(|_| Refusal::unreadable())?;
@@ -223,35 +120,5 @@ impl Refusal {
 impl From<weir_core::answer::Answer> for Refusal {
     fn from(answer: weir_core::answer::Answer) -> Self {
         Self { status: answer.status, code: answer.outcome, body: json(&answer.body) }
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} for {}, {} ({})", self.endpoint, self.model, self.delivery, self.class)?;
-        for (i, one) in self.tries.iter().enumerate() {
-            writeln!(f, "\n{}. {} as {} ({})", i + 1, one.provider, one.model, one.dialect)?;
-            match &one.outcome {
-                Outcome::Request(request) => {
-                    writeln!(f, "   {} {}", request.method, request.url)?;
-                    for (name, value) in &request.headers {
-                        writeln!(f, "   {name}: {value}")?;
-                    }
-                    writeln!(f, "   {}", request.body)?;
-                }
-                Outcome::Refused(refusal) => writeln!(f, "   cannot express it: {refusal}")?,
-            }
-        }
-        for one in &self.passed_over {
-            writeln!(f, "\npassed over: {} as {}: {}", one.provider, one.model, one.why)?;
-        }
-        self.left_out.iter().try_for_each(|left_out| writeln!(f, "\nleft out: {left_out}"))
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = self.body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
-        write!(f, "{} {}: {message}", self.status, self.code)
     }
 }
