@@ -1,5 +1,7 @@
 //! One route a delivery class, and the cluster of each try looked up in the plan.
 
+mod by_plan;
+mod class;
 mod own;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,11 +17,11 @@ use super::error::RenderError;
 use super::message::seconds;
 use super::names::NO_PLAN;
 use super::node::Door;
+use by_plan::by_plan;
+use class::Class;
 
 /// The routes' name, where all of them are ours.
 const NAME: &str = "weir";
-/// The cluster of a try whose plan names no provider. It does not exist.
-const NOWHERE: &str = "weir-nowhere";
 /// More than a plan can have tries: its targets, the last one again, and one to say that nothing is left. The attempt role ends a
 /// plan that is exhausted.
 const MOST_RETRIES: u32 = 18;
@@ -35,34 +37,6 @@ pub(super) struct Routes {
     pages: Vec<String>,
     /// The operator's routes, whose place ours take where they lead to Weir.
     own: Option<Value>,
-}
-
-/// The limits of one delivery class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Class {
-    /// Until a try's answer begins; of a whole answer, until it ends.
-    limit: Duration,
-    /// Between tokens; not below `limit`. `None` for whole answers.
-    gap: Option<Duration>,
-    /// The limit of all tries.
-    total: Duration,
-    /// The longest that a connection may take.
-    connect: Duration,
-    /// The most tries that a model of this class has: its targets, and the last one again.
-    tries: u32,
-}
-
-impl Class {
-    /// The longest that can pass before an answer begins: all tries, and their connections.
-    fn until_begun(&self) -> Duration {
-        (self.limit + self.connect).saturating_mul(self.tries).min(self.total)
-    }
-
-    /// What joins two of the same name, and so of the same limits.
-    fn join(&mut self, other: &Self) {
-        self.tries = self.tries.max(other.tries);
-        self.connect = self.connect.max(other.connect);
-    }
 }
 
 impl Routes {
@@ -177,7 +151,7 @@ impl Routes {
             "timeout": seconds(if class.gap.is_none() { class.total } else { Duration::ZERO }),
             "idle_timeout": seconds(idle),
             "auto_host_rewrite": true,
-            "inline_cluster_specifier_plugin": { "extension": self.by_plan() },
+            "inline_cluster_specifier_plugin": { "extension": by_plan(self.clusters.iter()) },
             "retry_policy": retry,
         });
         if let (Some(action), Some(flush)) = (action.as_object_mut(), flush) {
@@ -193,32 +167,6 @@ impl Routes {
             "route": action,
         })
     }
-
-    /// The cluster by the start of the plan's text.
-    fn by_plan(&self) -> Value {
-        let map: BTreeMap<String, Value> =
-            self.clusters.iter().map(|cluster| (plan::cluster_prefix(cluster), to(cluster))).collect();
-        let mut matcher = json!({ "on_no_match": to(NOWHERE) });
-        if !map.is_empty()
-            && let Some(matcher) = matcher.as_object_mut()
-        {
-            let input = json!({
-                "name": "plan",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput",
-                    "key": plan::KEY,
-                },
-            });
-            matcher.insert("matcher_tree".to_owned(), json!({ "input": input, "prefix_match_map": { "map": map } }));
-        }
-        json!({
-            "name": "plan",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier",
-                "cluster_matcher": matcher,
-            },
-        })
-    }
 }
 
 /// The name by which the listener asks for its routes.
@@ -227,16 +175,4 @@ pub(super) fn name(door: &Door) -> &str {
         Door::Chain(own) => own::name(own),
         Door::Port | Door::Internal => NAME,
     }
-}
-
-fn to(cluster: &str) -> Value {
-    json!({
-        "action": {
-            "name": cluster,
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction",
-                "cluster": cluster,
-            },
-        },
-    })
 }
