@@ -14,6 +14,7 @@ mod explained;
 mod guards;
 mod includes;
 mod live;
+mod nodes;
 mod own;
 mod reference;
 mod rendered;

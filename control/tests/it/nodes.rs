@@ -1,0 +1,68 @@
+//! Several Envoys from one process: a node is a value, and nothing of it is this machine's.
+
+use std::path::Path;
+use std::time::Instant;
+
+use weir_control::publisher::Publisher;
+use weir_control::render::{Door, Kind, Module, Node, Resources, render};
+use weir_core::config::Gateway;
+
+use crate::common::{copy, environment, node, repository};
+
+fn gateway(folder: &Path) -> Gateway {
+    let file = copy(&repository().join("config/weir.yaml"), folder);
+    weir_control::load(&file, &environment(folder)).unwrap().gateway
+}
+
+/// Two nodes that have nothing in common. Nothing of them is on this machine.
+fn nodes(folder: &Path) -> [Node; 2] {
+    let one = node(Path::new("/srv/one"), &environment(folder));
+    let two = Node {
+        filter: Module::Native("/opt/two/filter.so".into()),
+        ca_bundle: Some("/opt/two/ca.pem".into()),
+        connections: 7,
+        door: Door::Internal,
+        ..node(Path::new("/srv/two"), &environment(folder))
+    };
+    [one, two]
+}
+
+fn text(resources: &Resources) -> String {
+    resources.files().into_iter().map(|(_, name, text)| format!("{name}\n{text}")).collect()
+}
+
+#[test]
+fn two_nodes_are_rendered_side_by_side_and_each_names_its_own_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(folder.path());
+    let [one, two] = nodes(folder.path());
+    let rendered = [&one, &two, &one, &two].map(|node| text(&render(&gateway, node).unwrap()));
+    assert!(rendered[0] == rendered[2] && rendered[1] == rendered[3], "rendering one changes nothing for the other");
+    for (text, own, other) in [(&rendered[0], "/srv/one/", "two"), (&rendered[1], "/srv/two/", "one")] {
+        assert!(text.contains(&format!("{own}sidecar.sock")), "{own}");
+        assert!(text.contains(&format!("{own}envoy/cds.json")), "{own}");
+        assert!(!text.contains(&format!("/srv/{other}/")) && !text.contains(&format!("/opt/{other}/")), "{own}");
+    }
+}
+
+#[tokio::test]
+async fn two_nodes_are_published_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(folder.path());
+    let [one, two] = nodes(folder.path()).map(|node| render(&gateway, &node).unwrap());
+    let folders = ["one", "two"].map(|name| folder.path().join(name));
+    let mut publishers = folders.each_ref().map(|folder| Publisher::new(folder, None));
+    let now = Instant::now();
+    publishers[0].publish(one.clone(), now).await.unwrap();
+    publishers[1].publish(two.clone(), now).await.unwrap();
+    let held = |at: usize, kind: Kind| std::fs::read_to_string(folders[at].join(kind.file())).unwrap();
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Secrets) {
+        assert_eq!(held(0, kind), one.files_of(kind)[0].1);
+        assert_eq!(held(1, kind), two.files_of(kind)[0].1);
+    }
+    // The last change of one is none of the other's.
+    let last = render(&gateway.clone().draining(), &nodes(folder.path())[0]).unwrap();
+    Publisher::drain(&folders[0], &last).unwrap();
+    assert_ne!(held(0, Kind::Edge), one.files_of(Kind::Edge)[0].1);
+    assert_eq!(held(1, Kind::Edge), two.files_of(Kind::Edge)[0].1);
+}
