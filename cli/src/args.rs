@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use weir_control::AdminAddress;
-
-use crate::up::filter::Wanted;
+use weir_node::filter::Wanted;
+use weir_node::keys::moment;
+use weir_node::sim;
 
 /// An AI inference gateway inside Envoy.
 #[derive(Debug, Parser)]
@@ -159,7 +160,7 @@ pub(crate) enum Keys {
         #[arg(long, value_delimiter = ',', value_name = "MODELS", value_parser = model)]
         models: Option<Vec<String>>,
         /// How long it is worth anything, as in 90d or 24h [default: until it is revoked]
-        #[arg(long, value_name = "TIME", value_parser = crate::keys::moment::term)]
+        #[arg(long, value_name = "TIME", value_parser = moment::term)]
         expires: Option<Duration>,
     },
     /// Make another key of the same name, and let the old one live for a while
@@ -167,7 +168,7 @@ pub(crate) enum Keys {
         /// Whose
         name: String,
         /// How long the old one lives
-        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = crate::keys::moment::term)]
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = moment::term)]
         overlap: Duration,
     },
     /// Change what a key may do; the key itself stays
@@ -181,7 +182,7 @@ pub(crate) enum Keys {
         #[arg(long, conflicts_with = "models")]
         all_models: bool,
         /// How long it is worth anything from now on, as in 90d or 24h
-        #[arg(long, value_name = "TIME", value_parser = crate::keys::moment::term)]
+        #[arg(long, value_name = "TIME", value_parser = moment::term)]
         expires: Option<Duration>,
         /// Let it live until it is revoked
         #[arg(long, conflicts_with = "expires")]
@@ -238,13 +239,13 @@ pub(crate) struct Sim {
     pub(crate) keyless: bool,
     /// Time before each token, as in 20ms, or before the first and each other one, as in 200ms/20ms
     #[arg(long, default_value = "0ms")]
-    pub(crate) pace: weir_sim::Pace,
+    pub(crate) pace: sim::Pace,
     /// Tokens of an answer [default: as many as its sentence needs]
     #[arg(long, value_name = "N")]
     pub(crate) tokens: Option<u32>,
     /// Have requests for a model fail, as in gpt-4o=429-retry-7, or `*=503` for any; can be repeated
     #[arg(long = "fault", value_name = "MODEL=FAULT", value_parser = fault)]
-    pub(crate) faults: Vec<(String, weir_sim::Fault)>,
+    pub(crate) faults: Vec<(String, sim::Fault)>,
     /// List the faults there are, and start nothing
     #[arg(long)]
     pub(crate) list_faults: bool,
@@ -266,7 +267,7 @@ pub(crate) struct Launch {
 fn duration(text: &str) -> Result<Duration, String> {
     // Later moments than any clock has cannot be waited for, by Envoy neither.
     let day = Duration::from_secs(86_400);
-    let time = weir_core::config::units::duration(text)?;
+    let time = weir_node::options::duration(text)?;
     if time <= day { Ok(time) } else { Err(format!("\"{text}\" is longer than 24h")) }
 }
 
@@ -279,7 +280,7 @@ fn model(text: &str) -> Result<String, String> {
     }
 }
 
-fn fault(text: &str) -> Result<(String, weir_sim::Fault), String> {
+fn fault(text: &str) -> Result<(String, sim::Fault), String> {
     let (model, fault) = text.rsplit_once('=').ok_or("write it as MODEL=FAULT, such as gpt-4o=503")?;
-    Ok((model.to_owned(), fault.parse().map_err(|error: weir_sim::UnknownFault| error.to_string())?))
+    Ok((model.to_owned(), fault.parse().map_err(|error: sim::UnknownFault| error.to_string())?))
 }

@@ -4,23 +4,23 @@
 
 mod admin;
 mod args;
-mod config;
-mod http;
+mod check;
+mod explain;
+mod fetch;
 mod keys;
-mod launch;
 mod models;
-mod problem;
+mod presets;
 mod render;
-mod say;
-mod serve;
+mod schema;
+mod sim;
 mod up;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use weir_node::{Outcome, launch, say, serve};
 
 use args::{Arguments, Command};
-use problem::Outcome;
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
@@ -35,20 +35,20 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     match command {
         Command::Up(args) => up::run(args),
-        Command::Check { file } => config::check(&file),
-        Command::Render(args) => render::run(&args),
+        Command::Check { file } => check::run(&file),
+        Command::Render(args) => render::run(args),
         Command::Explain { file, request, path, json } => {
-            let form = if json { config::Form::Json } else { config::Form::Text };
-            config::explain(&file, &request, path.as_deref(), form)
+            let form = if json { explain::Form::Json } else { explain::Form::Text };
+            explain::run(&file, &request, path.as_deref(), form)
         }
-        Command::Presets => config::presets(),
+        Command::Presets => presets::run(),
         Command::Keys { file, command } => keys::run(file, command),
         Command::Models(args) => models::run(&args),
         Command::Admin(args) => admin::run(&args),
         Command::Sidecar { config } => serve::sidecar(&config),
-        Command::Sim(args) => serve::sim(args),
-        Command::Fetch => serve::fetch(),
-        Command::Schema { file, check } => config::schema(file.as_deref(), check),
-        Command::Launch(args) => launch::run(&args),
+        Command::Sim(args) => sim::run(args),
+        Command::Fetch => fetch::run(),
+        Command::Schema { file, check } => schema::run(file.as_deref(), check),
+        Command::Launch(args) => launch::run(args.parent, &args.command),
     }
 }

@@ -23,3 +23,4 @@ pub use admin::AdminAddress;
 pub use diagnostic::Diagnostic;
 pub use environment::{Environment, References};
 pub use load::{Loaded, load};
+pub use weir_core::config::Preset;

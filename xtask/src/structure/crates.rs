@@ -27,20 +27,21 @@ const MAY: &[(&str, &[&str])] = &[
     ("weir-sidecar", &["weir-hub", "weir-proto"]),
     ("weir-sim", &[]),
     ("weir-places", &[]),
-    ("weir-node", &["weir-control", "weir-core", "weir-hub", "weir-places", "weir-proto", "weir-sidecar", "weir-sim"]),
+    ("weir-ports", &[]),
     (
-        "weir",
+        "weir-node",
         &[
             "weir-control",
             "weir-core",
             "weir-hub",
-            "weir-node",
             "weir-places",
+            "weir-ports",
             "weir-proto",
             "weir-sidecar",
             "weir-sim",
         ],
     ),
+    ("weir", &["weir-control", "weir-node"]),
 ];
 
 /// The workspace's crates, as cargo reads them.

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::child::{Spec, Started, end};
+use crate::child::{Spec, Started, end};
 
 /// The first pause, and the longest.
 const SHORTEST: Duration = Duration::from_millis(100);

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use weir_control::Diagnostic;
 
 /// What a command gives.
-pub(crate) type Outcome<T = ()> = Result<T, Problem>;
+pub type Outcome<T = ()> = Result<T, Problem>;
 
 /// Why a command stopped.
 #[derive(Debug)]
-pub(crate) enum Problem {
+pub enum Problem {
     /// The configuration has errors: all of them. Exit code 1.
     Config(Vec<Diagnostic>),
     /// Something else went wrong. Exit code 1.
@@ -21,7 +21,7 @@ pub(crate) enum Problem {
 
 impl Problem {
     /// The process's exit code.
-    pub(crate) fn code(&self) -> ExitCode {
+    pub fn code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::Failed(_) => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
@@ -44,7 +44,7 @@ impl fmt::Display for Problem {
 }
 
 /// `1 error`, `2 errors`.
-pub(crate) fn counted(number: usize, what: &str) -> String {
+pub fn counted(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
@@ -62,7 +62,7 @@ impl From<String> for Problem {
 }
 
 /// Names the file in an I/O error.
-pub(crate) fn at(path: &std::path::Path) -> impl Fn(std::io::Error) -> Problem {
+pub fn at(path: &std::path::Path) -> impl Fn(std::io::Error) -> Problem {
     let path = path.to_owned();
     move |error| Problem::Failed(format!("{}: {error}", path.display()))
 }

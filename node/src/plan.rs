@@ -13,14 +13,13 @@ use weir_places::Places;
 use weir_places::envoy::{self, Envoy};
 use weir_sidecar::settings::{EngineChoice, Limits, ModelSettings, QueueSettings};
 
-use super::child::{Inherit, Output, Spec};
-use super::filter;
-use super::places::{self, Folders};
-use super::ports::Claim;
-use crate::args;
-use crate::config::environment;
+use crate::child::{Inherit, Output, Spec};
+use crate::configuration::{self, environment};
+use crate::filter;
+use crate::folders::Folders;
+use crate::options::Options;
+use crate::ports::Claim;
 use crate::problem::{Outcome, Problem};
-use crate::serve::free;
 
 /// Everything that is settled.
 #[derive(Debug)]
@@ -42,26 +41,26 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Settles everything, for an Envoy that may have so many files open.
-    pub(crate) fn new(args: &args::Up, files: u64) -> Outcome<Self> {
-        let file = places::config(args.file.as_deref().or(args.config.as_deref()))?;
+    pub(crate) fn new(options: &Options, files: u64) -> Outcome<Self> {
+        let file = configuration::find(options.file.as_deref())?;
         let mut places = Places::here().map_err(|error| Problem::Failed(error.to_string()))?;
-        if let Some(cache) = &args.cache {
+        if let Some(cache) = &options.cache {
             places.cache = std::path::absolute(cache).unwrap_or_else(|_| cache.clone());
         }
         let environment = environment(&places);
         let loaded = weir_control::load(&file, &environment)?;
-        let folders = match args.run.as_deref() {
+        let folders = match options.run.as_deref() {
             Some(run) => Folders::find(None, Some(run))?,
             None => Folders::of(&places, &file)?,
         };
         let envoy = envoy::find(&places).map_err(|error| Problem::Failed(error.to_string()))?;
-        let filter = filter::find(args.filter.as_ref(), Some(envoy.version))?;
+        let filter = filter::find(options.filter.as_ref(), Some(envoy.version))?;
         let paths = folders.paths(filter, &environment, render::connections(files));
         let listen = loaded.gateway.listen();
         let listen = listen.parse().map_err(|_| Problem::Failed(format!("{listen} is no IP address with a port")))?;
         let admin = render::admin(&loaded.gateway, &paths);
-        let sim = sim(&loaded, args);
-        let sidecar = sidecar_admin(&loaded, args);
+        let sim = sim(&loaded, options);
+        let sidecar = sidecar_admin(&loaded, options);
         Ok(Self { file, places, environment, folders, loaded, paths, envoy, listen, admin, sim, sidecar })
     }
 
@@ -96,22 +95,22 @@ impl Plan {
     }
 
     /// Envoy as a child.
-    pub(crate) fn envoy(&self, args: &args::Up) -> Spec {
+    pub(crate) fn envoy(&self, options: &Options) -> Spec {
         let bootstrap = self.folders.envoy().join(Kind::Bootstrap.file());
         let mut arguments: Vec<OsString> = vec!["-c".into(), bootstrap.into()];
         // Nothing is shared with other Envoys of this machine; a new one is started, not handed over to.
         arguments.push("--disable-hot-restart".into());
-        let seconds = args.drain.as_secs().max(1).to_string();
+        let seconds = options.drain.as_secs().max(1).to_string();
         let mut flag = |name: &str, value: &str| arguments.extend([name.into(), value.into()]);
         flag("--drain-time-s", &seconds);
         flag("--drain-strategy", "immediate");
         // Who looks into the access log after a request finds it there; by itself Envoy takes up to ten seconds.
         flag("--file-flush-interval-msec", "500");
-        flag("--log-level", &args.log_level);
-        if let Some(levels) = levels(args) {
+        flag("--log-level", &options.log_level);
+        if let Some(levels) = levels(&options.log_level, options.component_log_level.as_deref()) {
             flag("--component-log-level", &levels);
         }
-        if let Some(workers) = args.concurrency {
+        if let Some(workers) = options.concurrency {
             flag("--concurrency", &workers.to_string());
         }
         Spec {
@@ -160,19 +159,18 @@ impl Plan {
 const TELLS_KEYS: &str = "http";
 
 /// The levels of single components of Envoy. The one that would log keys stays below that unless it is named.
-fn levels(args: &args::Up) -> Option<String> {
-    let named = args.component_log_level.clone();
-    let loud = matches!(args.log_level.as_str(), "trace" | "debug");
-    if !loud || tells_keys(args) {
-        return named;
+fn levels(all: &str, named: Option<&str>) -> Option<String> {
+    let loud = matches!(all, "trace" | "debug");
+    if !loud || tells_keys(named) {
+        return named.map(str::to_owned);
     }
     let quiet = format!("{TELLS_KEYS}:info");
     Some(named.map_or(quiet.clone(), |named| format!("{named},{quiet}")))
 }
 
 /// Whether keys will stand in Envoy's log, because somebody asked for it by name.
-pub(crate) fn tells_keys(args: &args::Up) -> bool {
-    let named = args.component_log_level.iter().flat_map(|levels| levels.split(','));
+pub(crate) fn tells_keys(named: Option<&str>) -> bool {
+    let named = named.into_iter().flat_map(|levels| levels.split(','));
     named
         .filter_map(|level| level.split_once(':'))
         .any(|(name, level)| name.trim() == TELLS_KEYS && matches!(level.trim(), "trace" | "debug"))
@@ -218,14 +216,15 @@ pub(crate) fn sidecar_settings(loaded: &Loaded, places: SidecarPlaces) -> weir_s
 }
 
 /// Where the simulator is to listen, if one is to run.
-pub(crate) fn sim(loaded: &Loaded, args: &args::Up) -> Option<SocketAddr> {
-    (!args.no_sim && points_at(loaded, args.sim)).then_some(args.sim)
+pub(crate) fn sim(loaded: &Loaded, options: &Options) -> Option<SocketAddr> {
+    options.sim.filter(|sim| points_at(loaded, *sim))
 }
 
 /// Where the sidecar is to serve health, if one is to run.
-pub(crate) fn sidecar_admin(loaded: &Loaded, args: &args::Up) -> Option<SocketAddr> {
-    (!loaded.gateway.local().models.is_empty())
-        .then(|| args.sidecar_admin.unwrap_or_else(|| free(SocketAddr::from(([127, 0, 0, 1], 10003)))))
+pub(crate) fn sidecar_admin(loaded: &Loaded, options: &Options) -> Option<SocketAddr> {
+    (!loaded.gateway.local().models.is_empty()).then(|| {
+        options.sidecar_admin.unwrap_or_else(|| weir_ports::free_or(SocketAddr::from(([127, 0, 0, 1], 10003))))
+    })
 }
 
 /// The sidecar's limits where Envoy lets bodies of this size through.
@@ -261,19 +260,17 @@ mod tests {
         let large = limits(1 << 30);
         assert_eq!(large.max_bytes_in_flight, (1 << 30) + MAX_WHOLE);
     }
+
     #[test]
     fn the_component_that_logs_keys_is_quiet_unless_it_is_named() {
-        use clap::Parser;
-        let check = |flags: &[&str], expect: Option<&str>, tells: bool| {
-            let parsed = args::Arguments::parse_from(["weir", "up"].iter().chain(flags));
-            let args::Command::Up(up) = parsed.command else { panic!("{flags:?}") };
-            assert_eq!((levels(&up).as_deref(), tells_keys(&up)), (expect, tells), "{flags:?}");
+        let check = |all: &str, named: Option<&str>, expect: Option<&str>, tells: bool| {
+            assert_eq!((levels(all, named).as_deref(), tells_keys(named)), (expect, tells), "{all} {named:?}");
         };
-        check(&[], None, false);
-        check(&["--log-level", "info", "--component-log-level", "wasm:debug"], Some("wasm:debug"), false);
-        check(&["--log-level", "trace"], Some("http:info"), false);
-        check(&["--log-level", "debug", "--component-log-level", "wasm:trace"], Some("wasm:trace,http:info"), false);
-        check(&["--log-level", "debug", "--component-log-level", "http:debug"], Some("http:debug"), true);
-        check(&["--component-log-level", "router:debug,http:trace"], Some("router:debug,http:trace"), true);
+        check("warning", None, None, false);
+        check("info", Some("wasm:debug"), Some("wasm:debug"), false);
+        check("trace", None, Some("http:info"), false);
+        check("debug", Some("wasm:trace"), Some("wasm:trace,http:info"), false);
+        check("debug", Some("http:debug"), Some("http:debug"), true);
+        check("warning", Some("router:debug,http:trace"), Some("router:debug,http:trace"), true);
     }
 }

@@ -3,23 +3,23 @@
 //!
 //! A process of our own, because between fork and exec Rust allows this only as `unsafe`. The tie survives exec.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-use crate::args::Launch;
 use crate::problem::{Outcome, Problem};
 
 /// Becomes the program. Returns only if that fails.
-pub(crate) fn run(args: &Launch) -> Outcome {
+pub fn run(parent: i32, command: &[OsString]) -> Outcome {
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| Problem::Failed(format!("cannot be tied to its parent: {error}")))?;
     // The parent may have died before the tie was made.
-    if getppid().is_none_or(|parent| parent.as_raw_nonzero().get() != args.parent) {
+    if getppid().is_none_or(|alive| alive.as_raw_nonzero().get() != parent) {
         return Err(Problem::Failed("its parent is gone".to_owned()));
     }
-    let [program, arguments @ ..] = args.command.as_slice() else {
+    let [program, arguments @ ..] = command else {
         return Err(Problem::Usage("launch: no program".to_owned()));
     };
     let error = Command::new(program).args(arguments).exec();

@@ -5,13 +5,13 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use crate::problem::{Outcome, Problem};
 
 /// A line of progress or trouble.
-pub(crate) fn line(text: &str) {
+pub fn line(text: &str) {
     // Nobody is left to tell that nobody listens.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// A command's result. It fails where the result is lost, as on a full disk, and not because a reader has had enough.
-pub(crate) fn result(text: &str) -> Outcome {
+pub fn result(text: &str) -> Outcome {
     let mut out = std::io::stdout();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

@@ -6,8 +6,8 @@ use serde_json::json;
 use weir_control::AdminAddress;
 use weir_core::config::Routing;
 
-use super::plan::Plan;
 use crate::keys;
+use crate::plan::Plan;
 use crate::say::bold;
 
 /// What a caller is told to send.

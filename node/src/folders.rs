@@ -10,6 +10,7 @@ use weir_control::render::{Door, Module, Node};
 use weir_core::key::KeyHash;
 use weir_places::Places;
 
+use crate::configuration;
 use crate::problem::{Outcome, Problem, at};
 
 /// What the kernel allows for the name of a Unix socket.
@@ -17,22 +18,22 @@ const LONGEST_SOCKET: usize = 107;
 
 /// Where one `weir up` keeps what it needs while it runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Folders {
+pub struct Folders {
     /// Sockets and Envoy's files.
-    pub(crate) run: PathBuf,
+    pub run: PathBuf,
     /// Logs of every child.
-    pub(crate) logs: PathBuf,
+    pub logs: PathBuf,
 }
 
 impl Folders {
     /// The folders of a configuration, or below `run` where that is given.
-    pub(crate) fn find(file: Option<&Path>, run: Option<&Path>) -> Outcome<Self> {
+    pub fn find(file: Option<&Path>, run: Option<&Path>) -> Outcome<Self> {
         if let Some(run) = run {
             let run = std::path::absolute(run).map_err(at(run))?;
             return Ok(Self { logs: run.join("logs"), run });
         }
         let places = Places::here().map_err(|error| Problem::Failed(error.to_string()))?;
-        Self::of(&places, &config(file)?)
+        Self::of(&places, &configuration::find(file)?)
     }
 
     /// The folders of the configuration at `file`.
@@ -83,7 +84,7 @@ impl Folders {
     }
 
     /// The sidecar's socket.
-    pub(crate) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.run.join("sidecar.sock")
     }
 
@@ -124,17 +125,6 @@ impl Folders {
     /// The log of one child.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.logs.join(format!("{name}.log"))
-    }
-}
-
-/// The configuration: as named, or where a clone and a usual installation have it.
-pub(crate) fn config(named: Option<&Path>) -> Outcome<PathBuf> {
-    const USUAL: [&str; 2] = ["weir.yaml", "config/weir.yaml"];
-    match named {
-        Some(file) => Ok(file.to_owned()),
-        None => USUAL.iter().map(PathBuf::from).find(|file| file.is_file()).ok_or_else(|| {
-            Problem::Usage(format!("no configuration is named, and there is neither {} here", USUAL.join(" nor ")))
-        }),
     }
 }
 

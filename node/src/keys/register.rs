@@ -10,12 +10,15 @@ const HEAD: &str = "\
 
 /// One key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) sha256: String,
-    pub(super) models: Option<Vec<String>>,
+pub struct Entry {
+    /// Whose it is.
+    pub name: String,
+    /// The hash of the key.
+    pub sha256: String,
+    /// The models it may use; all if there is no list.
+    pub models: Option<Vec<String>>,
     /// As RFC 3339 writes it.
-    pub(super) expires: Option<String>,
+    pub expires: Option<String>,
 }
 
 /// The file's text, and where in it each key stands.

@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use weir_core::config::units;
 
 /// The moment so long from now, to the second: `2027-03-01T00:00:00Z`.
-pub(super) fn after(term: Duration) -> String {
+pub fn after(term: Duration) -> String {
     text(now().saturating_add(term.as_secs()))
 }
 
 /// Whether a moment is over.
-pub(super) fn is_over(moment: &str) -> bool {
+pub fn is_over(moment: &str) -> bool {
     units::moment(moment).is_some_and(|moment| moment <= now())
 }
 
@@ -20,7 +20,7 @@ pub(super) fn earlier(one: Option<String>, other: String) -> String {
 }
 
 /// Reads `90d`, `24h` and the like.
-pub(crate) fn term(text: &str) -> Result<Duration, String> {
+pub fn term(text: &str) -> Result<Duration, String> {
     let days = text.trim().strip_suffix('d').and_then(|days| days.trim_end().parse::<u32>().ok());
     let term = match days {
         Some(days) => Duration::from_secs(u64::from(days) * 86_400),

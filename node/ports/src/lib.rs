@@ -24,6 +24,11 @@ pub fn free() -> SocketAddr {
     }
 }
 
+/// `wanted` if nobody listens there, else another port on loopback.
+pub fn free_or(wanted: SocketAddr) -> SocketAddr {
+    if TcpListener::bind(wanted).is_ok() { wanted } else { free() }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

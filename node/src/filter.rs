@@ -14,14 +14,19 @@ const NATIVE: [Version; 2] = [Version { major: 1, minor: 40 }, Version { major: 
 
 /// Which filter is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub enum Wanted {
+    /// One of the two, where it is found.
     Kind(Kind),
+    /// The module at a path.
     At(PathBuf),
 }
 
+/// Which of the two shells around the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// The proxy-wasm module.
     Wasm,
+    /// The dynamic module.
     Native,
 }
 

@@ -9,9 +9,9 @@ use tokio::time::{Instant, interval};
 use weir_control::AdminAddress;
 use weir_proto::sidecar::v1::State;
 
-use super::child::tail;
-use super::supervisor::{Event, Supervisor};
+use crate::child::tail;
 use crate::problem::{Outcome, Problem};
+use crate::supervisor::{Event, Supervisor};
 use crate::{http, models, say};
 
 const OFTEN: Duration = Duration::from_millis(50);

@@ -1,0 +1,43 @@
+//! What a terminal and an init system send.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::problem::{Outcome, Problem};
+
+/// What a terminal and an init system send.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> Outcome<Self> {
+        let on = |kind| signal(kind).map_err(|error| Problem::Failed(format!("signals: {error}")));
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
+
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}
+
+/// Completes at the first Ctrl-C or SIGTERM.
+pub async fn asked_to_stop() {
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        // Without a handler the signal ends the process by itself, which is what was asked for.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
