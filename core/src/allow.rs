@@ -1,6 +1,6 @@
 //! What of a caller's request goes up to a provider, and which headers of a provider's answer come back.
 
-pub(crate) mod reset;
+pub(crate) mod rate_limit;
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -56,7 +56,7 @@ pub fn coming_back<'h>(
         let Some((rank, (_, ours))) = RESPONSE.iter().enumerate().find(|(_, (theirs, _))| *theirs == name) else {
             continue;
         };
-        let value = if RESETS.contains(ours) { reset::until(value, now) } else { Some(Cow::Borrowed(value)) };
+        let value = if RESETS.contains(ours) { rate_limit::until(value, now) } else { Some(Cow::Borrowed(value)) };
         let Some(value) = value else { continue };
         match back.iter_mut().find(|(_, name, _)| name == ours) {
             // Of several that say the same, the one that is listed first.

@@ -3,6 +3,7 @@
 //! Only [`Gateway::parse`] makes a `Gateway`, so whoever holds one holds a configuration without errors.
 
 mod check;
+mod entry;
 mod gateway;
 mod hint;
 mod preset;
@@ -10,7 +11,8 @@ mod routing;
 pub mod source;
 pub mod units;
 
-pub use gateway::{AccessLog, Gateway, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
+pub use entry::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
+pub use gateway::Gateway;
 pub use hint::did_you_mean;
 pub use preset::Preset;
 pub use routing::{BodyLimits, Key, Model, Role, Routing, Target};

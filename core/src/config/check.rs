@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use weir_hub::endpoint::Endpoint;
 
-use super::gateway::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
+use super::entry::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
 use super::hint::did_you_mean;
 use super::preset::Preset;
 use super::routing::{BodyLimits, Key, Target};

@@ -46,7 +46,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 
 /// Reads `2027-03-01T00:00:00Z`, a moment as RFC 3339 writes it, in seconds since the epoch.
 pub fn moment(text: &str) -> Option<u64> {
-    Some(crate::allow::reset::date(text)? / 1000)
+    Some(crate::allow::rate_limit::date(text)? / 1000)
 }
 
 fn wrong_duration(text: &str) -> String {

@@ -7,7 +7,6 @@
 
 pub(super) mod ask;
 pub(super) mod fault;
-pub(super) mod model;
 pub(super) mod proofs;
 pub(super) mod reply;
 
@@ -26,7 +25,7 @@ use weir_hub::relay;
 use weir_hub::reply::{Reader, Reply};
 use weir_hub::signature::{self, Maker};
 
-use super::{Ask, Body, CredentialHeader, Provider, To, ToolName};
+use super::{Ask, Body, CredentialHeader, Provider, To, ToolName, claude};
 use crate::upstream::Upstream;
 
 /// See the module.
@@ -92,7 +91,7 @@ impl Provider for Anthropic {
     }
 
     fn tool_name(&self, model: &str) -> ToolName {
-        model::tool_name(model)
+        claude::tool_name(model)
     }
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {

@@ -27,7 +27,7 @@ use weir_hub::relay;
 use weir_hub::reply::{Flow, Pieces, Reader, Reply};
 use weir_hub::signature::{self, Maker};
 
-use super::anthropic::model::Generation;
+use super::claude::Generation;
 use super::{Ask, CredentialHeader, Provider, To};
 use crate::upstream::{Upstream, Url};
 

@@ -14,8 +14,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-pub(super) use fault::misfit;
-
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::{Chat, Effort, Thinking};
 use weir_hub::codec::json::write::string;

@@ -14,7 +14,7 @@ use weir_hub::endpoint::{Delivery, Endpoint};
 use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
 
-use super::anthropic::model::Generation;
+use super::claude::Generation;
 use super::{Provider, Renamed, parts, system, tool_names};
 use crate::upstream::Upstream;
 

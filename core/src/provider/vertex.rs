@@ -30,7 +30,7 @@ use weir_hub::{relay, signature};
 
 use super::gemini::reply::Reading;
 use super::gemini::{self, Host, segment, verb};
-use super::{Ask, Body, CredentialHeader, Provider, To, ToolName, anthropic};
+use super::{Ask, Body, CredentialHeader, Provider, To, ToolName, anthropic, claude};
 use crate::upstream::{Upstream, Url};
 
 /// See the module.
@@ -163,7 +163,7 @@ impl Provider for Vertex {
     fn tool_name(&self, model: &str) -> ToolName {
         match Maker::of(model) {
             Maker::Google => ToolName { longest: 64, besides: "-.", begins_with_any: false },
-            Maker::Anthropic => anthropic::model::tool_name(model),
+            Maker::Anthropic => claude::tool_name(model),
         }
     }
 

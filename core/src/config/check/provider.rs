@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Check, endpoint};
-use crate::config::gateway::{ProviderEntry, Signing};
+use crate::config::entry::{ProviderEntry, Signing};
 use crate::config::hint::did_you_mean;
 use crate::config::preset::Preset;
 use crate::config::source;

@@ -17,7 +17,7 @@ use weir_hub::endpoint::Delivery;
 use weir_hub::fault::Reject;
 use weir_hub::signature::Maker;
 
-use super::model::Generation;
+use crate::provider::claude::Generation;
 use crate::provider::{To, parts};
 
 /// How a request says what it is for.

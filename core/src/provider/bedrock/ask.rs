@@ -21,7 +21,7 @@ use super::{Family, Keeps};
 use crate::provider::anthropic::ask::conversation::Conversation;
 use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
 use crate::provider::anthropic::ask::{sampling, shape};
-use crate::provider::anthropic::model::Generation;
+use crate::provider::claude::Generation;
 use crate::provider::{To, parts};
 
 /// The caller's own words for this provider.

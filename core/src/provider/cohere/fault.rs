@@ -6,7 +6,7 @@
 use weir_hub::codec::json::{Raw, check};
 use weir_hub::fault::{FaultKind, UpstreamFault};
 
-use crate::provider::mistral::misfit;
+use crate::provider::misfit::misfit;
 use crate::provider::named::{judged, own_words};
 use crate::provider::openai::by_status;
 use crate::provider::redact;

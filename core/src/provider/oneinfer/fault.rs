@@ -9,7 +9,7 @@ use alloc::borrow::Cow;
 use weir_hub::codec::json::{Kind, Raw, check};
 use weir_hub::fault::{FaultKind, UpstreamFault};
 
-use crate::provider::mistral::misfit;
+use crate::provider::misfit::misfit;
 use crate::provider::named::{judged, own_words};
 use crate::provider::openai::by_status;
 use crate::provider::redact;

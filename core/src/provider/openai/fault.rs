@@ -7,7 +7,7 @@ use weir_hub::buffer::malformed;
 use weir_hub::codec::json::{Kind, Raw, check};
 use weir_hub::fault::{FaultKind, UpstreamFault};
 
-use crate::provider::mistral::misfit;
+use crate::provider::misfit::misfit;
 use crate::provider::named::judged;
 use crate::provider::redact;
 

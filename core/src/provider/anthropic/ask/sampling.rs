@@ -10,7 +10,7 @@ use weir_hub::codec::json::Raw;
 
 use super::thinking::Thinking;
 use crate::provider::To;
-use crate::provider::anthropic::model::Generation;
+use crate::provider::claude::Generation;
 
 /// What of it goes up, under OpenAI's names. A value that the model does not take is refused by name, but for one that asks
 /// for no more than is usual: that is left out.

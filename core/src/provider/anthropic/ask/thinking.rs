@@ -15,7 +15,7 @@ use super::conversation::Conversation;
 use super::shape;
 use crate::provider::To;
 use crate::provider::answer_tool::ANY_OBJECT;
-use crate::provider::anthropic::model::{Generation, Off, Thinks, budget};
+use crate::provider::claude::{Generation, Off, Thinks, budget};
 
 #[derive(Clone, Copy)]
 pub(in crate::provider) struct Thinking<'a> {

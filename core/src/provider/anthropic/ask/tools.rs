@@ -12,7 +12,7 @@ use weir_hub::fault::Reject;
 use super::thinking::{Answer, Thinking};
 use crate::provider::To;
 use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
-use crate::provider::anthropic::model::Generation;
+use crate::provider::claude::Generation;
 
 /// Refuses what the model cannot do with tools; tells which of them it must call.
 ///

@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use crate::provider::To;
-use crate::provider::anthropic::model::{Generation, Thinks};
+use crate::provider::claude::{Generation, Thinks};
 
 /// What a model makes of a feature's name.
 enum Beta {

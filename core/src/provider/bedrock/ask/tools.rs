@@ -14,7 +14,7 @@ use crate::provider::To;
 use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
 use crate::provider::anthropic::ask::thinking::{Answer, Thinking};
 use crate::provider::anthropic::ask::tools::{check, schema};
-use crate::provider::anthropic::model::Generation;
+use crate::provider::claude::Generation;
 
 pub(super) struct Tools<'a> {
     offered: &'a [Tool<'a>],

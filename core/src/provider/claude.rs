@@ -7,11 +7,11 @@
 
 use weir_hub::chat::Effort;
 
-use crate::provider::ToolName;
+use super::ToolName;
 
 /// A generation, as far as requests differ. A Claude that is not known belongs to the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::provider) enum Generation {
+pub(super) enum Generation {
     /// No Claude: others speak this API as well, and what they support is theirs to say.
     Foreign,
     /// Claude 3 and before: 4096 tokens of output, no thinking.
@@ -30,7 +30,7 @@ pub(in crate::provider) enum Generation {
 
 /// How a generation is told to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::provider) enum Thinks {
+pub(super) enum Thinks {
     Never,
     /// With a budget of tokens.
     Budget,
@@ -40,7 +40,7 @@ pub(in crate::provider) enum Thinks {
 
 /// What a model that thinks as it sees fit does when it is not to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::provider) enum Off {
+pub(super) enum Off {
     /// It does not unless told to. Some hosts refuse the word for it.
     Unsaid,
     /// It must be told.
@@ -53,7 +53,7 @@ impl Off {
     /// <https://platform.claude.com/docs/en/build-with-claude/thinking>,
     /// <https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html>,
     /// <https://platform.claude.com/docs/en/about-claude/models/whats-new-opus-5>
-    pub(in crate::provider) fn of(model: &str) -> Self {
+    pub(super) fn of(model: &str) -> Self {
         let name = model.split_once("claude-").map_or("", |(_, name)| name);
         match versions(name) {
             (Some(..=4), _) => Self::Unsaid,
@@ -71,7 +71,7 @@ fn versions(name: &str) -> (Option<u32>, u32) {
 }
 
 impl Generation {
-    pub(in crate::provider) fn of(model: &str) -> Self {
+    pub(super) fn of(model: &str) -> Self {
         // Other clouds put their own prefixes before the name: `us.anthropic.claude-…`.
         let Some((_, name)) = model.split_once("claude-") else { return Self::Foreign };
         let is = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
@@ -93,7 +93,7 @@ impl Generation {
 
     /// `max_tokens`, which this API requires, for callers who leave it out: generous for an answer, and small enough for
     /// every model of the generation to give whole. Thinking comes on top.
-    pub(in crate::provider) const fn default_max_tokens(self) -> u64 {
+    pub(super) const fn default_max_tokens(self) -> u64 {
         match self {
             Self::Three => 4096,
             Self::Foreign | Self::ThreeFive | Self::Four => 8192,
@@ -101,7 +101,7 @@ impl Generation {
         }
     }
 
-    pub(in crate::provider) const fn thinks(self) -> Thinks {
+    pub(super) const fn thinks(self) -> Thinks {
         match self {
             Self::Three | Self::ThreeFive => Thinks::Never,
             Self::Foreign | Self::Four | Self::FourFive => Thinks::Budget,
@@ -110,32 +110,32 @@ impl Generation {
     }
 
     /// Whether tools can be `strict` and answers can have a schema (`output_config.format`).
-    pub(in crate::provider) const fn follows_schemas(self) -> bool {
+    pub(super) const fn follows_schemas(self) -> bool {
         !matches!(self, Self::Three | Self::ThreeFive | Self::Four)
     }
 
     /// Whether it can be told to show what it thinks, and keeps that to itself unless it is.
-    pub(in crate::provider) const fn hides_thoughts(self) -> bool {
+    pub(super) const fn hides_thoughts(self) -> bool {
         matches!(self, Self::Latest)
     }
 
     /// Whether `temperature`, `top_p` and `top_k` are taken.
-    pub(in crate::provider) const fn samples(self) -> bool {
+    pub(super) const fn samples(self) -> bool {
         !matches!(self, Self::Latest)
     }
 
     /// Whether `temperature` and `top_p` exclude each other, where they are taken.
-    pub(in crate::provider) const fn samples_in_one_way(self) -> bool {
+    pub(super) const fn samples_in_one_way(self) -> bool {
         matches!(self, Self::FourFive | Self::FourSix)
     }
 
     /// Whether the model goes on with an answer that was begun for it.
-    pub(in crate::provider) const fn goes_on(self) -> bool {
+    pub(super) const fn goes_on(self) -> bool {
         !matches!(self, Self::FourSix | Self::Latest)
     }
 
     /// The name of `effort` where thinking is adaptive.
-    pub(in crate::provider) fn effort(self, effort: Effort) -> &'static str {
+    pub(super) fn effort(self, effort: Effort) -> &'static str {
         match effort {
             Effort::None | Effort::Minimal | Effort::Low => "low",
             Effort::Medium => "medium",
@@ -150,7 +150,7 @@ impl Generation {
 ///
 /// <https://github.com/anthropics/anthropic-sdk-python/blob/main/src/anthropic/types/tool_param.py>, and the pattern that its
 /// refusals tell: `^[a-zA-Z0-9_-]{1,128}$`
-pub(in crate::provider) fn tool_name(model: &str) -> ToolName {
+pub(super) fn tool_name(model: &str) -> ToolName {
     match Generation::of(model) {
         Generation::Foreign => ToolName::USUAL,
         _ => ToolName { longest: 128, ..ToolName::USUAL },
@@ -159,7 +159,7 @@ pub(in crate::provider) fn tool_name(model: &str) -> ToolName {
 
 /// The tokens that thinking may take, where it is given a budget (1024 is the least that the API takes); and the room it
 /// is given by default where it is not.
-pub(in crate::provider) const fn budget(effort: Effort) -> u64 {
+pub(super) const fn budget(effort: Effort) -> u64 {
     match effort {
         Effort::None | Effort::Minimal => 1024,
         Effort::Low => 2048,
