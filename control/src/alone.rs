@@ -5,7 +5,7 @@ use weir_core::config::{Gateway, Routing, Target};
 use weir_core::exchange::{Judge, Reworded};
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 
 /// What chat requests often say and not every provider takes: a name, and the members of the request.
 const OFTEN: [(&str, &str); 9] = [
@@ -58,7 +58,8 @@ fn takes(routing: &Routing, target: &Target, members: &str) -> bool {
         return false;
     };
     let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+    let call =
+        Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
     let reworded = Reworded::default();
     Judge::of(&call, &reworded).accepts(upstream, &target.model).is_ok()
 }

@@ -31,9 +31,9 @@ use crate::answer::Answer;
 use crate::exchange;
 use crate::health::cooldown::Cooldown;
 use crate::plan::{self, Origin, Plan, exhausted};
-use crate::provider::{self, Notes, Provider, Reach, Renamed, Untouched};
+use crate::provider::{self, Notes, Provider, Reach, Renamed};
+use crate::record::span::{self, Attribute};
 use crate::record::{Progress, Stage};
-use crate::span::{self, Attribute};
 use crate::time::Instant;
 use crate::upstream::Upstream;
 
@@ -275,18 +275,19 @@ impl Attempt {
         let same = model == plan.model;
         // A later try starts with the length and path that an earlier one left behind, and must write both.
         let first = plan.begun == 1;
-        let Plan { endpoint, delivery, usage, .. } = plan;
+        let asked = plan.asked;
+        let endpoint = asked.endpoint;
         // Texts are counted, so that there is a vector for each; of the sidecar next door that is known.
         let counts = endpoint.embeds() && provider.reach() == Reach::Url;
         let relays = same && first && !counts && provider.relays_to(&model, endpoint, upstream);
-        let untouched = relays.then(|| provider.untouched(Untouched { endpoint, delivery, usage }, upstream)).flatten();
+        let untouched = relays.then(|| provider.untouched(asked, upstream)).flatten();
         let passes = same && endpoint.body() == BodyKind::Multipart;
         let request = match untouched {
             None if passes => RequestPlan::NeedsLength,
             None => RequestPlan::NeedsBody,
             Some(path) => {
                 let path = [&upstream.prefix, path].concat();
-                let fits = path == plan.endpoint.path();
+                let fits = path == plan.asked.endpoint.path();
                 RequestPlan::AsIs { path: (!fits).then_some(path) }
             }
         };
@@ -341,7 +342,7 @@ impl Attempt {
                 body: Vec::new(),
             });
         } else {
-            let Plan { endpoint, delivery, usage, .. } = self.plan;
+            let asked = self.plan.asked;
             let model = self.plan.current().map_or("", |target| target.model.as_str());
             let Origin { vm, request } = self.plan.origin;
             let (mut numbers, mut more) = (itoa::Buffer::new(), itoa::Buffer::new());
@@ -351,9 +352,7 @@ impl Attempt {
             let length = value("content-length").and_then(|length| length.parse().ok());
             let (id, echo, calls, renamed) = (&id, &echo, self.calls, &self.renamed);
             let start = ReplyStart {
-                endpoint,
-                delivery,
-                usage,
+                asked,
                 encoding,
                 model,
                 id,
@@ -382,8 +381,8 @@ impl Attempt {
             };
             written = Some(self.headers(&answering, headers, now));
             // Elsewhere each byte is a part of the answer.
-            if delivery == Delivery::Streamed && self.sends_events(&answering) {
-                answering.pace = self.plan.limits().map(|limits| Pace::new(limits, now));
+            if asked.delivery == Delivery::Streamed && self.sends_events(&answering) {
+                answering.pace = Some(Pace::new(self.plan.limits, now));
             }
             self.phase = Phase::Answering(answering);
         }
@@ -396,7 +395,7 @@ impl Attempt {
 
     /// Whether the answer's body must come in one piece: the host then holds it and passes all of it at its end.
     pub fn wants_whole_answer(&self) -> bool {
-        matches!(self.phase, Phase::Answering(_)) && self.plan.delivery == Delivery::Whole
+        matches!(self.phase, Phase::Answering(_)) && self.plan.asked.delivery == Delivery::Whole
     }
 
     /// The answer that the host holds has become longer than [`MAX_WHOLE`]: the try has failed.
@@ -501,7 +500,7 @@ impl Exhausted {
         if plan.begun == 0 {
             return None;
         }
-        let answer = Answer::problem(&exhausted(plan, now), plan.endpoint.family());
+        let answer = Answer::problem(&exhausted(plan, now), plan.asked.endpoint.family());
         let (begun, since, stage, code) = (plan.begun, plan.since, Stage::Failed, answer.outcome.clone());
         let (first_token, usage, model) = (None, Usage::default(), "".into());
         let progress = Progress { begun, since, stage, code, status: 0, rewritten: false, first_token, usage, model };

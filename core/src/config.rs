@@ -15,7 +15,7 @@ pub use entry::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Sig
 pub use gateway::Gateway;
 pub use hint::did_you_mean;
 pub use preset::Preset;
-pub use routing::{BodyLimits, Key, Model, Role, Routing, Target};
+pub use routing::{BodyLimits, Class, Key, Model, Role, Routing, Target};
 
 use alloc::string::String;
 

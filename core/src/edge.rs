@@ -25,10 +25,10 @@ use crate::config::{Key, Routing};
 use crate::health::cooldown::Cooldown;
 use crate::key::KeyHash;
 use crate::load::{Load, Share};
-use crate::plan::{Connection, Origin, Plan};
-use crate::record::{self, Ending, Progress, Stage, Subject};
+use crate::plan::{Connection, Origin, Outcome, Plan};
+use crate::record::span::{self, Attribute};
+use crate::record::{self, Ending, Progress, Record, Stage, Subject};
 use crate::shared::Shared;
-use crate::span::{self, Attribute};
 use crate::time::Instant;
 use crate::{allow, listing};
 
@@ -227,7 +227,7 @@ impl Edge {
         }
         let refused = record::refused(ending.details);
         if let (Some(failed), Some((kind, _))) = (plan.as_mut().and_then(|plan| plan.failed.last_mut()), refused) {
-            failed.outcome = kind.name().to_string();
+            failed.outcome = Outcome::Fault(kind);
         }
         let plan = plan.or_else(|| {
             let mut plan = self.plan?;
@@ -236,7 +236,7 @@ impl Edge {
             }
             Some(plan)
         });
-        record::compose(&self.subject, plan.as_ref(), progress, ending)
+        Record::of(&self.subject, plan.as_ref(), progress, ending).line()
     }
 
     /// A header that every answer to this caller has, whoever gives it: the request's id by the name that Anthropic's clients
@@ -414,7 +414,7 @@ fn passed_value<'h>(endpoint: Endpoint, name: &str, value: &'h str) -> &'h str {
 
 fn attributes(plan: &Plan) -> Vec<(Attribute, String)> {
     alloc::vec![
-        (span::OPERATION, plan.endpoint.operation().to_string()),
+        (span::OPERATION, plan.asked.endpoint.operation().to_string()),
         (span::REQUEST_MODEL, plan.model.clone()),
         (span::TENANT, plan.tenant.clone()),
     ]

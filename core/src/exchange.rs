@@ -36,16 +36,16 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
     let Some(provider) = by_name(&upstream.dialect) else { return Err(call.unserved()) };
     let mut to = To::new(provider, upstream, model, call);
     embedding::within(provider, call, &to)?;
-    let ask = if provider.relays_to(model, call.endpoint, upstream) {
+    let ask = if provider.relays_to(model, call.asked.endpoint, upstream) {
         provider.relay(call, &mut to)
-    } else if let Some(dialect) = dialect::of(call.endpoint) {
+    } else if let Some(dialect) = dialect::of(call.asked.endpoint) {
         match dialect.reword(call) {
             None => through_hub(provider, dialect, call, &mut to),
             Some(body) => through_hub(provider, dialect, &Call { body: &body, scan: &scan(&body)?, ..*call }, &mut to),
         }
-    } else if call.endpoint.embeds() {
+    } else if call.asked.endpoint.embeds() {
         embedding::ask(provider, call, &mut to)
-    } else if call.endpoint.counts() {
+    } else if call.asked.endpoint.counts() {
         count::ask(provider, call, &mut to)
     } else {
         Err(to.wrong_endpoint())
@@ -68,21 +68,22 @@ fn through_hub(
 
 /// How the caller wants vectors written, if it asks for any.
 pub fn encoding(call: &Call<'_>) -> Encoding {
-    if call.endpoint == Endpoint::Embeddings { embedding::encoding(call) } else { Encoding::Float }
+    if call.asked.endpoint == Endpoint::Embeddings { embedding::encoding(call) } else { Encoding::Float }
 }
 
 /// How many texts the call wants embedded; `None` for another call.
 pub fn texts(call: &Call<'_>) -> Option<usize> {
-    call.endpoint.embeds().then(|| embedding::texts(call))
+    call.asked.endpoint.embeds().then(|| embedding::texts(call))
 }
 
 /// What an answer to the call repeats of it; empty where answers repeat nothing, or pass as they come.
 pub fn echo(call: &Call<'_>, upstream: &Upstream, model: &str) -> String {
-    let relays = by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.endpoint, upstream));
+    let relays =
+        by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.asked.endpoint, upstream));
     if relays {
         String::new()
     } else {
-        dialect::of(call.endpoint).map_or_else(String::new, |dialect| dialect.echo(call))
+        dialect::of(call.asked.endpoint).map_or_else(String::new, |dialect| dialect.echo(call))
     }
 }
 
@@ -94,14 +95,14 @@ pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), 
 /// Starts reading the answer to a call at `upstream`.
 pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Box<dyn Reply> {
     // Of what passes as it comes nothing can be left out.
-    if !provider.relays_to(start.model, start.endpoint, upstream) || start.calls == Calls::First {
-        if let (Some(dialect), Some(reader)) = (dialect::of(start.endpoint), provider.reader(start)) {
+    if !provider.relays_to(start.model, start.asked.endpoint, upstream) || start.calls == Calls::First {
+        if let (Some(dialect), Some(reader)) = (dialect::of(start.asked.endpoint), provider.reader(start)) {
             return translate::reply(dialect, provider.framing(), reader, start);
         }
-        if start.endpoint.embeds() {
+        if start.asked.endpoint.embeds() {
             return Box::new(embedding::Embedded::new(provider, upstream, start));
         }
-        if start.endpoint.counts() {
+        if start.asked.endpoint.counts() {
             return Box::new(count::Counted::new(provider, start));
         }
     }

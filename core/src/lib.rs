@@ -23,6 +23,5 @@ pub mod plan;
 pub mod provider;
 pub mod record;
 pub mod shared;
-pub mod span;
 pub mod time;
 pub mod upstream;

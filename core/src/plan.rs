@@ -1,62 +1,35 @@
 //! The plan of one request, as it travels in Envoy's filter state under [`KEY`].
 //!
-//! One text serves three readers: Envoy's cluster matcher looks at its start (the next target's cluster), Envoy's route
-//! matcher at its end (the delivery class), and the attempt role at what lies between. It is self-contained: an attempt
-//! needs no table that a reload or another worker could have changed.
+//! One [text](Plan::to_text) serves three readers: Envoy's cluster matcher looks at its start (the next target's cluster), Envoy's
+//! route matcher at its end (the delivery class), and the attempt role at what lies between. It is self-contained: an attempt needs no
+//! table that a reload or another worker could have changed.
 
 mod exhausted;
+mod limits;
+mod outcome;
+mod text;
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::time::Duration;
 
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::Asked;
 use weir_hub::fault::{FaultKind, Whose};
 
 use crate::time::Instant;
 
 pub use exhausted::{exhausted, exhausted_with};
+#[cfg(test)]
+pub(crate) use limits::limits_of;
+pub use limits::{KEEP_ALIVE, Limits, class};
+pub use outcome::Outcome;
 
 /// The filter state that holds the plan. Wherever a filter sets it, its name begins as Envoy has a wasm filter's begin.
 pub const KEY: &str = "wasm.weir.next";
 /// The filter state that holds [`Plan::tries`], for the errors that Envoy makes itself.
 pub const TRIES_KEY: &str = "wasm.weir.tries";
-
-/// How long keep-alives may prolong a gap between tokens, where nobody says otherwise.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(300);
-
-/// The limits in time of one try and of all of them, as a delivery class says them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// To the first token, or of a whole answer.
-    pub first: Duration,
-    /// Between tokens; of a whole answer, as `first`.
-    pub gap: Duration,
-    /// Between tokens where keep-alives come.
-    pub keep_alive: Duration,
-    /// Of all tries together, if they have one.
-    pub total: Option<Duration>,
-}
-
-/// The name of the delivery class for these limits.
-///
-/// `stream-30000-30000-t600000`, `stream-30000-30000-k60000-t600000`, `whole-300000-t600000`. Filters of other versions read it too: what they do not
-/// know they pass over, and what is not there has its default.
-pub fn class(delivery: Delivery, limits: Limits) -> String {
-    let Limits { first, gap, keep_alive, total } = limits;
-    let mut name = match delivery {
-        Delivery::Whole => format!("whole-{}", first.as_millis()),
-        Delivery::Streamed => format!("stream-{}-{}", first.as_millis(), gap.as_millis()),
-    };
-    // Writing to a String cannot fail.
-    if delivery == Delivery::Streamed && keep_alive != KEEP_ALIVE {
-        let _ = write!(name, "-k{}", keep_alive.as_millis());
-    }
-    let _ = total.map(|total| write!(name, "-t{}", total.as_millis()));
-    name
-}
 
 /// How every plan starts whose next target is in `cluster`.
 pub fn cluster_prefix(cluster: &str) -> String {
@@ -74,13 +47,11 @@ pub struct Plan {
     /// Who wrote it.
     pub origin: Origin,
     /// What is asked for.
-    pub endpoint: Endpoint,
-    /// How the answer is to be delivered.
-    pub delivery: Delivery,
-    /// Whether the caller wants a stream's usage chunk.
-    pub usage: UsageChunk,
+    pub asked: Asked,
     /// Names the route that carries the limits.
     pub class: String,
+    /// The limits in time of each try, and of all.
+    pub limits: Limits,
     /// Whom the caller's key belongs to.
     pub tenant: String,
     /// The model that the caller named.
@@ -131,8 +102,8 @@ pub struct Candidate {
 pub struct Failed {
     /// Which of the plan's targets.
     pub target: usize,
-    /// A [`FaultKind`](weir_hub::fault::FaultKind)'s name, or [`UNANSWERED`].
-    pub outcome: String,
+    /// How it ended.
+    pub outcome: Outcome,
     /// The upstream's status, 0 if none came.
     pub status: u16,
     /// How long it took.
@@ -148,7 +119,7 @@ pub struct Failed {
 impl Failed {
     /// The kind of its outcome, where that is a fault.
     pub fn kind(&self) -> Option<FaultKind> {
-        FaultKind::from_name(&self.outcome)
+        self.outcome.fault()
     }
 }
 
@@ -169,14 +140,8 @@ const SHORT: Duration = Duration::from_secs(2);
 /// How long the same target is left alone before it is asked once more. Envoy counts in seconds here, and adds up to half.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The outcome of a try that was under way when the limit of all tries passed.
-pub const DEADLINE: &str = "deadline";
-
 /// By how much a limit may seem to pass too early: Envoy's timers count in milliseconds from where its event loop was.
 pub(crate) const LAG: Duration = Duration::from_millis(20);
-
-/// The outcome of a try in which nothing came back: the connection failed or was reset, or the limit passed.
-pub const UNANSWERED: &str = "unanswered";
 
 impl Plan {
     /// The provider of the latest try, if that finds out whether it can be reached again.
@@ -190,11 +155,6 @@ impl Plan {
         self.targets.get(self.at).filter(|_| self.begun > 0)
     }
 
-    /// The limits in time of each try.
-    pub fn limits(&self) -> Option<Limits> {
-        limits_of(&self.class)
-    }
-
     /// Whether the latest try has ended without an answer for the caller.
     pub fn latest_has_failed(&self) -> bool {
         self.begun > 0 && self.failed.len() >= self.begun
@@ -202,7 +162,7 @@ impl Plan {
 
     /// Whether the limit of all tries together has passed.
     pub fn is_over(&self, now: Instant) -> bool {
-        self.limits().and_then(|limits| limits.total).is_some_and(|total| now - self.made + LAG >= total)
+        self.limits.total.is_some_and(|total| now - self.made + LAG >= total)
     }
 
     /// Which target is asked next, as far as is known; `None` if there is none.
@@ -279,7 +239,7 @@ impl Plan {
         once && soon && passes
     }
 
-    /// Begins the next try at `provider`: a preceding one without a noted outcome was [`UNANSWERED`]. `None` if there is none left.
+    /// Begins the next try at `provider`: a preceding one without a noted outcome was [unanswered](Outcome::Unanswered). `None` if there is none left.
     ///
     /// The plan's text must be stored before anything of the try can fail, so that a retry moves on in any case.
     pub fn begin(&mut self, provider: &str, now: Instant) -> Option<&Candidate> {
@@ -296,22 +256,22 @@ impl Plan {
     }
 
     /// Notes that the latest try failed.
-    pub fn fail(&mut self, outcome: &str, status: u16, until: Option<Instant>, now: Instant) {
+    pub fn fail(&mut self, outcome: Outcome, status: u16, until: Option<Instant>, now: Instant) {
         if self.begun > 0 && !self.latest_has_failed() {
-            let (outcome, took) = (outcome.to_string(), now - self.since);
+            let took = now - self.since;
             self.failed.push(Failed { target: self.at, outcome, status, took, ended: now, until, kept: false });
         }
     }
 
     /// Notes how the latest try, which ended without an answer, ended.
     pub fn end_unanswered(&mut self, connection: Connection, now: Instant) {
-        let timed_out = self.limits().is_some_and(|limits| now - self.since + LAG >= limits.first);
+        let timed_out = now - self.since + LAG >= self.limits.first;
         let outcome = match connection {
             // The limit begins with the connection.
-            Connection::Failed => FaultKind::Unreachable.name(),
-            _ if self.is_over(now) => DEADLINE,
-            _ if timed_out => FaultKind::Timeout.name(),
-            _ => FaultKind::Reset.name(),
+            Connection::Failed => Outcome::Fault(FaultKind::Unreachable),
+            _ if self.is_over(now) => Outcome::Deadline,
+            _ if timed_out => Outcome::Fault(FaultKind::Timeout),
+            _ => Outcome::Fault(FaultKind::Reset),
         };
         self.fail(outcome, 0, None, now);
         if let Some(failed) = self.failed.last_mut() {
@@ -321,30 +281,30 @@ impl Plan {
 
     /// Notes that the latest try, if it has no outcome yet, was left unanswered.
     pub fn note_unanswered(&mut self, now: Instant) {
-        self.fail(UNANSWERED, 0, None, now);
+        self.fail(Outcome::Unanswered, 0, None, now);
     }
 
     /// The tries in words, safe inside a JSON string: `a/gpt-4o: rate_limited (429); b/gpt-4o: cut`. The latest is
-    /// [`UNANSWERED`] as long as it has no outcome: if Envoy itself then answers, that is what it was.
+    /// [unanswered](Outcome::Unanswered) as long as it has no outcome: if Envoy itself then answers, that is what it was.
     pub fn tries(&self) -> String {
         let mut text = String::new();
-        let mut one = |target: usize, outcome: &str, status: u16| {
+        let mut one = |target: usize, outcome: Outcome, status: u16| {
             if !text.is_empty() {
                 text.push_str("; ");
             }
             if let Some(target) = self.targets.get(target) {
                 let model = target.model.replace(['"', '\\'], "_");
-                let _ = write!(text, "{}/{model}: {outcome}", target.provider);
+                let _ = write!(text, "{}/{model}: {}", target.provider, outcome.name());
             }
             if status != 0 {
                 let _ = write!(text, " ({status})");
             }
         };
         for failed in &self.failed {
-            one(failed.target, &failed.outcome, failed.status);
+            one(failed.target, failed.outcome, failed.status);
         }
         if self.begun > 0 && !self.latest_has_failed() {
-            one(self.at, UNANSWERED, 0);
+            one(self.at, Outcome::Unanswered, 0);
         }
         for (i, (target, why)) in self.passed_over.iter().enumerate() {
             text.push_str(if i == 0 { ". Not asked: " } else { "; " });
@@ -352,135 +312,6 @@ impl Plan {
             let _ = write!(text, "{}/{model} ({})", target.provider, why.replace(['"', '\\'], "_"));
         }
         text
-    }
-
-    /// The plan as text.
-    pub fn to_text(&self) -> String {
-        // With nothing left, the same provider: a try that begins there knows how the last one has ended, and says so.
-        let next = self.next().or((self.begun > 0).then_some(self.at));
-        let next = next.and_then(|next| self.of(next)).unwrap_or_default();
-        let mut text = String::with_capacity(96 + self.targets.len() * 32);
-        let endpoint = self.endpoint.name();
-        let delivery = if self.delivery == Delivery::Streamed { 's' } else { 'w' };
-        let usage = if self.usage == UsageChunk::Wanted { 'u' } else { '-' };
-        let Origin { vm, request } = self.origin;
-        let since = self.since.as_nanos();
-        text.push_str(next);
-        text.push('|');
-        number(&mut text, vm);
-        text.push('.');
-        number(&mut text, u64::from(request));
-        text.push('|');
-        number(&mut text, self.begun as u64);
-        text.push('.');
-        number(&mut text, self.at as u64);
-        text.push('.');
-        number(&mut text, u64::from(self.trials));
-        text.push('|');
-        number(&mut text, self.made.as_nanos());
-        text.push('.');
-        number(&mut text, since);
-        text.push('|');
-        text.push(delivery);
-        text.push(usage);
-        text.push_str(endpoint);
-        text.push('|');
-        escape(&mut text, &self.tenant);
-        text.push('|');
-        escape(&mut text, &self.model);
-        text.push('|');
-        escape(&mut text, &self.betas);
-        text.push('|');
-        for target in &self.targets {
-            candidate(&mut text, target);
-            text.push(',');
-        }
-        text.push('|');
-        for (target, why) in &self.passed_over {
-            candidate(&mut text, target);
-            text.push('=');
-            escape(&mut text, why);
-            text.push(',');
-        }
-        text.push('|');
-        for Failed { target, outcome, status, took, ended, until, kept } in &self.failed {
-            let (took, ended, kept) = (took.as_micros(), ended.as_nanos(), if *kept { "k" } else { "" });
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{target}={outcome}={status}={took}={ended}={kept}=");
-            let _ = until.map(|until| write!(text, "{}", until.as_nanos()));
-            text.push(',');
-        }
-        text.push('|');
-        if let Some(TooLong { message, param, details }) = &self.too_long {
-            escape(&mut text, message);
-            for more in [param, details] {
-                text.push('=');
-                escape(&mut text, more.as_deref().unwrap_or_default());
-            }
-        }
-        text.push('#');
-        text.push_str(&self.class);
-        text
-    }
-
-    /// Who wrote the plan that this is the text of.
-    pub fn origin_of(text: &str) -> Option<Origin> {
-        let (vm, request) = text.split('|').nth(1)?.split_once('.')?;
-        Some(Origin { vm: vm.parse().ok()?, request: request.parse().ok()? })
-    }
-
-    /// Reads what [`to_text`](Self::to_text) wrote.
-    pub fn from_text(text: &str) -> Option<Self> {
-        let (text, class) = text.rsplit_once('#')?;
-        let mut fields = text.split('|');
-        let _next = fields.next()?;
-        let (vm, request) = fields.next()?.split_once('.')?;
-        let origin = Origin { vm: vm.parse().ok()?, request: request.parse().ok()? };
-        let mut numbers = fields.next()?.split('.');
-        let begun = numbers.next()?.parse().ok()?;
-        let at = numbers.next()?.parse().ok()?;
-        let trials = numbers.next()?.parse().ok()?;
-        let (made, since) = fields.next()?.split_once('.')?;
-        let (made, since) = (instant(made)?, instant(since)?);
-        let mut kind = fields.next()?.chars();
-        let delivery = if kind.next()? == 's' { Delivery::Streamed } else { Delivery::Whole };
-        let usage = if kind.next()? == 'u' { UsageChunk::Wanted } else { UsageChunk::Unwanted };
-        let endpoint = Endpoint::from_name(kind.as_str())?;
-        let tenant = unescape(fields.next()?)?;
-        let model = unescape(fields.next()?)?;
-        let betas = unescape(fields.next()?)?;
-        let targets = items(fields.next()?).map(|item| read_candidate(item.split_once('=')?)).collect::<Option<_>>()?;
-        let passed_over = items(fields.next()?)
-            .map(|item| {
-                let (target, why) = item.rsplit_once('=')?;
-                Some((read_candidate(target.split_once('=')?)?, unescape(why)?))
-            })
-            .collect::<Option<_>>()?;
-        let failed = items(fields.next()?).map(read_failed).collect::<Option<_>>()?;
-        let too_long = match fields.next()? {
-            "" => None,
-            text => Some(read_too_long(text)?),
-        };
-        let class = class.to_string();
-        Some(Self {
-            origin,
-            endpoint,
-            delivery,
-            usage,
-            class,
-            tenant,
-            model,
-            betas,
-            targets,
-            passed_over,
-            trials,
-            made,
-            begun,
-            at,
-            since,
-            failed,
-            too_long,
-        })
     }
 }
 
@@ -493,95 +324,6 @@ pub enum Connection {
     Own,
     /// The try had one that was there already, and nothing came back on it.
     Kept,
-}
-
-/// The limits that a delivery class says.
-fn limits_of(class: &str) -> Option<Limits> {
-    let mut parts = class.split('-').skip(1);
-    let millis = |text: &str| text.parse().ok().map(Duration::from_millis);
-    let first = millis(parts.next()?)?;
-    let (mut gap, mut keep_alive, mut total) = (first, KEEP_ALIVE, None);
-    for part in parts {
-        if let Some(limit) = part.strip_prefix('k').and_then(millis) {
-            keep_alive = limit;
-        } else if let Some(limit) = part.strip_prefix('t').and_then(millis) {
-            total = Some(limit);
-        } else if let Some(limit) = millis(part) {
-            gap = limit;
-        }
-    }
-    Some(Limits { first, gap, keep_alive, total })
-}
-
-fn instant(nanos: &str) -> Option<Instant> {
-    nanos.parse().ok().map(Instant::from_nanos)
-}
-
-fn items(list: &str) -> impl Iterator<Item = &str> {
-    list.split_terminator(',')
-}
-
-fn candidate(text: &mut String, candidate: &Candidate) {
-    escape(text, &candidate.provider);
-    text.push('=');
-    escape(text, &candidate.model);
-}
-
-fn read_candidate((provider, model): (&str, &str)) -> Option<Candidate> {
-    Some(Candidate { provider: unescape(provider)?, model: unescape(model)? })
-}
-
-fn read_failed(item: &str) -> Option<Failed> {
-    let mut parts = item.split('=');
-    Some(Failed {
-        target: parts.next()?.parse().ok()?,
-        outcome: parts.next()?.to_string(),
-        status: parts.next()?.parse().ok()?,
-        took: Duration::from_micros(parts.next()?.parse().ok()?),
-        ended: instant(parts.next()?)?,
-        kept: parts.next()? == "k",
-        until: match parts.next()? {
-            "" => None,
-            nanos => Some(instant(nanos)?),
-        },
-    })
-}
-
-fn read_too_long(text: &str) -> Option<TooLong> {
-    let mut parts = text.split('=').map(unescape);
-    let message = parts.next()??;
-    let mut more = || parts.next()?.map(|text| (!text.is_empty()).then_some(text));
-    Some(TooLong { message, param: more()?, details: more()? })
-}
-
-/// Every request has some, so they are written without the formatter.
-fn number(text: &mut String, number: u64) {
-    text.push_str(itoa::Buffer::new().format(number));
-}
-
-/// Writes `field` without any of the characters that give the text its structure.
-fn escape(text: &mut String, field: &str) {
-    if field.bytes().all(|byte| byte.is_ascii_graphic() && !b"|#,=%".contains(&byte)) {
-        return text.push_str(field);
-    }
-    for c in field.chars() {
-        if "|#,=%".contains(c) || c.is_control() {
-            let _ = write!(text, "%{:02x}", u32::from(c));
-        } else {
-            text.push(c);
-        }
-    }
-}
-
-fn unescape(field: &str) -> Option<String> {
-    let mut parts = field.split('%');
-    let mut text = parts.next()?.to_string();
-    for part in parts {
-        let (hex, rest) = part.split_at_checked(2)?;
-        text.push(char::from(u8::from_str_radix(hex, 16).ok()?));
-        text.push_str(rest);
-    }
-    Some(text)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use weir_hub::call::{Call, ReplyStart};
 use weir_hub::chat::Chat;
 use weir_hub::codec::json::Raw;
 use weir_hub::embed::{Embed, Vectors};
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Endpoint};
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::frames::Framing;
 use weir_hub::piece::Calls;
@@ -186,8 +186,8 @@ pub trait Provider: Send + Sync {
 
     /// The path below the endpoint, if a call for a model of the same name can go up as it is: nothing to add, nothing to
     /// change. Such a body is never looked at again. Only for what is [relayed](Self::relays).
-    fn untouched(&self, call: Untouched, upstream: &Upstream) -> Option<&'static str> {
-        let _ = (call, upstream);
+    fn untouched(&self, asked: Asked, upstream: &Upstream) -> Option<&'static str> {
+        let _ = (asked, upstream);
         None
     }
 
@@ -279,15 +279,4 @@ pub trait Provider: Send + Sync {
         let _ = answer;
         None
     }
-}
-
-/// A call of which only this is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Untouched {
-    /// What is asked for.
-    pub endpoint: Endpoint,
-    /// How the answer is to be delivered.
-    pub delivery: Delivery,
-    /// Whether the caller wants a stream's usage chunk.
-    pub usage: UsageChunk,
 }

@@ -34,7 +34,7 @@ pub struct Upstream {
     /// The longest that it can ask to be left alone, in milliseconds; 0 for what is usual.
     #[serde(default, skip_serializing_if = "is_default")]
     pub longest_rest: u64,
-    /// Spans are written; see [`span`](crate::span).
+    /// Spans are written; see [`span`](crate::record::span).
     #[serde(default, skip_serializing_if = "is_default")]
     pub traced: bool,
     /// What this upstream cannot express is left out and named in a response header, instead of being refused.

@@ -9,7 +9,7 @@ use weir_core::upstream::Upstream;
 use weir_core::{exchange, provider};
 use weir_hub::call::ReplyStart;
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::FaultKind;
 use weir_hub::piece::Calls;
 
@@ -166,9 +166,7 @@ fn held(endless: &Endless, endpoint: Endpoint, fragment: usize, comes: usize) ->
     let provider = provider::by_name(endless.provider).unwrap();
     let upstream = Upstream { dialect: endless.provider.into(), ..Upstream::default() };
     let start = ReplyStart {
-        endpoint,
-        delivery: Delivery::Streamed,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint, delivery: Delivery::Streamed, usage: UsageChunk::Unwanted },
         encoding: Encoding::Float,
         model: "m",
         texts: None,

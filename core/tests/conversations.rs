@@ -9,7 +9,7 @@ use weir_core::provider::Body;
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 
 /// What is said in a conversation, in order: by whom, what kind of thing, and its words.
 type Said = Vec<(&'static str, &'static str, String)>;
@@ -150,7 +150,13 @@ fn said_to_gemini(body: &Value) -> Said {
 fn asked(dialect: &str, model: &str, body: &str) -> Value {
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
+    let call = Call {
+        asked: Asked { endpoint, delivery, usage },
+        model: "asked",
+        betas: "",
+        body: body.as_bytes(),
+        scan: &scan,
+    };
     let upstream = Upstream { provider: dialect.to_owned(), dialect: dialect.to_owned(), ..Upstream::default() };
     let Body::Replaced(body) = exchange::ask(&call, &upstream, model).unwrap().body else { panic!("it is translated") };
     serde_json::from_slice(&body).unwrap()

@@ -9,7 +9,7 @@ use weir_core::provider::{self, Body};
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 
 /// Models, each with what speaks of it.
 const MODELS: [(&str, &str); 7] = [
@@ -27,7 +27,7 @@ fn check(endpoint: Endpoint, body: &Value, expect: &[&str]) {
     let body = serde_json::to_vec(body).unwrap();
     let scan = scan(&body).unwrap();
     let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: &body, scan: &scan };
+    let call = Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body: &body, scan: &scan };
     for (dialect, model) in MODELS {
         let upstream = Upstream { provider: dialect.into(), dialect: dialect.into(), ..Upstream::default() };
         let ask = exchange::ask(&call, &upstream, model).unwrap_or_else(|reject| panic!("{dialect}: {reject:?}"));
@@ -157,9 +157,7 @@ fn of_very_many_the_first_are_named() {
         r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a","o\nd":1,"o\nd":2}]}]}"#;
     let scan = scan(twice.as_bytes()).unwrap();
     let call = Call {
-        endpoint: Endpoint::Chat,
-        delivery: Delivery::Whole,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint: Endpoint::Chat, delivery: Delivery::Whole, usage: UsageChunk::Unwanted },
         model: "m",
         betas: "",
         body: twice.as_bytes(),

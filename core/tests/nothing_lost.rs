@@ -17,7 +17,7 @@ use weir_core::provider::{Ask, Body};
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
 
@@ -107,9 +107,7 @@ fn ask(feature: &Feature, upstream: &Upstream, model: &str, drop_unsupported: bo
     let body = feature.body();
     let scan = scan(&body).unwrap();
     let call = Call {
-        endpoint: feature.endpoint,
-        delivery: Delivery::Whole,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint: feature.endpoint, delivery: Delivery::Whole, usage: UsageChunk::Unwanted },
         model: "m",
         betas: "",
         body: &body,
@@ -128,7 +126,11 @@ fn one_tool_at_a_time_can_be_had_of_whoever_has_tools() {
     let ask = |upstream: &Upstream, model: &str, body: &str| {
         let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Streamed, UsageChunk::Unwanted);
         let (body, scan) = (body.as_bytes(), scan(body.as_bytes()).unwrap());
-        exchange::ask(&Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan }, upstream, model)
+        exchange::ask(
+            &Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body, scan: &scan },
+            upstream,
+            model,
+        )
     };
     let mut first = 0;
     for (name, upstream, model) in targets() {

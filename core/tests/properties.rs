@@ -16,7 +16,7 @@ use weir_core::upstream::Upstream;
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::piece::Calls;
 
 static CORPUS: LazyLock<Vec<Fixture>> = LazyLock::new(all);
@@ -100,7 +100,7 @@ proptest! {
         for provider in provider::ALL {
             for endpoint in Endpoint::ALL {
                 let delivery = if streamed { Delivery::Streamed } else { Delivery::Whole };
-                let start = ReplyStart { endpoint, delivery, usage: UsageChunk::Wanted, ..START };
+                let start = ReplyStart { asked: Asked { endpoint, delivery, usage: UsageChunk::Wanted }, ..START };
                 let reply = || exchange::reply(provider, &upstream(provider.name()), &start);
                 let _ = received(reply(), bytes.chunks(7));
                 let _ = received(reply(), [&[&b"data: "[..], &bytes, b"\n\n"].concat()[..]]);
@@ -133,7 +133,7 @@ proptest! {
             let call = Call { body: body.as_bytes(), scan: &scan, ..case.call() };
             let upstream = upstream(provider.name());
             let accepted = exchange::accepts(&call, &upstream, model);
-            if !provider.relays_to(model, call.endpoint, &upstream) {
+            if !provider.relays_to(model, call.asked.endpoint, &upstream) {
                 // Judged by less work, and alike.
                 prop_assert_eq!(&accepted, &exchange::ask(&call, &upstream, model).map(drop));
             }
@@ -225,9 +225,7 @@ fn thought() -> impl Strategy<Value = Value> {
 }
 
 const START: ReplyStart<'_> = ReplyStart {
-    endpoint: Endpoint::Chat,
-    delivery: Delivery::Whole,
-    usage: UsageChunk::Unwanted,
+    asked: Asked { endpoint: Endpoint::Chat, delivery: Delivery::Whole, usage: UsageChunk::Unwanted },
     encoding: Encoding::Float,
     model: "m",
     id: "weir-1-1",
@@ -246,14 +244,20 @@ fn upstream(dialect: &str) -> Upstream {
 fn asked_of_anthropic(body: &str) -> Value {
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
+    let call = Call {
+        asked: Asked { endpoint, delivery, usage },
+        model: "asked",
+        betas: "",
+        body: body.as_bytes(),
+        scan: &scan,
+    };
     let ask = exchange::ask(&call, &upstream("anthropic"), "claude").unwrap();
     let Body::Replaced(body) = ask.body else { panic!("it is translated") };
     serde_json::from_slice(&body).unwrap()
 }
 
 fn answered(delivery: Delivery, answer: &str) -> Vec<u8> {
-    let start = ReplyStart { delivery, ..START };
+    let start = ReplyStart { asked: Asked { delivery, ..START.asked }, ..START };
     let reply = exchange::reply(provider::by_name("anthropic").unwrap(), &upstream("anthropic"), &start);
     let received = received(reply, [answer.as_bytes()]);
     received.end.unwrap();

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_core::plan::{Candidate, DEADLINE, Limits, Origin, Plan, class};
-use weir_core::record::{ACCESS_LOG_FORMAT, Ending, Progress, Stage, Subject, compose, outcome};
+use weir_core::plan::{Candidate, Limits, Origin, Outcome, Plan, class};
+use weir_core::record::{ACCESS_LOG_FORMAT, Ending, Progress, Record, Stage, Subject};
 use weir_core::time::Instant;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::FaultKind;
 use weir_hub::usage::Usage;
 
@@ -25,10 +25,9 @@ fn plan() -> Plan {
     let limits = Limits { first: limit, gap: limit, keep_alive: limit, total: None };
     let mut plan = Plan {
         origin: Origin::default(),
-        endpoint: Endpoint::Chat,
-        delivery: Delivery::Streamed,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint: Endpoint::Chat, delivery: Delivery::Streamed, usage: UsageChunk::Unwanted },
         class: class(Delivery::Streamed, limits),
+        limits,
         tenant: String::new(),
         model: "m".to_owned(),
         betas: String::new(),
@@ -43,7 +42,7 @@ fn plan() -> Plan {
         too_long: None,
     };
     plan.begin("a", at(110)).unwrap();
-    plan.fail("unavailable", 503, None, at(400));
+    plan.fail(Outcome::Fault(FaultKind::Unavailable), 503, None, at(400));
     plan.begin("b", at(410)).unwrap();
     plan
 }
@@ -62,7 +61,7 @@ fn ending(client_left: bool) -> Ending<'static> {
 
 /// One line of the log.
 fn line(subject: &Subject, plan: Option<&Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> Value {
-    let record = compose(subject, plan, progress, ending);
+    let record = Record::of(subject, plan, progress, ending).line();
     let (before, after) = ACCESS_LOG_FORMAT.split_once("%FILTER_STATE(wasm.weir.record:PLAIN)%").unwrap();
     let before = before.split('%').enumerate().map(|(i, part)| if i % 2 == 1 { "0" } else { part });
     serde_json::from_str(&format!("{}{record}{after}", before.collect::<String>())).unwrap()
@@ -85,7 +84,7 @@ fn page(name: &str) -> String {
 
 /// Every end that an answer can have.
 fn ends() -> Vec<(Option<Progress>, Ending<'static>)> {
-    let faults = FaultKind::ALL.map(|kind| progress(Stage::Cut, kind.name()));
+    let faults = FaultKind::ALL.map(|kind| progress(Stage::Cut(kind), ""));
     let others = [progress(Stage::Flowing, ""), progress(Stage::Done, ""), progress(Stage::Failed, "upstream_timeout")];
     let slow = (Some(progress(Stage::Flowing, "")), Ending { caller_paused: true, ..ending(false) });
     let stages: Vec<_> = faults.into_iter().chain(others).map(Some).chain([None]).collect();
@@ -97,7 +96,7 @@ fn ends() -> Vec<(Option<Progress>, Ending<'static>)> {
 fn every_outcome_is_on_the_page() {
     let (page, codes) = (page("operate.md"), quoted(&page("troubleshoot.md")));
     let told = |(progress, ending): &(Option<Progress>, Ending<'_>)| {
-        outcome(&Subject::default(), Some(&plan()), progress.as_ref(), ending)
+        Record::of(&Subject::default(), Some(&plan()), progress.as_ref(), ending).outcome.into_owned()
     };
     let asked_first = (None, Ending { details: "cors_response", ..ending(false) });
     let mut words: BTreeSet<String> = ends().iter().chain([&asked_first]).map(told).collect();
@@ -113,7 +112,7 @@ fn every_outcome_is_on_the_page() {
 fn every_outcome_of_a_try_is_on_the_page() {
     let page = page("operate.md");
     let mut words: BTreeSet<String> = FaultKind::ALL.map(|kind| kind.name().to_owned()).into();
-    words.insert(DEADLINE.to_owned());
+    words.insert(Outcome::Deadline.name().to_owned());
     for (progress, ending) in
         ends().iter().filter(|(progress, _)| progress.as_ref().is_none_or(|p| p.stage != Stage::Failed))
     {
@@ -128,12 +127,11 @@ fn every_outcome_of_a_try_is_on_the_page() {
 fn a_try_that_was_answered_has_the_answers_status() {
     for (stage, left, outcome, tried) in [
         (Stage::Done, false, "ok", "ok"),
-        (Stage::Cut, false, "stream_incomplete", "timeout"),
+        (Stage::Cut(FaultKind::Timeout), false, "stream_incomplete", "timeout"),
         (Stage::Flowing, false, "stream_incomplete", "cut"),
         (Stage::Flowing, true, "client_left", "client_left"),
     ] {
-        let code = if stage == Stage::Cut { "timeout" } else { "" };
-        let line = line(&Subject::default(), Some(&plan()), Some(&progress(stage, code)), &ending(left));
+        let line = line(&Subject::default(), Some(&plan()), Some(&progress(stage, "")), &ending(left));
         assert_eq!((line["outcome"].as_str(), line["tries"][1]["outcome"].as_str()), (Some(outcome), Some(tried)));
         assert_eq!((&line["tries"][0]["status"], &line["tries"][1]["status"]), (&503.into(), &200.into()), "{line}");
     }

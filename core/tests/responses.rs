@@ -12,7 +12,7 @@ use weir_core::provider::{self, Body};
 use weir_core::upstream::Upstream;
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::piece::Calls;
 
 const WORDS: &str = "[a-z é😀\"\\\\\n]{0,12}[a-z]";
@@ -37,7 +37,13 @@ fn upstream() -> Upstream {
 fn with_call<T>(body: &str, then: impl FnOnce(&Call<'_>) -> T) -> T {
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::Responses, Delivery::Whole, UsageChunk::Unwanted);
-    then(&Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan })
+    then(&Call {
+        asked: Asked { endpoint, delivery, usage },
+        model: "asked",
+        betas: "",
+        body: body.as_bytes(),
+        scan: &scan,
+    })
 }
 
 /// What goes up.
@@ -51,9 +57,7 @@ fn asked(input: &Value) -> Value {
 fn answered(delivery: Delivery, answer: &str, cut: usize) -> Vec<u8> {
     let echo = with_call(&request(&json!("Hi")), |call| exchange::echo(call, &upstream(), "claude"));
     let start = ReplyStart {
-        endpoint: Endpoint::Responses,
-        delivery,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint: Endpoint::Responses, delivery, usage: UsageChunk::Unwanted },
         encoding: weir_hub::embed::Encoding::Float,
         model: "m",
         id: "weir-1-1",

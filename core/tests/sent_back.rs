@@ -14,7 +14,7 @@ use weir_core::upstream::Upstream;
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::piece::Calls;
 
 /// What a model says, in order.
@@ -263,9 +263,7 @@ impl Speaker {
 
     fn answered(&self, delivery: Delivery, answer: &[u8]) -> Vec<u8> {
         let start = ReplyStart {
-            endpoint: Endpoint::Chat,
-            delivery,
-            usage: UsageChunk::Unwanted,
+            asked: Asked { endpoint: Endpoint::Chat, delivery, usage: UsageChunk::Unwanted },
             encoding: Encoding::Float,
             model: self.model,
             id: "weir-1-1",
@@ -286,7 +284,13 @@ impl Speaker {
         let body = body.to_string();
         let scan = scan(body.as_bytes()).unwrap();
         let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
-        let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body: body.as_bytes(), scan: &scan };
+        let call = Call {
+            asked: Asked { endpoint, delivery, usage },
+            model: "asked",
+            betas: "",
+            body: body.as_bytes(),
+            scan: &scan,
+        };
         let ask = exchange::ask(&call, &self.upstream(), self.model).unwrap();
         let Body::Replaced(body) = ask.body else { panic!("it is translated") };
         serde_json::from_slice(&body).unwrap()

@@ -9,7 +9,7 @@ use weir_core::upstream::Upstream;
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 
 /// As an MCP server makes them: 95 characters.
 const LONG: &str = "mcp__plugin_company-knowledge-base_company-knowledge-base__search_documents_in_all_shared_space";
@@ -22,7 +22,7 @@ fn ask(dialect: &str, model: &str, endpoint: Endpoint, body: &Value) -> Ask {
     let body = body.to_string();
     let scan = scan(body.as_bytes()).unwrap();
     let (delivery, usage, body) = (Delivery::Whole, UsageChunk::Unwanted, body.as_bytes());
-    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan };
+    let call = Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body, scan: &scan };
     exchange::accepts(&call, &upstream(dialect), model).unwrap();
     exchange::ask(&call, &upstream(dialect), model).unwrap()
 }
@@ -34,9 +34,7 @@ fn written(ask: &Ask) -> String {
 
 fn answered(dialect: &str, endpoint: Endpoint, delivery: Delivery, ask: &Ask, answer: &str) -> String {
     let start = ReplyStart {
-        endpoint,
-        delivery,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint, delivery, usage: UsageChunk::Unwanted },
         encoding: Encoding::Float,
         model: "m",
         id: "weir-1-1",

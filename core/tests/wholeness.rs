@@ -10,7 +10,7 @@ use weir_core::upstream::Upstream;
 use weir_core::{exchange, provider};
 use weir_hub::call::ReplyStart;
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::FaultKind;
 use weir_hub::piece::Calls;
 
@@ -151,16 +151,19 @@ fn answered(api: &Api, endpoint: Endpoint, delivery: Delivery, parts: &[&[u8]]) 
         upstream.quirks.endpoints = vec![Endpoint::Chat, Endpoint::Completions, Endpoint::Images];
     }
     let content_type = if delivery == Delivery::Streamed { "text/event-stream" } else { "application/json" };
-    let start = ReplyStart { delivery, model: api.model, content_type, ..start(endpoint) };
+    let start = ReplyStart {
+        asked: Asked { delivery, ..start(endpoint).asked },
+        model: api.model,
+        content_type,
+        ..start(endpoint)
+    };
     received(exchange::reply(provider, &upstream, &start), parts.iter().copied())
 }
 
 /// What is asked for as a stream.
 fn start(endpoint: Endpoint) -> ReplyStart<'static> {
     ReplyStart {
-        endpoint,
-        delivery: Delivery::Streamed,
-        usage: UsageChunk::Wanted,
+        asked: Asked { endpoint, delivery: Delivery::Streamed, usage: UsageChunk::Wanted },
         encoding: Encoding::Float,
         model: "m",
         id: "weir-1-1",
@@ -367,7 +370,11 @@ fn a_model_that_gave_up_without_a_word_has_not_answered() {
 fn whole(provider: &str, endpoint: Endpoint, answer: &str) -> Result<(), FaultKind> {
     let provider = provider::by_name(provider).unwrap();
     let upstream = Upstream { dialect: provider.name().into(), ..Upstream::default() };
-    let start = ReplyStart { delivery: Delivery::Whole, content_type: "application/json", ..start(endpoint) };
+    let start = ReplyStart {
+        asked: Asked { delivery: Delivery::Whole, ..start(endpoint).asked },
+        content_type: "application/json",
+        ..start(endpoint)
+    };
     let mut reply = exchange::reply(provider, &upstream, &start);
     let mut out = Vec::new();
     reply.read(answer.as_bytes(), &mut out).map_err(|fault| fault.kind)?;

@@ -7,7 +7,7 @@ use weir_hub::call::ReplyStart;
 use weir_hub::codec::eventstream::message;
 use weir_hub::codec::json::check as json;
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::FaultKind;
 use weir_hub::frames::Framing;
 use weir_hub::piece::Calls;
@@ -115,9 +115,11 @@ impl Answer {
     fn start(&self) -> ReplyStart<'static> {
         let streamed = self.flags & WHOLE == 0;
         ReplyStart {
-            endpoint: self.endpoint,
-            delivery: if streamed { Delivery::Streamed } else { Delivery::Whole },
-            usage: if self.flags & WITH_USAGE == 0 { UsageChunk::Unwanted } else { UsageChunk::Wanted },
+            asked: Asked {
+                endpoint: self.endpoint,
+                delivery: if streamed { Delivery::Streamed } else { Delivery::Whole },
+                usage: if self.flags & WITH_USAGE == 0 { UsageChunk::Unwanted } else { UsageChunk::Wanted },
+            },
             encoding: Encoding::Base64,
             model: self.model(),
             id: "weir-1-1",

@@ -5,7 +5,7 @@ use weir_core::provider::{ALL, Body};
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 
 use super::seeds::Case;
 
@@ -48,7 +48,7 @@ pub fn check(callers: &str, input: &[u8]) {
     let delivery = if flags & WHOLE == 0 { Delivery::Streamed } else { Delivery::Whole };
     let usage = UsageChunk::Unwanted;
     for (provider, endpoint) in ALL.into_iter().flat_map(|provider| endpoints.iter().map(move |at| (provider, *at))) {
-        let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &found };
+        let call = Call { asked: Asked { endpoint, delivery, usage }, model: "asked", betas: "", body, scan: &found };
         let mut upstream = Upstream { dialect: provider.name().into(), ..Upstream::default() };
         upstream.drop_unsupported = flags & DROPS != 0;
         if flags & CHAT_ONLY != 0 {

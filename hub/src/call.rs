@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 
 use crate::codec::json::Scan;
 use crate::embed::Encoding;
-use crate::endpoint::{Delivery, Endpoint, UsageChunk};
+use crate::endpoint::Asked;
 use crate::fault::Reject;
 use crate::piece::Calls;
 
@@ -12,11 +12,7 @@ use crate::piece::Calls;
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// What is asked for.
-    pub endpoint: Endpoint,
-    /// How the answer is to be delivered.
-    pub delivery: Delivery,
-    /// Whether the caller wants a stream's usage chunk.
-    pub usage: UsageChunk,
+    pub asked: Asked,
     /// The model that the caller named.
     pub model: &'a str,
     /// The features that an Anthropic caller turns on by name (`anthropic-beta`); empty if none.
@@ -31,7 +27,7 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// The refusal, where the model that it names does not serve what it asks for.
     pub fn unserved(&self) -> Reject {
-        Reject::WrongEndpoint { model: self.model.to_string(), path: self.endpoint.path() }
+        Reject::WrongEndpoint { model: self.model.to_string(), path: self.asked.endpoint.path() }
     }
 }
 
@@ -39,11 +35,7 @@ impl Call<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyStart<'a> {
     /// What was asked for.
-    pub endpoint: Endpoint,
-    /// How the answer is delivered.
-    pub delivery: Delivery,
-    /// Whether the caller wants a stream's usage chunk.
-    pub usage: UsageChunk,
+    pub asked: Asked,
     /// How the caller wants vectors written.
     pub encoding: Encoding,
     /// The model that was asked, as the upstream names it: for answers that do not say.

@@ -64,9 +64,20 @@ pub enum BodyKind {
     Multipart,
 }
 
+/// What a call asks for, beside its model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// How the answer is to be delivered.
+    pub delivery: Delivery,
+    /// Whether the caller wants a stream's usage chunk.
+    pub usage: UsageChunk,
+}
+
 /// What a path asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked<'p> {
+pub struct AtPath<'p> {
     /// The endpoint.
     pub endpoint: Endpoint,
     /// The model and how its answer is delivered, where the path says so and not the body.
@@ -96,7 +107,7 @@ impl Endpoint {
     ];
 
     /// What `path`, without its query, asks for.
-    pub fn at(path: &str) -> Option<Asked<'_>> {
+    pub fn at(path: &str) -> Option<AtPath<'_>> {
         // Google's clients know several versions of one API.
         let below = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"));
         if let Some((model, verb)) = below.and_then(|rest| rest.rsplit_once(':')) {
@@ -108,13 +119,13 @@ impl Endpoint {
                 "batchEmbedContents" => (Self::BatchEmbedContents, Delivery::Whole),
                 _ => return None,
             };
-            return Some(Asked { endpoint, in_path: Some((model, delivery)) });
+            return Some(AtPath { endpoint, in_path: Some((model, delivery)) });
         }
         // Cohere's own clients know their own version.
         let path = if path == "/v2/rerank" { Self::Rerank.path() } else { path };
         let endpoint = Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)?;
         // Of Gemini's, the path names a model.
-        (endpoint.family() != Family::Gemini).then_some(Asked { endpoint, in_path: None })
+        (endpoint.family() != Family::Gemini).then_some(AtPath { endpoint, in_path: None })
     }
 
     /// The path that callers use, without a query.

@@ -8,7 +8,7 @@ mod reject;
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::time::Duration;
 
 use crate::codec::Unreadable;
@@ -34,6 +34,14 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// What `x-should-retry` says: whether the same request may succeed later. Absent: the SDK's own rule.
     pub retry: Retry,
+}
+
+impl Problem {
+    /// One that names no field, and that repeating does not solve. `kind` is OpenAI's `error.type`, `code` its `error.code`.
+    pub fn new(status: u16, kind: &'static str, code: impl Into<String>, message: impl Into<String>) -> Self {
+        let (code, message) = (code.into(), message.into());
+        Self { status, kind, code, message, param: None, details: None, retry_after: None, retry: Retry::No }
+    }
 }
 
 /// An object, as JSON: `{"error_code":…}`.
@@ -220,21 +228,15 @@ impl UpstreamFault {
 
     /// A caller's fault as the caller sees it: with the provider's words, and the status that SDKs map to a bad request.
     ///
-    /// For faults of other kinds see [`exhausted`].
+    /// For faults of other kinds it is the plan that says what the caller is told.
     pub fn problem(&self) -> Problem {
-        Problem {
-            status: if self.kind == FaultKind::TooLarge { 413 } else { 400 },
-            kind: "invalid_request_error",
-            code: match self.kind {
-                FaultKind::InvalidRequest => self.code.clone().unwrap_or_else(|| "invalid_request".to_string()),
-                kind => kind.name().to_string(),
-            },
-            message: self.message.clone(),
-            param: self.param.clone(),
-            details: self.details.clone(),
-            retry_after: None,
-            retry: Retry::No,
-        }
+        let status = if self.kind == FaultKind::TooLarge { 413 } else { 400 };
+        let code = match self.kind {
+            FaultKind::InvalidRequest => self.code.as_deref().unwrap_or("invalid_request"),
+            kind => kind.name(),
+        };
+        let (param, details) = (self.param.clone(), self.details.clone());
+        Problem { param, details, ..Problem::new(status, "invalid_request_error", code, &*self.message) }
     }
 
     /// What the caller is told within a stream that broke off after its first token, whoever is at fault: with the
@@ -254,16 +256,7 @@ impl UpstreamFault {
         if said && self.kind.whose() != Whose::Ours && !self.message.is_empty() {
             message = format!("{message} It said: {}", self.message);
         }
-        Problem {
-            status,
-            kind,
-            code: BROKEN_OFF.to_string(),
-            message,
-            param: None,
-            details: None,
-            retry_after: None,
-            retry: Retry::No,
-        }
+        Problem::new(status, kind, BROKEN_OFF, message)
     }
 }
 
@@ -295,15 +288,6 @@ impl HostFault {
             Self::NoPlan => (500, "no_plan", "The request reached a provider without a plan; see the gateway's log."),
             Self::Host => (500, "internal_error", "The gateway could not process the request; see its log."),
         };
-        Problem {
-            status,
-            kind: "server_error",
-            code: code.to_string(),
-            message: message.to_string(),
-            param: None,
-            details: None,
-            retry_after: None,
-            retry: Retry::Own,
-        }
+        Problem { retry: Retry::Own, ..Problem::new(status, "server_error", code, message) }
     }
 }

@@ -17,7 +17,7 @@ use crate::reply::{Event, Flow, Passage, Reader, Reply};
 /// Passes an answer on, which `reader` watches.
 pub fn reply(reader: Box<dyn Reader>, start: &ReplyStart<'_>) -> Box<dyn Reply> {
     let watch = Watch { reader, progress: Progress::new(start) };
-    match start.delivery {
+    match start.asked.delivery {
         Delivery::Streamed => {
             Box::new(Stream { frames: sse::Reader::new(sse::MAX_EVENT), spans: Spans::default(), watch })
         }

@@ -12,9 +12,10 @@ use weir_hub::fault::{FaultKind, UpstreamFault};
 use weir_hub::reply::Passage;
 
 use super::{Answering, Attempt, Effect, End, Flow, Headers, Last, MAX_HELD, Phase, too_long};
+use crate::allow;
+use crate::record::span;
 use crate::record::{Progress, Stage};
 use crate::time::Instant;
-use crate::{allow, span};
 
 /// What an answer is taken to be that does not say.
 const JSON: &str = "application/json";
@@ -43,7 +44,7 @@ impl Attempt {
         let committed = answering.held.is_none();
         let waits = !end && fault.is_none() && answering.waits();
         // A whole answer is complete at its end; until then nothing of it may look finished.
-        let ready = match self.plan.delivery {
+        let ready = match self.plan.asked.delivery {
             Delivery::Whole => end,
             // Envoy knows nothing of what is held, and would end a try that thinks.
             Delivery::Streamed => answering.reply.begun() && !waits || end || self.goes_on_alone(&answering, now),
@@ -51,7 +52,7 @@ impl Attempt {
         if !committed && !ready {
             if let (Some(held), Some(bytes)) = (&mut answering.held, written.as_deref().or(Some(chunk))) {
                 held.extend_from_slice(bytes);
-                if self.plan.delivery == Delivery::Streamed && held.len() > MAX_HELD {
+                if self.plan.asked.delivery == Delivery::Streamed && held.len() > MAX_HELD {
                     let fault = UpstreamFault::new(FaultKind::Malformed, "no token within the first megabyte");
                     return self.fail(&fault, answering.status, None, now, effects);
                 }
@@ -88,7 +89,7 @@ impl Attempt {
                 body = Some(held);
             }
             let length = body.as_ref().map_or(chunk.len(), Vec::len);
-            if self.plan.delivery == Delivery::Whole && answering.length != Some(length) {
+            if self.plan.asked.delivery == Delivery::Whole && answering.length != Some(length) {
                 effects.push(Effect::Length(length));
             }
         }
@@ -99,12 +100,12 @@ impl Attempt {
                 told.extend_from_slice(event.as_bytes());
             } else {
                 let number = answering.reply.next_number();
-                told.extend(dialect::error_event(self.plan.endpoint, &fault.broken_off(), number));
+                told.extend(dialect::error_event(self.plan.asked.endpoint, &fault.broken_off(), number));
             }
             body = Some(told);
         }
         if let Some(body) = body {
-            answering.rewritten = self.plan.delivery == Delivery::Whole;
+            answering.rewritten = self.plan.asked.delivery == Delivery::Whole;
             effects.push(Effect::Body(body));
         }
         self.tell(&mut answering, fault.as_ref(), end, effects);
@@ -142,7 +143,7 @@ impl Attempt {
         let mut headers = Vec::with_capacity(16);
         headers.extend(value(":status").map(|status| (":status", status)));
         let content_type = value("content-type").unwrap_or(Cow::Borrowed(JSON));
-        match self.plan.delivery {
+        match self.plan.asked.delivery {
             Delivery::Streamed if self.sends_events(answering) => {
                 headers.push(("content-type", Cow::Borrowed("text/event-stream; charset=utf-8")));
                 headers.push(("cache-control", Cow::Borrowed("no-cache")));
@@ -169,7 +170,7 @@ impl Attempt {
 
     /// Whether what the caller receives are server-sent events. A chat that streams is always told in them.
     pub(super) fn sends_events(&self, answering: &Answering) -> bool {
-        self.plan.endpoint.is_chat() || answering.streams_events
+        self.plan.asked.endpoint.is_chat() || answering.streams_events
     }
 
     /// Tells the host how far the answer has come, if that has changed.
@@ -181,11 +182,10 @@ impl Attempt {
         }
         answering.told = Some(usage);
         let stage = match fault {
-            Some(_) => Stage::Cut,
+            Some(fault) => Stage::Cut(fault.kind),
             None if over => Stage::Done,
             None => Stage::Flowing,
         };
-        let code = fault.map_or_else(String::new, |fault| fault.kind.name().to_string());
         let model = answering.reply.model().unwrap_or_default();
         if *answering.model != *model {
             answering.model = model.into();
@@ -196,7 +196,8 @@ impl Attempt {
             effects.push(Effect::Span(span::INPUT, usage.input.to_string()));
             effects.push(Effect::Span(span::OUTPUT, usage.output.to_string()));
             // An empty value is left out of the span: an earlier try's error is not this one's.
-            effects.push(Effect::Span(span::ERROR, code.clone()));
+            let error = fault.map_or("", |fault| fault.kind.name());
+            effects.push(Effect::Span(span::ERROR, error.to_string()));
         }
         let first_token = answering.first_token;
         let progress = Progress {
@@ -204,7 +205,7 @@ impl Attempt {
             rewritten: answering.rewritten,
             first_token,
             usage,
-            ..self.progress(stage, code, model)
+            ..self.progress(stage, String::new(), model)
         };
         effects.push(Effect::Progress(progress));
     }

@@ -8,12 +8,13 @@ use weir_hub::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose};
 
 use super::{Attempt, Effect, Failing, Flow, MAX_ERROR_BODY, Phase, Room};
 use crate::answer::Answer;
+use crate::exchange;
 use crate::health::cooldown::{self, Cooldown};
-use crate::plan::{Plan, TooLong, exhausted_with};
+use crate::plan::{Outcome, Plan, TooLong, exhausted_with};
 use crate::provider::Reach;
+use crate::record::span;
 use crate::record::{Progress, Stage};
 use crate::time::Instant;
-use crate::{exchange, span};
 
 /// How many seconds Envoy is to wait before it tries again, at least: a header of a failed try's answer, which is never the caller's.
 pub const PAUSE: &str = "x-weir-pause";
@@ -61,14 +62,14 @@ impl Attempt {
         let target = self.plan.current().filter(|_| fault.rests && self.provider.reach() == Reach::Url);
         let cooldown = target.and_then(|target| Cooldown::after(target, self.upstream.version, fault.kind, asked, now));
         effects.extend(cooldown.map(Effect::Cool));
-        self.plan.fail(fault.kind.name(), status, asked.map(|asked| now.after(asked)), now);
+        self.plan.fail(Outcome::Fault(fault.kind), status, asked.map(|asked| now.after(asked)), now);
         if self.upstream.traced {
             effects.push(Effect::Span(span::ERROR, fault.kind.name().to_string()));
         }
         let callers = fault.kind.whose() == Whose::Caller;
         let model = self.plan.current().map_or("", |target| target.model.as_str());
         let told = callers
-            .then(|| exchange::fault_for_caller(fault, self.provider, &self.upstream, model, self.plan.endpoint));
+            .then(|| exchange::fault_for_caller(fault, self.provider, &self.upstream, model, self.plan.asked.endpoint));
         if let (Some(told), FaultKind::ContextLength) = (&told, fault.kind) {
             self.plan.too_long.get_or_insert_with(|| TooLong::of(told));
         }
@@ -89,7 +90,7 @@ impl Attempt {
             FaultKind::InvalidRequest if may_be_back(&self.plan) => Problem { retry: Retry::Yes, ..problem },
             _ => problem,
         };
-        let answer = Answer::problem(&problem, self.plan.endpoint.family());
+        let answer = Answer::problem(&problem, self.plan.asked.endpoint.family());
         effects.push(Effect::Plan(self.plan.to_text()));
         effects.push(Effect::Tries(self.plan.tries()));
         let last = next.is_none();
@@ -132,5 +133,5 @@ impl Attempt {
 /// Whether another target failed in a way that passes: asked again, it may take what a later one refuses.
 fn may_be_back(plan: &Plan) -> bool {
     let passes = |kind: FaultKind| kind.whose() == Whose::Provider;
-    plan.failed.iter().any(|failed| FaultKind::from_name(&failed.outcome).is_none_or(passes))
+    plan.failed.iter().any(|failed| failed.outcome.fault().is_none_or(passes))
 }

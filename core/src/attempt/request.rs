@@ -13,7 +13,6 @@ use weir_hub::fault::Reject;
 use super::Attempt;
 use crate::answer::Answer;
 use crate::exchange;
-use crate::plan::Plan;
 use crate::provider::Body;
 
 /// The request for this provider.
@@ -40,9 +39,9 @@ impl Attempt {
 
     /// Writes the request. An answer, if this provider cannot express it. `content_type` is the caller's.
     pub fn request(&mut self, content_type: &str, body: &[u8]) -> Result<Request, Answer> {
-        let family = self.plan.endpoint.family();
+        let family = self.plan.asked.endpoint.family();
         let refuse = |reject: Reject| Answer::problem(&reject.problem(), family);
-        if self.plan.endpoint.body() == BodyKind::Multipart {
+        if self.plan.asked.endpoint.body() == BodyKind::Multipart {
             let model = self.plan.current().map_or("", |target| target.model.as_str());
             let with = renamed(content_type, body, model).map_err(refuse)?;
             let limit = self.upstream.longest();
@@ -57,10 +56,10 @@ impl Attempt {
     }
 
     fn request_of(&mut self, body: &[u8], scan: &Scan) -> Result<Request, Answer> {
-        let Plan { endpoint, delivery, usage, .. } = self.plan;
-        let refuse = |reject: Reject| Answer::problem(&reject.problem(), endpoint.family());
-        let (asked, betas) = (self.plan.model.as_str(), self.plan.betas.as_str());
-        let call = Call { endpoint, delivery, usage, model: asked, betas, body, scan };
+        let asked = self.plan.asked;
+        let refuse = |reject: Reject| Answer::problem(&reject.problem(), asked.endpoint.family());
+        let (model, betas) = (self.plan.model.as_str(), self.plan.betas.as_str());
+        let call = Call { asked, model, betas, body, scan };
         let model = self.plan.current().map_or("", |target| target.model.as_str());
         let ask = exchange::ask(&call, &self.upstream, model).map_err(refuse)?;
         (self.notes, self.calls, self.renamed) = (ask.notes, ask.calls, ask.renamed);
@@ -74,7 +73,7 @@ impl Attempt {
             Body::AsIs => (!first).then_some(body.len()),
             Body::Replaced(with) => Some(with.len()),
         };
-        let path = (!first || path != endpoint.path()).then_some(path);
+        let path = (!first || path != asked.endpoint.path()).then_some(path);
         Ok(Request { path, headers: ask.headers, length, body: ask.body })
     }
 }

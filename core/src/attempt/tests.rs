@@ -2,10 +2,10 @@ mod time;
 
 use std::prelude::v1::*;
 
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 
 use super::*;
-use crate::plan::Candidate;
+use crate::plan::{Candidate, Outcome, limits_of};
 use crate::provider::Body;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -14,10 +14,9 @@ fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
     let candidate = |provider: &&str| Candidate { provider: (*provider).into(), model: "gpt".into() };
     Plan {
         origin: crate::plan::Origin::default(),
-        endpoint: Endpoint::Chat,
-        delivery,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint: Endpoint::Chat, delivery, usage: UsageChunk::Unwanted },
         class: "stream-5000-9000-60000".into(),
+        limits: limits_of("stream-5000-9000-60000").unwrap(),
         tenant: "team".into(),
         model: "gpt".into(),
         betas: String::new(),
@@ -196,13 +195,13 @@ fn a_stream_that_breaks_off_cleanly_ends_with_an_error_event_and_no_done() {
     let seen = stream(&[TOKEN, ""]);
     let text = String::from_utf8(seen.body).unwrap();
     assert!(text.starts_with(TOKEN) && text.contains("stream_incomplete") && !text.contains("[DONE]"), "{text}");
-    assert_eq!(seen.progress.unwrap().stage, Stage::Cut);
+    assert_eq!(seen.progress.unwrap().stage, Stage::Cut(FaultKind::Cut));
 }
 
 /// What a caller of `endpoint` receives of an answer that fails after its first token.
 fn broken_off(endpoint: Endpoint, token: &str, failure: &str) -> String {
     let mut plan = plan(Delivery::Streamed, &["a"]);
-    plan.endpoint = endpoint;
+    plan.asked.endpoint = endpoint;
     let mut begun = begin(&plan.to_text(), "a");
     let headers = [(":status", "200"), ("content-type", "text/event-stream")];
     String::from_utf8(run(&mut begun.attempt, &headers, &[token.as_bytes(), failure.as_bytes(), b""]).body).unwrap()
@@ -299,7 +298,12 @@ fn the_caller_is_told_how_long_it_really_takes() {
     // What is left of it, if others were asked meanwhile.
     let mut plan = plan(Delivery::Whole, &["b", "a"]);
     plan.begin("b", Instant::default());
-    plan.fail("rate_limited", 429, Some(Instant::default().after(SECOND * 20)), Instant::default());
+    plan.fail(
+        Outcome::Fault(FaultKind::RateLimited),
+        429,
+        Some(Instant::default().after(SECOND * 20)),
+        Instant::default(),
+    );
     let mut begun = begin(&plan.to_text(), "a");
     let mut effects = vec![];
     let headers = [(":status", "429"), ("retry-after", "40")];
@@ -355,7 +359,7 @@ fn the_error_names_who_was_not_asked_and_why() {
 #[test]
 fn a_full_queue_next_door_is_asked_again_by_the_next_request() {
     let mut plan = plan(Delivery::Whole, &["a", "b"]);
-    plan.endpoint = Endpoint::Embeddings;
+    plan.asked.endpoint = Endpoint::Embeddings;
     let upstream = Upstream { provider: "a".into(), dialect: "local".into(), ..Upstream::default() };
     let mut begun =
         Attempt::begin(&Arc::new(upstream.clone()), &plan.to_text(), Instant::default()).map_err(|_| ()).unwrap();
@@ -390,7 +394,7 @@ fn again(providers: &[&str]) -> Plan {
     let mut plan = plan(Delivery::Whole, providers);
     for provider in providers {
         plan.begin(provider, Instant::default());
-        plan.fail("unavailable", 503, None, Instant::default());
+        plan.fail(Outcome::Fault(FaultKind::Unavailable), 503, None, Instant::default());
     }
     plan
 }
@@ -453,7 +457,7 @@ fn a_try_that_nobody_answered_says_why() {
     let outcome = |connection, now| {
         let mut begun = begin(&plan(Delivery::Streamed, &["a", "b"]).to_text(), "a");
         let text = begun.attempt.ended_unanswered(&begun.plan, connection, now).unwrap();
-        Plan::from_text(&text).unwrap().failed[0].outcome.clone()
+        Plan::from_text(&text).unwrap().failed[0].outcome.name()
     };
     assert_eq!(outcome(Connection::Failed, Instant::default()), "connect_failure");
     assert_eq!(outcome(Connection::Made, Instant::default()), "reset");
@@ -478,7 +482,7 @@ fn a_form_passes_as_it_is_unless_its_model_has_another_name_there() {
     };
     let begin = |model: &str, tries: usize| {
         let mut plan = plan(Delivery::Whole, &["a", "a"]);
-        plan.endpoint = Endpoint::Transcriptions;
+        plan.asked.endpoint = Endpoint::Transcriptions;
         for target in &mut plan.targets {
             target.model = model.into();
         }
@@ -583,7 +587,7 @@ fn a_chunk_that_unpacks_to_very_much_is_read_piece_by_piece() {
     brotli::CompressorWriter::new(&mut packed, 4096, 3, 22).write_all(unpacked.as_bytes()).unwrap();
     for model in ["gpt", "gpt-x"] {
         let mut plan = plan(Delivery::Streamed, &["a"]);
-        plan.usage = UsageChunk::Unwanted;
+        plan.asked.usage = UsageChunk::Unwanted;
         plan.targets[0].model = model.into();
         let mut begun = begin(&plan.to_text(), "a");
         let seen = run(&mut begun.attempt, &[(":status", "200"), ("content-encoding", "br")], &[&packed, b""]);

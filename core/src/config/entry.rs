@@ -10,6 +10,7 @@ use core::time::Duration;
 use sha2::{Digest, Sha256};
 use weir_hub::endpoint::Delivery;
 
+use super::routing::Class;
 use super::source::Engine;
 use crate::plan;
 use crate::provider::{self, Provider};
@@ -120,13 +121,18 @@ pub struct Limits {
 
 impl Limits {
     /// The delivery class of answers under these limits.
-    pub fn class(&self, delivery: Delivery) -> String {
+    pub fn class(&self, delivery: Delivery) -> Class {
         let first = match delivery {
             Delivery::Whole => self.whole,
             Delivery::Streamed => self.first_token,
         };
         let Self { gap, keep_alive, total, .. } = *self;
-        plan::class(delivery, plan::Limits { first, gap, keep_alive, total: Some(total) })
+        let gap = match delivery {
+            Delivery::Whole => first,
+            Delivery::Streamed => gap,
+        };
+        let limits = plan::Limits { first, gap, keep_alive, total: Some(total) };
+        Class { name: plan::class(delivery, limits), limits }
     }
 }
 

@@ -9,6 +9,7 @@ use weir_hub::endpoint::{Delivery, Endpoint};
 
 use crate::attempt::MAX_WHOLE;
 use crate::key::KeyHash;
+use crate::plan::Limits;
 use crate::time::Instant;
 use crate::upstream::Upstream;
 
@@ -51,7 +52,7 @@ pub struct Routing {
     /// Nobody decides by the path before Weir does, so that a path may be written in more than one way.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgives_paths: bool,
-    /// Spans are written; see [`span`](crate::span).
+    /// Spans are written; see [`span`](crate::record::span).
     #[serde(default)]
     pub traced: bool,
     /// It is about to end: `/readyz` says so, and requests are served as before.
@@ -120,17 +121,26 @@ impl Key {
 pub struct Model {
     /// What may answer, best first; never empty.
     pub targets: Vec<Target>,
-    /// The delivery class of a whole answer; see [`plan::class`](crate::plan::class).
-    pub whole: String,
-    /// The delivery class of a streamed answer.
-    pub streamed: String,
+    /// Of a whole answer.
+    pub whole: Class,
+    /// Of a streamed answer.
+    pub streamed: Class,
     /// `owned_by` in the model list.
     pub owned_by: String,
 }
 
+/// A delivery class: a route of Envoy's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    /// Its name; see [`plan::class`](crate::plan::class).
+    pub name: String,
+    /// The limits that its route carries.
+    pub limits: Limits,
+}
+
 impl Model {
-    /// The delivery class of an answer, which names the route that carries its limits.
-    pub fn class(&self, delivery: Delivery) -> &str {
+    /// The delivery class of an answer.
+    pub fn class(&self, delivery: Delivery) -> &Class {
         match delivery {
             Delivery::Whole => &self.whole,
             Delivery::Streamed => &self.streamed,

@@ -8,7 +8,7 @@ use weir_hub::call::Call;
 use weir_hub::codec::json::write::object;
 use weir_hub::codec::json::{self, Scan};
 use weir_hub::codec::multipart::{Part, Scanner};
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::{Problem, Reject, shown};
 
 use super::rank::{Ranked, rank};
@@ -43,7 +43,7 @@ impl Edge {
             (name, delivery(endpoint, body, &scan).map_err(refuse)?)
         };
         let betas = self.betas.clone();
-        let call = Call { endpoint, delivery, usage, model: &name, betas: &betas, body, scan: &scan };
+        let call = Call { asked: Asked { endpoint, delivery, usage }, model: &name, betas: &betas, body, scan: &scan };
         self.plan_call(routing, shared, now, key, &call)
     }
 
@@ -65,7 +65,8 @@ impl Edge {
         let delivery = if field("stream") == Some("true") { Delivery::Streamed } else { Delivery::Whole };
         let body = fields(&parts);
         let scan = json::scan(&body).map_err(refuse)?;
-        let call = Call { endpoint, delivery, usage: UsageChunk::Unwanted, model, betas: "", body: &body, scan: &scan };
+        let asked = Asked { endpoint, delivery, usage: UsageChunk::Unwanted };
+        let call = Call { asked, model, betas: "", body: &body, scan: &scan };
         self.plan_call(routing, shared, now, key, &call)
     }
 
@@ -77,7 +78,7 @@ impl Edge {
         key: KeyHash,
         call: &Call<'_>,
     ) -> Result<(Plan, Vec<Cooldown>), Problem> {
-        let Call { endpoint, delivery, usage, model: name, .. } = *call;
+        let Call { asked: Asked { endpoint, delivery, usage }, model: name, .. } = *call;
         self.subject.model = shown(name).into_owned();
         self.subject.delivery = Some(delivery);
         let unknown = || Reject::UnknownModel { model: name.to_string() }.problem();
@@ -94,12 +95,12 @@ impl Edge {
                 self.subject.passed_over = unranked.passed_over;
                 unranked.problem
             })?;
+        let class = model.class(delivery);
         let plan = Plan {
             origin: self.origin,
-            endpoint,
-            delivery,
-            usage,
-            class: model.class(delivery).to_string(),
+            asked: Asked { endpoint, delivery, usage },
+            class: class.name.clone(),
+            limits: class.limits,
             tenant: self.subject.tenant.clone(),
             model: name.to_string(),
             betas: self.betas.clone(),

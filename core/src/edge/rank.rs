@@ -1,7 +1,7 @@
 //! In which order a model's targets are tried, and which are not.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use weir_hub::call::Call;
@@ -90,16 +90,11 @@ pub(super) fn rank(
         let wait = waits.clone().map(|(_, cooldown)| cooldown.until - now).min();
         if let Some(wait) = wait.filter(|_| waits.count() == cooling.len()) {
             ranked.pass_over(cooling);
+            let message = "Every provider of this model has asked for a pause; wait as long as retry-after says.";
             let problem = Problem {
-                status: 429,
-                kind: "rate_limit_error",
-                code: "rate_limited".to_string(),
-                message: "Every provider of this model has asked for a pause; wait as long as retry-after says."
-                    .to_string(),
-                param: None,
-                details: None,
                 retry_after: Some(wait),
                 retry: Retry::Yes,
+                ..Problem::new(429, "rate_limit_error", "rate_limited", message)
             };
             return Err(Box::new(Unranked { problem, passed_over: ranked.passed_over }));
         }

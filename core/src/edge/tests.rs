@@ -5,7 +5,7 @@ use weir_hub::endpoint::UsageChunk;
 use weir_hub::fault::FaultKind;
 
 use super::*;
-use crate::config::{Key, Model, Target};
+use crate::config::{Class, Key, Model, Target};
 use crate::health::cooldown::Cooldown;
 use crate::health::cooldown::tests::{Cells, cool};
 use crate::upstream::Upstream;
@@ -17,8 +17,8 @@ fn target(provider: &str) -> Target {
 fn routing() -> Routing {
     let model = |targets| Model {
         targets,
-        whole: "whole-1000-9000".into(),
-        streamed: "stream-1000-1000-9000".into(),
+        whole: Class { name: "whole-1000-9000".into(), ..Class::default() },
+        streamed: Class { name: "stream-1000-1000-9000".into(), ..Class::default() },
         owned_by: "w".into(),
     };
     let mut routing = Routing::default();
@@ -204,7 +204,7 @@ fn head_is_answered_where_get_is() {
 #[test]
 fn a_stream_takes_the_route_with_its_limits() {
     let plan = plan(r#"{"model":"gpt","stream":true,"stream_options":{"include_usage":true}}"#, &Cells::new());
-    assert_eq!((plan.class.as_str(), plan.usage), ("stream-1000-1000-9000", UsageChunk::Wanted));
+    assert_eq!((plan.class.as_str(), plan.asked.usage), ("stream-1000-1000-9000", UsageChunk::Wanted));
 }
 
 #[test]
@@ -447,12 +447,15 @@ fn upload(edge: &mut Edge, routing: &Routing, body: &str) -> Result<Plan, Answer
 #[test]
 fn a_form_is_planned_by_its_model_field_without_being_held() {
     let plan = upload(&mut Edge::default(), &routing(), FORM).unwrap();
-    assert_eq!((plan.endpoint, plan.delivery, plan.model.as_str()), (Endpoint::Transcriptions, Delivery::Whole, "gpt"));
+    assert_eq!(
+        (plan.asked.endpoint, plan.asked.delivery, plan.model.as_str()),
+        (Endpoint::Transcriptions, Delivery::Whole, "gpt")
+    );
     let streamed = FORM.replace(
         "--b\r\nContent-Disposition: form-data; name=\"file\"",
         "--b\r\nContent-Disposition: form-data; name=\"stream\"\r\n\r\ntrue\r\n--b\r\nContent-Disposition: form-data; name=\"file\"",
     );
-    assert_eq!(upload(&mut Edge::default(), &routing(), &streamed).unwrap().delivery, Delivery::Streamed);
+    assert_eq!(upload(&mut Edge::default(), &routing(), &streamed).unwrap().asked.delivery, Delivery::Streamed);
     let refused = |body: &str| upload(&mut Edge::default(), &routing(), body).unwrap_err().outcome;
     assert_eq!(refused(&FORM.replace("\"model\"", "\"modal\"")), "missing_required_parameter");
     assert_eq!(refused(&FORM.replace("gpt", "gpt-9")), "model_not_found");

@@ -101,7 +101,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use weir_hub::call::ReplyStart;
-    use weir_hub::endpoint::{Delivery, Endpoint};
+    use weir_hub::endpoint::{Asked, Delivery, Endpoint};
     use weir_hub::fault::FaultKind;
 
     use crate::exchange::reply;
@@ -110,7 +110,7 @@ mod tests {
 
     /// What a caller of `endpoint` is told of this answer, or what is wrong with it.
     fn told(dialect: &str, endpoint: Endpoint, delivery: Delivery, answer: &str) -> Result<String, FaultKind> {
-        let start = ReplyStart { endpoint, delivery, ..START };
+        let start = ReplyStart { asked: Asked { endpoint, delivery, ..START.asked }, ..START };
         let mut reply = reply(by_name(dialect).unwrap(), &upstream(dialect), &start);
         let mut out = Vec::new();
         let read = answer.as_bytes().chunks(1 << 14).try_for_each(|chunk| reply.read(chunk, &mut out).map(drop));

@@ -21,7 +21,7 @@ use crate::provider::{Ask, Provider, To};
 
 /// Writes the request for `provider`.
 pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-    let dialect = dialect::written_in(call.endpoint).ok_or_else(|| call.unserved())?;
+    let dialect = dialect::written_in(call.asked.endpoint).ok_or_else(|| call.unserved())?;
     match dialect.reword(call) {
         None => read(provider, dialect, call, to),
         Some(body) => read(provider, dialect, &Call { body: &body, scan: &scan(&body)?, ..*call }, to),
@@ -45,7 +45,7 @@ pub(super) struct Counted {
 
 impl Counted {
     pub(super) fn new(provider: &'static dyn Provider, start: &ReplyStart<'_>) -> Self {
-        let name = if start.endpoint.family() == Family::Gemini { "totalTokens" } else { "input_tokens" };
+        let name = if start.asked.endpoint.family() == Family::Gemini { "totalTokens" } else { "input_tokens" };
         Self { provider, held: Held::default(), progress: Progress::new(start), name }
     }
 }

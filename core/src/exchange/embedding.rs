@@ -17,7 +17,7 @@ use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::write::{object, string};
 use weir_hub::codec::json::{Kind, Raw, scan};
 use weir_hub::embed::{Embed, Encoding, Vectors, one_for_each};
-use weir_hub::endpoint::{Endpoint, Family};
+use weir_hub::endpoint::{Asked, Endpoint, Family};
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::progress::Progress;
 use weir_hub::reply::{Passage, Reply};
@@ -27,14 +27,19 @@ use crate::upstream::Upstream;
 
 /// Writes the request for `provider`.
 pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-    let embed = if call.endpoint == Endpoint::Embeddings { read(call)? } else { content::read(call)? };
+    let embed = if call.asked.endpoint == Endpoint::Embeddings { read(call)? } else { content::read(call)? };
     if !speaks_openais(provider, to.upstream, to.model) {
         return provider.embed(&embed, to);
     }
     to.purpose(&embed);
     to.rest(&embed.extra, &[]);
     let body = openai::write(&embed, to.model);
-    let call = Call { endpoint: Endpoint::Embeddings, body: &body, scan: &scan(&body)?, ..*call };
+    let call = Call {
+        asked: Asked { endpoint: Endpoint::Embeddings, ..call.asked },
+        body: &body,
+        scan: &scan(&body)?,
+        ..*call
+    };
     let ask = provider.relay(&call, to)?;
     Ok(if ask.body == Body::AsIs { Ask { body: Body::Replaced(body), ..ask } } else { ask })
 }
@@ -90,7 +95,7 @@ pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
 /// Refuses more texts than the upstream takes at once; token ids are one text.
 pub(super) fn within(provider: &dyn Provider, call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {
     let most = provider.most_texts(to.model);
-    if !call.endpoint.embeds() || texts(call) <= most {
+    if !call.asked.endpoint.embeds() || texts(call) <= most {
         return Ok(());
     }
     let problem = match most {
@@ -102,7 +107,7 @@ pub(super) fn within(provider: &dyn Provider, call: &Call<'_>, to: &To<'_>) -> R
 
 /// How many texts are to be embedded.
 pub(super) fn texts(call: &Call<'_>) -> usize {
-    let input = if call.endpoint == Endpoint::BatchEmbedContents { "requests" } else { "input" };
+    let input = if call.asked.endpoint == Endpoint::BatchEmbedContents { "requests" } else { "input" };
     let input = call.scan.raw(call.body, input).unwrap_or(Raw::NULL);
     match input.items().next().map(Raw::kind) {
         None if input.kind() == Kind::Array => 0,
@@ -133,7 +138,7 @@ pub(super) struct Embedded {
 
 impl Embedded {
     pub(super) fn new(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Self {
-        let ReplyStart { endpoint, encoding, texts, .. } = *start;
+        let ReplyStart { asked: Asked { endpoint, .. }, encoding, texts, .. } = *start;
         let (held, openais, progress) =
             (Held::default(), speaks_openais(provider, upstream, start.model), Progress::new(start));
         Self { provider, held, endpoint, encoding, openais, texts, progress }
@@ -219,7 +224,7 @@ mod tests {
     #[test]
     fn there_is_a_vector_for_each_text() {
         let told = |texts: Option<usize>| {
-            let start = ReplyStart { endpoint: Endpoint::Embeddings, texts, ..START };
+            let start = ReplyStart { asked: Asked { endpoint: Endpoint::Embeddings, ..START.asked }, texts, ..START };
             let gemini = crate::provider::by_name("gemini").unwrap();
             let mut reply = crate::exchange::reply(gemini, &upstream("gemini"), &start);
             let answer = br#"{"embeddings":[{"values":[1]},{"values":[2]}]}"#;
@@ -235,7 +240,8 @@ mod tests {
     fn there_is_a_vector_for_each_text_in_what_is_relayed_too() {
         for dialect in ["openai", "azure", "mistral"] {
             let told = |texts: Option<usize>, answer: &str| {
-                let start = ReplyStart { endpoint: Endpoint::Embeddings, texts, ..START };
+                let start =
+                    ReplyStart { asked: Asked { endpoint: Endpoint::Embeddings, ..START.asked }, texts, ..START };
                 let provider = crate::provider::by_name(dialect).unwrap();
                 let mut reply = crate::exchange::reply(provider, &upstream(dialect), &start);
                 let mut out = Vec::new();

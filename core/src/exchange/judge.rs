@@ -53,8 +53,8 @@ impl<'a> Judge<'a> {
     pub fn accepts(&mut self, upstream: &'a Upstream, model: &'a str) -> Result<(), Reject> {
         let call = self.call;
         let relays =
-            by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.endpoint, upstream));
-        if call.endpoint.body() == BodyKind::Multipart && !relays {
+            by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.asked.endpoint, upstream));
+        if call.asked.endpoint.body() == BodyKind::Multipart && !relays {
             // A form can only be passed on.
             return Err(call.unserved());
         }
@@ -64,7 +64,7 @@ impl<'a> Judge<'a> {
         // Nothing is refused of what passes as it is, but where an endpoint has words that not all who serve it know.
         let quirks = &upstream.quirks;
         let takes_all = quirks.unsupported.is_empty() && quirks.values.is_empty();
-        let varies = matches!(call.endpoint, Endpoint::Rerank | Endpoint::Moderations | Endpoint::Transcriptions);
+        let varies = matches!(call.asked.endpoint, Endpoint::Rerank | Endpoint::Moderations | Endpoint::Transcriptions);
         if relays && takes_all && !varies {
             return Ok(());
         }
@@ -88,15 +88,15 @@ impl<'a> Judge<'a> {
         let outcome = if relays {
             to.judge();
             provider.relay(call, &mut to).map(drop)
-        } else if let Some(dialect) = dialect::of(call.endpoint) {
+        } else if let Some(dialect) = dialect::of(call.asked.endpoint) {
             let read = || dialect.read(&self.reworded.of(call, dialect)?);
             let chat = self.chat.get_or_init(read).as_ref().map_err(Clone::clone)?;
             to.known(chat);
             to.judge();
             provider.write(&to.fitted(provider, chat), &mut to).map(drop)
-        } else if call.endpoint.embeds() {
+        } else if call.asked.endpoint.embeds() {
             embedding::ask(provider, call, &mut to).map(drop)
-        } else if call.endpoint.counts() {
+        } else if call.asked.endpoint.counts() {
             // Some look at what they would have written.
             count::ask(provider, call, &mut to).map(drop)
         } else {
@@ -116,6 +116,7 @@ fn has_room(call: &Call<'_>, upstream: &Upstream) -> bool {
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use weir_hub::endpoint::Asked;
 
     use super::*;
     use crate::exchange::trial::{asked, chat, sent, upstream};
@@ -190,7 +191,13 @@ mod tests {
         let scan = scan(body.as_bytes()).unwrap();
         let (delivery, usage) = (weir_hub::endpoint::Delivery::Whole, weir_hub::endpoint::UsageChunk::Unwanted);
         let body = body.as_bytes();
-        let call = Call { endpoint: Endpoint::Chat, delivery, usage, model: "m", betas: "", body, scan: &scan };
+        let call = Call {
+            asked: Asked { endpoint: Endpoint::Chat, delivery, usage },
+            model: "m",
+            betas: "",
+            body,
+            scan: &scan,
+        };
         let reworded = Reworded::default();
         let mut judge = Judge::of(&call, &reworded);
         let [one, other] = ["a", "b"].map(|provider| Upstream { provider: provider.into(), ..upstream("anthropic") });

@@ -9,7 +9,7 @@ use weir_hub::call::ReplyStart;
 use weir_hub::codec::json::{Spans, Str};
 use weir_hub::dialect::{Dialect, Writer};
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery};
 use weir_hub::fault::UpstreamFault;
 use weir_hub::frames::{Frames, Framing};
 use weir_hub::piece::{Answer, Calls, Piece};
@@ -29,7 +29,7 @@ pub(crate) fn reply(
     start: &ReplyStart<'_>,
 ) -> Box<dyn Reply> {
     let progress = Progress::new(start);
-    match start.delivery {
+    match start.asked.delivery {
         Delivery::Streamed => {
             let calls = start.calls;
             let told = Told {
@@ -165,9 +165,7 @@ struct Whole {
 
 /// A [`ReplyStart`], kept until the end.
 struct Kept {
-    endpoint: Endpoint,
-    delivery: Delivery,
-    usage: UsageChunk,
+    asked: Asked,
     encoding: Encoding,
     created: u64,
     model: String,
@@ -179,40 +177,16 @@ struct Kept {
 
 impl From<&ReplyStart<'_>> for Kept {
     fn from(start: &ReplyStart<'_>) -> Self {
-        let ReplyStart { endpoint, delivery, usage, encoding, model, id, created, echo, calls, renamed, .. } = *start;
-        Self {
-            endpoint,
-            delivery,
-            usage,
-            encoding,
-            created,
-            model: model.into(),
-            id: id.into(),
-            echo: echo.into(),
-            calls,
-            renamed: renamed.to_vec(),
-        }
+        let ReplyStart { asked, encoding, model, id, created, echo, calls, renamed, .. } = *start;
+        let (model, id, echo, renamed) = (model.into(), id.into(), echo.into(), renamed.to_vec());
+        Self { asked, encoding, created, model, id, echo, calls, renamed }
     }
 }
 
 impl Kept {
     fn get(&self) -> ReplyStart<'_> {
-        let Self { endpoint, delivery, usage, encoding, created, ref model, ref id, ref echo, calls, ref renamed } =
-            *self;
-        ReplyStart {
-            endpoint,
-            delivery,
-            usage,
-            encoding,
-            model,
-            id,
-            created,
-            echo,
-            content_type: "",
-            calls,
-            renamed,
-            texts: None,
-        }
+        let Self { asked, encoding, created, ref model, ref id, ref echo, calls, ref renamed } = *self;
+        ReplyStart { asked, encoding, model, id, created, echo, content_type: "", calls, renamed, texts: None }
     }
 }
 

@@ -6,7 +6,7 @@ use alloc::string::String;
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
 
@@ -15,9 +15,7 @@ use crate::upstream::Upstream;
 
 /// How an answer is asked for, where nothing else matters.
 pub(crate) const START: ReplyStart<'static> = ReplyStart {
-    endpoint: Endpoint::Chat,
-    delivery: Delivery::Whole,
-    usage: UsageChunk::Wanted,
+    asked: Asked { endpoint: Endpoint::Chat, delivery: Delivery::Whole, usage: UsageChunk::Wanted },
     encoding: Encoding::Float,
     model: "m",
     id: "weir-1-1",
@@ -61,7 +59,7 @@ pub(crate) fn sent_with(
 ) -> Result<Ask, Reject> {
     let scan = scan(body.as_bytes())?;
     let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
-    let call = Call { endpoint, delivery, usage, model: "asked", betas, body, scan: &scan };
+    let call = Call { asked: Asked { endpoint, delivery, usage }, model: "asked", betas, body, scan: &scan };
     crate::exchange::accepts(&call, upstream, model)?;
     crate::exchange::ask(&call, upstream, model)
 }

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::ToString;
 
 use weir_hub::fault::{Details, FaultKind, Problem, Retry, UpstreamFault, Whose};
 
@@ -46,19 +45,16 @@ fn exhausted_by(plan: &Plan, kind: Option<FaultKind>, now: Instant) -> Problem {
     } else {
         ""
     };
+    let error = if limited { "rate_limit_error" } else { "upstream_error" };
+    let message = format!("No provider of '{}' could answer{in_time}: {}.", plan.model, plan.tries());
     Problem {
-        status,
-        kind: if limited { "rate_limit_error" } else { "upstream_error" },
-        code: code.to_string(),
-        message: format!("No provider of '{}' could answer{in_time}: {}.", plan.model, plan.tries()),
-        param: None,
-        details: None,
         retry_after: wait.filter(|_| limited || status == 503),
         retry: match kind.map(FaultKind::whose) {
             Some(Whose::Ours) => Retry::No,
             _ if limited => Retry::Yes,
             _ => Retry::Own,
         },
+        ..Problem::new(status, error, code, message)
     }
 }
 

@@ -1,6 +1,8 @@
 use super::*;
+use alloc::string::ToString;
 use alloc::vec;
 use proptest::prelude::*;
+use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
 
 const LIMITS: Limits = Limits {
     first: Duration::from_secs(5),
@@ -10,7 +12,7 @@ const LIMITS: Limits = Limits {
 };
 
 #[test]
-fn a_class_says_its_limits_to_filters_of_any_version() {
+fn a_class_says_its_limits_to_plans_that_do_not() {
     let check = |class: &str, limits: Limits| assert_eq!(limits_of(class), Some(limits), "{class}");
     let short = Limits { keep_alive: Duration::from_secs(60), ..LIMITS };
     let whole = Limits { gap: LIMITS.first, ..LIMITS };
@@ -20,7 +22,7 @@ fn a_class_says_its_limits_to_filters_of_any_version() {
     check(&class(Delivery::Streamed, LIMITS), LIMITS);
     check(&class(Delivery::Streamed, short), short);
     check(&class(Delivery::Whole, LIMITS), whole);
-    // The one number that older filters read.
+    // The one number that filters read before there were others.
     assert_eq!(class(Delivery::Streamed, short).split('-').nth(1), Some("5000"));
     assert_eq!(limits_of("other"), None);
 }
@@ -29,10 +31,9 @@ fn plan(model: &str, providers: &[&str]) -> Plan {
     let candidate = |provider: &&str| Candidate { provider: provider.to_string(), model: model.to_string() };
     Plan {
         origin: Origin { vm: 1_790_000_000_000_000_000, request: 7 },
-        endpoint: Endpoint::Chat,
-        delivery: Delivery::Streamed,
-        usage: UsageChunk::Wanted,
+        asked: Asked { endpoint: Endpoint::Chat, delivery: Delivery::Streamed, usage: UsageChunk::Wanted },
         class: class(Delivery::Streamed, LIMITS),
+        limits: LIMITS,
         tenant: "team-a".to_string(),
         model: model.to_string(),
         betas: "context-1m-2025-08-07".to_string(),
@@ -65,10 +66,15 @@ fn a_try_without_an_outcome_was_unanswered() {
     let mut plan = plan("m", &["a", "b", "c"]);
     plan.begin("a", Instant::from_nanos(1_000_000));
     plan.begin("b", Instant::from_nanos(3_000_000));
-    plan.fail("rate_limited", 429, Some(Instant::from_nanos(9_000_000)), Instant::from_nanos(4_000_000));
+    plan.fail(
+        Outcome::Fault(FaultKind::RateLimited),
+        429,
+        Some(Instant::from_nanos(9_000_000)),
+        Instant::from_nanos(4_000_000),
+    );
     plan.begin("c", Instant::from_nanos(5_000_000));
-    let outcomes: Vec<_> = plan.failed.iter().map(|failed| (failed.target, failed.outcome.as_str())).collect();
-    assert_eq!(outcomes, [(0, UNANSWERED), (1, "rate_limited")]);
+    let outcomes: Vec<_> = plan.failed.iter().map(|failed| (failed.target, failed.outcome.name())).collect();
+    assert_eq!(outcomes, [(0, "unanswered"), (1, "rate_limited")]);
     assert_eq!(plan.failed[0].took, Duration::from_millis(2));
 }
 
@@ -99,8 +105,8 @@ fn asked(targets: &[&str], does: &[Does]) -> Vec<String> {
         // This is what Envoy reads after a try without an answer: how it has ended is known later.
         text = plan.to_text();
         match does {
-            Answers(kind, status) => plan.fail(kind.name(), *status, None, now),
-            Asks(kind, secs) => plan.fail(kind.name(), 429, Some(now.after(Duration::from_secs(*secs))), now),
+            Answers(kind, status) => plan.fail(Outcome::Fault(*kind), *status, None, now),
+            Asks(kind, secs) => plan.fail(Outcome::Fault(*kind), 429, Some(now.after(Duration::from_secs(*secs))), now),
             Ends(connection) => plan.end_unanswered(*connection, now),
             Silent => {
                 now = now.after(Duration::from_secs(5));
@@ -161,7 +167,7 @@ fn nothing_begins_after_the_limit_of_all_tries() {
     let late = Instant::default().after(Duration::from_secs(60));
     plan.end_unanswered(Connection::Own, late);
     assert!(plan.begin("b", late).is_none());
-    assert_eq!(plan.failed[0].outcome, DEADLINE);
+    assert_eq!(plan.failed[0].outcome, Outcome::Deadline);
 }
 
 proptest! {
@@ -172,7 +178,7 @@ proptest! {
         for i in 0..begun {
             let now = Instant::from_nanos(i as u64 * 1000);
             plan.begin(["a", "b-2", "c.x"][i], now);
-            plan.fail("unavailable", 503, Some(now), now);
+            plan.fail(Outcome::Fault(FaultKind::Unavailable), 503, Some(now), now);
             plan.too_long = Some(TooLong { message: said.clone(), param: None, details: Some("{\"a\":1}".to_string()) });
         }
         prop_assert_eq!(Plan::from_text(&plan.to_text()), Some(plan));
@@ -182,4 +188,25 @@ proptest! {
     fn any_text_is_read_without_a_panic(text in "\\PC*") {
         let _ = Plan::from_text(&text);
     }
+}
+
+/// A request's tries may be of different versions, while the filter's code is being changed.
+#[test]
+fn a_plan_of_another_version_says_what_it_knows() {
+    let expect = Plan { failed: Vec::new(), begun: 0, trials: 0, ..plan("m", &["a", "b"]) };
+    // As it was written before there were tags.
+    let before = "a|1790000000000000000.7|0.0.0|0.0|suchat|team-a|m|context-1m-2025-08-07|a=m,b=m,|resting=m=rate_limited until 12,||\
+                  #stream-5000-9000-t60000";
+    assert_eq!(Plan::from_text(before), Some(expect.clone()));
+    // As a later version may write it: with another tag, another limit, an outcome that is not known, and limits that the class lacks.
+    let after = "b|1790000000000000000.7|1.0.0.9|0.0|suchat|team-a|m|context-1m-2025-08-07|a=m,b=m,|resting=m=rate_limited until 12,|\
+                 0=quota_spent=429=5=7===x,||v=9|l=5000.9000.300000.60000.1|lease=a%3db.7#stream-5000-9000-other";
+    let read = Plan::from_text(after).unwrap();
+    assert_eq!((read.limits, read.targets.len()), (expect.limits, 2));
+    assert_eq!(read.failed[0].outcome, Outcome::Unanswered);
+    assert_eq!((read.next(), read.failed[0].status), (Some(1), 429));
+    // What is read back by the filters before: places, not tags.
+    let text = expect.to_text();
+    let fields: Vec<&str> = text.split('|').collect();
+    assert_eq!(fields[..12], before.split_once('#').unwrap().0.split('|').collect::<Vec<_>>()[..12]);
 }

@@ -58,7 +58,7 @@ impl Provider for Anthropic {
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        let path = if call.endpoint == Endpoint::CountTokens { "/messages/count_tokens" } else { "/messages" };
+        let path = if call.asked.endpoint == Endpoint::CountTokens { "/messages/count_tokens" } else { "/messages" };
         let mut edits = Vec::new();
         let mut name = Vec::new();
         if call.scan.string(call.body, "model")?.as_deref() != Some(to.model) {
@@ -79,7 +79,7 @@ impl Provider for Anthropic {
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-        relay::reply(Box::new(reply::Reading::new(Awaited::at(start.endpoint))), start)
+        relay::reply(Box::new(reply::Reading::new(Awaited::at(start.asked.endpoint))), start)
     }
 
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
@@ -95,7 +95,7 @@ impl Provider for Anthropic {
     }
 
     fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(Box::new(reply::Reading::new(Awaited::at(start.endpoint))))
+        Some(Box::new(reply::Reading::new(Awaited::at(start.asked.endpoint))))
     }
 
     /// The request for a chat, without what weighs nothing: this API takes no other field here.

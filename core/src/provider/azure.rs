@@ -49,7 +49,7 @@ impl Provider for Azure {
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(Ask::new(path(call.endpoint, to.upstream, to.model), openai::body(call, to)?))
+        Ok(Ask::new(path(call.asked.endpoint, to.upstream, to.model), openai::body(call, to)?))
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {

@@ -73,7 +73,7 @@ impl Provider for Gemini {
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(match plain::verb(call.endpoint) {
+        Ok(match plain::verb(call.asked.endpoint) {
             None => {
                 let own = proofs::own(call, to);
                 Ask::new(path(to), own)
@@ -83,9 +83,9 @@ impl Provider for Gemini {
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-        match plain::verb(start.endpoint) {
+        match plain::verb(start.asked.endpoint) {
             None => relay::reply(Box::new(Reading::new(start)), start),
-            Some(_) => relay::reply(Box::new(plain::Plain(start.endpoint)), start),
+            Some(_) => relay::reply(Box::new(plain::Plain(start.asked.endpoint)), start),
         }
     }
 

@@ -34,7 +34,7 @@ impl Provider for Local {
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(Ask::new(call.endpoint.path(), openai::body(call, to)?))
+        Ok(Ask::new(call.asked.endpoint.path(), openai::body(call, to)?))
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {

@@ -67,7 +67,7 @@ impl Provider for Mistral {
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        match call.endpoint {
+        match call.asked.endpoint {
             Endpoint::Moderations => moderation::check(call, to)?,
             Endpoint::Transcriptions => {
                 transcription::check(call, to)?;
@@ -89,11 +89,11 @@ impl Provider for Mistral {
             edits.push(("user", Edit::Remove));
         }
         let body = if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) };
-        Ok(Ask::new(openai::path_at(call.endpoint, to.upstream), body))
+        Ok(Ask::new(openai::path_at(call.asked.endpoint, to.upstream), body))
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-        match start.endpoint {
+        match start.asked.endpoint {
             Endpoint::Moderations => moderation::reply(start),
             _ => openai::relayed(start),
         }

@@ -33,12 +33,12 @@ use weir_hub::chat::Chat;
 use weir_hub::codec::BadBody;
 use weir_hub::codec::json::write::string;
 use weir_hub::codec::json::{self, Edit, Raw, patch};
-use weir_hub::endpoint::{BodyKind, Delivery, Endpoint, Family, UsageChunk};
+use weir_hub::endpoint::{Asked, BodyKind, Delivery, Endpoint, Family, UsageChunk};
 use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::relay as watch;
 use weir_hub::reply::{Reader, Reply};
 
-use super::{Ask, Body, CredentialHeader, Provider, To, Untouched};
+use super::{Ask, Body, CredentialHeader, Provider, To};
 use crate::upstream::{ReasoningField, StreamUsage, Upstream};
 
 /// See the module.
@@ -72,11 +72,11 @@ impl Provider for OpenAi {
         endpoint.family() == Family::OpenAi && upstream.quirks.serves(endpoint)
     }
 
-    fn untouched(&self, call: Untouched, upstream: &Upstream) -> Option<&'static str> {
-        let asks_for_usage = call.delivery == Delivery::Whole || call.usage == UsageChunk::Wanted;
+    fn untouched(&self, asked: Asked, upstream: &Upstream) -> Option<&'static str> {
+        let asks_for_usage = asked.delivery == Delivery::Whole || asked.usage == UsageChunk::Wanted;
         // A conversation may bring what another provider's model thought.
-        let plain = upstream.quirks.is_plain() && call.endpoint != Endpoint::Responses;
-        (asks_for_usage && plain).then(|| path(call.endpoint))
+        let plain = upstream.quirks.is_plain() && asked.endpoint != Endpoint::Responses;
+        (asks_for_usage && plain).then(|| path(asked.endpoint))
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
@@ -164,25 +164,25 @@ pub(super) fn fault_in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
 
 /// Passes an answer in OpenAI's dialect on to a caller who speaks it too.
 pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
-    match (start.endpoint, start.delivery) {
+    match (start.asked.endpoint, start.asked.delivery) {
         (Endpoint::Speech | Endpoint::Transcriptions | Endpoint::Translations, _) => audio::relayed(start),
         (Endpoint::Responses, _) | (Endpoint::Images | Endpoint::ImageEdits, Delivery::Streamed) => {
             watch::reply(Box::new(typed::Reading::default()), start)
         }
-        (_, Delivery::Whole) => Box::new(whole::Whole::new(start.endpoint, start.texts)),
-        (_, Delivery::Streamed) => Box::new(stream::Stream::new(start.usage)),
+        (_, Delivery::Whole) => Box::new(whole::Whole::new(start.asked.endpoint, start.texts)),
+        (_, Delivery::Streamed) => Box::new(stream::Stream::new(start.asked.usage)),
     }
 }
 
 /// The caller's own request, with what this host has other names for.
 pub(super) fn relay(call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-    Ok(Ask::new(path_at(call.endpoint, to.upstream), body(call, to)?))
+    Ok(Ask::new(path_at(call.asked.endpoint, to.upstream), body(call, to)?))
 }
 
 /// The caller's body for the model; a stream always tells its usage, because Weir settles quotas with it.
 pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
     // A form is not looked into here.
-    if call.endpoint.body() == BodyKind::Multipart {
+    if call.asked.endpoint.body() == BodyKind::Multipart {
         return Ok(Body::AsIs);
     }
     let quirks = &to.upstream.quirks;
@@ -193,8 +193,8 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
         edits.push(("model", Edit::Set(&name)));
     }
     let options;
-    let tells_usage = matches!(call.endpoint, Endpoint::Chat | Endpoint::Completions);
-    if call.delivery == Delivery::Streamed && tells_usage {
+    let tells_usage = matches!(call.asked.endpoint, Endpoint::Chat | Endpoint::Completions);
+    if call.asked.delivery == Delivery::Streamed && tells_usage {
         match quirks.stream_usage {
             StreamUsage::Asked => {
                 if let Some(asking) = asking_for_usage(call.scan.get(call.body, "stream_options"))? {
@@ -209,7 +209,7 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
             }
         }
     }
-    let input = call.scan.raw(call.body, "input").filter(|_| call.endpoint == Endpoint::Responses);
+    let input = call.scan.raw(call.body, "input").filter(|_| call.asked.endpoint == Endpoint::Responses);
     let own = input.and_then(proofs::without_others);
     if let Some(own) = &own {
         to.leaves_thoughts();

@@ -10,7 +10,7 @@ use weir_hub::chat::{Chat, Content, Detail, Display, Look, Part, Role, Source};
 use weir_hub::codec::json::Raw;
 use weir_hub::dialect::{self, MOST_NOTED};
 use weir_hub::embed::{self, Embed};
-use weir_hub::endpoint::{Delivery, Endpoint};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint};
 use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
 
@@ -80,7 +80,7 @@ impl<'t> To<'t> {
         model: &'t str,
         call: &Call<'t>,
     ) -> Self {
-        let Call { endpoint, delivery, model: asked, betas, .. } = *call;
+        let Call { asked: Asked { endpoint, delivery, .. }, model: asked, betas, .. } = *call;
         Self {
             upstream,
             model,

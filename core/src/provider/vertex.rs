@@ -117,12 +117,12 @@ impl Provider for Vertex {
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let ask = match Maker::of(to.model) {
-            Maker::Google if call.endpoint == Endpoint::CountContent => return Ok(count_content(call, to)),
+            Maker::Google if call.asked.endpoint == Endpoint::CountContent => return Ok(count_content(call, to)),
             Maker::Google => {
                 let own = gemini::proofs::own(call, to);
                 return Ok(Ask::new(path(to), own));
             }
-            Maker::Anthropic if call.endpoint == Endpoint::CountTokens => guest::count(call, to),
+            Maker::Anthropic if call.asked.endpoint == Endpoint::CountTokens => guest::count(call, to),
             Maker::Anthropic => {
                 let own = guest::patched(call, to);
                 Ask::new(path(to), own)
@@ -133,9 +133,9 @@ impl Provider for Vertex {
     }
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-        match gemini::plain::verb(start.endpoint) {
+        match gemini::plain::verb(start.asked.endpoint) {
             None => relay::reply(reader(start), start),
-            Some(_) => relay::reply(Box::new(gemini::plain::Plain(start.endpoint)), start),
+            Some(_) => relay::reply(Box::new(gemini::plain::Plain(start.asked.endpoint)), start),
         }
     }
 

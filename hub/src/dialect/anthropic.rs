@@ -40,7 +40,7 @@ pub const SYSTEM: usize = usize::MAX;
 
 impl Dialect for Messages {
     fn read<'a>(&self, call: &Call<'a>) -> Result<Chat<'a>, Reject> {
-        read::read(call.body, call.scan, call.endpoint).map_err(|reject| match reject {
+        read::read(call.body, call.scan, call.asked.endpoint).map_err(|reject| match reject {
             Reject::Missing { field } => Reject::Missing { field: dotted(&field) },
             Reject::Invalid { field, problem } => Reject::Invalid { field: dotted(&field), problem },
             other => other,

@@ -47,7 +47,7 @@ pub const SHOWS_THOUGHTS: &str = "{\"includeThoughts\":true}";
 
 impl Dialect for GenerateContent {
     fn reword(&self, call: &Call<'_>) -> Option<Vec<u8>> {
-        if call.endpoint != Endpoint::CountContent {
+        if call.asked.endpoint != Endpoint::CountContent {
             return reword::reword(call.body, call.scan);
         }
         let whole = ["generateContentRequest", "generate_content_request"];

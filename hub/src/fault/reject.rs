@@ -139,15 +139,9 @@ impl From<BadBody> for Reject {
 impl Reject {
     /// This error as the caller sees it.
     pub fn problem(&self) -> Problem {
-        let invalid = |status, code: &str, message, param: Option<&str>| Problem {
-            status,
-            kind: "invalid_request_error",
-            code: code.to_string(),
-            message,
+        let invalid = |status, code: &str, message: String, param: Option<&str>| Problem {
             param: param.map(|param| shown(param).into_owned()),
-            details: None,
-            retry_after: None,
-            retry: Retry::No,
+            ..Problem::new(status, "invalid_request_error", code, message)
         };
         let forbidden = |message, param| Problem {
             kind: "permission_error",
@@ -204,16 +198,7 @@ impl Reject {
                 format!("The model '{model}' does not serve {path}."),
                 Some("model"),
             ),
-            Self::NoKey => Problem {
-                kind: "authentication_error",
-                ..invalid(
-                    401,
-                    "missing_api_key",
-                    "No API key was sent: use the header 'Authorization: Bearer weir-…'.".to_string(),
-                    None,
-                )
-            },
-            Self::BadKey | Self::ExpiredKey => self.key(),
+            Self::NoKey | Self::BadKey | Self::ExpiredKey => self.key(),
             Self::Busy | Self::KeyBusy { .. } | Self::WorkerBusy => self.busy(),
             Self::BodyTooLarge { limit } => invalid(
                 413,
@@ -238,24 +223,16 @@ impl Reject {
         }
     }
 
-    /// A key that opens nothing.
+    /// No key, or one that opens nothing.
     fn key(&self) -> Problem {
         let (code, message) = match self {
+            Self::NoKey => ("missing_api_key", "No API key was sent: use the header 'Authorization: Bearer weir-…'."),
             Self::ExpiredKey => {
                 ("expired_api_key", "The API key has expired: ask whoever runs this gateway for another.")
             }
             _ => ("invalid_api_key", "The API key is not known here."),
         };
-        Problem {
-            status: 401,
-            kind: "authentication_error",
-            code: code.to_string(),
-            message: message.to_string(),
-            param: None,
-            details: None,
-            retry_after: None,
-            retry: Retry::No,
-        }
+        Problem::new(401, "authentication_error", code, message)
     }
 
     /// More is under way than may be, for the moment.
@@ -280,16 +257,8 @@ impl Reject {
                 "As many large requests are under way as fit; try again shortly.".to_string(),
             ),
         };
-        Problem {
-            status,
-            kind,
-            code: code.to_string(),
-            message,
-            param: None,
-            details: None,
-            retry_after: Some(Duration::from_secs(1)),
-            retry: Retry::Yes,
-        }
+        let retry_after = Some(Duration::from_secs(1));
+        Problem { retry_after, retry: Retry::Yes, ..Problem::new(status, kind, code, message) }
     }
 }
 

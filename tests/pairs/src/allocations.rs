@@ -6,13 +6,13 @@ use std::sync::Arc;
 use allocation_counter::measure;
 use serde_json::Value;
 use weir_core::attempt::{Attempt, Effect};
-use weir_core::plan::{Candidate, Origin, Plan};
+use weir_core::plan::{Candidate, Limits, Origin, Plan};
 use weir_core::provider::{ALL, Provider};
 use weir_core::time::Instant;
 use weir_hub::codec::Unreadable;
 use weir_hub::codec::eventstream;
 use weir_hub::dialect;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::frames::Framing;
 
 use crate::recorded::{Recorded, Way, is_text};
@@ -91,10 +91,9 @@ fn allocations(provider: &'static dyn Provider, endpoint: Endpoint, recorded: &R
 fn plan(endpoint: Endpoint, provider: &str, model: &str) -> Plan {
     Plan {
         origin: Origin::default(),
-        endpoint,
-        delivery: Delivery::Streamed,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint, delivery: Delivery::Streamed, usage: UsageChunk::Unwanted },
         class: String::new(),
+        limits: Limits::default(),
         tenant: String::new(),
         model: "asked".into(),
         betas: String::new(),

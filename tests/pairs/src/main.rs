@@ -26,7 +26,7 @@ use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::dialect;
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
 use weir_hub::reply::Passage;
@@ -95,9 +95,7 @@ fn is_wanted(name: &str) -> bool {
 
 fn start(endpoint: Endpoint, model: &str) -> ReplyStart<'_> {
     ReplyStart {
-        endpoint,
-        delivery: Delivery::Streamed,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint, delivery: Delivery::Streamed, usage: UsageChunk::Unwanted },
         encoding: Encoding::Float,
         model,
         id: "weir-1-1",
@@ -139,7 +137,8 @@ fn requests(endpoint: Endpoint, recorded: &Recorded, body: &[u8], times: usize) 
         for _ in 0..times {
             let body = black_box(body);
             let scan = scan(body).map_err(|bad| Reject::from(bad).problem().message)?;
-            let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+            let call =
+                Call { asked: Asked { endpoint, delivery, usage }, model: "asked", betas: "", body, scan: &scan };
             let ask = exchange::ask(&call, &recorded.upstream, &recorded.model);
             written += match black_box(ask).map_err(|reject| reject.problem().message)?.body {
                 Body::AsIs => body.len(),

@@ -12,7 +12,7 @@ use weir_core::upstream::Upstream;
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::dialect;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::Reject;
 
 use crate::{Outcome, counted};
@@ -121,13 +121,18 @@ pub(crate) fn count(kind: &Kind, endpoint: Endpoint, provider: &'static dyn Prov
                 let body = body.as_bytes();
                 let scan = scan(body).map_err(|bad| Reject::from(bad).problem().message)?;
                 let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
-                let call = Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan };
+                let call =
+                    Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body, scan: &scan };
                 exchange::ask(&call, &upstream, "m").map(drop).map_err(|reject| reject.problem().message)
             })
         }
         What::Told(delivery, answer) => {
             let echo = echo(endpoint, parts)?;
-            let start = ReplyStart { delivery, echo: &echo, ..crate::start(endpoint, "m") };
+            let start = ReplyStart {
+                asked: Asked { delivery, ..crate::start(endpoint, "m").asked },
+                echo: &echo,
+                ..crate::start(endpoint, "m")
+            };
             told(provider, &upstream, &start, answer(parts).as_bytes())
         }
         What::Framed(answer) => told(provider, &upstream, &crate::start(endpoint, "m"), &answer(parts)),
@@ -154,7 +159,8 @@ fn echo(endpoint: Endpoint, parts: usize) -> Outcome<String> {
     let body = json!({"input": "a", "tools": each(parts, tool)}).to_string();
     let scan = scan(body.as_bytes()).map_err(|bad| Reject::from(bad).problem().message)?;
     let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+    let call =
+        Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
     Ok(dialect::of(endpoint).map(|dialect| dialect.echo(&call)).unwrap_or_default())
 }
 

@@ -57,14 +57,8 @@ const TRIES: &str = weir_core::plan::TRIES_KEY;
 
 fn mapper(reply: &Reply, family: Family, filter: &Value, message: &str) -> Value {
     let problem = Problem {
-        status: reply.status,
-        kind: reply.kind,
-        code: reply.code.to_owned(),
-        message: message.to_owned(),
-        param: None,
-        details: None,
-        retry_after: None,
         retry: if passes(reply) { Retry::Own } else { Retry::No },
+        ..Problem::new(reply.status, reply.kind, reply.code, message)
     };
     let error: Value = serde_json::from_slice(&dialect::error(family, &problem)).unwrap_or_default();
     let forbids = json!({

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
-use weir_core::span;
+use weir_core::record::span;
 
 use crate::render::names::{COLLECTOR, NODE};
 

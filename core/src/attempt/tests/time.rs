@@ -1,11 +1,12 @@
 //! When a stream is passed on, when it has stalled, and when it is over.
 
 use super::*;
+use crate::plan::{Outcome, limits_of};
 
 /// The outcome of a stream of which a chunk comes every second: when it is over, how the caller's ends, and what it has been told.
 fn every_second(limits: &str, chunks: impl IntoIterator<Item = &'static str>) -> (u64, Option<Stage>, String, Seen) {
     let mut plan = plan(Delivery::Streamed, &["a", "b"]);
-    plan.class = limits.into();
+    plan.limits = limits_of(limits).unwrap();
     let mut attempt = begin(&plan.to_text(), "a").attempt;
     let headers = [(":status", "200"), ("content-type", "text/event-stream")];
     let (mut seen, mut effects, mut at, mut ended) = (Seen::default(), Vec::new(), 0, None);
@@ -37,10 +38,10 @@ fn a_stream_without_tokens_is_a_stall_whatever_else_comes() {
     let stalls = |limits: &str, again: &'static str| {
         let (at, ended, told, seen) =
             every_second(limits, [TOKEN].into_iter().chain(core::iter::repeat_n(again, 1000)));
-        assert_eq!(ended, Some(Stage::Cut), "{again}");
+        assert_eq!(ended, Some(Stage::Cut(FaultKind::Timeout)), "{again}");
         assert!(told.contains("stream_incomplete") && !told.contains("[DONE]"), "{told}");
         let progress = seen.progress.unwrap();
-        assert_eq!((progress.stage, progress.code.as_str()), (Stage::Cut, "timeout"));
+        assert_eq!(progress.stage, Stage::Cut(FaultKind::Timeout));
         at
     };
     let empty = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"}}]}\n\n";
@@ -58,7 +59,7 @@ fn a_stream_without_tokens_is_a_stall_whatever_else_comes() {
     for (again, expect) in [(empty, 6), ("d", 6), (": c\n\n", 301)] {
         let (at, ended, _, seen) = every_second("stream-5000-9000", core::iter::repeat_n(again, 1000));
         assert_eq!((at, ended), (expect, None), "{again}");
-        assert_eq!(seen.plan.unwrap().failed[0].outcome, "timeout");
+        assert_eq!(seen.plan.unwrap().failed[0].outcome, Outcome::Fault(FaultKind::Timeout));
     }
     let (_, ended, ..) = every_second("stream-5000-9000", core::iter::repeat_n(TOKEN, 1000));
     assert_eq!(ended, None, "as long as tokens come");
@@ -71,7 +72,7 @@ fn a_stream_without_tokens_is_a_stall_whatever_else_comes() {
 /// When a stream of comments, one a second, is passed on: with the first token, or before.
 fn passes(providers: &[&str], comments: u32) -> (u32, Option<Duration>) {
     let mut plan = plan(Delivery::Streamed, providers);
-    plan.class = "stream-5000-9000".into();
+    plan.limits = limits_of("stream-5000-9000").unwrap();
     let mut attempt = begin(&plan.to_text(), providers[0]).attempt;
     let headers = [(":status", "200"), ("content-type", "text/event-stream")];
     let (mut effects, mut passed) = (Vec::new(), None);
@@ -107,7 +108,7 @@ fn an_answer_that_is_over_is_ended_also_where_its_provider_goes_on() {
     assert_eq!(ended(&[ROLE, TOKEN, ""]), None);
     // Sound has no words for it.
     let mut speech = plan(Delivery::Streamed, &["a"]);
-    speech.endpoint = Endpoint::Speech;
+    speech.asked.endpoint = Endpoint::Speech;
     let headers = [(":status", "200"), ("content-type", "audio/mpeg"), ("content-encoding", "gzip")];
     let cut = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x4c\x4a\x06";
     let seen = run(&mut begin(&speech.to_text(), "a").attempt, &headers, &[cut, b"\xff\xff\xff", b""]);

@@ -7,7 +7,7 @@ use alloc::string::String;
 
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 
 use crate::config::preset::Preset;
 use crate::exchange;
@@ -94,7 +94,8 @@ fn operation<'a>(prefix: &'a str, speaks: &dyn Provider, upstream: &Upstream) ->
 fn path(endpoint: Endpoint, body: &str, upstream: &Upstream) -> Option<String> {
     let scan = scan(body.as_bytes()).ok()?;
     let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+    let call =
+        Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
     let path = exchange::ask(&call, upstream, MODEL).ok()?.path;
     path.split('?').next().map(ToOwned::to_owned)
 }

@@ -21,7 +21,7 @@ use weir_hub::fault::Reject;
 pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
     let body = Raw::of_checked(call.body).unwrap_or(Raw::NULL);
     let mut embed = Embed::default();
-    if call.endpoint == Endpoint::EmbedContent {
+    if call.asked.endpoint == Endpoint::EmbedContent {
         one(body, "", &mut embed)?;
         return Ok(embed);
     }

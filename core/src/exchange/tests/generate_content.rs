@@ -9,7 +9,7 @@ use weir_hub::chat::{Chat, Content, Role, Thinking, ToolChoice};
 use weir_hub::codec::json::{Collected, Str, scan};
 use weir_hub::dialect::Dialect;
 use weir_hub::dialect::gemini::{GenerateContent, Proof, SHOWS_THOUGHTS, SYSTEM};
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::Reject;
 use weir_hub::piece::{Answer, Finish, Piece};
 use weir_hub::usage::Usage;
@@ -18,14 +18,18 @@ use crate::exchange::{translate, trial};
 use crate::provider::{self, Body, To};
 use crate::upstream::Upstream;
 
-const START: ReplyStart<'_> = ReplyStart { endpoint: Endpoint::GenerateContent, echo: SHOWS_THOUGHTS, ..trial::START };
+const START: ReplyStart<'_> = ReplyStart {
+    asked: Asked { endpoint: Endpoint::GenerateContent, ..trial::START.asked },
+    echo: SHOWS_THOUGHTS,
+    ..trial::START
+};
 
 /// What goes up to `dialect`, written anew even where it could be passed on.
 fn asked(body: &str, dialect: &str, model: &str) -> Result<(Value, provider::Notes), Reject> {
     let first = scan(body.as_bytes())?;
     let (endpoint, delivery) = (Endpoint::GenerateContent, Delivery::Whole);
     let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &first };
+    let call = Call { asked: Asked { endpoint, delivery, usage }, model: "asked", betas: "", body, scan: &first };
     let upstream = Upstream::default();
     let provider = provider::by_name(dialect).unwrap();
     let mut to = To::new(provider, &upstream, model, &call);
@@ -44,7 +48,8 @@ fn check(body: &Value, expect: impl FnOnce(Chat<'_>)) {
     let body = body.to_string();
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::GenerateContent, Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+    let call =
+        Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
     expect(GenerateContent.read(&call).unwrap());
 }
 
@@ -338,7 +343,7 @@ fn collected(stream: &str) -> Vec<Value> {
 
 /// What a caller receives of a Gemini's or Claude's answer.
 fn answered(dialect: &str, delivery: Delivery, echo: &str, answer: &str) -> String {
-    let start = ReplyStart { delivery, echo, ..START };
+    let start = ReplyStart { asked: Asked { delivery, ..START.asked }, echo, ..START };
     let provider = provider::by_name(dialect).unwrap();
     let reader = provider.reader(&start).unwrap();
     let mut reply = translate::reply(&GenerateContent, provider.framing(), reader, &start);

@@ -8,7 +8,7 @@ use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::{Collected, Str, scan};
 use weir_hub::dialect::Dialect;
 use weir_hub::dialect::anthropic::{Messages, SYSTEM, call_id, error};
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::Reject;
 use weir_hub::piece::{Answer, Finish, Piece};
 use weir_hub::usage::Usage;
@@ -17,14 +17,15 @@ use crate::exchange::{translate, trial};
 use crate::provider::{self, Body, To};
 use crate::upstream::Upstream;
 
-const START: ReplyStart<'_> = ReplyStart { endpoint: Endpoint::Messages, ..trial::START };
+const START: ReplyStart<'_> =
+    ReplyStart { asked: Asked { endpoint: Endpoint::Messages, ..trial::START.asked }, ..trial::START };
 
 /// What goes up to Anthropic if a request is not passed on but read and written anew.
 fn there_and_back(body: &str, model: &str) -> Result<(Value, provider::Notes), Reject> {
     let scan = scan(body.as_bytes())?;
     let (endpoint, delivery) = (Endpoint::Messages, Delivery::Whole);
     let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+    let call = Call { asked: Asked { endpoint, delivery, usage }, model: "asked", betas: "", body, scan: &scan };
     let upstream = Upstream::default();
     let anthropic = provider::by_name("anthropic").unwrap();
     let mut to = To::new(anthropic, &upstream, model, &call);
@@ -239,7 +240,7 @@ fn fields_have_this_apis_names() {
 
 /// What a caller receives of an answer of Anthropic's if it is not passed on but read and written anew.
 fn answered(delivery: Delivery, answer: &str) -> String {
-    let start = ReplyStart { delivery, ..START };
+    let start = ReplyStart { asked: Asked { delivery, ..START.asked }, ..START };
     let anthropic = provider::by_name("anthropic").unwrap();
     let mut reply = translate::reply(&Messages, anthropic.framing(), anthropic.reader(&start).unwrap(), &start);
     let mut out = Vec::new();

@@ -7,7 +7,7 @@ use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::dialect::Dialect;
 use weir_hub::dialect::responses::Responses;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::Reject;
 
 use crate::exchange::{self, trial};
@@ -18,7 +18,8 @@ use crate::upstream::Upstream;
 fn asked(body: &str, drop_unsupported: bool) -> Result<Ask, Reject> {
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::Responses, Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+    let call =
+        Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
     let upstream = Upstream { dialect: "anthropic".to_owned(), drop_unsupported, ..Upstream::default() };
     exchange::ask(&call, &upstream, "claude-sonnet-4-5")
 }
@@ -172,9 +173,10 @@ fn tools_may_come_with_the_conversation() {
     // What it calls is known by the same names in the answer.
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::Responses, Delivery::Whole, UsageChunk::Unwanted);
-    let call = Call { endpoint, delivery, usage, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+    let call =
+        Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
     let echo = Responses.echo(&call);
-    let start = ReplyStart { endpoint, echo: &echo, ..trial::START };
+    let start = ReplyStart { asked: Asked { endpoint, ..trial::START.asked }, echo: &echo, ..trial::START };
     let anthropic = provider::by_name("anthropic").unwrap();
     let mut reply = exchange::reply(anthropic, &trial::upstream("anthropic"), &start);
     let mut out = Vec::new();

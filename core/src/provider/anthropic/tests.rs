@@ -2,7 +2,7 @@ use alloc::format;
 use alloc::string::String;
 
 use weir_hub::codec::json::scan;
-use weir_hub::endpoint::{Delivery, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, UsageChunk};
 use weir_hub::fault::FaultKind;
 
 use super::*;
@@ -154,7 +154,7 @@ fn embeddings_are_not_served() {
     let scan = scan(body).unwrap();
     let (endpoint, delivery) = (Endpoint::Embeddings, Delivery::Whole);
     let usage = UsageChunk::Unwanted;
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+    let call = Call { asked: Asked { endpoint, delivery, usage }, model: "asked", betas: "", body, scan: &scan };
     let upstream = Upstream { dialect: "anthropic".into(), ..Upstream::default() };
     assert_eq!(
         crate::exchange::accepts(&call, &upstream, "claude-haiku-4-5").unwrap_err().problem().code,

@@ -59,7 +59,7 @@ mod tests {
     use alloc::string::String;
 
     use weir_hub::codec::json::scan;
-    use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+    use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 
     use super::*;
     use crate::exchange::trial::upstream;
@@ -72,7 +72,7 @@ mod tests {
             let scan = scan(body.as_bytes()).unwrap();
             let (endpoint, delivery) = (Endpoint::GenerateContent, Delivery::Whole);
             let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
-            let call = Call { endpoint, delivery, usage, model: "m", betas: "", body, scan: &scan };
+            let call = Call { asked: Asked { endpoint, delivery, usage }, model: "m", betas: "", body, scan: &scan };
             let upstream = upstream("gemini");
             let mut to = To::new(&Gemini, &upstream, "m", &call);
             let left = own(&call, &mut to);

@@ -24,12 +24,12 @@ pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
         return relay::reply(Box::new(typed::Reading::default()), start);
     }
     // A transcription may be plain text; the model that takes no streaming answers with JSON all the same.
-    let content = match start.endpoint {
+    let content = match start.asked.endpoint {
         _ if is("application/json") => Content::Json(Held::default()),
         Endpoint::Speech => Content::Sound,
         _ => Content::Text,
     };
-    Box::new(Audio { endpoint: start.endpoint, content, progress: Progress::default() })
+    Box::new(Audio { endpoint: start.asked.endpoint, content, progress: Progress::default() })
 }
 
 struct Audio {
@@ -90,14 +90,18 @@ impl Reply for Audio {
 
 #[cfg(test)]
 mod tests {
-    use weir_hub::endpoint::Delivery;
+    use weir_hub::endpoint::{Asked, Delivery};
     use weir_hub::usage::Usage;
 
     use super::*;
     use crate::exchange::trial::START;
 
     fn read(delivery: Delivery, content_type: &str, body: &str) -> Result<Usage, FaultKind> {
-        let start = ReplyStart { endpoint: Endpoint::Transcriptions, delivery, content_type, ..START };
+        let start = ReplyStart {
+            asked: Asked { endpoint: Endpoint::Transcriptions, delivery, ..START.asked },
+            content_type,
+            ..START
+        };
         let mut reply = relayed(&start);
         for chunk in body.as_bytes().chunks(9) {
             let mut out = Vec::new();

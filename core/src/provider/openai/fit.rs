@@ -28,13 +28,13 @@ pub(super) fn changes<'t>(call: &Call<'_>, to: &mut To<'t>) -> Vec<Change<'t>> {
             changes.push((into.as_str(), Some(value.to_owned())));
         }
     }
-    if !matches!(call.endpoint, Endpoint::Chat | Endpoint::Completions) {
+    if !matches!(call.asked.endpoint, Endpoint::Chat | Endpoint::Completions) {
         return changes;
     }
     let given = |field: &str| call.scan.raw(call.body, field).filter(|value| !value.is_null());
     for field in &quirks.unsupported {
         let Some(value) = given(field) else { continue };
-        if field == "parallel_tool_calls" && value.boolean() == Some(false) && call.endpoint == Endpoint::Chat {
+        if field == "parallel_tool_calls" && value.boolean() == Some(false) && call.asked.endpoint == Endpoint::Chat {
             if given("tools").is_some() {
                 to.first_call();
             }

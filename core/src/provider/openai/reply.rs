@@ -51,7 +51,7 @@ struct Choice {
 
 impl Reading {
     pub(in crate::provider) fn new(start: &ReplyStart<'_>) -> Self {
-        let (id, delivery) = (start.id.to_string(), start.delivery);
+        let (id, delivery) = (start.id.to_string(), start.asked.delivery);
         Self { id, delivery, started: false, counted: false, at: 0, choices: Vec::new() }
     }
 

@@ -1,6 +1,6 @@
 use alloc::string::String;
 
-use weir_hub::endpoint::UsageChunk;
+use weir_hub::endpoint::{Asked, UsageChunk};
 use weir_hub::fault::FaultKind;
 use weir_hub::piece::Calls;
 use weir_hub::reply::Passage;
@@ -47,7 +47,7 @@ fn stream_options_of_another_type_are_refused_by_name() {
 }
 
 fn start(usage: UsageChunk) -> ReplyStart<'static> {
-    ReplyStart { delivery: Delivery::Streamed, usage, ..START }
+    ReplyStart { asked: Asked { delivery: Delivery::Streamed, usage, ..START.asked }, ..START }
 }
 
 fn reply(start: ReplyStart<'_>) -> Box<dyn Reply> {
@@ -129,7 +129,10 @@ fn an_error_in_a_success_is_a_fault() {
 #[test]
 fn a_whole_answer_must_be_complete() {
     let read = |endpoint, pieces: &[&str]| {
-        let mut reply = reply(ReplyStart { endpoint, delivery: Delivery::Whole, ..start(UsageChunk::Wanted) });
+        let mut reply = reply(ReplyStart {
+            asked: Asked { endpoint, delivery: Delivery::Whole, ..start(UsageChunk::Wanted).asked },
+            ..start(UsageChunk::Wanted)
+        });
         for piece in pieces {
             assert_eq!(reply.read(piece.as_bytes(), &mut Vec::new()), Ok(Passage::AsIs));
         }

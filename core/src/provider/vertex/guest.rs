@@ -76,7 +76,7 @@ pub(super) struct Guest(Reading);
 
 impl Guest {
     pub(super) fn new(start: &ReplyStart<'_>) -> Self {
-        Self(Reading::new(Awaited::at(start.endpoint)))
+        Self(Reading::new(Awaited::at(start.asked.endpoint)))
     }
 }
 

@@ -1,5 +1,5 @@
 use weir_hub::codec::json::scan;
-use weir_hub::endpoint::UsageChunk;
+use weir_hub::endpoint::{Asked, UsageChunk};
 use weir_hub::fault::FaultKind;
 
 use super::*;
@@ -10,7 +10,7 @@ const CHAT: &str = r#"{"messages":[{"role":"user","content":"a"}]}"#;
 fn ask(body: &str, endpoint: Endpoint, delivery: Delivery, model: &str, upstream: &Upstream) -> Result<Ask, Reject> {
     let scan = scan(body.as_bytes())?;
     let (usage, body) = (UsageChunk::Unwanted, body.as_bytes());
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "b-1", body, scan: &scan };
+    let call = Call { asked: Asked { endpoint, delivery, usage }, model: "asked", betas: "b-1", body, scan: &scan };
     crate::exchange::accepts(&call, upstream, model)?;
     crate::exchange::ask(&call, upstream, model)
 }

@@ -62,6 +62,7 @@ mod tests {
     use crate::call::Call;
     use crate::codec::json::Scan;
     use crate::dialect;
+    use crate::endpoint::Asked;
     use crate::endpoint::{Delivery, Endpoint, UsageChunk};
     use crate::fault::{FaultKind, HostFault, Reject, UpstreamFault};
     use alloc::format;
@@ -99,16 +100,14 @@ mod tests {
     fn a_count_of_tokens_is_refused_in_the_same_words() {
         let scan = Scan::default();
         let call = Call {
-            endpoint: Endpoint::CountTokens,
-            delivery: Delivery::Whole,
-            usage: UsageChunk::Unwanted,
+            asked: Asked { endpoint: Endpoint::CountTokens, delivery: Delivery::Whole, usage: UsageChunk::Unwanted },
             model: "m",
             betas: "",
             body: b"{}",
             scan: &scan,
         };
         let problem = call.unserved().problem();
-        let body = String::from_utf8(dialect::error(call.endpoint.family(), &problem)).unwrap();
+        let body = String::from_utf8(dialect::error(call.asked.endpoint.family(), &problem)).unwrap();
         assert!(body.starts_with(r#"{"type":"error","error":{"type":"invalid_request_error""#), "{body}");
         assert!(body.contains("does not serve /v1/messages/count_tokens"), "{body}");
     }

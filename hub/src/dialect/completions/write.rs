@@ -61,7 +61,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(start: &ReplyStart<'_>) -> Self {
-        Self { usage: start.usage, created: start.created, choice: 0, head: Vec::new() }
+        Self { usage: start.asked.usage, created: start.created, choice: 0, head: Vec::new() }
     }
 
     fn event(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {

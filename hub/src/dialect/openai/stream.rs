@@ -21,7 +21,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(start: &ReplyStart<'_>) -> Self {
-        Self { usage: start.usage, created: start.created, choice: 0, head: Vec::new() }
+        Self { usage: start.asked.usage, created: start.created, choice: 0, head: Vec::new() }
     }
 
     fn head(&mut self, id: Str<'_>, model: Str<'_>) {

@@ -6,7 +6,7 @@ use std::{fs, vec};
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
 use weir_hub::dialect;
-use weir_hub::endpoint::{Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Endpoint, UsageChunk};
 
 use super::*;
 use crate::exchange::trial::{self, chat};
@@ -18,7 +18,7 @@ use crate::upstream::{Quirks, Upstream};
 fn through(body: &str, model: &str, quirks: &Quirks, delivery: Delivery) -> Result<(String, Notes), Reject> {
     let scan = scan(body.as_bytes())?;
     let (endpoint, usage, body) = (Endpoint::Chat, UsageChunk::Unwanted, body.as_bytes());
-    let call = Call { endpoint, delivery, usage, model: "asked", betas: "", body, scan: &scan };
+    let call = Call { asked: Asked { endpoint, delivery, usage }, model: "asked", betas: "", body, scan: &scan };
     let upstream = Upstream { dialect: "openai".into(), quirks: quirks.clone(), ..Upstream::default() };
     let mut to = To::new(&OpenAi, &upstream, model, &call);
     let chat = dialect::of(endpoint).unwrap().read(&call)?;
@@ -119,7 +119,13 @@ fn what_is_written_reads_as_the_same_chat() {
             let read = |body: &str| {
                 let scan = scan(body.as_bytes()).unwrap();
                 let (endpoint, delivery, usage) = (Endpoint::Chat, Delivery::Whole, UsageChunk::Unwanted);
-                let call = Call { endpoint, delivery, usage, model: "", betas: "", body: body.as_bytes(), scan: &scan };
+                let call = Call {
+                    asked: Asked { endpoint, delivery, usage },
+                    model: "",
+                    betas: "",
+                    body: body.as_bytes(),
+                    scan: &scan,
+                };
                 let mut chat = dialect::of(endpoint).unwrap().read(&call).unwrap();
                 // How closely to look at an image is not passed on, and noted.
                 chat.hints.clear();

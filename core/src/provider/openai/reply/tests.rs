@@ -5,7 +5,7 @@ use std::path::Path;
 
 use weir_hub::codec::json::{Collected, check};
 use weir_hub::dialect;
-use weir_hub::endpoint::Endpoint;
+use weir_hub::endpoint::{Asked, Endpoint};
 use weir_hub::fault::FaultKind;
 use weir_hub::frames::Framing;
 use weir_hub::piece::{Answer, Block};
@@ -15,7 +15,7 @@ use crate::exchange::translate;
 use crate::exchange::trial::START;
 
 fn start(delivery: Delivery) -> ReplyStart<'static> {
-    ReplyStart { delivery, id: "w", ..START }
+    ReplyStart { asked: Asked { delivery, ..START.asked }, id: "w", ..START }
 }
 
 /// The last event of a stream whose others gave no reason for its end.

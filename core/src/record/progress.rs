@@ -1,0 +1,136 @@
+//! How far an answer has come: what each try tells the edge.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use weir_hub::fault::FaultKind;
+use weir_hub::usage::Usage;
+
+use crate::time::Instant;
+
+/// The filter state that the attempt role sets to its [`Progress`].
+pub const PROGRESS_KEY: &str = "wasm.weir.progress";
+
+/// How far the answer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Tokens are flowing.
+    Flowing,
+    /// The answer is complete.
+    Done,
+    /// It ended before it was complete, for this reason, and the caller was told.
+    Cut(FaultKind),
+    /// The caller received an error.
+    Failed,
+}
+
+/// What the latest try has to say of its answer; set whenever it changes, so that it is right after a hang-up too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Which try this is, from 1.
+    pub begun: usize,
+    /// When that try began.
+    pub since: Instant,
+    /// How far.
+    pub stage: Stage,
+    /// The code that the caller was told, for [`Stage::Failed`]; else empty.
+    pub code: String,
+    /// The status of the provider's answer; 0 if there was none.
+    pub status: u16,
+    /// A whole answer was written anew, which Envoy may refuse to hold.
+    pub rewritten: bool,
+    /// From the try's start to its first token.
+    pub first_token: Option<Duration>,
+    /// Tokens so far.
+    pub usage: Usage,
+    /// The model that answers, as the provider names it.
+    pub model: Rc<str>,
+}
+
+impl Progress {
+    /// As text, for the filter state.
+    pub fn to_text(&self) -> String {
+        let (stage, code) = match self.stage {
+            Stage::Flowing => ('f', ""),
+            Stage::Done => ('d', ""),
+            Stage::Cut(kind) => ('c', kind.name()),
+            Stage::Failed => ('x', self.code.as_str()),
+        };
+        let Usage { input, output, cached_read, cache_write, reasoning, audio_input, audio_output, estimated } =
+            self.usage;
+        let first = self.first_token.map_or(0, |first| first.as_micros().max(1));
+        let (begun, status, since) = (self.begun, self.status, self.since.as_nanos());
+        let (estimated, rewritten) = (u8::from(estimated), u8::from(self.rewritten));
+        format!(
+            "{stage}|{begun}.{status}.{rewritten}|{since}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{audio_input}|\
+             {audio_output}|{estimated}|{code}|{}",
+            self.model
+        )
+    }
+
+    /// Reads what [`to_text`](Self::to_text) wrote.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut fields = text.splitn(14, '|');
+        let stage = fields.next()?;
+        let mut answer = fields.next()?.split('.');
+        let (begun, status) = (answer.next()?.parse().ok()?, answer.next()?.parse().ok()?);
+        let rewritten = answer.next()? == "1";
+        let mut number = || fields.next()?.parse::<u64>().ok();
+        let since = Instant::from_nanos(number()?);
+        let first = number()?;
+        let usage = Usage {
+            input: number()?,
+            output: number()?,
+            cached_read: number()?,
+            cache_write: number()?,
+            reasoning: number()?,
+            audio_input: number()?,
+            audio_output: number()?,
+            estimated: number()? != 0,
+        };
+        let first_token = (first > 0).then(|| Duration::from_micros(first));
+        let (code, model) = (fields.next()?, fields.next()?.into());
+        let (stage, code) = match stage {
+            "f" => (Stage::Flowing, ""),
+            "d" => (Stage::Done, ""),
+            // A kind that is not known is from a filter of another version.
+            "c" => (Stage::Cut(FaultKind::from_name(code).unwrap_or(FaultKind::Cut)), ""),
+            "x" => (Stage::Failed, code),
+            _ => return None,
+        };
+        let code = code.to_string();
+        Some(Self { begun, since, stage, code, status, rewritten, first_token, usage, model })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_reads_back() {
+        let progress = Progress {
+            begun: 2,
+            since: Instant::from_nanos(77),
+            stage: Stage::Cut(FaultKind::Timeout),
+            code: String::new(),
+            status: 200,
+            rewritten: true,
+            first_token: Some(Duration::from_micros(12)),
+            usage: Usage {
+                input: 1,
+                output: 2,
+                cached_read: 3,
+                cache_write: 4,
+                reasoning: 5,
+                audio_input: 6,
+                audio_output: 7,
+                estimated: true,
+            },
+            model: "a|b".into(),
+        };
+        assert_eq!(Progress::from_text(&progress.to_text()), Some(progress));
+    }
+}
