@@ -56,14 +56,14 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
             provider: entry.name.clone(),
             dialect: entry.dialect.to_owned(),
             model: target.model.clone(),
-            outcome: outcome(entry, &mut begun, plan.endpoint, body),
+            outcome: outcome(entry, &mut begun, plan.asked.endpoint, body),
         });
     }
     let passed_over = plan.passed_over.into_iter();
     Ok(Explanation {
         model: plan.model,
-        endpoint: plan.endpoint.path(),
-        delivery: if plan.delivery == Delivery::Streamed { "streamed" } else { "whole" },
+        endpoint: plan.asked.endpoint.path(),
+        delivery: if plan.asked.delivery == Delivery::Streamed { "streamed" } else { "whole" },
         class: plan.class,
         tries,
         passed_over: passed_over.map(|(at, why)| PassedOver { provider: at.provider, model: at.model, why }).collect(),

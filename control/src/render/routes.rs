@@ -50,7 +50,7 @@ impl Routes {
             let whole = Class { limit: whole, gap: None, total, connect, tries };
             let streamed = Class { limit: first_token, gap: Some(gap), total, connect, tries };
             for (delivery, class) in [(Delivery::Whole, whole), (Delivery::Streamed, streamed)] {
-                classes.entry(limits.class(delivery)).or_insert(class).join(&class);
+                classes.entry(limits.class(delivery).name).or_insert(class).join(&class);
             }
         }
         Self {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use weir_control::render::render;
-use weir_core::plan::{Candidate, Failed, Origin, Plan, exhausted};
+use weir_core::plan::{Candidate, Failed, Limits, Origin, Outcome, Plan, exhausted};
 use weir_core::time::Instant;
-use weir_hub::endpoint::{Delivery, Endpoint, UsageChunk};
+use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::{FaultKind, HostFault, Problem, Reject, UpstreamFault, Whose};
 
 use crate::common::{copy, environment, node, repository};
@@ -63,7 +63,7 @@ fn problems() -> impl Iterator<Item = Problem> {
 fn failed_with(kind: FaultKind) -> Plan {
     let failed = Failed {
         target: 0,
-        outcome: kind.name().to_owned(),
+        outcome: Outcome::Fault(kind),
         status: 500,
         took: Duration::ZERO,
         ended: Instant::default(),
@@ -72,10 +72,9 @@ fn failed_with(kind: FaultKind) -> Plan {
     };
     Plan {
         origin: Origin::default(),
-        endpoint: Endpoint::Chat,
-        delivery: Delivery::Whole,
-        usage: UsageChunk::Unwanted,
+        asked: Asked { endpoint: Endpoint::Chat, delivery: Delivery::Whole, usage: UsageChunk::Unwanted },
         class: String::new(),
+        limits: Limits::default(),
         tenant: String::new(),
         model: String::new(),
         betas: String::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use allocation_counter::measure;
 use serde_json::json;
-use weir_core::config::{Key, Model, Routing, Target};
+use weir_core::config::{Class, Key, Model, Routing, Target};
 use weir_core::edge::Edge;
 use weir_core::key::KeyHash;
 use weir_core::plan::Plan;
@@ -21,8 +21,8 @@ fn routing(targets: usize) -> Routing {
     let target = |at: usize| Target { provider: dialects[at % dialects.len()].into(), model: format!("m{at}") };
     let model = Model {
         targets: (0..targets).map(target).collect(),
-        whole: "whole-1".into(),
-        streamed: "stream-1-1".into(),
+        whole: Class { name: "whole-1".into(), ..Class::default() },
+        streamed: Class { name: "stream-1-1".into(), ..Class::default() },
         owned_by: "w".into(),
     };
     Routing {
