@@ -1,5 +1,5 @@
-//! Requests that only the first target of a model can serve: they have nobody to fail over to, and nothing else says so before it
-//! happens.
+//! Requests that only the first target of a model can serve. They cannot fail over to another target, and nothing else says so
+//! before it happens.
 
 use weir_core::config::{Gateway, Routing, Target};
 use weir_core::exchange::{Judge, Reworded};
@@ -7,7 +7,7 @@ use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
 use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 
-/// What chat requests often say and not every provider takes: a name, and the members of the request.
+/// Fields that chat requests often have and not every provider takes: a name, and the members of the request.
 const OFTEN: [(&str, &str); 9] = [
     ("seed", r#""seed":1"#),
     ("n", r#""n":2"#),
@@ -26,14 +26,14 @@ const OFTEN: [(&str, &str); 9] = [
     ),
 ];
 
-/// A line for each target that lacks what its model's first one takes.
+/// A line for each target that cannot take what the first target of its model takes.
 pub fn alone(gateway: &Gateway) -> Vec<String> {
     let routing = gateway.routing();
     let mut lines = Vec::new();
     for (name, model) in &routing.models {
         let Some((first, later)) = model.targets.split_first() else { continue };
         let taken: Vec<_> = OFTEN.iter().filter(|(_, members)| takes(routing, first, members)).collect();
-        // A model that takes no chat at all is for something else.
+        // A target that takes no chat at all is for something else.
         for target in later.iter().filter(|target| takes(routing, target, r#""stream":false"#)) {
             let lacks = taken.iter().filter(|(_, members)| !takes(routing, target, members));
             let lacks: Vec<&str> = lacks.map(|(name, _)| *name).collect();

@@ -1,4 +1,4 @@
-//! One finding about the configuration, as it is shown: where, what, and what to do now.
+//! One message about the configuration: where, what is wrong, and what to do now.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 pub struct Diagnostic {
     /// The file, as it was named.
     pub file: PathBuf,
-    /// The line, from 1; 0 for the file as a whole.
+    /// The line, from 1. 0 stands for the whole file.
     pub line: usize,
-    /// Where, as a path through the file: `models.gpt-4o.targets[1].provider`. Empty for the file as a whole.
+    /// The place as a path through the file, such as `models.gpt-4o.targets[1].provider`. Empty for the whole file.
     pub path: String,
     /// What is wrong.
     pub problem: String,
-    /// What to do now, where that is known.
+    /// What to do now, if that is known.
     pub hint: Option<String>,
 }
 

@@ -1,9 +1,9 @@
-//! The machine around the configuration, as an argument: variables, folders, and where the system keeps its CAs.
+//! The machine around the configuration, as a value: variables, folders, and the places of the system's CA bundle.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What of the machine the configuration depends on.
+/// What the configuration depends on besides itself.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// Environment variables, as Envoy will see them.
@@ -16,19 +16,19 @@ pub struct Environment {
     pub state: PathBuf,
     /// Where the system may keep its CA bundle, most likely first.
     pub ca_bundles: Vec<PathBuf>,
-    /// Whether what the configuration refers to is on this machine.
+    /// Whether the files and variables that the configuration refers to are on this machine.
     pub references: References,
 }
 
-/// Where credentials, CA bundles and logs are that the configuration refers to.
+/// Where the credentials, CA bundles and logs are that the configuration refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum References {
-    /// On this machine: a credential that is not set leaves out what needs it, and what cannot be read is an error.
+    /// On this machine. If a credential is not set, what needs it is left out; a file that cannot be read is an error.
     #[default]
     Here,
-    /// Where Envoy will run. Nothing is looked at, and every credential counts as set.
+    /// On the machine where Envoy will run. Nothing is read, and every credential counts as set.
     Elsewhere {
-        /// The folder there that relative paths start from. Without it: the configuration's.
+        /// The folder there from which relative paths start. By default it is the configuration's folder.
         base: Option<PathBuf>,
     },
 }
@@ -47,7 +47,7 @@ impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Self {
         Self::new(std::env::vars_os().filter_map(|(name, value)| {
-            // A value that is no text cannot be a header's, so a credential in it counts as not set.
+            // A value that is no text cannot be in a header, so such a credential counts as not set.
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }))
     }
@@ -58,7 +58,7 @@ impl Environment {
         let set = |name: &str| vars.get(name).filter(|value| !value.is_empty());
         let home = set("HOME").map(PathBuf::from);
         let folder = |name: &str, below: &str| {
-            // The convention: a relative path here is invalid and to be ignored.
+            // By the convention a relative path is invalid here, and is ignored.
             let named = set(name).map(PathBuf::from).filter(|path| path.is_absolute());
             named.or_else(|| home.as_ref().map(|home| home.join(below))).unwrap_or_else(std::env::temp_dir).join("weir")
         };
@@ -84,7 +84,7 @@ impl Environment {
         self.cache.join("models")
     }
 
-    /// `written` as an absolute path: `~/` is the home folder, and what is relative is relative to `folder`.
+    /// `written` as an absolute path. `~/` is the home folder, and a relative path starts from `folder`.
     pub fn absolute(&self, written: &str, folder: &Path) -> PathBuf {
         match (written.strip_prefix("~/"), &self.home) {
             (Some(below), Some(home)) => home.join(below),

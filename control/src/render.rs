@@ -1,7 +1,10 @@
-//! A configuration that holds, as Envoy's resources: pure, stable to the byte, and without a secret.
+//! Turns a configuration without errors into the resources of one Envoy. It is pure, gives the same bytes each time, and writes no
+//! secret.
 //!
-//! [`Resources`] keeps them by name, so that [`rollout`](crate::rollout) can join the old and the new; its `files` are
-//! what Envoy watches. [`Resources::in_one`] puts everything into one bootstrap, for checks and for reading.
+//! What is read first: [`Node`] says where that Envoy has its files and sockets, `names` and `message` are what resources have in
+//! common, and each kind of resource has a file or folder. [`Resources`] keeps them by name, so that
+//! [`rollout`](crate::rollout) can join old and new ones. [`Resources::in_one`] puts everything into one bootstrap, for checks
+//! and for reading.
 
 mod bootstrap;
 mod clusters;
@@ -25,7 +28,7 @@ pub use kind::Kind;
 pub use node::{Door, MOST_CONNECTIONS, Module, Node, admin, connections};
 pub use resources::Resources;
 
-/// Renders `gateway`.
+/// The resources of an Envoy at `node` that runs `gateway`.
 pub fn render(gateway: &Gateway, node: &Node) -> Result<Resources, RenderError> {
     let mut clusters = std::collections::BTreeMap::new();
     let mut secrets = std::collections::BTreeMap::new();

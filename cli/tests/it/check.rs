@@ -233,8 +233,8 @@ fn what_others_can_reach_or_read_is_warned_of() {
         assert_eq!(check(&quiet), "", "{quiet}");
     }
     for (head, endpoint, told) in [
-        ("listen: 0.0.0.0:10000\n", "https://h/v1", "weir.yaml:1: listen: 0.0.0.0:10000 is every network"),
-        ("listen: '[::]:10000'\n", "https://h/v1", "weir.yaml:1: listen: [::]:10000 is every network"),
+        ("listen: 0.0.0.0:10000\n", "https://h/v1", "weir.yaml:1: listen: 0.0.0.0:10000 listens on every network"),
+        ("listen: '[::]:10000'\n", "https://h/v1", "weir.yaml:1: listen: [::]:10000 listens on every network"),
         ("admin: 0.0.0.0:10001\n", "https://h/v1", "weir.yaml:1: admin: whoever reaches 0.0.0.0:10001"),
         ("admin: 10.0.0.7:10001\n", "https://h/v1", "weir.yaml:1: admin: whoever reaches 10.0.0.7:10001"),
         ("", "http://gpu-1:8000/v1", "weir.yaml:2: providers.sim.endpoint: the credential goes to gpu-1 in plain text"),

@@ -126,8 +126,8 @@ fn a_key_for_a_model_of_one_configuration_leaves_the_others_alone() {
     assert_eq!((one.code, one.err.as_str()), (Some(0), ""), "{one:?}");
     let other = home.weir(&["check", "other.yaml"]);
     assert_eq!(other.code, Some(0), "{other:?}");
-    let warning = "keys.yaml:4: [0].models: the key \"team-a\" grants what is no model here: assistant (right if it is a \
-                   model of another configuration)";
+    let warning = "keys.yaml:4: [0].models: the key \"team-a\" names models that this configuration does not have: assistant \
+                   (this is right if another configuration has them)";
     assert!(other.err.starts_with("warning: ") && other.err.contains(warning), "{other:?}");
 
     // It opens nothing there, and what a configuration itself says must be so.

@@ -1,4 +1,4 @@
-//! Whether what the configuration refers to can be read: credentials and CA bundles. No content leaves this file.
+//! Whether the credentials and CA bundles that the configuration refers to can be read. Their content never leaves this file.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,14 +8,14 @@ use weir_core::upstream::Credential;
 
 use crate::Environment;
 
-/// A reference that leads to something unusable.
+/// A reference to something that cannot be used.
 pub(super) struct Unusable {
     pub(super) path: String,
     pub(super) problem: String,
     pub(super) hint: Option<String>,
 }
 
-/// The credentials that are not set, and the references that lead to something unusable.
+/// The credentials that are not set, and the references to something that cannot be used.
 pub(super) fn check(source: &Source, environment: &Environment) -> (BTreeSet<Credential>, Vec<Unusable>) {
     let mut unset = BTreeSet::new();
     let mut unusable = Vec::new();
@@ -51,7 +51,7 @@ fn state(credential: &Credential, environment: &Environment) -> State {
         Credential::File(file) => (fs::read(file).ok(), file.as_str()),
     };
     let Some(value) = value.filter(|value| !value.is_empty()) else { return State::Unset };
-    // Envoy sends the credential as it is, and a header cannot hold a line break.
+    // Envoy sends the credential unchanged, and a header cannot hold a line break.
     if value.ends_with(b"\n") {
         let hint = match credential {
             Credential::Env(name) => format!("export {name}=\"$(printf %s \"${name}\")\""),

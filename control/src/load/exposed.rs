@@ -1,32 +1,32 @@
-//! What others could reach or read: right at times, so it is told and not refused.
+//! What others could reach or read. It can be intended, so it is a warning and no error.
 
 use std::net::{IpAddr, SocketAddr};
 
 use weir_core::config::{Gateway, ProviderEntry};
 use weir_core::upstream::Scheme;
 
-/// What is exposed, where, and what to do about it.
+/// Something that is exposed.
 pub(super) struct Exposed {
     pub(super) path: String,
     pub(super) problem: String,
     pub(super) hint: &'static str,
 }
 
-/// All of it.
+/// Everything in `gateway` that is exposed.
 pub(super) fn exposed(gateway: &Gateway) -> Vec<Exposed> {
     let mut found = Vec::new();
     let parsed = |address: &str| address.parse::<SocketAddr>().ok();
     if let Some(listen) = parsed(gateway.listen()).filter(|listen| listen.ip().to_canonical().is_unspecified()) {
         found.push(Exposed {
             path: "listen".to_owned(),
-            problem: format!("{listen} is every network that this machine is in, and keys cross them in plain text"),
-            hint: "name the one address that callers use, and let something that speaks TLS stand before it",
+            problem: format!("{listen} listens on every network of this machine, and keys cross them in plain text"),
+            hint: "name the one address that callers use, and put something that speaks TLS in front of it",
         });
     }
     if let Some(admin) = gateway.admin().and_then(parsed).filter(|admin| !is_here(admin.ip())) {
         found.push(Exposed {
             path: "admin".to_owned(),
-            problem: format!("whoever reaches {admin} can read everything of Envoy's and stop it, without a key"),
+            problem: format!("whoever reaches {admin} can read everything in Envoy and stop it, without a key"),
             hint: "remove it: `weir admin` finds the socket that takes its place; or use 127.0.0.1",
         });
     }

@@ -1,8 +1,8 @@
-//! Configurations of other gateways, which would otherwise be told apart field by field.
+//! Configurations of other gateways. One message about the whole file helps more than one about each field.
 
 use super::tree::{Content, Tree};
 
-/// What a file is, where that can be seen, and how to write it for Weir.
+/// Whose configuration a file is, at which field that shows, and how to write it for Weir.
 pub(super) struct Foreign {
     pub(super) line: usize,
     pub(super) path: String,
@@ -13,7 +13,7 @@ pub(super) struct Foreign {
 /// Top-level fields of `LiteLLM`'s proxy. <https://docs.litellm.ai/docs/proxy/config_settings>
 const LITELLM: [&str; 4] = ["model_list", "litellm_settings", "router_settings", "general_settings"];
 
-/// Says so, if `root` is another gateway's configuration.
+/// What `root` is, if it is another gateway's configuration.
 pub(super) fn foreign(root: &Tree) -> Option<Foreign> {
     let Content::Map(entries) = &root.content else { return None };
     if entries.iter().any(|entry| matches!(entry.key.as_str(), "providers" | "models")) {

@@ -44,8 +44,12 @@ pub(super) fn models_of_others(sheet: &Sheet, keys: &mut [Key], source: &Source)
         let path = format!("[{i}].models");
         let known = source.models.keys().map(String::as_str);
         let near = did_you_mean(first, known).filter(|hint| hint.starts_with("did you mean"));
-        let problem = format!("the key \"{}\" grants what is no model here: {}", key.name, unknown.join(", "));
-        let hint = near.unwrap_or_else(|| "right if it is a model of another configuration".to_owned());
+        let problem = format!(
+            "the key \"{}\" names models that this configuration does not have: {}",
+            key.name,
+            unknown.join(", ")
+        );
+        let hint = near.unwrap_or_else(|| "this is right if another configuration has them".to_owned());
         warnings.push(sheet.warning(path, problem, hint));
     }
     warnings

@@ -1,6 +1,6 @@
-//! A tree against the schema: unknown fields, wrong types, missing and repeated fields, all at once.
+//! Checks a tree against the schema: unknown fields, wrong types, missing and repeated fields, all at once.
 //!
-//! What is wrong is noted and replaced by an empty value of the right type, so that the checks that follow see the rest.
+//! A wrong value is noted and replaced by an empty value of the right type, so that the checks that follow see the rest.
 
 mod expected;
 mod scalar;
@@ -91,11 +91,11 @@ impl<'a> Reader<'a> {
             let mut name = entry.key.as_str();
             if !fields.contains_key(name) {
                 let free = || fields.keys().map(String::as_str).filter(|f| !entries.iter().any(|e| e.key == *f));
-                // A field that is not written yet is the likelier one.
+                // A field that is not written yet is more likely.
                 let near = did_you_mean(name, free()).filter(|hint| hint.starts_with("did you mean"));
                 let hint = near.or_else(|| did_you_mean(name, fields.keys().map(String::as_str)));
                 let hint = hint.or_else(|| Some(beside(name).to_owned()));
-                // What was meant is read as if it had been written, so that it is not called missing as well.
+                // The field that was meant is read as if it were written right, so that it is not reported as missing as well.
                 let meant = free().find(|field| hint.as_deref() == Some(&format!("did you mean \"{field}\"?")));
                 self.misfit(entry.line, &join(path, name), format!("there is no field \"{name}\" here"), hint);
                 let Some(meant) = meant else { continue };
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
         Value::Object(values)
     }
 
-    /// The entries, without those whose key came before.
+    /// The entries without repeated keys.
     fn once<'n>(&mut self, entries: &'n [Entry], path: &str) -> Vec<&'n Entry> {
         let mut once: Vec<&Entry> = Vec::with_capacity(entries.len());
         let mut lines = std::collections::HashMap::new();
@@ -137,10 +137,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What to do about a field that is near none.
+/// What to do about a field whose name is near no other.
 fn beside(name: &str) -> &'static str {
     match name {
-        // YAML 1.2 has no merge keys any more, but many know them.
+        // YAML 1.2 has no merge keys, but many people know them from YAML 1.1.
         "<<" => "write the fields out: an alias stands for a whole value here",
         _ => "docs/configure.md lists the fields",
     }

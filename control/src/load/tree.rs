@@ -1,4 +1,4 @@
-//! YAML as a tree in which every node knows its line; nothing is interpreted yet.
+//! YAML as a tree in which every value knows its line. Nothing is interpreted yet.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub(super) struct Tree {
     pub(super) content: Content,
 }
 
-/// What a node is.
+/// What a value is.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     /// Text as written, and whether quotes say that it is text.
@@ -48,7 +48,7 @@ pub(super) struct Entry {
     pub(super) value: Tree,
 }
 
-/// Why a text is no tree.
+/// Why a text is no YAML.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken {
     /// Line, from 1.
@@ -79,7 +79,7 @@ impl Tree {
         matches!(&self.content, Content::Scalar { text, style: Style::Plain } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// As JSON, with what is written plainly read as YAML's core schema has it. Of a key that is there twice the last counts.
+    /// As JSON. Plain scalars are read by YAML's core schema, and of two equal keys the last one counts.
     pub(super) fn value(&self) -> Value {
         match &self.content {
             _ if self.is_null() => Value::Null,
@@ -96,7 +96,7 @@ impl Tree {
         }
     }
 
-    /// The line of what `path` names, or of the nearest thing around it.
+    /// The line of what `path` names, or of the nearest value around it.
     ///
     /// Keys may contain dots (`models.gpt-4.1.targets[0]`), so the longest key that fits is taken at each step.
     pub(super) fn line_of(&self, path: &str) -> usize {
@@ -123,7 +123,7 @@ impl Tree {
         }
     }
 
-    /// Whether the first step of `path` leads anywhere below this node.
+    /// Whether the first step of `path` leads to something below this value.
     fn holds(&self, path: &str) -> bool {
         match &self.content {
             Content::Map(entries) => {
@@ -141,7 +141,7 @@ fn is_exact(text: &str, number: &Number) -> bool {
     !number.is_f64() || text.contains(['.', 'e', 'E'])
 }
 
-/// Reads one YAML document; an empty text is an empty mapping.
+/// Reads one YAML document. An empty text is an empty mapping.
 pub(super) fn parse(text: &str) -> Result<Tree, Broken> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
@@ -161,9 +161,9 @@ pub(super) fn parse(text: &str) -> Result<Tree, Broken> {
     Ok(builder.root.filter(|root| !root.is_null()).unwrap_or_else(empty))
 }
 
-/// What is most likely amiss where a text stops being YAML.
+/// What is most likely wrong at the line where a text stops being YAML.
 fn amiss(text: &str, line: usize) -> String {
-    // A parser notices late; a tab is seen at once.
+    // The parser notices an error late, but a tab can be found.
     let tab = text.lines().zip(1..).take(line).find(|(text, _)| text.trim_start_matches(' ').starts_with('\t'));
     match tab {
         Some((_, at)) => format!("line {at} is indented with a tab; YAML takes spaces"),
@@ -171,11 +171,11 @@ fn amiss(text: &str, line: usize) -> String {
     }
 }
 
-/// A list or mapping whose end has not come yet.
+/// A list or mapping that has not ended yet.
 struct Open {
     node: Tree,
     anchor: usize,
-    /// A mapping's key whose value has not come yet.
+    /// A key of a mapping that has no value yet.
     key: Option<(String, usize)>,
 }
 
@@ -184,7 +184,7 @@ struct Builder {
     root: Option<Tree>,
     open: Vec<Open>,
     anchors: HashMap<usize, Tree>,
-    /// How many nodes aliases have added.
+    /// How many values aliases have added.
     copied: usize,
 }
 
@@ -226,7 +226,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Puts a finished node where it belongs.
+    /// Puts a finished value where it belongs.
     fn place(&mut self, node: Tree, anchor: usize) -> Result<(), Broken> {
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());

@@ -29,7 +29,7 @@ pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Value {
         "admin": { "address": admin_address(&admin(gateway, node)), "ignore_global_conn_limit": true },
         "bootstrap_extensions": extensions,
         "layered_runtime": { "layers": [{ "name": "admin", "admin_layer": {} }] },
-        // Beyond it a connection is closed at once, which is better than a process without a file to open.
+        // Envoy closes a connection beyond the limit at once. That is better than to run out of files.
         "overload_manager": {
             "resource_monitors": [{
                 "name": "envoy.resource_monitors.global_downstream_max_connections",
@@ -51,7 +51,7 @@ pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Value {
     bootstrap
 }
 
-/// An address, or a socket that nobody else can open, whatever the process's umask is.
+/// An address, or a socket that only this user can open, whatever umask the process has.
 fn admin_address(at: &AdminAddress) -> Value {
     match at {
         AdminAddress::Tcp(at) => socket(&at.ip().to_string(), at.port()),
@@ -59,7 +59,7 @@ fn admin_address(at: &AdminAddress) -> Value {
     }
 }
 
-/// What an operator's Envoy has to be started with, of what one of ours is.
+/// Keeps the part of `bootstrap` that an operator's own Envoy must be started with.
 fn part(bootstrap: &mut Value) {
     let ours = ["bootstrap_extensions", "static_resources", "dynamic_resources"];
     if let Some(bootstrap) = bootstrap.as_object_mut() {

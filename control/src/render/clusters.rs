@@ -1,4 +1,4 @@
-//! Where requests can be sent: one cluster a provider, and those of Weir's own.
+//! Where Envoy can send requests: one cluster for each provider, and Weir's own clusters.
 
 mod breakers;
 mod collector;

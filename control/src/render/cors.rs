@@ -1,8 +1,8 @@
-//! Web pages that call from a browser: Envoy's own filter answers what browsers ask first (`OPTIONS`), and tells them of every
-//! answer whether the page may read it.
+//! Web pages that call from a browser. Envoy's own filter answers the browser's first question (`OPTIONS`), and adds to every answer
+//! whether the page may read it.
 //!
-//! It stands before the edge role, so that a browser, which sends no key when it asks first, is answered. What it says to an origin is
-//! a setting of the route on which requests begin; so it is the same at every door, and a change of it renews routes alone.
+//! The filter is before the edge role, because a browser sends no key with its first question. Which origins may call is a setting of
+//! the route on which requests start. So it is the same at every door, and a change of it changes only routes.
 //!
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>
 
@@ -12,7 +12,7 @@ use weir_core::allow;
 /// The filter's name, by which routes have settings for it.
 const NAME: &str = "envoy.filters.http.cors";
 
-/// What SDKs send. Everything else that is not a key may be sent too.
+/// Headers that SDKs send, and `*`, which allows every header but `authorization`.
 const SENT: [&str; 9] = [
     "authorization",
     "content-type",
@@ -25,7 +25,7 @@ const SENT: [&str; 9] = [
     "*",
 ];
 
-/// What of an answer's headers a page may read, besides those that come back from providers.
+/// The headers of an answer that a page may read, besides those that come from providers.
 const READ: [&str; 7] = [
     "x-request-id",
     "request-id",
@@ -57,7 +57,7 @@ pub(super) fn allow(origins: &[String], mut route: Value) -> Value {
         "allow_methods": "GET, HEAD, POST",
         "allow_headers": SENT.join(", "),
         "expose_headers": read.join(", "),
-        // Two hours: no browser remembers it for longer than that or a day.
+        // Two hours: Chromium remembers it no longer.
         "max_age": "7200",
     });
     if let Some(fields) = route.as_object_mut() {

@@ -1,28 +1,28 @@
-//! The files that Envoy watches, one a kind of resource.
+//! The kinds of resources, and the file of each.
 
-/// A file of the folder that Envoy is started with.
+/// A kind of resources. Each has a file in the folder of its Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// What Envoy starts with; read once.
+    /// What Envoy starts with. It is read once.
     Bootstrap,
-    /// SDS: where credentials are read from; one file each, because Envoy takes no file with two.
+    /// SDS: where credentials are. Each has a file, because Envoy takes no file with two secrets.
     Secrets,
-    /// CDS: one cluster a provider.
+    /// CDS: one cluster for each provider.
     Clusters,
-    /// RDS: one route a delivery class.
+    /// RDS: one route for each delivery class.
     Routes,
     /// ECDS: the edge role with its configuration.
     Edge,
-    /// LDS: the door, and the way to the sidecar.
+    /// LDS: the listener for callers, and the one before the sidecar.
     Listeners,
 }
 
 impl Kind {
-    /// Every file, in the order in which they are written: what is referred to comes first.
+    /// Every kind, in the order in which new resources are delivered: each comes after the kinds that it refers to.
     pub const ALL: [Self; 6] =
         [Self::Secrets, Self::Clusters, Self::Routes, Self::Edge, Self::Listeners, Self::Bootstrap];
 
-    /// Its name in the folder; of [`Secrets`](Self::Secrets), what each name begins with.
+    /// The name of its file in the folder. The names of the files of [`Secrets`](Self::Secrets) begin with it.
     pub const fn file(self) -> &'static str {
         match self {
             Self::Bootstrap => "bootstrap.json",

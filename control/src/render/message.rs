@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// A duration as protobuf's JSON writes it.
+/// A duration in the JSON form of protobuf.
 pub(super) fn seconds(duration: Duration) -> Value {
     json!(format!("{}.{:03}s", duration.as_secs(), duration.subsec_millis()))
 }
 
-/// An `address:port` that has been checked.
+/// The address that `text` names. The text has been checked: it is `address:port`.
 pub(super) fn address(text: &str) -> Value {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     socket(host.trim_start_matches('[').trim_end_matches(']'), port.parse().unwrap_or_default())

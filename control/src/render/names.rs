@@ -1,18 +1,18 @@
-//! Names that more than one resource says: one resource is called so, others refer to it.
+//! Names by which one resource refers to another.
 
-/// What Envoy calls this process.
+/// The name of Envoy's node, service and server.
 pub(super) const NODE: &str = "weir";
 
-/// The edge role's name: as a filter, and as the resource that ECDS delivers.
+/// The edge role, as a filter and as the resource that ECDS delivers.
 pub(super) const EDGE_FILTER: &str = "weir-edge";
 
-/// The name of the listener at a port, and its statistics' prefix.
+/// The listener at a port, and the prefix of its statistics.
 pub(super) const EDGE_LISTENER: &str = "edge";
 
-/// The name of the internal listener that an operator's routes lead to, and of the cluster that leads to it.
+/// The internal listener to which an operator's routes lead, and the cluster in between.
 pub(super) const DOOR: &str = "weir";
 
-/// The name of the internal listener before the sidecar.
+/// The internal listener before the sidecar.
 pub(super) const LOCAL_LISTENER: &str = "weir-local";
 
 /// The sidecar's cluster.
@@ -21,9 +21,9 @@ pub(super) const SIDECAR: &str = "weir-sidecar";
 /// The collector's cluster.
 pub(super) const COLLECTOR: &str = "weir-otlp";
 
-/// The cluster of a request without a plan. It has no hosts, so that such a request finds no provider and no key. But it is
-/// there: filters such as `ext_authz` and `ratelimit` let a request pass whose route leads to no cluster.
+/// The cluster of a request without a plan. It has no hosts, so that such a request reaches no provider and no key. It must exist,
+/// because filters such as `ext_authz` and `ratelimit` let a request pass if the cluster of its route does not exist.
 pub(super) const NO_PLAN: &str = "weir-no-plan";
 
-/// What every route of ours is called in front, among the operator's.
+/// The prefix of the names of Weir's routes, among an operator's.
 pub(super) const MARK: &str = "weir-";

@@ -7,7 +7,7 @@ use weir_core::config::Gateway;
 
 use crate::AdminAddress;
 
-/// Where things are, as the Envoy process sees them.
+/// One Envoy. Paths are as that Envoy sees them: it may run on another machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// The folder with the files that Envoy watches; see [`Kind`].
@@ -16,9 +16,9 @@ pub struct Node {
     pub filter: Module,
     /// The sidecar's Unix socket.
     pub sidecar_socket: PathBuf,
-    /// The Unix socket of Envoy's admin interface, where the configuration names no address.
+    /// The Unix socket of Envoy's admin interface, if the configuration names no address.
     pub admin_socket: PathBuf,
-    /// The access log, where the configuration names none.
+    /// The access log, if the configuration names none.
     pub access_log: PathBuf,
     /// The system's CA bundle, for providers that name none of their own; see
     /// [`Environment::ca_bundle`](crate::Environment::ca_bundle).
@@ -29,12 +29,12 @@ pub struct Node {
     pub door: Door,
 }
 
-/// The most connections that clients ever have at once.
+/// The most connections that clients may have at once, however many files Envoy may open.
 pub const MOST_CONNECTIONS: u32 = 50_000;
 
-/// How many connections clients may have at once where Envoy may have so many files open. Each of them may need another one, to
-/// a provider, and some are for listeners, logs and the admin interface. An Envoy that has no more shuts everybody out, and
-/// cannot even say so.
+/// How many connections clients may have at once if Envoy may open this many files. Each connection may need another one to a
+/// provider, and listeners, logs and the admin interface need some files too. An Envoy that can open no file serves nobody, and
+/// cannot even answer with an error.
 pub fn connections(files: u64) -> u32 {
     let own = (files / 4).min(1024);
     let connections = files.saturating_sub(own) / 2;
@@ -47,17 +47,17 @@ pub fn admin(gateway: &Gateway, node: &Node) -> AdminAddress {
     address.unwrap_or_else(|| AdminAddress::Socket(node.admin_socket.clone()))
 }
 
-/// The filter, in one of its two shapes.
+/// The filter's module, in one of its two forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Module {
-    /// A proxy-wasm module: in a sandbox, in any Envoy.
+    /// A proxy-wasm module. It runs in a sandbox, in any Envoy.
     Wasm(PathBuf),
-    /// A dynamic module, a shared library: in Envoy's own process, for the Envoy that it was built for.
+    /// A dynamic module, which is a shared library. It runs in the process of the Envoy for which it was built.
     Native(PathBuf),
 }
 
 impl Module {
-    /// The module at `path`: native if it is a shared library by its name.
+    /// The module at `path`. It is native if its name is that of a shared library.
     pub fn at(path: PathBuf) -> Self {
         if path.extension().is_some_and(|extension| extension == "so") { Self::Native(path) } else { Self::Wasm(path) }
     }
@@ -72,14 +72,14 @@ impl Module {
 /// How callers' requests come in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Door {
-    /// At a port, in an Envoy that runs nothing else: as `weir up` has it.
+    /// At a port, in an Envoy that runs nothing else. `weir up` uses this.
     #[default]
     Port,
-    /// By a route of the operator's that leads to the cluster `weir`, whose only host is an internal listener. All that Weir
-    /// needs of a connection manager it has in that listener.
+    /// Through one of the operator's routes, which leads to the cluster `weir`. The only host of that cluster is an internal listener,
+    /// whose connection manager has everything that Weir needs.
     Internal,
-    /// In a connection manager of the operator's. This is its route configuration, in which the routes that lead to the cluster
-    /// `weir` are where Weir's shall be.
+    /// In the operator's own connection manager. The value is its route configuration: Weir's routes take the place of the routes that
+    /// lead to the cluster `weir`.
     Chain(Value),
 }
 

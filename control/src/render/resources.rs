@@ -1,4 +1,4 @@
-//! The resources by name: as files that Envoy watches, joined with older ones, or all in one bootstrap.
+//! All resources of one Envoy by name: as files that Envoy watches, joined with older ones, or in one bootstrap.
 
 mod in_one;
 mod response;
@@ -12,15 +12,15 @@ use super::kind::Kind;
 use super::routes::Routes;
 use super::secrets;
 
-/// What a connection manager of the operator's needs, as a file beside the bootstrap.
+/// The file beside the bootstrap with the fields that the operator's connection manager needs.
 const MANAGER: &str = "manager.json";
 
-/// Everything that Envoy is told, by name.
+/// Everything that Envoy is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resources {
     pub(super) bootstrap: Value,
     pub(super) listeners: BTreeMap<String, Value>,
-    /// What a connection manager of the operator's needs, where there is no listener of ours.
+    /// The fields that the operator's connection manager needs, if Weir has no listener.
     pub(super) manager: Option<Value>,
     pub(super) clusters: BTreeMap<String, Value>,
     pub(super) routes: Routes,
@@ -29,9 +29,8 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// These, and from `older` what these do not have: requests planned before a change find what they were promised.
-    ///
-    /// The edge's configuration, the listeners and the bootstrap are these' own.
+    /// These resources, and the clusters, secrets and routes of `older` that they do not have. So requests that were planned before a
+    /// change find their clusters.
     #[must_use]
     pub fn with(&self, older: &Self) -> Self {
         let mut both = self.clone();
@@ -60,14 +59,14 @@ impl Resources {
         self.bootstrap != older.bootstrap || self.manager != older.manager
     }
 
-    /// The longest that a plan can go on asking for clusters: all its tries, each up to its limit.
+    /// The longest time for which a plan can ask for clusters: all its tries, each up to its limit.
     ///
-    /// An answer that has begun may go on longer; it needs its cluster no more.
+    /// An answer that has begun may take longer, but no longer needs its cluster.
     pub fn longest(&self) -> std::time::Duration {
         self.routes.longest()
     }
 
-    /// The version by which Envoy names one file's content; `None` where Envoy keeps no version.
+    /// The version of the resources of one kind, as Envoy reports it. `None` if Envoy reports none.
     pub fn version(&self, kind: Kind) -> Option<String> {
         match kind {
             Kind::Clusters => Some(version(&typed(CLUSTER, self.clusters.values()))),
@@ -78,7 +77,7 @@ impl Resources {
         }
     }
 
-    /// Every file in the order in which they are written: kind, name in the folder, content.
+    /// Every file, in the order of [`Kind::ALL`]: kind, name in the folder, content.
     pub fn files(&self) -> Vec<(Kind, String, String)> {
         let files = Kind::ALL
             .into_iter()

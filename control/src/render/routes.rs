@@ -1,4 +1,4 @@
-//! One route a delivery class, and the cluster of each try looked up in the plan.
+//! One route for each delivery class. Each try looks up its cluster in the plan.
 
 mod by_plan;
 mod class;
@@ -20,10 +20,10 @@ use super::node::Door;
 use by_plan::by_plan;
 use class::Class;
 
-/// The routes' name, where all of them are ours.
+/// The name of the route configuration, if all of it is Weir's.
 const NAME: &str = "weir";
-/// More than a plan can have tries: its targets, the last one again, and one to say that nothing is left. The attempt role ends a
-/// plan that is exhausted.
+/// More tries than a plan can have: one for each target, the last target again, and one more to say that no target is left. The attempt
+/// role ends a plan that is exhausted.
 const MOST_RETRIES: u32 = 18;
 
 /// The routes, by delivery class.
@@ -31,11 +31,11 @@ const MOST_RETRIES: u32 = 18;
 pub(super) struct Routes {
     classes: BTreeMap<String, Class>,
     clusters: BTreeSet<String>,
-    /// What is held of a body, in bytes.
+    /// How many bytes of a body Envoy holds.
     buffer: u64,
-    /// The origins of the pages that may call from a browser.
+    /// The origins of the web pages that may call.
     pages: Vec<String>,
-    /// The operator's routes, whose place ours take where they lead to Weir.
+    /// The operator's routes, if Weir's take the place of some of them.
     own: Option<Value>,
 }
 
@@ -62,7 +62,7 @@ impl Routes {
         }
     }
 
-    /// These, in the operator's where the door is in a connection manager of the operator's.
+    /// These routes as they are at `door`: within the operator's, if the door is the operator's connection manager.
     pub(super) fn at(self, door: &Door) -> Result<Self, RenderError> {
         let Door::Chain(own) = door else { return Ok(self) };
         own::check(own).map_err(RenderError::OwnRoutes)?;
@@ -83,7 +83,7 @@ impl Routes {
         self.buffer = self.buffer.max(older.buffer);
     }
 
-    /// The longest that a plan can go on asking for clusters.
+    /// The longest time for which a plan can ask for clusters.
     pub(super) fn longest(&self) -> Duration {
         self.classes.values().map(Class::until_begun).max().unwrap_or_default()
     }
@@ -91,7 +91,7 @@ impl Routes {
     /// As Envoy's route configuration.
     pub(super) fn value(&self) -> Value {
         let mut routes: Vec<Value> = self.classes.iter().map(|(name, class)| self.route(name, *class)).collect();
-        // Before the edge has written a plan, every request is here; the edge then has the route picked again.
+        // Every request starts here. When the edge has written a plan, Envoy picks the route again.
         let no_plan =
             json!({ "name": "no-plan", "match": { "prefix": "/" }, "route": { "cluster": NO_PLAN, "timeout": "0s" } });
         let no_plan = cors::allow(&self.pages, no_plan);
@@ -105,8 +105,8 @@ impl Routes {
             "virtual_hosts": [{
                 "name": NAME,
                 "domains": ["*"],
-                // On the virtual host, because the edge buffers before the route is known. It also bounds what the
-                // attempt role may write, which knows it as its upstream's `buffer`.
+                // It is on the virtual host, because the edge buffers before the route is known. It also bounds what the attempt
+                // role may write: the role knows the limit as the `buffer` of its upstream.
                 "request_body_buffer_limit": self.buffer,
                 "routes": routes,
             }],
@@ -118,20 +118,20 @@ impl Routes {
             "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes",
             "retriable_status_codes": [429],
             "num_retries": MOST_RETRIES,
-            // The cluster is looked up again for each try, in the plan that the attempt role has moved on.
+            // Each try looks up its cluster again, in the plan that the attempt role has advanced.
             "refresh_cluster_on_retry": true,
-            // The next try goes elsewhere, or a kept connection was closed: there is nothing to wait for.
+            // The next try goes to another target, or needs only a new connection: there is nothing to wait for.
             "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.001s" },
-            // But where the same target is asked once more: then the failed try's answer says how long.
+            // If the same target is asked again, the failed try's answer says how long to wait.
             "rate_limited_retry_back_off": {
                 "reset_headers": [{ "name": attempt::PAUSE, "format": "SECONDS" }],
                 "max_interval": "10s",
             },
         });
-        // Both limits of a stream cannot be a try's own: when `per_try_timeout` passes, Envoy deletes the try's idle timer,
-        // also if an answer has begun by then (and ours begins with its first token) and the timeout itself is ignored. So
-        // one idle timer holds for both where they are equal. Where they are not, the gap is left to the caller's
-        // stream, whose idle timer must leave room for all tries.
+        // A try cannot have both limits of a stream. When `per_try_timeout` passes, Envoy deletes the try's idle timer, even if
+        // the answer has begun (which it does with its first token) and the timeout itself is therefore ignored. If the two
+        // limits are equal, one idle timer serves both. If not, the idle timer of the caller's stream limits the gap, and it
+        // must leave time for all tries.
         let (timer, limit) = match class.gap {
             Some(gap) if gap == class.limit => ("per_try_idle_timeout", gap),
             _ => ("per_try_timeout", class.limit),
@@ -140,13 +140,13 @@ impl Routes {
             retry.insert(timer.to_owned(), seconds(limit));
         }
         let until = class.until_begun();
-        // The limit of a whole answer's try lasts until the answer is there: all that is left is a caller who reads slowly.
+        // The limit of a whole answer's try covers the whole answer. Only a caller who reads slowly needs another limit.
         let (idle, flush) = match class.gap {
             Some(gap) => (until.max(gap), None),
             None => (Duration::ZERO, Some(until)),
         };
-        // The timer of all tries of a stream is the idle timer: nothing goes down before one has answered.
-        // That of a whole answer holds also where the tries' limits do not: Envoy has none of them left once a provider has sent a 1xx.
+        // For a stream the idle timer limits all tries together, because the caller gets nothing before a try has answered. A whole
+        // answer needs `timeout`, because Envoy drops the limits of a try once the provider has sent a 1xx.
         let mut action = json!({
             "timeout": seconds(if class.gap.is_none() { class.total } else { Duration::ZERO }),
             "idle_timeout": seconds(idle),
@@ -169,7 +169,7 @@ impl Routes {
     }
 }
 
-/// The name by which the listener asks for its routes.
+/// The name of the routes in the listener's request for them.
 pub(super) fn name(door: &Door) -> &str {
     match door {
         Door::Chain(own) => own::name(own),

@@ -1,4 +1,4 @@
-//! Credentials as SDS resources that say where a credential is, never what it is.
+//! Credentials as SDS resources. They say where a credential is, and never what it is.
 
 use serde_json::{Value, json};
 use weir_core::config::ProviderEntry;

@@ -1,4 +1,4 @@
-//! TLS towards an upstream: verified, always. Envoy verifies nothing unless it is told to.
+//! TLS to an upstream. The certificate is always verified; Envoy by itself verifies nothing.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use weir_core::upstream::{Scheme, Url};
 use super::error::RenderError;
 use super::node::Node;
 
-/// The transport socket for `url`, `None` for plain http; `ca` is the provider's own bundle.
+/// The transport socket for `url`, or `None` for plain http. `ca` is the provider's own bundle.
 pub(super) fn socket(url: &Url, ca: Option<&str>, name: &str, node: &Node) -> Result<Option<Value>, RenderError> {
     if url.scheme == Scheme::Http {
         return Ok(None);
@@ -17,7 +17,7 @@ pub(super) fn socket(url: &Url, ca: Option<&str>, name: &str, node: &Node) -> Re
     let Some(ca) = ca.map(str::to_owned).or_else(system) else {
         return Err(RenderError::NoCaBundle(name.to_owned()));
     };
-    // An address has no server name; its certificate names the address itself.
+    // An address is no server name: the certificate names the address itself.
     let is_address = url.host.parse::<IpAddr>().is_ok();
     let san = if is_address { "IP_ADDRESS" } else { "DNS" };
     let mut context = json!({
@@ -26,7 +26,7 @@ pub(super) fn socket(url: &Url, ca: Option<&str>, name: &str, node: &Node) -> Re
             "tls_params": { "tls_minimum_protocol_version": "TLSv1_2" },
             "validation_context": {
                 "trusted_ca": { "filename": ca },
-                // Exact on a DNS name follows DNS rules: a certificate for *.example.com holds for a.example.com.
+                // `exact` follows the rules of DNS names: a certificate for *.example.com is valid for a.example.com.
                 "match_typed_subject_alt_names": [{ "san_type": san, "matcher": { "exact": url.host } }],
             },
         },

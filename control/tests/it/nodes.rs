@@ -28,7 +28,8 @@ fn nodes(folder: &Path) -> [Node; 2] {
 }
 
 fn text(resources: &Resources) -> String {
-    resources.files().into_iter().map(|(_, name, text)| format!("{name}\n{text}")).collect()
+    let files: Vec<String> = resources.files().into_iter().map(|(_, name, text)| format!("{name}\n{text}")).collect();
+    files.concat()
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-/// At most `most` requests under way. Envoy's defaults would allow three retries at once: with a dead target and a hundred
-/// callers, 97 would see its error.
+/// At most `most` requests under way. Envoy's default allows three retries at once: if a target is dead and a hundred callers ask,
+/// 97 of them would see the error.
 ///
-/// Connections are not limited: a request that waits for one waits without a limit in time, since a try's limit begins
-/// when it has its connection. One beyond `most` is refused at once, and Envoy never takes that to the next target.
+/// Connections are not limited. A request would wait for a connection without a limit in time, because the limit of a try begins
+/// with its connection. A request beyond `most` is refused at once, and Envoy does not retry it at the next target.
 pub(super) fn breakers(most: u32) -> Value {
     json!({
         "thresholds": [{

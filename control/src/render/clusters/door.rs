@@ -7,8 +7,8 @@ use crate::render::names::DOOR;
 
 /// The cluster by which the operator's routes lead to the internal listener.
 ///
-/// It speaks HTTP/1.1: there each request has a connection of its own. In HTTP/2 all callers of a worker would share one, and
-/// those who read slowly, or hang up often, could stop or end it for the others.
+/// It speaks HTTP/1.1, where each request has a connection of its own. In HTTP/2 all callers of a worker would share a connection:
+/// a caller who reads slowly could stop it for the others, and callers who hang up often could end it.
 pub(crate) fn door() -> Value {
     let address = json!({ "envoy_internal_address": { "server_listener_name": DOOR, "endpoint_id": DOOR } });
     let raw = json!({
@@ -19,7 +19,7 @@ pub(crate) fn door() -> Value {
         "name": DOOR,
         "type": "STATIC",
         "connect_timeout": "1s",
-        // The requests to each provider are limited where they go there.
+        // Each provider's cluster limits the requests to that provider.
         "circuit_breakers": breakers(1_000_000),
         "load_assignment": {
             "cluster_name": DOOR,
@@ -28,12 +28,12 @@ pub(crate) fn door() -> Value {
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                // Sooner than the listener ends them: it would else end one that a request is just given.
+                // Shorter than the listener's: otherwise the listener could end a connection just as a request gets it.
                 "common_http_protocol_options": { "idle_timeout": "30s" },
                 "explicit_http_config": { "http_protocol_options": {} },
             },
         },
-        // Filter state that is shared with the upstream goes with the connection: what the operator has verified of a caller.
+        // Shared filter state travels with the connection: it holds what the operator has verified about the caller.
         "transport_socket": {
             "name": "envoy.transport_sockets.internal_upstream",
             "typed_config": {

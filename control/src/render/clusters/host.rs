@@ -1,4 +1,4 @@
-//! Clusters without their protocol: where their one host is.
+//! The one host of a cluster: at an address, or behind the internal listener.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use weir_core::upstream::Url;
 use crate::render::message::socket;
 use crate::render::names::LOCAL_LISTENER;
 
-/// A cluster at `url`: its endpoint's hostname is what `auto_host_rewrite` writes into `host` on every try.
+/// A cluster at `url`. On every try `auto_host_rewrite` writes the hostname of its endpoint into the header `host`.
 pub(super) fn network(name: &str, url: &Url) -> Value {
     let is_address = url.host.parse::<IpAddr>().is_ok();
     let endpoint = json!({ "address": socket(&url.host, url.port), "hostname": url.authority() });
@@ -39,10 +39,10 @@ pub(super) fn network(name: &str, url: &Url) -> Value {
     cluster
 }
 
-/// What takes the place of a name that does not resolve: nothing listens there.
+/// A second host where nothing listens. Envoy uses it only while the name does not resolve.
 ///
-/// A cluster without a host fails without a retry, and the next target would never be asked; a refused connection
-/// is retried. With any host of the first priority, nobody is ever sent here.
+/// A request to a cluster without hosts fails without a retry, so that the next target would never be asked. A refused connection is
+/// retried.
 fn refusing(hostname: &str) -> Value {
     let endpoint = json!({ "address": socket("127.0.0.1", 1), "hostname": hostname });
     json!({ "priority": 1, "lb_endpoints": [{ "endpoint": endpoint }] })

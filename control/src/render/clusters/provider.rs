@@ -1,4 +1,4 @@
-//! One cluster a provider, named as the provider.
+//! The cluster of a provider, which has the provider's name.
 
 use serde_json::{Value, json};
 use weir_core::config::ProviderEntry;
@@ -13,8 +13,8 @@ use crate::render::{filters, tls};
 
 /// `entry`'s cluster.
 ///
-/// Without outlier detection: it would eject the only host of a cluster, and then answer for it with 503s that tell
-/// nothing. Which target rests, and for how long, is the edge role's to decide; it knows whose fault it was.
+/// It has no outlier detection, which would eject the only host of a cluster and then answer 503 without a reason. The edge role
+/// decides which target rests and for how long, because it knows whose fault a failure was.
 pub(crate) fn provider(entry: &ProviderEntry, node: &Node) -> Result<Value, RenderError> {
     let mut cluster = match &entry.url {
         Some(url) => host::network(&entry.name, url),
@@ -34,7 +34,7 @@ pub(crate) fn provider(entry: &ProviderEntry, node: &Node) -> Result<Value, Rend
             cluster.insert("connect_timeout".to_owned(), seconds(entry.connect_timeout));
         }
         let protocol = if https {
-            // ALPN decides.
+            // ALPN decides between the two.
             json!({ "auto_config": { "http_protocol_options": {}, "http2_protocol_options": {} } })
         } else {
             json!({ "explicit_http_config": { "http_protocol_options": {} } })

@@ -13,7 +13,7 @@ pub(crate) fn sidecar(node: &Node) -> Value {
         "name": SIDECAR,
         "type": "STATIC",
         "connect_timeout": "1s",
-        // Its own queue says when it is full, with a 429 that names the reason.
+        // The sidecar's own queue refuses when it is full, with a 429 that names the reason.
         "circuit_breakers": breakers(1_000_000),
         "load_assignment": { "cluster_name": SIDECAR, "endpoints": [{ "lb_endpoints": [{ "endpoint": endpoint }] }] },
         "typed_extension_protocol_options": {

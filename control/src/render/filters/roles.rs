@@ -15,14 +15,14 @@ const NATIVE: &str = "type.googleapis.com/envoy.extensions.filters.http.dynamic_
 
 /// The edge role as the resource that ECDS delivers.
 pub(crate) fn edge(routing: &Routing, node: &Node) -> Value {
-    // In an operator's Envoy, rules before Weir have judged the path that the caller wrote.
+    // In an operator's own Envoy, rules before Weir judge the path as the caller wrote it.
     let routing = Routing { forgives_paths: node.door == Door::Port, ..routing.clone() };
     json!({ "name": EDGE_FILTER, "typed_config": filter("edge", &Role::Edge(routing), node) })
 }
 
 /// The edge role's place in the listener's chain.
 ///
-/// Without a default: until the first configuration is there the listener does not open, so it never fails open.
+/// It has no default: the listener opens only when the first configuration is there, so that no request passes unchecked.
 pub(crate) fn edge_slot(node: &Node) -> Value {
     let kind = match node.filter {
         Module::Wasm(_) => WASM,
@@ -62,19 +62,19 @@ pub(super) fn filter(role: &str, configuration: &Role, node: &Node) -> Value {
 fn dynamic(module: &Path) -> Value {
     json!({
         "module": { "local": { "filename": module } },
-        // It holds what the workers share.
+        // The module holds the data that workers share.
         "do_not_close": true,
     })
 }
 
-/// One instance of the wasm filter. All share one VM per worker: same code, same `vm_id`, same VM configuration.
+/// One instance of the wasm filter. On a worker all instances share a VM, because code, `vm_id` and VM configuration are the same.
 fn plugin(role: &str, configuration: &Role, module: &Path) -> Value {
     json!({
         "name": format!("weir-{role}"),
         "root_id": role,
-        // Else a held header holds the body too, forever.
+        // Otherwise a body whose headers are held is never delivered.
         "allow_on_headers_stop_iteration": true,
-        // After a panic the next request gets a fresh VM; until then requests fail, and none passes unfiltered.
+        // After a panic the next request gets a fresh VM. Until then requests fail; none passes unfiltered.
         "failure_policy": "FAIL_RELOAD",
         "configuration": string(configuration),
         "vm_config": {

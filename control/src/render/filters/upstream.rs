@@ -30,8 +30,8 @@ pub(crate) fn upstream_chain(entry: &ProviderEntry, node: &Node) -> Value {
     json!(chain)
 }
 
-/// Writes the credential. A request for which there is none goes out without: its provider refuses it as one with a wrong key, so that
-/// the next target is asked. Envoy's own refusal would be the caller's answer, with no other target tried.
+/// Writes the credential. If there is none, the request goes out without it: the provider refuses it like a wrong key, and the next
+/// target is asked. If Envoy refused it, the caller would get that answer and no other target would be tried.
 fn inject(header: provider::CredentialHeader, secret: &str, node: &Node) -> Value {
     json!({
         "name": "envoy.filters.http.credential_injector",
@@ -52,16 +52,17 @@ fn inject(header: provider::CredentialHeader, secret: &str, node: &Node) -> Valu
     })
 }
 
-/// Signs the request as it then is, body and all; without credentials it goes out unsigned, and AWS refuses it.
+/// Signs the request, body included, as it is after the filters before this one. Without credentials it goes out unsigned, and AWS
+/// refuses it.
 ///
-/// `host` is what the route will write into the header of that name: it does so only once there is a connection, which is
-/// after this filter, and what would be signed is the host that the caller asked.
+/// `host` is the value that the route will write into the header `host`. The route writes it only once there is a connection, which
+/// is after this filter: otherwise the signature would cover the host that the caller asked.
 fn sign(signing: &Signing, host: Option<String>) -> Value {
     let mut config = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning",
         "service_name": signing.service,
         "region": signing.region,
-        // What proxies on the way may change is not signed.
+        // Proxies on the way may change these.
         "match_excluded_headers": [
             { "prefix": "x-envoy" }, { "prefix": "x-forwarded" }, { "exact": "x-request-id" },
             { "exact": "traceparent" }, { "exact": "tracestate" }, { "exact": "user-agent" },

@@ -9,7 +9,7 @@ use crate::render::message::address;
 use crate::render::names::{DOOR, EDGE_LISTENER};
 use crate::render::node::{Door, Node};
 
-/// The listener, by name; or what a connection manager of the operator's needs in its place.
+/// The listener, by name. Or in its place the fields that the operator's connection manager needs.
 pub(crate) fn edge(gateway: &Gateway, node: &Node) -> (Option<(String, Value)>, Option<Value>) {
     let manager = manager(gateway, node);
     if matches!(node.door, Door::Chain(_)) {
@@ -28,17 +28,17 @@ pub(crate) fn edge(gateway: &Gateway, node: &Node) -> (Option<(String, Value)>, 
     (Some((EDGE_LISTENER.to_owned(), listener)), None)
 }
 
-/// Makes the listener at a port one that is reached from within.
+/// Makes an internal listener of the listener at a port.
 fn make_internal(listener: &mut Value) {
     let Some(fields) = listener.as_object_mut() else { return };
     fields.remove("address");
     fields.insert("name".to_owned(), json!(DOOR));
     fields.insert("internal_listener".to_owned(), json!({}));
-    // Its connections are those of the operator's listener, and counted there.
+    // The operator's listener has counted its connections already.
     fields.insert("ignore_global_conn_limit".to_owned(), json!(true));
     let manager = listener.pointer_mut("/filter_chains/0/filters/0/typed_config").and_then(Value::as_object_mut);
     if let Some(manager) = manager {
-        // A broken stream ends soon. Not at once: a refusal that comes before the whole body was sent would be lost.
+        // A broken stream ends soon, but not at once: otherwise a refusal would be lost while the body is still being sent.
         manager.insert("delayed_close_timeout".to_owned(), json!("0.100s"));
     }
 }

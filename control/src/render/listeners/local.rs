@@ -1,7 +1,7 @@
 //! The way to the sidecar: a provider cluster → an internal listener → `ext_proc` → the sidecar's Unix socket.
 //!
-//! To the routes it is one more provider. `ext_proc` may stand in a listener's chain only: in an upstream chain it
-//! crashes Envoy when it answers at once.
+//! To the routes it is one more provider. `ext_proc` may be only in the chain of a listener: in an upstream chain it crashes Envoy
+//! when it answers at once.
 
 use serde_json::{Value, json};
 
@@ -13,15 +13,15 @@ pub(crate) fn local() -> (String, Value) {
     let unanswered = json!({
         "name": LOCAL_LISTENER,
         "domains": ["*"],
-        // Reached only if the sidecar lets a request pass without answering it.
+        // A request comes here only if the sidecar does not answer it.
         "routes": [{ "match": { "prefix": "/" }, "direct_response": { "status": 503 } }],
     });
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": LOCAL_LISTENER,
-        // The route of the caller's request carries the limits; one here would cut long answers.
+        // The route of the caller's request has the limits. A limit here would cut long answers.
         "stream_idle_timeout": "0s",
-        // Its answers are the attempt role's to name.
+        // The attempt role writes this header.
         "server_header_transformation": "PASS_THROUGH",
         "generate_request_id": false,
         "route_config": { "name": LOCAL_LISTENER, "virtual_hosts": [unanswered] },
@@ -31,7 +31,7 @@ pub(crate) fn local() -> (String, Value) {
     let listener = json!({
         "name": LOCAL_LISTENER,
         "internal_listener": {},
-        // Its connections are the door's, counted there already.
+        // Its connections belong to requests that the door has counted already.
         "ignore_global_conn_limit": true,
         "filter_chains": [{ "filters": [filter] }],
     });
@@ -52,15 +52,15 @@ fn ext_proc() -> Value {
                 "response_body_mode": "NONE",
                 "response_trailer_mode": "SKIP",
             },
-            // All that the sidecar reads; each one costs on both sides.
+            // The headers that the sidecar reads. Each costs time on both sides.
             "forward_rules": { "allowed_headers": { "patterns": [
                 { "exact": ":method" }, { "exact": ":path" }, { "exact": "x-request-id" },
                 { "exact": "traceparent" }, { "exact": "tracestate" },
             ] } },
             "failure_mode_allow": false,
-            // A sidecar that is down is a provider that is down: the next target is tried.
+            // A sidecar that is down is like a provider that is down: the next target is tried.
             "status_on_error": { "code": "ServiceUnavailable" },
-            // Does not run in duplex mode; the routes' limits do.
+            // This timer does not run in duplex mode. The limits of the routes do.
             "message_timeout": "60s",
             "mutation_rules": { "allow_all_routing": true, "allow_envoy": true },
         },

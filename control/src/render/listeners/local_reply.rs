@@ -1,7 +1,7 @@
 //! Errors that Envoy makes itself, as the error object of the API that the caller speaks.
 //!
-//! Told apart by Envoy's response flags, and where it sets none, by its response code details. The filter's own replies
-//! have neither and pass untouched.
+//! Envoy's response flags tell these errors apart, or its response code details if it sets no flag. The filter's own replies
+//! have neither, and pass unchanged.
 
 mod replies;
 
@@ -18,14 +18,14 @@ use replies::{REPLIES, Reply};
 
 /// The listener's `local_reply_config`.
 pub(super) fn config(door: &Door) -> Value {
-    // Of a connection manager that has other routes too, only what happens on Weir's.
+    // If the connection manager has other routes too, only Weir's are meant.
     let ours = matches!(door, Door::Chain(_)).then(on_a_route_of_ours);
     json!({ "mappers": REPLIES.iter().flat_map(|reply| mappers(reply, ours.as_ref())).collect::<Vec<_>>() })
 }
 
-/// The mappers of one reply: what a provider may have to do with names the tries, if there was more than one.
+/// The mappers of one reply. If a provider may be the cause, the message names the failed tries, if there were any.
 fn mappers(reply: &Reply, ours: Option<&Value>) -> Vec<Value> {
-    // Text that the filter has made fit to be shown; `json_format` makes it fit for JSON.
+    // The filter has made sure that this text may be shown. `json_format` escapes it for JSON.
     let tried = format!("{} Tried: %FILTER_STATE({TRIES}:PLAIN)%.", reply.message);
     let mut mappers = Vec::new();
     for family in [Family::Anthropic, Family::Gemini, Family::OpenAi] {
@@ -47,12 +47,12 @@ fn mappers(reply: &Reply, ours: Option<&Value>) -> Vec<Value> {
     mappers
 }
 
-/// Whether the filter has set a filter state object.
+/// Whether the filter has set this object of the filter state.
 fn has(name: &str) -> Value {
     cel(&format!("'{name}' in filter_state"))
 }
 
-/// Where the filter keeps the failed tries in words.
+/// The object of the filter state in which the filter keeps the failed tries as text.
 const TRIES: &str = weir_core::plan::TRIES_KEY;
 
 fn mapper(reply: &Reply, family: Family, filter: &Value, message: &str) -> Value {
@@ -73,7 +73,7 @@ fn mapper(reply: &Reply, family: Family, filter: &Value, message: &str) -> Value
     })
 }
 
-/// Whether the same request may succeed later: SDKs then go by their own rule. (They repeat a 408, too.)
+/// Whether the same request may succeed later. Then SDKs follow their own rule for retries, by which they also repeat a 408.
 fn passes(reply: &Reply) -> bool {
     reply.code != "upstream_auth" && (reply.status >= 500 || reply.status == 408)
 }

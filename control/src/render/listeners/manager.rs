@@ -11,7 +11,7 @@ use crate::render::names::{EDGE_LISTENER, NODE};
 use crate::render::node::{Door, Node};
 use crate::render::{cors, filters, routes};
 
-/// The connection manager, as a listener of ours has it.
+/// The connection manager of a listener of Weir's.
 pub(super) fn manager(gateway: &Gateway, node: &Node) -> Value {
     let mut filters = vec![filters::edge_slot(node), router::router()];
     if !gateway.cors().is_empty() {
@@ -24,20 +24,20 @@ pub(super) fn manager(gateway: &Gateway, node: &Node) -> Value {
         "http_filters": filters,
         "local_reply_config": local_reply::config(&node.door),
         "access_log": [access_log::access_log(gateway, node)],
-        // The routes' limits hold; one here would cut an answer that is slow but within them.
+        // The routes have limits. A limit here would cut an answer that is slow but within them.
         "stream_idle_timeout": "0s",
         "request_headers_timeout": "15s",
-        // A connection without a request: it needs no key, and takes one of few places. An hour if nothing is said.
+        // For a connection without a request: it needs no key, and takes one of few places. Envoy's default is an hour.
         "common_http_protocol_options": { "idle_timeout": "300s" },
-        // From the last byte of a connection that Envoy breaks to its end, a second if nothing is said: a caller whose answer breaks off
-        // waits for it, and one who still sends its body needs it to read a refusal, from however far away.
+        // How long Envoy keeps a connection that it breaks, after the last byte. A caller whose answer breaks off waits for this, so it
+        // is shorter than Envoy's default of a second. A caller that is still sending its body needs the time to read a refusal.
         "delayed_close_timeout": "0.250s",
-        // For a request to arrive in full: without it a client that stalls would hold its buffer forever.
+        // How long a request may take to arrive. Without a limit a client that stalls would hold its buffer forever.
         "request_timeout": "300s",
         "use_remote_address": true,
-        // The edge role would remove it again.
+        // The edge role would remove the header again.
         "skip_xff_append": true,
-        // No client is inside: none may set x-envoy-* headers.
+        // No client is internal: none may set x-envoy-* headers.
         "internal_address_config": { "unix_sockets": false },
         "generate_request_id": true,
         "preserve_external_request_id": true,
@@ -45,10 +45,10 @@ pub(super) fn manager(gateway: &Gateway, node: &Node) -> Value {
         "server_name": NODE,
         "server_header_transformation": "OVERWRITE",
         "http2_protocol_options": { "max_concurrent_streams": 1024 },
-        // An invalid request ends itself, not its connection's other requests.
+        // An invalid request ends alone. Other requests on its connection go on.
         "stream_error_on_invalid_http_message": true,
     });
-    // Where the operator's Envoy is the door, its id is the one that both logs have.
+    // If the operator's Envoy is the door, both logs have the id that it gave.
     if let (Some(manager), Door::Port) = (manager.as_object_mut(), &node.door) {
         manager.insert("early_header_mutation_extensions".to_owned(), json!([callers_id()]));
     }
@@ -58,7 +58,7 @@ pub(super) fn manager(gateway: &Gateway, node: &Node) -> Value {
     manager
 }
 
-/// Puts the request's id that a caller sends aside, before Envoy gives it one of its own: two callers may send the same.
+/// Moves the request id that a caller sends to another header, before Envoy gives the request its own: two callers may send the same id.
 fn callers_id() -> Value {
     let header = json!({ "key": CALLERS_ID, "value": "%REQ(x-request-id)%" });
     json!({

@@ -1,11 +1,11 @@
-//! What a connection manager of an operator's needs, where Weir is in the operator's own chain.
+//! The fields that an operator's connection manager needs, if Weir is in the operator's own chain.
 
 use serde_json::{Value, json};
 
 use super::mark::on_a_route_of_ours;
 use crate::render::names::EDGE_FILTER;
 
-/// What a connection manager of the operator's needs of `manager`, ours; the rest is the operator's to decide.
+/// The fields of `manager`, which is Weir's, that the operator's connection manager needs. The operator decides about all others.
 pub(super) fn fields(manager: &Value) -> Value {
     let mut manager = manager.clone();
     if let Some(logs) = manager.get_mut("access_log").and_then(Value::as_array_mut) {
@@ -17,7 +17,7 @@ pub(super) fn fields(manager: &Value) -> Value {
         if let Some(filter) = filter.as_object_mut()
             && filter.get("name").and_then(Value::as_str) == Some(EDGE_FILTER)
         {
-            // The routes that are ours turn it on.
+            // Weir's routes turn it on.
             filter.insert("disabled".to_owned(), json!(true));
         }
     }

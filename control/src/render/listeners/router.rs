@@ -8,7 +8,7 @@ pub(super) fn router() -> Value {
         "name": "envoy.filters.http.router",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-            // Else the host that the caller asked for goes up as x-envoy-original-host, after every filter of ours.
+            // Otherwise Envoy sends the host that the caller asked as x-envoy-original-host, after every filter of Weir's.
             "suppress_envoy_headers": true,
         },
     })

@@ -6,8 +6,8 @@ use weir_core::record::span;
 
 use crate::render::names::{COLLECTOR, NODE};
 
-/// What was asked for, without its query: Gemini's clients can have their key there. Envoy's own tag of this name has all of it,
-/// and this one takes its place.
+/// The URL without its query, in which Gemini's clients can have their key. It replaces Envoy's own tag of this name, which has the
+/// query.
 const URL: (&str, &str) = ("http.url", "%REQ(:SCHEME)%://%REQ(:AUTHORITY)%%PATH(NQ:PATH)%");
 
 /// The listener's `tracing`, `None` without a collector.

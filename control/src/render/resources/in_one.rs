@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Resources;
 
 impl Resources {
-    /// Everything in one bootstrap, nothing watched: what `envoy --mode validate` checks to the last field.
+    /// Everything in one bootstrap, with no file to watch. `envoy --mode validate` checks every field of it.
     pub fn in_one(&self) -> Value {
         let mut all = self.bootstrap.clone();
         let clusters = all.pointer("/static_resources/clusters").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -26,7 +26,7 @@ impl Resources {
     }
 }
 
-/// `listener` with its routes and its edge role in place instead of in files.
+/// `listener` with its routes and its edge role inside instead of in files.
 fn inline(listener: &Value, routes: &Value, edge: &Value) -> Value {
     let mut listener = listener.clone();
     let manager = listener.pointer_mut("/filter_chains/0/filters/0/typed_config").and_then(Value::as_object_mut);
@@ -43,7 +43,7 @@ fn inline(listener: &Value, routes: &Value, edge: &Value) -> Value {
     listener
 }
 
-/// Lets the secrets in `cluster` be looked up in the bootstrap.
+/// Lets Envoy look up the secrets of `value` in the bootstrap.
 fn inline_secrets(value: &mut Value) {
     match value {
         Value::Object(map) => {

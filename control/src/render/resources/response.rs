@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// A discovery response whose version is its content's hash, so that Envoy tells us by it what it has taken.
+/// A discovery response. Its version is the hash of its content: Envoy reports the version that it has taken.
 pub(super) fn response(resources: &Value) -> String {
     pretty(&json!({ "version_info": version(resources), "resources": resources }))
 }
@@ -17,7 +17,7 @@ pub(super) fn version(resources: &Value) -> String {
     format!("{:016x}", u64::from_be_bytes(short))
 }
 
-/// `values`, each marked as what it is.
+/// `values`, each with its type.
 pub(super) fn typed<'a>(kind: &str, values: impl IntoIterator<Item = &'a Value>) -> Value {
     let mark = |value: &Value| {
         let mut typed = Map::new();
@@ -28,7 +28,7 @@ pub(super) fn typed<'a>(kind: &str, values: impl IntoIterator<Item = &'a Value>)
     values.into_iter().map(mark).collect()
 }
 
-/// JSON with its keys in order, whatever order the map type keeps.
+/// JSON with sorted keys, whatever order the map type keeps.
 pub(super) fn pretty(value: &Value) -> String {
     let mut text = serde_json::to_string_pretty(&sorted(value)).unwrap_or_default();
     text.push('\n');

@@ -8,7 +8,7 @@ use weir_core::plan;
 /// The cluster of a try whose plan names no provider. It does not exist.
 const NOWHERE: &str = "weir-nowhere";
 
-/// The cluster by the start of the plan's text.
+/// Picks one of `clusters` by the start of the plan's text.
 pub(super) fn by_plan<'c>(clusters: impl Iterator<Item = &'c String>) -> Value {
     let map: BTreeMap<String, Value> = clusters.map(|cluster| (plan::cluster_prefix(cluster), to(cluster))).collect();
     let mut matcher = json!({ "on_no_match": to(NOWHERE) });

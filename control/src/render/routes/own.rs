@@ -1,13 +1,13 @@
-//! Weir's routes among an operator's: each of the operator's that leads to the cluster `weir` is where ours shall be.
+//! Weir's routes within an operator's: they take the place of each route that leads to the cluster `weir`.
 
 use serde_json::{Map, Value, json};
 
 use crate::render::names::{DOOR, EDGE_FILTER, MARK};
 
-/// What an action of the operator's may say besides the cluster. The limits in time are ours; where to and how often is the
-/// plan's to say.
+/// The fields of the operator's action that Weir keeps. Weir has its own limits in time, and the plan says where a request goes and how
+/// often.
 const KEPT: [&str; 2] = ["rate_limits", "include_vh_rate_limits"];
-/// What it may say too, as it must where the route leads to the internal listener.
+/// The fields that it may have too, because a route to the internal listener needs them. Weir writes its own.
 const REPLACED: [&str; 3] = ["cluster", "timeout", "idle_timeout"];
 
 /// Finds what is wrong with a route configuration of the operator's.
@@ -32,13 +32,12 @@ pub(super) fn check(own: &Value) -> Result<(), String> {
     Err("there is none; add one, such as {match: {prefix: /v1/}, route: {cluster: weir}}, to a virtual host".to_owned())
 }
 
-/// Their name; empty where there is none.
+/// The name of the route configuration. Empty if it has none.
 pub(super) fn name(own: &Value) -> &str {
     own.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The operator's configuration with ours in place: `classes` as they are where all routes are Weir's, and one for requests that
-/// have no plan yet.
+/// The operator's configuration with Weir's routes in it: `classes`, and `no_plan` for requests that have no plan yet.
 pub(super) fn expand(own: &Value, classes: &[Value], no_plan: &Value, buffer: u64) -> Value {
     let mut own = own.clone();
     for host in own.get_mut("virtual_hosts").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -61,7 +60,7 @@ pub(super) fn expand(own: &Value, classes: &[Value], no_plan: &Value, buffer: u6
     own
 }
 
-/// `ours` where the operator has `route`: its match and its settings, our action.
+/// The route that takes the place of `route`: match and settings are the operator's, the action is that of `ours`.
 fn in_place(route: &Value, ours: &Value, buffer: u64) -> Value {
     let mut route = route.clone();
     let Some(fields) = route.as_object_mut() else { return route };
@@ -80,7 +79,7 @@ fn in_place(route: &Value, ours: &Value, buffer: u64) -> Value {
     } else if let Value::Object(by_name) = fields.entry("typed_per_filter_config").or_insert_with(|| json!({})) {
         let settings = ours.get("typed_per_filter_config").and_then(Value::as_object);
         by_name.extend(settings.into_iter().flatten().map(|(name, set)| (name.clone(), set.clone())));
-        // A request has no plan yet: here the edge role is turned on.
+        // The request has no plan yet, so the edge role is turned on here.
         let on = json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
         by_name.insert(EDGE_FILTER.to_owned(), on);
     }

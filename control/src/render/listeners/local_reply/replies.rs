@@ -12,15 +12,15 @@ pub(super) struct Reply {
 pub(super) enum When {
     Flags(&'static [&'static str]),
     Details(&'static [&'static str]),
-    /// The details begin so.
+    /// The details begin with this.
     Begin(&'static str),
-    /// It came to the cluster without hosts, which is where requests are that have no plan.
+    /// The request has no plan, and so was sent to the cluster without hosts.
     WithoutPlan,
 }
 
 use When::{Begin, Details, Flags, WithoutPlan};
 
-/// In order; the first that fits is taken. One request can have several flags (`URX` joins the last try's).
+/// Envoy takes the first that fits. One request can have several flags: `URX` comes with the flag of the last try.
 pub(super) const REPLIES: [Reply; 18] = [
     Reply {
         when: WithoutPlan,
@@ -133,7 +133,7 @@ pub(super) const REPLIES: [Reply; 18] = [
         code: "bad_request",
         message: "There is no WebSocket here, nor any other protocol to change to: ask by HTTP.",
     },
-    // Its flag, `DPE`, is set only after the reply was made.
+    // Envoy sets the flag for this, `DPE`, only after the reply is made.
     Reply {
         when: Begin("http1."),
         status: 400,
