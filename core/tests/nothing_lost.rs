@@ -13,7 +13,7 @@ use asked::responses::responses;
 use serde_json::{Value, json};
 use weir_core::config::Preset;
 use weir_core::exchange;
-use weir_core::provider::{Ask, Body};
+use weir_core::provider::{self, Ask, Body, Reach};
 use weir_core::upstream::Upstream;
 use weir_hub::call::Call;
 use weir_hub::codec::json::scan;
@@ -49,6 +49,13 @@ const MODELS: [(&str, &str); 14] = [
     ("mistral", "mistral-large-latest"),
     ("oneinfer", "openai/gpt-4o"),
 ];
+
+#[test]
+fn every_provider_has_a_model_here() {
+    for provider in provider::ALL.into_iter().filter(|provider| provider.reach() == Reach::Url) {
+        assert!(MODELS.iter().any(|(dialect, _)| *dialect == provider.name()), "{}", provider.name());
+    }
+}
 
 /// Those models, and each host that Weir knows.
 fn targets() -> Vec<(String, Upstream, &'static str)> {

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::json;
-use weir_core::provider::by_name;
+use weir_core::provider::{ALL, Reach, by_name};
 use weir_hub::fault::{FaultKind, Whose};
 
 /// How one provider says that something is the operator's fault: its status, its code or type, its words, and what that is.
@@ -303,5 +303,12 @@ fn a_field_that_is_not_the_model_is_the_callers_whatever_the_code_says() {
         assert_eq!(whose("model"), Whose::Ours, "{name}");
         // Relays of many makers name no field so.
         assert_eq!(whose(""), Whose::Ours, "{name}");
+    }
+}
+
+#[test]
+fn every_provider_is_here() {
+    for provider in ALL.into_iter().filter(|provider| provider.reach() == Reach::Url) {
+        assert!(PROVIDERS.iter().any(|here| here.names.contains(&provider.name())), "{}", provider.name());
     }
 }

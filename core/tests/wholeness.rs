@@ -143,6 +143,14 @@ fn apis() -> Vec<Api> {
     ]
 }
 
+#[test]
+fn every_provider_is_here() {
+    let apis = apis();
+    for provider in provider::ALL.into_iter().filter(|provider| provider.reach() == provider::Reach::Url) {
+        assert!(apis.iter().any(|api| api.provider == provider.name()), "{}", provider.name());
+    }
+}
+
 fn answered(api: &Api, endpoint: Endpoint, delivery: Delivery, parts: &[&[u8]]) -> Received {
     let provider = provider::by_name(api.provider).unwrap();
     let mut upstream = Upstream { dialect: api.provider.into(), ..Upstream::default() };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use weir_core::provider::{ALL, Reach};
 use weir_hub::endpoint::Family;
 use weir_sim::{AwsKey, Fault, Options, Seen};
 use weir_tests::{Builder, Gateway, KEY, Manner, Upstream};
@@ -304,4 +305,11 @@ async fn where_a_credential_is_missing_the_next_target_is_asked() {
     assert_eq!((answer.status(), answer.code().as_str()), (502, "upstream_auth"), "{}", answer.text());
     let without = |upstream: &Upstream| upstream.requests().iter().all(|seen| seen.header("authorization").is_none());
     assert!(without(&variable) && without(&file), "nobody is sent another's key");
+}
+
+#[test]
+fn every_provider_is_here() {
+    for provider in ALL.into_iter().filter(|provider| provider.reach() == Reach::Url) {
+        assert!(PROVIDERS.iter().any(|(_, dialect, ..)| *dialect == provider.name()), "{}", provider.name());
+    }
 }

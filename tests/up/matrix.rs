@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use tokio::process::Command;
+use weir_core::provider::{ALL, Reach};
 use weir_tests::Up;
 
 use crate::kit;
@@ -50,6 +51,14 @@ struct Column {
 impl Column {
     const fn new(name: &'static str, model: &'static str, provider: &'static str) -> Self {
         Self { name, model, provider }
+    }
+}
+
+#[test]
+fn every_provider_is_asked() {
+    for provider in ALL.into_iter().filter(|provider| provider.reach() == Reach::Url) {
+        let dialect = format!("dialect: {},", provider.name());
+        assert!(PROVIDERS.iter().any(|column| column.provider.starts_with(&dialect)), "{}", provider.name());
     }
 }
 
