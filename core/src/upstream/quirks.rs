@@ -14,37 +14,37 @@ use super::is_default;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Quirks {
-    /// The endpoints that it serves; all of its dialect's, if none is named.
+    /// The endpoints that it serves. Default: all of its dialect's.
     #[serde(default, skip_serializing_if = "is_default")]
     pub endpoints: Vec<Endpoint>,
     /// Paths below the prefix that differ from the dialect's own.
     #[serde(default, skip_serializing_if = "is_default")]
     pub paths: BTreeMap<Endpoint, String>,
-    /// Top-level fields of a chat request that it refuses, or takes without doing what they say.
+    /// Top-level fields of a chat request that it refuses, or accepts and ignores.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unsupported: Vec<String>,
     /// Top-level fields of a chat request that have another name there.
     #[serde(default, skip_serializing_if = "is_default")]
     pub renamed: BTreeMap<String, String>,
-    /// Values of top-level fields of a chat request, where it knows only some: strings, or the `type` of what is an object.
+    /// Fields of a chat request of which it knows only some values, with those values: strings, or the `type` of an object.
     #[serde(default, skip_serializing_if = "is_default")]
     pub values: BTreeMap<String, Vec<String>>,
-    /// Roles of messages that have another name there: `developer` and the like.
+    /// Roles of messages that have another name there, such as `developer`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub roles: BTreeMap<String, String>,
-    /// When a stream tells its usage.
+    /// When a stream reports its usage.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stream_usage: StreamUsage,
-    /// Top-level fields of a chat request that it takes beyond its dialect's own: `top_k` and the like.
+    /// Top-level fields of a chat request that it accepts beyond its dialect's own, such as `top_k`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub takes: Vec<String>,
-    /// Where it takes back what its model thought; nowhere, if none is named.
+    /// The field in which it takes back what its model thought. Default: it takes nothing back.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reasoning: Option<ReasoningField>,
-    /// It takes marks for a prompt cache (`cache_control`) as Anthropic does.
+    /// It accepts marks for a prompt cache (`cache_control`), as Anthropic does.
     #[serde(default, skip_serializing_if = "is_default")]
     pub cache_marks: bool,
-    /// Its chat templates take a system message first and nowhere else: a later one is said to it with the words of a person.
+    /// Its chat templates accept a system message only at the beginning. Weir puts a later one into the user's message.
     #[serde(default, skip_serializing_if = "is_default")]
     pub system_first: bool,
 }
