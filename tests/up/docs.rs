@@ -191,3 +191,47 @@ fn the_picture_is_the_same_in_light_and_in_dark() {
     assert_eq!(light.1, dark.1);
     assert_ne!(light.0, dark.0);
 }
+
+/// What stands in backticks on a page, but for fenced blocks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    let prose = text.split("```").step_by(2);
+    prose.flat_map(|prose| prose.split('`').skip(1).step_by(2))
+}
+
+/// The text of all Rust files of the clone.
+fn sources(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = entry.file_name().unwrap().to_string_lossy().into_owned();
+        if entry.is_dir() && name != "target" && !name.starts_with('.') {
+            all.push_str(&sources(&entry));
+        } else if name.ends_with(".rs") {
+            all.push_str(&fs::read_to_string(&entry).unwrap());
+        }
+    }
+    all
+}
+
+/// Fields of Envoy's that look like a test.
+const ENVOYS: [&str; 1] = ["rate_limited_retry_back_off"];
+
+/// Files, and the tests that show an invariant; what is still to come has a section of its own.
+#[test]
+fn what_the_architecture_names_is_there() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (before, rest) = page.split_once("\n## Where what is coming").unwrap();
+    let (_, after) = rest.split_once("\n## ").unwrap();
+    let (mut files, mut tests, sources) = (0, 0, sources(&root()));
+    for word in quoted(before).chain(quoted(after)) {
+        let from_root = word.split_once('/').is_some_and(|(folder, _)| root().join(folder).is_dir());
+        let of_letters = word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
+        if from_root && !word.contains(['*', ' ']) && !word.ends_with("/name.rs") {
+            assert!(root().join(word).exists(), "{word}");
+            files += 1;
+        } else if of_letters && word.matches('_').count() > 3 && !ENVOYS.contains(&word) {
+            assert!(sources.contains(&format!("fn {word}(")), "{word}");
+            tests += 1;
+        }
+    }
+    assert!(files > 40 && tests > 15, "{files} files, {tests} tests");
+}
