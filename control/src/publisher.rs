@@ -90,3 +90,79 @@ impl<D: Deliver> Publisher<D> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+    use weir_core::config::Gateway;
+
+    use super::*;
+    use crate::render::{Door, Kind, Module, Node, render};
+    use crate::rollout::Taken;
+
+    /// Another way of delivery: it remembers what came, and refuses one kind.
+    #[derive(Default)]
+    struct Scripted {
+        came: Vec<&'static str>,
+        refuses: Option<Kind>,
+    }
+
+    impl Deliver for Scripted {
+        async fn put(&mut self, kind: Kind, _: &Resources, _: Option<Duration>) -> Result<Taken, NotTaken> {
+            self.came.push(kind.file());
+            let reasons = vec!["no".to_owned()];
+            if self.refuses.take_if(|refuses| *refuses == kind).is_some() {
+                return Err(NotTaken::Refused { kind, reasons });
+            }
+            Ok(Taken::Confirmed)
+        }
+
+        async fn sweep(&mut self, _: &Resources) -> Result<Taken, NotTaken> {
+            self.came.push("sweep");
+            Ok(Taken::Same)
+        }
+    }
+
+    fn resources(provider: &str) -> Resources {
+        let source = json!({
+            "providers": { provider: { "dialect": "openai", "endpoint": "http://127.0.0.1:9" } },
+            "models": { "m": { "targets": [{ "provider": provider }] } },
+        });
+        let gateway = Gateway::parse(&serde_json::from_value(source).unwrap(), &BTreeSet::new()).unwrap();
+        let node = Node {
+            folder: "/envoy".into(),
+            filter: Module::Native("/filter.so".into()),
+            sidecar_socket: "/sidecar.sock".into(),
+            admin_socket: "/admin.sock".into(),
+            access_log: "/access.log".into(),
+            ca_bundle: None,
+            connections: 1,
+            door: Door::Port,
+        };
+        render(&gateway, &node).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_step_is_performed_in_its_order_and_what_became_of_it_is_returned() {
+        let mut publisher = Publisher { rollout: Rollout::new(Reader::Now), delivery: Scripted::default() };
+        let now = Instant::now();
+        let change = ["sds-", "cds.json", "rds.json", "edge.json", "lds.json", "bootstrap.json"];
+        let report = publisher.publish(resources("a"), now).await.unwrap();
+        assert_eq!((report.written.len(), report.confirmed), (6, true));
+        assert_eq!(std::mem::take(&mut publisher.delivery.came), [&change[..], &["sweep"]].concat());
+
+        publisher.delivery.refuses = Some(Kind::Routes);
+        let refused = publisher.publish(resources("b"), now).await.unwrap_err();
+        assert_eq!(refused.to_string(), "Envoy refused rds.json: no");
+        let back: Vec<_> = change[..3].iter().chain(change.iter().rev()).copied().collect();
+        assert_eq!(std::mem::take(&mut publisher.delivery.came), back);
+
+        publisher.publish(resources("b"), now).await.unwrap();
+        assert_eq!(publisher.remove(now).await.unwrap(), Report::default(), "nothing is due");
+        publisher.delivery.came.clear();
+        publisher.remove(publisher.next_removal().unwrap()).await.unwrap();
+        assert_eq!(publisher.delivery.came, ["rds.json", "cds.json", "sweep"]);
+    }
+}
