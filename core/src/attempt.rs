@@ -279,7 +279,7 @@ impl Attempt {
         let endpoint = asked.endpoint;
         // Texts are counted, so that there is a vector for each; of the sidecar next door that is known.
         let counts = endpoint.embeds() && provider.reach() == Reach::Url;
-        let relays = same && first && !counts && provider.relays_to(&model, endpoint, upstream);
+        let relays = same && first && !counts && provider.relays(&model, endpoint, upstream);
         let untouched = relays.then(|| provider.untouched(asked, upstream)).flatten();
         let passes = same && endpoint.body() == BodyKind::Multipart;
         let request = match untouched {

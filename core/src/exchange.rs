@@ -36,7 +36,7 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
     let Some(provider) = by_name(&upstream.dialect) else { return Err(call.unserved()) };
     let mut to = To::new(provider, upstream, model, call);
     embedding::within(provider, call, &to)?;
-    let ask = if provider.relays_to(model, call.asked.endpoint, upstream) {
+    let ask = if provider.relays(model, call.asked.endpoint, upstream) {
         provider.relay(call, &mut to)
     } else if let Some(dialect) = dialect::of(call.asked.endpoint) {
         match dialect.reword(call) {
@@ -63,7 +63,8 @@ fn through_hub(
 ) -> Result<Ask, Reject> {
     let chat = dialect.read(call)?;
     to.known(&chat);
-    provider.write(&to.fitted(provider, &chat), to)
+    let api = provider.chat_api().ok_or_else(|| to.wrong_endpoint())?;
+    api.write(&to.fitted(api, &chat), to)
 }
 
 /// How the caller wants vectors written, if it asks for any.
@@ -79,7 +80,7 @@ pub fn texts(call: &Call<'_>) -> Option<usize> {
 /// What an answer to the call repeats of it; empty where answers repeat nothing, or pass as they come.
 pub fn echo(call: &Call<'_>, upstream: &Upstream, model: &str) -> String {
     let relays =
-        by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.asked.endpoint, upstream));
+        by_name(&upstream.dialect).is_some_and(|provider| provider.relays(model, call.asked.endpoint, upstream));
     if relays {
         String::new()
     } else {
@@ -95,9 +96,9 @@ pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), 
 /// Starts reading the answer to a call at `upstream`.
 pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Box<dyn Reply> {
     // Of what passes as it comes nothing can be left out.
-    if !provider.relays_to(start.model, start.asked.endpoint, upstream) || start.calls == Calls::First {
-        if let (Some(dialect), Some(reader)) = (dialect::of(start.asked.endpoint), provider.reader(start)) {
-            return translate::reply(dialect, provider.framing(), reader, start);
+    if !provider.relays(start.model, start.asked.endpoint, upstream) || start.calls == Calls::First {
+        if let (Some(dialect), Some(api)) = (dialect::of(start.asked.endpoint), provider.chat_api()) {
+            return translate::reply(dialect, api.framing(), api.reader(start), start);
         }
         if start.asked.endpoint.embeds() {
             return Box::new(embedding::Embedded::new(provider, upstream, start));

@@ -1,8 +1,8 @@
 //! The providers: one file each, one line in [`ALL`] each, one fixture folder each.
 //!
 //! A provider speaks to one kind of upstream. What a caller says in the same dialect is [relayed](Provider::relay): the
-//! bytes pass, and only what must change is changed. Anything else goes through a hub: a chat is [written](Provider::write)
-//! from a [`Chat`], and its answer [read](Provider::reader) as pieces. To add one, write `provider/name.rs`, add it to
+//! bytes pass, and only what must change is changed. Anything else goes through a hub: a chat is [written](ChatApi::write)
+//! from a [`Chat`], and its answer [read](ChatApi::reader) as pieces. To add one, write `provider/name.rs`, add it to
 //! [`ALL`], and put cases under `tests/fixtures/name/`.
 
 mod answer_tool;
@@ -16,12 +16,13 @@ mod local;
 mod misfit;
 mod mistral;
 mod named;
+mod notes;
 mod oneinfer;
 mod openai;
 mod parts;
 mod redact;
 mod system;
-mod to;
+mod target;
 pub(crate) mod tool_names;
 mod vertex;
 
@@ -41,8 +42,9 @@ use weir_hub::reply::{Reader, Reply};
 
 use crate::upstream::{Upstream, Url};
 
-pub(crate) use to::in_header;
-pub use to::{Notes, To};
+pub use notes::Notes;
+pub(crate) use notes::in_header;
+pub use target::To;
 pub use tool_names::{Renamed, ToolName};
 
 /// Every provider that can be named in the configuration as a `dialect`.
@@ -174,15 +176,9 @@ pub trait Provider: Send + Sync {
         &[]
     }
 
-    /// Whether the upstream serves `endpoint` in the caller's own dialect, for some of its models at least. What becomes of one call
-    /// is [`relays_to`](Self::relays_to)'s to say.
-    fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool;
-
-    /// Whether bytes can pass to `model` in particular: a cloud may serve models of several makers, each in its own dialect.
-    fn relays_to(&self, model: &str, endpoint: Endpoint, upstream: &Upstream) -> bool {
-        let _ = model;
-        self.relays(endpoint, upstream)
-    }
+    /// Whether bytes pass to `model` as they come, because the upstream serves `endpoint` in the caller's own dialect for it: a cloud may
+    /// serve models of several makers, each in its own dialect.
+    fn relays(&self, model: &str, endpoint: Endpoint, upstream: &Upstream) -> bool;
 
     /// The path below the endpoint, if a call for a model of the same name can go up as it is: nothing to add, nothing to
     /// change. Such a body is never looked at again. Only for what is [relayed](Self::relays).
@@ -201,13 +197,45 @@ pub trait Provider: Send + Sync {
     /// Starts reading an answer that is passed on as it comes. Only for what is [relayed](Self::relays).
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply>;
 
+    /// How it is asked to chat, in its own API; `None` if it serves no chats but those that are relayed.
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        None
+    }
+
+    /// How it is asked to embed in its own API; `None` if it does not, or is asked in OpenAI's words.
+    fn embed_api(&self) -> Option<&dyn EmbedApi> {
+        None
+    }
+
+    /// How it is asked to count tokens; `None` if it does not.
+    fn count_api(&self) -> Option<&dyn CountApi> {
+        None
+    }
+
+    /// The most texts that one request for embeddings may have; what has more can only go elsewhere, since a try is one request.
+    fn most_texts(&self, model: &str) -> usize {
+        let _ = model;
+        usize::MAX
+    }
+
+    /// Reads a failure: whose fault it was, and what to tell.
+    ///
+    /// `status` is not 2xx; `body` may be empty, cut, or no JSON at all.
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault;
+
+    /// Reads an error that came as an event, or as a message, of an answer that began as a success; `None` if it is none.
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        let _ = answer;
+        None
+    }
+}
+
+/// Chats, in an upstream's own API.
+pub trait ChatApi {
     /// Writes a chat as this upstream expects to receive it.
     ///
     /// What cannot be expressed is refused through [`To::unsupported`], by the field's name; nothing is dropped in silence.
-    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        let _ = chat;
-        Err(to.wrong_endpoint())
-    }
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject>;
 
     /// Whether `model` takes back what was thought with this proof.
     fn takes_back(&self, proof: &str, model: &str, upstream: &Upstream) -> bool {
@@ -232,51 +260,24 @@ pub trait Provider: Send + Sync {
         Framing::Sse
     }
 
-    /// Starts reading the answer to a chat; `None` if the upstream serves no chats.
-    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        let _ = start;
-        None
-    }
+    /// Starts reading the answer to a chat.
+    fn reader(&self, start: &ReplyStart<'_>) -> Box<dyn Reader>;
+}
 
-    /// Writes a request for embeddings as this upstream expects to receive it. Not for who is asked in OpenAI's words for it,
-    /// which [relays](Self::relays) those.
-    fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        let _ = embed;
-        Err(to.wrong_endpoint())
-    }
-
-    /// The most texts that one request for embeddings may have; what has more can only go elsewhere, since a try is one request.
-    fn most_texts(&self, model: &str) -> usize {
-        let _ = model;
-        usize::MAX
-    }
+/// Embeddings, in an upstream's own API.
+pub trait EmbedApi {
+    /// Writes a request for embeddings as this upstream expects to receive it.
+    fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject>;
 
     /// Reads the answer to a request for embeddings; `None` if it is not what the upstream promises.
-    fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
-        let _ = answer;
-        None
-    }
+    fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>>;
+}
 
+/// Counts of tokens, in an upstream's own API.
+pub trait CountApi {
     /// Writes a request to count the tokens of what `chat` asks, as this upstream would receive it.
-    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        let _ = chat;
-        Err(to.wrong_endpoint())
-    }
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject>;
 
     /// Reads how many tokens were counted; `None` if the answer is not what the upstream promises.
-    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
-        let _ = answer;
-        None
-    }
-
-    /// Reads a failure: whose fault it was, and what to tell.
-    ///
-    /// `status` is not 2xx; `body` may be empty, cut, or no JSON at all.
-    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault;
-
-    /// Reads an error that came as an event, or as a message, of an answer that began as a success; `None` if it is none.
-    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
-        let _ = answer;
-        None
-    }
+    fn counted(&self, answer: Raw<'_>) -> Option<u64>;
 }

@@ -31,7 +31,7 @@ fn check(endpoint: Endpoint, body: &Value, expect: &[&str]) {
     for (dialect, model) in MODELS {
         let upstream = Upstream { provider: dialect.into(), dialect: dialect.into(), ..Upstream::default() };
         let ask = exchange::ask(&call, &upstream, model).unwrap_or_else(|reject| panic!("{dialect}: {reject:?}"));
-        let relays = provider::by_name(dialect).unwrap().relays_to(model, endpoint, &upstream);
+        let relays = provider::by_name(dialect).unwrap().relays(model, endpoint, &upstream);
         let expect = if relays { &[] } else { expect };
         // What another model thought is left out, and that is noted.
         let mut dropped = ask.notes.dropped;

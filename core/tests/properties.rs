@@ -133,7 +133,7 @@ proptest! {
             let call = Call { body: body.as_bytes(), scan: &scan, ..case.call() };
             let upstream = upstream(provider.name());
             let accepted = exchange::accepts(&call, &upstream, model);
-            if !provider.relays_to(model, call.asked.endpoint, &upstream) {
+            if !provider.relays(model, call.asked.endpoint, &upstream) {
                 // Judged by less work, and alike.
                 prop_assert_eq!(&accepted, &exchange::ask(&call, &upstream, model).map(drop));
             }

@@ -433,7 +433,7 @@ fn a_whole_answer_that_does_not_say_why_it_ended_is_whole_unless_a_call_is_cut()
 fn a_response_is_whole_by_its_status() {
     let upstream = Upstream { dialect: "openai".into(), ..Upstream::default() };
     let openai = provider::by_name("openai").unwrap();
-    assert!(openai.relays(Endpoint::Responses, &upstream));
+    assert!(openai.relays("m", Endpoint::Responses, &upstream));
     let answer = |status: &str, more: &str| format!(r#"{{"id":"r","model":"m","output":[]{status}{more}}}"#);
     for (status, more, expect) in [
         (r#","status":"completed""#, "", Ok(())),

@@ -59,8 +59,8 @@ pub fn check(provider: &str, input: &[u8]) {
     } else {
         assert!(pieces.fault.is_some());
     }
-    let relayed = provider.relays_to(answer.model(), answer.endpoint, &answer.upstream);
-    let translated = !relayed && provider.reader(&answer.start()).is_some();
+    let relayed = provider.relays(answer.model(), answer.endpoint, &answer.upstream);
+    let translated = !relayed && provider.chat_api().is_some();
     if translated && answer.endpoint.is_chat() {
         is_well_formed(&whole.bytes, answer.flags & WHOLE == 0);
     }
@@ -103,7 +103,7 @@ impl Answer {
             upstream.quirks.endpoints = vec![Endpoint::Chat];
         }
         let endpoint = Endpoint::ALL[usize::from(*endpoint) % Endpoint::ALL.len()];
-        let named = flags & NAMED != 0 && provider.framing() == Framing::EventStream;
+        let named = flags & NAMED != 0 && provider.chat_api().unwrap().framing() == Framing::EventStream;
         let bytes = if named { framed(bytes) } else { bytes.to_vec() };
         Some(Self { provider, upstream, endpoint, flags: *flags, cut: usize::from(*cut).max(1), bytes })
     }

@@ -99,7 +99,7 @@ impl Case {
             settings[field] = value.into();
         }
         let settings: Settings = serde_json::from_value(settings).unwrap();
-        provider::by_name(&self.provider).unwrap().relays_to(&self.model, self.endpoint, &settings)
+        provider::by_name(&self.provider).unwrap().relays(&self.model, self.endpoint, &settings)
     }
 
     fn check_upstream(&self, body: &[u8]) {

@@ -31,7 +31,10 @@ pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> 
 fn read(provider: &dyn Provider, dialect: &dyn Dialect, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
     let chat = dialect.read(call)?;
     to.known(&chat);
-    provider.count(&to.fitted(provider, &chat), to)
+    let (Some(chats), Some(counts)) = (provider.chat_api(), provider.count_api()) else {
+        return Err(to.wrong_endpoint());
+    };
+    counts.count(&to.fitted(chats, &chat), to)
 }
 
 /// An answer being read.
@@ -62,7 +65,7 @@ impl Reply for Counted {
         if let Some(fault) = self.provider.fault_in_answer(answer) {
             return Err(fault);
         }
-        let count = self.provider.counted(answer);
+        let count = self.provider.count_api().and_then(|api| api.counted(answer));
         let count = count.ok_or_else(|| malformed("The provider's answer has no count."))?;
         object(out, |body| body.number(self.name, count));
         // What is counted is not used.

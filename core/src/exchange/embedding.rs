@@ -29,7 +29,8 @@ use crate::upstream::Upstream;
 pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
     let embed = if call.asked.endpoint == Endpoint::Embeddings { read(call)? } else { content::read(call)? };
     if !speaks_openais(provider, to.upstream, to.model) {
-        return provider.embed(&embed, to);
+        let api = provider.embed_api().ok_or_else(|| to.wrong_endpoint())?;
+        return api.embed(&embed, to);
     }
     to.purpose(&embed);
     to.rest(&embed.extra, &[]);
@@ -46,7 +47,7 @@ pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> 
 
 /// Whether the upstream embeds in OpenAI's words.
 fn speaks_openais(provider: &dyn Provider, upstream: &Upstream, model: &str) -> bool {
-    provider.relays_to(model, Endpoint::Embeddings, upstream)
+    provider.relays(model, Endpoint::Embeddings, upstream)
 }
 
 /// Reads a request. Token ids are refused: they belong to one provider's tokenizer.
@@ -157,7 +158,11 @@ impl Reply for Embedded {
         if let Some(fault) = self.provider.fault_in_answer(answer) {
             return Err(fault);
         }
-        let vectors = if self.openais { openai::read(answer) } else { self.provider.embedded(answer) };
+        let vectors = if self.openais {
+            openai::read(answer)
+        } else {
+            self.provider.embed_api().and_then(|api| api.embedded(answer))
+        };
         let vectors = vectors.ok_or_else(|| malformed("The provider's answer holds no embeddings."))?;
         one_for_each(self.texts, vectors.vectors.len())?;
         if !vectors.model.is_empty() {

@@ -36,7 +36,7 @@ pub fn told(
     endpoint: Endpoint,
 ) -> Problem {
     let mut problem = fault.problem();
-    if !provider.relays_to(model, endpoint, upstream) {
+    if !provider.relays(model, endpoint, upstream) {
         problem.details = None;
         if fault.kind == FaultKind::ContextLength {
             dialect::say_too_long(endpoint.family(), &mut problem.message);

@@ -53,7 +53,7 @@ impl<'a> Judge<'a> {
     pub fn accepts(&mut self, upstream: &'a Upstream, model: &'a str) -> Result<(), Reject> {
         let call = self.call;
         let relays =
-            by_name(&upstream.dialect).is_some_and(|provider| provider.relays_to(model, call.asked.endpoint, upstream));
+            by_name(&upstream.dialect).is_some_and(|provider| provider.relays(model, call.asked.endpoint, upstream));
         if call.asked.endpoint.body() == BodyKind::Multipart && !relays {
             // A form can only be passed on.
             return Err(call.unserved());
@@ -93,7 +93,10 @@ impl<'a> Judge<'a> {
             let chat = self.chat.get_or_init(read).as_ref().map_err(Clone::clone)?;
             to.known(chat);
             to.judge();
-            provider.write(&to.fitted(provider, chat), &mut to).map(drop)
+            match provider.chat_api() {
+                Some(api) => api.write(&to.fitted(api, chat), &mut to).map(drop),
+                None => Err(to.wrong_endpoint()),
+            }
         } else if call.asked.endpoint.embeds() {
             embedding::ask(provider, call, &mut to).map(drop)
         } else if call.asked.endpoint.counts() {

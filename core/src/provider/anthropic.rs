@@ -25,7 +25,7 @@ use weir_hub::relay;
 use weir_hub::reply::{Reader, Reply};
 use weir_hub::signature::{self, Maker};
 
-use super::{Ask, Body, CredentialHeader, Provider, To, ToolName, claude};
+use super::{Ask, Body, ChatApi, CountApi, CredentialHeader, Provider, To, ToolName, claude};
 use crate::upstream::Upstream;
 
 /// See the module.
@@ -53,7 +53,7 @@ impl Provider for Anthropic {
         &[("anthropic-version", "2023-06-01")]
     }
 
-    fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
+    fn relays(&self, _: &str, endpoint: Endpoint, _: &Upstream) -> bool {
         endpoint.family() == Family::Anthropic
     }
 
@@ -82,6 +82,20 @@ impl Provider for Anthropic {
         relay::reply(Box::new(reply::Reading::new(Awaited::at(start.asked.endpoint))), start)
     }
 
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        Some(self)
+    }
+
+    fn count_api(&self) -> Option<&dyn CountApi> {
+        Some(self)
+    }
+}
+
+impl ChatApi for Anthropic {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         Ok(Ask::json("/messages", ask::write(chat, ask::Head::Model, to)?))
     }
@@ -94,10 +108,12 @@ impl Provider for Anthropic {
         claude::tool_name(model)
     }
 
-    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(Box::new(reply::Reading::new(Awaited::at(start.asked.endpoint))))
+    fn reader(&self, start: &ReplyStart<'_>) -> Box<dyn Reader> {
+        Box::new(reply::Reading::new(Awaited::at(start.asked.endpoint)))
     }
+}
 
+impl CountApi for Anthropic {
     /// The request for a chat, without what weighs nothing: this API takes no other field here.
     fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let asked = ask::write(chat, ask::Head::Model, to)?;
@@ -114,10 +130,6 @@ impl Provider for Anthropic {
 
     fn counted(&self, answer: Raw<'_>) -> Option<u64> {
         answer.get("input_tokens").and_then(Raw::integer)
-    }
-
-    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
-        fault::fault(status, body)
     }
 }
 

@@ -16,7 +16,7 @@ use weir_hub::endpoint::{Endpoint, Family};
 use weir_hub::fault::{FaultKind, Reject, UpstreamFault};
 use weir_hub::reply::{Reader, Reply};
 
-use super::{Ask, CredentialHeader, Provider, To, openai};
+use super::{Ask, ChatApi, CountApi, CredentialHeader, Provider, To, openai};
 use crate::upstream::{Upstream, Url};
 
 /// See the module.
@@ -43,7 +43,7 @@ impl Provider for Azure {
         Some(CredentialHeader { name: "api-key", prefix: "" })
     }
 
-    fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool {
+    fn relays(&self, _: &str, endpoint: Endpoint, upstream: &Upstream) -> bool {
         let there = !matches!(endpoint, Endpoint::Moderations | Endpoint::Rerank);
         there && endpoint.family() == Family::OpenAi && upstream.quirks.serves(endpoint)
     }
@@ -54,23 +54,6 @@ impl Provider for Azure {
 
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply> {
         openai::relayed(start)
-    }
-
-    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        let body = openai::write(chat, &ACCENT, to)?;
-        Ok(Ask::json(path(Endpoint::Chat, to.upstream, to.model), body))
-    }
-
-    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(openai::reader(start))
-    }
-
-    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(Ask::json(path(Endpoint::CountTokens, to.upstream, to.model), openai::count(chat, to)?))
-    }
-
-    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
-        openai::counted(answer)
     }
 
     /// <https://learn.microsoft.com/azure/ai-foundry/openai/reference#embeddings>, `input`
@@ -93,6 +76,35 @@ impl Provider for Azure {
 
     fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
         openai::fault_in_answer(answer)
+    }
+
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        Some(self)
+    }
+
+    fn count_api(&self) -> Option<&dyn CountApi> {
+        Some(self)
+    }
+}
+
+impl ChatApi for Azure {
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        let body = openai::write(chat, &ACCENT, to)?;
+        Ok(Ask::json(path(Endpoint::Chat, to.upstream, to.model), body))
+    }
+
+    fn reader(&self, start: &ReplyStart<'_>) -> Box<dyn Reader> {
+        openai::reader(start)
+    }
+}
+
+impl CountApi for Azure {
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::json(path(Endpoint::CountTokens, to.upstream, to.model), openai::count(chat, to)?))
+    }
+
+    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
+        openai::counted(answer)
     }
 }
 

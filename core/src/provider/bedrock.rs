@@ -28,7 +28,7 @@ use weir_hub::reply::{Flow, Pieces, Reader, Reply};
 use weir_hub::signature::{self, Maker};
 
 use super::claude::Generation;
-use super::{Ask, CredentialHeader, Provider, To};
+use super::{Ask, ChatApi, CountApi, CredentialHeader, EmbedApi, Provider, To};
 use crate::upstream::{Upstream, Url};
 
 /// See the module.
@@ -66,7 +66,7 @@ impl Provider for Bedrock {
         Some("bedrock")
     }
 
-    fn relays(&self, _: Endpoint, _: &Upstream) -> bool {
+    fn relays(&self, _: &str, _: Endpoint, _: &Upstream) -> bool {
         false
     }
 
@@ -74,6 +74,28 @@ impl Provider for Bedrock {
         relay::reply(Box::new(Unasked), start)
     }
 
+    fn most_texts(&self, model: &str) -> usize {
+        embed::most_texts(model)
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        Some(self)
+    }
+
+    fn embed_api(&self) -> Option<&dyn EmbedApi> {
+        Some(self)
+    }
+
+    fn count_api(&self) -> Option<&dyn CountApi> {
+        Some(self)
+    }
+}
+
+impl ChatApi for Bedrock {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let verb = if to.delivery == Delivery::Streamed { "converse-stream" } else { "converse" };
         Ok(Ask::json(path(to.model, verb), ask::write(chat, to)?))
@@ -87,32 +109,28 @@ impl Provider for Bedrock {
         Framing::EventStream
     }
 
-    fn reader(&self, _: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(Box::new(reply::Reading::new()))
+    fn reader(&self, _: &ReplyStart<'_>) -> Box<dyn Reader> {
+        Box::new(reply::Reading::new())
     }
+}
 
+impl EmbedApi for Bedrock {
     fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         Ok(Ask::json(path(to.model, "invoke"), embed::write(embed, to)?))
-    }
-
-    fn most_texts(&self, model: &str) -> usize {
-        embed::most_texts(model)
     }
 
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
         embed::read(answer)
     }
+}
 
+impl CountApi for Bedrock {
     fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         Ok(Ask::json(path(foundation(to.model), "count-tokens"), ask::count(chat, to)?))
     }
 
     fn counted(&self, answer: Raw<'_>) -> Option<u64> {
         answer.get("inputTokens").and_then(Raw::integer)
-    }
-
-    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
-        fault::fault(status, body)
     }
 }
 

@@ -25,7 +25,7 @@ use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::relay;
 use weir_hub::reply::{Reader, Reply};
 
-use super::{Ask, CredentialHeader, Provider, To, ToolName};
+use super::{Ask, ChatApi, CredentialHeader, EmbedApi, Provider, To, ToolName};
 use crate::upstream::{Upstream, Url};
 
 pub(super) use embed::{MOST_TEXTS, read as read_embeddings, write as write_embeddings};
@@ -51,7 +51,7 @@ impl Provider for Cohere {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }
 
-    fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
+    fn relays(&self, _: &str, endpoint: Endpoint, _: &Upstream) -> bool {
         endpoint == Endpoint::Rerank
     }
 
@@ -63,6 +63,24 @@ impl Provider for Cohere {
         relay::reply(Box::new(rerank::Ranking), start)
     }
 
+    fn most_texts(&self, _: &str) -> usize {
+        MOST_TEXTS
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        Some(self)
+    }
+
+    fn embed_api(&self) -> Option<&dyn EmbedApi> {
+        Some(self)
+    }
+}
+
+impl ChatApi for Cohere {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         Ok(Ask::json("/chat", ask::write(chat, to)?))
     }
@@ -74,25 +92,19 @@ impl Provider for Cohere {
         ToolName { besides: "", begins_with_any: false, ..ToolName::USUAL }
     }
 
-    fn reader(&self, _: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(Box::new(reply::Reading::new()))
+    fn reader(&self, _: &ReplyStart<'_>) -> Box<dyn Reader> {
+        Box::new(reply::Reading::new())
     }
+}
 
+impl EmbedApi for Cohere {
     fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let model = to.model;
         Ok(Ask::json("/embed", write_embeddings(embed, Some(model), to)))
     }
 
-    fn most_texts(&self, _: &str) -> usize {
-        MOST_TEXTS
-    }
-
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
         read_embeddings(answer)
-    }
-
-    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
-        fault::fault(status, body)
     }
 }
 

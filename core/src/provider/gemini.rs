@@ -30,7 +30,7 @@ use weir_hub::relay;
 use weir_hub::reply::{Reader, Reply};
 use weir_hub::signature::{self, Maker};
 
-use super::{Ask, CredentialHeader, Provider, To, ToolName};
+use super::{Ask, ChatApi, CountApi, CredentialHeader, EmbedApi, Provider, To, ToolName};
 use crate::upstream::{Upstream, Url};
 pub(super) use embedding::read as read_embeddings;
 use reply::Reading;
@@ -68,7 +68,7 @@ impl Provider for Gemini {
         Some(CredentialHeader { name: "x-goog-api-key", prefix: "" })
     }
 
-    fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
+    fn relays(&self, _: &str, endpoint: Endpoint, _: &Upstream) -> bool {
         endpoint.family() == Family::Gemini
     }
 
@@ -89,6 +89,34 @@ impl Provider for Gemini {
         }
     }
 
+    /// <https://ai.google.dev/api/embeddings#method:-models.batchembedcontents>; the limit is what a refusal tells: "at most 100
+    /// requests can be in one batch".
+    fn most_texts(&self, _: &str) -> usize {
+        100
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        fault::in_answer(answer)
+    }
+
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        Some(self)
+    }
+
+    fn embed_api(&self) -> Option<&dyn EmbedApi> {
+        Some(self)
+    }
+
+    fn count_api(&self) -> Option<&dyn CountApi> {
+        Some(self)
+    }
+}
+
+impl ChatApi for Gemini {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let body = ask::write(chat, Host::GoogleAi, to)?;
         Ok(Ask::json(path(to), body))
@@ -109,25 +137,23 @@ impl Provider for Gemini {
         ToolName { longest: 128, besides: "-.:", begins_with_any: false }
     }
 
-    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(Box::new(Reading::new(start)))
+    fn reader(&self, start: &ReplyStart<'_>) -> Box<dyn Reader> {
+        Box::new(Reading::new(start))
     }
+}
 
+impl EmbedApi for Gemini {
     fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let body = embedding::write(embed, to);
         Ok(Ask::json(format!("/models/{}:batchEmbedContents", segment(to.model)), body))
     }
 
-    /// <https://ai.google.dev/api/embeddings#method:-models.batchembedcontents>; the limit is what a refusal tells: "at most 100
-    /// requests can be in one batch".
-    fn most_texts(&self, _: &str) -> usize {
-        100
-    }
-
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
         embedding::read(answer)
     }
+}
 
+impl CountApi for Gemini {
     fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let asked = ask::write(chat, Host::GoogleAi, to)?;
         let mut body = Vec::with_capacity(asked.len() + 64);
@@ -144,14 +170,6 @@ impl Provider for Gemini {
 
     fn counted(&self, answer: Raw<'_>) -> Option<u64> {
         counted(answer)
-    }
-
-    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
-        fault::fault(status, body)
-    }
-
-    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
-        fault::in_answer(answer)
     }
 }
 

@@ -29,7 +29,7 @@ impl Provider for Local {
         None
     }
 
-    fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
+    fn relays(&self, _: &str, endpoint: Endpoint, _: &Upstream) -> bool {
         endpoint == Endpoint::Embeddings
     }
 

@@ -23,7 +23,7 @@ use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::reply::{Reader, Reply};
 
 use super::openai::{self, Accent, Order, Parts, Reasons};
-use super::{Ask, Body, CredentialHeader, Provider, To};
+use super::{Ask, Body, ChatApi, CredentialHeader, Provider, To};
 use crate::upstream::{StreamUsage, Upstream};
 
 /// See the module.
@@ -61,7 +61,7 @@ impl Provider for Mistral {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }
 
-    fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool {
+    fn relays(&self, _: &str, endpoint: Endpoint, upstream: &Upstream) -> bool {
         matches!(endpoint, Endpoint::Embeddings | Endpoint::Moderations | Endpoint::Transcriptions)
             && upstream.quirks.serves(endpoint)
     }
@@ -99,6 +99,20 @@ impl Provider for Mistral {
         }
     }
 
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        openai::fault_in_answer(answer)
+    }
+
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        Some(self)
+    }
+}
+
+impl ChatApi for Mistral {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         if chat.temperature.and_then(Raw::number).is_some_and(|temperature| temperature > MAX_TEMPERATURE) {
             return Err(to.invalid("temperature", "it must be at most 1.5 for this provider"));
@@ -107,16 +121,8 @@ impl Provider for Mistral {
         Ok(Ask::json("/chat/completions", openai::write_with(chat, &accent, to)?))
     }
 
-    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(openai::reader(start))
-    }
-
-    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
-        fault::fault(status, body)
-    }
-
-    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
-        openai::fault_in_answer(answer)
+    fn reader(&self, start: &ReplyStart<'_>) -> Box<dyn Reader> {
+        openai::reader(start)
     }
 }
 

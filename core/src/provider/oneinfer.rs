@@ -20,7 +20,7 @@ use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::relay;
 use weir_hub::reply::{Reader, Reply};
 
-use super::{Ask, CredentialHeader, Provider, To};
+use super::{Ask, ChatApi, CredentialHeader, Provider, To};
 use crate::upstream::Upstream;
 
 /// See the module.
@@ -40,7 +40,7 @@ impl Provider for OneInfer {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }
 
-    fn relays(&self, _: Endpoint, _: &Upstream) -> bool {
+    fn relays(&self, _: &str, _: Endpoint, _: &Upstream) -> bool {
         false
     }
 
@@ -48,16 +48,22 @@ impl Provider for OneInfer {
         relay::reply(Box::new(reply::Reading::new()), start)
     }
 
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        fault::fault(status, body)
+    }
+
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        Some(self)
+    }
+}
+
+impl ChatApi for OneInfer {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         Ok(Ask::json("/chat/completions", ask::write(chat, to)?))
     }
 
-    fn reader(&self, _: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(Box::new(reply::Reading::new()))
-    }
-
-    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
-        fault::fault(status, body)
+    fn reader(&self, _: &ReplyStart<'_>) -> Box<dyn Reader> {
+        Box::new(reply::Reading::new())
     }
 }
 

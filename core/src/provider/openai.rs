@@ -38,7 +38,7 @@ use weir_hub::fault::{Reject, UpstreamFault};
 use weir_hub::relay as watch;
 use weir_hub::reply::{Reader, Reply};
 
-use super::{Ask, Body, CredentialHeader, Provider, To};
+use super::{Ask, Body, ChatApi, CountApi, CredentialHeader, Provider, To};
 use crate::upstream::{ReasoningField, StreamUsage, Upstream};
 
 /// See the module.
@@ -68,7 +68,7 @@ impl Provider for OpenAi {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }
 
-    fn relays(&self, endpoint: Endpoint, upstream: &Upstream) -> bool {
+    fn relays(&self, _: &str, endpoint: Endpoint, upstream: &Upstream) -> bool {
         endpoint.family() == Family::OpenAi && upstream.quirks.serves(endpoint)
     }
 
@@ -87,32 +87,44 @@ impl Provider for OpenAi {
         relayed(start)
     }
 
-    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(Ask::json(path_at(Endpoint::Chat, to.upstream), write(chat, &PLAIN, to)?))
-    }
-
-    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(reader(start))
-    }
-
-    fn takes_back(&self, _: &str, _: &str, upstream: &Upstream) -> bool {
-        upstream.quirks.reasoning == Some(ReasoningField::ReasoningDetails)
-    }
-
-    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
-        Ok(Ask::json(path_at(Endpoint::CountTokens, to.upstream), count(chat, to)?))
-    }
-
-    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
-        counted(answer)
-    }
-
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         fault(status, body)
     }
 
     fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
         fault_in_answer(answer)
+    }
+
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        Some(self)
+    }
+
+    fn count_api(&self) -> Option<&dyn CountApi> {
+        Some(self)
+    }
+}
+
+impl ChatApi for OpenAi {
+    fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::json(path_at(Endpoint::Chat, to.upstream), write(chat, &PLAIN, to)?))
+    }
+
+    fn reader(&self, start: &ReplyStart<'_>) -> Box<dyn Reader> {
+        reader(start)
+    }
+
+    fn takes_back(&self, _: &str, _: &str, upstream: &Upstream) -> bool {
+        upstream.quirks.reasoning == Some(ReasoningField::ReasoningDetails)
+    }
+}
+
+impl CountApi for OpenAi {
+    fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
+        Ok(Ask::json(path_at(Endpoint::CountTokens, to.upstream), count(chat, to)?))
+    }
+
+    fn counted(&self, answer: Raw<'_>) -> Option<u64> {
+        counted(answer)
     }
 }
 

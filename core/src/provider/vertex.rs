@@ -30,7 +30,7 @@ use weir_hub::{relay, signature};
 
 use super::gemini::reply::Reading;
 use super::gemini::{self, Host, segment, verb};
-use super::{Ask, Body, CredentialHeader, Provider, To, ToolName, anthropic, claude};
+use super::{Ask, Body, ChatApi, CountApi, CredentialHeader, EmbedApi, Provider, To, ToolName, anthropic, claude};
 use crate::upstream::{Upstream, Url};
 
 /// See the module.
@@ -102,17 +102,13 @@ impl Provider for Vertex {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }
 
-    fn relays(&self, endpoint: Endpoint, _: &Upstream) -> bool {
+    fn relays(&self, model: &str, endpoint: Endpoint, _: &Upstream) -> bool {
         let predicts = matches!(endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents);
-        matches!(endpoint.family(), Family::Gemini | Family::Anthropic) && !predicts
-    }
-
-    fn relays_to(&self, model: &str, endpoint: Endpoint, upstream: &Upstream) -> bool {
         let speaks = match Maker::of(model) {
             Maker::Google => Family::Gemini,
             Maker::Anthropic => Family::Anthropic,
         };
-        endpoint.family() == speaks && self.relays(endpoint, upstream)
+        endpoint.family() == speaks && !predicts
     }
 
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
@@ -139,6 +135,40 @@ impl Provider for Vertex {
         }
     }
 
+    fn most_texts(&self, model: &str) -> usize {
+        match Maker::of(model) {
+            Maker::Google => embedding::most_texts(model),
+            Maker::Anthropic => usize::MAX,
+        }
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
+        let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
+        // What is wrong with a message, the guest says; what is wrong with who asks, the host.
+        if json.is_some_and(guest::says) {
+            return anthropic::fault::fault(status, body);
+        }
+        gemini::fault::fault(status, body)
+    }
+
+    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
+        gemini::fault::in_answer(answer)
+    }
+
+    fn chat_api(&self) -> Option<&dyn ChatApi> {
+        Some(self)
+    }
+
+    fn embed_api(&self) -> Option<&dyn EmbedApi> {
+        Some(self)
+    }
+
+    fn count_api(&self) -> Option<&dyn CountApi> {
+        Some(self)
+    }
+}
+
+impl ChatApi for Vertex {
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let body = match Maker::of(to.model) {
             Maker::Google => gemini::ask::write(chat, Host::Vertex, to)?,
@@ -167,10 +197,12 @@ impl Provider for Vertex {
         }
     }
 
-    fn reader(&self, start: &ReplyStart<'_>) -> Option<Box<dyn Reader>> {
-        Some(reader(start))
+    fn reader(&self, start: &ReplyStart<'_>) -> Box<dyn Reader> {
+        reader(start)
     }
+}
 
+impl EmbedApi for Vertex {
     fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         if Maker::of(to.model) == Maker::Anthropic {
             return Err(to.wrong_endpoint());
@@ -180,17 +212,12 @@ impl Provider for Vertex {
         Ok(Ask::json(format!("/publishers/google/models/{}:{verb}", segment(to.model)), body))
     }
 
-    fn most_texts(&self, model: &str) -> usize {
-        match Maker::of(model) {
-            Maker::Google => embedding::most_texts(model),
-            Maker::Anthropic => usize::MAX,
-        }
-    }
-
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>> {
         embedding::read(answer)
     }
+}
 
+impl CountApi for Vertex {
     /// Only for Google's models; a guest's are counted in the caller's own words.
     fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         if Maker::of(to.model) == Maker::Anthropic {
@@ -218,19 +245,6 @@ impl Provider for Vertex {
 
     fn counted(&self, answer: Raw<'_>) -> Option<u64> {
         gemini::counted(answer)
-    }
-
-    fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
-        let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
-        // What is wrong with a message, the guest says; what is wrong with who asks, the host.
-        if json.is_some_and(guest::says) {
-            return anthropic::fault::fault(status, body);
-        }
-        gemini::fault::fault(status, body)
-    }
-
-    fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
-        gemini::fault::in_answer(answer)
     }
 }
 

@@ -56,7 +56,7 @@ fn allocations(provider: &'static dyn Provider, endpoint: Endpoint, recorded: &R
     let plan = plan(endpoint, provider.name(), &recorded.model).to_text();
     let mut attempt = Attempt::begin(&upstream, &plan, Instant::default()).unwrap().attempt;
     let mut effects = Vec::new();
-    let content_type = match provider.framing() {
+    let content_type = match provider.chat_api().unwrap().framing() {
         Framing::Sse => "text/event-stream",
         Framing::EventStream => "application/vnd.amazon.eventstream",
     };
@@ -111,7 +111,7 @@ fn plan(endpoint: Endpoint, provider: &str, model: &str) -> Plan {
 
 /// The frame, with other words.
 fn saying(frame: &[u8], provider: &'static dyn Provider) -> Vec<u8> {
-    match provider.framing() {
+    match provider.chat_api().unwrap().framing() {
         Framing::Sse => {
             let frame = str::from_utf8(frame).unwrap();
             let (head, json) = frame.split_at(frame.find('{').unwrap());

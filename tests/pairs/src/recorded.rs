@@ -60,7 +60,7 @@ impl Recorded {
         }
         let upstream: Upstream = serde_json::from_value(settings.into()).map_err(|error| error.to_string())?;
         let model = meta["model"].as_str().unwrap_or_default();
-        let goes = if provider.relays_to(model, endpoint, &upstream) { Way::Relayed } else { Way::Translated };
+        let goes = if provider.relays(model, endpoint, &upstream) { Way::Relayed } else { Way::Translated };
         let asked = meta["endpoint"].as_str().map_or(Some(Endpoint::Chat), Endpoint::from_name);
         let fits = asked == Some(endpoint) || way == Way::Translated && case.ends_with("stream");
         if goes != way || !fits || meta["status"].is_u64() || meta["fault"].is_string() {
@@ -70,7 +70,7 @@ impl Recorded {
         else {
             return Ok(None);
         };
-        let frames = frames(provider.framing(), &answer);
+        let frames = frames(provider.chat_api().unwrap().framing(), &answer);
         let mut reply = exchange::reply(provider, &upstream, &crate::start(endpoint, model));
         let (mut before, mut deltas) = (Vec::new(), Vec::new());
         for frame in frames {

@@ -79,7 +79,7 @@ fn operation<'a>(prefix: &'a str, speaks: &dyn Provider, upstream: &Upstream) ->
     // What is only relayed keeps the caller's path, below the version.
     let relayed = Endpoint::ALL
         .into_iter()
-        .filter(|endpoint| speaks.relays(*endpoint, upstream) && !upstream.quirks.paths.contains_key(endpoint))
+        .filter(|endpoint| speaks.relays(MODEL, *endpoint, upstream) && !upstream.quirks.paths.contains_key(endpoint))
         .filter_map(|endpoint| endpoint.path().strip_prefix("/v1/").map(|path| format!("/{path}")));
     asked.chain(relayed).find_map(|path| {
         let at = match path.split_once(MODEL) {

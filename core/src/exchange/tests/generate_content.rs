@@ -38,7 +38,7 @@ fn asked(body: &str, dialect: &str, model: &str) -> Result<(Value, provider::Not
     let again = scan(body)?;
     let chat = GenerateContent.read(&Call { body, scan: &again, ..call })?;
     to.known(&chat);
-    let ask = provider.write(&chat, &mut to);
+    let ask = provider.chat_api().unwrap().write(&chat, &mut to);
     let Body::Replaced(up) = to.told(ask)?.body else { panic!("it is written") };
     Ok((serde_json::from_slice(&up).unwrap(), to.notes))
 }
@@ -345,8 +345,8 @@ fn collected(stream: &str) -> Vec<Value> {
 fn answered(dialect: &str, delivery: Delivery, echo: &str, answer: &str) -> String {
     let start = ReplyStart { asked: Asked { delivery, ..START.asked }, echo, ..START };
     let provider = provider::by_name(dialect).unwrap();
-    let reader = provider.reader(&start).unwrap();
-    let mut reply = translate::reply(&GenerateContent, provider.framing(), reader, &start);
+    let reader = provider.chat_api().unwrap().reader(&start);
+    let mut reply = translate::reply(&GenerateContent, provider.chat_api().unwrap().framing(), reader, &start);
     let mut out = Vec::new();
     reply.read(answer.as_bytes(), &mut out).unwrap();
     reply.end(&mut out).unwrap();

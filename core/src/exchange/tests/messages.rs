@@ -31,7 +31,7 @@ fn there_and_back(body: &str, model: &str) -> Result<(Value, provider::Notes), R
     let mut to = To::new(anthropic, &upstream, model, &call);
     let chat = Messages.read(&call)?;
     to.known(&chat);
-    let ask = anthropic.write(&chat, &mut to);
+    let ask = anthropic.chat_api().unwrap().write(&chat, &mut to);
     let Body::Replaced(up) = to.told(ask)?.body else { panic!("it is written") };
     Ok((serde_json::from_slice(&up).unwrap(), to.notes))
 }
@@ -242,7 +242,12 @@ fn fields_have_this_apis_names() {
 fn answered(delivery: Delivery, answer: &str) -> String {
     let start = ReplyStart { asked: Asked { delivery, ..START.asked }, ..START };
     let anthropic = provider::by_name("anthropic").unwrap();
-    let mut reply = translate::reply(&Messages, anthropic.framing(), anthropic.reader(&start).unwrap(), &start);
+    let mut reply = translate::reply(
+        &Messages,
+        anthropic.chat_api().unwrap().framing(),
+        anthropic.chat_api().unwrap().reader(&start),
+        &start,
+    );
     let mut out = Vec::new();
     reply.read(answer.as_bytes(), &mut out).unwrap();
     reply.end(&mut out).unwrap();

@@ -15,7 +15,8 @@ use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
 
 use super::claude::Generation;
-use super::{Provider, Renamed, parts, system, tool_names};
+use super::notes::{self, Notes};
+use super::{ChatApi, Provider, Renamed, parts, system, tool_names};
 use crate::upstream::Upstream;
 
 /// Fields that say where cached work may be found, how to keep it, or who asks: they promise nothing about the answer.
@@ -28,21 +29,6 @@ const HINTS: [&str; 7] = [
     "user",
     "safety_identifier",
 ];
-
-/// The most characters of a noted field's name.
-const LONGEST_NOTED: usize = 128;
-
-/// Stands for the others, and for the rest of a name.
-const MORE: &str = "...";
-
-/// What of a request was left out or is had in another way; it is told in the answer's headers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Notes {
-    /// Fields that were left out, as a header can name them; of many, the first.
-    pub dropped: Vec<String>,
-    /// Fields that the provider does not know, and whose effect is had by other means, named in the same way.
-    pub emulated: Vec<String>,
-}
 
 /// One upstream's model, to which a call is being written.
 pub struct To<'t> {
@@ -115,7 +101,7 @@ impl<'t> To<'t> {
     pub fn unsupported(&mut self, field: &str) {
         let field = self.field(field);
         if self.upstream.drop_unsupported {
-            note(&mut self.notes.dropped, &field);
+            notes::note(&mut self.notes.dropped, &field);
         } else if self.refused.len() < MOST_NOTED && !self.refused.contains(&field) {
             self.refused.push(field);
         }
@@ -138,7 +124,7 @@ impl<'t> To<'t> {
     /// `field` promises nothing about the answer (a hint for a cache, say), and is left out; that is noted.
     pub fn hint(&mut self, field: &str) {
         let field = self.field(field);
-        note(&mut self.notes.dropped, &field);
+        notes::note(&mut self.notes.dropped, &field);
     }
 
     /// What another model thought is left out: who made it would take it back, and nobody else.
@@ -149,7 +135,7 @@ impl<'t> To<'t> {
             Endpoint::GenerateContent => "contents.parts.thoughtSignature",
             _ => "messages.reasoning_details",
         };
-        note(&mut self.notes.dropped, field);
+        notes::note(&mut self.notes.dropped, field);
     }
 
     /// The effort is left out, though something else is said about reasoning.
@@ -243,7 +229,7 @@ impl<'t> To<'t> {
             self.unsupported(field);
         }
         for field in &chat.emulated {
-            note(&mut self.notes.emulated, field);
+            notes::note(&mut self.notes.emulated, field);
         }
         for turn in &chat.turns {
             for (name, _) in &turn.extra {
@@ -255,21 +241,18 @@ impl<'t> To<'t> {
         }
     }
 
-    /// What is asked, with names of tools that `provider` takes. What another model thought is left out when it is written.
-    pub(crate) fn fitted<'c, 'a>(&mut self, provider: &dyn Provider, chat: &'c Chat<'a>) -> Cow<'c, Chat<'a>> {
+    /// What is asked, with names of tools that the provider takes. What another model thought is left out when it is written.
+    pub(crate) fn fitted<'c, 'a>(&mut self, api: &dyn ChatApi, chat: &'c Chat<'a>) -> Cow<'c, Chat<'a>> {
         let proofs = chat.turns.iter().flat_map(|turn| &turn.parts).filter_map(|part| match &part.content {
             Content::Reasoning { signature, .. } => signature.as_deref(),
             Content::Redacted(proof) => Some(&**proof),
             _ => None,
         });
-        if proofs.clone().any(|proof| !provider.takes_back(proof, self.model, self.upstream)) {
+        if proofs.clone().any(|proof| !api.takes_back(proof, self.model, self.upstream)) {
             self.leaves_thoughts();
         }
-        let without = if provider.reads_buckets(self.model) {
-            Cow::Borrowed(chat)
-        } else {
-            parts::without(chat, self, in_bucket)
-        };
+        let without =
+            if api.reads_buckets(self.model) { Cow::Borrowed(chat) } else { parts::without(chat, self, in_bucket) };
         let without = if self.upstream.quirks.system_first && system::is_late(&without) {
             self.emulates("messages");
             let mut chat = without.into_owned();
@@ -278,7 +261,7 @@ impl<'t> To<'t> {
         } else {
             without
         };
-        let Some((fitted, renamed)) = tool_names::renamed(&without, provider.tool_name(self.model)) else {
+        let Some((fitted, renamed)) = tool_names::renamed(&without, api.tool_name(self.model)) else {
             return without;
         };
         self.renamed = renamed;
@@ -307,7 +290,7 @@ impl<'t> To<'t> {
     /// What `field` asks for is had in another way; that is noted.
     pub fn emulates(&mut self, field: &str) {
         let field = self.field(field);
-        note(&mut self.notes.emulated, &field);
+        notes::note(&mut self.notes.emulated, &field);
     }
 
     /// Sees to it that one tool is called at a time, where that is asked for and this upstream cannot be told: of an
@@ -354,49 +337,5 @@ fn in_bucket(_: Role, content: &Content<'_>) -> Option<&'static str> {
         Content::ImageUrl(url) if url.starts_with("gs://") => Some("image_url.url"),
         Content::Document { source: Source::Url(url), .. } if url.starts_with("gs://") => Some("file"),
         _ => None,
-    }
-}
-
-/// Adds `field` as a header can name it, unless it is there already, or there are too many.
-fn note(fields: &mut Vec<String>, field: &str) {
-    if fields.len() > MOST_NOTED {
-        return;
-    }
-    let field = if fields.len() == MOST_NOTED { MORE.to_string() } else { in_header(field) };
-    if !fields.contains(&field) {
-        fields.push(field);
-    }
-}
-
-/// A field's name as a header and a log can have it. It may be anything that a caller has written: a line break in it would begin
-/// another header.
-pub(crate) fn in_header(field: &str) -> String {
-    let visible = |c: char| if c.is_ascii_graphic() && c != ',' { c } else { '?' };
-    let mut name: String = field.chars().take(LONGEST_NOTED).map(visible).collect();
-    if field.chars().nth(LONGEST_NOTED).is_some() {
-        name.push_str(MORE);
-    }
-    name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_noted_fits_a_header() {
-        let noted = |names: &[&str]| {
-            let mut fields = Vec::new();
-            for name in names {
-                note(&mut fields, name);
-            }
-            fields
-        };
-        assert_eq!(noted(&["seed", "messages[0].content[0]", "seed"]), ["seed", "messages[0].content[0]"]);
-        assert_eq!(noted(&["a\r\nset-cookie: b", "c,d", "\u{e9}"]), ["a??set-cookie:?b", "c?d", "?"]);
-        assert_eq!(noted(&[&"x".repeat(1000)]), ["x".repeat(128) + "..."]);
-        let many: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
-        let many = noted(&many.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!((many.len(), many.last().map(String::as_str)), (MOST_NOTED + 1, Some("...")));
     }
 }
