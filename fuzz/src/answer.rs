@@ -1,7 +1,7 @@
 //! Any bytes, as an answer of a provider to a caller of any endpoint.
 
 use weir_core::exchange;
-use weir_core::provider::{Provider, by_name};
+use weir_core::provider::{ChatApi, Provider, by_name};
 use weir_core::upstream::Upstream;
 use weir_hub::call::ReplyStart;
 use weir_hub::codec::eventstream::message;
@@ -103,7 +103,8 @@ impl Answer {
             upstream.quirks.endpoints = vec![Endpoint::Chat];
         }
         let endpoint = Endpoint::ALL[usize::from(*endpoint) % Endpoint::ALL.len()];
-        let named = flags & NAMED != 0 && provider.chat_api().unwrap().framing() == Framing::EventStream;
+        let named =
+            flags & NAMED != 0 && provider.chat_api().map_or(Framing::Sse, ChatApi::framing) == Framing::EventStream;
         let bytes = if named { framed(bytes) } else { bytes.to_vec() };
         Some(Self { provider, upstream, endpoint, flags: *flags, cut: usize::from(*cut).max(1), bytes })
     }

@@ -7,7 +7,7 @@ use allocation_counter::measure;
 use serde_json::Value;
 use weir_core::attempt::{Attempt, Effect};
 use weir_core::plan::{Candidate, Limits, Origin, Plan};
-use weir_core::provider::{ALL, Provider};
+use weir_core::provider::{ALL, ChatApi, Provider};
 use weir_core::time::Instant;
 use weir_hub::codec::Unreadable;
 use weir_hub::codec::eventstream;
@@ -56,7 +56,7 @@ fn allocations(provider: &'static dyn Provider, endpoint: Endpoint, recorded: &R
     let plan = plan(endpoint, provider.name(), &recorded.model).to_text();
     let mut attempt = Attempt::begin(&upstream, &plan, Instant::default()).unwrap().attempt;
     let mut effects = Vec::new();
-    let content_type = match provider.chat_api().unwrap().framing() {
+    let content_type = match provider.chat_api().map_or(Framing::Sse, ChatApi::framing) {
         Framing::Sse => "text/event-stream",
         Framing::EventStream => "application/vnd.amazon.eventstream",
     };
@@ -111,7 +111,7 @@ fn plan(endpoint: Endpoint, provider: &str, model: &str) -> Plan {
 
 /// The frame, with other words.
 fn saying(frame: &[u8], provider: &'static dyn Provider) -> Vec<u8> {
-    match provider.chat_api().unwrap().framing() {
+    match provider.chat_api().map_or(Framing::Sse, ChatApi::framing) {
         Framing::Sse => {
             let frame = str::from_utf8(frame).unwrap();
             let (head, json) = frame.split_at(frame.find('{').unwrap());

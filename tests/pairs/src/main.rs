@@ -61,7 +61,6 @@ fn counted(work: &mut dyn FnMut() -> Outcome) -> Outcome {
 fn pair(provider: &'static dyn Provider, endpoint: Endpoint) -> Outcome {
     for (way, arrow) in [(Way::Relayed, '='), (Way::Translated, '<')] {
         let Some(recorded) = Recorded::find(provider, endpoint, way)? else {
-            let start = start(endpoint, "m");
             let served = provider.chat_api().is_some() && !provider.relays("m", endpoint, &Upstream::default());
             if way == Way::Translated && served {
                 return Err("the corpus has no case `stream`".into());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use weir_core::exchange;
-use weir_core::provider::Provider;
+use weir_core::provider::{ChatApi, Provider};
 use weir_core::upstream::Upstream;
 use weir_hub::endpoint::Endpoint;
 use weir_hub::frames::Framing;
@@ -70,7 +70,7 @@ impl Recorded {
         else {
             return Ok(None);
         };
-        let frames = frames(provider.chat_api().unwrap().framing(), &answer);
+        let frames = frames(provider.chat_api().map_or(Framing::Sse, ChatApi::framing), &answer);
         let mut reply = exchange::reply(provider, &upstream, &crate::start(endpoint, model));
         let (mut before, mut deltas) = (Vec::new(), Vec::new());
         for frame in frames {
