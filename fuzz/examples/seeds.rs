@@ -1,4 +1,5 @@
-//! Writes every target's seeds into a folder of its name, and the words of the corpus as a dictionary: `seeds FOLDER`.
+//! Writes every target's seeds into a folder of its name, and the words of the corpus as a dictionary: `seeds FOLDER`. Prints
+//! the names.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ fn main() -> io::Result<()> {
     for target in weir_fuzz::all() {
         let own = folder.join(&target.name);
         fs::create_dir_all(&own)?;
+        println!("{}", target.name);
         for (number, seed) in target.seeds.iter().enumerate() {
             fs::write(own.join(format!("{number:04}")), seed)?;
             // Names of members and the like: what stands between two quotes.

@@ -26,7 +26,7 @@ const CHAT_ONLY: u8 = 8;
 /// Checksums are hard to guess: the input is a name and JSON on each line, and the frames are made.
 const NAMED: u8 = 16;
 
-/// An input: whom it answers and how, where it is cut, and its bytes.
+/// An input: which provider answers which caller, where the answer is cut, and its bytes.
 struct Answer {
     provider: &'static dyn Provider,
     upstream: Upstream,
@@ -69,7 +69,7 @@ pub fn check(provider: &str, input: &[u8]) {
     assert!(whole.bytes.len() <= 16 * (bytes.len() + 1024) * (events + 8), "{} bytes", whole.bytes.len());
 }
 
-/// Reads `input` in pieces and leaves what is written: what is taken meanwhile, the reader holds.
+/// Reads `input` in pieces and drops the output, so that the memory in use is what the reader holds.
 pub fn drain(provider: &str, input: &[u8]) {
     let Some(answer) = Answer::of(provider, input) else { return };
     let mut reply = answer.reply();

@@ -100,7 +100,7 @@ pub fn brotli(input: &[u8]) {
     assert_eq!(unpack(&chunks), unpack(&[bytes]));
 }
 
-/// Any bytes are messages or an error, alike wherever they are cut, and what is written is read.
+/// Any bytes are messages or an error, the same wherever they are cut; and what the codec writes, it reads.
 pub fn eventstream(input: &[u8]) {
     const CAP: usize = 1 << 16;
 

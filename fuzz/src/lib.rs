@@ -2,7 +2,7 @@
 //! grows out of proportion, and what it writes is well formed.
 //!
 //! [`all`] names every target with its seeds, which are the corpus under `tests/fixtures`. `core/tests/fuzz.rs` tries what
-//! is near the seeds; the programs in `fuzz_targets` let libFuzzer look further.
+//! is near the seeds; the program `fuzz_targets/any.rs` lets libFuzzer look further.
 
 pub mod answer;
 pub mod ask;
@@ -12,11 +12,11 @@ mod seeds;
 use weir_core::provider::ALL;
 
 /// What is done with an input.
-pub type Run = Box<dyn Fn(&[u8])>;
+pub type Run = Box<dyn Fn(&[u8]) + Send + Sync>;
 
 /// Something that bytes are given to.
 pub struct Target {
-    /// The name of its program.
+    /// What `WEIR_FUZZ` calls it.
     pub name: String,
     /// Fails where something is wrong.
     pub run: Run,

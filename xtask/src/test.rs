@@ -69,7 +69,7 @@ pub(crate) fn soak() -> Outcome {
     step("soak, native", || run(soak().env("WEIR_FILTER", native)))
 }
 
-/// Every fuzz target, each for so many seconds.
+/// Every fuzz target, each for this many seconds.
 pub(crate) fn fuzz(seconds: &str) -> Outcome {
     if seconds.parse::<u32>().is_err() {
         return Err(format!("`{seconds}` is no number of seconds"));
@@ -80,21 +80,27 @@ pub(crate) fn fuzz(seconds: &str) -> Outcome {
         command.args(["run", "nightly", "cargo"]).args(arguments).current_dir(root().join("fuzz"));
         command
     };
-    let Some(targets) = ask(&mut nightly(&["fuzz", "list"])) else {
+    if ask(&mut nightly(&["fuzz", "--version"])).is_none() {
         let how = "`rustup toolchain install nightly` and `cargo install cargo-fuzz`";
         return Err(format!("fuzzing needs nightly Rust and cargo-fuzz: {how}"));
-    };
-    step("seeds from the corpus", || {
-        run(&mut nightly(&["run", "--quiet", "--example", "seeds", "--", "target/seeds"]))
+    }
+    // It prints the names of the targets; the library in `fuzz` has the only list.
+    let targets = step("seeds from the corpus", || {
+        let seeds = ask(&mut nightly(&["run", "--quiet", "--example", "seeds", "--", "target/seeds"]));
+        seeds.ok_or_else(|| "the seeds were not written; run `cargo +nightly run --example seeds` in fuzz/".to_owned())
     })?;
     let limit = format!("-max_total_time={seconds}");
     // No input is large, so nothing that is done with one needs much memory or time.
     let limits = [&*limit, "-dict=target/seeds/words.dict", "-malloc_limit_mb=256", "-timeout=10"];
     for target in targets.lines() {
-        let (found, seeds) = (format!("corpus/{target}"), format!("target/seeds/{target}"));
-        fs::create_dir_all(root().join("fuzz").join(&found)).map_err(|error| format!("fuzz/{found}: {error}"))?;
+        let (found, failed) = (format!("corpus/{target}"), format!("artifacts/{target}/"));
+        for folder in [&found, &failed] {
+            fs::create_dir_all(root().join("fuzz").join(folder)).map_err(|error| format!("fuzz/{folder}: {error}"))?;
+        }
+        let (seeds, failed) = (format!("target/seeds/{target}"), format!("-artifact_prefix={failed}"));
         step(&format!("fuzzing {target} for {seconds} s"), || {
-            run(nightly(&["fuzz", "run", target, &found, &seeds, "--"]).args(limits))
+            let mut fuzz = nightly(&["fuzz", "run", "any", &found, &seeds, "--", &failed]);
+            run(fuzz.args(limits).env("WEIR_FUZZ", target))
         })?;
     }
     Ok(())

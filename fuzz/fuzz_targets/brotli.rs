@@ -1,4 +1,0 @@
-//! See the library.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| weir_fuzz::codec::brotli(input));
