@@ -1,7 +1,7 @@
 //! The public crash test of gateways: the ways in which a provider fails, streamed and whole.
 //!
-//! [`TABLE`] says for each what a caller sees who asks the provider directly, what the caller of a gateway sees, what the
-//! provider was asked, and what the record says. Nothing may be worse through the gateway than directly ([`Worth`]).
+//! For each, [`TABLE`] says what a caller sees who asks the provider directly, what a caller of the gateway sees, which requests
+//! the provider got, and what the record says. Nothing may be worse through the gateway than directly ([`Worth`]).
 //! No other target takes up a stream that has begun: it ends with an error or a break, never as if it were whole.
 
 use std::time::Duration;
@@ -25,96 +25,15 @@ use crate::Shared;
 ///   would repeat the request.
 /// - provider's log: who was asked, and with which status the answer began; `-` where none did.
 /// - record: the tries, and the tokens (input + output; `~` where the provider did not say).
-const TABLE: &str = "
-targets                   | how      | directly                 | caller                              | provider's log      | record
+const TABLE: &str = include_str!("crash/table.txt");
 
-As it should be.
-ok                        | both     | whole                    | whole                               | a 200               | a ok; 7+60
-
-429 once, with a short Retry-After: waited for.
-429-retry-1+times-1       | both     | 429, again in 1 s        | whole                               | a 429, a 200        | a rate_limited, a ok; 7+60
-429-retry-1+times-1, ok   | both     | 429, again in 1 s        | whole                               | a 429, b 200        | a rate_limited, b ok; 7+60
-
-429 for ever: the caller is told the shortest wait.
-429-retry-7               | both     | 429, again in 7 s        | 429 rate_limited, again in 7 s      | a 429               | a rate_limited; 0+0
-429-retry-7, ok           | both     | 429, again in 7 s        | whole                               | a 429, b 200        | a rate_limited, b ok; 7+60
-429-retry-7, 429-retry-4  | both     | 429, again in 7 s        | 429 rate_limited, again in 4 s      | a 429, b 429        | a rate_limited, b rate_limited; 0+0
-429                       | both     | 429, again               | 429 rate_limited, again in 1 s      | a 429, a 429        | a rate_limited, a rate_limited; 0+0
-
-500 once.
-500+times-1               | both     | 500, again               | whole                               | a 500, a 200        | a unavailable, a ok; 7+60
-500+times-1, ok           | both     | 500, again               | whole                               | a 500, b 200        | a unavailable, b ok; 7+60
-
-503 for ever.
-503                       | both     | 503, again               | 503 upstream_unavailable, again     | a 503, a 503        | a unavailable, a unavailable; 0+0
-503, ok                   | both     | 503, again               | whole                               | a 503, b 200        | a unavailable, b ok; 7+60
-503, 503+b                | both     | 503, again               | 503 upstream_unavailable, again     | a 503, b 503, b 503 | a unavailable, b unavailable, b unavailable; 0+0
-
-A reset before the headers.
-alone:reset               | both     | reset                    | 503 upstream_unavailable, again     | a -                 | a reset; 0+0
-reset, ok                 | both     | reset                    | whole                               | a -, b 200          | a reset, b ok; 7+60
-
-Silence: each target is asked once.
-hang                      | both     | silence                  | 504 upstream_timeout, again         | a -                 | a timeout; 0+0
-hang, ok                  | both     | silence                  | whole                               | a -, b 200          | a timeout, b ok; 7+60
-
-The first token is late: waited for within the limit, else the next target answers.
-ok+first-300ms            | both     | whole                    | whole                               | a 200               | a ok; 7+60
-slow-first-token-5000, ok | whole    | whole                    | whole                               | a -, b 200          | a timeout, b ok; 7+60
-slow-first-token-5000, ok | streamed | whole                    | whole                               | a 200, b 200        | a timeout, b ok; 7+60
-
-The body ends after 40 tokens, cleanly: the gateway adds an error.
-cut+after-40              | whole    | no JSON                  | 502 upstream_bad_answer, again      | a 200, a 200        | a cut, a cut; 0+0
-cut+after-40, ok          | whole    | no JSON                  | whole                               | a 200, b 200        | a cut, b ok; 7+60
-cut+after-40              | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200               | a cut; ~?+40
-cut+after-40, ok          | streamed | 40 tokens, a clean end   | 40 tokens, an error                 | a 200               | a cut; ~?+40
-
-The connection breaks after 40 tokens: so does the caller's.
-break+after-40            | whole    | a break                  | 503 upstream_unavailable, again     | a 200               | a reset; 0+0
-break+after-40, ok        | whole    | a break                  | whole                               | a 200, b 200        | a reset, b ok; 7+60
-break+after-40            | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200               | a cut; ~?+40
-break+after-40, ok        | streamed | 40 tokens, a break       | 40 tokens, a break                  | a 200               | a cut; ~?+40
-
-Nothing more after 20 tokens: the caller's connection breaks after the gap.
-stall+after-20            | whole    | silence                  | 504 upstream_timeout, again         | a 200               | a timeout; 0+0
-stall+after-20, ok        | whole    | silence                  | whole                               | a 200, b 200        | a timeout, b ok; 7+60
-stall+after-20            | streamed | silence                  | 20 tokens, a break                  | a 200               | a cut; ~?+20
-stall+after-20, ok        | streamed | silence                  | 20 tokens, a break                  | a 200               | a cut; ~?+20
-
-An event that cannot be read, then the rest: broken off, since it may have been a part of the answer, and an answer
-with a hole would look whole.
-malformed+after-20        | whole    | no JSON                  | 502 upstream_bad_answer, again      | a 200               | a malformed; 0+0
-malformed+after-20, ok    | whole    | no JSON                  | whole                               | a 200, b 200        | a malformed, b ok; 7+60
-malformed+after-20        | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200               | a malformed; ~?+20
-malformed+after-20, ok    | streamed | 60 tokens, nonsense      | 20 tokens, an error                 | a 200               | a malformed; ~?+20
-
-No [DONE] after a finish: it is whole.
-no-done                   | whole    | whole                    | whole                               | a 200               | a ok; 7+60
-no-done                   | streamed | whole, no [DONE]         | whole                               | a 200               | a ok; 7+60
-
-Longer than the model's context: another model may have a longer one.
-context-length            | both     | 400, final               | 400 context_length_exceeded, final  | a 400               | a context_length_exceeded; 0+0
-context-length, ok        | both     | 400, final               | whole                               | a 400, b 200        | a context_length_exceeded, b ok; 7+60
-
-Refused by the content policy: told in the provider's words, and not asked elsewhere.
-content-filter            | both     | 400, final               | 400 content_policy_violation, final | a 400               | a content_policy_violation; 0+0
-content-filter, ok        | both     | 400, final               | 400 content_policy_violation, final | a 400               | a content_policy_violation; 0+0
-finish-content-filter     | whole    | content_filter           | content_filter                      | a 200               | a ok; 7+3
-finish-content-filter     | streamed | 3 tokens, content_filter | 3 tokens, content_filter            | a 200               | a ok; 7+3
-
-A last message of the assistant, to be gone on with, which not every model takes.
-claude+no-prefill         | both     | 400, final               | 400 invalid_request_error, final    | a 400               | a invalid_request; 0+0
-503, claude               | both     | 503, again               | whole                               | a 503, b 200        | a unavailable, b ok; 13+60
-503, claude+no-prefill    | both     | 503, again               | 400 invalid_request_error, again    | a 503, b 400        | a unavailable, b invalid_request; 0+0
-";
-
-/// What every answer is: so many tokens, a little apart, so that what follows one fault is not in one piece with it.
+/// Every answer has this many tokens, with a short gap, so that a fault does not arrive in one piece with what follows it.
 const ANSWER: &str = "+tokens-60+gap-5ms";
 
-/// How the classes begin in which time decides; their models have short limits.
+/// The beginnings of the classes that depend on time limits; their models have short ones.
 const TIMED: [&str; 3] = ["Silence", "The first token", "Nothing more"];
 
-/// How the class begins whose requests end with a message of the assistant.
+/// The beginning of the class whose requests end with a message of the assistant.
 const PREFILLED: &str = "A last message of the assistant";
 
 /// One line of the table, in one delivery.
@@ -168,7 +87,7 @@ impl Row {
         format!("line-{}", self.number)
     }
 
-    /// The targets as the configuration has them. Each line has its own, since a target that rests would do so for others too.
+    /// The targets as the configuration has them. Each line has targets of its own: one that rests would rest for other lines too.
     fn configured(&self) -> Vec<String> {
         let target = |target: &&str| {
             let (name, more) = target.split_once('+').unwrap_or((target, ""));
@@ -226,8 +145,8 @@ impl Row {
         Sides { directly, caller, log, record: format!("{}; {}", tries.join(", "), tokens(&record)) }
     }
 
-    /// What a caller sees who asks the first target without a gateway. Nobody waits for silence to end: there the simulator says
-    /// which fault it is.
+    /// What a caller sees who asks the first target without a gateway. The test does not wait for silence to end: the simulator
+    /// says which fault it is.
     async fn directly(&self, upstream: &Upstream) -> String {
         // A name of its own, for the faults that are counted.
         let model = format!("{}+directly", self.models()[0]);
@@ -274,7 +193,7 @@ fn view(answer: &Answer) -> String {
     let tokens = events.iter().filter(said).count();
     let finish = events.iter().find_map(|event| choice(event, "/finish_reason").as_str().map(str::to_owned));
     let end = match finish.as_deref() {
-        // A sandboxed filter breaks what has been told an error, where its provider does not end it.
+        // After an error event, a wasm filter breaks the stream unless the provider ends it.
         _ if events.iter().any(|event| !event.json()["error"].is_null()) => "an error",
         _ if answer.ended() == Ended::Broken => "a break",
         _ if events.iter().any(|event| event.data != "[DONE]" && event.json().is_null()) => "nonsense",
@@ -301,7 +220,7 @@ fn refusal(answer: &Answer) -> String {
     view
 }
 
-/// The view of an error, or of anything else, without the error's code: providers have their own.
+/// A view without the error's code, which is the provider's own.
 fn without_code(view: &str) -> String {
     match view.split_once(' ') {
         Some((status, rest)) if status.parse::<u16>().is_ok_and(|status| status >= 400) => {
@@ -312,7 +231,7 @@ fn without_code(view: &str) -> String {
     }
 }
 
-/// The outcome that the record must have where its caller sees this: the code of an error, else what became of the last try.
+/// The outcome that the record must have if its caller sees this: the code of an error, otherwise the outcome of the last try.
 fn outcome<'r>(view: &'r str, record: &'r Record) -> &'r str {
     let code = view.split_once(", ").and_then(|(error, _)| error.split_once(' ')).map(|(_, code)| code);
     let tries = record["tries"].as_array().and_then(|tries| tries.last()).map(|last| &last["outcome"]);
@@ -405,14 +324,14 @@ async fn each_class_ends_as_the_table_says_and_none_worse_than_without_a_gateway
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// The requests for a model whose name ends so, as the provider saw them.
+/// The requests for a model whose name ends in this, as the provider saw them.
 fn asked(upstream: &Upstream, ending: &str) -> Vec<Seen> {
     let mut seen = upstream.requests();
     seen.retain(|seen| seen.json()["model"].as_str().is_some_and(|model| model.ends_with(ending)));
     seen
 }
 
-/// A target that asked for a pause is not asked in it, however often its callers come; and the pause ends.
+/// A target that asked for a pause gets no request until the pause ends, however many callers come.
 #[tokio::test]
 async fn a_retry_after_is_heeded_to_the_end_and_no_longer() {
     let Shared { upstream, gateway } = shared().await;
