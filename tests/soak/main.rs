@@ -11,15 +11,9 @@
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use weir_sim::{Fault, Keep, Options};
-use weir_tests::{Gateway, KEY, Upstream};
+use weir_tests::{Ask, Connection, Ended, Gateway, Upstream};
 
 const REQUESTS: usize = 1_000_000;
 /// Callers at a time, each with a connection that it keeps.
@@ -31,8 +25,7 @@ const KEPT: u64 = 16 << 20;
 
 /// A request, and what becomes of it.
 struct Kind {
-    path: &'static str,
-    body: Bytes,
+    ask: Ask,
     ends: Ends,
 }
 
@@ -43,10 +36,10 @@ enum Ends {
     HungUp,
 }
 
-fn kinds() -> Vec<Kind> {
+fn kinds(gateway: &Gateway) -> Vec<Kind> {
     let chat = "/v1/chat/completions";
     let ask = |model: &str, text: &str| json!({ "model": model, "messages": [{ "role": "user", "content": text }] });
-    let said = |path, body: Value, ends| Kind { path, body: body.to_string().into(), ends };
+    let said = |path, body: Value, ends| Kind { ask: gateway.post(path, body), ends };
     let streamed = |mut body: Value| {
         body["stream"] = json!(true);
         body
@@ -77,48 +70,29 @@ fn kinds() -> Vec<Kind> {
         said(chat, ask("rests", "Hi"), Ends::With(200)),
         said(chat, ask("fails", "Hi"), Ends::With(503)),
         said(chat, ask("unknown", "Hi"), Ends::With(404)),
-        Kind { path: chat, body: Bytes::from_static(b"{\"model\": \"relayed\", "), ends: Ends::With(400) },
+        Kind { ask: gateway.post(chat, json!({})).raw("{\"model\": \"relayed\", "), ends: Ends::With(400) },
         said(chat, streamed(ask("relayed", &medium)), Ends::HungUp),
     ]
 }
 
-async fn connect(address: SocketAddr) -> SendRequest<Full<Bytes>> {
-    let stream = TcpStream::connect(address).await.expect("the gateway listens");
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("a connection");
-    tokio::spawn(connection);
-    sender
-}
-
-/// Asks so many times, each kind in turn, beginning with the kind number `first`.
+/// Asks `times` times, each kind in turn, beginning with the kind number `first`.
 async fn caller(address: SocketAddr, kinds: &[Kind], first: usize, times: usize) {
-    let mut sender = connect(address).await;
-    for kind in kinds.iter().cycle().skip(first).take(times) {
-        let request = Request::post(kind.path)
-            .header("host", "gateway")
-            .header("authorization", format!("Bearer {KEY}"))
-            .header("content-type", "application/json")
-            .body(Full::new(kind.body.clone()));
-        if sender.ready().await.is_err() {
-            sender = connect(address).await;
+    let mut connection = Connection::open(address).await;
+    for Kind { ask, ends } in kinds.iter().cycle().skip(first).take(times) {
+        if !connection.is_ready().await {
+            connection = Connection::open(address).await;
         }
-        let answer = sender.send_request(request.unwrap()).await.expect("an answer");
-        match kind.ends {
+        let answer = ask.clone().on(&mut connection).await.expect("an answer");
+        match ends {
             Ends::With(status) => {
-                let is = answer.status();
-                let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
-                let text = String::from_utf8_lossy(&body);
-                assert_eq!(
-                    is.as_u16(),
-                    status,
-                    "{} {:.120}: {text:.500}",
-                    kind.path,
-                    String::from_utf8_lossy(&kind.body)
-                );
+                let answer = answer.rest().await;
+                let shown = || format!("{ask:.500?}: {:.500}", answer.text());
+                assert_eq!((answer.status(), answer.ended()), (*status, Ended::Cleanly), "{}", shown());
             }
             Ends::HungUp => {
-                assert_eq!(answer.status(), StatusCode::OK);
-                drop(answer);
-                sender = connect(address).await;
+                assert_eq!(answer.status(), 200);
+                answer.hang_up();
+                connection = Connection::open(address).await;
             }
         }
     }
@@ -141,7 +115,7 @@ async fn nothing_is_left_of_a_million_requests() {
         .model("fails", ["failing/gpt-4o", "failing/gpt-4o-mini"])
         .start()
         .await;
-    let kinds: &'static [Kind] = Vec::leak(kinds());
+    let kinds: &'static [Kind] = Vec::leak(kinds(&gateway));
     let mut after_a_tenth = None;
     for tenth in 1..=10_usize {
         let callers = (0..CALLERS)

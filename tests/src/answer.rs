@@ -1,22 +1,17 @@
-//! What a test receives: an answer as a whole, or event by event.
+//! A whole answer, and the events of one that was streamed.
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::body::{Frame, Incoming};
-use hyper::{HeaderMap, Response};
+use hyper::HeaderMap;
 use serde_json::Value;
-use tokio::task::JoinHandle;
-
-use crate::PATIENCE;
 
 /// A whole answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    trailers: HeaderMap,
-    body: Bytes,
-    ended: Ended,
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) trailers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) ended: Ended,
 }
 
 /// How an answer ended.
@@ -38,13 +33,13 @@ pub struct Event {
 }
 
 impl Event {
-    fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
         let data = field("data:")?.to_owned();
         Some(Self { name: field("event:").unwrap_or_default().to_owned(), data })
     }
 
-    /// Its data as JSON; null where it is none.
+    /// Its data as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.data).unwrap_or_default()
     }
@@ -93,7 +88,8 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
     }
 
-    /// The error's code, of a whole answer or of the last event of a stream. Checks that it is an error as OpenAI's are.
+    /// The error's code, from a whole answer or from the last event of a stream. Fails if it does not have the shape of OpenAI's
+    /// errors.
     pub fn code(&self) -> String {
         let body = self.events().last().map_or_else(|| self.json(), Event::json);
         let error = &body["error"];
@@ -112,7 +108,7 @@ impl Answer {
 
     /// The events of a stream.
     pub fn events(&self) -> Vec<Event> {
-        // Google's have carriage returns, and are passed on as they come.
+        // Google's events have carriage returns, and a relay does not change them.
         self.text().replace("\r\n", "\n").split("\n\n").filter_map(Event::read).collect()
     }
 
@@ -140,74 +136,5 @@ impl Answer {
     /// How it ended.
     pub fn ended(&self) -> Ended {
         self.ended
-    }
-}
-
-/// An answer whose headers are there.
-#[derive(Debug)]
-pub struct Stream {
-    status: u16,
-    headers: HeaderMap,
-    body: Incoming,
-    connection: JoinHandle<()>,
-    unread: String,
-}
-
-impl Stream {
-    pub(crate) fn new(response: Response<Incoming>, connection: JoinHandle<()>) -> Self {
-        let (head, body) = response.into_parts();
-        Self { status: head.status.as_u16(), headers: head.headers, body, connection, unread: String::new() }
-    }
-
-    /// The status.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// `x-request-id`, by which the record is found.
-    pub fn id(&self) -> String {
-        self.headers.get("x-request-id").map_or("", |id| id.to_str().unwrap_or_default()).to_owned()
-    }
-
-    /// Waits for the next event; `None` at the end, clean or not.
-    pub async fn event(&mut self) -> Option<Event> {
-        loop {
-            if let Some(end) = self.unread.find("\n\n") {
-                let event = Event::read(&self.unread[..end]);
-                self.unread.drain(..end + 2);
-                if event.is_some() {
-                    return event;
-                }
-                continue;
-            }
-            let frame = self.frame().await?.ok()?;
-            self.unread.push_str(&String::from_utf8_lossy(&frame.into_data().unwrap_or_default()));
-        }
-    }
-
-    async fn frame(&mut self) -> Option<hyper::Result<Frame<Bytes>>> {
-        tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("waited in vain for the rest of the answer")
-    }
-
-    /// Closes the connection in the middle of the answer.
-    pub fn hang_up(self) {
-        self.connection.abort();
-    }
-
-    /// Reads to the end, clean or not.
-    pub async fn rest(mut self) -> Answer {
-        let mut body = std::mem::take(&mut self.unread).into_bytes();
-        let (mut ended, mut trailers) = (Ended::Cleanly, HeaderMap::new());
-        while let Some(frame) = self.frame().await {
-            let Ok(frame) = frame else {
-                ended = Ended::Broken;
-                break;
-            };
-            match frame.into_data() {
-                Ok(data) => body.extend_from_slice(&data),
-                Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
-            }
-        }
-        Answer { status: self.status, headers: self.headers, trailers, body: body.into(), ended }
     }
 }

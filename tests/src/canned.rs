@@ -1,18 +1,17 @@
-//! An upstream of a few bytes: what the simulator, as a well-behaved server, cannot say.
+//! An upstream that sends fixed bytes, for what the simulator, a well-behaved server, cannot send.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::port::Port;
 use bytes::Bytes;
-use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 
 use crate::background;
-use crate::port::Port;
-use crate::upstream::Provider;
+use crate::provider::Provider;
 
 /// An upstream that answers every request with the same bytes.
 #[derive(Debug)]
@@ -26,7 +25,7 @@ pub struct Canned {
 #[derive(Clone)]
 enum Then {
     Closes,
-    /// Says these, each so much later.
+    /// Sends these, each after its pause.
     GoesOn(Vec<(Duration, Bytes)>),
     /// Says this when it may go on, and then nothing more.
     Stays(Bytes, Arc<Semaphore>),
@@ -63,7 +62,7 @@ impl Canned {
         Self { address, go_on }
     }
 
-    /// Starts one on a free port that says more, each piece so much after the one before, and then closes.
+    /// Starts one on a free port that sends these pieces too, each after its pause, and then closes.
     pub async fn going_on(beginning: impl Into<Bytes>, more: Vec<(Duration, Bytes)>) -> Self {
         let beginning = beginning.into();
         Self::at(background::run(async { serve_on(free().await, beginning, Then::GoesOn(more)) }).await)
@@ -76,37 +75,6 @@ impl Canned {
     /// Lets one answer go on.
     pub fn go_on(&self) {
         self.go_on.add_permits(1);
-    }
-
-    /// As a provider called `name`.
-    pub fn called(&self, name: &str) -> Provider {
-        Provider::at(name, &format!("http://{}/v1", self.address))
-    }
-}
-
-/// Where no connection is ever made, nor refused: the queue of those that wait to be accepted is full, and the kernel drops what comes.
-#[derive(Debug)]
-pub struct BlackHole {
-    /// The listener, and those that wait for it.
-    _queue: (Socket, Vec<Socket>),
-    address: SocketAddr,
-}
-
-impl BlackHole {
-    /// Opens on a free port.
-    pub fn open() -> Self {
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
-        listener.listen(0).expect("a queue");
-        let address = listener.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
-        let queue = (0..4).map(|_| {
-            let waits = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-            waits.set_nonblocking(true).expect("a socket that does not wait");
-            let _ = waits.connect(&address.into());
-            waits
-        });
-        let queue = queue.collect();
-        Self { _queue: (listener, queue), address }
     }
 
     /// As a provider called `name`.

@@ -1,15 +1,15 @@
-//! What a test sends: a plain HTTP client, one connection a request.
+//! What a test sends: a plain HTTP client. Each request has a connection of its own, unless it is sent on a
+//! [`Connection`].
 
-use std::convert::Infallible;
 use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
+use hyper::client::conn::http2;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use socket2::SockRef;
 use tokio::net::TcpSocket;
 
-use crate::answer::{Answer, Stream};
+use crate::answer::Answer;
+use crate::connection::{Connection, Sent};
+use crate::stream::Stream;
 use crate::{PATIENCE, logs};
 
 /// One request, to be sent by awaiting it, or by [`open`](Self::open) to read the answer bit by bit.
@@ -158,21 +160,22 @@ impl Ask {
         }
         let tcp = socket.connect(self.address).await.expect("the gateway listens");
         let _ = tcp.set_nodelay(true);
-        let io = TokioIo::new(tcp);
-        let (response, connection) = match self.version {
-            Version::Http1 => {
-                let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
-                let connection = tokio::spawn(async { drop(connection.await) });
-                (sender.send_request(self.request("")).await, connection)
-            }
+        match self.version {
+            Version::Http1 => Connection::over(tcp).await?.send(self.request("")).await,
             Version::Http2 => {
-                let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
+                let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(tcp)).await?;
                 let connection = tokio::spawn(async { drop(connection.await) });
                 let origin = format!("http://{}", self.address);
-                (sender.send_request(self.request(&origin)).await, connection)
+                let response = sender.send_request(self.request(&origin)).await?;
+                Ok(Stream::new(response, connection.abort_handle()))
             }
-        };
-        response.map(|response| Stream::new(response, connection))
+        }
+    }
+
+    /// Sends it on this connection and returns once the answer's headers are there. An error: the connection broke before.
+    pub async fn on(self, connection: &mut Connection) -> hyper::Result<Stream> {
+        logs::show_on_failure(&self.log);
+        connection.send(self.request("")).await
     }
 
     /// Sends it and returns once the answer's headers are there.
@@ -180,7 +183,7 @@ impl Ask {
         self.try_open().await.expect("an answer")
     }
 
-    fn request(&self, origin: &str) -> Request<BoxBody<Bytes, Infallible>> {
+    fn request(&self, origin: &str) -> Request<Sent> {
         let bytes = match &self.body {
             Body::None => Bytes::new(),
             Body::Json(value) => Bytes::from(value.to_string()),

@@ -109,7 +109,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// By name. One that is there twice has both values, since nothing is to hide behind another.
+/// Values by name. A name that is there twice has both values, so that neither hides the other.
 fn attributes(all: Vec<KeyValue>) -> BTreeMap<String, String> {
     let mut attributes = BTreeMap::<String, String>::new();
     for attribute in all {

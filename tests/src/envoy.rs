@@ -1,10 +1,10 @@
-//! One Envoy process, which ends with its test.
+//! Envoy: the binary, how it is started, and what it says of itself.
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use hyper::Method;
 use serde_json::Value;
@@ -12,87 +12,56 @@ use weir_control::AdminAddress;
 use weir_places::Places;
 
 use crate::background;
+use crate::process::Process;
 
-/// Ties a process to ours without `unsafe`: a watcher beside it ends it as soon as our end of the pipe on its standard
-/// input closes. That happens on drop, and the kernel sees to it when the test process is killed.
-const TIED: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 $$) & exec "$@" 3<&- </dev/null"#;
-
-/// A running Envoy.
-#[derive(Debug)]
-pub(crate) struct Envoy {
-    child: Child,
+/// An Envoy that is to be started.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Its bootstrap.
+    pub bootstrap: PathBuf,
+    /// The file of its output.
+    pub log: PathBuf,
+    /// All of its environment but `PATH`.
+    pub env: BTreeMap<String, String>,
+    /// How many workers it has.
+    pub concurrency: u32,
+    /// More of its arguments.
+    pub flags: Vec<String>,
+    /// The program, with arguments, that runs it; nothing: it runs by itself.
+    pub under: Vec<OsString>,
 }
 
-/// What an Envoy is started with.
-pub(crate) struct Start {
-    pub(crate) bootstrap: PathBuf,
-    pub(crate) log: PathBuf,
-    pub(crate) env: BTreeMap<String, String>,
-    pub(crate) concurrency: u32,
-}
+impl Start {
+    /// Starts it. It ends on drop.
+    pub fn spawn(self) -> Process {
+        let mut command = Process::tied();
+        command.args(&self.under).arg(binary()).arg("--config-path").arg(&self.bootstrap);
+        command.args(["--use-dynamic-base-id", "--concurrency", &self.concurrency.to_string()]).args(&self.flags);
+        command.env_clear().envs(&self.env).env("PATH", env::var_os("PATH").unwrap_or_default());
+        Process::start(command, &self.log, &self.log)
+    }
 
-impl Envoy {
-    /// Starts from a thread that outlives the test: Envoy asks the kernel for a SIGTERM when its parent dies, and to the
+    /// Starts it from a thread that outlives the test: Envoy asks the kernel for a SIGTERM when its parent dies, and to the
     /// kernel the parent is the thread. A gateway that tests share would end with the first of them.
-    pub(crate) async fn start(start: Start) -> Self {
-        background::run(async move { Self::spawn(&start) }).await
-    }
-
-    fn spawn(start: &Start) -> Self {
-        let log = File::create(&start.log).expect("Envoy's log");
-        let child = Command::new("sh")
-            .args(["-c", TIED, "sh"])
-            .arg(binary())
-            .arg("--config-path")
-            .arg(&start.bootstrap)
-            .args(["--use-dynamic-base-id", "--file-flush-interval-msec", "10", "--concurrency"])
-            .arg(start.concurrency.to_string())
-            .args(["--log-level", &env::var("WEIR_TESTS_LOG").unwrap_or_else(|_| "warning".to_owned())])
-            .env_clear()
-            .envs(&start.env)
-            .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone().expect("Envoy's log"))
-            .stderr(log)
-            .spawn()
-            .expect("a shell");
-        Self { child }
-    }
-
-    /// How much memory each of its VMs has, in bytes.
-    ///
-    /// V8 sets 8 GiB of addresses aside for each and opens as much of them as the module has asked for. What is not open
-    /// yet is one entry of the process's map, which may not be read or written. A module never gives memory back.
-    pub(crate) fn heaps(&self) -> Vec<u64> {
-        const ASIDE: u64 = 8 << 30;
-        let map = fs::read_to_string(format!("/proc/{}/maps", self.child.id())).expect("the map of Envoy's memory");
-        let unopened = map.lines().filter_map(|line| {
-            let (range, rest) = line.split_once(' ')?;
-            let (from, to) = range.split_once('-')?;
-            let length = u64::from_str_radix(to, 16).ok()? - u64::from_str_radix(from, 16).ok()?;
-            rest.starts_with("---p").then_some(length)
-        });
-        unopened.filter(|length| (ASIDE / 2..ASIDE).contains(length)).map(|length| ASIDE - length).collect()
-    }
-
-    /// How much memory it has of the system, in bytes.
-    pub(crate) fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Envoy's state");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("what is resident");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
-    }
-
-    /// Whether it has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().is_ok_and(|status| status.is_some())
+    pub(crate) async fn spawn_in_background(self) -> Process {
+        background::run(async move { self.spawn() }).await
     }
 }
 
-impl Drop for Envoy {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
+/// How much memory each VM of the Envoy with this process id has, in bytes.
+///
+/// V8 sets 8 GiB of addresses aside for each and opens as much of them as the module has asked for. What is not open
+/// yet is one entry of the process's map, which may not be read or written. A module never gives memory back.
+pub(crate) fn heaps(id: u32) -> Vec<u64> {
+    const ASIDE: u64 = 8 << 30;
+    let map = fs::read_to_string(format!("/proc/{id}/maps")).expect("the map of Envoy's memory");
+    let unopened = map.lines().filter_map(|line| {
+        let (range, rest) = line.split_once(' ')?;
+        let (from, to) = range.split_once('-')?;
+        let length = u64::from_str_radix(to, 16).ok()? - u64::from_str_radix(from, 16).ok()?;
+        rest.starts_with("---p").then_some(length)
+    });
+    unopened.filter(|length| (ASIDE / 2..ASIDE).contains(length)).map(|length| ASIDE - length).collect()
 }
 
 /// What Envoy's admin interface, which has this socket, says at a path, as JSON.
@@ -102,7 +71,7 @@ pub(crate) async fn admin(socket: &Path, path: &str) -> Value {
 }
 
 /// The Envoy that `weir up` would run.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let found = weir_places::envoy::find(&Places::here().expect("a home"));
     found.unwrap_or_else(|problem| panic!("{problem}")).path
 }

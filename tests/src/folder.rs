@@ -32,7 +32,7 @@ impl Drop for Folder {
     }
 }
 
-/// Removes what processes have left that are no more: a gateway that tests share is never dropped.
+/// Removes the folders of processes that have ended: a gateway that tests share is never dropped.
 fn sweep(all: &Path) {
     for entry in fs::read_dir(all).into_iter().flatten().flatten() {
         let name = entry.file_name();

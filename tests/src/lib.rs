@@ -19,31 +19,45 @@
 
 mod answer;
 mod background;
+mod black_hole;
 mod canned;
 mod certificate;
 mod client;
 mod collector;
-mod envoy;
+mod connection;
+pub mod envoy;
 mod folder;
 mod gateway;
+mod home;
 mod logs;
 mod manner;
 mod port;
+mod process;
+mod provider;
+mod record;
 mod shell;
+mod stream;
 mod up;
 mod upstream;
 
-pub use answer::{Answer, Ended, Event, Stream};
-pub use canned::{BlackHole, Canned};
+pub use answer::{Answer, Ended, Event};
+pub use black_hole::BlackHole;
+pub use canned::Canned;
 pub use certificate::{Authority, self_signed};
 pub use client::Ask;
 pub use collector::{Collector, Span};
-pub use gateway::{Builder, Gateway, KEY, Record};
+pub use connection::Connection;
+pub use gateway::{Builder, Gateway, KEY};
+pub use home::{AUTHORITY, SIM_TOKEN};
 pub use manner::Manner;
 pub use port::Port;
+pub use process::Process;
+pub use provider::Provider;
+pub use record::Record;
 pub use shell::Shell;
-pub use up::{AUTHORITY, Ports, SIM_TOKEN, Up, has_strace, signal};
-pub use upstream::{Provider, Upstream};
+pub use stream::Stream;
+pub use up::{Ports, Up, has_strace, signal};
+pub use upstream::Upstream;
 
 use std::time::{Duration, Instant};
 

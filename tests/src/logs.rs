@@ -1,6 +1,6 @@
 //! What the gateways of a test have logged, shown if it fails.
 //!
-//! A hook on panics rather than a drop: a gateway that several tests share is not dropped, and is shown all the same.
+//! It is a panic hook and not a `Drop`, because a gateway that several tests share is never dropped.
 
 use std::cell::RefCell;
 use std::fs;

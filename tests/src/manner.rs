@@ -90,9 +90,9 @@ impl Manner {
         says_so && answer.ended() == Ended::Cleanly
     }
 
-    /// Weir's code for the error with which the answer ends, or which it is; the provider's, where its response failed by
-    /// its own event. Fails if that is no error of this API: an
-    /// object with the members that its clients read, and no sign that the answer is complete.
+    /// Weir's code for the error that the answer is, or with which it ends. If the provider ended its response by an event of
+    /// its own, it is the provider's code. Fails if the error does not have this API's shape: an object with the members that
+    /// clients read, and no sign that the answer is complete.
     pub fn error(self, answer: &Answer) -> String {
         let in_stream = answer.status() == 200;
         let (name, body) = match answer.events().pop() {

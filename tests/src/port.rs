@@ -1,4 +1,4 @@
-//! Ports that nobody else gets.
+//! Ports that are held until something listens on them.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::envoy;
 use crate::folder::Folder;
+use crate::home::{at_home, binary};
 use crate::logs;
-use crate::up::{at_home, binary};
 
 /// How long a block may take: only one that hangs takes so long.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -49,7 +49,7 @@ impl Shell {
         shell.stdin(Stdio::piped()).stdout(output.try_clone().expect("a log")).stderr(output);
         let mut child = shell.spawn().expect("a shell");
         let mut input = child.stdin.take().expect("its input");
-        // Should this process be killed, the shell reads no more, and takes along what it has started.
+        // When this process is killed, the shell's input ends: it exits, and kills what it has started.
         input.write_all(b"trap 'kill $(jobs -p) 2>/dev/null' EXIT\n").expect("the shell reads");
         Self { child, input, blocks: 0, read: 0, folder }
     }

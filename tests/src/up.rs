@@ -2,12 +2,11 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use hyper::Method;
@@ -17,26 +16,18 @@ use weir_ports::free;
 use crate::Ask;
 use crate::envoy::admin;
 use crate::folder::Folder;
-use crate::gateway::Record;
+use crate::home::{SIM_TOKEN, at_home, binary};
 use crate::logs;
+use crate::process::Process;
+use crate::record::Record;
 
 /// How long a test waits for processes: only one that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Ties a process to ours, as Envoy is in other tests; what `weir up` starts is tied to it by itself.
-const TIED: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 $$) 2>/dev/null & exec "$@" 3<&- </dev/null"#;
-
-/// What the simulated provider shows its requests for.
-pub const SIM_TOKEN: &str = "token-of-a-test";
-
-/// The file, beside a configuration, of a certificate authority of a test's own.
-pub const AUTHORITY: &str = "authority.pem";
-
 /// A running `weir up`, gone when dropped.
 #[derive(Debug)]
 pub struct Up {
-    child: Mutex<Child>,
-    id: u32,
+    process: Process,
     ports: Ports,
     folder: Folder,
 }
@@ -57,7 +48,7 @@ impl Ports {
         Self { listen: free(), sim: free(), sidecar: free() }
     }
 
-    /// A configuration that is written for the usual ports, with these in their place.
+    /// Replaces the usual ports in a configuration by these.
     pub fn replace(&self, configuration: &str) -> String {
         let usual = [("127.0.0.1:10000", self.listen), ("127.0.0.1:10002", self.sim)];
         usual.iter().fold(configuration.to_owned(), |text, (usual, own)| text.replace(usual, &own.to_string()))
@@ -70,8 +61,8 @@ impl Up {
         Self::beside(&[], configuration, flags).await
     }
 
-    /// The same, with these files (name, content) beside the configuration. One of the name [`AUTHORITY`] is whom it trusts, in
-    /// place of whom this machine does.
+    /// The same, with these files (name, content) beside the configuration. It trusts the certificate authority in the file
+    /// [`AUTHORITY`](crate::AUTHORITY), if there is one, in place of those of this machine.
     pub async fn beside(files: &[(&str, &str)], configuration: &str, flags: &[&str]) -> Self {
         Self::started(files, configuration, flags, false).await
     }
@@ -83,8 +74,8 @@ impl Up {
         }
         let file = folder.path().join("weir.yaml");
         fs::write(file, ports.replace(configuration)).expect("the configuration");
-        let child = spawn(&folder, &ports, flags, watched);
-        let up = Self { id: child.id(), child: Mutex::new(child), ports, folder };
+        let process = spawn(&folder, &ports, flags, watched);
+        let up = Self { process, ports, folder };
         for log in ["out", "err", "run/logs/envoy.log", "run/logs/sidecar.log"] {
             logs::show_on_failure(&up.folder.path().join(log));
         }
@@ -93,8 +84,8 @@ impl Up {
         up
     }
 
-    /// The same with a home of its own, under `strace` where the machine has it: what it and its children then do in the network
-    /// is in the file `calls`.
+    /// The same with a home of its own, under `strace` if the machine has it. The file `calls` then lists the network calls of
+    /// it and its children.
     pub async fn watched(configuration: &str) -> Self {
         Self::started(&[], configuration, &[], true).await
     }
@@ -207,7 +198,7 @@ impl Up {
 
     /// Its own process id.
     pub fn id(&self) -> u32 {
-        self.id
+        self.process.id()
     }
 
     /// The process id of `sim`, `sidecar` or `envoy`, as of its last start.
@@ -228,7 +219,7 @@ impl Up {
         for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            // The watcher of `TIED` is ours.
+            // The watcher of [`Process`] is ours.
             if marks.iter().any(|mark| line.contains(mark)) && !line.starts_with("sh ") {
                 found.push(line);
             }
@@ -243,7 +234,7 @@ impl Up {
             if let Some(found) = found().await {
                 return found;
             }
-            let ended = self.has_ended();
+            let ended = self.process.has_ended();
             assert!(ended.is_none(), "`weir up` has ended ({ended:?}) before {what}");
             assert!(Instant::now() < deadline, "waited in vain until {what}");
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -257,28 +248,16 @@ impl Up {
         self.until(&format!("it says: {words}"), async || said().then_some(())).await;
     }
 
-    fn has_ended(&self) -> Option<ExitStatus> {
-        self.child.lock().expect("nobody panicked with it").try_wait().expect("a child")
-    }
-
     /// Waits until it has ended by itself.
     pub async fn ended(&self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.has_ended() {
+            if let Some(status) = self.process.has_ended() {
                 return status;
             }
             assert!(Instant::now() < deadline, "it does not end");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        drop(child.stdin.take());
-        let _ = child.wait();
     }
 }
 
@@ -298,9 +277,9 @@ pub fn signal(process: u32, signal: &str) {
     assert!(sent.is_ok_and(|status| status.success()), "no process {process} to send {signal} to");
 }
 
-fn spawn(folder: &Folder, ports: &Ports, flags: &[&str], watched: bool) -> Child {
-    let mut weir = Command::new("sh");
-    at_home(&mut weir, folder).args(["-c", TIED, "sh"]);
+fn spawn(folder: &Folder, ports: &Ports, flags: &[&str], watched: bool) -> Process {
+    let mut weir = Process::tied();
+    at_home(&mut weir, folder).process_group(0);
     if watched {
         let cache = weir_places::Places::here().expect("a home").cache;
         weir.env("HOME", folder.path().join("home")).env("WEIR_CACHE", cache).env_remove("XDG_CACHE_HOME");
@@ -314,27 +293,5 @@ fn spawn(folder: &Folder, ports: &Ports, flags: &[&str], watched: bool) -> Child
     weir.arg(binary());
     weir.args(["up", "--config", "weir.yaml", "--run", "run", "--ready-file", "ready.json", "--concurrency", "2"]);
     weir.args(["--sim", &ports.sim.to_string(), "--sidecar-admin", &ports.sidecar.to_string()]).args(flags);
-    let file = |name| File::create(folder.path().join(name)).expect("a log");
-    weir.process_group(0).stdin(Stdio::piped()).stdout(file("out")).stderr(file("err")).spawn().expect("a shell")
-}
-
-/// Gives `weir` a home of its own; what was fetched is everybody's.
-pub(crate) fn at_home<'c>(command: &'c mut Command, folder: &Folder) -> &'c mut Command {
-    for name in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "RUST_LOG"] {
-        command.env_remove(name);
-    }
-    let authority = folder.path().join(AUTHORITY);
-    if authority.is_file() {
-        command.env("SSL_CERT_FILE", authority);
-    }
-    command.env("WEIR_SIM_TOKEN", SIM_TOKEN);
-    command.env("WEIR_STATE", folder.path().join("state")).current_dir(folder.path())
-}
-
-/// The binary that was built beside this test.
-pub(crate) fn binary() -> PathBuf {
-    let own = env::current_exe().expect("a path");
-    let weir = own.ancestors().nth(2).unwrap_or(Path::new("/")).join("weir");
-    assert!(weir.is_file(), "there is no {}: run `cargo build -p weir`", weir.display());
-    weir
+    Process::start(weir, &folder.path().join("out"), &folder.path().join("err"))
 }

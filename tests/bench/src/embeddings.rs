@@ -158,15 +158,15 @@ pub(crate) async fn local(folder: &Path, place: Place, cores: Cores) -> io::Resu
     });
     let file = folder.join("sidecar.json");
     std::fs::write(&file, settings.to_string())?;
-    let mut command = std::process::Command::new(release("weir")?);
-    command.args(["sidecar", "--config"]).arg(&file).stderr(std::fs::File::create(folder.join("sidecar.log"))?);
-    let sidecar = envoy::spawn(command, admin, cores.others())?;
+    let weir = release("weir")?;
+    let program = [weir.as_os_str(), "sidecar".as_ref(), "--config".as_ref(), file.as_os_str()];
+    let sidecar = envoy::spawn(&program, &folder.join("sidecar.log"), admin, cores.others())?;
     let weir = setups::local(folder, MODEL, &socket, place)?;
     wait_until_ready(weir.address).await?;
     Ok((sidecar, weir))
 }
 
-/// A request for embeddings of so many inputs with so many tokens.
+/// A request for embeddings of `inputs` texts of `tokens` tokens each.
 pub(crate) fn call(weir: &envoy::Running, (inputs, tokens): (usize, usize)) -> Call {
     Call::post(weir.address, "/v1/embeddings", envoy::KEY, &body(inputs, tokens))
 }

@@ -1,14 +1,15 @@
 //! Envoys under measurement: one worker each, on a core of its own.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use weir_tests::Process;
+use weir_tests::envoy::Start;
 
 /// The key that the callers send, and that an Envoy finds in `BENCH_KEY` for its providers.
 pub(crate) const KEY: &str = "sk-bench";
@@ -26,7 +27,7 @@ pub(crate) enum Place {
 
 /// A process that ends with this one.
 pub(crate) struct Running {
-    child: Child,
+    process: Process,
     /// Where it listens.
     pub(crate) address: SocketAddr,
 }
@@ -34,18 +35,18 @@ pub(crate) struct Running {
 impl Running {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// Processor time that it has used so far, in microseconds.
     pub(crate) fn cpu_us(&self) -> io::Result<f64> {
-        stat(format!("/proc/{}/stat", self.child.id()).as_ref()).map(|(_, us)| us)
+        stat(format!("/proc/{}/stat", self.process.id()).as_ref()).map(|(_, us)| us)
     }
 
     /// The same by the names of its threads, those of a kind together.
     pub(crate) fn threads_cpu_us(&self) -> io::Result<BTreeMap<String, f64>> {
         let mut threads = BTreeMap::new();
-        for entry in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+        for entry in std::fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
             let (name, us) = stat(&entry?.path().join("stat"))?;
             *threads.entry(name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned()).or_default() +=
                 us;
@@ -55,7 +56,7 @@ impl Running {
 
     /// Moves the threads whose names begin like this to one core.
     pub(crate) fn pin_threads(&self, prefix: &str, core: usize) -> io::Result<()> {
-        for entry in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+        for entry in std::fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
             let entry = entry?;
             if stat(&entry.path().join("stat"))?.0.starts_with(prefix) {
                 let id = entry.file_name().to_string_lossy().parse().map_err(io::Error::other)?;
@@ -79,60 +80,44 @@ fn stat(path: &Path) -> io::Result<(String, f64)> {
     Ok((before.split_once('(').unwrap_or_default().1.to_owned(), ticks * 1e6 / 100.0))
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// The Envoy to measure: `WEIR_ENVOY`, else the one in Weir's cache.
-pub(crate) fn binary() -> PathBuf {
-    let cached = weir_control::Environment::of_process().cache.join("envoy/envoy");
-    std::env::var_os("WEIR_ENVOY").map_or(cached, PathBuf::from)
-}
-
 /// Starts Envoy with one worker and waits until `address` answers.
 pub(crate) fn start(bootstrap: &Path, address: SocketAddr, place: Place) -> io::Result<Running> {
-    let log = std::fs::File::create(bootstrap.with_extension("log"))?;
-    let mut command = match place {
-        Place::Callgrind => {
-            let mut command = Command::new("valgrind");
-            let out = std::path::absolute(bootstrap)?.with_file_name("callgrind.out.%p");
-            command.args(["--tool=callgrind", "--instr-atstart=no"]);
-            command.arg(format!("--callgrind-out-file={}", out.display())).arg(binary());
-            command
-        }
-        Place::Core(_) | Place::Anywhere => Command::new(binary()),
-    };
-    command.args(["--concurrency", "1", "-l", "error", "--use-dynamic-base-id", "--disable-hot-restart", "-c"]);
-    command.arg(bootstrap).env("BENCH_KEY", KEY).stdout(Stdio::null()).stderr(log);
-    let core = if let Place::Core(core) = place { Some(core) } else { None };
-    spawn(command, address, core)
+    let mut env: BTreeMap<String, String> = std::env::vars().collect();
+    env.insert("BENCH_KEY".to_owned(), KEY.to_owned());
+    let mut under = on_core(if let Place::Core(core) = place { Some(core) } else { None });
+    if place == Place::Callgrind {
+        let out = std::path::absolute(bootstrap)?.with_file_name("callgrind.out.%p");
+        let out = format!("--callgrind-out-file={}", out.display());
+        under.extend(["valgrind", "--tool=callgrind", "--instr-atstart=no", &out].map(OsString::from));
+    }
+    let flags = ["-l", "error", "--disable-hot-restart"].map(str::to_owned).to_vec();
+    let log = bootstrap.with_extension("log");
+    let start = Start { bootstrap: bootstrap.to_owned(), log, env, concurrency: 1, flags, under };
+    until_listening(start.spawn(), address)
 }
 
-/// Starts `command`, on core `core` if one is named, and waits until `address` accepts connections.
-#[allow(unsafe_code, reason = "two system calls between fork and exec, both safe to make there")]
-pub(crate) fn spawn(mut command: Command, address: SocketAddr, core: Option<usize>) -> io::Result<Running> {
-    // SAFETY: only async-signal-safe calls are made in the child.
-    unsafe {
-        command.pre_exec(move || {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            pin(core);
-            Ok(())
-        });
-    }
-    let program = command.get_program().display().to_string();
-    let child = command.spawn().map_err(|error| io::Error::other(format!("cannot run {program}: {error}")))?;
-    let mut running = Running { child, address };
+/// Starts a program, on core `core` if one is named, and waits until `address` accepts connections.
+pub(crate) fn spawn(program: &[&OsStr], log: &Path, address: SocketAddr, core: Option<usize>) -> io::Result<Running> {
+    let mut command = Process::tied();
+    command.args(on_core(core)).args(program);
+    until_listening(Process::start(command, log, log), address)
+}
+
+/// What runs a program on this core, or on all: else it would stay on the one of the thread that starts it.
+fn on_core(core: Option<usize>) -> Vec<OsString> {
+    let list = core.map_or_else(|| "0-1023".to_owned(), |core| core.to_string());
+    ["taskset", "--cpu-list", &list].map(OsString::from).to_vec()
+}
+
+fn until_listening(process: Process, address: SocketAddr) -> io::Result<Running> {
     let until = Instant::now() + Duration::from_secs(120);
     while TcpStream::connect_timeout(&address, Duration::from_millis(50)).is_err() {
-        if Instant::now() > until || running.child.try_wait()?.is_some() {
-            return Err(io::Error::other(format!("{command:?} did not come up; see its log")));
+        if Instant::now() > until || process.has_ended().is_some() {
+            return Err(io::Error::other(format!("nothing listens at {address}; see the log of what was started")));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(running)
+    Ok(Running { process, address })
 }
 
 /// Keeps the calling thread, and what it starts, on one core; `None` lets it run on all again.

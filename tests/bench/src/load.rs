@@ -1,4 +1,4 @@
-//! A closed loop of callers over plain sockets: small enough that it is not what is measured.
+//! A closed loop of callers over plain sockets. It is no HTTP client, so that its own cost does not show in what is measured.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What is asked, and whom.
+/// A request, and its address.
 #[derive(Clone)]
 pub(crate) struct Call {
     /// Where to connect.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::embeddings::{Cores, Embeddings};
 use crate::load::median;
 
-/// What is compared, in the table's order; without "wasm", Weir's filter is native, as `weir up` runs it.
+/// The setups, in the table's order. Without "wasm", Weir's filter is native, as `weir up` runs it.
 const SETUPS: [&str; 7] = ["direct", "bare", "noop", "relay", "relay, wasm", "translate", "translate, wasm"];
 
 /// What one setup did with one kind of request in one round.

@@ -1,0 +1,198 @@
+//! A gateway that is to be started, as its operator would write it down.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use weir_core::key::KeyHash;
+
+use super::Gateway;
+use crate::provider::{Credential, Provider};
+
+/// The key that may use every model; it belongs to `team`.
+pub const KEY: &str = "weir-test-key-of-the-team";
+
+/// A gateway to be started.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    pub(super) providers: Vec<Provider>,
+    models: Map<String, Value>,
+    /// The model that was added last.
+    latest: String,
+    limits: Map<String, Value>,
+    keys: Vec<Value>,
+    pages: Vec<String>,
+    telemetry: Map<String, Value>,
+    local: Map<String, Value>,
+    pub(super) concurrency: u32,
+    /// The most that Envoy holds of a body, if that is less than the filter is told.
+    pub(super) holds: Option<u64>,
+    pub(super) inside: bool,
+}
+
+impl Builder {
+    pub(super) fn new(provider: impl Into<Provider>) -> Self {
+        // For a run of all tests behind an operator's Envoy.
+        let inside = std::env::var_os("WEIR_TESTS_INSIDE").is_some();
+        Self { concurrency: 1, inside, ..Self::default() }.and(provider)
+    }
+
+    /// Adds a provider.
+    #[must_use]
+    pub fn and(mut self, provider: impl Into<Provider>) -> Self {
+        self.providers.push(provider.into());
+        self
+    }
+
+    /// Takes a provider in place of the one of the same name.
+    #[must_use]
+    pub fn instead(mut self, provider: Provider) -> Self {
+        self.providers.retain(|known| known.name != provider.name);
+        self.and(provider)
+    }
+
+    /// Adds a model with its targets, best first: `provider/model`.
+    #[must_use]
+    pub fn model<'t>(mut self, name: &str, targets: impl IntoIterator<Item = &'t str>) -> Self {
+        let target = |target: &str| {
+            let (provider, model) = target.split_once('/').expect("provider/model");
+            json!({ "provider": provider, "model": model })
+        };
+        let targets: Vec<Value> = targets.into_iter().map(target).collect();
+        self.models.insert(name.to_owned(), json!({ "targets": targets }));
+        name.clone_into(&mut self.latest);
+        self
+    }
+
+    /// Limits the model that was added last; names are those of the configuration, such as `first_token`.
+    #[must_use]
+    pub fn within(mut self, limits: Value) -> Self {
+        self.models[&self.latest]["limits"] = limits;
+        self
+    }
+
+    /// Sets a general limit, such as `first_token` or `body`.
+    #[must_use]
+    pub fn limit(mut self, name: &str, limit: impl Into<Value>) -> Self {
+        self.limits.insert(name.to_owned(), limit.into());
+        self
+    }
+
+    /// Adds a key that may use these models only.
+    #[must_use]
+    pub fn key(mut self, name: &str, key: &str, models: &[&str]) -> Self {
+        self.keys.push(json!({ "name": name, "sha256": KeyHash::of(key.as_bytes()).to_string(), "models": models }));
+        self
+    }
+
+    /// Lets pages of this origin call from a browser.
+    #[must_use]
+    pub fn page(mut self, origin: &str) -> Self {
+        self.pages.push(origin.to_owned());
+        self
+    }
+
+    /// Lets no page call any more.
+    #[must_use]
+    pub fn no_pages(self) -> Self {
+        Self { pages: Vec::new(), ..self }
+    }
+
+    /// Sends spans to this collector.
+    #[must_use]
+    pub fn traced(mut self, otlp: &str) -> Self {
+        self.telemetry.insert("otlp".to_owned(), json!(otlp));
+        self
+    }
+
+    /// Adds a local model, and `local`, the provider of it: a sidecar at [`Gateway::sidecar_socket`], which a test has to start.
+    #[must_use]
+    pub fn local(mut self, model: &str) -> Self {
+        self.local.insert(model.to_owned(), json!({}));
+        self
+    }
+
+    /// Runs Envoy with this many workers instead of one.
+    #[must_use]
+    pub fn workers(mut self, concurrency: u32) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// Lets Envoy hold at most `bytes` of a body, although the filter is told a larger limit.
+    #[must_use]
+    pub fn holding(mut self, bytes: u64) -> Self {
+        self.holds = Some(bytes);
+        self
+    }
+
+    /// Puts it behind a route of an operator's Envoy, by an internal listener. Without this it has a port of its own.
+    #[must_use]
+    pub fn inside(mut self) -> Self {
+        self.inside = true;
+        self
+    }
+
+    /// Starts it, and returns once it answers.
+    pub async fn start(self) -> Gateway {
+        Gateway::start(self).await
+    }
+
+    /// The configuration as an operator would write it, and the variables that it refers to.
+    pub(super) fn configuration(&self, listen: SocketAddr, folder: &Path) -> (Value, BTreeMap<String, String>) {
+        let mut vars = BTreeMap::new();
+        let mut providers = Map::new();
+        for provider in &self.providers {
+            let mut entry = json!({ "dialect": provider.dialect, "endpoint": provider.endpoint });
+            match &provider.credential {
+                Some(Credential::Env(key)) => {
+                    let name = provider.variable();
+                    entry["credential"] = json!(format!("env:{name}"));
+                    vars.insert(name, key.clone());
+                }
+                Some(Credential::File(key)) => {
+                    let file = format!("{}.key", provider.name);
+                    fs::write(folder.join(&file), key).expect("the key's file");
+                    entry["credential"] = json!(format!("file:{file}"));
+                }
+                Some(Credential::Aws(access, secret)) => {
+                    let file = format!("{}.aws", provider.name);
+                    let profile = format!("[default]\naws_access_key_id={access}\naws_secret_access_key={secret}\n");
+                    fs::write(folder.join(&file), profile).expect("the credentials' file");
+                    entry["aws"] = json!({ "region": "us-east-1", "credentials_file": file });
+                }
+                None => {}
+            }
+            if let Some(ca) = &provider.ca {
+                let file = format!("{}.pem", provider.name);
+                fs::write(folder.join(&file), ca).expect("the bundle");
+                entry["ca"] = json!(file);
+            }
+            if let Some(most) = provider.max_in_flight {
+                entry["max_in_flight"] = json!(most);
+            }
+            for (field, value) in &provider.settings {
+                entry[field] = value.clone();
+            }
+            providers.insert(provider.name.clone(), entry);
+        }
+        if !self.local.is_empty() {
+            providers.insert("local".to_owned(), json!({ "dialect": "local" }));
+        }
+        let mut keys = vec![json!({ "name": "team", "sha256": KeyHash::of(KEY.as_bytes()).to_string() })];
+        keys.extend(self.keys.iter().cloned());
+        let source = json!({
+            "listen": listen.to_string(),
+            "limits": self.limits,
+            "providers": providers,
+            "models": self.models,
+            "keys": keys,
+            "cors": { "origins": self.pages },
+            "telemetry": self.telemetry,
+            "local": { "models": self.local },
+        });
+        (source, vars)
+    }
+}
