@@ -30,7 +30,8 @@ pub(crate) fn whole(headers: HeaderMap, body: Bytes, fault: Option<Fault>, error
     Reply { status: 200, headers, script, length }
 }
 
-/// A stream. `some` is how many tokens precede a fault in its midst, where the answer has that many, `error` is what an in-band error looks like after some events, `malformed` what comes in place of an event.
+/// A stream. `some` is how many tokens come before a fault in its middle, if the answer has that many. `error` writes an error after
+/// some events, `malformed` what comes in place of an event.
 pub(crate) fn stream(
     headers: HeaderMap,
     mut events: Vec<Event>,

@@ -23,7 +23,7 @@ pub(crate) fn chat(call: &Call<'_>) -> Decision {
             Err(why) => call.refuse(&why),
             Ok(()) => match faulty(call, &Model::default()) {
                 Faulty::Decided(decision) => decision,
-                // What would bend the answer itself is not for prerendered ones.
+                // Prerendered answers are never bent.
                 Faulty::Bent(_) => match quick.reply(call.line, call.delivery(&Value::Null), call.body) {
                     Some(reply) => Decision::now(reply),
                     None => call.refuse(&Failure::Status(500)),
@@ -114,7 +114,7 @@ fn filter(answer: &mut Answer, some: usize) {
 pub(crate) enum Faulty {
     /// It decides by itself.
     Decided(Decision),
-    /// It bends the answer, or there is none.
+    /// It bends the answer; `None` if there is no fault.
     Bent(Option<Fault>),
 }
 

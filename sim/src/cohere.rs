@@ -60,7 +60,7 @@ impl Dialect for Cohere {
         (status, format!(r#"{{"id":"{}","message":{}}}"#, uuid(request), quote(&message)))
     }
 
-    /// An end like any other, but for its reason.
+    /// An end like any other, with a reason of its own.
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
         let message = quote(&told(failure).1);
         write::event("message-end", &format!(r#""delta":{{"error":{message},"finish_reason":"ERROR"}}"#))

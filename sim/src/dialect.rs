@@ -1,4 +1,4 @@
-//! What every dialect must be able to do, and the failures it must have words for.
+//! What every dialect must be able to do.
 
 mod call;
 mod event;
@@ -49,12 +49,12 @@ pub(crate) trait Dialect: Sync {
     /// Writes a failure as an event of a stream that has begun.
     fn failure_event(&self, failure: &Failure, request: &str) -> Bytes;
 
-    /// Writes in one piece that an answer failed whose status already said that all is well.
+    /// Writes in one piece that an answer failed after its status said 200.
     fn failed(&self, answer: &Answer, failure: &Failure) -> Bytes {
         Bytes::from(self.failure(failure, &answer.id).1)
     }
 
-    /// Writes that an answer failed of which some events have been told.
+    /// Writes that an answer failed after some of its events.
     fn broken(&self, answer: &Answer, failure: &Failure, _told: &[Event]) -> Bytes {
         self.failure_event(failure, &answer.id)
     }

@@ -24,7 +24,7 @@ pub enum Fault {
     ErrorEvent,
     /// 200, some tokens, then an error event.
     ErrorEventLate,
-    /// The first token (a whole answer: all of it) takes this long. A stream's headers and opening events come at once.
+    /// The first token takes this long; of a whole answer, everything does. A stream's headers and opening events come at once.
     SlowFirstToken(Duration),
     /// Nothing comes for this long, not even headers; then everything.
     SlowWhole(Duration),
@@ -54,7 +54,7 @@ pub enum Fault {
     FinishContentFilter,
     /// The request is said to be invalid.
     InvalidRequest,
-    /// Every so-manieth request fails with 503, counted for each model.
+    /// Every n-th request fails with 503, counted for each model.
     Flap(u32),
     /// The answer is gzipped, accepted or not.
     Gzip,

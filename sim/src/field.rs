@@ -1,4 +1,4 @@
-//! Fields of JSON as every dialect reads them: what is missing or of another type is empty.
+//! Fields of JSON as every dialect reads them: one that is missing, or has another type, is empty.
 
 use serde_json::Value;
 

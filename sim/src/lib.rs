@@ -5,7 +5,7 @@
 //! request ([`model`]), and [`Fault`] lists what can go wrong. Tests and the benchmark use it in-process; `weir sim`
 //! serves the same over a port, with `/_sim/` for what a test would call directly.
 //!
-//! All of them are at one address. The path says which it is, but for `/v1/models`, where the key's header does:
+//! All of them are at one address. The path says which one is asked; at `/v1/models` the key's header says it:
 //!
 //! | path | speaks | key |
 //! |---|---|---|

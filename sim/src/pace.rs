@@ -20,7 +20,7 @@ impl Pace {
     }
 }
 
-/// What is written is not a pace.
+/// A text that is not a pace.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is not a pace: write the time between tokens, as in 20ms, or first/between, as in 200ms/20ms")]
 pub struct InvalidPace(String);

@@ -1,6 +1,6 @@
 //! Percent-encoding, as paths and queries have it.
 
-/// Undoes percent-encoding; what is not well encoded stays as it is.
+/// Undoes percent-encoding; a broken code stays unchanged.
 pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,5 +1,5 @@
-//! What a request gets that is no chat: vectors, counts, transcripts, sound, pictures. Checked, bent by faults and paced
-//! as a chat is.
+//! Answers to requests that are no chats: vectors, counts, transcripts, sound, pictures. They are checked, bent by faults and
+//! paced as chats are.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
 
 /// An answer, before pace and faults.
 pub(crate) enum Said {
-    /// In one piece, which takes as long as so many pieces would.
+    /// In one piece, which takes as long as `pieces` pieces would.
     Whole { kind: &'static str, body: Bytes, pieces: usize },
     /// As events.
     Events(Vec<Event>),

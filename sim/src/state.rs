@@ -76,7 +76,7 @@ pub(crate) struct Faults(Mutex<InForce>);
 #[derive(Default)]
 struct InForce {
     by_model: BTreeMap<String, Set>,
-    /// Requests counted by model, for [`Fault::Flap`] and for faults that a name calls only so many times.
+    /// Requests counted by model, for [`Fault::Flap`] and for names that call a fault a limited number of times.
     counts: HashMap<String, u32>,
 }
 
@@ -122,7 +122,7 @@ impl Faults {
         lock(&self.0).take(ANY);
     }
 
-    /// The fault for one request for `model`, whose name may call for one itself, for the first so many requests or all.
+    /// The fault for one request for `model`. The name itself may call for one, `named`, for all requests or for the first `times`.
     pub(crate) fn take(&self, model: &str, named: Option<Fault>, times: Option<u32>) -> Option<Fault> {
         let mut faults = lock(&self.0);
         let (fault, times) = match faults.take(model).or_else(|| faults.take(ANY)) {

@@ -92,7 +92,7 @@ fn targets() -> Vec<(&'static str, &'static str)> {
     providers.into_iter().zip(models).collect()
 }
 
-/// The example with the simulator in the place of its providers, of which this one alone answers for `coder`.
+/// The example with the simulator in the place of its providers. Only this one answers for `coder`.
 fn configuration(provider: &str, model: &str) -> String {
     let mut text = String::from("listen: 127.0.0.1:10000\n");
     for line in EXAMPLE.split("\nmodels:").next().unwrap().lines() {

@@ -1,4 +1,4 @@
-//! One target, or the last of several: what passes is asked once more, so that a gateway is no worse than none.
+//! The only target, or the last of several: after a passing fault it is asked once more, as a client without a gateway would.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ async fn the_last_of_several_is_asked_once_more_and_what_stays_is_told() {
     assert_eq!((first.served(), last.served()), (2, 4));
 }
 
-/// Uvicorn and Node close a connection after five idle seconds. A request that just then goes out on it was a 503.
+/// Uvicorn and Node close a connection after five idle seconds. A request that was sent on it at that moment used to get a 503.
 #[tokio::test]
 async fn a_kept_connection_that_its_host_closes_costs_nothing() {
     let upstream = Upstream::sim().await;
@@ -62,7 +62,7 @@ async fn a_kept_connection_that_its_host_closes_costs_nothing() {
         assert_eq!((answer.status(), answer.said().as_str()), (200, SAID), "{}", answer.text());
         assert_eq!(gateway.record(answer.id()).await.tries(), ["sim/m reset", "sim/m ok"]);
     }
-    // One of its own that is reset says something else, and nobody waits before the next try.
+    // A new connection that is reset means something else, and the next try does not wait.
     let fresh = Gateway::with(&upstream).model("gpt", ["sim/m"]).start().await;
     upstream.set_fault_times("m", Fault::Reset, 1);
     let answer = fresh.chat("gpt", "Hi").await;
@@ -72,7 +72,7 @@ async fn a_kept_connection_that_its_host_closes_costs_nothing() {
     assert_eq!(fresh.record(answer.id()).await.tries(), ["sim/m reset"]);
 }
 
-/// So Weir closes it before its host does.
+/// Therefore Weir closes it before the host does.
 #[tokio::test]
 async fn a_connection_that_nobody_uses_is_kept_for_as_long_as_is_said() {
     let upstream = Upstream::sim().await.but(|provider| provider.set("keep_idle", "500ms"));
@@ -138,7 +138,7 @@ async fn who_cannot_be_reached_rests_and_is_then_asked_by_one_request() {
         assert_eq!(record.tries(), ["sim/m ok"]);
         assert_eq!(record["passed_over"][0]["why"], "resting after connect_failure");
     }
-    // Nobody else is left, and asking is no worse than not to ask.
+    // There is no other target, and to ask it does no harm.
     let answer = gateway.chat("one", "Hi").await;
     assert_eq!((answer.status(), answer.code().as_str()), (503, "upstream_unavailable"), "{}", answer.text());
     assert!(answer.message().contains("hole/m: connect_failure."), "{}", answer.text());
@@ -169,7 +169,7 @@ async fn a_provider_that_is_back_is_asked_again() {
     assert_eq!(tries, ["down/m unavailable", "sim/m ok"], "it can be reached, and does not rest any more");
 }
 
-/// Whoever leaves before the answer has still shown that there is a connection.
+/// A caller who leaves before the answer has still shown that there is a connection.
 #[tokio::test]
 async fn callers_who_hang_up_keep_nobody_from_a_provider_that_is_back() {
     let port = weir_tests::Port::reserve();

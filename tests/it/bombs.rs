@@ -1,4 +1,4 @@
-//! A few bytes that stand for very many, from a provider or a caller: they cost one try or one request, and no neighbour.
+//! A few bytes that unpack to very many, from a provider or a caller: they cost one try or one request, and disturb no other.
 
 use std::io::Write;
 
@@ -51,7 +51,7 @@ const AFTER: &str =
     r#""},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
 const TOKEN: &str = "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
 
-/// A stream that began before, and whose rest is still to come: what happens to another request is nothing to it.
+/// A stream that has begun: what happens to another request must not disturb it.
 async fn neighbour(gateway: &Gateway) -> Stream {
     let mut stream = gateway.chat("neighbour", "Hi").streamed().slowly_read().open().await;
     assert!(stream.event().await.is_some());
@@ -124,7 +124,7 @@ async fn a_stream_that_unpacks_to_too_much_after_its_first_token_breaks_off() {
     }
 }
 
-/// A field of 28 bytes is one of 90 elsewhere.
+/// A field of 28 bytes in one dialect needs 90 in another.
 #[tokio::test]
 async fn a_request_that_grows_beyond_what_is_held_is_refused_as_such() {
     let upstream = Upstream::called("anthropic").await.speaking("anthropic");

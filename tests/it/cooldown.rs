@@ -1,4 +1,4 @@
-//! Targets that rest: those who asked to be left alone are, and only as long as they asked.
+//! Targets that rest: a target that asked for a pause gets one, and not a longer one.
 
 use serde_json::json;
 use weir_sim::Fault;

@@ -1,5 +1,4 @@
-//! More than a worker takes: bodies that never end, and requests beside each other. What is counted is exact, however a
-//! request ends.
+//! More than a worker takes: bodies that never end, and many requests at once. The counts are exact, however a request ends.
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -7,7 +6,7 @@ use weir_tests::{Gateway, KEY, Upstream};
 
 const OTHER: &str = "weir-test-key-of-another";
 
-/// A request of which `sent` bytes have come, and one more is awaited. It ends when this is dropped.
+/// A request that has sent all but one of its bytes, `sent` in number. It ends when this is dropped.
 async fn unfinished(gateway: &Gateway, key: &str, sent: usize) -> TcpStream {
     let mut tcp = TcpStream::connect(gateway.address()).await.expect("the gateway listens");
     let head = format!(
@@ -19,7 +18,7 @@ async fn unfinished(gateway: &Gateway, key: &str, sent: usize) -> TcpStream {
     tcp
 }
 
-/// Asks until there is room, which nobody says.
+/// Asks until there is room: no signal says so.
 async fn until_room(gateway: &Gateway) {
     while gateway.chat("gpt", "Hi").await.status() != 200 {}
 }

@@ -1,5 +1,5 @@
-//! Every API that callers speak, in front of providers that all speak another: what fails before the first token is made
-//! good, and what cannot be is told in the caller's own words.
+//! Every API of callers, before providers that speak another one. A failure before the first token is repaired; any other is told
+//! in the caller's own API.
 
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -9,7 +9,7 @@ use weir_tests::{Ended, Gateway, Manner, Port, Provider, Upstream};
 
 use crate::SAID;
 
-/// What becomes of a fault where there is another target, and what the caller is told where there is none.
+/// What a fault leads to: with another target, and without.
 #[derive(Clone, Copy, Debug)]
 enum Then {
     /// Nothing has reached the caller: the next target answers. If none can, the caller is told this.
@@ -38,10 +38,10 @@ const FAULTS: [(&str, Then, Then); 13] = [
     ("empty-200", Next(502, "upstream_bad_answer"), Next(502, "upstream_bad_answer")),
 ];
 
-/// Faults of which only time tells; their models have short limits.
+/// Faults that only a time limit finds; their models have short ones.
 const SLOW: [&str; 2] = ["slow-first-token-60000", "stall"];
 
-/// Who fails and who then answers: neither ever the same, and each provider in either place.
+/// Pairs of who fails and who then answers, which differ; each provider is once in either place.
 const PAIRS: [(&str, &str); 8] = [
     ("openai", "anthropic"),
     ("anthropic", "gemini"),
@@ -58,8 +58,8 @@ struct Shared {
     gateway: Gateway,
 }
 
-/// A target rests after some faults: each case has its own, and so has each of the two tests. Tokens come one by one, so that the first is through before
-/// what follows it fails.
+/// The model of a case. Each case of each test has its own, because a target rests after some faults. Tokens come one by one, so
+/// that the first has passed before the fault comes.
 fn target(provider: &str, fault: &str, manner: Manner) -> String {
     let Manner { endpoint, delivery } = manner;
     format!("{provider}/fault-{fault}+gap-20ms+{endpoint:?}+{delivery:?}")
@@ -105,7 +105,7 @@ async fn start() -> Shared {
     Shared { _upstreams: upstreams, gateway: builder.start().await }
 }
 
-/// Says what is wrong with what comes of a fault of the first target.
+/// Tries a fault of the first target, and says what is wrong with the result.
 async fn check(first: &str, fault: &str, manner: Manner, then: Then) -> Result<(), String> {
     let Shared { gateway, .. } = shared().await;
     let answer = manner.ask(gateway, &model(first, fault, manner), "Hi").await;
@@ -119,7 +119,7 @@ async fn check(first: &str, fault: &str, manner: Manner, then: Then) -> Result<(
         }
         ErrorEvent => {
             answer.status() == 200
-                // A sandboxed filter can only break what it has told and its provider goes on with.
+                // A wasm filter can only break a stream that its provider does not end.
                 && (answer.ended() == Ended::Cleanly || gateway.has_heaps())
                 && !manner.is_complete(&answer)
                 && ["stream_incomplete", "server_error"].contains(&&*manner.error(&answer))
@@ -160,7 +160,7 @@ async fn report(cases: Vec<impl Future<Output = Result<(), String>>>) {
     assert!(wrong.is_empty(), "{} of them\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
-/// Says what is wrong with what the caller is told where all targets fail alike.
+/// Lets all targets fail alike, and says what is wrong with what the caller is told.
 async fn told(fault: &str, manner: Manner, (status, code): (u16, &str)) -> Result<(), String> {
     let Shared { gateway, .. } = shared().await;
     let answer = manner.ask(gateway, &model("all", fault, manner), "Hi").await;

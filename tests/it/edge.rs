@@ -22,7 +22,7 @@ async fn shared() -> &'static Shared {
     SHARED.get_or_init(start).await
 }
 
-/// Asks, and checks that it is refused so, with a record that says why, and that nothing went up.
+/// Asks, and checks that the request is refused with this code, that the record says why, and that nothing went up.
 async fn refused(ask: Ask, status: u16, code: &str) -> String {
     let Shared { upstream, gateway } = shared().await;
     let answer = ask.await;
@@ -113,7 +113,7 @@ async fn what_envoy_refuses_by_itself_looks_the_same() {
     refused("GET /v1/models HTTP/1.0\r\nhost: a\r\n\r\n", "426", "HTTP/1.1").await;
     let upgrade = "GET /v1/responses HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
     refused(upgrade, "400", "WebSocket").await;
-    // What is wrong only after the path is known is told in the API of that path.
+    // Once the path is known, an error has the shape of that path's API.
     let chunk = format!(
         "POST /v1/messages HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
     );

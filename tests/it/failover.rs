@@ -7,14 +7,14 @@ use weir_tests::{Ended, Gateway, Provider, Upstream};
 
 use crate::SAID;
 
-/// What becomes of a fault of the simulator.
+/// What a fault of the simulator leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     /// The next target answers; the record names the failed try so.
     Next(&'static str),
-    /// It is no fault, or none that shows in this delivery: the target answers by itself.
+    /// Nothing fails in this delivery: the target answers itself.
     Answered,
-    /// It is the caller's fault, who is told so with this code.
+    /// The caller is at fault, and gets this code.
     Told(&'static str),
     /// It comes after the first token: the stream ends with an error event.
     ErrorEvent,
@@ -24,7 +24,7 @@ enum Then {
 
 use Then::{Answered, Broken, ErrorEvent, Next, Told};
 
-/// Every fault there is, and what becomes of it where the answer is whole and where it is streamed.
+/// Every fault, and what it leads to in a whole answer and in a streamed one.
 const FAULTS: [(&str, Then, Then); 37] = [
     ("refuse", Next("reset"), Next("reset")),
     ("reset", Next("reset"), Next("reset")),
@@ -65,7 +65,7 @@ const FAULTS: [(&str, Then, Then); 37] = [
     ("truncated-json", Next("cut"), ErrorEvent),
 ];
 
-/// Faults of which only time tells; their models have short limits.
+/// Faults that only a time limit finds; their models have short ones.
 const SLOW: [&str; 5] = ["hang", "slow-first-token-2000", "slow-whole-2000", "stall", "stall-before"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +77,8 @@ enum Delivery {
 impl Delivery {
     const BOTH: [Self; 2] = [Self::Whole, Self::Streamed];
 
-    /// The target with this fault. Each delivery has its own, since a target that rests after one would rest for both.
-    /// Tokens come one by one, so that the first is through before what follows it fails.
+    /// The target with this fault. Each delivery has its own, because a target that rests would rest for both. Tokens come one by
+    /// one, so that the first has passed before the fault comes.
     fn target(self, fault: &str) -> String {
         format!("sim/fault-{fault}+gap-50ms+{self:?}")
     }
@@ -113,7 +113,7 @@ async fn start() -> Shared {
     Shared { _upstream: upstream, gateway: builder.start().await }
 }
 
-/// Asks for one fault and says what is wrong with what comes of it.
+/// Asks for one fault, and says what is wrong with the result.
 async fn check(fault: &str, delivery: Delivery, then: Then) -> Result<(), String> {
     let Shared { gateway, .. } = shared().await;
     let ask = gateway.chat(&delivery.model(fault), "Hi");
@@ -135,7 +135,7 @@ async fn check(fault: &str, delivery: Delivery, then: Then) -> Result<(), String
         Told(code) => answer.status() == 400 && answer.code() == code && record.tries().len() == 1,
         ErrorEvent => {
             answer.status() == 200
-                // A sandboxed filter can only break what it has told and its provider goes on with.
+                // A wasm filter can only break a stream that its provider does not end.
                 && (answer.ended() == Ended::Cleanly || gateway.has_heaps())
                 && !answer.is_done()
                 && answer.code() == "stream_incomplete"
@@ -178,7 +178,7 @@ async fn a_dead_port_and_a_name_that_does_not_resolve_are_made_good_too() {
         .model("gpt", ["dead/gpt-4o", "nowhere/gpt-4o", "sim/gpt-4o"])
         .model("none", ["dead/gpt-4o", "nowhere/gpt-4o"]);
     for streamed in [false, true] {
-        // Each its own, since who cannot be reached rests.
+        // Each has its own: a target that cannot be reached rests.
         let gateway = builder.clone().start().await;
         let ask = gateway.chat("gpt", "Hi");
         let answer = if streamed { ask.streamed().await } else { ask.await };

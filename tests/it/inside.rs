@@ -1,4 +1,4 @@
-//! By a route of an operator's Envoy and the internal listener: everything is as at a port of Weir's own.
+//! Behind a route of an operator's Envoy and the internal listener, everything works as at Weir's own port.
 
 use serde_json::json;
 use tokio::sync::OnceCell;

@@ -1,4 +1,4 @@
-//! Many at once, and much at once.
+//! Many requests at once, and large ones.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -69,7 +69,7 @@ async fn a_slow_reader_gets_all_of_a_long_stream() {
     assert!(answer.body().len() > 8 << 20);
 }
 
-/// Envoy takes no request that is one too many for a provider to the next target.
+/// When a provider has too many requests, Envoy does not take one more to the next target.
 #[tokio::test]
 async fn one_request_too_many_is_told_so() {
     let upstream = Upstream::sim().await.but(|provider| provider.at_most(1));

@@ -10,7 +10,7 @@ async fn a_change_is_live_without_a_restart_and_cuts_no_stream() {
         let upstream = Upstream::sim().await;
         let builder = Gateway::with(&upstream).model("old", ["sim/gpt-4o+gap-50ms"]);
         let mut gateway = if inside { builder.inside() } else { builder }.start().await;
-        // A key in the environment would be that of a running Envoy, which has none of it.
+        // A key has to be in a file: a running Envoy does not see new environment variables.
         let other = Upstream::called("other").await.but(|other| other.with_key_in_a_file("sk-other"));
         let mut stream = gateway.chat("old", "Hi").streamed().open().await;
         stream.event().await.expect("a token");

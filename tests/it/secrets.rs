@@ -10,8 +10,8 @@ use weir_tests::{Builder, Gateway, KEY, Manner, Upstream};
 
 use crate::SAID;
 
-/// The providers: one of each dialect, and another that speaks OpenAI and has its key in a file. What each is given, and
-/// the header in which it is to come, but for Bedrock's, which is never sent.
+/// The providers: one of each dialect, and another that speaks OpenAI and has its key in a file. For each, its credential and the
+/// header that carries it. Bedrock's is never sent.
 const PROVIDERS: [(&str, &str, &str, &str); 10] = [
     ("openai", "openai", "sk-key-of-openai", "authorization"),
     ("another", "openai", "sk-key-of-another", "authorization"),
@@ -34,7 +34,7 @@ const EVERYBODYS: [&str; 7] =
 const ONLY: [(&str, &[&str]); 2] =
     [("anthropic", &["anthropic-version"]), ("bedrock", &["x-amz-content-sha256", "x-amz-date"])];
 
-/// What a caller, or what stands before the gateway, may send along.
+/// Headers that a caller, or a proxy before the gateway, may send.
 const CALLERS: [(&str, &str); 19] = [
     ("accept-encoding", "gzip, br"),
     ("anthropic-beta", "callers-secret"),
@@ -62,7 +62,7 @@ const BETA: &str = "context-1m-2025-08-07";
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// Every provider, each of which has a header of its own in the configuration.
+/// Every provider. The configuration gives each a header of its own.
 async fn upstreams() -> Vec<Upstream> {
     let mut upstreams = Vec::new();
     for (name, dialect, key, _) in PROVIDERS {
@@ -178,7 +178,7 @@ async fn a_callers_key_stays_here_in_whatever_header_its_own_api_has_it() {
             let answer = ask.await;
             assert_eq!(answer.status(), 200, "{manner:?}, {second}: {}", answer.text());
             assert_eq!(manner.said(&answer), SAID, "{manner:?}, {second}: {}", answer.text());
-            // What a caller turns on at Anthropic goes there and nowhere else, and only where it speaks Anthropic's API.
+            // A feature that a caller turns on goes to Anthropic only, and only if the caller speaks Anthropic's API.
             let betas: &[&str] = if header == "x-api-key" { &["anthropic-beta"] } else { &[] };
             let record = gateway.record(answer.id()).await;
             assert_eq!(record.tries()[0], "anthropic/fails unavailable", "{manner:?}, {second}: {:?}", *record);

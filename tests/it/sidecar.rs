@@ -19,10 +19,10 @@ use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 use weir_tests::{Answer, Gateway, Upstream};
 
-/// The whole of an answer; what is sent of it is not.
+/// A whole answer; only its first half is sent.
 const ANSWER: &str = r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-0.5]}],"model":"m","usage":{"prompt_tokens":1,"total_tokens":1}}"#;
 
-/// Answers with the first half, and then with nothing. It is a process of its own as far as Envoy can see.
+/// Answers with the first half, and then with nothing. To Envoy it looks like a process of its own.
 struct HalfASidecar {
     runtime: Option<Runtime>,
 }

@@ -70,8 +70,8 @@ async fn a_caller_without_a_trace_gets_one() {
     assert!(spans.iter().any(|span| span.parent.is_empty()), "{spans:#?}");
 }
 
-/// Gemini's clients can send their key in the query, where Weir does not look for it: what is refused goes no further, and so
-/// would be all the longer in a trace.
+/// Gemini's clients can send their key in the query, where Weir does not look for it. The request is refused, but a trace would
+/// keep the key for long.
 #[tokio::test]
 async fn a_key_in_a_query_is_in_no_span_and_no_record() {
     const SECRET: &str = "AIza-not-for-others";

@@ -1,4 +1,4 @@
-//! What goes wrong after the first token: nothing cut short ever ends as if it were whole.
+//! What goes wrong after the first token: a stream that is cut short never ends as if it were whole.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn a_clean_end_after_a_finish_is_whole() {
     assert_eq!(record["tries"].as_array().map(Vec::len), Some(1), "{}", *record);
 }
 
-/// A provider keeps its stream open when all is said: it has been told the answer's end, or that there will be none.
+/// A provider keeps its stream open after its last event: the caller has been told the end of the answer, or an error.
 #[tokio::test]
 async fn a_stream_that_is_over_ends_though_its_provider_goes_on() {
     const BEGINNING: &str = concat!(
@@ -93,7 +93,7 @@ async fn a_stream_that_is_over_ends_though_its_provider_goes_on() {
     };
     let answer = rest("failing", &failing).await;
     assert_eq!(answer.code(), "stream_incomplete");
-    // A sandboxed filter can only break what it has told.
+    // A wasm filter can only break the stream.
     let clean = if gateway.has_heaps() { Ended::Broken } else { Ended::Cleanly };
     assert_eq!(answer.ended(), clean);
     let record = gateway.record(answer.id()).await;
@@ -106,8 +106,8 @@ async fn a_stream_that_is_over_ends_though_its_provider_goes_on() {
     assert_eq!(gateway.record(answer.id()).await["outcome"], "ok");
 }
 
-/// Comments, pings and opening events say that a provider lives. Who has nobody else to ask waits for it, as a caller without a
-/// gateway would; where there is another target, that is asked once `first_token` has passed.
+/// Comments, pings and opening events say that a provider lives. Without another target, Weir waits for it, as a caller without a
+/// gateway would. With one, it asks that one once `first_token` has passed.
 #[tokio::test]
 async fn a_provider_that_thinks_and_says_so_is_waited_for_where_there_is_no_other() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
@@ -161,7 +161,7 @@ async fn a_provider_that_thinks_and_says_so_is_waited_for_where_there_is_no_othe
 /// Envoy stops reading the provider while the caller does not read; its timer of the gap goes on.
 #[tokio::test]
 async fn a_caller_who_does_not_read_is_not_taken_for_a_silent_provider() {
-    // More than all the buffers on its way hold.
+    // More than all the buffers on the way hold.
     const EVENTS: usize = 400;
     let event = |delta: &str, finish: &str| {
         format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n")
@@ -188,7 +188,7 @@ async fn a_late_error_event_becomes_one_of_ours() {
     for (model, outcome) in [("error-event-late", "error_event"), ("malformed", "malformed")] {
         let answer = cut_short(model, outcome).await;
         assert_eq!(answer.code(), "stream_incomplete", "{model}");
-        // A sandboxed filter can only break what its provider does not end.
+        // A wasm filter can only break a stream that its provider does not end.
         assert!(shared().await.gateway.has_heaps() || answer.ended() == Ended::Cleanly, "{model}");
     }
 }

@@ -7,7 +7,7 @@ use weir_tests::{Authority, Canned, Gateway, Manner, Upstream};
 
 use crate::SAID;
 
-/// Providers whose answers are framed in different ways, in front of whom every caller is a foreigner but one.
+/// Providers that frame their answers in different ways. For each caller, at most one of them speaks the caller's dialect.
 const PROVIDERS: [&str; 4] = ["anthropic", "gemini", "bedrock", "cohere"];
 
 async fn upstream(name: &str) -> Upstream {
@@ -37,8 +37,8 @@ async fn answers_come_by_http2_with_and_without_trailers() {
             .await;
         for manner in Manner::all() {
             check(&gateway, "plain", manner).await;
-            // Nothing can be added to a body when its trailers have come, and a stream of Gemini's says by nothing but its
-            // end that it is complete.
+            // Once trailers arrive, nothing can be added to a body; and only its end says that a stream of Gemini's is
+            // complete.
             check(&gateway, "trailers", manner).await;
         }
         let seen = safe.requests();
@@ -46,7 +46,7 @@ async fn answers_come_by_http2_with_and_without_trailers() {
     }
 }
 
-/// What is relayed and what is translated, the first try and another one: a body that nobody looks at has trailers too.
+/// Relayed and translated, the first try and another one: a body that the filter does not read has trailers too.
 #[tokio::test]
 async fn no_trailers_pass_either_way() {
     let authority = Authority::new();

@@ -17,13 +17,13 @@ const LARGEST: usize = 25 << 20;
 /// The longest form that is taken, in bytes.
 const LIMIT: u64 = 26 << 20;
 
-/// What Envoy may need more after such uploads than before: not one of them fits in.
+/// How much more memory Envoy may need after the uploads: less than one of them.
 const KEPT: u64 = 12 << 20;
 
 /// What a VM may need where no large body passes through it.
 const HEAP: u64 = 16 << 20;
 
-/// Sound of which no two slices are the same.
+/// A sound without two equal slices.
 fn noise() -> &'static [u8] {
     static NOISE: OnceLock<Vec<u8>> = OnceLock::new();
     NOISE.get_or_init(|| {
@@ -40,7 +40,7 @@ struct Upload {
 }
 
 impl Upload {
-    /// A sound of so many bytes for `model`, called `number`.mp3.
+    /// A sound of `length` bytes for `model`, called `number`.mp3.
     fn new(model: &str, number: usize, bytes: usize) -> Self {
         let mut sound = noise()[..bytes].to_vec();
         // Each has its own.

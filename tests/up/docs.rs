@@ -99,7 +99,7 @@ async fn what_the_pages_tell_to_run_runs() {
     let python = kit::python().await;
     let (mut shells, mut pythons) = (0, 0);
     for (number, page) in pages().iter().enumerate() {
-        // Where a reader would be, but for what is written there.
+        // Like a reader's clone, but what the blocks write stays in it.
         let folder = folder(up, &format!("page-{number}"));
         symlink(root().join("config"), folder.join("config")).unwrap();
         for block in blocks(page).iter().filter(|block| block.runs) {

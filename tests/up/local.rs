@@ -76,7 +76,7 @@ async fn a_sidecar_killed_while_it_works_is_made_good_by_the_next_target_and_com
     until_it_serves(&up).await;
 }
 
-/// Waits until so many requests are with the sidecar.
+/// Waits until the sidecar has this many requests.
 async fn until_under_way(up: &Up, count: u64) {
     let active = "cluster.weir-sidecar.upstream_rq_active";
     up.until("the sidecar has the requests", async || (up.stat(active).await == count).then_some(())).await;

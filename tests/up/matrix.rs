@@ -1,4 +1,4 @@
-//! Every caller's dialect against every provider, through the official SDKs. What is seen is what `docs/providers.md` says.
+//! Every caller's dialect against every provider, through the official SDKs. `docs/providers.md` says what this test sees.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -10,7 +10,7 @@ use crate::SAID;
 /// How many callers there are, half of them streaming.
 const CALLERS: usize = 12;
 
-/// The configuration for the so-manieth time: what was added the last time is renamed or gone, providers too.
+/// The configuration of round `round`: what the last round added, providers too, has another name or is gone.
 fn version(number: usize) -> String {
     let (this, other) = (format!("provider-{number}"), format!("provider-{}", number + 1));
     let second = if number.is_multiple_of(2) { ", { provider: steady, model: gpt-4o }" } else { "" };
@@ -83,13 +83,13 @@ async fn a_file_with_errors_is_refused_with_their_lines_and_the_old_one_stays() 
     up.configure("listen: [");
     up.until_said("weir.yaml:1").await;
     assert_eq!(up.chat("model-0", "Hi").await.said(), SAID);
-    // What is mended is taken.
+    // Once the file is right again, it is taken.
     up.configure(&version(1));
     let new = up.chat("model-1", "Hi");
     up.until("the mended one is live", async || (new.clone().await.said() == SAID).then_some(())).await;
 }
 
-/// The command is the one that the page shows, but for the host.
+/// The command is the page's, with another host.
 #[tokio::test]
 async fn a_token_is_renewed_as_the_page_says() {
     let page = include_str!("../../docs/configure.md");

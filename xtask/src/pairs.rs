@@ -157,7 +157,7 @@ fn sizes(counts: &mut Counts) -> BTreeMap<String, (u64, u64)> {
     sizes
 }
 
-/// A line for each of which one of many parts takes more than one of few.
+/// The lines in which a part costs more among many than among few.
 fn grown(sizes: &BTreeMap<String, (u64, u64)>) -> Vec<String> {
     let grown = sizes.iter().filter(|(_, (few, many))| *many > few + few * GROWTH / 100);
     grown

@@ -130,7 +130,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The path as it came, encoded once more: what is signed is encoded twice for every service but S3.
+/// The path as received, encoded once more: every service except S3 signs a path that is encoded twice.
 fn encoded(path: &str) -> String {
     path.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {

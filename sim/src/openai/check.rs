@@ -37,7 +37,7 @@ pub(super) fn mistyped(param: &str, expected: &str, got: &Value) -> Failure {
     Failure::invalid(message, Some(param), Some("invalid_type"))
 }
 
-/// `param` has a value that is none of those there are.
+/// `param` has a value that is not in the list.
 pub(super) fn not_among(param: &str, value: &str, supported: &[&str]) -> Failure {
     let quoted: Vec<String> = supported.iter().map(|name| format!("'{name}'")).collect();
     let listed = match quoted.split_last() {

