@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio_stream::Stream;
 use tracing::Span;
+use weir_hub::dialect::openai;
 
 use crate::Sidecar;
 use crate::budget::Held;
@@ -86,8 +87,12 @@ impl Reply {
 
 impl From<&Reject> for Reply {
     fn from(reject: &Reject) -> Self {
-        let mut reply = Self::json(reject.status(), std::iter::once(reject.body().into()));
-        reply.headers.extend(reject.headers());
+        let problem = reject.problem();
+        let mut reply = Self::json(problem.status, std::iter::once(openai::error(&problem).into()));
+        reply.headers.extend(problem.retry_after.map(|after| ("retry-after", reject::seconds(after).to_string())));
+        if let Reject::Method { allowed } = reject {
+            reply.headers.push(("allow", (*allowed).to_owned()));
+        }
         reply
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use weir_hub::embed::Encoding;
+
 use super::{Known, Operation, Reject, Reply, Request};
 use crate::Sidecar;
 use crate::embed::{Busy, Normalize, Rows, normalize};
@@ -12,7 +14,7 @@ pub mod ask;
 pub mod write;
 
 use ask::{Ask, Input};
-use write::{Encoding, Pieces};
+use write::{Pieces, longest};
 
 /// Longer bodies are read and tokenized away from the threads that serve all streams. For shorter ones, moving the work would cost
 /// more than doing it.
@@ -48,7 +50,7 @@ async fn answer(sidecar: &Arc<Sidecar>, request: Request<'_>) -> Result<Reply, R
     };
     let (inputs, tokens) = (rows.len(), rows.tokens());
     known.tokens = tokens;
-    let bytes = encoding.bytes(inputs, dimensions);
+    let bytes = longest(encoding, inputs, dimensions);
     if bytes > sidecar.limits.max_answer_bytes {
         return Err(Reject::AnswerTooLarge { limit: sidecar.limits.max_answer_bytes });
     }

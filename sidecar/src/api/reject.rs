@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
 use thiserror::Error;
+use weir_hub::fault::{FaultKind, Problem, Retry};
 
 /// Why a request was refused. Always safe to show to its caller.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -121,112 +121,75 @@ pub enum Reject {
     Failed,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    error: Inner<'a>,
-}
-
-#[derive(Serialize)]
-struct Inner<'a> {
-    message: String,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    param: Option<&'a str>,
-    code: Option<&'a str>,
-}
-
 impl Reject {
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::NoSuchPath | Self::ModelNotFound { .. } => 404,
-            Self::Method { .. } => 405,
-            Self::BodyTooLarge { .. } => 413,
-            Self::QueueFull { .. } | Self::Overloaded => 429,
-            Self::Failed => 500,
-            Self::Loading | Self::Unavailable { .. } | Self::Draining => 503,
-            _ => 400,
-        }
-    }
-
-    /// Headers that belong to the refusal.
-    pub fn headers(&self) -> Option<(&'static str, String)> {
-        match self {
-            Self::Method { allowed } => Some(("allow", (*allowed).to_owned())),
-            Self::QueueFull { retry_after } => Some(("retry-after", seconds(*retry_after).to_string())),
-            Self::Overloaded | Self::Loading | Self::Draining => Some(("retry-after", "1".to_owned())),
+    /// This refusal as callers see it.
+    pub fn problem(&self) -> Problem {
+        let (status, code, param): (u16, _, Option<&str>) = match self {
+            Self::NoSuchPath => (404, "not_found", None),
+            Self::Method { .. } => (405, "method_not_allowed", None),
+            Self::BodyTooLarge { .. } => (413, "request_too_large", None),
+            Self::NotJson { .. } => (400, "invalid_json", None),
+            Self::WrongType { param, .. } => (400, "invalid_type", Some(param)),
+            Self::UnknownParameter { name } => (400, "unknown_parameter", Some(name)),
+            Self::Missing { param } => (400, "missing_required_parameter", Some(param)),
+            Self::Invalid { param, .. } => (400, "invalid_value", Some(param)),
+            Self::TooManyInputs { .. } | Self::AnswerTooLarge { .. } => (400, "invalid_value", Some("input")),
+            Self::ContextLength { param, .. } => (400, FaultKind::ContextLength.name(), Some(param)),
+            Self::ModelNotFound { .. } => (404, "model_not_found", Some("model")),
+            Self::Loading => (503, "model_loading", None),
+            Self::Unavailable { .. } => (503, "model_unavailable", None),
+            Self::Draining => (503, "draining", None),
+            Self::QueueFull { .. } => (429, "queue_full", None),
+            Self::Overloaded => (429, "overloaded", None),
+            Self::Failed => (500, "inference_failed", None),
+        };
+        let retry_after = match self {
+            Self::QueueFull { retry_after } => Some(*retry_after),
+            Self::Overloaded | Self::Loading | Self::Draining => Some(Duration::from_secs(1)),
             _ => None,
-        }
-    }
-
-    /// `OpenAI`'s error object.
-    pub fn body(&self) -> Vec<u8> {
-        let error = Inner { message: self.to_string(), kind: self.kind(), param: self.param(), code: self.code() };
-        // Strings and nulls always serialize.
-        serde_json::to_vec(&Envelope { error }).unwrap_or_default()
-    }
-
-    fn kind(&self) -> &'static str {
-        match self.status() {
+        };
+        let kind = match status {
             429 => "rate_limit_error",
             500.. => "server_error",
             _ => "invalid_request_error",
-        }
-    }
-
-    fn param(&self) -> Option<&str> {
-        match self {
-            Self::WrongType { param, .. } | Self::Missing { param } => Some(param),
-            Self::UnknownParameter { name } => Some(name),
-            Self::Invalid { param, .. } | Self::ContextLength { param, .. } => Some(param),
-            Self::TooManyInputs { .. } | Self::AnswerTooLarge { .. } => Some("input"),
-            Self::ModelNotFound { .. } => Some("model"),
-            _ => None,
-        }
-    }
-
-    fn code(&self) -> Option<&'static str> {
-        match self {
-            Self::NoSuchPath => Some("not_found"),
-            Self::Method { .. } => Some("method_not_allowed"),
-            Self::BodyTooLarge { .. } => Some("request_too_large"),
-            Self::NotJson { .. } => Some("invalid_json"),
-            Self::WrongType { .. } => Some("invalid_type"),
-            Self::UnknownParameter { .. } => Some("unknown_parameter"),
-            Self::Missing { .. } => Some("missing_required_parameter"),
-            Self::Invalid { .. } | Self::TooManyInputs { .. } | Self::AnswerTooLarge { .. } => Some("invalid_value"),
-            Self::ContextLength { .. } => Some("context_length_exceeded"),
-            Self::ModelNotFound { .. } => Some("model_not_found"),
-            Self::Loading => Some("model_loading"),
-            Self::Unavailable { .. } => Some("model_unavailable"),
-            Self::Draining => Some("draining"),
-            Self::QueueFull { .. } => Some("queue_full"),
-            Self::Overloaded => Some("overloaded"),
-            Self::Failed => None,
+        };
+        Problem {
+            status,
+            kind,
+            code: code.to_owned(),
+            message: self.to_string(),
+            param: param.map(str::to_owned),
+            details: None,
+            retry_after,
+            retry: Retry::Own,
         }
     }
 }
 
 /// Whole seconds, rounded up. At the measured speed there is room by then, unless somebody else takes it.
-fn seconds(duration: Duration) -> u64 {
+pub(super) fn seconds(duration: Duration) -> u64 {
     (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
 }
 
 #[cfg(test)]
 mod tests {
+    use weir_hub::dialect::openai;
+
     use super::*;
+    use crate::api::Reply;
 
     #[test]
     fn a_refusal_is_openais_error_object() {
-        let reject = Reject::Missing { param: "input" };
-        let body = String::from_utf8(reject.body()).unwrap();
+        let problem = Reject::Missing { param: "input" }.problem();
+        let body = String::from_utf8(openai::error(&problem)).unwrap();
         let expect = r#"{"error":{"message":"Missing required parameter: `input`.","type":"invalid_request_error","param":"input","code":"missing_required_parameter"}}"#;
-        assert_eq!((reject.status(), body.as_str()), (400, expect));
+        assert_eq!((problem.status, body.as_str()), (400, expect));
     }
 
     #[test]
     fn waiting_as_long_as_told_is_enough() {
-        let after = |millis| Reject::QueueFull { retry_after: Duration::from_millis(millis) }.headers();
+        let after =
+            |millis| Reply::from(&Reject::QueueFull { retry_after: Duration::from_millis(millis) }).headers.pop();
         assert_eq!(after(10), Some(("retry-after", "1".into())));
         assert_eq!(after(1001), Some(("retry-after", "2".into())));
     }

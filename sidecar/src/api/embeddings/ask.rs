@@ -6,8 +6,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
+use weir_hub::embed::Encoding;
 
-use super::write::Encoding;
 use crate::api::Reject;
 use crate::embed::Rows;
 

@@ -3,15 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-
-/// How embeddings are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// As JSON numbers, each the shortest that reads back as the same float.
-    Float,
-    /// As base64 of little-endian 32-bit floats.
-    Base64,
-}
+use weir_hub::codec::json::write as json;
+use weir_hub::embed::Encoding;
 
 /// A piece is cut after the embedding that makes it this long.
 const PIECE_BYTES: usize = 48 * 1024;
@@ -22,41 +15,39 @@ const FLOAT_BYTES: usize = 16;
 /// An upper limit for the text around an embedding.
 const FRAME_BYTES: usize = 64;
 
-impl Encoding {
-    /// At most how long an answer will be.
-    pub fn bytes(self, inputs: usize, dimensions: usize) -> usize {
-        let embedding = match self {
-            Self::Float => dimensions.saturating_mul(FLOAT_BYTES),
-            Self::Base64 => dimensions.saturating_mul(4).div_ceil(3).saturating_mul(4),
-        };
-        inputs.saturating_mul(embedding.saturating_add(FRAME_BYTES)).saturating_add(4 * FRAME_BYTES)
-    }
+/// At most how long an answer will be.
+pub fn longest(encoding: Encoding, inputs: usize, dimensions: usize) -> usize {
+    let embedding = match encoding {
+        Encoding::Float => dimensions.saturating_mul(FLOAT_BYTES),
+        Encoding::Base64 => dimensions.saturating_mul(4).div_ceil(3).saturating_mul(4),
+    };
+    inputs.saturating_mul(embedding.saturating_add(FRAME_BYTES)).saturating_add(4 * FRAME_BYTES)
+}
 
-    fn write(self, embedding: &[f32], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
-        match self {
-            Self::Float => {
-                let mut buffer = zmij::Buffer::new();
-                out.push(b'[');
-                for (index, value) in embedding.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    out.extend_from_slice(buffer.format_finite(*value).as_bytes());
+fn write(encoding: Encoding, embedding: &[f32], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+    match encoding {
+        Encoding::Float => {
+            let mut buffer = zmij::Buffer::new();
+            out.push(b'[');
+            for (index, value) in embedding.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
                 }
-                out.push(b']');
+                out.extend_from_slice(buffer.format_finite(*value).as_bytes());
             }
-            Self::Base64 => {
-                scratch.clear();
-                scratch.extend(embedding.iter().flat_map(|value| value.to_le_bytes()));
-                out.push(b'"');
-                let start = out.len();
-                out.resize(start + scratch.len().div_ceil(3) * 4, 0);
-                // The room is exact, so this cannot fail.
-                if let Some(room) = out.get_mut(start..) {
-                    let _ = STANDARD.encode_slice(&scratch, room);
-                }
-                out.push(b'"');
+            out.push(b']');
+        }
+        Encoding::Base64 => {
+            scratch.clear();
+            scratch.extend(embedding.iter().flat_map(|value| value.to_le_bytes()));
+            out.push(b'"');
+            let start = out.len();
+            out.resize(start + scratch.len().div_ceil(3) * 4, 0);
+            // The room is exact, so this cannot fail.
+            if let Some(room) = out.get_mut(start..) {
+                let _ = STANDARD.encode_slice(&scratch, room);
             }
+            out.push(b'"');
         }
     }
 }
@@ -67,7 +58,7 @@ pub struct Pieces {
     dimensions: usize,
     encoding: Encoding,
     /// Everything after the last embedding; taken by the last piece.
-    tail: Option<String>,
+    tail: Option<Vec<u8>>,
     next: usize,
     scratch: Vec<u8>,
 }
@@ -75,8 +66,11 @@ pub struct Pieces {
 impl Pieces {
     /// `values` holds one embedding of `dimensions` floats, all finite, per input.
     pub fn new(values: Vec<f32>, dimensions: usize, encoding: Encoding, model: &str, tokens: usize) -> Self {
-        let model = serde_json::Value::from(model);
-        let tail = format!(r#"],"model":{model},"usage":{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}}}"#);
+        let mut tail = br#"],"model":"#.to_vec();
+        json::string(&mut tail, model);
+        tail.extend_from_slice(
+            format!(r#","usage":{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}}}"#).as_bytes(),
+        );
         Self { values, dimensions: dimensions.max(1), encoding, tail: Some(tail), next: 0, scratch: Vec::new() }
     }
 }
@@ -87,7 +81,7 @@ impl Iterator for Pieces {
     fn next(&mut self) -> Option<Bytes> {
         self.tail.as_ref()?;
         let left = self.values.len() / self.dimensions - self.next;
-        let mut piece = Vec::with_capacity(self.encoding.bytes(left, self.dimensions).min(PIECE_BYTES * 2));
+        let mut piece = Vec::with_capacity(longest(self.encoding, left, self.dimensions).min(PIECE_BYTES * 2));
         if self.next == 0 {
             piece.extend_from_slice(br#"{"object":"list","data":["#);
         }
@@ -98,7 +92,7 @@ impl Iterator for Pieces {
             piece.extend_from_slice(br#"{"object":"embedding","index":"#);
             piece.extend_from_slice(self.next.to_string().as_bytes());
             piece.extend_from_slice(br#","embedding":"#);
-            self.encoding.write(embedding, &mut self.scratch, &mut piece);
+            write(self.encoding, embedding, &mut self.scratch, &mut piece);
             piece.push(b'}');
             self.next += 1;
             if piece.len() >= PIECE_BYTES {
@@ -106,7 +100,7 @@ impl Iterator for Pieces {
             }
         }
         if self.next * self.dimensions >= self.values.len() {
-            piece.extend_from_slice(self.tail.take()?.as_bytes());
+            piece.extend_from_slice(&self.tail.take()?);
         }
         Some(piece.into())
     }
@@ -142,7 +136,7 @@ mod tests {
             let values: Vec<f32> = values.chunks_exact(dimensions).flatten().copied().collect();
             let encoding = if base64 { Encoding::Base64 } else { Encoding::Float };
             let bytes = whole(&values, dimensions, encoding);
-            prop_assert!(bytes.len() <= encoding.bytes(values.len() / dimensions, dimensions));
+            prop_assert!(bytes.len() <= longest(encoding, values.len() / dimensions, dimensions));
             let answer: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
             let mut read = Vec::new();
             for (index, item) in answer["data"].as_array().unwrap().iter().enumerate() {
