@@ -53,7 +53,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Keys,
     },
-    /// List the local models of a running sidecar
+    /// List the local models of a running sidecar, load or unload one
     Models(Models),
     /// Ask the admin interface of the Envoy that `weir up` runs
     Admin(Admin),
@@ -198,7 +198,17 @@ pub(crate) enum Keys {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Models {
+    #[command(flatten)]
+    pub(crate) sidecar: Sidecar,
+    #[command(subcommand)]
+    pub(crate) command: Option<ModelsCommand>,
+}
+
+/// How a running sidecar is found.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sidecar {
     /// The configuration that `weir up` runs [default: as for `weir up`]
     #[arg(value_name = "CONFIG")]
     pub(crate) file: Option<PathBuf>,
@@ -208,6 +218,36 @@ pub(crate) struct Models {
     /// The sidecar's socket, for one that `weir up` did not start
     #[arg(long)]
     pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Load a model, or change one that is loaded; it then serves until the sidecar ends
+    Load {
+        /// Name that callers write
+        name: String,
+        #[command(flatten)]
+        sidecar: Sidecar,
+        /// The model's folder [default: as in the configuration]
+        #[arg(long, value_name = "DIR")]
+        path: Option<PathBuf>,
+        /// What runs it [default: as in the configuration, else what suits the folder]
+        #[arg(long, value_parser = ["onnx", "candle"])]
+        engine: Option<String>,
+        /// How many inputs may wait for it [default: as in the configuration]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        max_waiting: Option<u64>,
+        /// Threads that its inference uses [default: as in the configuration]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        threads: Option<u64>,
+    },
+    /// Unload a model, and wait until its requests have ended and its memory is free
+    Unload {
+        /// Name that callers write
+        name: String,
+        #[command(flatten)]
+        sidecar: Sidecar,
+    },
 }
 
 #[derive(Debug, clap::Args)]

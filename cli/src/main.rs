@@ -43,7 +43,7 @@ fn run(command: Command) -> Outcome {
         }
         Command::Presets => presets::run(),
         Command::Keys { file, command } => keys::run(file, command),
-        Command::Models(args) => models::run(&args),
+        Command::Models(args) => models::run(args),
         Command::Admin(args) => admin::run(&args),
         Command::Sidecar { config } => serve::sidecar(&config),
         Command::Sim(args) => sim::run(args),

@@ -6,6 +6,7 @@
 
 pub mod admin;
 mod banner;
+mod changes;
 mod child;
 pub mod configuration;
 mod drain;
@@ -33,4 +34,5 @@ mod supervisor;
 pub use options::Options;
 pub use problem::{Outcome, Problem};
 pub use weir_places as places;
+pub use weir_sidecar::settings::EngineChoice;
 pub use weir_sim as sim;

@@ -13,6 +13,7 @@ use weir_control::render;
 use weir_control::watch::{self, Watch};
 
 use crate::banner::{self, Key};
+use crate::changes::Changes;
 use crate::options::Options;
 use crate::plan::{self, Plan};
 use crate::problem::{Outcome, Problem, at};
@@ -36,7 +37,7 @@ pub fn run(options: Options) -> Outcome {
         .map_err(|error| Problem::Failed(format!("cannot start: {error}")))?;
     runtime.block_on(async {
         let mut signals = Signals::new()?;
-        let mut up = Up { plan, options, key, supervisor: Supervisor::new() };
+        let mut up = Up { plan, options, key, supervisor: Supervisor::new(), changes: Changes::default() };
         let outcome = tokio::select! {
             started = up.start() => started,
             () = signals.next() => {
@@ -85,6 +86,7 @@ struct Up {
     options: Options,
     key: Key,
     supervisor: Supervisor,
+    changes: Changes,
 }
 
 impl Up {
@@ -234,7 +236,8 @@ impl Up {
         say::line(&format!("a provider is at {address} now; the simulated provider starts there"));
     }
 
-    /// Starts the sidecar anew if its settings have changed: it reads them once.
+    /// Brings the sidecar to what the configuration says now. It is told which models have changed; it starts anew only for
+    /// settings of its own, which it reads once.
     async fn sidecar_changed(&mut self) {
         let running = self.plan.sidecar;
         let wanted = plan::sidecar_admin(&self.plan.loaded, &self.options);
@@ -246,22 +249,32 @@ impl Up {
             }
             return;
         };
-        let held = running.and_then(|_| fs::read_to_string(self.plan.folders.sidecar_settings()).ok());
-        if held == Some(self.sidecar_settings(admin)) {
+        let now = self.plan.sidecar_settings(admin);
+        let before = running.and_then(|_| weir_sidecar::Settings::read(&self.plan.folders.sidecar_settings()).ok());
+        if before.as_ref() == Some(&now) {
             return;
         }
+        let told = before.filter(|before| before.serves_as(&now));
         // What could not start must not take the place of what runs.
-        let missing = running.and_then(|_| self.plan.missing_models().into_iter().next());
+        let missing = running.filter(|_| told.is_none()).and_then(|_| self.plan.missing_models().into_iter().next());
         let whole =
             missing.map_or(Ok(()), |path| Err(Problem::Failed(format!("there is no folder {}", path.display()))));
+        // A sidecar that dies starts again with what it was told last.
         if let Err(problem) = whole.and_then(|()| self.write_sidecar_settings(admin)) {
             self.plan.sidecar = running;
             say::line(&format!("{problem}; the local models stay as they were until the file is saved again"));
             return;
         }
+        if let Some(before) = told {
+            self.changes.tell(&self.plan.folders.socket(), &before, &now);
+            return;
+        }
         self.supervisor.end("sidecar").await;
         self.supervisor.keep(self.plan.sidecar());
-        say::line("the local models have changed; the sidecar starts anew");
+        say::line(match running {
+            Some(_) => "a setting of the sidecar itself has changed; the sidecar starts anew",
+            None => "there are local models now; the sidecar starts",
+        });
     }
 
     /// Lets requests end, then ends the children: the door first.

@@ -188,8 +188,23 @@ pub(crate) struct SidecarPlaces {
 /// The settings of a sidecar that serves the local models of `loaded`.
 pub(crate) fn sidecar_settings(loaded: &Loaded, places: SidecarPlaces) -> weir_sidecar::Settings {
     let SidecarPlaces { socket, admin, onnxruntime, models } = places;
+    let (_, models, queue) = local(loaded, models);
+    let otlp = loaded.gateway.telemetry().otlp.as_ref();
+    weir_sidecar::Settings {
+        socket,
+        admin,
+        onnxruntime,
+        models,
+        queue,
+        limits: limits(loaded.gateway.routing().body.of(Endpoint::Embeddings)),
+        otlp: otlp.map(|url| format!("{}://{}{}", url.scheme.name(), url.authority(), url.prefix)),
+    }
+}
+
+/// The folder of the local models, where `usual` is meant unless it is named; the models; and how their requests wait.
+pub(crate) fn local(loaded: &Loaded, usual: PathBuf) -> (PathBuf, Vec<ModelSettings>, QueueSettings) {
     let local = loaded.gateway.local();
-    let folder = local.folder.as_ref().map_or(models, PathBuf::from);
+    let folder = local.folder.as_ref().map_or(usual, PathBuf::from);
     let models = local.models.iter().map(|(name, model)| ModelSettings {
         name: name.clone(),
         path: folder.join(name),
@@ -199,20 +214,13 @@ pub(crate) fn sidecar_settings(loaded: &Loaded, places: SidecarPlaces) -> weir_s
             Some(Engine::Candle) => EngineChoice::Candle,
         },
     });
-    let otlp = loaded.gateway.telemetry().otlp.as_ref();
-    weir_sidecar::Settings {
-        socket,
-        admin,
-        onnxruntime,
-        models: models.collect(),
-        queue: QueueSettings {
-            max_waiting: usize::try_from(local.max_waiting).unwrap_or(usize::MAX),
-            threads: local.threads.and_then(|threads| usize::try_from(threads).ok()),
-            ..QueueSettings::default()
-        },
-        limits: limits(loaded.gateway.routing().body.of(Endpoint::Embeddings)),
-        otlp: otlp.map(|url| format!("{}://{}{}", url.scheme.name(), url.authority(), url.prefix)),
-    }
+    let models = models.collect();
+    let queue = QueueSettings {
+        max_waiting: usize::try_from(local.max_waiting).unwrap_or(usize::MAX),
+        threads: local.threads.and_then(|threads| usize::try_from(threads).ok()),
+        ..QueueSettings::default()
+    };
+    (folder, models, queue)
 }
 
 /// Where the simulator is to listen, if one is to run.

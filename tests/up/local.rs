@@ -1,8 +1,13 @@
 //! The model on this machine as one more target: killed or full, the next one answers, and it comes back by itself.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::future::{join_all, select_all};
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use weir_places::Places;
 use weir_tests::{Answer, Up, signal};
 
 const CONFIGURATION: &str = "
@@ -18,6 +23,8 @@ local:
   max_waiting: 1
   threads: 1
 ";
+/// A second local model, for callers.
+const TINY: &str = "  tiny: { targets: [{ provider: local }] }\n";
 const FULL: &str = "local/all-minilm-l6-v2 rate_limited";
 const HOSTED: &str = "sim/text-embedding-3-small ok";
 
@@ -128,4 +135,72 @@ async fn a_caller_who_hangs_up_takes_what_waits_out_of_the_queue() {
     let ran = up.metric(ran).await - before;
     assert!(ran < f64::from(INPUTS), "all of it ran");
     up.until("nothing is held", async || (up.metric("weir_sidecar_bytes_in_flight").await == 0.0).then_some(())).await;
+}
+
+/// A folder with two models: the one that `cargo xtask fetch` gets, and one of four tokens and two dimensions.
+fn two_models() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("two-models");
+    let tiny = folder.join("tiny");
+    fs::create_dir_all(&tiny).unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sidecar/tests/fixtures");
+    fs::copy(fixtures.join("tiny.onnx"), tiny.join("model.onnx")).unwrap();
+    let tokenizer = json!({
+        "version": "1.0",
+        "added_tokens": [],
+        "pre_tokenizer": { "type": "Whitespace" },
+        "model": { "type": "WordLevel", "vocab": { "a": 0, "b": 1, "c": 2, "d": 3 }, "unk_token": "d" },
+    });
+    fs::write(tiny.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    let fetched = Places::here().unwrap().models().join("all-minilm-l6-v2");
+    let link = folder.join("all-minilm-l6-v2");
+    if !link.exists() {
+        std::os::unix::fs::symlink(fetched, link).unwrap();
+    }
+    folder
+}
+
+/// Every change of a local model once started the sidecar anew, and all other models with it.
+#[tokio::test]
+async fn a_change_of_one_model_disturbs_no_other() {
+    let folder = two_models();
+    let with = |models: &str, local: &str| {
+        format!(
+            "listen: 127.0.0.1:10000\nproviders: {{ local: {{ dialect: local }} }}\nmodels:\n  all-minilm-l6-v2: {{ \
+             targets: [{{ provider: local }}] }}\n{models}local:\n  threads: 1\n  folder: {}\n  models: {{ \
+             all-minilm-l6-v2: {{}}{local} }}\n",
+            folder.display()
+        )
+    };
+    let up = Up::start(&with("", ""), &[]).await;
+    let sidecar = up.child("sidecar");
+    let over = AtomicBool::new(false);
+    let callers = (0..2).map(|_| async {
+        let mut answered = 0;
+        while !over.load(Ordering::Relaxed) {
+            let answer = up.embed("all-minilm-l6-v2", "Hi").await;
+            assert_eq!(answer.status(), 200, "{}", answer.text());
+            answered += 1;
+        }
+        answered
+    });
+    let loads = async |model: &str| {
+        up.metric(&format!("weir_sidecar_model_loads_total{{model=\"{model}\",outcome=\"ready\"}}")).await
+    };
+    let changes = async {
+        up.configure(&with(TINY, ", tiny: {}"));
+        let tiny = async || (up.embed("tiny", "b").await.status() == 200).then_some(());
+        up.until("the new model answers", tiny).await;
+        assert_eq!(loads("tiny").await, 1.0);
+        up.configure(&with(TINY, ", tiny: { engine: onnx }"));
+        up.until("it is loaded with other settings", async || (loads("tiny").await == 2.0).then_some(())).await;
+        assert_eq!(up.embed("tiny", "b").await.status(), 200);
+        up.configure(&with("", ""));
+        up.until("it is unloaded", async || up.said().contains("local model tiny is unloaded").then_some(())).await;
+        let gone = up.embed("tiny", "b").await;
+        assert_eq!((gone.status(), gone.code().as_str()), (404, "model_not_found"), "{}", gone.text());
+        over.store(true, Ordering::Relaxed);
+    };
+    let (answered, ()) = tokio::join!(join_all(callers), changes);
+    assert!(answered.iter().all(|answered| *answered > 0), "{answered:?}");
+    assert_eq!((loads("all-minilm-l6-v2").await, up.child("sidecar")), (1.0, sidecar));
 }

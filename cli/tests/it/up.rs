@@ -81,21 +81,22 @@ fn the_configuration_of_a_clone_answers_without_any_credential() {
     }
 }
 
+/// Whether the local model answers.
+fn embeds(running: &Running) -> bool {
+    let body = json!({ "model": "all-minilm-l6-v2", "input": "Hi" });
+    let answer = running.ask("/v1/embeddings", &body);
+    answer.is_some_and(|(status, text)| status == 200 && text.contains("\"embedding\""))
+}
+
 #[test]
 fn what_dies_comes_back() {
     let mut running = Running::start(&[], LOCAL);
-    let embed = |running: &Running| {
-        let body = json!({ "model": "all-minilm-l6-v2", "input": "Hi" });
-        running
-            .ask("/v1/embeddings", &body)
-            .is_some_and(|(status, text)| status == 200 && text.contains("\"embedding\""))
-    };
-    assert!(running.chats() && embed(&running), "{}", running.said());
+    assert!(running.chats() && embeds(&running), "{}", running.said());
     for name in ["sidecar", "envoy", "sim"] {
         Running::kill(running.child(name), "KILL");
     }
     running.until("chat is answered again", Running::chats);
-    running.until("the local model is back", embed);
+    running.until("the local model is back", embeds);
     for name in ["sidecar", "envoy", "sim"] {
         assert!(running.said().contains(&format!("{name} was killed by signal 9; starting it again in 0.1 s")));
         assert!(running.said().contains(&format!("{name} was started again")));
@@ -236,11 +237,43 @@ fn a_missing_model_leaves_those_that_run() {
     let sidecar = running.child("sidecar");
     let text = running.home.read("weir.yaml");
     running.home.write("weir.yaml", &format!("{text}  folder: nowhere\n"));
-    running.until("it is told", |running| running.said().contains("the local models stay as they were"));
-    assert!(running.said().contains("there is no folder"), "{}", running.said());
-    assert!(lives(sidecar), "{}", running.said());
+    running.until("it is told", |running| running.said().contains("the model of before goes on"));
+    assert!(running.said().contains("local model all-minilm-l6-v2: "), "{}", running.said());
+    assert!(running.said().contains("nowhere/all-minilm-l6-v2: no such folder"), "{}", running.said());
+    assert!(embeds(&running), "{}", running.said());
     running.home.write("weir.yaml", &format!("{text}  threads: 1\n"));
+    let loaded =
+        |running: &Running| running.said().matches("local model all-minilm-l6-v2\tready\tonnx on cpu\n").count();
+    running.until("it is loaded with its other settings", |running| loaded(running) == 2);
+    assert!(embeds(&running) && lives(sidecar), "{}", running.said());
+}
+
+#[test]
+fn a_setting_of_the_sidecar_itself_starts_it_anew() {
+    let mut running = Running::start(&[], LOCAL);
+    let text = running.home.read("weir.yaml");
+    running.home.write("weir.yaml", &format!("{text}limits: {{ body: 1MiB }}\n"));
     running.until("it starts anew", |running| running.said().contains("the sidecar starts anew"));
+    running.until("the local model is back", embeds);
+}
+
+#[test]
+fn a_local_model_is_unloaded_and_loaded_by_hand() {
+    let running = Running::start(&[], LOCAL);
+    let weir =
+        |arguments: &[&str]| running.home.weir(&[&["models"], arguments, &["weir.yaml", "--run", "run"]].concat());
+    let unloaded = weir(&["unload", "all-minilm-l6-v2"]);
+    assert_eq!((unloaded.code, unloaded.err.trim()), (Some(0), "local model all-minilm-l6-v2 is unloaded"));
+    assert!(!embeds(&running) && running.chats(), "{}", running.said());
+    let loaded = weir(&["load", "all-minilm-l6-v2", "--threads", "1"]);
+    assert_eq!(loaded.out, "all-minilm-l6-v2\tready\tonnx on cpu\n", "{loaded:?}");
+    assert!(embeds(&running), "{}", running.said());
+    let failed = weir(&["load", "all-minilm-l6-v2", "--path", "nowhere"]);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.err.contains("nowhere: no such folder"), "{failed:?}");
+    assert!(failed.err.trim().ends_with("the model of before goes on") && embeds(&running), "{failed:?}");
+    let unknown = weir(&["unload", "mine"]);
+    assert_eq!((unknown.code, unknown.err.trim()), (Some(1), "weir: no model is called \"mine\""));
 }
 
 /// One folder that was not there kept everything else from starting.
