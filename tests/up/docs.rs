@@ -205,7 +205,7 @@ fn sources(folder: &Path) -> String {
         let name = entry.file_name().unwrap().to_string_lossy().into_owned();
         if entry.is_dir() && name != "target" && !name.starts_with('.') {
             all.push_str(&sources(&entry));
-        } else if name.ends_with(".rs") {
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
             all.push_str(&fs::read_to_string(&entry).unwrap());
         }
     }
