@@ -23,5 +23,6 @@ pub mod plan;
 pub mod provider;
 pub mod record;
 pub mod shared;
+pub mod steward;
 pub mod time;
 pub mod upstream;

@@ -34,7 +34,6 @@ pub(crate) fn reached(cells: &impl Store, provider: &str) {
 }
 
 /// Clears away the cooldowns of `targets`, as far as they have ended: providers and models.
-#[cfg(test)]
 pub(crate) fn sweep(cells: &impl Store, targets: &[(String, String)], now: Instant) {
     for (provider, model) in targets {
         hint(cells, &Cooldown::key(provider, model), |old| Cooldown::swept(old.as_ref(), now));
@@ -52,7 +51,7 @@ mod tests {
 
     use super::*;
     use crate::native::Cells;
-    use crate::shared::{View, create};
+    use crate::shared::View;
 
     fn at(secs: u64) -> Instant {
         Instant::default().after(Duration::from_secs(secs))
@@ -76,7 +75,7 @@ mod tests {
         };
         assert_eq!(begin_in(&cells, &until(4), at(0)), Err(Uncounted::NotThere), "no steward");
         assert!(matches!(standing(cells, "m", at(1)), Standing::Cooling(_)), "it cools down all the same");
-        create(&cells, &Begun::KEY);
+        cells.create(Begun::KEY.as_str(), &Begun::default().write());
         assert_eq!(begin_in(&cells, &until(8), at(1)), Ok(()));
         let (begun, _) = cells.get(Begun::KEY.as_str()).unwrap();
         assert_eq!(Begun::read(&begun).unwrap().count, 1);
@@ -94,7 +93,7 @@ mod tests {
     #[test]
     fn a_provider_that_was_reached_is_free() {
         let cells = &Cells::new();
-        create(&cells, &Begun::KEY);
+        cells.create(Begun::KEY.as_str(), &Begun::default().write());
         begin_in(&cells, &Cooldown::unreachable("a", 1, at(0)), at(0)).unwrap();
         let Standing::Unproven(known) = standing(cells, "m", at(2)) else { panic!("it is over") };
         begin_in(&cells, &known.on_trial(at(2)), at(2)).unwrap();

@@ -8,6 +8,7 @@ mod abi;
 mod cells;
 mod headers;
 mod host;
+mod steward;
 
 use core::ffi::{c_char, c_void};
 use core::ptr::null;
@@ -21,7 +22,7 @@ use weir_core::upstream::Upstream;
 use weir_hub::endpoint::Family;
 use weir_hub::fault::HostFault;
 
-use self::abi::{Bytes, status};
+use self::abi::{Bytes, status, unused};
 #[cfg(test)]
 pub(crate) use self::cells::Cells;
 use self::host::{Marks, Stream};
@@ -89,8 +90,8 @@ fn configured(config: &[u8]) -> Option<Plays> {
     match serde_json::from_slice(config) {
         Ok(Configured::Edge(routing)) => Some(Plays::Edge(Arc::new(routing))),
         Ok(Configured::Attempt(upstream)) => Some(Plays::Attempt(Arc::new(upstream))),
-        Ok(Configured::Steward) => {
-            host::log("weir: a native filter needs no steward");
+        Ok(Configured::Steward(_)) => {
+            host::log("weir: the steward is no filter, but a bootstrap extension");
             None
         }
         Err(error) => {
@@ -270,18 +271,6 @@ unsafe extern "C" fn destroy(player: *mut Player) {
     let _ = catch_unwind(AssertUnwindSafe(|| role.done(&mut stream)));
     // SAFETY: as above; no hook runs that could still need it.
     drop(unsafe { Box::from_raw(player) });
-}
-
-/// Hooks that Envoy wants to find and that mean nothing here: what they tell of is never asked for.
-macro_rules! unused {
-    ($($name:ident = $symbol:literal),* $(,)?) => {
-        $(
-            #[unsafe(export_name = $symbol)]
-            extern "C" fn $name() -> u32 {
-                status::CONTINUE
-            }
-        )*
-    };
 }
 
 unused! {

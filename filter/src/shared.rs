@@ -83,14 +83,6 @@ pub(crate) fn count<C: Count>(cells: &impl Store, key: &Key<C>, change: impl Fn(
     swap(cells, key.as_str(), None, changed)
 }
 
-/// Creates a count, which begins with its default, if nobody has: for the steward only.
-#[cfg(test)]
-pub(crate) fn create<C: Count>(cells: &impl Store, key: &Key<C>) {
-    if cells.get(key.as_str()).is_none() {
-        cells.create(key.as_str(), &C::default().write());
-    }
-}
-
 /// Compares and swaps: `changed` makes new bytes of what is in a cell, or leaves it as it is. Gives up after `most` swaps.
 fn swap<T>(
     cells: &impl Store,

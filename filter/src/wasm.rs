@@ -1,7 +1,7 @@
 //! The filter as a proxy-wasm module: runs in V8, in any Envoy and in every mesh that takes wasm.
 //!
-//! One plugin configuration a role; the third role, the steward, does nothing but live as long as the process, since shared
-//! data dies with the last VM. All contact with Envoy goes through [`host`] and the hooks at the end of this file, which Envoy
+//! One plugin configuration a role. The third role, the steward, lives as long as the process: shared data would else end with the
+//! last VM. All contact with Envoy goes through [`host`] and the hooks at the end of this file, which Envoy
 //! calls by name.
 //!
 //! Envoy may call a hook while another one runs: when a body that a role has written is longer than Envoy holds, it answers
@@ -13,6 +13,7 @@
 
 mod cells;
 mod host;
+mod steward;
 
 use std::alloc::{Layout, alloc};
 use std::cell::RefCell;
@@ -45,19 +46,23 @@ thread_local! {
 /// A role in one stream.
 type Player = Box<dyn Role<Stream>>;
 
-/// One plugin configuration on one worker.
+/// What the streams of one plugin configuration play, on one worker.
 #[derive(Clone)]
 enum Plays {
+    /// The steward's configuration has no streams.
     Nothing,
     Edge(Arc<Routing>),
     Attempt(Arc<Upstream>),
 }
 
-fn configure() -> Option<Plays> {
+fn configure(root: u32) -> Option<Plays> {
     match serde_json::from_slice(&host::configuration()) {
         Ok(Configured::Edge(routing)) => Some(Plays::Edge(Arc::new(routing))),
         Ok(Configured::Attempt(upstream)) => Some(Plays::Attempt(Arc::new(upstream))),
-        Ok(Configured::Steward) => Some(Plays::Nothing),
+        Ok(Configured::Steward(settings)) => {
+            steward::start(root, settings);
+            Some(Plays::Nothing)
+        }
         Err(error) => {
             host::log(Level::Error, &format!("weir: the plugin configuration cannot be read: {error}"));
             None
@@ -145,16 +150,26 @@ extern "C" fn context_create(id: u32, root: u32) {
 
 #[unsafe(export_name = "proxy_on_configure")]
 extern "C" fn configuration(id: u32, _: usize) -> bool {
-    let plays = configure();
+    let plays = configure(id);
     let sound = plays.is_some();
     CONFIGURED.with_borrow_mut(|configured| configured.insert(id, plays.unwrap_or(Plays::Nothing)));
     sound
 }
 
-/// Asked for by [`Host::end`](crate::host::Host::end).
+/// Asked for by the steward, and by [`Host::end`](crate::host::Host::end).
 #[unsafe(export_name = "proxy_on_tick")]
-extern "C" fn tick(_: u32) {
-    host::tick();
+extern "C" fn tick(root: u32) {
+    if steward::is(root) {
+        steward::tick(root);
+    } else {
+        host::tick();
+    }
+}
+
+/// The answer to a call of the steward's.
+#[unsafe(export_name = "proxy_on_http_call_response")]
+extern "C" fn call_response(root: u32, _token: u32, headers: usize, size: usize, _trailers: usize) {
+    steward::answered(root, headers, size);
 }
 
 #[unsafe(export_name = "proxy_on_request_headers")]

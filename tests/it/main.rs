@@ -27,6 +27,7 @@ mod secrets;
 mod sidecar;
 mod signing;
 mod spans;
+mod steward;
 mod streams;
 mod tls;
 mod translation;

@@ -2,6 +2,7 @@
 
 mod builder;
 mod own;
+mod steward;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -75,6 +76,7 @@ impl Gateway {
         }
 
         let mut bootstrap = paths.folder.join("bootstrap.json");
+        builder.steward.write(&bootstrap, &builder.clusters);
         if builder.inside {
             bootstrap = own::bootstrap(&bootstrap, port.address(), &paths.admin_socket);
         }

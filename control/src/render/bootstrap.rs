@@ -12,13 +12,12 @@ use crate::AdminAddress;
 
 /// The bootstrap of an Envoy that runs `gateway`.
 pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Value {
-    let mut extensions = vec![json!({
+    let internal_listener = json!({
         "name": "envoy.bootstrap.internal_listener",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
         },
-    })];
-    extensions.extend(filters::steward(node));
+    });
     let mut clusters = vec![clusters::sidecar(node), clusters::no_plan()];
     if node.door == Door::Internal {
         clusters.push(clusters::door());
@@ -27,7 +26,7 @@ pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Value {
         // File SDS needs both.
         "node": { "id": NODE, "cluster": NODE },
         "admin": { "address": admin_address(&admin(gateway, node)), "ignore_global_conn_limit": true },
-        "bootstrap_extensions": extensions,
+        "bootstrap_extensions": [internal_listener, filters::steward(node)],
         "layered_runtime": { "layers": [{ "name": "admin", "admin_layer": {} }] },
         // Envoy closes a connection beyond the limit at once. That is better than to run out of files.
         "overload_manager": {

@@ -10,6 +10,7 @@ use weir_hub::endpoint::{Delivery, Endpoint};
 use crate::attempt::MAX_WHOLE;
 use crate::key::KeyHash;
 use crate::plan::Limits;
+use crate::steward::Settings;
 use crate::time::Instant;
 use crate::upstream::Upstream;
 
@@ -21,8 +22,8 @@ pub enum Role {
     Edge(Routing),
     /// In a provider cluster's upstream chain: once per try.
     Attempt(Upstream),
-    /// Once per process: keeps the shared data alive.
-    Steward,
+    /// Once per process, beside all requests.
+    Steward(Settings),
 }
 
 /// Who may call which model, and what answers: the edge role's configuration.

@@ -62,6 +62,20 @@ pub(super) mod status {
     pub(in crate::native) const STOP: u32 = 1;
 }
 
+/// What a callout is told to have become: `envoy_dynamic_module_type_http_callout_init_result`, then `…_callout_result`.
+pub(super) mod callout {
+    pub(in crate::native) const BEGUN: u32 = 0;
+    pub(in crate::native) const NO_CLUSTER: u32 = 2;
+    /// There is a response, be it Envoy's own.
+    pub(in crate::native) const RESPONSE: u32 = 0;
+}
+
+/// `envoy_dynamic_module_type_metrics_result_Success`.
+pub(super) const METRIC_DEFINED: u32 = 0;
+
+/// What defines a statistic: the extension, its name, the names of its labels, and where its number goes.
+pub(super) type Define = unsafe extern "C" fn(*mut c_void, Bytes, *const Bytes, usize, *mut usize) -> u32;
+
 /// `envoy_dynamic_module_type_log_level_Error`.
 pub(super) const ERROR: u32 = 4;
 
@@ -129,4 +143,65 @@ unsafe extern "C" {
     pub(super) fn attribute_string(stream: Stream, attribute: u32, into: *mut Bytes) -> bool;
     #[link_name = "envoy_dynamic_module_callback_http_filter_get_attribute_int"]
     pub(super) fn attribute_int(stream: Stream, attribute: u32, into: *mut u64) -> bool;
+    // The bootstrap extension's, by what Envoy gave when it was configured. All of it on the main thread.
+    #[link_name = "envoy_dynamic_module_callback_bootstrap_extension_timer_new"]
+    pub(super) fn timer_new(config: *mut c_void) -> *mut c_void;
+    /// The timer fires once.
+    #[link_name = "envoy_dynamic_module_callback_bootstrap_extension_timer_enable"]
+    pub(super) fn timer_enable(timer: *mut c_void, milliseconds: u64);
+    #[link_name = "envoy_dynamic_module_callback_bootstrap_extension_timer_delete"]
+    pub(super) fn timer_delete(timer: *mut c_void);
+    #[link_name = "envoy_dynamic_module_callback_bootstrap_extension_config_signal_init_complete"]
+    pub(super) fn signal_init_complete(config: *mut c_void);
+    /// Envoy may call the hook of the answer before this returns.
+    #[link_name = "envoy_dynamic_module_callback_bootstrap_extension_http_callout"]
+    pub(super) fn bootstrap_callout(
+        config: *mut c_void,
+        id: *mut u64,
+        cluster: Bytes,
+        headers: *const Header,
+        headers_len: usize,
+        body: Bytes,
+        timeout_milliseconds: u64,
+    ) -> u32;
+    #[link_name = "envoy_dynamic_module_callback_bootstrap_extension_config_define_counter"]
+    pub(super) fn define_counter(
+        config: *mut c_void,
+        name: Bytes,
+        labels: *const Bytes,
+        labels_len: usize,
+        id: *mut usize,
+    ) -> u32;
+    #[link_name = "envoy_dynamic_module_callback_bootstrap_extension_config_increment_counter"]
+    pub(super) fn add_to_counter(
+        config: *mut c_void,
+        id: usize,
+        labels: *const Bytes,
+        labels_len: usize,
+        by: u64,
+    ) -> u32;
+    #[link_name = "envoy_dynamic_module_callback_bootstrap_extension_config_define_gauge"]
+    pub(super) fn define_gauge(
+        config: *mut c_void,
+        name: Bytes,
+        labels: *const Bytes,
+        labels_len: usize,
+        id: *mut usize,
+    ) -> u32;
+    #[link_name = "envoy_dynamic_module_callback_bootstrap_extension_config_set_gauge"]
+    pub(super) fn set_gauge(config: *mut c_void, id: usize, labels: *const Bytes, labels_len: usize, value: u64)
+    -> u32;
 }
+
+/// Hooks that Envoy wants to find and that mean nothing here: what they tell of is never asked for.
+macro_rules! unused {
+    ($($name:ident = $symbol:literal),* $(,)?) => {
+        $(
+            #[unsafe(export_name = $symbol)]
+            extern "C" fn $name() -> u32 {
+                $crate::native::abi::status::CONTINUE
+            }
+        )*
+    };
+}
+pub(super) use unused;

@@ -153,8 +153,7 @@ impl Host for Stream {
     type Cells = &'static Cells;
 
     fn now(&self) -> Instant {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Instant::from_nanos(since.as_nanos().try_into().unwrap_or(u64::MAX))
+        now()
     }
 
     /// Envoy has no call for all at once, and each one costs as much as reading them all: only what differs is written.
@@ -326,6 +325,12 @@ impl Host for Stream {
     fn warn(&self, line: &str) {
         log(line);
     }
+}
+
+/// The time; 1970 if the clock is before that.
+pub(super) fn now() -> Instant {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Instant::from_nanos(since.as_nanos().try_into().unwrap_or(u64::MAX))
 }
 
 /// Those headers whose name and value are text.

@@ -79,9 +79,9 @@ fn nothing_is_counted_where_no_steward_has_created_the_cell() {
         let key = Key::<Begun>::of(key("c"));
         assert_eq!(count(&cells, &key, |begun| begun.count += 1), Err(Uncounted::NotThere));
         assert_eq!(cells.get(key.as_str()), None);
-        create(&cells, &key);
+        cells.create(key.as_str(), &Begun::default().write());
         assert_eq!(count(&cells, &key, |begun| begun.count += 1), Ok(()));
-        create(&cells, &key);
+        cells.create(key.as_str(), &Begun::default().write());
         let (bytes, _) = cells.get(key.as_str()).unwrap();
         assert_eq!(Begun::read(&bytes).unwrap().count, 1, "a steward that starts again resets nothing");
     };
@@ -104,7 +104,7 @@ fn a_count_of_a_layout_that_is_not_known_is_left_alone() {
 #[test]
 fn all_that_count_at_the_same_time_are_counted() {
     fn check<S: Store + Sync>(cells: &S, key: &str) {
-        create(cells, &Key::<Begun>::of(key.to_owned()));
+        cells.create(key, &Begun::default().write());
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {

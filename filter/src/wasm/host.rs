@@ -19,6 +19,11 @@ use crate::host::{self, Buffer, Host, Map};
 
 /// The plugin's configuration, among the ABI's buffers.
 const CONFIGURATION: u32 = 7;
+/// The body of a call's response.
+const CALL_RESPONSE_BODY: u32 = 4;
+
+/// The headers of a call's response, among the ABI's header maps.
+const CALL_RESPONSE: u32 = 6;
 
 /// How loud a line of the log is.
 #[derive(Clone, Copy)]
@@ -172,10 +177,7 @@ impl Host for Stream {
     type Cells = SharedData;
 
     fn now(&self) -> Instant {
-        let mut nanos = 0;
-        // SAFETY: the host writes one number into a variable that outlives the call.
-        unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) };
-        Instant::from_nanos(nanos)
+        now()
     }
 
     fn rewrite_headers<T>(
@@ -295,6 +297,22 @@ impl Host for Stream {
     }
 }
 
+/// The time; 1970 if the host has no clock.
+pub(super) fn now() -> Instant {
+    let mut nanos = 0;
+    // SAFETY: the host writes one number into a variable that outlives the call.
+    unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) };
+    Instant::from_nanos(nanos)
+}
+
+/// The response to a call: its status, and its body of so many bytes.
+pub(super) fn call_response(size: usize) -> (u16, Vec<u8>) {
+    let headers = headers_of(CALL_RESPONSE);
+    let status = headers.pairs().into_iter().find(|(name, _)| *name == ":status");
+    let status = status.and_then(|(_, status)| status.parse().ok()).unwrap_or_default();
+    (status, if size == 0 { Vec::new() } else { bytes(CALL_RESPONSE_BODY, 0, size) })
+}
+
 /// A header map's number in the ABI.
 fn number(map: Map) -> u32 {
     match map {
@@ -326,9 +344,14 @@ fn text(path: &str) -> Option<String> {
 }
 
 fn headers(map: Map) -> Headers {
+    headers_of(number(map))
+}
+
+/// The headers of a map, by its number in the ABI.
+fn headers_of(map: u32) -> Headers {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: the host writes a pointer and a size into two variables that outlive the call.
-    let status = unsafe { proxy_get_header_map_pairs(number(map), &raw mut data, &raw mut size) };
+    let status = unsafe { proxy_get_header_map_pairs(map, &raw mut data, &raw mut size) };
     Headers(taken(status, data, size).unwrap_or_default())
 }
 
@@ -361,7 +384,7 @@ impl Headers {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "no header is longer than 4 GiB")]
-fn serialized<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> Vec<u8> {
+pub(super) fn serialized<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> Vec<u8> {
     let size = headers.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len() + 10).sum::<usize>();
     let mut bytes = Vec::with_capacity(4 + size);
     bytes.extend_from_slice(&(headers.len() as u32).to_le_bytes());

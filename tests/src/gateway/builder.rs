@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use weir_core::key::KeyHash;
 
 use super::Gateway;
+use super::steward::Steward;
 use crate::provider::{Credential, Provider};
 
 /// The key that may use every model; it belongs to `team`.
@@ -30,6 +31,9 @@ pub struct Builder {
     /// The most that Envoy holds of a body, if that is less than the filter is told.
     pub(super) holds: Option<u64>,
     pub(super) inside: bool,
+    pub(super) steward: Steward,
+    /// Clusters that the bootstrap has besides.
+    pub(super) clusters: Vec<(String, SocketAddr)>,
 }
 
 impl Builder {
@@ -132,6 +136,27 @@ impl Builder {
     #[must_use]
     pub fn inside(mut self) -> Self {
         self.inside = true;
+        self
+    }
+
+    /// Leaves the steward out, as an operator may.
+    #[must_use]
+    pub fn without_steward(mut self) -> Self {
+        self.steward = Steward::LeftOut;
+        self
+    }
+
+    /// Gives the steward other settings than those that are rendered.
+    #[must_use]
+    pub fn steward(mut self, settings: Value) -> Self {
+        self.steward = Steward::With(settings);
+        self
+    }
+
+    /// Adds a cluster that is no provider's, for the steward to call.
+    #[must_use]
+    pub fn cluster(mut self, name: &str, at: SocketAddr) -> Self {
+        self.clusters.push((name.to_owned(), at));
         self
     }
 

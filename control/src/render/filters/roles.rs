@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use weir_core::config::{Role, Routing};
+use weir_core::steward::Settings;
 
 use crate::render::kind::Kind;
 use crate::render::message::source;
@@ -34,17 +35,28 @@ pub(crate) fn edge_slot(node: &Node) -> Value {
     })
 }
 
-/// The steward: keeps the shared data alive when no worker has a VM. A native filter is never unloaded.
-pub(crate) fn steward(node: &Node) -> Option<Value> {
-    let Module::Wasm(module) = &node.filter else { return None };
-    Some(json!({
-        "name": "envoy.bootstrap.wasm",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.wasm.v3.WasmService",
-            "config": plugin("steward", &Role::Steward, module),
-            "singleton": true,
-        },
-    }))
+/// The steward: a bootstrap extension, one for each process. In wasm it also keeps the shared data alive when no worker has a VM.
+pub(crate) fn steward(node: &Node) -> Value {
+    let role = Role::Steward(Settings::default());
+    match &node.filter {
+        Module::Wasm(module) => json!({
+            "name": "envoy.bootstrap.wasm",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.wasm.v3.WasmService",
+                "config": plugin("steward", &role, module),
+                "singleton": true,
+            },
+        }),
+        Module::Native(module) => json!({
+            "name": "envoy.bootstrap.dynamic_modules",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension",
+                "dynamic_module_config": dynamic(module),
+                "extension_name": "steward",
+                "extension_config": string(&role),
+            },
+        }),
+    }
 }
 
 pub(super) fn filter(role: &str, configuration: &Role, node: &Node) -> Value {

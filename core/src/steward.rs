@@ -1,0 +1,255 @@
+//! The steward: one for each Envoy, beside all requests.
+//!
+//! It does what no request should wait for: it creates the counts that the workers share, clears away what has ended, tells the
+//! operator by Envoy's statistics how things stand, and can call out. Requests do not need it: in an Envoy without one they are
+//! served as in any other, and nothing is counted.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::health::cooldown::{Begun, Index};
+use crate::shared::{Cell, Shared};
+use crate::time::Instant;
+
+/// From one tick to the next.
+pub const PERIOD: Duration = Duration::from_secs(1);
+
+/// How long the last call may take, since Envoy waits for it before it ends.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
+/// What a steward is configured with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What it calls at every tick. Nothing that Weir renders has one yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
+    /// Each tick fails. For tests, which show that a steward that fails harms no request.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub fails: bool,
+}
+
+/// A call out: a POST without a body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The name of Envoy's cluster.
+    pub cluster: String,
+    /// The path there.
+    pub path: String,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// What a steward is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// It begins. It may be told so more than once.
+    Start,
+    /// [`PERIOD`] has passed.
+    Tick,
+    /// The call has ended.
+    Answer(Answer<'a>),
+    /// Envoy ends, once the steward says that it [has stopped](Effect::Stopped). In wasm it is never told: Envoy ends at once.
+    Stop,
+}
+
+/// How a call ended, as Envoy tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// With a response. It may be Envoy's own: 503 if nobody listens in the cluster, 504 if nobody answered in time.
+    Response {
+        /// Its status.
+        status: u16,
+        /// Its body.
+        body: &'a [u8],
+    },
+    /// It was not made: Envoy has no cluster of that name.
+    NoCluster,
+    /// It was not made, for another reason; in wasm also where the cluster has no hosts.
+    NotMade,
+    /// It ended without a response, or with one that was too long.
+    Broken,
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Answered,
+    Status(u16),
+    NoCluster,
+    NotMade,
+    Broken,
+}
+
+impl Outcome {
+    fn of(answer: &Answer<'_>) -> Self {
+        match answer {
+            Answer::Response { status: 200..=299, .. } => Self::Answered,
+            Answer::Response { status, .. } => Self::Status(*status),
+            Answer::NoCluster => Self::NoCluster,
+            Answer::NotMade => Self::NotMade,
+            Answer::Broken => Self::Broken,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered => f.write_str("it answers"),
+            Self::Status(503) => f.write_str("503: it is not there, or has no room"),
+            Self::Status(504) => f.write_str("504: it did not answer in time"),
+            Self::Status(status) => write!(f, "it answered with {status}"),
+            Self::NoCluster => f.write_str("Envoy has no such cluster"),
+            Self::NotMade => f.write_str("Envoy did not make the call"),
+            Self::Broken => f.write_str("the call ended without an answer"),
+        }
+    }
+}
+
+/// What a host must now do for its steward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Create a cell with these bytes in it, if nobody has.
+    Create(String, Vec<u8>),
+    /// Clear away the cooldowns of these providers and models, as far as they have ended.
+    Sweep(Vec<(String, String)>),
+    /// Call out, and tell the answer.
+    Call(Call),
+    /// Add to a counter of Envoy's.
+    Add(Counter, u64),
+    /// Set the gauge [`COOLDOWNS`].
+    Cooldowns(u64),
+    /// Write a line to Envoy's log, for the operator.
+    Warn(String),
+    /// Let Envoy end.
+    Stopped,
+}
+
+/// The gauge that says how many targets cool down.
+pub const COOLDOWNS: &str = "weir_cooldowns";
+
+/// A counter of Envoy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// How often the steward has ticked: it runs as long as this grows.
+    Ticks,
+    /// How many cooldowns have begun.
+    Begun,
+}
+
+impl Counter {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Ticks, Self::Begun];
+
+    /// Its name in Envoy, behind the prefix that Envoy gives it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ticks => "weir_steward_ticks",
+            Self::Begun => "weir_cooldowns_begun",
+        }
+    }
+}
+
+/// The steward of one Envoy.
+#[derive(Debug, Default)]
+pub struct Steward {
+    call: Option<Call>,
+    /// A call is under way.
+    calling: bool,
+    /// What became of the last one.
+    last: Option<Outcome>,
+    /// How many cooldowns had begun at the last tick.
+    begun: u64,
+    stop: Stop,
+}
+
+/// How far the steward has come in stopping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stop {
+    #[default]
+    Runs,
+    /// Once the call that is under way has ended, it makes its last one.
+    Asked,
+    /// Its last call is under way.
+    LastCall,
+}
+
+impl Steward {
+    /// One with these settings.
+    pub fn new(settings: &Settings) -> Self {
+        Self { call: settings.call.clone(), ..Self::default() }
+    }
+
+    /// Advances by one input. Appends what the host must now do to `effects`, in order.
+    pub fn on(&mut self, now: Instant, input: Input<'_>, shared: &dyn Shared, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Start => {
+                // What was counted before it began was told by the one before it.
+                self.begun = shared.read(&Begun::KEY).map_or(0, |begun| begun.count);
+                effects.push(Effect::Create(Begun::KEY.as_str().to_string(), Begun::default().write()));
+            }
+            Input::Tick => self.tick(now, shared, effects),
+            Input::Answer(answer) => self.answered(&answer, effects),
+            Input::Stop => {
+                self.stop = Stop::Asked;
+                if !self.calling {
+                    self.call_last(effects);
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant, shared: &dyn Shared, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Add(Counter::Ticks, 1));
+        let index = shared.read(&Index::KEY).unwrap_or_default();
+        let ended = index.ended(now).map(|(provider, model)| (provider.to_string(), model.to_string()));
+        let ended: Vec<_> = ended.collect();
+        if !ended.is_empty() {
+            effects.push(Effect::Sweep(ended));
+        }
+        effects.push(Effect::Cooldowns(index.cooling(now) as u64));
+        if let Some(Begun { count, .. }) = shared.read(&Begun::KEY) {
+            if count > self.begun {
+                effects.push(Effect::Add(Counter::Begun, count - self.begun));
+            }
+            self.begun = count;
+        }
+        if let Some(call) = self.call.as_ref().filter(|_| !self.calling && self.stop == Stop::Runs) {
+            self.calling = true;
+            effects.push(Effect::Call(call.clone()));
+        }
+    }
+
+    fn answered(&mut self, answer: &Answer<'_>, effects: &mut Vec<Effect>) {
+        self.calling = false;
+        let outcome = Outcome::of(answer);
+        // Only changes are told: what is down would else be told of every second.
+        if self.last.replace(outcome).unwrap_or(Outcome::Answered) != outcome {
+            let cluster = self.call.as_ref().map(|call| call.cluster.as_str()).unwrap_or_default();
+            effects.push(Effect::Warn(format!("weir: the steward calls cluster {cluster:?}: {outcome}")));
+        }
+        match self.stop {
+            Stop::Runs => {}
+            Stop::Asked => self.call_last(effects),
+            Stop::LastCall => effects.push(Effect::Stopped),
+        }
+    }
+
+    fn call_last(&mut self, effects: &mut Vec<Effect>) {
+        match &self.call {
+            Some(call) => {
+                (self.stop, self.calling) = (Stop::LastCall, true);
+                effects.push(Effect::Call(Call { timeout: call.timeout.min(LAST_CALL), ..call.clone() }));
+            }
+            None => effects.push(Effect::Stopped),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
