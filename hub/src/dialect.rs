@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use crate::call::Call;
 use crate::call::ReplyStart;
 use crate::chat::Chat;
-use crate::endpoint::{Endpoint, Family};
+use crate::endpoint::{Endpoint, Family, Task};
 use crate::fault::{Problem, Reject};
 use crate::piece::{Answer, Piece};
 use crate::usage::Usage;
@@ -82,17 +82,28 @@ pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
         Endpoint::Responses => Some(&responses::Responses),
         Endpoint::Messages => Some(&anthropic::Messages),
         Endpoint::GenerateContent => Some(&gemini::GenerateContent),
-        _ => None,
+        Endpoint::CountTokens
+        | Endpoint::CountContent
+        | Endpoint::Embeddings
+        | Endpoint::EmbedContent
+        | Endpoint::BatchEmbedContents
+        | Endpoint::Images
+        | Endpoint::ImageEdits
+        | Endpoint::Transcriptions
+        | Endpoint::Translations
+        | Endpoint::Speech
+        | Endpoint::Moderations
+        | Endpoint::Rerank => None,
     }
 }
 
 /// The dialect that a request to `endpoint` is written in: a chat's, also where only its tokens are to be counted.
 pub fn written_in(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
-    of(match endpoint {
-        Endpoint::CountTokens => Endpoint::Messages,
-        Endpoint::CountContent => Endpoint::GenerateContent,
-        _ => endpoint,
-    })
+    match (endpoint.task(), endpoint.family()) {
+        (Task::Count, Family::Anthropic) => of(Endpoint::Messages),
+        (Task::Count, Family::Gemini) => of(Endpoint::GenerateContent),
+        _ => of(endpoint),
+    }
 }
 
 /// The body of an error answer.

@@ -1,5 +1,8 @@
 //! What a caller can ask for, where, and how the answer is to be delivered.
 
+// A new endpoint must be decided about wherever an endpoint decides.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use serde::{Deserialize, Serialize};
 
 /// An endpoint that reaches a model.
@@ -53,6 +56,19 @@ pub enum Family {
     Anthropic,
     /// Google's.
     Gemini,
+}
+
+/// What an endpoint is for: it decides who can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// A conversation, through the hub where the provider speaks another dialect.
+    Chat,
+    /// Vectors of texts, through the hub of embeddings.
+    Embed,
+    /// How many tokens a conversation has.
+    Count,
+    /// What has no hub: a provider that serves it gets the caller's bytes.
+    Relayed,
 }
 
 /// What a request's body is.
@@ -186,7 +202,16 @@ impl Endpoint {
             Self::GenerateContent => "generate_content",
             Self::Completions => "text_completion",
             Self::EmbedContent | Self::BatchEmbedContents => "embeddings",
-            other => other.name(),
+            Self::CountTokens
+            | Self::CountContent
+            | Self::Embeddings
+            | Self::Images
+            | Self::ImageEdits
+            | Self::Transcriptions
+            | Self::Translations
+            | Self::Speech
+            | Self::Moderations
+            | Self::Rerank => self.name(),
         }
     }
 
@@ -197,30 +222,69 @@ impl Endpoint {
             Self::GenerateContent | Self::CountContent | Self::EmbedContent | Self::BatchEmbedContents => {
                 Family::Gemini
             }
-            _ => Family::OpenAi,
+            Self::Chat
+            | Self::Completions
+            | Self::Responses
+            | Self::Embeddings
+            | Self::Images
+            | Self::ImageEdits
+            | Self::Transcriptions
+            | Self::Translations
+            | Self::Speech
+            | Self::Moderations
+            | Self::Rerank => Family::OpenAi,
+        }
+    }
+
+    /// What it is for.
+    pub const fn task(self) -> Task {
+        match self {
+            Self::Chat | Self::Completions | Self::Responses | Self::Messages | Self::GenerateContent => Task::Chat,
+            Self::Embeddings | Self::EmbedContent | Self::BatchEmbedContents => Task::Embed,
+            Self::CountTokens | Self::CountContent => Task::Count,
+            Self::Images
+            | Self::ImageEdits
+            | Self::Transcriptions
+            | Self::Translations
+            | Self::Speech
+            | Self::Moderations
+            | Self::Rerank => Task::Relayed,
         }
     }
 
     /// Whether it is one of the ways to ask a chat model, so that any chat provider can answer.
     pub const fn is_chat(self) -> bool {
-        matches!(self, Self::Chat | Self::Completions | Self::Responses | Self::Messages | Self::GenerateContent)
+        matches!(self.task(), Task::Chat)
     }
 
-    /// Whether it embeds texts, so that whoever has a model for that can answer.
+    /// Whether it embeds texts, so that any provider with an embedding model can answer.
     pub const fn embeds(self) -> bool {
-        matches!(self, Self::Embeddings | Self::EmbedContent | Self::BatchEmbedContents)
+        matches!(self.task(), Task::Embed)
     }
 
     /// Whether it counts the tokens of what a chat model would be asked.
     pub const fn counts(self) -> bool {
-        matches!(self, Self::CountTokens | Self::CountContent)
+        matches!(self.task(), Task::Count)
     }
 
     /// What its request bodies are.
     pub const fn body(self) -> BodyKind {
         match self {
             Self::ImageEdits | Self::Transcriptions | Self::Translations => BodyKind::Multipart,
-            _ => BodyKind::Json,
+            Self::Chat
+            | Self::Completions
+            | Self::Responses
+            | Self::Messages
+            | Self::CountTokens
+            | Self::GenerateContent
+            | Self::CountContent
+            | Self::Embeddings
+            | Self::EmbedContent
+            | Self::BatchEmbedContents
+            | Self::Images
+            | Self::Speech
+            | Self::Moderations
+            | Self::Rerank => BodyKind::Json,
         }
     }
 
@@ -237,7 +301,13 @@ impl Endpoint {
             // OpenAI takes audio files of 25 MB, and images of up to 50 MB; the form around them comes on top.
             Self::Transcriptions | Self::Translations => 26 << 20,
             Self::ImageEdits => 51 << 20,
-            _ => 16 << 20,
+            Self::Chat
+            | Self::Completions
+            | Self::Responses
+            | Self::Messages
+            | Self::CountTokens
+            | Self::GenerateContent
+            | Self::CountContent => 16 << 20,
         }
     }
 }
