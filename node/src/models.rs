@@ -214,7 +214,8 @@ pub fn line(model: &Model) -> String {
             if model.loading {
                 state += "\tother settings are being loaded";
             } else if !model.error.is_empty() {
-                state += &format!("\tother settings could not be loaded: {}", model.error);
+                state.push_str("\tother settings could not be loaded: ");
+                state.push_str(&model.error);
             }
             state
         }
