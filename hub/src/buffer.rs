@@ -1,19 +1,19 @@
-//! Whole answers: what has come of one, until it is complete.
+//! Whole answers: collects an answer's chunks until it is complete, and checks that it is JSON.
 
 use alloc::vec::Vec;
 
 use crate::codec::json::{Flaw, Raw, Spans, check, check_into};
 use crate::fault::{FaultKind, UpstreamFault};
 
-/// More than any answer has.
+/// No provider's answer is larger than this.
 const MAX_BODY: usize = 64 << 20;
 
-/// What has come of an answer.
+/// The chunks of an answer so far.
 #[derive(Default)]
 pub struct Held(Vec<u8>);
 
 impl Held {
-    /// Keeps `chunk` too.
+    /// Appends `chunk`.
     pub fn add(&mut self, chunk: &[u8]) -> Result<(), UpstreamFault> {
         if self.0.len() + chunk.len() > MAX_BODY {
             return Err(malformed("The provider's answer is too long."));
@@ -27,23 +27,23 @@ impl Held {
         self.0.is_empty()
     }
 
-    /// All of it; nothing is kept any longer.
+    /// Takes all of it out; the buffer is empty afterwards.
     pub fn take(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.0)
     }
 }
 
-/// Reads a body that should be one JSON value.
+/// Reads a body that must be one JSON value.
 pub fn parse(body: &[u8]) -> Result<Raw<'_>, UpstreamFault> {
     parse_by(body, check)
 }
 
-/// [`parse`] for a value that is then walked into: `spans` makes that quick.
+/// Like [`parse`], for a value whose members are then read: `spans` makes that quick.
 pub fn parse_into<'a>(body: &'a [u8], spans: &'a mut Spans) -> Result<Raw<'a>, UpstreamFault> {
     parse_by(body, |text| check_into(text, spans))
 }
 
-/// Reads a body that should be one JSON value, by what checks it.
+/// Reads a body that must be one JSON value; `check` does the checking.
 pub fn parse_by<'a, T>(body: &'a [u8], check: impl FnOnce(&'a str) -> Result<T, Flaw>) -> Result<T, UpstreamFault> {
     let not_json = || malformed("The provider's answer is not JSON.");
     match core::str::from_utf8(body) {
@@ -55,17 +55,17 @@ pub fn parse_by<'a, T>(body: &'a [u8], check: impl FnOnce(&'a str) -> Result<T, 
     }
 }
 
-/// The fault of a whole answer that is not all of it.
+/// The fault of a whole answer that is incomplete.
 pub fn cut_whole() -> UpstreamFault {
     UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it was complete.")
 }
 
-/// The fault of a stream that is over before its answer is.
+/// The fault of a stream that ended before its answer was complete.
 pub fn cut() -> UpstreamFault {
     UpstreamFault::new(FaultKind::Cut, "The provider's stream ended before it was complete.")
 }
 
-/// A fault of an answer that is not what was promised.
+/// The fault of an answer that its API does not allow.
 pub fn malformed(message: &str) -> UpstreamFault {
     UpstreamFault::new(FaultKind::Malformed, message)
 }

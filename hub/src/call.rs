@@ -1,4 +1,4 @@
-//! One request of a caller, as it is passed on to whoever reads or writes it.
+//! One request of a caller, as it is passed to the code that reads or writes it.
 
 use alloc::string::{String, ToString};
 
@@ -15,43 +15,44 @@ pub struct Call<'a> {
     pub asked: Asked,
     /// The model that the caller named.
     pub model: &'a str,
-    /// The features that an Anthropic caller turns on by name (`anthropic-beta`); empty if none.
+    /// The Anthropic features that the caller turns on by name (`anthropic-beta`); empty if none.
     pub betas: &'a str,
-    /// The caller's body, in the caller's dialect; valid JSON, an object. Of a form, its fields as one: those that are
-    /// read as strings, the others as `true`; empty once it is known that it is served.
+    /// The caller's body, in the caller's dialect: valid JSON, an object. A form is shown as an object of its fields:
+    /// the value of each field that is read as text, `true` for each other field. Empty once it is known that the
+    /// request is served.
     pub body: &'a [u8],
     /// Where the body's top-level members lie.
     pub scan: &'a Scan,
 }
 
 impl Call<'_> {
-    /// The refusal, where the model that it names does not serve what it asks for.
+    /// The refusal of a request whose model does not serve this endpoint.
     pub fn unserved(&self) -> Reject {
         Reject::WrongEndpoint { model: self.model.to_string(), path: self.asked.endpoint.path() }
     }
 }
 
-/// What a [`Reply`](crate::reply::Reply) must know of the call that it answers.
+/// What a [`Reply`](crate::reply::Reply) must know about the call that it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyStart<'a> {
     /// What was asked for.
     pub asked: Asked,
     /// How the caller wants vectors written.
     pub encoding: Encoding,
-    /// The model that was asked, as the upstream names it: for answers that do not say.
+    /// The model that was asked, as the upstream names it. Used if the answer does not name its model.
     pub model: &'a str,
-    /// Names the answer where its upstream does not; letters, digits and `-`.
+    /// The answer's name if its upstream gives none: letters, digits and `-`.
     pub id: &'a str,
-    /// Now, in seconds since the Unix epoch: `created` in answers whose upstream does not say.
+    /// Now, in seconds since the Unix epoch. Used for `created` if the upstream does not give it.
     pub created: u64,
     /// What the answer repeats of its request; see [`Dialect::echo`](dialect::Dialect::echo).
     pub echo: &'a str,
-    /// What the upstream says its answer is (`content-type`); empty if it does not.
+    /// The answer's `content-type`; empty if the upstream gives none.
     pub content_type: &'a str,
-    /// Which of the answer's calls the caller is told of.
+    /// Which of the answer's tool calls the caller receives.
     pub calls: Calls,
-    /// Tools that the answer calls by other names; see [`Renamed`].
+    /// Tools that the model knows by other names than the caller; see [`Renamed`].
     pub renamed: &'a [(String, String)],
-    /// How many texts were to be embedded, where that is known.
+    /// How many texts were to be embedded, if that is known.
     pub texts: Option<usize>,
 }

@@ -1,7 +1,7 @@
-//! The hub: what a chat asks and answers, whatever dialect it came in or goes out.
+//! The hub for chats: what a caller asks a chat model, in a form that no dialect and no provider owns.
 //!
-//! A dialect reads a [`Chat`] from a caller's body, a provider writes it for its upstream; the upstream's answer comes
-//! back as a row of [`Piece`]s. All of it borrows from the bytes that came: an image is never copied on its way.
+//! A dialect reads a [`Chat`] from a caller's body, and a provider writes it for its upstream. The upstream's answer
+//! comes back as a sequence of [`Piece`]s. Both borrow from the received bytes, so an image is never copied on its way.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -14,11 +14,11 @@ use crate::codec::json::Raw;
 pub struct Chat<'a> {
     /// The conversation, in order; system messages stay where they were.
     pub turns: Vec<Turn<'a>>,
-    /// What the model may call.
+    /// The tools that the model may call.
     pub tools: Vec<Tool<'a>>,
-    /// Whether it must.
+    /// Whether it must call one.
     pub tool_choice: Option<ToolChoice<'a>>,
-    /// Whether it may call several at once.
+    /// Whether it may call several tools at once.
     pub parallel_tools: Option<bool>,
     /// The most tokens that the answer may have, reasoning included.
     pub max_tokens: Option<u64>,
@@ -26,7 +26,7 @@ pub struct Chat<'a> {
     pub temperature: Option<Raw<'a>>,
     /// A number, as written.
     pub top_p: Option<Raw<'a>>,
-    /// A whole number, as written; no field of OpenAI's, but known to most others.
+    /// A whole number, as written. OpenAI's API has no such field; most others do.
     pub top_k: Option<Raw<'a>>,
     /// A number, as written.
     pub presence_penalty: Option<Raw<'a>>,
@@ -36,48 +36,49 @@ pub struct Chat<'a> {
     pub seed: Option<Raw<'a>>,
     /// Token ids and their biases, as written; not empty.
     pub logit_bias: Option<Raw<'a>>,
-    /// How many answers; `None` for one.
+    /// How many alternatives the answer has; `None` for one.
     pub n: Option<u64>,
-    /// Whether the tokens' log probabilities are wanted, and of how many others besides.
+    /// Set if the tokens' log probabilities are wanted: how many alternatives to give for each token.
     pub logprobs: Option<u64>,
-    /// Where the answer stops.
+    /// The stop sequences.
     pub stop: Vec<Cow<'a, str>>,
-    /// What shape the answer must have.
+    /// The format of the answer.
     pub format: Format<'a>,
     /// How much to reason.
     pub effort: Option<Effort>,
-    /// The effort is that of the whole answer, and asks for no reasoning: the model reasons if it does so by itself.
+    /// The effort applies to the whole answer and does not ask for reasoning: the model reasons if it does so by
+    /// default.
     pub effort_of_answer: bool,
-    /// Whether the words of the reasoning are to be shown, where the caller says.
+    /// Whether to show the text of the reasoning, if the caller says.
     pub display: Option<Display>,
-    /// Whether to reason at all, where the caller says so in so many words or tokens.
+    /// Whether to reason at all, if the caller says so explicitly or gives a number of tokens.
     pub thinking: Option<Thinking>,
-    /// Who asks, as the caller's application names them.
+    /// The end user, as the caller's application names them.
     pub user: Option<Cow<'a, str>>,
-    /// Who asks, named for the provider's watch over misuse.
+    /// The end user, named for the provider's abuse detection.
     pub safety_identifier: Option<Cow<'a, str>>,
-    /// An object of the caller's own notes, as written; not empty.
+    /// The caller's own metadata: an object, as written; not empty.
     pub metadata: Option<Raw<'a>>,
-    /// How fast and how dear; absent for the usual.
+    /// The service tier (speed and price); absent for the usual one.
     pub service_tier: Option<Cow<'a, str>>,
-    /// Fields without a place here, as written, under the caller's names.
+    /// Fields that have no place in this struct, as written, under the caller's names.
     pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
-    /// Paths of what is asked that no other dialect has words for: `tools[2].web_search`.
+    /// Paths of what the caller asks for and no other dialect can express: `tools[2].web_search`.
     pub foreign: Vec<String>,
-    /// Paths of what the caller's dialect itself has put in other words: `tools[3].custom`.
+    /// Paths of what the caller's dialect has replaced by something similar: `tools[3].custom`.
     pub emulated: Vec<String>,
-    /// Paths of what has no place here and is no reason to refuse, as it only advises or nobody knows what it is: it is left
-    /// out, and that is noted.
+    /// Paths of what has no place here but is no reason to refuse, because it only advises or is unknown. It is left
+    /// out, and the answer says so.
     pub hints: Vec<String>,
 }
 
 impl Chat<'_> {
-    /// Who asks, where a provider has one word for it: its successor's counts more.
+    /// The end user, for a provider that has one field for it. The newer field, `safety_identifier`, wins.
     pub fn asker(&self) -> Option<&str> {
         self.safety_identifier.as_deref().or(self.user.as_deref())
     }
 
-    /// The images that are to be looked at in a certain way: where each is, for errors, and how.
+    /// The images that have a `detail`: where each of them is, for errors, and which detail it has.
     pub fn looks(&self) -> impl Iterator<Item = Look> {
         let of_part =
             |turn: usize, at: usize, part: &Part<'_>, place| part.detail.map(|detail| Look { turn, at, place, detail });
@@ -94,8 +95,8 @@ impl Chat<'_> {
         })
     }
 
-    /// Whether something is asked for by this field, as OpenAI's chat completions call it: of those that are numbers or
-    /// plain words.
+    /// Whether the caller sets this field, which is given by its name in OpenAI's chat completions. Knows only the
+    /// fields that are numbers or plain words.
     pub fn asks_for(&self, field: &str) -> bool {
         match field {
             "frequency_penalty" => self.frequency_penalty.is_some(),
@@ -116,20 +117,20 @@ impl Chat<'_> {
 /// Whether reasoning is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Display {
-    /// In short.
+    /// As a summary.
     Summarized,
-    /// Only the proof that there was some.
+    /// Only the proof that the model reasoned.
     Omitted,
 }
 
 /// Whether a model is to reason before it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinking {
-    /// It must not.
+    /// The model must not reason.
     Off,
-    /// As it sees fit.
+    /// The model decides.
     Adaptive,
-    /// With so many tokens.
+    /// Up to this many tokens.
     Budget(u64),
 }
 
@@ -138,20 +139,20 @@ pub enum Thinking {
 pub struct Turn<'a> {
     /// Who speaks.
     pub role: Role,
-    /// Which of the caller's messages this was: its index, for errors.
+    /// The index of the caller's message that this was, for errors.
     pub at: usize,
-    /// What is said, in order. Reasoning comes first, tool calls last.
+    /// What is said, in order: reasoning first, tool calls last.
     pub parts: Vec<Part<'a>>,
-    /// Fields without a place here, as written.
+    /// Fields that have no place in this struct, as written.
     pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
 }
 
-/// Who speaks.
+/// Who wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The application (`system`, `developer`).
     System,
-    /// The person.
+    /// The end user.
     User,
     /// The model.
     Assistant,
@@ -162,11 +163,11 @@ pub enum Role {
 /// A part of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part<'a> {
-    /// What it is.
+    /// Its content.
     pub content: Content<'a>,
     /// A mark for the provider's prompt cache (`cache_control`), as written.
     pub cache: Option<Raw<'a>>,
-    /// How closely to look at an image; `None` for as closely as the model sees fit.
+    /// How closely to look at an image; `None` if the model decides.
     pub detail: Option<Detail>,
 }
 
@@ -176,121 +177,121 @@ impl<'a> From<Content<'a>> for Part<'a> {
     }
 }
 
-/// An image that is to be looked at in a certain way.
+/// An image that has a `detail`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Which of the caller's messages it is in.
+    /// The index of the caller's message that it is in.
     pub turn: usize,
-    /// Which part of it.
+    /// The index of the part in that message.
     pub at: usize,
-    /// Where there.
+    /// Whether it is the part itself, or in a tool's result.
     pub place: Place,
-    /// How.
+    /// Its detail.
     pub detail: Detail,
 }
 
 /// Where an image is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// It was said.
+    /// In the message itself.
     Said,
-    /// A tool gave it back.
+    /// In a tool's result.
     Result,
 }
 
 /// How closely to look at an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
-    /// At a glance.
+    /// Low resolution.
     Low,
-    /// Closely.
+    /// High resolution.
     High,
-    /// At each point of it.
+    /// The image's original resolution.
     Original,
 }
 
-/// What a part of a message is.
+/// The content of a part.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content<'a> {
     /// Text.
     Text(Cow<'a, str>),
-    /// An image at an address.
+    /// An image at a URL.
     ImageUrl(Cow<'a, str>),
-    /// An image itself.
+    /// An image in the request.
     Image {
-        /// `image/png` and the like, in lower case and without parameters.
+        /// For example `image/png`; in lower case and without parameters.
         media_type: Cow<'a, str>,
         /// In base64.
         data: Cow<'a, str>,
     },
-    /// What the model thought.
+    /// The model's reasoning.
     Reasoning {
-        /// Its words.
+        /// Its text.
         text: Cow<'a, str>,
-        /// The provider's proof that these are its model's words; without it, some do not take them back.
+        /// The provider's proof that its model wrote this text; some providers do not accept reasoning without it.
         signature: Option<Cow<'a, str>>,
     },
-    /// What the model thought, encrypted by the provider.
+    /// The model's reasoning, encrypted by the provider.
     Redacted(Cow<'a, str>),
-    /// The model declined, with these words.
+    /// The model refused, with this text.
     Refusal(Cow<'a, str>),
     /// The model calls a tool.
     Call {
-        /// Names the call in its result.
+        /// The call's id, which its result repeats.
         id: Cow<'a, str>,
-        /// The tool.
+        /// The tool's name.
         name: Cow<'a, str>,
-        /// A JSON object.
+        /// The arguments, a JSON object.
         arguments: Cow<'a, str>,
     },
-    /// What a tool gave back.
+    /// A tool's result.
     Result {
-        /// The call.
+        /// The id of the call.
         id: Cow<'a, str>,
         /// Text, images and documents.
         parts: Vec<Part<'a>>,
-        /// Whether it worked, where the caller says.
+        /// Whether the call worked, if the caller says.
         outcome: Outcome,
     },
     /// A document, such as a PDF.
     Document {
-        /// Where it is, or what.
+        /// Its URL or its content.
         source: Source<'a>,
-        /// The name of its file, or its title.
+        /// Its file name or title.
         name: Option<Cow<'a, str>>,
     },
-    /// Sound.
+    /// Audio.
     Audio {
-        /// `wav`, `mp3` and the like.
+        /// The format, for example `wav` or `mp3`.
         format: Cow<'a, str>,
         /// In base64.
         data: Cow<'a, str>,
     },
-    /// A kind of part without a place here.
+    /// A kind of part that the hub does not know.
     Other {
         /// The path of what cannot be expressed: `messages[2].content[1].input_audio`.
         field: String,
     },
 }
 
-/// Whether a tool did what it was called for.
+/// Whether a tool's call worked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did, as far as anybody says.
+    /// It worked, or nobody says that it failed.
     #[default]
     Worked,
-    /// What it gave back is an error.
+    /// It failed; its result is an error.
     Failed,
 }
 
-/// A document's contents.
+/// Where a document's content is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source<'a> {
-    /// At an address.
+    /// At a URL.
     Url(Cow<'a, str>),
-    /// The file itself.
+    /// A file in the request.
     File {
-        /// `application/pdf` and the like, in lower case and without parameters.
+        /// For example `application/pdf`; in lower case and without parameters.
         media_type: Cow<'a, str>,
         /// In base64.
         data: Cow<'a, str>,
@@ -299,7 +300,7 @@ pub enum Source<'a> {
     Text(Cow<'a, str>),
 }
 
-/// Something that the model may call.
+/// A tool that the model may call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tool<'a> {
     /// Its name.
@@ -308,7 +309,7 @@ pub struct Tool<'a> {
     pub description: Option<Cow<'a, str>>,
     /// JSON Schema of its arguments, as written.
     pub parameters: Option<Raw<'a>>,
-    /// Whether arguments must follow the schema exactly.
+    /// Whether the arguments must follow the schema exactly.
     pub strict: Option<bool>,
     /// A mark for the provider's prompt cache (`cache_control`), as written.
     pub cache: Option<Raw<'a>>,
@@ -317,17 +318,17 @@ pub struct Tool<'a> {
 /// Whether the model must call a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolChoice<'a> {
-    /// As it likes.
+    /// The model decides.
     Auto,
-    /// It must not.
+    /// It must not call any.
     None,
-    /// Any, but one at least.
+    /// It must call at least one.
     Required,
-    /// This one.
+    /// It must call this one.
     Named(Cow<'a, str>),
 }
 
-/// What shape an answer must have.
+/// The format of an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Format<'a> {
     /// Text.
@@ -337,13 +338,13 @@ pub enum Format<'a> {
     Json,
     /// JSON that follows a schema.
     Schema {
-        /// What the caller calls it.
+        /// The caller's name for the schema.
         name: Option<Cow<'a, str>>,
         /// Whether the answer must follow it exactly.
         strict: Option<bool>,
         /// JSON Schema, as written.
         schema: Raw<'a>,
-        /// What it is for.
+        /// A description, for the model.
         description: Option<Cow<'a, str>>,
     },
 }
@@ -362,7 +363,7 @@ pub enum Effort {
 }
 
 impl Effort {
-    /// Every level with its name.
+    /// Every level with its name, from the lowest.
     pub const ALL: [(&'static str, Self); 7] = [
         ("none", Self::None),
         ("minimal", Self::Minimal),
@@ -378,7 +379,8 @@ impl Effort {
         Self::ALL.into_iter().find(|(_, effort)| *effort == self).map_or("", |(name, _)| name)
     }
 
-    /// The nearest of those that are `known`: no less than this if that can be, and not to reason only where that was asked.
+    /// The nearest of the `known` levels: the lowest that is not below this one, else the highest. "No reasoning" is
+    /// chosen only if the caller asked for it.
     pub fn among(self, known: &[Self]) -> Option<Self> {
         if self == Self::None {
             return known.contains(&self).then_some(self);
@@ -387,7 +389,7 @@ impl Effort {
         reasons().filter(|effort| *effort >= self).min().or(reasons().max())
     }
 
-    /// The effort that comes nearest to a budget of tokens.
+    /// The effort that is nearest to a budget of tokens.
     pub const fn of_budget(tokens: u64) -> Self {
         match tokens {
             0..=2047 => Self::Minimal,

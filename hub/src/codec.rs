@@ -1,6 +1,6 @@
-//! Framing, proven once: JSON bodies, event streams (server-sent and AWS's), compressed answers, uploaded forms.
+//! The formats of bytes: JSON bodies, event streams (server-sent and AWS's), compressed answers, uploaded forms.
 //!
-//! Cutting the input anywhere never changes the result, and held bytes are capped.
+//! Splits streams into events. The result does not depend on where the input is cut, and the bytes held have a limit.
 
 pub mod brotli;
 pub mod encoding;
@@ -13,5 +13,5 @@ pub mod sse;
 
 pub use flaw::{BadBody, Unreadable};
 
-/// How much room an answer is given at a time.
+/// The buffer for unpacked bytes grows by this much at a time.
 const STEP: usize = 8 << 10;

@@ -1,7 +1,8 @@
-//! The APIs that callers speak to chat models: one file each. A request is read into a [`Chat`], an answer written from
-//! [`Piece`]s, and neither knows which provider is on the other side.
+//! The APIs that callers speak to chat models, one file each. A dialect reads a request into a [`Chat`] and writes an
+//! answer from [`Piece`]s. It does not know which provider answers.
 //!
-//! [`of`] finds the dialect of an endpoint. Errors belong to a whole [`Family`] of endpoints: [`error`] and [`error_event`].
+//! [`of`] finds the dialect of an endpoint. Errors have one format for each [`Family`] of endpoints: [`error`] and
+//! [`error_event`].
 
 pub mod anthropic;
 mod arguments;
@@ -25,26 +26,27 @@ use crate::fault::{Problem, Reject};
 use crate::piece::{Answer, Piece};
 use crate::usage::Usage;
 
-/// The most fields of a request that are named one by one where they are told: all of them stand in one header.
+/// At most this many fields of a request are named in an answer's notes, because all of them are in one header.
 pub const MOST_NOTED: usize = 64;
 
 /// One of the APIs that callers speak to chat models.
 pub trait Dialect: Sync {
-    /// The body in words that can be [read](Self::read), where the caller's cannot be as they stand: what is read borrows
-    /// from it.
+    /// Rewrites the body if it cannot be [read](Self::read) as it is; `None` if it can. The [`Chat`] that is read
+    /// borrows from the rewritten body.
     fn reword(&self, call: &Call<'_>) -> Option<Vec<u8>> {
         let _ = call;
         None
     }
 
-    /// Reads a request. What is wrong with it is told by the field's name in this dialect.
+    /// Reads a request. Errors name the field as this dialect does.
     fn read<'a>(&self, call: &Call<'a>) -> Result<Chat<'a>, Reject>;
 
-    /// The name that this dialect has for a field, given as OpenAI's chat completions call it: `stop`, `messages[2].content`.
+    /// This dialect's name for a field, which is given by its name in OpenAI's chat completions: `stop`,
+    /// `messages[2].content`.
     fn field<'f>(&self, field: &'f str) -> Cow<'f, str>;
 
-    /// What an answer repeats of its request: an object of the members that this dialect's answers have from there, on
-    /// one line; empty if they have none.
+    /// What an answer repeats from its request: an object of those members, on one line. Empty if this dialect's
+    /// answers repeat nothing.
     fn echo(&self, call: &Call<'_>) -> String {
         let _ = call;
         String::new()
@@ -62,19 +64,20 @@ pub trait Writer: Send {
     /// Appends what `piece` adds, possibly nothing.
     fn piece(&mut self, piece: Piece<'_>, out: &mut Vec<u8>);
 
-    /// The answer is complete: appends what the stream ends with.
+    /// The answer is complete: appends the end of the stream.
     fn end(&mut self, usage: &Usage, out: &mut Vec<u8>);
 
-    /// Whether what `piece` says would be kept, to be written later or once more. How much may be is bounded.
+    /// Whether the writer would keep what `piece` says, to write it later or again. There is a limit to how much is
+    /// kept.
     fn keeps(&self, piece: &Piece<'_>) -> bool;
 
-    /// The number of the next event, in a dialect that numbers them.
+    /// The number of the next event, if this dialect numbers them.
     fn next_number(&self) -> u64 {
         0
     }
 }
 
-/// The dialect of a chat endpoint; `None` for an endpoint that is no way to ask a chat model.
+/// The dialect of a chat endpoint; `None` if the endpoint does not ask a chat model for an answer.
 pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
     match endpoint {
         Endpoint::Chat => Some(&openai::Chat),
@@ -97,7 +100,8 @@ pub fn of(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
     }
 }
 
-/// The dialect that a request to `endpoint` is written in: a chat's, also where only its tokens are to be counted.
+/// The dialect in which a request to `endpoint` is written. Unlike [`of`], this includes endpoints that only count a
+/// chat's tokens.
 pub fn written_in(endpoint: Endpoint) -> Option<&'static dyn Dialect> {
     match (endpoint.task(), endpoint.family()) {
         (Task::Count, Family::Anthropic) => of(Endpoint::Messages),
@@ -115,9 +119,10 @@ pub fn error(family: Family, problem: &Problem) -> Vec<u8> {
     }
 }
 
-/// Puts the words of the caller's own API for a prompt that is too long before those of another, unless they are there.
+/// Puts the phrase with which the caller's own API reports a prompt that is too long before another provider's message,
+/// unless the message has it.
 ///
-/// Agents shorten a conversation when they read them, and many have nothing else to go by.
+/// Agents recognize that phrase and shorten the conversation. Many look at nothing else.
 pub fn say_too_long(family: Family, message: &mut String) {
     let (words, known) = match family {
         Family::OpenAi => ("This model's maximum context length is exceeded", "maximum context length"),
@@ -131,7 +136,7 @@ pub fn say_too_long(family: Family, message: &mut String) {
     }
 }
 
-/// The event with which a stream of `endpoint` ends that cannot go on; `number` is its place, where events are numbered.
+/// The event that ends a failed stream of `endpoint`. `number` is the event's number, in a dialect that numbers events.
 pub fn error_event(endpoint: Endpoint, problem: &Problem, number: u64) -> Vec<u8> {
     match endpoint.family() {
         _ if endpoint == Endpoint::Responses => responses::error_event(problem, number),

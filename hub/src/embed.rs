@@ -1,4 +1,4 @@
-//! The hub of embeddings: what a caller asks and what comes back, whatever the provider's words for it.
+//! The hub for embeddings: what a caller asks and what comes back, in a form that no provider owns.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -16,15 +16,15 @@ use crate::usage::Usage;
 pub struct Embed<'a> {
     /// The texts.
     pub inputs: Vec<Cow<'a, str>>,
-    /// How many numbers a vector is to have.
+    /// How many numbers each vector must have.
     pub dimensions: Option<u64>,
     /// How the vectors are to be written.
     pub encoding: Encoding,
-    /// What the vectors are for, in Gemini's words: `RETRIEVAL_QUERY`.
+    /// The purpose of the vectors, in Gemini's terms: `RETRIEVAL_QUERY`.
     pub task: Option<Cow<'a, str>>,
-    /// The title of what the texts are from, for a search in it.
+    /// The title of the document that the texts are from, for search.
     pub title: Option<Cow<'a, str>>,
-    /// Fields without a place here, as written.
+    /// Fields that have no place in this struct, as written.
     pub extra: Vec<(Cow<'a, str>, Raw<'a>)>,
 }
 
@@ -38,18 +38,18 @@ pub enum Encoding {
     Base64,
 }
 
-/// What an embedding model answered.
+/// The answer of an embedding model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vectors<'a> {
     /// The provider's name for the model; empty if it does not say.
     pub model: String,
-    /// One JSON array of numbers for each text, in their order.
+    /// One JSON array of numbers for each text, in the order of the texts.
     pub vectors: Vec<Raw<'a>>,
     /// Tokens used.
     pub usage: Usage,
 }
 
-/// What callers of `endpoint` call the field that OpenAI's call `field`.
+/// The name that callers of `endpoint` use for the field that OpenAI calls `field`.
 pub fn field(field: &str, endpoint: Endpoint) -> Cow<'_, str> {
     match (endpoint, field) {
         (Endpoint::EmbedContent | Endpoint::BatchEmbedContents, "dimensions") => "outputDimensionality".into(),
@@ -59,7 +59,7 @@ pub fn field(field: &str, endpoint: Endpoint) -> Cow<'_, str> {
     }
 }
 
-/// Whether so many vectors are as many as there are texts.
+/// Checks that there are as many vectors as texts, if the number of texts is known.
 pub fn one_for_each(texts: Option<usize>, found: usize) -> Result<(), UpstreamFault> {
     match texts.filter(|texts| *texts != found) {
         Some(texts) => Err(malformed(&format!("The provider gave {found} vectors for {texts} texts."))),

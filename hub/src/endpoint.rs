@@ -1,4 +1,4 @@
-//! What a caller can ask for, where, and how the answer is to be delivered.
+//! What a caller can ask for, at which path, and how the answer is delivered.
 
 // A new endpoint must be decided about wherever an endpoint decides.
 #![deny(clippy::wildcard_enum_match_arm)]
@@ -46,10 +46,10 @@ pub enum Endpoint {
     Rerank,
 }
 
-/// Whose API an endpoint belongs to: it decides how errors are written.
+/// Whose API an endpoint belongs to. This decides the format of errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Family {
-    /// OpenAI's, and what has grown around it.
+    /// OpenAI's API, and the endpoints that others have added around it.
     #[default]
     OpenAi,
     /// Anthropic's.
@@ -58,20 +58,20 @@ pub enum Family {
     Gemini,
 }
 
-/// What an endpoint is for: it decides who can answer.
+/// The purpose of an endpoint. This decides which providers can serve it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// A conversation, through the hub where the provider speaks another dialect.
+    /// A conversation, which goes through the hub if the provider speaks another dialect.
     Chat,
     /// Vectors of texts, through the hub of embeddings.
     Embed,
-    /// How many tokens a conversation has.
+    /// The number of tokens of a conversation.
     Count,
-    /// What has no hub: a provider that serves it gets the caller's bytes.
+    /// Anything without a hub: a provider that serves it gets the caller's bytes.
     Relayed,
 }
 
-/// What a request's body is.
+/// The format of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyKind {
     /// One JSON object.
@@ -80,12 +80,12 @@ pub enum BodyKind {
     Multipart,
 }
 
-/// What a call asks for, beside its model.
+/// What a call asks for, except its model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// How the answer is to be delivered.
+    /// How the answer is delivered.
     pub delivery: Delivery,
     /// Whether the caller wants a stream's usage chunk.
     pub usage: UsageChunk,
@@ -96,7 +96,7 @@ pub struct Asked {
 pub struct AtPath<'p> {
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// The model and how its answer is delivered, where the path says so and not the body.
+    /// The model and the delivery, if the path names them instead of the body.
     pub in_path: Option<(&'p str, Delivery)>,
 }
 
@@ -122,9 +122,9 @@ impl Endpoint {
         Self::Rerank,
     ];
 
-    /// What `path`, without its query, asks for.
+    /// The endpoint at `path`, which has no query.
     pub fn at(path: &str) -> Option<AtPath<'_>> {
-        // Google's clients know several versions of one API.
+        // Google's clients use several versions of the API.
         let below = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"));
         if let Some((model, verb)) = below.and_then(|rest| rest.rsplit_once(':')) {
             let (endpoint, delivery) = match verb {
@@ -137,10 +137,10 @@ impl Endpoint {
             };
             return Some(AtPath { endpoint, in_path: Some((model, delivery)) });
         }
-        // Cohere's own clients know their own version.
+        // Cohere's own clients use their own version.
         let path = if path == "/v2/rerank" { Self::Rerank.path() } else { path };
         let endpoint = Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)?;
-        // Of Gemini's, the path names a model.
+        // The path of a Gemini endpoint names a model, and was handled above.
         (endpoint.family() != Family::Gemini).then_some(AtPath { endpoint, in_path: None })
     }
 
@@ -195,7 +195,7 @@ impl Endpoint {
         Self::ALL.into_iter().find(|endpoint| endpoint.name() == name)
     }
 
-    /// `gen_ai.operation.name`, as OpenTelemetry's conventions have it.
+    /// `gen_ai.operation.name`, as OpenTelemetry's conventions define it.
     pub const fn operation(self) -> &'static str {
         match self {
             Self::Chat | Self::Responses | Self::Messages => "chat",
@@ -252,22 +252,22 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is one of the ways to ask a chat model, so that any chat provider can answer.
+    /// Whether it asks a chat model for an answer, so that any chat provider can serve it.
     pub const fn is_chat(self) -> bool {
         matches!(self.task(), Task::Chat)
     }
 
-    /// Whether it embeds texts, so that any provider with an embedding model can answer.
+    /// Whether it embeds texts, so that any provider with an embedding model can serve it.
     pub const fn embeds(self) -> bool {
         matches!(self.task(), Task::Embed)
     }
 
-    /// Whether it counts the tokens of what a chat model would be asked.
+    /// Whether it counts the tokens of a chat request.
     pub const fn counts(self) -> bool {
         matches!(self.task(), Task::Count)
     }
 
-    /// What its request bodies are.
+    /// The format of its request bodies.
     pub const fn body(self) -> BodyKind {
         match self {
             Self::ImageEdits | Self::Transcriptions | Self::Translations => BodyKind::Multipart,
@@ -288,7 +288,7 @@ impl Endpoint {
         }
     }
 
-    /// The largest request body in bytes, where the configuration says nothing.
+    /// The largest request body in bytes, unless the configuration sets another.
     pub const fn default_body_limit(self) -> u64 {
         match self {
             Self::Embeddings
@@ -298,7 +298,7 @@ impl Endpoint {
             | Self::Moderations
             | Self::Speech => 4 << 20,
             Self::Rerank => 8 << 20,
-            // OpenAI takes audio files of 25 MB, and images of up to 50 MB; the form around them comes on top.
+            // OpenAI takes audio files of 25 MB and images of up to 50 MB; the form around a file needs room, too.
             Self::Transcriptions | Self::Translations => 26 << 20,
             Self::ImageEdits => 51 << 20,
             Self::Chat
@@ -313,7 +313,7 @@ impl Endpoint {
 }
 
 impl Family {
-    /// The filter state that marks where a caller speaks another API than OpenAI's: the request's id.
+    /// The filter state that marks a caller who speaks another API than OpenAI's. Its value is the request's id.
     pub const fn mark(self) -> Option<&'static str> {
         match self {
             Self::OpenAi => None,
@@ -322,7 +322,7 @@ impl Family {
         }
     }
 
-    /// The API that a caller seems to speak at a path where nothing is.
+    /// The API that a caller probably speaks, judged by a path that does not exist.
     pub fn at(path: &str) -> Self {
         if path.starts_with("/v1/messages") {
             Self::Anthropic
@@ -339,7 +339,7 @@ impl Family {
 pub enum Delivery {
     /// One body.
     Whole,
-    /// Piece by piece: server-sent events, or the bytes of a file as they are made.
+    /// Piece by piece: server-sent events, or the bytes of a file while it is being made.
     Streamed,
 }
 
@@ -348,6 +348,6 @@ pub enum Delivery {
 pub enum UsageChunk {
     /// The caller asked for it.
     Wanted,
-    /// The caller did not ask; Weir asks all the same and removes it.
+    /// The caller did not ask for it. Weir asks for it anyway, and removes it.
     Unwanted,
 }

@@ -1,8 +1,8 @@
-//! Errors by whose fault they are, and the one object that callers see.
+//! Errors, sorted by whose fault they are, and the one object that callers see.
 //!
-//! [`Reject`] is the caller's fault and always safe to show; [`UpstreamFault`] is what a provider did; [`HostFault`] is
-//! ours. Each becomes a [`Problem`], which a dialect writes as its own error object. (The fourth, the operator's
-//! [`ConfigError`](weir_core::config::ConfigError), never reaches a caller.)
+//! [`Reject`] is the caller's fault and is always safe to show. [`UpstreamFault`] is a provider's failure.
+//! [`HostFault`] is Weir's own. Each becomes a [`Problem`], which a dialect writes as its own error object. The fourth
+//! kind, the operator's error in the configuration, is in `weir-core` and never reaches a caller.
 
 mod reject;
 
@@ -22,22 +22,23 @@ pub struct Problem {
     pub status: u16,
     /// OpenAI's `error.type`.
     pub kind: &'static str,
-    /// OpenAI's `error.code`; stable.
+    /// OpenAI's `error.code`; it does not change between versions.
     pub code: String,
     /// For people: what happened and what to do now.
     pub message: String,
     /// The request's field at fault.
     pub param: Option<String>,
-    /// What programs go by beside the words, in Anthropic's errors.
+    /// More fields for programs, in Anthropic's errors.
     pub details: Option<Box<Details>>,
     /// How long to wait before trying again, if that can help.
     pub retry_after: Option<Duration>,
-    /// What `x-should-retry` says: whether the same request may succeed later. Absent: the SDK's own rule.
+    /// The value of `x-should-retry`: whether the same request may succeed later. If absent, the SDK uses its own rule.
     pub retry: Retry,
 }
 
 impl Problem {
-    /// One that names no field, and that repeating does not solve. `kind` is OpenAI's `error.type`, `code` its `error.code`.
+    /// A problem that names no field and that a retry does not solve. `kind` is OpenAI's `error.type`, `code` its
+    /// `error.code`.
     pub fn new(status: u16, kind: &'static str, code: impl Into<String>, message: impl Into<String>) -> Self {
         let (code, message) = (code.into(), message.into());
         Self { status, kind, code, message, param: None, details: None, retry_after: None, retry: Retry::No }
@@ -48,25 +49,25 @@ impl Problem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details(pub String);
 
-/// Whether an official SDK should repeat the request by itself.
+/// Whether an official SDK should retry by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Repeating changes nothing: the request, or what the operator has set up, would have to change first.
+    /// No: the request, or the operator's configuration, would have to change first.
     No,
     /// Waiting can help (a rate limit).
     Yes,
-    /// It may pass: nothing is said, and the SDK goes by its own rule.
+    /// Unknown: nothing is said, and the SDK uses its own rule.
     Own,
 }
 
-/// Whose fault a failed try was; it decides whether the next target is tried.
+/// Whose fault a failed try was. This decides whether the next target is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// The caller's: another try on the same model would fail the same way.
     Caller,
-    /// The provider's: the next target may do better.
+    /// The provider's: the next target may succeed.
     Provider,
-    /// The operator's account or configuration at the provider: the next target, and this one rests long.
+    /// The operator's account or configuration at the provider: the next target is tried, and this one rests for long.
     Ours,
 }
 
@@ -87,11 +88,11 @@ pub enum FaultKind {
     RateLimited,
     /// 408, 504.
     Timeout,
-    /// The answer carried an error event where an answer was due.
+    /// An error event came in place of an answer.
     ErrorEvent,
     /// The answer ended before it was complete.
     Cut,
-    /// The answer is not what the provider's API promises.
+    /// The answer breaks the rules of the provider's API.
     Malformed,
     /// Nobody could connect to the provider.
     Unreachable,
@@ -106,7 +107,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// Whether another model may take what this one does not.
+    /// Whether another model may accept a request that this one does not.
     pub const fn is_about_size(self) -> bool {
         matches!(self, Self::ContextLength | Self::TooLarge)
     }
@@ -173,10 +174,10 @@ impl FaultKind {
     ];
 }
 
-/// The code of an answer that broke off after its first token.
+/// The error code of an answer that broke off after its first token.
 pub const BROKEN_OFF: &str = "stream_incomplete";
 
-/// How providers call it that they have too much to do: Anthropic, hosts of OpenAI's API, Bedrock and Google.
+/// The words with which providers say that they are overloaded: Anthropic, hosts of OpenAI's API, Bedrock and Google.
 const OVERLOADED: [&str; 8] = [
     "overloaded_error",
     "engine_overloaded",
@@ -193,31 +194,33 @@ const OVERLOADED: [&str; 8] = [
 pub struct UpstreamFault {
     /// What went wrong.
     pub kind: FaultKind,
-    /// Of an [error event](FaultKind::ErrorEvent): what it would have been as an answer, where the provider says so.
+    /// For an [error event](FaultKind::ErrorEvent): the kind that it would have had as an error answer, if the provider
+    /// says so.
     pub class: Option<FaultKind>,
-    /// The provider's own words; shown to the caller if the fault is the caller's, or an error event was all that came.
+    /// The provider's own message. The caller sees it if the fault is the caller's, or if only an error event came.
     pub message: String,
-    /// The provider's own error code, where it has one.
+    /// The provider's own error code, if it has one.
     pub code: Option<String>,
     /// The request's field at fault, as the provider names it.
     pub param: Option<String>,
-    /// What programs go by beside the words, as Anthropic says it.
+    /// More fields for programs, in Anthropic's format.
     pub details: Option<Box<Details>>,
-    /// How long to wait before trying again, where the provider says so in its words and not only in a header.
+    /// How long to wait before trying again, if the provider says so in its message and not only in a header.
     pub retry_after: Option<Duration>,
-    /// Whether the target may rest for it, if its kind calls for that: not for what a single request may have brought about.
+    /// Whether the target may rest for this fault, if its kind allows that. False if a single request may have caused
+    /// it.
     pub rests: bool,
 }
 
 impl UpstreamFault {
-    /// A fault without more words than its kind.
+    /// A fault with a message, and nothing else.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
         let (class, code, param, details, retry_after) = (None, None, None, None, None);
         Self { kind, class, message: message.into(), code, param, details, retry_after, rests: true }
     }
 
-    /// An error that came as an answer, or as an event. Whose fault it was counts, not how it travelled: all that is the
-    /// provider's stays an error event, of this class.
+    /// The same fault, if it came as an event or in an answer with a status of success. A provider's fault becomes an
+    /// error event, and its kind the event's class. Rate limits, and the faults of others, stay as they are.
     #[must_use]
     pub fn as_event(self) -> Self {
         if self.kind.whose() != Whose::Provider || matches!(self.kind, FaultKind::RateLimited | FaultKind::ErrorEvent) {
@@ -226,9 +229,9 @@ impl UpstreamFault {
         Self { kind: FaultKind::ErrorEvent, class: Some(self.kind), ..self }
     }
 
-    /// A caller's fault as the caller sees it: with the provider's words, and the status that SDKs map to a bad request.
+    /// A caller's fault as the caller sees it: the provider's message, with the status that SDKs map to a bad request.
     ///
-    /// For faults of other kinds it is the plan that says what the caller is told.
+    /// For faults of other kinds the plan decides what the caller is told.
     pub fn problem(&self) -> Problem {
         let status = if self.kind == FaultKind::TooLarge { 413 } else { 400 };
         let code = match self.kind {
@@ -239,8 +242,8 @@ impl UpstreamFault {
         Problem { param, details, ..Problem::new(status, "invalid_request_error", code, &*self.message) }
     }
 
-    /// What the caller is told within a stream that broke off after its first token, whoever is at fault: with the
-    /// provider's words, if it had any and they are not the operator's affair.
+    /// What the caller is told inside a stream that broke off after its first token, whoever is at fault. It includes
+    /// the message of an error that the provider sent, unless that concerns the operator's account.
     pub fn broken_off(&self) -> Problem {
         let code = self.code.as_deref().unwrap_or_default();
         let (status, kind) = match self.class.unwrap_or(self.kind) {
@@ -269,14 +272,14 @@ impl From<Unreadable> for UpstreamFault {
     }
 }
 
-/// Ours: something in Weir itself did not work.
+/// Weir's own fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostFault {
     /// The filter has no configuration (yet).
     NoConfig,
-    /// A request reached a provider's chain without a plan.
+    /// A request without a plan reached a provider's filter chain.
     NoPlan,
-    /// The host refused a call that it must not refuse.
+    /// The host refused a call that it should not refuse.
     Host,
 }
 

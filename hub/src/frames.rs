@@ -1,4 +1,4 @@
-//! The events in the bytes of a stream.
+//! Finds the events in the bytes of a stream.
 
 use alloc::vec::Vec;
 
@@ -21,14 +21,14 @@ pub enum Framing {
 
 /// Finds the events in the bytes of a stream, by its framing.
 pub enum Frames {
-    /// Server-sent events, and room to note where a document's longer values end.
+    /// Server-sent events; the spans are reused for each event's JSON.
     Sse(sse::Reader, Spans),
     /// AWS's messages.
     EventStream(eventstream::Reader<UpstreamFault>),
 }
 
 impl Frames {
-    /// For a stream of this framing.
+    /// For a stream with this framing.
     pub fn new(framing: Framing) -> Self {
         match framing {
             Framing::Sse => Self::Sse(sse::Reader::new(sse::MAX_EVENT), Spans::default()),
@@ -36,7 +36,8 @@ impl Frames {
         }
     }
 
-    /// Calls `on` for each event that is now complete, and for each comment, which is none.
+    /// Calls `on` for each event that is now complete, and with `None` for each block that is no event, such as a
+    /// comment.
     pub fn read(
         &mut self,
         chunk: &[u8],
@@ -50,10 +51,10 @@ impl Frames {
         }
     }
 
-    /// Calls `on` for an event that the end of the stream completes: its blank line may lack.
+    /// Calls `on` for the event that the end of the stream completes: a last event may lack its blank line.
     pub fn end(&mut self, on: impl FnOnce(Event<'_>) -> Result<(), UpstreamFault>) -> Result<(), UpstreamFault> {
         match self {
-            // What is no JSON was cut off; that the stream is not complete will be told by what it lacks.
+            // If it is not JSON, it was cut off. The reader reports later what the stream lacks.
             Self::Sse(reader, spans) => reader.end(|block| match event(&block, spans) {
                 Ok(Some(event)) => on(event),
                 _ => Ok(()),
@@ -63,10 +64,10 @@ impl Frames {
     }
 }
 
-/// The event that a block is, if it is one.
+/// The event in a block, if there is one.
 pub fn event<'b>(block: &'b Block<'_>, spans: &'b mut Spans) -> Result<Option<Event<'b>>, UpstreamFault> {
     let data = match block.data.as_deref() {
-        // The last is a comment that went through what makes every line data: `data: : keepalive`.
+        // The last pattern is a comment that some proxy has turned into data: `data: : keepalive`.
         None | Some(b"" | [b':', ..]) => return Ok(None),
         Some(b"[DONE]") => return Ok(Some(Event::Done)),
         Some(data) => data,
@@ -76,7 +77,7 @@ pub fn event<'b>(block: &'b Block<'_>, spans: &'b mut Spans) -> Result<Option<Ev
     Ok(Some(Event::Json { name: core::str::from_utf8(block.name).unwrap_or_default(), data }))
 }
 
-/// Calls `on` for the event that a message is.
+/// Calls `on` with the event in a message.
 fn message_event(
     message: &Message<'_>,
     on: &mut impl FnMut(Event<'_>) -> Result<(), UpstreamFault>,

@@ -1,8 +1,8 @@
-//! The hub: what is asked and what is answered, whatever the words of callers and providers for it.
+//! The hub: requests and answers in a form that no caller's dialect and no provider owns.
 //!
-//! [`chat`], [`embed`] and [`piece`] are the hub itself; a [`dialect`] is one of the APIs that callers speak, and reads into them and
-//! writes from them. [`codec`] finds values and events in bytes. Nothing here knows a provider, a configuration or a host: no I/O, no
-//! clock, no randomness.
+//! [`chat`], [`embed`] and [`piece`] are the hub itself. A [`dialect`] is one of the APIs that callers speak: it reads
+//! requests into the hub and writes answers from it. [`codec`] finds values and events in bytes. Nothing here knows a
+//! provider, a configuration or a host. There is no I/O, no clock and no randomness.
 #![no_std]
 
 extern crate alloc;

@@ -1,24 +1,24 @@
-//! Passing a stream's blocks on: as the chunk that they came in where all of it passes, else copied out of it.
+//! Passes a stream's blocks on. A chunk that passes as a whole is not copied; otherwise its passing blocks are.
 
 use alloc::vec::Vec;
 
 use crate::reply::Passage;
 
-/// What of one chunk passes.
+/// The part of one chunk that passes.
 pub struct Passing<'c> {
     chunk: &'c [u8],
-    /// So many bytes from the chunk's start pass, and are not copied yet.
+    /// This many bytes from the chunk's start pass, and are not copied yet.
     passed: usize,
     copies: bool,
 }
 
 impl<'c> Passing<'c> {
-    /// Begins with `chunk`. Where bytes are `held` of earlier ones, its first block is not where it begins.
+    /// Begins a chunk. If bytes of earlier chunks are `held`, its first block begins in them and not in this chunk.
     pub fn new(chunk: &'c [u8], held: bool) -> Self {
         Self { chunk, passed: 0, copies: held }
     }
 
-    /// The next block passes.
+    /// The next block passes on to the caller.
     pub fn pass(&mut self, block: &[u8], out: &mut Vec<u8>) {
         if self.copies {
             out.extend_from_slice(block);
@@ -27,7 +27,7 @@ impl<'c> Passing<'c> {
         }
     }
 
-    /// The next block does not pass, or nothing more does.
+    /// The next block does not pass: what has passed before it is copied.
     pub fn stop(&mut self, out: &mut Vec<u8>) {
         if !self.copies {
             self.copies = true;

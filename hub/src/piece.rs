@@ -1,4 +1,5 @@
-//! An answer of a chat model on its way from one dialect to another: a row of [`Piece`]s, or all of them collected.
+//! An answer of a chat model on its way from a provider to a dialect: a sequence of [`Piece`]s, or all of them
+//! collected.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -7,33 +8,33 @@ use alloc::vec::Vec;
 use crate::codec::json::{Collected, Raw, Str};
 use crate::usage::Usage;
 
-/// The next bit of an answer. A row of them, from [`Start`](Self::Start) to [`Finish`](Self::Finish), is an answer,
-/// and whether it came whole or streamed makes no difference.
+/// The next bit of an answer. A sequence from [`Start`](Self::Start) to [`Finish`](Self::Finish) is an answer, whether
+/// it was sent whole or streamed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Piece<'a> {
-    /// Comes first; only [`Usage`](Self::Usage) may stand before it.
+    /// Comes first; only [`Usage`](Self::Usage) may come before it.
     Start {
         /// The provider's name for the answer; empty if it has none.
         id: Str<'a>,
         /// The provider's name for the model; empty if it does not say.
         model: Str<'a>,
     },
-    /// What follows belongs to this one of several answers; without it, to the first (0).
+    /// The pieces that follow belong to this alternative, one of `n`. Until one is named, they belong to the first (0).
     Choice(u32),
     /// More text.
     Text(Str<'a>),
-    /// More of the words with which the model declines.
+    /// More text of a refusal.
     Refusal(Str<'a>),
     /// More reasoning.
     Reasoning {
         /// Which block of reasoning, from 0; blocks are numbered in the order in which they begin.
         block: u32,
-        /// Its words.
+        /// The text.
         text: Str<'a>,
     },
     /// The proof that a block of reasoning is the model's own; see [`signature`](crate::signature).
     Signature {
-        /// Which block. One that has had no words is a proof alone.
+        /// Which block. A block without text is only a proof.
         block: u32,
         /// The proof.
         signature: Str<'a>,
@@ -49,39 +50,40 @@ pub enum Piece<'a> {
     Call {
         /// Which call of its choice, from 0, in the order in which they begin.
         index: u32,
-        /// Names the call in its result.
+        /// The call's id, which its result repeats.
         id: Str<'a>,
-        /// The tool.
+        /// The tool's name.
         name: Str<'a>,
     },
-    /// More of a tool call's arguments. The fragments of one call are one JSON object; a call without arguments has `{}`.
+    /// More of a tool call's arguments. The fragments of one call make one JSON object; a call without arguments has
+    /// `{}`.
     Arguments {
         /// Which call.
         index: u32,
         /// A fragment of JSON.
         json: Str<'a>,
     },
-    /// Where something that was just said comes from.
+    /// The source of something that was just said.
     Citation(Citation<'a>),
     /// An image that the model made.
     Image {
-        /// `image/png` and the like.
+        /// For example `image/png`.
         media_type: Str<'a>,
         /// In base64.
         data: Str<'a>,
     },
-    /// Log probabilities of tokens that were just said: items of OpenAI's `logprobs.content`, an array.
+    /// Log probabilities of the tokens just said: an array of items as in OpenAI's `logprobs.content`.
     Logprobs(Raw<'a>),
-    /// Tokens so far, all of them: a later one replaces an earlier.
+    /// Total tokens so far: a later count replaces an earlier one.
     Usage(Usage),
-    /// The stop sequence that was met, empty where the provider does not say which; comes before the finish.
+    /// The stop sequence that ended the answer; empty if the provider does not say which. Comes before the finish.
     StopSequence(Str<'a>),
-    /// Comes last in its choice.
+    /// Comes last in each alternative.
     Finish(Finish),
 }
 
 impl Piece<'_> {
-    /// How much of an answer it is, in bytes as they are written.
+    /// How much of an answer this is, in bytes as written.
     pub fn bytes(&self) -> usize {
         let of = |text: &Str<'_>| text.written().len();
         match self {
@@ -102,59 +104,59 @@ impl Piece<'_> {
 }
 
 impl Citation<'_> {
-    /// How much its texts are, in bytes as they are written.
+    /// The size of its texts, in bytes as written.
     pub fn bytes(&self) -> usize {
         let Self { url, title, cited, .. } = self;
         [url, title, cited].into_iter().flatten().map(|text| text.written().len()).sum()
     }
 }
 
-/// Which of the tools that an answer calls its caller is told of.
+/// Which of an answer's tool calls the caller receives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Calls {
     /// All.
     #[default]
     All,
-    /// The first: the caller wants one at a time, and the provider cannot be told so.
+    /// Only the first: the caller wants one call at a time, and the provider has no setting for that.
     First,
 }
 
 impl Calls {
-    /// Whether `piece` is of a call that the caller is not told of.
+    /// Whether `piece` belongs to a call that the caller does not receive.
     pub fn leave_out(self, piece: &Piece<'_>) -> bool {
         self == Self::First && matches!(piece, Piece::Call { index, .. } | Piece::Arguments { index, .. } if *index > 0)
     }
 }
 
-/// Where something comes from.
+/// A source that the answer cites.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Citation<'a> {
-    /// The address, if it is on the web.
+    /// The URL, if it is on the web.
     pub url: Option<Str<'a>>,
     /// The title of the page or the name of the document.
     pub title: Option<Str<'a>>,
-    /// What is said there.
+    /// The cited text.
     pub cited: Option<Str<'a>>,
-    /// Which of the request's documents, from 0.
+    /// The index of the document in the request, from 0.
     pub document: Option<u64>,
-    /// First character of the answer's text that it supports, from 0, where the provider says.
+    /// The first character of the answer's text that the source supports, from 0, if the provider says.
     pub start: Option<u64>,
-    /// The character after the last.
+    /// The character after the last one.
     pub end: Option<u64>,
 }
 
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// The model was done, or came to a stop sequence.
+    /// The model was done, or reached a stop sequence.
     Stop,
-    /// No tokens were left, of those that the caller allowed or the model gives.
+    /// The caller's or the model's limit of tokens is reached.
     Length,
     /// The model's context is full.
     ContextWindow,
-    /// The caller is to run tools.
+    /// The caller must now run tools.
     ToolCalls,
-    /// The provider's policy ended it.
+    /// The provider's policy ended the answer.
     ContentFilter,
 }
 
@@ -165,75 +167,75 @@ pub struct Answer {
     pub id: String,
     /// The provider's name for the model.
     pub model: String,
-    /// What was answered, in as many ways as asked for.
+    /// The alternatives (`n` of them).
     pub choices: Vec<Choice>,
     at: usize,
 }
 
-/// One of the ways in which was answered.
+/// One of the alternatives.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
-    /// What it consists of, in the order in which it came.
+    /// Its blocks, in the order in which they came.
     pub blocks: Vec<Block>,
     /// Items of OpenAI's `logprobs.content`, with commas between.
     pub logprobs: Vec<u8>,
-    /// The stop sequence that was met.
+    /// The stop sequence that ended it.
     pub stop_sequence: Option<Collected>,
     /// Why it ended.
     pub finish: Option<Finish>,
-    /// Where in `blocks` each call is, in order: an answer may have very many.
+    /// The index in `blocks` of each call, in order, for a quick search: an answer may have very many calls.
     calls: Vec<usize>,
-    /// Where the latest block of reasoning of each number is.
+    /// The index in `blocks` of the latest block of reasoning, by its number.
     thoughts: BTreeMap<u32, usize>,
 }
 
-/// A stretch of one kind.
+/// A block of one kind of content.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
-    /// Text, with where it comes from.
+    /// Text and its sources.
     Text {
-        /// What is said.
+        /// The text.
         text: Collected,
-        /// Where it comes from.
+        /// Its sources.
         citations: Vec<Cited>,
     },
-    /// The words with which the model declines.
+    /// The text of a refusal.
     Refusal(Collected),
     /// Reasoning.
     Reasoning {
-        /// Its words.
+        /// Its text.
         text: Collected,
-        /// The proof that they are the model's own.
+        /// The proof that the model wrote it.
         signature: Option<Collected>,
-        /// Which block of reasoning.
+        /// The number of the block.
         block: u32,
     },
     /// Reasoning that only the provider can read.
     Redacted {
-        /// Encrypted.
+        /// The encrypted text.
         data: Collected,
-        /// Which block of reasoning.
+        /// The number of the block.
         block: u32,
     },
     /// A tool call.
     Call {
-        /// Names the call in its result.
+        /// The call's id, which its result repeats.
         id: Collected,
-        /// The tool.
+        /// The tool's name.
         name: Collected,
-        /// A JSON object.
+        /// The arguments, a JSON object.
         arguments: Collected,
     },
     /// An image that the model made.
     Image {
-        /// `image/png` and the like.
+        /// For example `image/png`.
         media_type: Collected,
         /// In base64.
         data: Collected,
     },
 }
 
-/// A [`Citation`], kept.
+/// An owned [`Citation`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "see Citation")]
 pub struct Cited {
@@ -253,7 +255,7 @@ impl Answer {
                 self.id = id.text().into_owned();
                 self.model = model.text().into_owned();
             }
-            // More than any provider gives; a larger number is a mistake that must not take memory.
+            // No provider gives this many alternatives; a larger number is a mistake and must not take memory.
             Piece::Choice(index) => self.at = (index as usize).min(127),
             Piece::Usage(_) => {}
             piece => {
@@ -328,7 +330,8 @@ impl Choice {
         }
     }
 
-    /// Takes out the block at this place, which leaves an empty one there: what comes later is none of its.
+    /// Takes the block at this index out, and leaves an empty one there. Pieces that come later are not added to what
+    /// was taken.
     pub fn take(&mut self, at: usize) -> Option<Block> {
         let block = core::mem::replace(self.blocks.get_mut(at)?, Block::Refusal(Collected::default()));
         if let Block::Reasoning { block: number, .. } = block
@@ -345,7 +348,7 @@ impl Choice {
         self.blocks.push(thought);
     }
 
-    /// The block of reasoning called `wanted`, if it is being written.
+    /// The block of reasoning with the number `wanted`, if it is being written.
     fn reasoning(&mut self, wanted: u32) -> Option<(&mut Collected, &mut Option<Collected>)> {
         let at = *self.thoughts.get(&wanted)?;
         match self.blocks.get_mut(at) {
@@ -364,7 +367,7 @@ impl From<Citation<'_>> for Cited {
 }
 
 impl Cited {
-    /// As it came.
+    /// As the citation that it was made from.
     pub fn get(&self) -> Citation<'_> {
         Citation {
             url: self.url.as_ref().map(Collected::get),

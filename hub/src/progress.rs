@@ -7,40 +7,41 @@ use crate::codec::json::Str;
 use crate::piece::Piece;
 use crate::usage::{self, Usage};
 
-/// More than any provider's name for an answer or a model has, in bytes. Each event of a stream repeats both.
+/// No provider's name for an answer or a model is longer, in bytes. Each event of a stream repeats both.
 const MAX_NAME: usize = 512;
 
-/// How far an answer has come; what a [`Reply`](crate::reply::Reply) is asked about it.
+/// How far an answer has come: what a [`Reply`](crate::reply::Reply) tells about it.
 pub struct Progress {
     phase: Phase,
     /// Tokens so far.
     pub usage: Usage,
-    /// Empty if nobody has said.
+    /// Empty if the provider has not named it.
     pub model: String,
-    /// Names the answer where its provider does not.
+    /// The answer's name if its provider gives none.
     id: String,
     signs: Signs,
 }
 
-/// What a provider has said so far that shows that it works, or at least lives; only differences mean anything.
+/// Counts of what a provider has sent that shows that it works, or at least lives. Only differences between two counts
+/// mean anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Signs {
-    /// Tokens, or other bits of the answer.
+    /// Tokens, or other parts of the answer.
     pub tokens: u64,
-    /// Keep-alives: comments, pings, and events that frame the answer or tell of work that has no words.
+    /// Keep-alives: comments, pings, and events that frame the answer or report work without text.
     pub beats: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// No token yet.
+    /// No token has come yet.
     Waiting,
     Begun,
     Done,
 }
 
 impl Default for Progress {
-    /// An answer that names itself, or has no name.
+    /// For an answer that names itself, or needs no name.
     fn default() -> Self {
         let usage = Usage { estimated: true, ..Usage::default() };
         Self { phase: Phase::Waiting, usage, model: String::new(), id: String::new(), signs: Signs::default() }
@@ -48,12 +49,12 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Of the answer that begins like this.
+    /// For the answer that begins like this.
     pub fn new(start: &ReplyStart<'_>) -> Self {
         Self { model: start.model.to_string(), id: start.id.to_string(), ..Self::default() }
     }
 
-    /// Notes what `piece` tells. An answer that its provider did not name is named.
+    /// Notes what `piece` says. Gives the answer a name if its provider did not.
     pub fn note<'p>(&'p mut self, piece: Piece<'p>) -> Piece<'p> {
         let content = match piece {
             Piece::Start { id, model } => {
@@ -81,7 +82,7 @@ impl Progress {
             | Piece::Logprobs(_)
             | Piece::Finish(_) => 0,
         };
-        // What the provider has not counted yet is guessed.
+        // Guesses what the provider has not counted yet.
         if self.usage.estimated {
             self.usage.output += usage::guess(content);
         }
@@ -89,7 +90,7 @@ impl Progress {
         piece
     }
 
-    /// A token was seen.
+    /// Notes that a token was seen.
     pub fn begin(&mut self) {
         self.signs.tokens += 1;
         if self.phase == Phase::Waiting {
@@ -97,17 +98,17 @@ impl Progress {
         }
     }
 
-    /// The answer is complete.
+    /// Notes that the answer is complete.
     pub fn finish(&mut self) {
         self.phase = Phase::Done;
     }
 
-    /// The provider said that it lives.
+    /// Notes a keep-alive.
     pub fn beat(&mut self) {
         self.signs.beats += 1;
     }
 
-    /// What has been said so far.
+    /// The counts so far.
     pub fn signs(&self) -> Signs {
         self.signs
     }

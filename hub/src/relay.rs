@@ -1,4 +1,4 @@
-//! An answer that is passed on byte for byte, while a reader watches what it says.
+//! Relays an answer byte for byte, while a reader watches it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use crate::passthrough::Passing;
 use crate::progress::Progress;
 use crate::reply::{Event, Flow, Passage, Reader, Reply};
 
-/// Passes an answer on, which `reader` watches.
+/// Relays an answer that `reader` watches.
 pub fn reply(reader: Box<dyn Reader>, start: &ReplyStart<'_>) -> Box<dyn Reply> {
     let watch = Watch { reader, progress: Progress::new(start) };
     match start.asked.delivery {
@@ -41,7 +41,7 @@ impl Reply for Stream {
         let mut passing = Passing::new(chunk, self.frames.holds());
         let (Watch { reader, progress }, spans) = (&mut self.watch, &mut self.spans);
         let read = self.frames.read(chunk, |block| {
-            // What follows the end is none of the caller's business.
+            // Whatever follows the end of the answer is not for the caller.
             if progress.is_done() {
                 passing.stop(out);
                 return Ok(());
@@ -50,7 +50,7 @@ impl Reply for Stream {
                 Some(event) => watch_event(event, &mut **reader, progress)?,
                 None => progress.beat(),
             }
-            // Clients would read a comment in an event's place as JSON.
+            // Clients would read a comment that stands in place of an event as JSON.
             match block.data.as_deref() {
                 Some([b':', ..]) => passing.stop(out),
                 _ => passing.pass(block.raw, out),
@@ -65,7 +65,7 @@ impl Reply for Stream {
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let (Watch { reader, progress }, spans) = (&mut self.watch, &mut self.spans);
-        // The last event may lack its blank line; it counts if it is complete all the same.
+        // The last event may lack its blank line; it counts if it is otherwise complete.
         self.frames.end(|block| {
             if !progress.is_done()
                 && let Ok(Some(event)) = event(&block, spans)

@@ -1,4 +1,4 @@
-//! How answers are read: by a [`Reader`] as pieces, by a [`Reply`] as what the caller receives.
+//! How answers are read: a [`Reader`] reads pieces; a [`Reply`] gives the bytes that the caller receives.
 
 use alloc::vec::Vec;
 
@@ -9,44 +9,46 @@ use crate::piece::Piece;
 use crate::progress::Progress;
 use crate::usage::Usage;
 
-/// Reads one answer to a chat, frame by frame, as pieces.
+/// Reads one answer to a chat as pieces, event by event.
 pub trait Reader: Send {
     /// Reads one event of a stream.
     ///
-    /// An error before the first token is a failed try; after it, the stream ends with an error event.
+    /// An error before the first token is a failed try. An error after it ends the stream with an error event.
     fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault>;
 
     /// Reads a whole answer.
     fn whole(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault>;
 
-    /// Whether the stream's end is all that lacks, as far as anybody can know: in dialects where no event is the last.
+    /// Whether only the stream's end is missing, as far as one can know. For dialects in which no event is marked as
+    /// the last.
     fn awaits_end(&self) -> bool {
         false
     }
 
-    /// A stream ended cleanly without an event that [ended](Flow::Ended) it. An error, if by this dialect that is too early.
+    /// The stream ended cleanly, without an event that [ended](Flow::Ended) it. Gives an error if this dialect does not
+    /// allow that here.
     fn end(&mut self, pieces: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         let _ = pieces;
         Err(cut())
     }
 
-    /// How many bytes it keeps of what came, to be told later. How much may be is bounded.
+    /// How many received bytes it keeps, to give them as pieces later. There is a limit to this.
     fn kept(&self) -> usize {
         0
     }
 
-    /// The event that such a stream lacks, for a caller to whom it passes as it comes.
+    /// The last event that such a stream lacks, for a caller who receives the stream unchanged.
     fn last_event(&self) -> &'static str {
         ""
     }
 
-    /// The event with which the provider itself has told that the answer failed, in its own API, as bytes of a stream; only if
-    /// all of it may be shown.
+    /// The event with which the provider has reported a failure in its own API, as bytes of a stream. Only if all of it
+    /// may be shown.
     fn own_failure(&self) -> Option<&str> {
         None
     }
 
-    /// The number of the stream's next event, in a dialect that numbers them.
+    /// The number of the stream's next event, if the dialect numbers them.
     fn next_number(&self) -> u64 {
         0
     }
@@ -58,18 +60,18 @@ pub type Pieces<'p> = dyn FnMut(Piece<'_>) + 'p;
 /// One event of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// JSON, and the name under which it came (`event:`, `:event-type`); empty if it had none.
+    /// JSON and the event's name (`event:`, `:event-type`); the name is empty if there is none.
     Json {
         /// The name.
         name: &'a str,
         /// The data.
         data: Raw<'a>,
     },
-    /// A failure that the framing itself calls one (`:exception-type`, `:error-code`): its name, and what is said of it.
+    /// A failure that the framing itself reports (`:exception-type`, `:error-code`): its name and its data.
     Exception {
         /// The name.
         name: &'a str,
-        /// An object with a `message`, as a rule.
+        /// Usually an object with a `message`.
         data: Raw<'a>,
     },
     /// `[DONE]`
@@ -81,70 +83,71 @@ pub enum Event<'a> {
 pub enum Flow {
     /// More is to come.
     More,
-    /// More is to come, and this told nothing of the answer but that the provider is at it: a ping, a frame around content, work
-    /// without words.
+    /// More is to come. This event says only that the provider is working: a ping, a frame around content, or work
+    /// without text.
     Alive,
-    /// That was the last event; what may still follow says nothing.
+    /// That was the last event. Anything that still follows has no meaning.
     Ended,
 }
 
-/// What becomes of the chunk that was just read.
+/// What happens to the chunk that was just read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passage {
     /// The caller receives exactly the bytes of this chunk; nothing was written to `out`.
     AsIs,
-    /// The caller receives what was appended to `out` instead, possibly nothing: bytes may be held for a later chunk, or
-    /// held bytes come before this chunk's.
+    /// The caller receives what was appended to `out` instead, possibly nothing: bytes may be held for a later chunk,
+    /// and bytes held earlier come first.
     Rewritten,
 }
 
 /// Reads one successful answer (2xx), chunk by chunk, and writes it in the caller's dialect.
 ///
-/// Chunks are cut anywhere; the answer written is the same wherever they are cut. For [`Delivery::Whole`] the caller of
-/// this trait may pass the body in one piece or many; nothing is written before [`end`](Self::end) unless passed as is.
+/// Chunks may be cut anywhere; the answer that is written does not depend on it. For [`Delivery::Whole`], the caller of
+/// this trait may pass the body in one piece or in many. Nothing is written before [`end`](Self::end), unless it passes
+/// as it is.
 pub trait Reply: Send {
-    /// Reads the next bytes (identity-encoded), and appends what the caller receives to `out`, unless the
-    /// chunk passes as it is.
+    /// Reads the next bytes (identity-encoded). Appends what the caller receives to `out`, unless the chunk passes as
+    /// it is.
     ///
-    /// An error before [`begun`](Self::begun) is a failed try; after it, the stream ends with an error event. What was
-    /// appended to `out` before the error came earlier in the stream, and still belongs to the caller.
+    /// An error before [`begun`](Self::begun) is a failed try. An error after it ends the stream with an error event.
+    /// What was appended to `out` before the error came earlier in the stream, and still goes to the caller.
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault>;
 
-    /// The upstream ended the answer cleanly. An error if the answer is incomplete by its own dialect (no terminal event,
-    /// JSON cut short). [`Passage::AsIs`] means that nothing is to be added.
+    /// The upstream ended the answer cleanly. Gives an error if the answer is incomplete in its own dialect (no
+    /// terminal event, JSON cut short). [`Passage::AsIs`] means that there is nothing to add.
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault>;
 
     /// How far the answer has come.
     fn progress(&self) -> &Progress;
 
-    /// The first token was seen: first content, reasoning, tool-call or refusal delta, or a finish reason. A whole answer
+    /// Whether the first token was seen: content, reasoning, a tool call, a refusal, or a finish reason. A whole answer
     /// has begun when it is complete, which may be at [`end`](Self::end).
     fn begun(&self) -> bool {
         self.progress().has_begun()
     }
 
-    /// The answer is complete: everything that the caller must receive has been written.
+    /// Whether the answer is complete: everything that the caller must receive has been written.
     fn done(&self) -> bool {
         self.progress().is_done()
     }
 
-    /// Whether the stream's end is all that lacks. What is written at the end can be added to what came last, but to nothing
-    /// once trailers have come.
+    /// Whether only the stream's end is missing. What is written at the end can be added to the last bytes, but once
+    /// trailers have come, to nothing.
     fn awaits_end(&self) -> bool {
         false
     }
 
-    /// What the reader says of [its provider's own failure](Reader::own_failure).
+    /// [The provider's own failure](Reader::own_failure), from the reader.
     fn own_failure(&self) -> Option<&str> {
         None
     }
 
-    /// The number of the event that would come next, in a dialect that numbers them.
+    /// The number of the next event, if the dialect numbers them.
     fn next_number(&self) -> u64 {
         0
     }
 
-    /// Tokens so far; final once the upstream has said.
+    /// Tokens so far; final once the upstream has counted them.
     fn usage(&self) -> Usage {
         self.progress().usage
     }

@@ -1,28 +1,28 @@
-//! Proofs of reasoning on their way through callers.
+//! Proofs of reasoning, and how they travel through callers.
 //!
-//! A provider signs what its model thought, and takes it back only with that signature; another provider refuses the
-//! whole request for it. A conversation may go on elsewhere at any time (that is what failover is), so every proof that
-//! is not Anthropic's travels under its maker's name, and each provider takes back only its own. (Anthropic's are bare: they
-//! are the same at all clouds that serve Claude, and callers get them bare from Anthropic itself.)
+//! A provider signs its model's reasoning and accepts it back only with that signature. Another provider refuses the
+//! whole request because of it. A conversation may move to another provider at any time (failover does that). So a
+//! proof travels with its maker's name, and each provider takes back only its own. Anthropic's proofs have no name:
+//! they are the same at every cloud that serves Claude, and callers get them like that from Anthropic itself.
 
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 
-/// Stands between the maker and the proof; no proof is made of anything but base64's characters.
+/// Stands between the maker and the proof. A proof has only characters of base64, so this is none of them.
 const MARK: char = '~';
 
-/// Names Anthropic's where bare ones are another's.
+/// The name of Anthropic's proofs, used where proofs without a name are another maker's.
 const ANTHROPIC: &str = "anthropic";
 
 /// Who made a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Maker {
-    /// Claude's, wherever it is served.
+    /// Claude, wherever it is served.
     Anthropic,
-    /// Gemini's thought signatures.
+    /// Gemini: its thought signatures.
     Gemini,
-    /// OpenAI's encrypted reasoning.
+    /// OpenAI: its encrypted reasoning.
     OpenAi,
 }
 
@@ -36,7 +36,7 @@ impl Maker {
     }
 }
 
-/// `proof` as it travels.
+/// `proof` in the form in which it travels.
 pub fn named(maker: Maker, proof: &str) -> Cow<'_, str> {
     match maker {
         Maker::Anthropic => Cow::Borrowed(proof),
@@ -44,13 +44,14 @@ pub fn named(maker: Maker, proof: &str) -> Cow<'_, str> {
     }
 }
 
-/// The proof, if `maker` made it.
+/// The proof in `travelling`, if `maker` made it.
 pub fn of(maker: Maker, travelling: &str) -> Option<&str> {
     let (name, proof) = travelling.split_once(MARK).unwrap_or(("", travelling));
     (name == maker.name() && !proof.is_empty()).then_some(proof)
 }
 
-/// A proof that was read from a dialect whose own proofs are bare, as it travels: it is `maker`'s unless it says otherwise.
+/// The travelling form of a proof from a dialect that writes its own maker's proofs without a name. It is `maker`'s
+/// unless it has another name.
 pub fn adopted(maker: Maker, found: &str) -> String {
     match found.split_once(MARK) {
         Some((ANTHROPIC, proof)) => proof.into(),
@@ -59,8 +60,8 @@ pub fn adopted(maker: Maker, found: &str) -> String {
     }
 }
 
-/// What stands before a travelling proof in a dialect whose own proofs are bare and are not Anthropic's;
-/// [`adopted`] takes it off again.
+/// The prefix of a travelling proof in a dialect whose proofs without a name are not Anthropic's. [`adopted`] removes
+/// it.
 pub fn spelled_out(travelling: &str) -> &'static str {
     if travelling.contains(MARK) { "" } else { "anthropic~" }
 }

@@ -1,11 +1,11 @@
-//! Token counts in one shape, whatever the provider's own definition.
+//! Token counts with one definition for all providers.
 
 use serde::{Deserialize, Serialize};
 
 /// Tokens that one answer used.
 ///
-/// `input` includes cached tokens and `output` includes reasoning tokens, as OpenAI counts; a provider whose counts
-/// exclude each other adds them up when it reads them.
+/// `input` includes cached tokens and `output` includes reasoning tokens, as OpenAI counts them. A provider that counts
+/// them separately adds them up when it reads them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// All input tokens, cached ones included.
@@ -18,16 +18,16 @@ pub struct Usage {
     pub cache_write: u64,
     /// Output tokens spent on reasoning.
     pub reasoning: u64,
-    /// Input tokens that were sound.
+    /// Input tokens of audio.
     pub audio_input: u64,
-    /// Output tokens that were sound.
+    /// Output tokens of audio.
     pub audio_output: u64,
-    /// The provider has not said (yet): what is here was counted from the answer's own pieces.
+    /// The provider has not given counts (yet); these are estimated from the answer's pieces.
     pub estimated: bool,
 }
 
-/// Guesses how many tokens one delta is, by the bytes of its content. Most deltas are a single token, and few tokens are longer
-/// than eight bytes; a longer delta is several, of four bytes each.
+/// Guesses how many tokens one delta has, from the bytes of its content. Most deltas are a single token, and few tokens
+/// are longer than eight bytes. A longer delta counts as several tokens of four bytes each.
 pub const fn guess(bytes: usize) -> u64 {
     match bytes {
         0 => 0,

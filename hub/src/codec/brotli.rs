@@ -11,27 +11,27 @@ use brotli_decompressor::{
 use super::STEP;
 use super::flaw::Unreadable;
 
-/// Unpacks one answer. Besides, it holds the window that the answer was packed with: at most 16 MB, all of it as soon as a
-/// block says that it will need it.
+/// Unpacks one answer. It also holds the window that the answer was packed with: at most 16 MB, allocated as soon as a
+/// block says that it needs it.
 pub struct Brotli {
     stage: Stage,
     state: Box<BrotliState<Heap, Heap, Heap>>,
-    /// How many plain bytes one chunk may stand for.
+    /// How many plain bytes one chunk may unpack to.
     cap: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Nothing has come.
+    /// No bytes have come.
     Start,
     Body,
     End,
 }
 
 impl Brotli {
-    /// One that gives at most `cap` bytes for one chunk, however small they were packed.
+    /// A decoder that gives at most `cap` bytes for one chunk, however well they were packed.
     pub fn new(cap: usize) -> Self {
-        // Strict: without the larger windows that are not in the RFC.
+        // Strict: without the larger windows, which are not in the RFC.
         Self { stage: Stage::Start, state: Box::new(BrotliState::new_strict(Heap, Heap, Heap)), cap }
     }
 
@@ -79,13 +79,13 @@ impl Brotli {
         }
     }
 
-    /// The answer ended. An error unless its compression ended as well; an answer without any bytes is fine.
+    /// The answer ended. Gives an error unless its compression ended, too; an answer without any bytes is valid.
     pub fn end(&mut self) -> Result<(), Unreadable> {
         if self.stage == Stage::Body { Err(Unreadable::CUT_COMPRESSED) } else { Ok(()) }
     }
 }
 
-/// Gives the decompressor its memory, for which it asks in this way because it knows no `alloc`.
+/// The decompressor's allocator. The decompressor needs one passed in, because it does not use `alloc`.
 struct Heap;
 
 impl<T: Clone + Default> Allocator<T> for Heap {
@@ -150,7 +150,7 @@ mod tests {
             let single: Vec<_> = bytes.chunks(1).collect();
             assert_eq!(unpacked(&single, 1 << 20).as_ref(), Ok(&plain), "{quality}");
         }
-        // Every word of it is in the format's own dictionary.
+        // All its words are in the format's own dictionary.
         assert_eq!(unpacked(&[&packed(b"the time of the world", 11, 22)], 100), Ok(b"the time of the world".to_vec()));
         assert_eq!(unpacked(&[&packed(b"", 5, 22)], 0), Ok(Vec::new()));
         assert_eq!(unpacked(&[], 10), Ok(Vec::new()));

@@ -1,5 +1,5 @@
-//! Compressed answers: whichever of the codings it is, by the name that `content-encoding` gives it
-//! ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#name-content-encoding)).
+//! Compressed answers: finds the decoder by the name in `content-encoding` ([RFC
+//! 9110](https://www.rfc-editor.org/rfc/rfc9110#name-content-encoding)).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use super::brotli::Brotli;
 use super::flaw::Unreadable;
 use super::gzip::Inflate;
 
-/// Undoes the coding of one answer.
+/// Decompresses one answer.
 pub enum Decoder {
     /// gzip and deflate.
     Inflate(Box<Inflate>),
@@ -17,11 +17,11 @@ pub enum Decoder {
 }
 
 impl Decoder {
-    /// What undoes the coding of this name, giving at most `cap` bytes for each [`read`](Self::read). `None` if there is nothing to undo; an error for a
-    /// coding that nobody asked for, or several on top of each other.
+    /// The decoder for this coding; it gives at most `cap` bytes for each [`read`](Self::read). `None` if the answer is
+    /// not compressed. An error for a coding that nobody asked for, or for several on top of each other.
     ///
-    /// zstd is among those: the one decoder that needs no `std` (ruzstd) gives nothing before it has a whole window of it,
-    /// and would hold back a stream to its end.
+    /// zstd is such a coding. Its only decoder without `std` (ruzstd) gives nothing before it has a whole window, and
+    /// would delay a stream to its end.
     pub fn of(content_encoding: &str, cap: usize) -> Result<Option<Self>, Unreadable> {
         let is = |name: &str| content_encoding.trim().eq_ignore_ascii_case(name);
         if is("") || is("identity") {
@@ -35,7 +35,7 @@ impl Decoder {
         }
     }
 
-    /// Reads the next bytes and appends what they stand for.
+    /// Reads the next bytes and appends what they unpack to.
     pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
         match self {
             Self::Inflate(inflate) => inflate.read(chunk, out),
@@ -43,7 +43,7 @@ impl Decoder {
         }
     }
 
-    /// The answer ended. An error unless its compression ended as well; an answer without any bytes is fine.
+    /// The answer ended. Gives an error unless its compression ended, too; an answer without any bytes is valid.
     pub fn end(&mut self) -> Result<(), Unreadable> {
         match self {
             Self::Inflate(inflate) => inflate.end(),

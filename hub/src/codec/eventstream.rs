@@ -1,14 +1,14 @@
-//! `application/vnd.amazon.eventstream`, the binary frames in which AWS streams, read from chunks that are cut anywhere.
+//! `application/vnd.amazon.eventstream`, AWS's binary frames, read from chunks that are cut anywhere.
 //!
-//! [`Reader`] finds the messages and checks both of their checksums; a [`Message`] knows its headers and its payload. The
-//! format and its semantics: <https://smithy.io/2.0/aws/amazon-eventstream.html>
+//! [`Reader`] finds the messages and checks both of their checksums. A [`Message`] has headers and a payload. The
+//! format: <https://smithy.io/2.0/aws/amazon-eventstream.html>
 
 use alloc::vec::Vec;
 use core::mem;
 
 use super::flaw::Unreadable;
 
-/// Far more than one piece of any known model's answer. (The format allows 24 MB, which nobody should have to hold.)
+/// Much more than one piece of any known model's answer. (The format allows 24 MB, which is too much to hold.)
 pub const MAX_MESSAGE: usize = 4 << 20;
 
 /// Length of the message, length of its headers, checksum of both.
@@ -20,10 +20,10 @@ const TRAILER: usize = 4;
 /// Finds the messages of one stream.
 #[derive(Clone, Debug)]
 pub struct Reader<E> {
-    /// The beginning of a message whose end has not come.
+    /// The beginning of a message that is not complete.
     held: Vec<u8>,
     cap: usize,
-    /// The first error, which is the last word.
+    /// The first error; every later call returns it.
     fault: Option<E>,
 }
 
@@ -40,7 +40,8 @@ impl<E: From<Unreadable> + Clone> Reader<E> {
 
     /// Reads the next bytes and calls `on` for every message that is now complete, in order.
     ///
-    /// Messages that lie within the chunk are not copied. The first error, also one of `on`, ends the reading for good.
+    /// A message that lies within one chunk is not copied. After the first error, also an error of `on`, nothing more
+    /// is read.
     pub fn read(&mut self, chunk: &[u8], on: impl FnMut(Message<'_>) -> Result<(), E>) -> Result<(), E> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
@@ -53,7 +54,7 @@ impl<E: From<Unreadable> + Clone> Reader<E> {
         outcome
     }
 
-    /// The stream ended. An error if it did so within a message.
+    /// The stream ended. Gives an error if a message is incomplete.
     pub fn end(&mut self) -> Result<(), E> {
         match &self.fault {
             Some(fault) => Err(fault.clone()),
@@ -65,7 +66,7 @@ impl<E: From<Unreadable> + Clone> Reader<E> {
     fn messages(&mut self, chunk: &[u8], mut on: impl FnMut(Message<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut rest = chunk;
         while self.holds() {
-            // First what tells the length, then that much: no more of the chunk is copied than the message needs.
+            // First the bytes with the length, then that many: it copies no more of the chunk than the message needs.
             let length = length(&self.held, self.cap)?;
             let missing = length.unwrap_or(PRELUDE).saturating_sub(self.held.len());
             let Some((more, after)) = rest.split_at_checked(missing) else { break };
@@ -92,9 +93,9 @@ impl<E: From<Unreadable> + Clone> Reader<E> {
     }
 }
 
-/// The length of the message at the start of `bytes`; `None` if more is needed to tell.
+/// The length of the message at the start of `bytes`; `None` if there are not enough bytes yet.
 ///
-/// It has a checksum of its own, so that a broken one shows before it is waited for.
+/// The length has its own checksum, so a broken one is found before anything waits for its end.
 fn length(bytes: &[u8], cap: usize) -> Result<Option<usize>, Unreadable> {
     let Some((lengths, rest)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
     let Some(crc) = rest.first_chunk::<4>() else { return Ok(None) };
@@ -111,7 +112,6 @@ fn length(bytes: &[u8], cap: usize) -> Result<Option<usize>, Unreadable> {
     Ok(Some(total))
 }
 
-/// The length at the start of `bytes`.
 fn number(bytes: &[u8]) -> Result<usize, Unreadable> {
     let number = bytes.first_chunk().and_then(|bytes| usize::try_from(u32::from_be_bytes(*bytes)).ok());
     number.ok_or_else(short)
@@ -125,17 +125,17 @@ fn broken(problem: &str) -> Unreadable {
     Unreadable::Broken(alloc::format!("The provider's event stream is broken: {problem}."))
 }
 
-/// One message, whole and as its checksum says.
+/// One complete message with a valid checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// Well formed: [`parse`](Self::parse) went through them once.
+    /// Well formed: [`parse`](Self::parse) has read them once.
     headers: &'a [u8],
-    /// What the message carries; `:content-type` says in which format.
+    /// The payload; the header `:content-type` names its format.
     pub payload: &'a [u8],
 }
 
 impl<'a> Message<'a> {
-    /// Takes a message apart whose lengths are known to fit.
+    /// Reads a message whose lengths are known to fit.
     fn parse(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         let (data, crc) = bytes.split_last_chunk::<TRAILER>().ok_or_else(short)?;
         if crc32fast::hash(data) != u32::from_be_bytes(*crc) {
@@ -151,7 +151,8 @@ impl<'a> Message<'a> {
         Ok(Self { headers, payload })
     }
 
-    /// The text of the header of this name, colon included; `None` if there is none, or if its value is no text.
+    /// The text of the header with this name, which includes its colon. `None` if there is no such header, or if its
+    /// value is not text.
     ///
     /// AWS writes `:message-type` (`event`, `exception` or `error`), then `:event-type` and `:content-type`,
     /// `:exception-type`, or `:error-code` and `:error-message`.
@@ -181,7 +182,7 @@ impl<'a> Header<'a> {
         let (name, rest) = rest.split_at_checked(usize::from(*length)).filter(|(name, _)| !name.is_empty())?;
         let (kind, rest) = rest.split_first()?;
         let (length, rest) = match *kind {
-            // True and false are types of their own.
+            // True and false are types without a value.
             0 | 1 => (0, rest),
             2 => (1, rest),
             3 => (2, rest),
@@ -203,10 +204,10 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Appends a message with these headers, all of them text.
+/// Appends a message with these headers, whose values are all text.
 ///
-/// What does not fit into the format's length fields (names of 255 bytes, texts of 64 KB) is cut off; nothing in Weir
-/// writes such a thing.
+/// Whatever does not fit into the format's length fields (names of 255 bytes, texts of 64 KB) is cut off. Weir writes
+/// nothing that long.
 pub fn message(out: &mut Vec<u8>, headers: &[(&str, &str)], payload: &[u8]) {
     let mut bytes = Vec::new();
     for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! What is wrong with bytes, in terms of their framing alone; whoever asked for them says whose fault that is.
+//! Errors in the format of bytes. Whoever asked for the bytes says whose fault that is.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -6,26 +6,26 @@ use alloc::string::{String, ToString};
 /// Why the bytes of an answer cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// They end too early.
+    /// The bytes end too early.
     Cut(&'static str),
-    /// They are not what their format promises.
+    /// The bytes break the rules of their format.
     Broken(String),
 }
 
 impl Unreadable {
-    /// What was compressed is not as its coding says.
+    /// Compressed bytes that break the rules of their coding.
     pub(super) fn compressed(problem: &str) -> Self {
         Self::Broken(format!("The provider's compressed answer is broken: {problem}."))
     }
 
-    /// What was compressed ends too early.
+    /// Compressed bytes that end too early.
     pub(super) const CUT_COMPRESSED: Self = Self::Cut("The provider's compressed answer ended before it was complete.");
 }
 
 /// Why the body of a request cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadBody {
-    /// It is no JSON: where the first error is.
+    /// It is not JSON: where the first error is.
     Json {
         /// Byte offset.
         offset: usize,
@@ -36,7 +36,7 @@ pub enum BadBody {
         /// What was expected.
         problem: &'static str,
     },
-    /// A field of it, or `body`, is not what it should be.
+    /// A field of the body, or the body as a whole (`body`), is not valid.
     Field {
         /// The field's path.
         field: String,
@@ -46,7 +46,6 @@ pub enum BadBody {
 }
 
 impl BadBody {
-    /// `field` is not what it should be.
     pub(super) fn field(field: &str, problem: &str) -> Self {
         Self::Field { field: field.to_string(), problem: problem.to_string() }
     }

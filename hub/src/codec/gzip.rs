@@ -1,5 +1,5 @@
-//! Compressed answers, inflated chunk by chunk: gzip ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), several members
-//! included), and what goes by the name `deflate` (zlib, or bare as some send it).
+//! Compressed answers, inflated chunk by chunk: gzip ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), also with
+//! several members), and what servers call `deflate` (zlib, or raw as some send it).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -12,26 +12,26 @@ use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 use super::STEP;
 use super::flaw::Unreadable;
 
-/// Longer than any header with a file name in it.
+/// No header is longer, even with a file name in it.
 const MAX_HEADER: usize = 64 << 10;
 
-/// Inflates one answer. What it is compressed with is told from its first bytes.
+/// Inflates one answer. Its first bytes tell how it is compressed.
 pub struct Inflate {
     stage: Stage,
-    /// A header or trailer of which a part has come.
+    /// The first bytes of an incomplete header or trailer.
     held: Vec<u8>,
     state: Box<InflateState>,
     crc: Hasher,
     /// Length of the member's plain bytes, modulo 2^32.
     length: u32,
-    /// How many plain bytes one chunk may stand for, and how many of the present one may still come.
+    /// How many plain bytes one chunk may inflate to, and how many of the present chunk's are left.
     cap: usize,
     left: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Nothing has come.
+    /// No bytes have come.
     Start,
     /// In a gzip header.
     Header,
@@ -39,9 +39,9 @@ enum Stage {
     Body(Wrap),
     /// In a gzip trailer.
     Trailer,
-    /// After a gzip member; another may follow, or zeros.
+    /// After a gzip member: another one, or zeros, may follow.
     Between,
-    /// After the end of a stream that has only one.
+    /// After the end of a stream that cannot have several members.
     End,
 }
 
@@ -53,7 +53,7 @@ enum Wrap {
 }
 
 impl Inflate {
-    /// An inflater that gives at most `cap` bytes for one chunk, however small they were packed.
+    /// An inflater that gives at most `cap` bytes for one chunk, however well they were packed.
     pub fn new(cap: usize) -> Self {
         Self {
             stage: Stage::Start,
@@ -83,7 +83,7 @@ impl Inflate {
         Ok(())
     }
 
-    /// The answer ended. An error unless its compression ended as well; an answer without any bytes is fine.
+    /// The answer ended. Gives an error unless its compression ended, too; an answer without any bytes is valid.
     pub fn end(&mut self) -> Result<(), Unreadable> {
         match self.stage {
             Stage::Between | Stage::End => Ok(()),
@@ -92,7 +92,7 @@ impl Inflate {
         }
     }
 
-    /// Two bytes tell what it is.
+    /// Reads the first two bytes, which tell how the answer is compressed.
     fn start<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
         let before = self.held.len();
         self.held.extend_from_slice(chunk.get(..2usize.saturating_sub(before)).unwrap_or(chunk));
@@ -101,14 +101,14 @@ impl Inflate {
         let is_zlib = first & 0x0f == 8 && first >> 4 <= 7 && u16::from_be_bytes([first, second]) % 31 == 0;
         let taken = chunk.get(2 - before..).unwrap_or_default();
         if first == 0x1f && second == 0x8b {
-            // The header's reader wants these two bytes as well; they stay held.
+            // The header's reader needs these two bytes as well, so they stay held.
             self.stage = Stage::Header;
             return taken;
         }
         let wrap = if is_zlib { Wrap::Zlib } else { Wrap::Bare };
         self.state.reset(if is_zlib { DataFormat::Zlib } else { DataFormat::Raw });
         self.stage = Stage::Body(wrap);
-        // What is held goes first; it is put back for the body's reader.
+        // The two bytes stay held; the body's reader takes them first.
         taken
     }
 
@@ -136,7 +136,7 @@ impl Inflate {
         Ok(self.inflate(chunk, wrap, out)?.unwrap_or_default())
     }
 
-    /// What of `input` is left after the end of the compressed bytes; `None` if they go on.
+    /// The rest of `input` after the end of the compressed bytes; `None` if they go on.
     fn inflate<'a>(&mut self, input: &'a [u8], wrap: Wrap, out: &mut Vec<u8>) -> Result<Option<&'a [u8]>, Unreadable> {
         let mut rest = input;
         loop {
@@ -154,7 +154,7 @@ impl Inflate {
             let written = out.get(before..).unwrap_or_default();
             if wrap == Wrap::Gzip {
                 self.crc.update(written);
-                // Modulo 2^32, as the trailer has it; one step is far less.
+                // Modulo 2^32, as in the trailer; one step is far less.
                 #[expect(clippy::cast_possible_truncation, reason = "at most STEP")]
                 {
                     self.length = self.length.wrapping_add(written.len() as u32);
@@ -165,7 +165,7 @@ impl Inflate {
                     self.stage = if wrap == Wrap::Gzip { Stage::Trailer } else { Stage::End };
                     return Ok(Some(rest));
                 }
-                // No progress without more input, which is no error.
+                // Without more input there is no progress; that is not an error.
                 Ok(_) | Err(MZError::Buf) if rest.is_empty() && result.bytes_written < room => return Ok(None),
                 Ok(_) => {}
                 Err(_) => return Err(Unreadable::compressed("its bytes do not inflate")),
@@ -202,7 +202,7 @@ impl Inflate {
     }
 }
 
-/// The length of the gzip header at the start of `bytes`; `None` if more is needed to tell.
+/// The length of the gzip header at the start of `bytes`; `None` if there are not enough bytes yet.
 fn header_length(bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
     const CRC: u8 = 2;
     const EXTRA: u8 = 4;

@@ -1,7 +1,7 @@
-//! JSON bodies without a full parse: one pass that checks a body and finds its top-level members.
+//! JSON bodies without a full parse: one pass checks a body and finds its top-level members.
 //!
-//! Start at [`scan`], which every caller's body goes through; [`patch`] changes members and leaves all other bytes
-//! alone. [`Raw`] walks into a value that was checked, without building a tree; the `write` functions append JSON to bytes.
+//! Start at [`scan`], which reads every caller's body. [`patch`] changes members and leaves all other bytes alone.
+//! [`Raw`] reads parts of a checked value without building a tree. The `write` functions append JSON to bytes.
 
 mod check;
 mod edit;
@@ -24,10 +24,10 @@ pub use str::{Collected, Str};
 use crate::codec::flaw::BadBody;
 use check::Surrogates;
 
-/// More top-level members than any API has; keeps the search for duplicates short.
+/// No API has more top-level members; the limit keeps the search for duplicates short.
 const MAX_MEMBERS: usize = 256;
 
-/// Where a body's top-level members lie. Made only by [`scan`], and good only for the body it was made from.
+/// Where a body's top-level members are. Only [`scan`] makes one, and it is valid only for the body that was scanned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
     /// Offset after the opening brace.
@@ -57,8 +57,8 @@ impl Member {
 
 /// Checks the whole of `body` and finds its top-level members.
 ///
-/// What passes is one JSON object and nothing else: valid UTF-8, no lone surrogates, at most [`MAX_DEPTH`] deep, and no
-/// top-level name twice (two readers could disagree on which one counts).
+/// An accepted body is one JSON object and nothing else: valid UTF-8, no lone surrogates, at most [`MAX_DEPTH`] deep,
+/// and no top-level name twice (two readers could disagree about which one counts).
 pub fn scan(body: &[u8]) -> Result<Scan, BadBody> {
     let (valid, broken) = match core::str::from_utf8(body) {
         Ok(valid) => (valid, None),
@@ -72,7 +72,7 @@ pub fn scan(body: &[u8]) -> Result<Scan, BadBody> {
     let flaw = match (scanned, broken) {
         (Ok(scan), None) => return Ok(Scan { spans: checker.noted(), ..scan }),
         (Err(Stop::Refused(reject)), None) => return Err(reject),
-        // What precedes a broken character may be wrong as well, and then comes first.
+        // The bytes before a broken character may be wrong, too; then that is the first error.
         (Err(Stop::Flaw(first)), Some(flaw)) if first.offset < flaw.offset => first,
         (_, Some(flaw)) | (Err(Stop::Flaw(flaw)), None) => flaw,
     };
@@ -103,7 +103,7 @@ fn object(checker: &mut Checker<'_>) -> Result<Scan, Stop> {
     }
     let body = checker.text().as_bytes();
     let mut scan = Scan { open: checker.at() + 1, members: Vec::with_capacity(16), spans: Spans::default() };
-    // Refused only after the rest was found valid: broken JSON is the more useful complaint.
+    // Refused only after the rest was found valid, because a syntax error is the more useful message.
     let mut refused = None;
     checker.members(|checker, name| {
         let start = checker.at();
@@ -141,29 +141,29 @@ impl Scan {
         self.spans.opened()
     }
 
-    /// The value called `name`, as it is written.
+    /// The value of the member called `name`, as written.
     pub fn get<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
         body.get(self.place(body, name)?)
     }
 
-    /// The value called `name`, to be walked into.
+    /// The value of the member called `name`, for reading its parts.
     pub fn raw<'a>(&'a self, body: &'a [u8], name: &str) -> Option<Raw<'a>> {
         let place = self.place(body, name)?;
         let value = core::str::from_utf8(body.get(place.clone())?).ok()?;
         Some(Raw::spanned(value, place.start, &self.spans))
     }
 
-    /// The string called `name`, unescaped; absent and `null` are both `None`.
+    /// The string called `name`, unescaped; `None` if it is absent or `null`.
     pub fn string<'a>(&'a self, body: &'a [u8], name: &str) -> Result<Option<Cow<'a, str>>, BadBody> {
         self.typed(body, name, Raw::string, "it must be a string")
     }
 
-    /// The boolean called `name`; absent and `null` are both `None`.
+    /// The boolean called `name`; `None` if it is absent or `null`.
     pub fn boolean(&self, body: &[u8], name: &str) -> Result<Option<bool>, BadBody> {
         self.typed(body, name, Raw::boolean, "it must be true or false")
     }
 
-    /// The whole number called `name`; absent and `null` are both `None`.
+    /// The whole number called `name`; `None` if it is absent or `null`.
     pub fn integer(&self, body: &[u8], name: &str) -> Result<Option<u64>, BadBody> {
         self.typed(body, name, Raw::integer, "it must be a whole number that is not negative")
     }

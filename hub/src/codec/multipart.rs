@@ -1,12 +1,13 @@
-//! `multipart/form-data` bodies, scanned slice by slice: where each field's value lies, without holding what was uploaded.
+//! `multipart/form-data` bodies, scanned slice by slice: finds where each field's value is, without holding the
+//! uploaded files.
 //!
-//! [`Scanner`] is fed the body in order and finds its [`Part`]s; only short texts that somebody asked for are kept. The
-//! format: [RFC 7578](https://www.rfc-editor.org/rfc/rfc7578) on top of
-//! [RFC 2046, 5.1](https://www.rfc-editor.org/rfc/rfc2046#section-5.1).
+//! [`Scanner`] reads the body in order and finds its [`Part`]s. It keeps only the short texts that were asked for. The
+//! format: [RFC 7578](https://www.rfc-editor.org/rfc/rfc7578) on top of [RFC 2046,
+//! 5.1](https://www.rfc-editor.org/rfc/rfc2046#section-5.1).
 //!
-//! Whatever two readers could take for two different forms is refused (a bare line feed before a boundary, a field name with
-//! escapes, text before the first boundary, another charset): what a key may use is decided by this reading, and the provider's
-//! must agree. The request's own `content-type` is written anew ([`Boundary::content_type`]).
+//! A body that two readers could read as two different forms is refused: a bare line feed before a boundary, a field
+//! name with escapes, text before the first boundary, another charset. This reading decides what a key may use, so the
+//! provider's must be the same. The request's own `content-type` is also written anew ([`Boundary::content_type`]).
 
 mod header;
 
@@ -20,13 +21,13 @@ pub use header::Boundary;
 use crate::codec::flaw::BadBody;
 use header::{Headers, Reading};
 
-/// More than any endpoint has fields, with room for lists.
+/// No endpoint has more fields, even with lists.
 pub const MAX_PARTS: usize = 64;
 
-/// How long a part's headers may be together.
+/// The most bytes of headers that one part may have.
 pub const MAX_HEADERS: usize = 8 << 10;
 
-/// How long a text that is kept may be.
+/// The most bytes of a text that is kept.
 pub const MAX_TEXT: usize = 1 << 10;
 
 /// One field of a form.
@@ -38,46 +39,46 @@ pub struct Part {
     pub filename: Option<String>,
     /// The part's own `Content-Type`.
     pub content_type: Option<String>,
-    /// Where its value lies in the body.
+    /// Where its value is in the body.
     pub value: Range<u64>,
-    /// The value, if the field is one of those to keep.
+    /// The value, if this field's value is kept.
     pub text: Option<String>,
 }
 
 /// Finds the parts of one body.
 #[derive(Clone, Debug)]
 pub struct Scanner {
-    /// A line feed, two hyphens, the boundary. What ends a value is this behind a carriage return.
+    /// A line feed, two hyphens, the boundary. A value ends at a carriage return with this after it.
     line: Vec<u8>,
-    /// Names of the fields whose values are kept; each may be given once.
+    /// Names of the fields whose values are kept; each may occur once.
     keep: &'static [&'static str],
     state: State,
     parts: Vec<Part>,
     /// How much of the body has been read.
     at: u64,
-    /// The first error, which is the last word.
+    /// The first error; every later call returns it.
     fault: Option<BadBody>,
 }
 
 #[derive(Clone, Debug)]
 enum State {
-    /// Before the first boundary; so many bytes of `line`, and of a carriage return before it, have come.
+    /// Before the first boundary; the number of bytes of `line`, and of a carriage return before it, that have come.
     Start(usize),
-    /// Behind a boundary, on its line.
+    /// After a boundary, on the same line.
     Boundary(Tail),
     Headers(Headers),
     Value(Value),
-    /// Behind the closing boundary.
+    /// After the closing boundary.
     End,
 }
 
-/// What has come behind a boundary.
+/// What has come after a boundary.
 #[derive(Clone, Copy, Debug)]
 enum Tail {
     Nothing,
-    /// One hyphen; a second makes it the closing boundary.
+    /// One hyphen; a second one makes it the closing boundary.
     Hyphen,
-    /// Spaces and tabs, which mean nothing.
+    /// Spaces and tabs, which have no meaning.
     Padding,
     /// A carriage return.
     Return,
@@ -85,15 +86,15 @@ enum Tail {
 
 #[derive(Clone, Debug)]
 struct Value {
-    /// The part as far as it is known: its value ends where it starts.
+    /// The part so far: its value is still empty.
     part: Part,
-    /// The beginning of the value, if it is to be kept, and of the boundary that follows it.
+    /// The beginning of the value and of the boundary after it, if the value is kept.
     text: Option<Vec<u8>>,
-    /// Only ASCII means the same in its charset and in UTF-8.
+    /// Whether only ASCII is the same in its charset and in UTF-8.
     ascii: bool,
-    /// So many bytes of the scanner's `line` have come.
+    /// How many bytes of the scanner's `line` have matched.
     matched: usize,
-    /// What came before them; while there are none, what came last.
+    /// The byte before those; if none have matched, the last byte.
     before: Before,
 }
 
@@ -104,13 +105,13 @@ enum Before {
 }
 
 impl Scanner {
-    /// A scanner of a body with this boundary that keeps the values of these fields.
+    /// A scanner of a body with this boundary. It keeps the values of the fields in `keep`.
     pub fn new(boundary: &Boundary, keep: &'static [&'static str]) -> Self {
         let line = [b"\n--", boundary.as_str().as_bytes()].concat();
         Self { line, keep, state: State::Start(0), parts: Vec::new(), at: 0, fault: None }
     }
 
-    /// Reads the next bytes of the body. The first error ends the reading for good.
+    /// Reads the next bytes of the body. After the first error, nothing more is read.
     pub fn read(&mut self, slice: &[u8]) -> Result<(), BadBody> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
@@ -132,7 +133,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// The body ended: its parts, in order. An error unless the closing boundary has come.
+    /// The body ended: returns its parts, in order. An error unless the closing boundary has come.
     pub fn end(self) -> Result<Vec<Part>, BadBody> {
         match (self.fault, self.state) {
             (Some(fault), _) => Err(fault),
@@ -141,7 +142,7 @@ impl Scanner {
         }
     }
 
-    /// Reads up to the end of what the state is about; gives what is left.
+    /// Reads until the state changes or the slice ends; returns the rest.
     fn step<'a>(&mut self, slice: &'a [u8]) -> Result<&'a [u8], BadBody> {
         match mem::replace(&mut self.state, State::End) {
             State::Start(matched) => self.start(slice, matched),
@@ -153,7 +154,7 @@ impl Scanner {
         }
     }
 
-    /// The body starts with its boundary, or with a line break and its boundary.
+    /// The body must start with its boundary, or with a line break and its boundary.
     fn start<'a>(&mut self, slice: &'a [u8], mut matched: usize) -> Result<&'a [u8], BadBody> {
         let mut rest = slice;
         while let Some((byte, after)) = rest.split_first() {
@@ -224,7 +225,8 @@ impl Scanner {
         }
         let start = self.at + line.len() as u64;
         part.value = start..start;
-        // The line break before the value is its headers'. A boundary right behind it leaves none for the value.
+        // The line break before the value belongs to the headers. If a boundary follows it directly, no line break is
+        // left to end the value.
         let (matched, before) = (1, Before::Return);
         let ascii = reading == Reading::Ascii;
         self.state = State::Value(Value { part, text: kept.then(Vec::new), ascii, matched, before });
@@ -233,7 +235,7 @@ impl Scanner {
 
     fn value<'a>(&mut self, slice: &'a [u8], mut value: Value) -> Result<&'a [u8], BadBody> {
         let mut rest = slice;
-        // No line feed is within a boundary: where a match fails, the next can only begin there.
+        // A boundary has no line feed in it, so after a failed match the next one can only begin at a line feed.
         let found = loop {
             if value.matched == 0 {
                 let Some(at) = memchr::memchr(b'\n', rest) else {
@@ -263,7 +265,7 @@ impl Scanner {
         };
         let read = slice.get(..slice.len() - rest.len()).unwrap_or(slice);
         if let Some(text) = &mut value.text {
-            // Room for the longest text and the boundary behind it, and one byte more to tell that it is too long.
+            // Room for the longest text and the boundary after it, and one byte more to notice a text that is too long.
             let most = MAX_TEXT + 1 + self.line.len() + 1;
             text.extend_from_slice(read.get(..most - text.len()).unwrap_or(read));
             if text.len() == most {
@@ -288,7 +290,7 @@ impl Before {
 }
 
 impl Value {
-    /// The part whose value is followed by the line feed at `feed`, and that by a boundary.
+    /// Completes the part. A line feed at `feed` follows its value, and a boundary follows the line feed.
     fn finish(self, feed: u64) -> Result<Part, BadBody> {
         let Self { mut part, text, ascii, before, .. } = self;
         let end = feed.saturating_sub(1);
@@ -311,7 +313,7 @@ impl Value {
     }
 }
 
-/// `body` with other bytes in the place of `range`, which a scan of it has found. `with` must not hold the boundary.
+/// `body` with the bytes at `range`, which a scan has found, replaced. `with` must not contain the boundary.
 pub fn replace(body: &[u8], range: &Range<u64>, with: &[u8]) -> Vec<u8> {
     let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
     let (start, end) = (place(range.start), place(range.end));

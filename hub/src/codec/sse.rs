@@ -1,7 +1,7 @@
 //! Server-sent events, read from chunks that are cut anywhere.
 //!
-//! A stream is a row of blocks, each ending with a blank line; [`Reader`] finds them, a [`Block`] knows its event and its
-//! exact bytes, so that a relay can pass most of them on as they came and leave single ones out. The format:
+//! A stream is a sequence of blocks; each ends with a blank line. [`Reader`] finds them. A [`Block`] has its event and
+//! its exact bytes, so a relay can pass most blocks on unchanged and leave single ones out. The format:
 //! <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
 
 use alloc::borrow::Cow;
@@ -10,13 +10,13 @@ use core::mem;
 
 use super::flaw::Unreadable;
 
-/// The longest event that any known provider sends (an image or an audio chunk), with room.
+/// The longest event of any known provider (an image or an audio chunk), with room.
 pub const MAX_EVENT: usize = 4 << 20;
 
 /// Finds the blocks of one stream.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// The beginning of a block whose end has not come.
+    /// The beginning of a block that is not complete.
     held: Vec<u8>,
     search: Search,
     place: Place,
@@ -30,12 +30,12 @@ enum Place {
     Within,
 }
 
-/// How far the search for a block's end has come, in bytes from its start; what was searched is never searched again.
+/// How far the search for a block's end has come, in bytes from the block's start. No byte is searched twice.
 #[derive(Clone, Copy, Debug, Default)]
 struct Search {
     /// Where the current line starts.
     line: usize,
-    /// Up to here the current line has no end.
+    /// Up to here, no end of the current line was found.
     seen: usize,
 }
 
@@ -45,14 +45,14 @@ impl Reader {
         Self { held: Vec::new(), search: Search::default(), place: Place::Start, cap }
     }
 
-    /// Whether the beginning of a block is held: bytes that came and that no block has had yet.
+    /// Whether the beginning of a block is held.
     pub fn holds(&self) -> bool {
         !self.held.is_empty()
     }
 
     /// Reads the next bytes and calls `on` for every block that is now complete, in order.
     ///
-    /// Blocks that lie within the chunk are not copied. The first error ends the reading for good.
+    /// A block that lies within one chunk is not copied. After an error, the reader must not be used again.
     pub fn read<E: From<Unreadable>>(
         &mut self,
         chunk: &[u8],
@@ -61,7 +61,8 @@ impl Reader {
         let mut rest = chunk;
         if self.holds() {
             let before = self.held.len();
-            // Most blocks end soon: no more of the chunk is copied than the block needs, give or take a power of two.
+            // Most blocks end soon, so it copies a short prefix of the chunk first, and four times as much each time
+            // that is too short.
             let mut taken = rest.len().min(512);
             let end = loop {
                 self.held.truncate(before);
@@ -89,8 +90,8 @@ impl Reader {
         Ok(self.keep_within_cap()?)
     }
 
-    /// The stream ended: calls `on` for what is left, if anything is. A block is left without its blank line, and by
-    /// the format it is no event; whether it still counts is for the caller to say.
+    /// The stream ended: calls `on` with the rest, if there is any. The rest is a block without its blank line, which
+    /// the format does not count as an event. The caller decides whether it counts.
     pub fn end<E>(&mut self, on: impl FnOnce(Block<'_>) -> Result<(), E>) -> Result<(), E> {
         let held = mem::take(&mut self.held);
         if held.is_empty() { Ok(()) } else { on(self.block(&held)) }
@@ -134,7 +135,7 @@ fn too_long() -> Unreadable {
 impl Search {
     /// The offset after the blank line that ends the block at the start of `bytes`.
     ///
-    /// A carriage return at the very end is not taken for a line's end before the next byte has come: it may be half of one.
+    /// A carriage return at the very end is not a line's end until the next byte has come, which may be its line feed.
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
             let from = bytes.get(self.seen..).unwrap_or_default();
@@ -165,11 +166,11 @@ impl Search {
 /// One block: at most one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block<'a> {
-    /// Its exact bytes, blank line, comments and all. A stream's blocks are all of its bytes.
+    /// Its exact bytes, with blank line and comments. The blocks of a stream together are all its bytes.
     pub raw: &'a [u8],
-    /// The event's name, empty if it has none.
+    /// The event's name; empty if it has none.
     pub name: &'a [u8],
-    /// The event's data; `None` for a block that is no event, such as a comment.
+    /// The event's data; `None` if the block is not an event, for example a comment.
     pub data: Option<Cow<'a, [u8]>>,
 }
 
@@ -216,7 +217,7 @@ mod tests {
 
     type Seen = Vec<(String, Option<String>)>;
 
-    /// Events as read from `chunks`, the bytes of all blocks, and what was left.
+    /// The events that are read from `chunks`, the bytes of all blocks, and the rest.
     fn read(chunks: &[&[u8]]) -> (Seen, Vec<u8>, Vec<u8>) {
         let mut reader = Reader::new(1000);
         let (mut seen, mut raw, mut left) = (Vec::new(), Vec::new(), Vec::new());

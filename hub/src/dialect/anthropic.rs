@@ -1,9 +1,10 @@
-//! Anthropic's Messages, as callers speak it: requests are read, answers and errors written.
+//! Anthropic's Messages API, as callers speak it: reads requests, writes answers and errors.
 //!
-//! What this API has no place for in an answer: log probabilities and further choices cannot be asked for, and are left
-//! out; words of refusal are text, with the stop reason `refusal`; an image that the model made is a block in the shape in
-//! which callers send one. Proofs of reasoning of any maker travel in `thinking.signature` and `redacted_thinking.data` as
-//! they are. The header `anthropic-beta` only allows fields that the body then uses, and is not looked at.
+//! Some things in an answer have no place in this API. Callers cannot ask for log probabilities and further
+//! alternatives, so these are left out. A refusal is written as text, with the stop reason `refusal`. Of an image that
+//! the model made, only a note in words is written. Proofs of reasoning of any maker travel unchanged in
+//! `thinking.signature` and `redacted_thinking.data`. The header `anthropic-beta` only allows fields that the body then
+//! uses, so it is not read.
 //!
 //! <https://platform.claude.com/docs/en/api/messages>,
 //! <https://platform.claude.com/docs/en/build-with-claude/streaming>
@@ -32,10 +33,10 @@ use crate::fault::Reject;
 use crate::piece::Answer;
 use crate::usage::Usage;
 
-/// See the module.
+/// The dialect; see the module.
 pub struct Messages;
 
-/// Where the system prompt stands, which is none of the messages.
+/// The index that stands for the system prompt, which is not one of the messages.
 pub const SYSTEM: usize = usize::MAX;
 
 impl Dialect for Messages {
@@ -68,9 +69,9 @@ impl Dialect for Messages {
     }
 }
 
-/// A path of OpenAI's in this API's words, where they differ.
+/// This API's path for a path in OpenAI's API, if the two differ.
 fn native(field: &str) -> Cow<'_, str> {
-    // Calls are content here; which block a call is cannot be told from its number.
+    // Calls are content blocks here. A call's number does not tell which block it is.
     if let Some((message, _)) = field.split_once(".tool_calls") {
         return format!("{message}.content").into();
     }

@@ -1,10 +1,10 @@
-//! Whether the arguments of a tool call, which come in fragments, are complete.
+//! Tells when the arguments of a tool call, which come in fragments, are complete.
 
 use core::str::Bytes;
 
 use crate::codec::json::Str;
 
-/// How deep inside a JSON object its fragments have come.
+/// The current depth inside a JSON object that comes in fragments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Nesting {
     depth: usize,
@@ -29,7 +29,7 @@ impl Nesting {
     pub(super) fn read(&mut self, fragment: Str<'_>) {
         match fragment {
             Str::Plain(text) => text.bytes().for_each(|byte| self.step(byte)),
-            // Unescaped here, byte by byte: what is not ASCII says nothing about the nesting.
+            // Unescaped byte by byte: only ASCII characters affect the nesting.
             Str::Escaped(text) => {
                 let mut bytes = text.bytes();
                 while let Some(byte) = bytes.next() {
@@ -39,7 +39,7 @@ impl Nesting {
         }
     }
 
-    /// Whether nothing more is to come.
+    /// Whether the object is complete.
     pub(super) fn is_closed(self) -> bool {
         self.at == At::End
     }
@@ -62,7 +62,7 @@ impl Nesting {
     }
 }
 
-/// What stands after a backslash.
+/// The byte that an escape stands for; reads what is after the backslash.
 fn unescaped(bytes: &mut Bytes<'_>) -> u8 {
     match bytes.next() {
         Some(b'u') => {

@@ -1,6 +1,6 @@
 //! OpenAI's legacy text completions, as callers speak them.
 //!
-//! A chat model answers what a completion model would go on with: the prompt is what the person says. That is noted as
+//! A chat model answers in place of a completion model: the prompt becomes the user's message. This is noted as
 //! emulated. What only a completion model can do (`suffix`, `echo`, several prompts at once) is refused by name.
 //!
 //! <https://platform.openai.com/docs/api-reference/completions>
@@ -20,7 +20,7 @@ use crate::fault::Reject;
 use crate::piece::Answer;
 use crate::usage::Usage;
 
-/// See the module.
+/// The dialect; see the module.
 pub struct Completions;
 
 impl Dialect for Completions {

@@ -1,4 +1,4 @@
-//! Reading the fields of a request; what is wrong with one is told by its path.
+//! Reads the fields of a request. Errors name a field by its path.
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::collections::BTreeSet;
@@ -27,7 +27,7 @@ pub(super) fn required<'a>(object: Raw<'a>, name: &str, at: impl Display) -> Res
     needed(given(object, name), name, at)
 }
 
-/// A member that was looked for.
+/// A member that must be there: `found`, or the error that it is missing.
 pub(super) fn needed<'a>(found: Option<Raw<'a>>, name: &str, at: impl Display) -> Result<Raw<'a>, Reject> {
     found.ok_or_else(|| Reject::Missing { field: format!("{at}.{name}") })
 }
@@ -41,7 +41,7 @@ pub(super) fn object(value: Raw<'_>, at: Arguments<'_>) -> Result<(), Reject> {
     if value.kind() == Kind::Object { Ok(()) } else { Err(invalid(at, "it must be an object")) }
 }
 
-/// Notes what an object asks for besides what is `known`: no other dialect has words for it.
+/// Notes the members of an object that are not `known` and ask for something. No other dialect can express them.
 pub(super) fn others(object: Raw<'_>, known: &[&str], at: Arguments<'_>, foreign: &mut Vec<String>) {
     for (name, value) in object.members() {
         if !known.contains(&&*name) && !matches!(value.text(), "null" | "false" | "[]" | "{}") {
@@ -50,8 +50,8 @@ pub(super) fn others(object: Raw<'_>, known: &[&str], at: Arguments<'_>, foreign
     }
 }
 
-/// Notes what of an object's `members` is left out: what is neither `read` nor `echoed`, which answers have and requests only
-/// send back. No reason to refuse: many clients send more than anybody asked them for.
+/// Notes the `members` that are left out: all except those in `read`, and those in `echoed`, which come from an answer
+/// and are only sent back. They are no reason to refuse, because many clients send more than they were asked for.
 pub(super) fn left_out<'a>(
     members: impl Iterator<Item = (Cow<'a, str>, Raw<'a>)>,
     read: &[&str],
@@ -66,7 +66,8 @@ pub(super) fn left_out<'a>(
     }
 }
 
-/// The members of these names, unless they are `null`, found in one pass; what else the object has is [left out](left_out).
+/// The members with these names, found in one pass; `null` counts as absent. All other members are [left
+/// out](left_out).
 pub(super) fn taken<'a, const N: usize>(
     object: Raw<'a>,
     names: [&str; N],
@@ -83,7 +84,7 @@ pub(super) fn taken<'a, const N: usize>(
     found
 }
 
-/// Notes one thing that is left out, once. A body has room for very many, and of more than are told none is kept.
+/// Notes one thing that is left out, once. A body may have very many, so only as many are kept as the answer names.
 pub(super) fn leave_out(path: Arguments<'_>, hints: &mut Vec<String>) {
     if hints.len() <= MOST_NOTED {
         let path = path.to_string();
@@ -93,16 +94,17 @@ pub(super) fn leave_out(path: Arguments<'_>, hints: &mut Vec<String>) {
     }
 }
 
-/// Notes what of a stream's options is left out. Usage is seen to elsewhere, and no answer that is written here is padded.
+/// Notes which stream options are left out. The usage option is handled elsewhere. Answers that are written here have
+/// no padding.
 pub(super) fn stream_options(options: Raw<'_>, hints: &mut Vec<String>) {
     let padded =
         |(name, value): &(Cow<'_, str>, Raw<'_>)| name != "include_obfuscation" || value.boolean() != Some(false);
     left_out(options.members().filter(padded), &["include_usage"], &[], format_args!("stream_options"), hints);
 }
 
-/// A call's arguments as an object: as the model wrote them, if that is one, and none at all is none. Models write other things
-/// as well, and a conversation that has such a call would be refused for ever: what was written then stands in an object, where
-/// the model can see what went wrong, and that is noted.
+/// A call's arguments as an object. They stay as the model wrote them if that is an object; no arguments become an
+/// empty one. Models write other things, too, and a provider would refuse the conversation with such a call every time.
+/// Then the text is put in an object, where the model can see the mistake, and this is noted.
 pub(super) fn arguments<'a>(written: Cow<'a, str>, at: Arguments<'_>, emulated: &mut Vec<String>) -> Cow<'a, str> {
     if matches!(written.trim(), "" | "null") {
         return Cow::Borrowed("{}");
@@ -116,7 +118,8 @@ pub(super) fn arguments<'a>(written: Cow<'a, str>, at: Arguments<'_>, emulated: 
     Cow::Owned(String::from_utf8(out).unwrap_or_default())
 }
 
-/// Whether the model itself called a tool, and no program that it wrote: that one can only go on where it runs.
+/// Whether the model called the tool directly. If a program that the model wrote did, it can only go on where that
+/// program runs.
 pub(super) fn is_direct(caller: Raw<'_>) -> bool {
     caller.is_null() || caller.get("type").is_some_and(|kind| kind.text() == "\"direct\"")
 }
@@ -141,7 +144,7 @@ pub(super) fn invalid(at: Arguments<'_>, problem: &str) -> Reject {
     Reject::Invalid { field: at.to_string(), problem: problem.to_owned() }
 }
 
-/// How much to reason, by its name.
+/// The effort with this name.
 pub(super) fn effort(value: Raw<'_>, at: Arguments<'_>) -> Result<Effort, Reject> {
     let name = string(value, at)?;
     let level = Effort::ALL.into_iter().find(|(level, _)| *level == name);
@@ -150,7 +153,7 @@ pub(super) fn effort(value: Raw<'_>, at: Arguments<'_>) -> Result<Effort, Reject
         .ok_or_else(|| invalid(at, "it must be 'none', 'minimal', 'low', 'medium', 'high', 'xhigh' or 'max'"))
 }
 
-/// How closely an image is to be looked at. Words that are not known are noted: the answer is one all the same.
+/// How closely to look at an image. An unknown word is only noted, because the model can answer without it.
 pub(super) fn detail(given: Option<Raw<'_>>, at: Arguments<'_>, hints: &mut Vec<String>) -> Option<Detail> {
     match given?.text() {
         "\"auto\"" => None,
@@ -164,7 +167,7 @@ pub(super) fn detail(given: Option<Raw<'_>>, at: Arguments<'_>, hints: &mut Vec<
     }
 }
 
-/// An image at an address, or the image itself in a data URL.
+/// An image at a URL, or the image itself in a data URL.
 pub(super) fn image<'a>(url: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
     let url = string(url, at)?;
     if is_address(&url) {
@@ -175,12 +178,13 @@ pub(super) fn image<'a>(url: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, 
     Ok(Content::Image { media_type, data })
 }
 
-/// Whether it is where a file is, for its provider to fetch; Google's read their own store as well.
+/// Whether a file is at a URL that its provider can fetch. Google's models also read Google's own store.
 pub(super) fn is_address(url: &str) -> bool {
     ["https://", "http://", "gs://"].iter().any(|scheme| url.starts_with(scheme))
 }
 
-/// A media type as providers compare it: in lower case, by its usual name, and without parameters such as a charset.
+/// A media type in the form that providers compare: in lower case, with its usual name, and without parameters such as
+/// a charset.
 pub(super) fn media_type(given: Cow<'_, str>) -> Cow<'_, str> {
     let bare = given.split(';').next().unwrap_or_default().trim();
     if bare.eq_ignore_ascii_case("image/jpg") {
@@ -192,7 +196,7 @@ pub(super) fn media_type(given: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// What is said in OpenAI's words: one text, or parts.
+/// Content as in OpenAI's APIs: one text, or parts.
 pub(super) fn said<'a>(
     content: Raw<'a>,
     at: Arguments<'_>,
@@ -205,8 +209,8 @@ pub(super) fn said<'a>(
     }
 }
 
-/// A list of allowed tools, as OpenAI has it: the others are left out of `chat`. `name` gives the name of one in the list,
-/// if it is of those that are called by name; what runs at the provider was noted among the tools.
+/// A list of allowed tools, as in OpenAI's APIs: the other tools are removed from `chat`. `name` gives the name of a
+/// tool in the list; `None` for one that runs at the provider, which was noted among the tools.
 pub(super) fn allowed<'a>(
     list: Raw<'a>,
     at: Arguments<'_>,
@@ -227,7 +231,7 @@ pub(super) fn allowed<'a>(
     Ok(chosen)
 }
 
-/// Sound in the request, which OpenAI calls `input_audio`.
+/// Audio in the request, which OpenAI calls `input_audio`.
 pub(super) fn sound<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     let audio = required(part, "input_audio", at)?;
     let at = format_args!("{at}.input_audio");
@@ -239,7 +243,7 @@ pub(super) fn sound<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String
     })
 }
 
-/// A file in the request, in a data URL.
+/// A file in the request, as a data URL.
 pub(super) fn file<'a>(data: Raw<'a>, name: Option<Cow<'a, str>>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
     match data_url(string(data, at)?) {
         Some((media_type, data)) => Ok(Content::Document { source: Source::File { media_type, data }, name }),
@@ -247,11 +251,11 @@ pub(super) fn file<'a>(data: Raw<'a>, name: Option<Cow<'a, str>>, at: Arguments<
     }
 }
 
-/// `data:image/png;base64,…` as media type and data.
+/// Splits `data:image/png;base64,…` into media type and data.
 pub(super) fn data_url(url: Cow<'_, str>) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
     fn split(url: &str) -> Option<(&str, &str)> {
         let (kind, data) = url.strip_prefix("data:")?.split_once(',')?;
-        // Parameters such as a charset may stand between.
+        // Parameters such as a charset may be between them.
         let kind = kind.strip_suffix(";base64")?;
         let (media_type, _) = kind.split_once(';').unwrap_or((kind, ""));
         Some((media_type, data))

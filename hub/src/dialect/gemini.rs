@@ -1,9 +1,9 @@
-//! Gemini's `generateContent` and `streamGenerateContent`, as callers speak them: requests are read, answers and errors
-//! written. Both spellings of a name are read (`maxOutputTokens`, `max_output_tokens`), as the API itself does.
+//! Gemini's `generateContent` and `streamGenerateContent`, as callers speak them: reads requests, writes answers and
+//! errors. Like the API itself, it reads both spellings of a name (`maxOutputTokens`, `max_output_tokens`).
 //!
-//! What this API has no place for in an answer: the stop sequence that was met is not told, and words of refusal are text.
-//! Thoughts are shown only to who asked for them (`includeThoughts`). Proofs of reasoning that other models made travel in
-//! `thoughtSignature`, in the alphabet that this API's SDKs decode; see `proof.rs`.
+//! Some things in an answer have no place in this API: the stop sequence is not named, and a refusal is written as
+//! text. Thoughts are shown only to callers who asked for them (`includeThoughts`). Proofs of reasoning by other
+//! makers' models travel in `thoughtSignature`, in the alphabet that this API's SDKs decode; see `proof.rs`.
 //!
 //! <https://ai.google.dev/api/generate-content>, <https://ai.google.dev/api/caching#Content>
 
@@ -36,13 +36,13 @@ use crate::fault::Reject;
 use crate::piece::Answer;
 use crate::usage::Usage;
 
-/// See the module.
+/// The dialect; see the module.
 pub struct GenerateContent;
 
-/// Where the system instruction stands, which is none of the contents.
+/// The index that stands for the system instruction, which is not one of the contents.
 pub const SYSTEM: usize = usize::MAX;
 
-/// What a request says that wants to see thoughts; it is kept for the answer.
+/// The echo of a request that asks for thoughts; the writer of the answer reads it.
 pub const SHOWS_THOUGHTS: &str = "{\"includeThoughts\":true}";
 
 impl Dialect for GenerateContent {
@@ -52,7 +52,7 @@ impl Dialect for GenerateContent {
         }
         let whole = ["generateContentRequest", "generate_content_request"];
         match whole.into_iter().find_map(|name| call.scan.raw(call.body, name)) {
-            // The API takes either.
+            // The API accepts either `contents` or a whole request.
             Some(asked) if asked.kind() == Kind::Object && call.scan.raw(call.body, "contents").is_none() => {
                 let body = asked.text().as_bytes();
                 let reworded = scan(body).ok().and_then(|scan| reword::reword(body, &scan));
@@ -107,7 +107,7 @@ impl Dialect for GenerateContent {
     }
 }
 
-/// A path of OpenAI's in this API's words, where they differ.
+/// This API's path for a path in OpenAI's API, if the two differ.
 fn native(field: &str) -> Cow<'_, str> {
     if let Some(rest) = field.strip_prefix("messages[")
         && let Some((index, rest)) = rest.split_once(']')
@@ -120,9 +120,9 @@ fn native(field: &str) -> Cow<'_, str> {
             Some(part) if part.ends_with(".image_url.detail") => {
                 format!("{content}.parts{}.mediaResolution", part.trim_end_matches(".image_url.detail")).into()
             }
-            // Which part, but not what kind of part.
+            // The path of the part, without its kind.
             Some(part) => format!("{content}.parts{}", part.split_inclusive(']').next().unwrap_or_default()).into(),
-            // Calls are parts here; which one cannot be told from its number.
+            // Calls are parts here. A call's number does not tell which part it is.
             None if rest.starts_with(".tool_call") => format!("{content}.parts").into(),
             None => format!("{content}{rest}").into(),
         };

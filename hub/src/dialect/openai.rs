@@ -1,4 +1,4 @@
-//! OpenAI's chat completions, as callers speak them: requests are read, answers and errors written.
+//! OpenAI's chat completions, as callers speak them: reads requests, writes answers and errors.
 //!
 //! <https://platform.openai.com/docs/api-reference/chat>
 
@@ -26,7 +26,7 @@ use crate::fault::Reject;
 use crate::piece::Answer;
 use crate::usage::Usage;
 
-/// See the module.
+/// The dialect; see the module.
 pub struct Chat;
 
 impl Dialect for Chat {

@@ -1,7 +1,7 @@
-//! OpenAI's Responses API, as callers speak it: requests are read, answers and the error of a broken stream written.
+//! OpenAI's Responses API, as callers speak it: reads requests, writes answers and the error event of a broken stream.
 //!
-//! There is no store here. A conversation comes whole with every request, as `store: false` has it, and what a caller must
-//! send back of an answer is in the answer: reasoning items always carry their proof in `encrypted_content`.
+//! Weir stores no responses. Every request has the whole conversation, as with `store: false`. The answer has
+//! everything that the caller must send back: reasoning items always carry their proof in `encrypted_content`.
 //!
 //! <https://platform.openai.com/docs/api-reference/responses>,
 //! <https://platform.openai.com/docs/api-reference/responses-streaming>
@@ -31,7 +31,7 @@ use crate::fault::Reject;
 use crate::piece::Answer;
 use crate::usage::Usage;
 
-/// See the module.
+/// The dialect; see the module.
 pub struct Responses;
 
 impl Dialect for Responses {
@@ -42,7 +42,7 @@ impl Dialect for Responses {
     fn field<'f>(&self, field: &'f str) -> Cow<'f, str> {
         if let Some(rest) = field.strip_prefix("messages") {
             let rest = &*rest.replacen(".image_url.detail", ".detail", 1);
-            // A call is an item of its own here, and a message has no calls.
+            // In this API a call is an item of its own; a message has no calls.
             let rest = match rest.split_once(".tool_calls[") {
                 Some((item, call)) => format!("{item}.{}", call.rsplit('.').next().unwrap_or_default()),
                 None => String::from(rest),

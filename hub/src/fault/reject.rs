@@ -1,4 +1,4 @@
-//! The caller's fault.
+//! The caller's faults.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -10,10 +10,10 @@ use core::time::Duration;
 use super::{Details, Problem, Retry};
 use crate::codec::BadBody;
 
-/// The most characters that are shown of a name.
+/// At most this many characters of a name are shown.
 const LONGEST_SHOWN: usize = 512;
 
-/// What a caller named, as it is shown and logged: its beginning, for it may be as long as a body.
+/// A name that the caller gave, as it is shown and logged. Only its beginning, because it may be as long as a body.
 pub fn shown(name: &str) -> Cow<'_, str> {
     match name.char_indices().nth(LONGEST_SHOWN).and_then(|(end, _)| name.get(..end)) {
         Some(beginning) => Cow::Owned([beginning, "..."].concat()),
@@ -21,10 +21,10 @@ pub fn shown(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The caller's fault: safe to show, never tried elsewhere.
+/// A fault of the caller: safe to show, and never tried at another target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reject {
-    /// The body is no JSON; byte offset, line and column (from 1) of the first error.
+    /// The body is not JSON; byte offset, line and column (from 1) of the first error.
     InvalidJson {
         /// Byte offset.
         offset: usize,
@@ -49,15 +49,15 @@ pub enum Reject {
     },
     /// No target of the model can express these fields.
     Unsupported {
-        /// Their paths; there is one at least.
+        /// Their paths; at least one.
         fields: Vec<String>,
         /// The provider that cannot express them.
         provider: &'static str,
     },
-    /// The conversation is to be kept elsewhere than with the caller. Never left out in silence: the next request would hold
-    /// what is new, and no more.
+    /// The conversation is meant to be stored at a provider. This is never left out silently, because the caller's next
+    /// request would only have what is new.
     Unthreaded,
-    /// No such model.
+    /// There is no such model.
     UnknownModel {
         /// As the caller wrote it.
         model: String,

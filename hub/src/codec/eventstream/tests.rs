@@ -1,4 +1,4 @@
-//! What is written is read, however it is cut; what is broken is not.
+//! What is written can be read, however it is cut; a broken message cannot.
 
 use super::*;
 use alloc::string::{String, ToString};
@@ -9,7 +9,7 @@ use crate::fault::{FaultKind, UpstreamFault};
 
 const CAP: usize = 1000;
 
-/// What of one message is compared.
+/// The parts of a message that are compared.
 type Seen = (Option<String>, Vec<u8>);
 
 fn read(chunks: &[&[u8]]) -> (Vec<Seen>, Result<(), FaultKind>) {
@@ -38,7 +38,7 @@ fn event(name: &str, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_message_is_what_the_format_says() {
-    // Two of the messages that AWS's own implementations are tested with.
+    // Two messages from the test data of AWS's own implementations.
     let empty = [0, 0, 0, 16, 0, 0, 0, 0, 0x05, 0xc2, 0x48, 0xeb, 0x7d, 0x98, 0xc8, 0xff];
     let mut out = Vec::new();
     message(&mut out, &[], b"");

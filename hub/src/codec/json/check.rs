@@ -1,4 +1,4 @@
-//! The checker: walks over JSON once, strictly, without recursion and without building anything.
+//! The JSON checker: one strict pass, without recursion, that builds nothing.
 
 use alloc::borrow::Cow;
 use core::ops::Range;
@@ -6,7 +6,8 @@ use core::ops::Range;
 use super::raw::{Raw, unescape};
 use super::spans::{Open, Spans};
 
-/// How deep a document may be; as `serde_json` has it, so that what passes here can be read there.
+/// How deep a document may be: the same limit as `serde_json`, so that it can read every document that is accepted
+/// here.
 pub const MAX_DEPTH: u32 = 127;
 
 /// The first error of a document.
@@ -28,14 +29,14 @@ impl Flaw {
     }
 }
 
-/// Checks that `text` is one JSON value and nothing else, and gives it without the space around it.
+/// Checks that `text` is one JSON value and nothing else, and returns it without the space around it.
 ///
-/// Escapes may name lone surrogates here: some upstreams cut an emoji between two chunks, and their clients cope.
+/// Escapes may be lone surrogates: some upstreams cut an emoji between two chunks, and their clients accept that.
 pub fn check(text: &str) -> Result<Raw<'_>, Flaw> {
     check_by(text, Checker::value)
 }
 
-/// [`check`], where `read` walks over the value, and takes what it wants on the way.
+/// Like [`check`], but `read` walks over the value and takes from it what it wants.
 pub fn check_by<'a, T>(text: &'a str, read: impl FnOnce(&mut Checker<'a>) -> Result<T, Flaw>) -> Result<T, Flaw> {
     let mut checker = Checker::new(text, Surrogates::Any);
     checker.space();
@@ -44,7 +45,7 @@ pub fn check_by<'a, T>(text: &'a str, read: impl FnOnce(&mut Checker<'a>) -> Res
     Ok(read)
 }
 
-/// [`check`], and notes in `spans` what makes walking into the value quick.
+/// Like [`check`]; also notes in `spans` where values end, so that reading their parts is quick.
 pub fn check_into<'a>(text: &'a str, spans: &'a mut Spans) -> Result<Raw<'a>, Flaw> {
     let mut checker = Checker::noting(text, Surrogates::Any, core::mem::take(spans));
     checker.space();
@@ -54,7 +55,7 @@ pub fn check_into<'a>(text: &'a str, spans: &'a mut Spans) -> Result<Raw<'a>, Fl
     read.map(|value| Raw::spanned(value.text(), start, spans))
 }
 
-/// Which `\u` escapes pass.
+/// Which `\u` escapes are accepted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Surrogates {
     /// Only pairs that make a character.
@@ -63,26 +64,26 @@ pub(super) enum Surrogates {
     Any,
 }
 
-/// A position in a document of which everything before is valid.
+/// A position in a document. Everything before it is valid.
 ///
-/// At the start of a value, one of [`value`](Self::value), [`members`](Self::members) and [`items`](Self::items) walks over
-/// it. What is met on the way is only known to be good once the document has ended.
+/// At the start of a value, one of [`value`](Self::value), [`members`](Self::members) and [`items`](Self::items) walks
+/// over it. What they return is only known to be valid once the whole document has been checked.
 pub struct Checker<'a> {
     text: &'a str,
     at: usize,
-    /// How deep the value here is.
+    /// The depth of the value at this position.
     depth: u32,
     surrogates: Surrogates,
-    /// Where values end, if anybody wants to know.
+    /// Where values end, if somebody wants to know.
     spans: Option<Spans>,
 }
 
 /// A member's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// Where it lies between its quotes.
+    /// Where it is, between its quotes.
     pub(super) place: Range<usize>,
-    /// It has escapes, so its bytes are not what it says.
+    /// Whether it has escapes, so that its bytes differ from its text.
     pub(super) escaped: bool,
 }
 
@@ -92,7 +93,7 @@ impl Name {
         self.place.start - 1
     }
 
-    /// What it says, in the document that it was met in.
+    /// Its text; `document` is the document that it is from.
     pub fn text<'t>(&self, document: &'t str) -> Cow<'t, str> {
         let name = document.get(self.place.clone()).unwrap_or_default();
         if self.escaped { unescape(name) } else { Cow::Borrowed(name) }
@@ -104,13 +105,13 @@ impl<'a> Checker<'a> {
         Self { text, at: 0, depth: 0, surrogates, spans: None }
     }
 
-    /// One that notes where the values that it [walks over](Self::value) end.
+    /// A checker that notes where the values that it [walks over](Self::value) end.
     pub(super) fn noting(text: &'a str, surrogates: Surrogates, mut spans: Spans) -> Self {
         spans.begin(text.len());
         Self { spans: Some(spans), ..Self::new(text, surrogates) }
     }
 
-    /// What was noted.
+    /// The notes.
     pub(super) fn noted(self) -> Spans {
         self.spans.unwrap_or_default()
     }
@@ -120,13 +121,13 @@ impl<'a> Checker<'a> {
         self.text
     }
 
-    /// Where it is.
+    /// The position in the document.
     #[inline]
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// The value that began at `start` and has just been walked over.
+    /// The value from `start` to here, which has just been walked over.
     pub fn since(&self, start: usize) -> Raw<'a> {
         self.text.get(start..self.at).map_or(Raw::NULL, Raw::new)
     }
@@ -156,20 +157,20 @@ impl<'a> Checker<'a> {
         Err(Flaw { offset: self.at.min(self.text.len()), problem })
     }
 
-    /// Nothing but space may follow.
+    /// Checks that only space follows.
     pub(super) fn end(&mut self) -> Result<(), Flaw> {
         self.space();
         if self.at < self.text.len() { self.flaw("unexpected character after the end") } else { Ok(()) }
     }
 
-    /// Any value.
+    /// Walks over any value.
     pub fn value(&mut self) -> Result<Raw<'a>, Flaw> {
         let start = self.at;
         self.skip()?;
         Ok(self.since(start))
     }
 
-    /// Any value; if it is an object, `on` has each of its members: at its value, which it walks over or leaves alone.
+    /// Walks over any value. If it is an object, calls `on` at each member's value; `on` may walk over that value.
     pub fn members(&mut self, on: impl FnMut(&mut Self, Name) -> Result<(), Flaw>) -> Result<(), Flaw> {
         if !self.opens(b'{', b'}')? {
             return Ok(());
@@ -177,8 +178,9 @@ impl<'a> Checker<'a> {
         self.rest_of_members(on)
     }
 
-    /// [`members`](Self::members) of an object that begins here, and whose bytes before `from` were walked over in another
-    /// document: there a member [begins](Name::begin), and it is not the first.
+    /// Like [`members`](Self::members), for an object that begins here. Its bytes before `from` were checked in another
+    /// document with the same beginning. `from` is where a member of that document [begins](Name::begin), and not its
+    /// first one.
     pub fn members_from(
         &mut self,
         from: usize,
@@ -201,7 +203,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Any value; if it is an array, `on` is at each of its items, which it walks over or leaves alone.
+    /// Walks over any value. If it is an array, calls `on` at each item; `on` may walk over it.
     pub fn items(&mut self, mut on: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
         if !self.opens(b'[', b']')? {
             return Ok(());
@@ -214,7 +216,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Whether a collection with something in it begins here. Anything else is walked over.
+    /// Whether a non-empty object or array begins here. Walks over anything else.
     #[inline]
     fn opens(&mut self, open: u8, close: u8) -> Result<bool, Flaw> {
         if self.peek() != Some(open) {
@@ -240,7 +242,7 @@ impl<'a> Checker<'a> {
         if self.at == start { self.skip() } else { Ok(()) }
     }
 
-    /// Whether a collection ends here, instead of going on after a comma.
+    /// Whether the object or array ends here; otherwise it goes on after a comma.
     #[inline]
     fn closes(&mut self, close: u8, problem: &'static str) -> Result<bool, Flaw> {
         self.space();
@@ -259,7 +261,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A member's name and its colon.
+    /// Reads a member's name and its colon.
     fn name(&mut self) -> Result<Name, Flaw> {
         if self.peek() != Some(b'"') {
             return self.flaw("expected a member name in double quotes");
@@ -275,7 +277,7 @@ impl<'a> Checker<'a> {
         Ok(Name { place, escaped })
     }
 
-    /// Walks over one value. Which levels are objects is kept in the bits of one integer: no recursion.
+    /// Walks over one value without recursion: the bits of one integer say which levels are objects.
     fn skip(&mut self) -> Result<(), Flaw> {
         let outer = self.depth;
         let mut objects: u128 = 0;
@@ -395,7 +397,7 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    /// A string, from its opening quote to after its closing one; whether it has escapes.
+    /// Walks over a string, from its opening quote to after its closing one. Returns whether it has escapes.
     #[inline]
     fn string(&mut self) -> Result<bool, Flaw> {
         self.at = plain_end(self.text.as_bytes(), self.at + 1);
@@ -406,7 +408,7 @@ impl<'a> Checker<'a> {
         self.escaped()
     }
 
-    /// A string from its first escape on.
+    /// Walks over the rest of a string, from its first escape.
     fn escaped(&mut self) -> Result<bool, Flaw> {
         loop {
             match self.peek() {
@@ -461,10 +463,11 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The offset, from `at` on, of the first quote, backslash or control character; the end if there is none.
+/// The offset of the first quote, backslash or control character from `at` on; the end if there is none.
 ///
-/// Eight bytes at a time, each less what it is to be found below or equal to: the lowest byte that borrows is exact, in each
-/// of the two rows and so in their union. Turning the second bit over puts the quote right above the control characters.
+/// Reads eight bytes at a time and subtracts from each byte the value that it must not equal or be below. The lowest
+/// byte that borrows is exact in each of the two results, and so in their union. Flipping the second bit moves the
+/// quote right above the control characters, so one subtraction finds both.
 #[inline]
 pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;

@@ -1,19 +1,19 @@
-//! Changing a body's top-level members in place, so to speak: every other byte goes on as it came.
+//! Changes a body's top-level members; every other byte stays the same.
 
 use alloc::vec::Vec;
 
 use super::{Scan, write};
 
-/// What becomes of one top-level member.
+/// A change of one top-level member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit<'a> {
-    /// Has this value, a JSON value as written; added at the end if there is no such member.
+    /// Sets this value, which is JSON; adds the member at the end if there is none.
     Set(&'a [u8]),
-    /// Is not there.
+    /// Removes the member.
     Remove,
 }
 
-/// `body` with `edits` made. At most one edit for a name.
+/// `body` with `edits` made. There may be one edit for each name.
 pub fn patch(body: &[u8], scan: &Scan, edits: &[(&str, Edit<'_>)]) -> Vec<u8> {
     let added: usize = edits
         .iter()
@@ -24,7 +24,7 @@ pub fn patch(body: &[u8], scan: &Scan, edits: &[(&str, Edit<'_>)]) -> Vec<u8> {
         out.extend_from_slice(body.get(from..to).unwrap_or_default());
     };
     between(&mut out, 0, scan.open);
-    // Where the bytes begin that belong to the next member: after the brace or a comma.
+    // The start of the bytes that belong to the next member: after the brace or a comma.
     let mut from = scan.open;
     // Whether a member was written, and the space after it.
     let mut written = None;
@@ -61,7 +61,7 @@ pub fn patch(body: &[u8], scan: &Scan, edits: &[(&str, Edit<'_>)]) -> Vec<u8> {
     }
     let (space, to) = written.unwrap_or_default();
     between(&mut out, space, to);
-    // From the closing brace on; an object without members may have space before it.
+    // From the closing brace on. An object without members may have space before the brace.
     let close = if scan.members.is_empty() { next_delimiter(body, scan.open) } else { from.saturating_sub(1) };
     between(&mut out, close, body.len());
     out

@@ -1,4 +1,4 @@
-//! Walking into a JSON value that was checked before, without building a tree.
+//! Reads parts of a checked JSON value without building a tree.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -8,7 +8,7 @@ use super::check::plain_end;
 use super::spans::{Inside, Known, Spans};
 use super::str::Str;
 
-/// One JSON value as it is written, without space around it; known to be valid.
+/// One JSON value as written, without space around it. It is known to be valid.
 #[derive(Clone, Copy)]
 pub struct Raw<'a> {
     text: &'a str,
@@ -29,7 +29,7 @@ impl fmt::Debug for Raw<'_> {
     }
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `{…}`
@@ -54,27 +54,27 @@ impl<'a> Raw<'a> {
         Self { text, known: Known::NOTHING }
     }
 
-    /// A value that begins at `start` in the document that `spans` are of.
+    /// The value that begins at `start` in the document of `spans`.
     pub(super) fn spanned(text: &'a str, start: usize, spans: &'a Spans) -> Self {
         Self { text, known: Known::of(start, spans) }
     }
 
-    /// The value that `text` is, if it is one and nothing else.
+    /// Checks `text`; `None` if it is not exactly one value.
     pub fn parse(text: &'a str) -> Option<Self> {
         super::check(text).ok()
     }
 
-    /// A value that [`scan`](super::scan) has passed.
+    /// A value that [`scan`](super::scan) has checked.
     pub fn of_checked(bytes: &'a [u8]) -> Option<Self> {
         core::str::from_utf8(bytes).ok().map(Self::new)
     }
 
-    /// As it is written.
+    /// The value as written.
     pub const fn text(self) -> &'a str {
         self.text
     }
 
-    /// As it is written, but without line breaks, which an event of a stream must not have.
+    /// The value as written, but without line breaks, which an event of a stream cannot have.
     pub fn on_one_line(self) -> Cow<'a, str> {
         if !self.text.bytes().any(|byte| matches!(byte, b'\n' | b'\r')) {
             return Cow::Borrowed(self.text);
@@ -85,7 +85,7 @@ impl<'a> Raw<'a> {
             if in_string || !character.is_ascii_whitespace() {
                 line.push(character);
             }
-            // A quote that ends a string is one without a backslash before it.
+            // A quote ends a string if no backslash is before it.
             if character == '"' && !escaped {
                 in_string = !in_string;
             }
@@ -94,7 +94,7 @@ impl<'a> Raw<'a> {
         Cow::Owned(line)
     }
 
-    /// What it is.
+    /// Its type.
     pub fn kind(self) -> Kind {
         match self.text.as_bytes().first() {
             Some(b'{') => Kind::Object,
@@ -116,7 +116,7 @@ impl<'a> Raw<'a> {
         self.text.strip_prefix('"')?.strip_suffix('"').map(unescape)
     }
 
-    /// The string, as it is written.
+    /// The string, with its escapes.
     pub fn str(self) -> Option<Str<'a>> {
         self.text.strip_prefix('"')?.strip_suffix('"').map(Str::Escaped)
     }
@@ -130,7 +130,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// The number, if it is whole, not negative, and written so.
+    /// The number, if it is a whole number that is not negative and is written as one.
     pub fn integer(self) -> Option<u64> {
         if self.kind() == Kind::Number { self.text.parse().ok() } else { None }
     }
@@ -150,7 +150,7 @@ impl<'a> Raw<'a> {
         Items(Walk::into(self, b'['))
     }
 
-    /// The member called `name`; of several the last, as most readers have it.
+    /// The member called `name`; if there are several, the last, as in most readers.
     pub fn get(self, name: &str) -> Option<Raw<'a>> {
         let (mut members, mut found) = (self.members(), None);
         while let Some((key, value)) = members.next_member() {
@@ -161,7 +161,8 @@ impl<'a> Raw<'a> {
         found
     }
 
-    /// The members of these names, all found in one pass; of several the last, and `null` is none.
+    /// The members with these names, all found in one pass. If a name occurs several times, the last counts; `null`
+    /// counts as absent.
     pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Raw<'a>>; N] {
         let mut found = [None; N];
         let mut members = self.members();
@@ -174,7 +175,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// A position in an object or array. What it walks over is valid: only ends are looked for.
+/// A position in an object or array. The bytes are valid, so it only looks for the ends of values.
 struct Walk<'a> {
     text: &'a str,
     inside: Inside<'a>,
@@ -191,7 +192,7 @@ impl<'a> Walk<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// To what stands after space, and after one `skipped`.
+    /// Moves past space and `skipped`; returns the next byte.
     fn advance(&mut self, skipped: u8) -> Option<u8> {
         loop {
             match self.peek()? {
@@ -318,7 +319,7 @@ fn string_end(bytes: &[u8], mut at: usize) -> (usize, bool) {
     }
 }
 
-/// What stands between a string's quotes, unescaped.
+/// The text between a string's quotes, unescaped.
 pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     let Some((plain, _)) = memchr::memchr(b'\\', text.as_bytes()).and_then(|at| text.split_at_checked(at)) else {
         return Cow::Borrowed(text);
@@ -347,7 +348,7 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Reads what follows `\u`, and the second half of a pair; what is left.
+/// Reads what follows `\u`, and the second half of a surrogate pair; returns the rest.
 fn unicode<'a>(text: &'a str, out: &mut String) -> &'a str {
     let unit = |text: &'a str| {
         let (digits, rest) = text.split_at_checked(4)?;

@@ -1,14 +1,17 @@
-//! Where the longer values of a checked document end, so that walking into it need not look for that again.
+//! Where the longer values of a checked document end. With it, reading parts of the document need not search for those
+//! ends again.
 
 use alloc::vec::Vec;
 
-/// Shorter values are looked through as soon as a span is found.
+/// Shorter values are not noted: looking through them is as quick as finding a note.
 const LONG: usize = 16;
 
-/// Of more only those that are [`FAR`] are noted: a document of nothing but small values must not take many times its size.
+/// Once there are this many notes, only values that are [`FAR`] are noted. So the notes on a document of small values
+/// do not take many times its size.
 const MAX: usize = 1 << 15;
 
-/// Values of so many bytes are always noted. What is nested lies within many of them, and would be looked through for each.
+/// Values of this many bytes are always noted. A nested value is inside many of them, and would be looked through once
+/// for each.
 const FAR: usize = 1 << 14;
 
 /// One value.
@@ -16,9 +19,9 @@ const FAR: usize = 1 << 14;
 struct Span {
     /// Where it begins in the document.
     start: usize,
-    /// Where it ends; while it is open, the place of the one around it.
+    /// Where it ends. While it is open: the index of the value around it.
     end: usize,
-    /// How many of those that follow lie in it.
+    /// How many of the following notes are inside it.
     inside: usize,
 }
 
@@ -26,16 +29,16 @@ struct Span {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spans {
     noted: Vec<Span>,
-    /// How many objects and arrays there are, noted or not.
+    /// How many objects and arrays there are, with or without a note.
     opened: u64,
 }
 
-/// The innermost of the values around a place: each knows the one around it.
+/// The innermost open value; it has the index of the one around it.
 #[derive(Default)]
 pub(super) struct Open(usize);
 
 impl Spans {
-    /// Forgets all, and makes room for what a document of `len` bytes usually has.
+    /// Forgets all notes, and makes room for as many as a document of `len` bytes usually has.
     pub(super) fn begin(&mut self, len: usize) {
         self.noted.clear();
         self.opened = 0;
@@ -47,7 +50,7 @@ impl Spans {
         self.opened
     }
 
-    /// A string lies there.
+    /// Notes a string from `start` to `end`.
     #[inline]
     pub(super) fn string(&mut self, start: usize, end: usize) {
         let length = end - start;
@@ -56,7 +59,7 @@ impl Spans {
         }
     }
 
-    /// An object or array has nothing in it.
+    /// Counts an empty object or array.
     #[inline]
     pub(super) fn empty(&mut self) {
         self.opened += 1;
@@ -80,21 +83,21 @@ impl Spans {
         span.inside = count - 1 - at;
         let length = end - span.start;
         if length < LONG || at >= MAX && length < FAR {
-            // What lies in it is shorter still, and not noted.
+            // The values in it are even shorter and have no notes.
             self.noted.pop();
         }
     }
 }
 
-/// What is known of one value: its own span and those in it, or nothing.
+/// The notes on one value: its own, and those of the values in it. Possibly none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known<'a>(&'a [Span]);
 
 impl<'a> Known<'a> {
-    /// Nothing.
+    /// No notes.
     pub(super) const NOTHING: Known<'static> = Known(&[]);
 
-    /// What `spans` know of the value that begins at `start` in their document.
+    /// The notes on the value that begins at `start` in the document of `spans`.
     pub(super) fn of(start: usize, spans: &'a Spans) -> Self {
         let first = spans.noted.partition_point(|span| span.start < start);
         let all = spans.noted.get(first..).unwrap_or_default();
@@ -102,7 +105,7 @@ impl<'a> Known<'a> {
         Self(own.and_then(|own| all.get(..=own.inside)).unwrap_or_default())
     }
 
-    /// What is known of the values in this one.
+    /// The notes on the values in this one.
     #[inline]
     pub(super) fn inside(self) -> Inside<'a> {
         match self.0.split_first() {
@@ -112,7 +115,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// What is known of values that are asked for in their order.
+/// The notes on the values in another one, which must be asked for in order.
 pub(super) struct Inside<'a> {
     /// Where the value around them begins.
     base: usize,
@@ -120,7 +123,7 @@ pub(super) struct Inside<'a> {
 }
 
 impl<'a> Inside<'a> {
-    /// The value that begins at `at` within the one around it, if it is noted: where it ends, and what is known of it.
+    /// The value that begins at `at` within the one around it, if it has a note: where it ends, and the notes on it.
     #[inline]
     pub(super) fn next(&mut self, at: usize) -> Option<(usize, Known<'a>)> {
         let span = self.spans.first()?;
@@ -141,7 +144,7 @@ mod tests {
     use super::{FAR, MAX, Spans};
     use crate::codec::json::check_into;
 
-    /// What lies deep was looked through once for each value around it, if enough came before.
+    /// A deeply nested value was looked through once for each value around it, if many values came before.
     #[test]
     fn what_many_values_lie_in_is_noted_however_late_it_comes() {
         let before = vec![r#""sixteen letters and more""#; MAX].join(",");

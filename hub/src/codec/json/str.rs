@@ -1,4 +1,4 @@
-//! A string that need not be unescaped on its way from one JSON document to another.
+//! A string that can be copied from one JSON document to another without unescaping it.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::raw::unescape;
 use super::write;
 
-/// A string: as text, or as it stands between the quotes of a JSON document.
+/// A string: plain text, or as written between the quotes in a JSON document.
 #[derive(Clone, Copy, Debug)]
 pub enum Str<'a> {
     /// Text.
@@ -17,10 +17,10 @@ pub enum Str<'a> {
 }
 
 impl<'a> Str<'a> {
-    /// Nothing.
+    /// The empty string.
     pub const EMPTY: Str<'static> = Str::Plain("");
 
-    /// As it is written here, with or without escapes: its length is about that of the text.
+    /// The string as it is held here, with or without escapes. Its length is about that of the text.
     pub const fn written(self) -> &'a str {
         match self {
             Self::Plain(text) | Self::Escaped(text) => text,
@@ -83,7 +83,7 @@ impl<'a> Str<'a> {
         out.push(b'"');
     }
 
-    /// Appends it as it stands inside a JSON string.
+    /// Appends it as it must be written inside a JSON string.
     pub fn write_inside(self, out: &mut Vec<u8>) {
         match self {
             Self::Plain(text) => write::escaped(out, text),
@@ -106,7 +106,7 @@ impl<'a> From<&'a str> for Str<'a> {
     }
 }
 
-/// A string collected from pieces, kept as it stands inside a JSON string.
+/// A string collected from pieces. It is kept as it is written inside a JSON string.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Collected(Vec<u8>);
 
@@ -121,12 +121,12 @@ impl Collected {
         self.0.is_empty()
     }
 
-    /// What was collected.
+    /// The collected string.
     pub fn get(&self) -> Str<'_> {
         Str::Escaped(core::str::from_utf8(&self.0).unwrap_or_default())
     }
 
-    /// What was collected, as text.
+    /// The collected string, as text.
     pub fn text(&self) -> String {
         self.get().text().into_owned()
     }

@@ -77,7 +77,7 @@ fn a_patch_sets_adds_and_removes() {
     check("{}", &[], "{}");
 }
 
-/// Bytes that are often JSON, or nearly.
+/// Bytes that are often valid JSON, or nearly.
 fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
     let token = prop_oneof![
         Just("{"),
@@ -142,7 +142,7 @@ fn rebuilt(raw: Raw<'_>) -> Value {
         Kind::Object => Value::Object(raw.members().map(|(key, value)| (key.into_owned(), rebuilt(value))).collect()),
         Kind::Array => Value::Array(raw.items().map(rebuilt).collect()),
         Kind::String => Value::String(raw.string().unwrap().into_owned()),
-        // A number can be beyond what a tree holds.
+        // A tree cannot hold every number.
         _ => serde_json::from_str(raw.text()).unwrap_or_else(|_| raw.text().into()),
     }
 }
@@ -224,9 +224,9 @@ proptest! {
                     prop_assert_eq!(Some(&rebuilt(value)), members.get(&*name));
                 }
             }
-            // A name given twice; anything but an object.
+            // A name given twice, or a value that is not an object.
             (Err(BadBody::Field { .. }), Ok(_)) | (Err(_), Err(_)) => {}
-            // Numbers have a grammar here, but also a range there.
+            // Our checker knows only the grammar of numbers; `serde_json` also limits their range.
             (ours, Err(error)) if error.to_string().contains("out of range") => prop_assert!(ours.is_ok()),
             (ours, theirs) => prop_assert!(false, "{ours:?} but {theirs:?}"),
         }
@@ -238,7 +238,7 @@ proptest! {
             let checked = check(text);
             prop_assert_eq!(check_by(text, met), checked.map(rebuilt));
             let mut spans = Spans::default();
-            // Notes of another document are no hindrance.
+            // Notes on another document do no harm.
             let _ = check_into(r#"{"long enough to be noted":["long enough to be noted"]}"#, &mut spans);
             prop_assert_eq!(check_into(text, &mut spans).map(rebuilt), checked.map(rebuilt));
         }
@@ -254,7 +254,7 @@ proptest! {
         })).unwrap();
         prop_assert_eq!(begins.len(), 3);
         for at in begins.split_off(1) {
-            // Another text that begins alike, and goes on with members, or with anything.
+            // Another text with the same beginning that goes on with members, or with anything.
             for rest in [text[at..].to_string(), String::from_utf8_lossy(&next).into_owned()] {
                 let other = [&text[..at], &rest].concat();
                 let names = |from| {

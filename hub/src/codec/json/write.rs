@@ -12,7 +12,7 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends `text` as it stands inside a JSON string.
+/// Appends `text` escaped, as it is written inside a JSON string.
 pub fn escaped(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = text.as_bytes();
@@ -47,7 +47,7 @@ pub struct Object<'o> {
     comma: bool,
 }
 
-/// Appends an object, whose members `write` gives.
+/// Appends an object; `write` appends its members.
 pub fn object(out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
     out.push(b'{');
     let mut object = Object { out, comma: false };
@@ -68,7 +68,7 @@ pub fn array<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut write
 }
 
 impl Object<'_> {
-    /// A member called `name`; its value is to be appended to what this returns.
+    /// Begins a member called `name`; the caller appends its value to the returned bytes.
     pub fn member(&mut self, name: &str) -> &mut Vec<u8> {
         if core::mem::replace(&mut self.comma, true) {
             self.out.push(b',');
@@ -83,7 +83,7 @@ impl Object<'_> {
         string(self.member(name), value);
     }
 
-    /// A string that may have its escapes already.
+    /// A string that may already have escapes.
     pub fn str(&mut self, name: &str, value: Str<'_>) {
         value.write(self.member(name));
     }
@@ -93,12 +93,12 @@ impl Object<'_> {
         number(self.member(name), value);
     }
 
-    /// A value that is JSON already.
+    /// A value that is already JSON.
     pub fn raw(&mut self, name: &str, value: &str) {
         self.member(name).extend_from_slice(value.as_bytes());
     }
 
-    /// Members that are JSON already, with commas between.
+    /// Members that are already JSON, with commas between them.
     pub fn members(&mut self, members: &str) {
         if !members.is_empty() {
             if core::mem::replace(&mut self.comma, true) {

@@ -1,4 +1,4 @@
-//! What of a part's headers and of the request's `content-type` matters.
+//! Reads a part's headers, and the request's `content-type`.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{MAX_HEADERS, Part, body, invalid};
 use crate::codec::flaw::BadBody;
 
-/// What separates a form's parts: 1 to 70 characters that need no care.
+/// The boundary between a form's parts: 1 to 70 characters that need no escaping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary(String);
 
@@ -25,7 +25,7 @@ impl Boundary {
                     return Err(body("its content type has two boundaries"));
                 }
             } else if !(name.eq_ignore_ascii_case("charset") && is_plain(value)) {
-                // A name in another charset, or `boundary*`, makes another form of the same bytes.
+                // A name in another charset, or `boundary*`, makes the same bytes a different form.
                 return Err(body("its content type may have a boundary, and no charset but UTF-8"));
             }
         }
@@ -37,32 +37,32 @@ impl Boundary {
         Ok(Self(boundary.to_string()))
     }
 
-    /// Without the hyphens that precede it in the body.
+    /// Without the hyphens that are before it in the body.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The `content-type` of a form with this boundary and nothing else to say, so that every reader reads the same form.
+    /// A `content-type` with this boundary and nothing else, so that every reader reads the same form.
     pub fn content_type(&self) -> String {
-        // What is not a token, by RFC 2045, 5.1, stands in quotes.
+        // RFC 2045, 5.1: a value that is not a token needs quotes.
         let quote = if self.0.bytes().all(|byte| !b"(),/:=? ".contains(&byte)) { "" } else { "\"" };
         ["multipart/form-data; boundary=", quote, &self.0, quote].concat()
     }
 }
 
-/// Whether texts in this charset are the same in UTF-8.
+/// Whether texts in this charset are also UTF-8.
 fn is_plain(charset: &str) -> bool {
     ["utf-8", "utf8", "us-ascii"].iter().any(|plain| charset.eq_ignore_ascii_case(plain))
 }
 
-/// How the value of a field with this `content_type` is read, by everybody.
+/// How every reader reads the value of a field with a given `content_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     /// As UTF-8.
     Utf8,
-    /// As UTF-8, if it is ASCII.
+    /// As UTF-8, if the value is ASCII.
     Ascii,
-    /// Nobody knows: as a file, as a form, in another charset.
+    /// Readers differ: as a file, as a form, or in another charset.
     Unknown,
 }
 
@@ -74,7 +74,7 @@ impl Reading {
         while !rest.is_empty() {
             reading = match parameter(&mut rest) {
                 Some((name, charset)) if name.eq_ignore_ascii_case("charset") && reading == Self::Utf8 => {
-                    // Java's clients say the second where they were told nothing.
+                    // Clients in Java send the second one if no type was set.
                     if is_plain(charset) {
                         Self::Utf8
                     } else if charset.eq_ignore_ascii_case("iso-8859-1") {
@@ -94,7 +94,7 @@ fn starts_with(text: &str, beginning: &str) -> bool {
     text.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning))
 }
 
-/// The headers of one part, as far as they have come.
+/// The headers of one part, so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Headers {
     /// The beginning of a line.
@@ -105,7 +105,7 @@ pub(super) struct Headers {
     content_type: Option<String>,
 }
 
-/// What `Content-Disposition` says.
+/// The parameters of `Content-Disposition`.
 #[derive(Clone, Debug)]
 struct Field {
     name: String,
@@ -113,7 +113,8 @@ struct Field {
 }
 
 impl Headers {
-    /// Reads a line, or a piece of one if it ends without a line feed. The part, if they are complete; it has no value yet.
+    /// Reads a line, or a piece of one without a line feed. Returns the part, still without a value, once the headers
+    /// are complete.
     pub(super) fn read(&mut self, piece: &[u8]) -> Result<Option<Part>, BadBody> {
         if self.length + self.held.len() + piece.len() > MAX_HEADERS {
             return Err(body("the headers of a part are too long"));
@@ -134,7 +135,7 @@ impl Headers {
             }
             return Ok(Some(Part { name, filename, content_type, value: 0..0, text: None }));
         }
-        // A line that starts with a space would continue the one before; nobody has sent such since mail.
+        // A line that starts with a space would continue the line before; only old mail programs send that.
         let (name, value) = line.split_once(':').ok_or_else(unreadable)?;
         if name.is_empty() || name.contains([' ', '\t']) {
             return Err(unreadable());
@@ -149,7 +150,7 @@ impl Headers {
                 return Err(body("a part has two Content-Types"));
             }
         } else if name.eq_ignore_ascii_case("content-transfer-encoding") {
-            // Some clients still say that they encode nothing, as RFC 7578, 4.7 would have it.
+            // Some clients still say that the part is not encoded, as RFC 7578, 4.7 allows.
             if !["7bit", "8bit", "binary"].iter().any(|plain| value.eq_ignore_ascii_case(plain)) {
                 return Err(body("a part has a Content-Transfer-Encoding; values must be sent as they are"));
             }
@@ -175,7 +176,7 @@ impl Field {
             } else if name.eq_ignore_ascii_case("filename*") {
                 extended.replace(value)
             } else {
-                // `name*`, or a name in pieces (`name*0`), which some put together and others do not see.
+                // `name*`, or a name in pieces (`name*0`): some readers join the pieces, others ignore them.
                 return Err(body(
                     "a part's Content-Disposition may have name, filename and filename*, each plain and whole",
                 ));
@@ -185,14 +186,14 @@ impl Field {
             }
         }
         let field = field.ok_or_else(|| body("a part has no name"))?;
-        // Some readers take a backslash, a percent sign, an encoded word (RFC 2047) or a space for what it stands for in their
-        // eyes, and letters beyond ASCII in a charset of their own.
+        // Some readers decode a backslash, a percent sign, an encoded word (RFC 2047) or a space, or read letters
+        // beyond ASCII in another charset.
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:[]".contains(&byte);
         if field.is_empty() || !field.bytes().all(allowed) {
             return Err(body("a part's name may have letters, digits and _-.:[]"));
         }
         if field.eq_ignore_ascii_case("_charset_") {
-            // RFC 7578, 4.6: it would change how the other fields are read.
+            // RFC 7578, 4.6: this field would change how the other fields are read.
             return Err(invalid(field, "leave it out: forms are read as UTF-8"));
         }
         let filename = file.or(extended).map(|name| name.replace("\\\"", "\"").replace("\\\\", "\\"));
@@ -200,15 +201,15 @@ impl Field {
     }
 }
 
-/// What comes before a header value's parameters, and those.
+/// Splits a header value into the part before its parameters, and the parameters.
 fn head(value: &str) -> (&str, &str) {
     let value = value.trim_end_matches([' ', '\t', ';']);
     let (head, rest) = value.split_at_checked(value.find(';').unwrap_or(value.len())).unwrap_or((value, ""));
     (head.trim_matches([' ', '\t']), rest)
 }
 
-/// The name and the value of the parameter that `rest` starts with, its semicolon first; what stands between quotes is as it
-/// came, escapes and all. `None` if it is broken.
+/// Reads the parameter at the start of `rest`, which begins with a semicolon: its name and its value. A quoted value
+/// keeps its escapes. `None` if the parameter is broken.
 fn parameter<'a>(rest: &mut &'a str) -> Option<(&'a str, &'a str)> {
     let blank = [' ', '\t'];
     let (name, text) = rest.strip_prefix(';')?.trim_start_matches(blank).split_once('=')?;
@@ -226,7 +227,7 @@ fn parameter<'a>(rest: &mut &'a str) -> Option<(&'a str, &'a str)> {
     Some((name, value))
 }
 
-/// The offset of the quote that ends `quoted`. Of escapes only those count that could hide it.
+/// The offset of the quote that ends `quoted`. Only an escaped quote or backslash could hide it.
 fn closing(quoted: &str) -> Option<usize> {
     let mut bytes = quoted.bytes().enumerate().peekable();
     while let Some((at, byte)) = bytes.next() {

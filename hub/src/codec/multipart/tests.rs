@@ -1,4 +1,4 @@
-//! Whatever a form holds and however its body is cut, each range is exactly one value.
+//! Each range is exactly one value, whatever a form holds and however its body is cut.
 
 use super::*;
 use alloc::format;
@@ -15,7 +15,7 @@ fn scan(slices: &[&[u8]]) -> Result<Vec<Part>, BadBody> {
     scanner.end()
 }
 
-/// What is wrong with `body`: field and problem. The same, byte for byte.
+/// The error in `body`: its field and its problem. Reading byte by byte must give the same error.
 fn problem(body: &[u8]) -> (String, String) {
     let whole = scan(&[body]).unwrap_err();
     let bytes: Vec<_> = body.chunks(1).collect();
@@ -29,7 +29,7 @@ fn check(body: &str, field: &str, expect: &str) {
     assert!(at == field && problem.contains(expect), "{body:?}: {at}: {problem}");
 }
 
-/// A field of a form to come: its name, its file's name, its value.
+/// A generated field of a form: its name, its file's name, its value.
 type Field = (String, Option<String>, Vec<u8>);
 
 fn form(fields: &[Field]) -> Vec<u8> {
@@ -84,7 +84,7 @@ fn a_boundary_is_read_from_the_content_type() {
     }
 }
 
-/// A `charset`, or a `boundary*` that only some readers know, made another form of the same bytes at the provider.
+/// With a `charset`, or a `boundary*` that only some readers know, the provider read another form from the same bytes.
 #[test]
 fn a_content_type_is_written_anew_with_a_boundary_and_nothing_else() {
     let check = |content_type: &str, expect: &str| {
@@ -172,7 +172,8 @@ fn what_could_be_read_in_two_ways_is_refused() {
         check(&disposition(&line), "body", "may have name, filename and filename*");
     }
     check(&disposition("form-data; name*0=mo; name*1=del"), "body", "may have name, filename and filename*");
-    // By a backslash, as in a file's name, as an encoded word (Java's servers), trimmed (PHP), in UTF-7.
+    // How readers read these: escaped with a backslash, percent-encoded as in file names, as an encoded word (Java's
+    // servers), trimmed (PHP), in UTF-7.
     for name in ["mo\\del", "%6Dodel", "=?utf-8?Q?model?=", " model", "model ", "", "+AG0-odel", "m\u{f6}del"] {
         check(&disposition(&format!("form-data; name=\"{name}\"")), "body", "may have letters, digits and _-.:[]");
     }
@@ -201,7 +202,7 @@ fn what_could_be_read_in_two_ways_is_refused() {
     assert_eq!(parts[0].value, start..start);
 }
 
-/// RFC 7578, 4.4 and 4.6: a part may say in which charset its text is, and a field `_charset_` of all texts.
+/// RFC 7578, 4.4 and 4.6: a part may name the charset of its text, and a field `_charset_` that of all texts.
 #[test]
 fn a_field_that_is_read_is_utf_8() {
     let model = |headers: &str, value: &str| {
@@ -232,7 +233,7 @@ fn a_field_that_is_read_is_utf_8() {
         let field = format!("--b-1\r\nContent-Disposition: form-data; name={name}\r\n\r\nutf-7\r\n--b-1--");
         check(&field, name, "read as UTF-8");
     }
-    // Of others it is the provider's matter.
+    // The encoding of other fields is the provider's concern.
     let prompt = model("Content-Type: text/plain; charset=utf-16", "").replace("model", "prompt");
     assert!(scan(&[prompt.as_bytes()]).is_ok());
 }
@@ -254,7 +255,7 @@ fn limits_hold() {
     let header = |length: usize| {
         format!("--b-1\r\nContent-Disposition: form-data; name=a\r\nX: {}\r\n\r\n\r\n--b-1--", "x".repeat(length))
     };
-    // What the other lines, and the ends of these, take.
+    // The bytes of the other lines, and of line ends.
     let room = MAX_HEADERS - "Content-Disposition: form-data; name=a\r\nX: \r\n\r\n".len();
     assert_eq!(scan(&[header(room).as_bytes()]).map(|parts| parts.len()), Ok(1));
     check(&header(room + 1), "body", "headers of a part are too long");
@@ -280,7 +281,7 @@ fn a_value_is_replaced_in_its_place() {
 }
 
 fn fields() -> impl Strategy<Value = Vec<Field>> {
-    // Values made of what boundaries are made of.
+    // Values made of the characters of boundaries.
     let token = proptest::sample::select(vec![
         &b"\r\n"[..],
         b"\r",

@@ -1,5 +1,5 @@
-//! Anthropic's error object. Its `type` follows from the status; our own stable `code`, and the field at fault, ride along,
-//! and so do the details by which clients know what to do about it.
+//! Anthropic's error object. Its `type` follows from the status. Weir's own stable `code`, the field at fault, and the
+//! details that some clients read are added to it.
 //!
 //! <https://platform.claude.com/docs/en/api/errors>
 
@@ -15,7 +15,7 @@ pub fn error(problem: &Problem) -> Vec<u8> {
     out
 }
 
-/// The event with which a stream ends that cannot go on; no `message_stop` follows it.
+/// The event that ends a failed stream; no `message_stop` follows it.
 pub fn error_event(problem: &Problem) -> Vec<u8> {
     let mut out = Vec::with_capacity(120 + problem.message.len() + problem.code.len());
     out.extend_from_slice(b"event: error\ndata: ");

@@ -1,7 +1,8 @@
-//! Names of calls, in the characters that this API allows.
+//! Ids of calls, in the characters that this API allows.
 //!
-//! Callers send back the names that they were told, and Claude refuses all others: `messages.1.content.0.tool_use.id:
-//! String should match pattern '^[a-zA-Z0-9_-]+$'`. A conversation that began with another maker's model would end there.
+//! Callers send back the ids that they received, and Claude refuses any with other characters:
+//! `messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'`. A conversation that began with
+//! another maker's model would fail there.
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
@@ -12,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::codec::json::Str;
 
-/// A call's name in the characters that are allowed; conversations that began elsewhere have others. A digest of all of it tells
-/// apart what would be alike: `f.a:0` and `f:a.0`.
+/// A call's id with only allowed characters. The models of other makers use others. A digest of the whole id keeps ids
+/// apart that would become equal: `f.a:0` and `f:a.0`.
 pub fn call_id(id: &str) -> Cow<'_, str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if id.chars().all(allowed) {
@@ -26,16 +27,18 @@ pub fn call_id(id: &str) -> Cow<'_, str> {
     }
 }
 
-/// The names of an answer's calls that its caller was told.
+/// The ids of an answer's calls, as the caller received them.
 #[derive(Default)]
 pub(super) struct Ids {
     told: BTreeSet<String>,
-    /// What tells the next of those apart that would be alike. It only grows, so that many alike are no more work.
+    /// The number that the next repeated id gets as a suffix. It only grows, so many repeated ids cost no more work
+    /// each.
     turn: u64,
 }
 
 impl Ids {
-    /// What the caller is told for `id`: some models call twice by one name, and a result must belong to one call.
+    /// The id that the caller receives for `id`. Some models use one id for two calls, but a result must belong to one
+    /// call.
     pub(super) fn tell(&mut self, id: Str<'_>) -> String {
         let id = id.text();
         let own = call_id(&id);

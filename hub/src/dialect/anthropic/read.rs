@@ -1,4 +1,5 @@
-//! Reads a Messages request. Errors name the field; paths are written with brackets here, and with dots when they are told.
+//! Reads a Messages request. Errors name the field. Paths are written with brackets here, and with dots in messages to
+//! the caller.
 //!
 //! <https://platform.claude.com/docs/en/api/messages/create>
 
@@ -18,7 +19,7 @@ use crate::dialect::fields::{count, each, invalid, left_out, number, object, req
 use crate::endpoint::Endpoint;
 use crate::fault::Reject;
 
-/// Reads the request in `body`, which `scan` has passed.
+/// Reads the request in `body`, which was scanned into `scan`.
 pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan, endpoint: Endpoint) -> Result<Chat<'a>, Reject> {
     let mut chat = Chat::default();
     let (mut messages, mut system) = (None, None);
@@ -34,22 +35,22 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan, endpoint: Endpoint) -> Re
             "top_p" => chat.top_p = Some(number(value, at)?),
             "top_k" => {
                 let most = value.integer().ok_or_else(|| invalid(at, "it must be a whole number"))?;
-                // Zero stands for no limit.
+                // Zero means no limit.
                 chat.top_k = (most > 0).then_some(value);
             }
             "stop_sequences" => chat.stop = each(value, at, |stop, at| string(stop, at))?,
             "thinking" => thinking(value, &mut chat)?,
             "output_config" => output_config(value, &mut chat)?,
-            // What `output_config.format` was called before.
+            // The older name of `output_config.format`.
             "output_format" => chat.format = format(value, at, &mut chat.hints)?,
             "tools" => tools::read(value, &mut chat)?,
             "tool_choice" => tools::choice(value, &mut chat)?,
             "metadata" => metadata(value, &mut chat)?,
-            // Capacity that was not bought ahead is what is given elsewhere anyway.
+            // Neither value asks for anything that other providers do not do: they have no capacity bought ahead.
             "service_tier" if matches!(value.text(), "\"auto\"" | "\"standard_only\"") => {}
             "service_tier" => chat.service_tier = Some(string(value, at)?),
             "speed" if value.text() == "\"standard\"" => {}
-            // That the provider's cache be used is no part of the answer.
+            // The use of the provider's cache is not part of the answer.
             "cache_control" => chat.hints.push(name.to_string()),
             _ if matches!(value.text(), "[]" | "{}") => {}
             "thread" => return Err(Reject::Unthreaded),
@@ -60,7 +61,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan, endpoint: Endpoint) -> Re
     chat.effort_of_answer = chat.effort.is_some() && chat.thinking.is_none();
     let missing = |field: &str| Reject::Missing { field: field.to_owned() };
     let messages = messages.ok_or_else(|| missing("messages"))?;
-    // Required by this API, and so by whoever speaks it, but for what is only counted.
+    // This API requires both, except in a request that only counts tokens.
     if endpoint != Endpoint::CountTokens {
         chat.max_tokens.ok_or_else(|| missing("max_tokens"))?;
     }
@@ -95,7 +96,7 @@ fn thinking(thinking: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
         match &*name {
             "type" | "budget_tokens" => {}
             _ if value.is_null() => {}
-            // A summary is what others show.
+            // Other providers show a summary.
             "display" => match value.text() {
                 "\"summarized\"" => chat.display = Some(Display::Summarized),
                 "\"omitted\"" => chat.display = Some(Display::Omitted),
@@ -136,7 +137,7 @@ fn format<'a>(format: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Re
     }
     let schema = required(format, "schema", at)?;
     object(schema, format_args!("{at}.schema"))?;
-    // An answer always follows its schema to the letter here.
+    // In this API, an answer always follows its schema exactly.
     Ok(Format::Schema { name: None, strict: Some(true), schema, description: None })
 }
 

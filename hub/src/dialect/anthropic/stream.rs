@@ -1,6 +1,6 @@
-//! Writes an answer as the events of a stream. One block is open at a time, and a block that was closed never opens again:
-//! what comes while a tool call is incomplete waits until it is complete, so that calls whose fragments are mixed become
-//! one block after another.
+//! Writes an answer as the events of a stream. One block is open at a time, and a closed block never opens again. So
+//! while a tool call is incomplete, everything else waits for it. Calls with interleaved fragments become one block
+//! after another.
 //!
 //! <https://platform.claude.com/docs/en/build-with-claude/streaming>
 
@@ -21,15 +21,16 @@ pub(super) struct Stream {
     open: Open,
     /// How many blocks have begun.
     blocks: u64,
-    /// A proof without words, which stands before what it proves: it waits for that. Clients take an answer's last block
-    /// for what was said, so a proof after which nothing comes is left out; no provider insists on those.
+    /// A proof without text. It belongs before the content that it proves, so it waits for that. Clients take an
+    /// answer's last block for its content, so a proof that nothing follows is left out. No provider requires such a
+    /// proof.
     proof: Option<Collected>,
     /// How many tool calls have begun.
     calls: u32,
     ids: Ids,
-    /// What came while a call was incomplete.
+    /// The pieces that came while a call was incomplete.
     held: Held,
-    /// Which of several answers is being given; only the first has a place.
+    /// The alternative that the pieces belong to; only the first is written.
     choice: u32,
     refused: bool,
     sequence: Option<Collected>,
@@ -40,14 +41,14 @@ pub(super) struct Stream {
 #[derive(Default)]
 struct Held {
     blocks: Choice,
-    /// How many of them have been let out.
+    /// How many of them have been written.
     out: usize,
     /// How many calls had begun before the first of them.
     calls: u32,
 }
 
 impl Held {
-    /// Keeps one more piece; `calls` have begun, and what those are given now comes too late.
+    /// Keeps one more piece. `calls` have begun; arguments that come for one of those now are too late.
     fn add(&mut self, piece: Piece<'_>, calls: u32) {
         if self.blocks.blocks.is_empty() {
             self.calls = calls;
@@ -60,7 +61,7 @@ impl Held {
         self.blocks.add(piece);
     }
 
-    /// Lets out the first.
+    /// Takes out the first block.
     fn next(&mut self) -> Option<Block> {
         let block = self.blocks.take(self.out)?;
         self.out += 1;
@@ -132,7 +133,7 @@ impl Stream {
         event("ping", out, |_| {});
     }
 
-    /// Says `piece`, or keeps it if a call that is not complete stands in its way.
+    /// Writes `piece`, or keeps it if an incomplete call is open.
     fn content(&mut self, piece: Piece<'_>, out: &mut Vec<u8>) {
         self.refused |= matches!(piece, Piece::Refusal(_));
         let latest = self.calls.saturating_sub(1);
@@ -148,7 +149,7 @@ impl Stream {
         matches!(self.open, Open::Call(nesting) if !nesting.is_closed())
     }
 
-    /// Says what was kept, up to the next call that is not complete.
+    /// Writes the kept blocks, up to the next incomplete call.
     fn release(&mut self, out: &mut Vec<u8>) {
         while !self.is_in_call()
             && let Some(block) = self.held.next()
@@ -157,7 +158,7 @@ impl Stream {
         }
     }
 
-    /// Writes whatever was kept, complete or not.
+    /// Writes all kept blocks, complete or not.
     fn flush(&mut self, out: &mut Vec<u8>) {
         self.close(out);
         while let Some(block) = self.held.next() {
@@ -253,7 +254,7 @@ impl Stream {
                     self.delta(b"input_json_delta\",\"partial_json\":", json, out);
                 }
             }
-            // Nothing was said, or all was said of it before.
+            // Nothing was said, or everything about it has been written before.
             _ => {}
         }
     }
@@ -277,7 +278,7 @@ impl Stream {
         }
     }
 
-    /// Writes the proof that has waited, if there is one.
+    /// Writes the waiting proof, if there is one.
     fn prove(&mut self, out: &mut Vec<u8>) {
         if let Some(proof) = self.proof.take() {
             self.close(out);
@@ -309,7 +310,7 @@ impl Stream {
         event("content_block_stop", out, |event| event.number("index", self.blocks.saturating_sub(1)));
     }
 
-    /// The event of which an answer has most: written without detours.
+    /// The most frequent event, so it is written directly.
     fn delta(&self, kind: &[u8], text: Str<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":");
         number(out, self.blocks.saturating_sub(1));

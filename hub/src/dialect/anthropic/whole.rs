@@ -12,7 +12,7 @@ use crate::usage::Usage;
 pub(super) fn write(answer: &Answer, used: &Usage, out: &mut Vec<u8>) {
     let choice = answer.choices.first();
     let all = choice.map_or(&[][..], |choice| choice.blocks.as_slice());
-    // As in a stream: clients take the last block for what was said.
+    // As in a stream: clients take the last block for the answer's content.
     let said = all.iter().rposition(|block| !is_bare_proof(block)).map_or(0, |last| last + 1);
     let blocks = || all.iter().take(said);
     let mut ids = Ids::default();
@@ -33,7 +33,7 @@ fn is_bare_proof(block: &Block) -> bool {
     matches!(block, Block::Reasoning { text, .. } if text.is_empty())
 }
 
-/// Empty text is nothing that this API gives.
+/// This API has no empty text blocks.
 fn says_something(block: &Block) -> bool {
     match block {
         Block::Text { text, citations } => !text.is_empty() || !citations.is_empty(),
@@ -77,8 +77,8 @@ fn content(to: &mut Object<'_>, block: &Block, ids: &mut Ids) {
     }
 }
 
-/// Arguments are an object here, not text. What a model wrote that is none is wrapped, in the way that this API's own guide
-/// tells callers to give it back.
+/// Arguments are an object in this API, not text. If a model wrote anything else, it is wrapped in an object, in the
+/// way in which this API's own guide tells callers to send it back.
 ///
 /// <https://platform.claude.com/docs/en/agents-and-tools/tool-use/fine-grained-tool-streaming>
 fn input(to: &mut Object<'_>, arguments: &Collected) {

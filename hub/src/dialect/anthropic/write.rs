@@ -1,4 +1,4 @@
-//! What streams and whole answers of Anthropic's have in common.
+//! What Anthropic's streams and whole answers have in common.
 
 use alloc::format;
 use alloc::string::String;
@@ -9,7 +9,7 @@ use crate::codec::json::write::{Object, object};
 use crate::piece::{Citation, Finish};
 use crate::usage::Usage;
 
-/// Appends the members that a message begins with. Its name has this API's form, whoever gave it.
+/// Appends the members at the beginning of a message. The id gets this API's form, whatever provider made it.
 pub(super) fn head(message: &mut Object<'_>, id: Str<'_>, model: Str<'_>) {
     let out = message.member("id");
     out.extend_from_slice(if id.written().starts_with("msg_") { b"\"" } else { b"\"msg_" });
@@ -20,7 +20,7 @@ pub(super) fn head(message: &mut Object<'_>, id: Str<'_>, model: Str<'_>) {
     message.str("model", model);
 }
 
-/// Why an answer ended, and with which of the caller's sequences, if that is known.
+/// The reason why an answer ended, and the caller's stop sequence if it is known.
 ///
 /// <https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons>
 pub(super) fn stop(to: &mut Object<'_>, finish: Option<Finish>, refused: bool, sequence: Option<Str<'_>>) {
@@ -40,7 +40,7 @@ pub(super) fn stop(to: &mut Object<'_>, finish: Option<Finish>, refused: bool, s
     }
 }
 
-/// `usage`. The counts of input exclude each other here.
+/// `usage`. This API's input counts exclude each other.
 pub(super) fn usage(to: &mut Object<'_>, usage: &Usage) {
     to.object("usage", |to| {
         to.number("input_tokens", usage.input.saturating_sub(usage.cached_read.saturating_add(usage.cache_write)));
@@ -53,8 +53,8 @@ pub(super) fn usage(to: &mut Object<'_>, usage: &Usage) {
     });
 }
 
-/// A citation. Where in a document the words stand was not told, which is written as its first place, since there must be
-/// one; the answer's own places have no member here.
+/// A citation. This API requires a place in the document, but the provider gave none, so the first place is written. A
+/// place in the answer's own text has no member here.
 ///
 /// <https://platform.claude.com/docs/en/build-with-claude/citations>
 pub(super) fn citation(out: &mut Vec<u8>, citation: &Citation<'_>) {
@@ -79,8 +79,9 @@ pub(super) fn citation(out: &mut Vec<u8>, citation: &Citation<'_>) {
     });
 }
 
-/// What is said of an image that the model made. Answers of this API have no block for one: a block of requests' kind would come back
-/// in the model's turn, where nobody takes it, and SDKs take it for text without words.
+/// The text that stands for an image that the model made. An answer of this API has no image block. If it had a block
+/// like those of requests, callers would send it back in the model's turn, where no provider accepts it, and SDKs would
+/// read it as text without words.
 ///
 /// <https://github.com/anthropics/anthropic-sdk-python/blob/main/src/anthropic/types/content_block.py>
 pub(super) fn image(media_type: Str<'_>) -> String {

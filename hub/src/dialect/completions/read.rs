@@ -10,7 +10,7 @@ use crate::dialect::fields::{boolean, invalid, stream_options, string};
 use crate::dialect::openai::{is_neutral, sampling};
 use crate::fault::Reject;
 
-/// Reads the request in `body`, which `scan` has passed.
+/// Reads the request in `body`, which was scanned into `scan`.
 pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
     let mut chat = Chat::default();
     let mut said = None;
@@ -26,7 +26,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             "suffix" if string(value, at)?.is_empty() => {}
             "echo" if !boolean(value, at)? => {}
             "best_of" | "suffix" | "echo" | "logprobs" => chat.foreign.push(name.into_owned()),
-            // The API's own default of 16 tokens is of no use to anybody; without a limit, the model's own holds.
+            // The API's own default of 16 tokens is not useful; without a limit, the model's own limit holds.
             _ if sampling(&name, value, &mut chat)? => {}
             _ => chat.extra.push((name, value)),
         }
@@ -38,7 +38,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     Ok(chat)
 }
 
-/// The one prompt.
+/// The prompt; there may be only one.
 fn prompt(prompt: Raw<'_>) -> Result<Cow<'_, str>, Reject> {
     let at = format_args!("prompt");
     let mut items = prompt.items();

@@ -1,4 +1,4 @@
-//! Writes an answer as `text_completion`, whole or streamed. There is text here and nothing else.
+//! Writes an answer as `text_completion`, whole or streamed. It has only text.
 
 use alloc::vec::Vec;
 
@@ -40,7 +40,7 @@ fn head(id: Str<'_>, model: Str<'_>, created: u64, completion: &mut Object<'_>) 
     completion.str("model", model);
 }
 
-/// The rest of a choice, after its text.
+/// The members of a choice after its text.
 fn end(finish: Option<Finish>, choice: &mut Object<'_>) {
     choice.raw("logprobs", "null");
     match finish {
@@ -55,7 +55,7 @@ pub(super) struct Stream {
     usage: UsageChunk,
     created: u64,
     choice: u32,
-    /// Every event's members up to its choices, once the answer has a name.
+    /// The members of every event up to its choices; known once the answer has a name.
     head: Vec<u8>,
 }
 

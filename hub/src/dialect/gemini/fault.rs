@@ -1,5 +1,5 @@
-//! Google's error object. Its `status` follows from the HTTP status; our own stable code, and the field at fault, are in
-//! its details.
+//! Google's error object. Its `status` follows from the HTTP status. Weir's own stable code and the field at fault are
+//! in its details.
 //!
 //! <https://google.aip.dev/193>, <https://ai.google.dev/gemini-api/docs/troubleshooting>
 
@@ -16,7 +16,7 @@ pub fn error(problem: &Problem) -> Vec<u8> {
     out
 }
 
-/// The event with which a stream ends that cannot go on.
+/// The event that ends a failed stream.
 pub fn error_event(problem: &Problem) -> Vec<u8> {
     let mut out = Vec::with_capacity(256 + problem.message.len() + problem.code.len());
     out.extend_from_slice(b"data: ");

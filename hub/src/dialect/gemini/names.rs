@@ -1,4 +1,4 @@
-//! Members under either of their names, and values as this API's JSON allows them.
+//! Reads members by either spelling of their names, and values in the forms that this API's JSON allows.
 //!
 //! <https://protobuf.dev/programming-guides/json/>
 
@@ -11,7 +11,7 @@ use crate::codec::json::{Kind, Raw};
 use crate::dialect::fields::{each, invalid};
 use crate::fault::Reject;
 
-/// `max_output_tokens` as the API's own pages have it: `maxOutputTokens`.
+/// The name as the API's own pages write it: `max_output_tokens` becomes `maxOutputTokens`.
 pub(super) fn camel(name: Cow<'_, str>) -> Cow<'_, str> {
     if !name.contains('_') {
         return name;
@@ -30,17 +30,17 @@ pub(super) fn camel(name: Cow<'_, str>) -> Cow<'_, str> {
     out.into()
 }
 
-/// The members of an object that say something, by their documented names.
+/// The members of an object that are not `null`, by their documented names.
 pub fn members(object: Raw<'_>) -> impl Iterator<Item = (Cow<'_, str>, Raw<'_>)> {
     object.members().filter(|(_, value)| !value.is_null()).map(|(name, value)| (camel(name), value))
 }
 
-/// The member called `name`.
+/// The member called `name`, in either spelling.
 pub(super) fn get<'a>(object: Raw<'a>, name: &str) -> Option<Raw<'a>> {
     members(object).filter(|(member, _)| member == name).last().map(|(_, value)| value)
 }
 
-/// Reads each item of a list; one alone may stand without its brackets.
+/// Reads each item of a list. A single item may be without brackets.
 pub(super) fn list<'a, T>(
     value: Raw<'a>,
     at: Arguments<'_>,
@@ -63,7 +63,7 @@ pub(super) fn whole<'a>(value: Raw<'a>, at: Arguments<'_>) -> Result<Raw<'a>, Re
     number.ok_or_else(|| invalid(at, "it must be a whole number"))
 }
 
-/// A whole number that counts something.
+/// A whole number that is a count.
 pub(super) fn count(value: Raw<'_>, at: Arguments<'_>) -> Result<u64, Reject> {
     let number = whole(value, at)?.integer().filter(|count| *count > 0);
     number.ok_or_else(|| invalid(at, "it must be a whole number from 1"))

@@ -1,8 +1,8 @@
-//! Proofs of reasoning on their way through callers of Gemini's dialect.
+//! Proofs of reasoning, and how they travel through callers who speak Gemini's dialect.
 //!
-//! Gemini's own are bare there, and all others in a wrapping: SDKs read `thoughtSignature` as bytes in base64, so what is
-//! inside may be anything. Where the caller does not want to see thoughts, a proof takes the words along that it proves:
-//! some makers take one back only with the other.
+//! Gemini's own proofs have no wrapping; all others are wrapped. SDKs read `thoughtSignature` as bytes in base64, so
+//! the inside may be anything. If the caller does not want to see thoughts, a proof also carries the text that it
+//! proves, because some makers accept only both together.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -14,16 +14,16 @@ use base64::engine::{DecodePaddingMode, Engine};
 
 use crate::signature::{self, Maker};
 
-/// What a wrapping begins with: four characters of base64's alphabet, so that the whole stays valid base64.
+/// The beginning of a wrapping: four characters of base64's alphabet, so that the whole stays valid base64.
 pub const WRAPPED: &str = "weir";
 
-/// Padding comes back or does not.
+/// Accepts base64 with and without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Whether a signature is none of Gemini's own.
+/// Whether a signature is wrapped, so another maker's than Gemini's.
 pub fn is_wrapped(signature: &str) -> bool {
     match Proof::read(signature) {
         Proof::Words { signature, .. } => signature::of(Maker::Gemini, &signature).is_none(),
@@ -31,14 +31,14 @@ pub fn is_wrapped(signature: &str) -> bool {
     }
 }
 
-/// What is to be proven.
+/// A proof and the reasoning that it proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof<'a> {
-    /// Words, which are here if they are not shown.
+    /// Reasoning with text.
     Words {
         /// The proof itself.
         signature: Cow<'a, str>,
-        /// The words, if the caller has not seen them.
+        /// The text, if the caller has not seen it.
         words: Cow<'a, str>,
     },
     /// Reasoning that only the provider can read.
@@ -46,7 +46,7 @@ pub enum Proof<'a> {
 }
 
 impl<'a> Proof<'a> {
-    /// As a caller has it.
+    /// The form in which a caller receives it.
     pub fn write(&self) -> String {
         let inside = match self {
             Self::Words { signature, words } => match signature::of(Maker::Gemini, signature) {
@@ -58,14 +58,14 @@ impl<'a> Proof<'a> {
         format!("{WRAPPED}{}", STANDARD.encode(inside))
     }
 
-    /// Whether it belongs to what comes after it, as Gemini's own do.
+    /// Whether it belongs to the part after it, as Gemini's own proofs do.
     pub(super) fn belongs_to_next(&self) -> bool {
         matches!(self, Self::Words { signature, .. } if signature::of(Maker::Gemini, signature).is_some())
     }
 
-    /// Reads what [`write`](Self::write) wrote, or Gemini.
+    /// Reads a proof that [`write`](Self::write) or Gemini wrote.
     pub(super) fn read(written: &'a str) -> Self {
-        // SDKs decode bytes in either of base64's alphabets, and some write them back in the other one.
+        // SDKs decode both alphabets of base64, and some write the other one back.
         let inside = written.strip_prefix(WRAPPED).map(|inside| inside.replace('-', "+").replace('_', "/"));
         let inside = inside.and_then(|inside| LENIENT.decode(inside).ok());
         let inside = inside.and_then(|inside| String::from_utf8(inside).ok());
@@ -84,7 +84,7 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// A signature without the number of the call that it belongs to: here its place tells.
+/// A signature without the number of its call. In this API its position tells the call.
 fn bare(own: &str) -> &str {
     match own.split_once('.') {
         Some((call, proof)) if !call.is_empty() && call.bytes().all(|digit| digit.is_ascii_digit()) => proof,

@@ -13,7 +13,7 @@ use crate::codec::json::{Kind, Raw, Scan};
 use crate::dialect::fields::{each, invalid, object, string};
 use crate::fault::Reject;
 
-/// Reads the request in `body`, which `scan` has passed and whose schemas are JSON Schema.
+/// Reads the request in `body`, which was scanned into `scan`, and in which schemas are JSON Schema.
 pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
     let mut chat = Chat::default();
     let (mut contents, mut system, mut choice) = (None, None, None);
@@ -30,7 +30,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             "toolConfig" => choice = Some(value),
             "safetySettings" => safety(value, &mut chat)?,
             "cachedContent" => chat.foreign.push(name.to_string()),
-            // For the bill.
+            // Only for billing.
             "labels" => chat.hints.push(name.to_string()),
             "serviceTier" => {
                 let tier = string(value, at)?.to_ascii_lowercase();
@@ -43,7 +43,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             _ => chat.extra.push((name, value)),
         }
     }
-    // Which functions may be called is said of functions that must be known.
+    // The list of allowed functions is read last, because it names functions that must be known.
     if let Some(choice) = choice {
         tools::choice(choice, &mut chat)?;
     }
@@ -58,8 +58,8 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     Ok(chat)
 }
 
-/// Filters of the provider's own. That they let through more than elsewhere promises nothing; that they let through less
-/// cannot be had there.
+/// The provider's own filters. A filter that is off asks for nothing, so it is only noted. A filter that is on asks for
+/// something that other providers do not have.
 ///
 /// <https://ai.google.dev/gemini-api/docs/safety-settings>
 fn safety(settings: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {

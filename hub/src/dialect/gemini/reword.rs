@@ -1,5 +1,6 @@
-//! Schemas in the API's own older kind (`parameters`, `responseSchema`: types in capitals, `nullable`) become JSON Schema
-//! (`parametersJsonSchema`, `responseJsonSchema`) before a request is read: what is read borrows from the body.
+//! Rewrites schemas in the API's own older format (`parameters`, `responseSchema`: types in capitals, `nullable`) as
+//! JSON Schema (`parametersJsonSchema`, `responseJsonSchema`). This is done before the request is read, because a
+//! `Chat` borrows from the body.
 //!
 //! <https://ai.google.dev/api/caching#Schema>
 
@@ -10,7 +11,7 @@ use super::names::{camel, get, members};
 use crate::codec::json::write::{Object, array, object, string};
 use crate::codec::json::{Edit, Kind, Raw, Scan, patch};
 
-/// `body` with its schemas in JSON Schema; `None` if they are, or there are none.
+/// `body` with its schemas in JSON Schema; `None` if they already are, or if there are none.
 pub(super) fn reword(body: &[u8], scan: &Scan) -> Option<Vec<u8>> {
     let mut edits = Vec::new();
     for (name, value) in scan.members(body) {
@@ -36,7 +37,7 @@ pub(super) fn reword(body: &[u8], scan: &Scan) -> Option<Vec<u8>> {
     Some(patch(body, scan, &edits))
 }
 
-/// The items of a list, or the one that stands without brackets.
+/// The items of a list, or a single item without brackets.
 fn items(value: Raw<'_>) -> impl Iterator<Item = Raw<'_>> {
     let alone = (value.kind() == Kind::Object).then_some(value);
     alone.into_iter().chain(value.items())
@@ -68,7 +69,7 @@ fn tool(out: &mut Vec<u8>, tool: Raw<'_>) {
     });
 }
 
-/// An object whose member `from` is called `to`, and is JSON Schema.
+/// Appends an object whose member `from` is renamed to `to` and rewritten as JSON Schema.
 fn renamed(out: &mut Vec<u8>, value: Raw<'_>, from: &str, to: &str) {
     if value.kind() != Kind::Object {
         out.extend_from_slice(value.text().as_bytes());
@@ -85,7 +86,7 @@ fn renamed(out: &mut Vec<u8>, value: Raw<'_>, from: &str, to: &str) {
     });
 }
 
-/// Appends a schema as JSON Schema. What is no schema stays as it is, to be complained of.
+/// Appends a schema as JSON Schema. Anything else stays as it is, so that the reader reports the error.
 fn schema(out: &mut Vec<u8>, value: Raw<'_>) {
     if value.kind() != Kind::Object {
         out.extend_from_slice(value.text().as_bytes());
@@ -96,13 +97,13 @@ fn schema(out: &mut Vec<u8>, value: Raw<'_>) {
     object(out, |to| {
         for (name, value) in members(value) {
             match &*name {
-                // There must be one here, also where each of the kinds that are allowed has its own.
+                // The API requires a type here, even if each alternative in `anyOf` has its own.
                 "type" if of_many => {}
                 "type" => kind(to, value, nullable),
-                // The order is the one in which they stand; an example is none of the schema.
+                // The properties' order is the order in which they are written; an example is not part of the schema.
                 "nullable" | "propertyOrdering" | "example" => {}
                 "items" | "additionalProperties" => schema(to.member(&name), value),
-                // Where nothing is allowed, it is among what is.
+                // If null is allowed, it is one of the values.
                 "enum" if nullable => to.array(&name, value.items().chain([Raw::NULL]), |out, value| {
                     out.extend_from_slice(value.text().as_bytes());
                 }),
@@ -112,13 +113,13 @@ fn schema(out: &mut Vec<u8>, value: Raw<'_>) {
                 }
                 "anyOf" | "prefixItems" => to.array(&name, value.items(), schema),
                 "properties" | "defs" => to.object(&name, |to| {
-                    // Names of the caller's own, not of the API's.
+                    // These names are the caller's own, not the API's.
                     for (name, value) in value.members() {
                         schema(to.member(&name), value);
                     }
                 }),
                 "minItems" | "maxItems" | "minLength" | "maxLength" | "minProperties" | "maxProperties" => {
-                    // Long numbers come as text.
+                    // The API writes 64-bit numbers as text.
                     let text = value.text();
                     let digits = text.trim_matches('"');
                     to.raw(&name, if digits.parse::<u64>().is_ok() { digits } else { text });
@@ -167,8 +168,8 @@ mod tests {
         assert!(reworded.contains(r#"{"temperature":1,"responseJsonSchema":{"type":"integer"}}"#), "{reworded}");
     }
 
-    /// As Google's SDK writes `int | str | None`, of a function's argument as an object: nothing could follow that schema, and
-    /// that none need be given was lost.
+    /// As Google's SDK writes `int | str | None`. A function's argument came out as an object, so no value could follow
+    /// the schema, and it was lost that the argument is optional.
     #[test]
     fn one_of_many_kinds_is_none_besides() {
         let check = |schema: &str, expect: &str| {

@@ -1,5 +1,5 @@
-//! Writes an answer as the events of a stream: each is an answer of its own, with the next parts. Calls are whole, so their
-//! fragments are collected. The last event says why the answer ended, and counts.
+//! Writes an answer as the events of a stream. Each event is an answer with the next parts. Calls are always whole, so
+//! their fragments are collected. The last event has the finish reason and the usage.
 //!
 //! <https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent>
 
@@ -16,7 +16,7 @@ pub(super) struct Stream {
     thoughts: Thoughts,
     candidates: Vec<Candidate>,
     at: usize,
-    /// What every event ends with, once the answer has a name.
+    /// The end of every event; known once the answer has a name.
     tail: Vec<u8>,
     /// Parts of the event being written.
     parts: Vec<u8>,
@@ -30,7 +30,7 @@ impl Stream {
     fn event(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
         out.extend_from_slice(b"data: ");
         object(out, write);
-        // In place of the closing brace.
+        // The tail replaces the closing brace.
         out.pop();
         out.extend_from_slice(&self.tail);
     }
@@ -64,7 +64,7 @@ impl Writer for Stream {
                 return;
             }
             Piece::Usage(_) | Piece::StopSequence(_) => return,
-            // More than any provider gives; a larger number is a mistake that must not take memory.
+            // No provider gives this many alternatives; a larger number is a mistake and must not take memory.
             Piece::Choice(index) => self.at = (index as usize).min(127),
             _ => {}
         }
@@ -103,7 +103,7 @@ impl Writer for Stream {
         });
     }
 
-    /// What has no event of its own: a call is told when it is complete, a proof with what it proves.
+    /// Whatever has no event of its own: a call is written when it is complete, a proof with what it proves.
     fn keeps(&self, piece: &Piece<'_>) -> bool {
         match piece {
             Piece::Call { .. } | Piece::Arguments { .. } | Piece::Signature { .. } | Piece::Citation(_) => true,

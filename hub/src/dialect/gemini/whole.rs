@@ -39,7 +39,7 @@ pub(super) fn write(answer: &Answer, used: &Usage, thoughts: Thoughts, out: &mut
     });
 }
 
-/// A block as the pieces that it is made of.
+/// The pieces that a block was made of.
 fn said(block: &Block, calls: &mut u32, mut say: impl FnMut(Piece<'_>)) {
     match block {
         Block::Text { text, citations } => {

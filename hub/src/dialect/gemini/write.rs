@@ -1,4 +1,4 @@
-//! What streams and whole answers of Gemini's have in common: an answer's pieces become parts.
+//! What Gemini's streams and whole answers have in common: makes parts from an answer's pieces.
 
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -27,18 +27,18 @@ impl Thoughts {
     }
 }
 
-/// One of several answers, as far as it has come.
+/// One of the alternatives, as far as it has come.
 pub(super) struct Candidate {
     thoughts: Thoughts,
-    /// The block that was thought last, and its words if they are not shown.
+    /// The number of the latest block of reasoning, and its text if it is not shown.
     thought: (u32, Collected),
     /// The proof of a block, which may come in fragments.
     proof: Option<(u32, Collected)>,
     /// A signature of Gemini's own, which belongs to the next part.
     signature: Option<String>,
-    /// Calls that are not complete yet, or wait for one before them that is not.
+    /// Calls that are incomplete, or wait for an incomplete call before them.
     calls: VecDeque<Call>,
-    /// How many calls were told.
+    /// How many calls were written.
     told: usize,
     citations: Vec<Cited>,
     counts: Counts,
@@ -54,7 +54,7 @@ struct Call {
     signature: Option<String>,
 }
 
-/// Places in a text are counted in bytes here, and in characters elsewhere.
+/// Whether this API and other APIs count positions in the text alike: this one counts bytes, others characters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counts {
     Alike,
@@ -77,7 +77,7 @@ impl Candidate {
         }
     }
 
-    /// Appends the parts that `piece` makes, with commas between.
+    /// Appends the parts made from `piece`, with commas between them.
     pub(super) fn piece(&mut self, piece: Piece<'_>, parts: &mut Vec<u8>) {
         if let Piece::Signature { block, signature } = piece {
             match &mut self.proof {
@@ -143,7 +143,7 @@ impl Candidate {
         }
     }
 
-    /// Appends what still waits. There is always a part, so that who looks for text finds some.
+    /// Appends everything that still waits. There is always at least one part, for clients that look for text.
     pub(super) fn end(&mut self, parts: &mut Vec<u8>) {
         self.prove(parts);
         while let Some(call) = self.calls.pop_front() {
@@ -167,7 +167,8 @@ impl Candidate {
         }
     }
 
-    /// Arguments are an object here. Of a call whose arguments are none, this API says so and does not show it.
+    /// Arguments are an object in this API. A call with other arguments is not written; the answer's end says that it
+    /// is malformed.
     fn call(&mut self, call: &Call, parts: &mut Vec<u8>) {
         self.told += 1;
         let text = call.arguments.text();
@@ -187,7 +188,7 @@ impl Candidate {
 
     /// Appends the members with which an answer ends.
     pub(super) fn write_end(&self, to: &mut Object<'_>) {
-        // What was cut off at the limit could not be complete.
+        // A call that was cut off at the token limit is incomplete, not malformed.
         let broken =
             self.broken.as_ref().filter(|_| !matches!(self.finish, Some(Finish::Length | Finish::ContextWindow)));
         to.string(
@@ -259,7 +260,7 @@ fn part(parts: &mut Vec<u8>, signature: Option<&str>, write: impl FnOnce(&mut Ob
     });
 }
 
-/// The content of a candidate, of parts that are written already.
+/// The content of a candidate; its parts are already written.
 pub(super) fn content(candidate: &mut Object<'_>, parts: &[u8]) {
     candidate.object("content", |content| {
         let out = content.member("parts");
@@ -270,7 +271,8 @@ pub(super) fn content(candidate: &mut Object<'_>, parts: &[u8]) {
     });
 }
 
-/// `usageMetadata`. What was thought is counted apart from the rest here, and what was cached is a part of the prompt.
+/// `usageMetadata`. This API counts thoughts apart from the other output tokens, and cached tokens as part of the
+/// prompt.
 ///
 /// <https://ai.google.dev/api/generate-content#UsageMetadata>
 pub(super) fn usage(to: &mut Object<'_>, usage: &Usage) {

@@ -14,7 +14,7 @@ pub fn error(problem: &Problem) -> Vec<u8> {
     out
 }
 
-/// The event with which a stream ends that cannot go on; no `[DONE]` follows it.
+/// The event that ends a failed stream; no `[DONE]` follows it.
 pub fn error_event(problem: &Problem) -> Vec<u8> {
     let mut out = Vec::with_capacity(104 + problem.message.len() + problem.code.len());
     out.extend_from_slice(b"data: ");
@@ -24,7 +24,7 @@ pub fn error_event(problem: &Problem) -> Vec<u8> {
     out
 }
 
-/// What stands in the member `error`.
+/// The value of the member `error`.
 pub fn error_object(out: &mut Vec<u8>, problem: &Problem) {
     out.extend_from_slice(b"{\"message\":");
     write::string(out, &problem.message);

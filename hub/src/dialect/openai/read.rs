@@ -17,13 +17,13 @@ use crate::dialect::fields::{
 use crate::fault::Reject;
 use message::Noted;
 
-/// What parts and calls of an answer have, SDKs' additions among them, and say nothing when they are sent back.
+/// Members of an answer's parts and calls, including those that SDKs add. They mean nothing when they are sent back.
 const ECHOED: [&str; 6] = ["id", "index", "annotations", "logprobs", "parsed", "parsed_arguments"];
 
-/// Reads the request in `body`, which `scan` has passed.
+/// Reads the request in `body`, which was scanned into `scan`.
 pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
     let mut chat = Chat::default();
-    // The newer name wins, as it does at OpenAI.
+    // The newer name wins, as at OpenAI.
     let mut completion_tokens = None;
     let (mut messages, mut choice) = (None, None);
     for (name, value) in scan.members(body) {
@@ -33,7 +33,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             "stream_options" => stream_options(value, &mut chat.hints),
             "messages" => messages = Some(value),
             _ if value.is_null() => {}
-            // Whatever their name, values that change nothing ask for nothing.
+            // A value that changes nothing asks for nothing, whatever the field.
             _ if is_neutral(&name, value) => {}
             "tools" => chat.tools = tools(value, &mut chat.foreign)?,
             "tool_choice" => choice = Some(value),
@@ -46,7 +46,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             "response_format" => chat.format = response_format(value, &mut chat.hints)?,
             "reasoning_effort" => {
                 chat.effort = Some(effort(value, at)?);
-                // Whoever asks here takes what comes, as there is no other word for it.
+                // This API has no setting for how reasoning is shown.
                 chat.display = Some(Display::Summarized);
             }
             "logprobs" => chat.logprobs = chat.logprobs.or(boolean(value, at)?.then_some(0)),
@@ -80,7 +80,7 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     Ok(chat)
 }
 
-/// Reads a field that chats and text completions have in common; `false` for any other.
+/// Reads a field that chats and text completions have in common; returns `false` for any other.
 pub(crate) fn sampling<'a>(name: &str, value: Raw<'a>, chat: &mut Chat<'a>) -> Result<bool, Reject> {
     let at = format_args!("{name}");
     match name {
@@ -102,7 +102,7 @@ pub(crate) fn sampling<'a>(name: &str, value: Raw<'a>, chat: &mut Chat<'a>) -> R
     Ok(true)
 }
 
-/// Whether a field has the value that it has when it is left out.
+/// Whether a field has its default value.
 pub fn is_neutral(name: &str, value: Raw<'_>) -> bool {
     let is_empty = || value.members().next().is_none() && value.items().next().is_none();
     match name {
@@ -119,7 +119,7 @@ pub fn is_neutral(name: &str, value: Raw<'_>) -> bool {
     }
 }
 
-/// Functions; a tool of another kind is run by its provider, and noted.
+/// Reads functions. A tool of another kind runs at its provider, and is noted.
 fn tools<'a>(tools: Raw<'a>, foreign: &mut Vec<String>) -> Result<Vec<Tool<'a>>, Reject> {
     let mut functions = Vec::new();
     each(tools, format_args!("tools"), |item, at| {
@@ -156,7 +156,7 @@ fn tool<'a>(tool: Raw<'a>, at: Arguments<'_>, foreign: &mut Vec<String>) -> Resu
     })
 }
 
-/// Reads `tool_choice`; the tools are known. Of a list of allowed tools the others are left out.
+/// Reads `tool_choice`; the tools are known by now. If it is a list of allowed tools, the others are removed.
 ///
 /// <https://platform.openai.com/docs/api-reference/chat/create#chat_create-tool_choice>
 fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
@@ -186,7 +186,7 @@ fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     Ok(())
 }
 
-/// The name of the function that an object means.
+/// The name of the function that an object names.
 fn called<'a>(tool: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Cow<'a, str>, Reject> {
     let [function, _] = taken(tool, ["function", "type"], &[], at, hints);
     let function = needed(function, "function", at)?;
@@ -208,7 +208,7 @@ fn response_format<'a>(format: Raw<'a>, hints: &mut Vec<String>) -> Result<Forma
     let at = format_args!("response_format");
     object(format, at)?;
     let kind = string(required(format, "type", at)?, format_args!("response_format.type"))?;
-    // A schema is known under the name of its kind.
+    // The schema is in a member that is called like its type.
     left_out(format.members(), &["type", &kind], &[], at, hints);
     match &*kind {
         "text" => Ok(Format::Text),
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(read(&custom), Ok(("f,g".to_owned(), false, vec!["tool_choice.custom".to_owned()])));
     }
 
-    /// Many clients send it, as OpenAI's own examples did: no provider must be passed over for it.
+    /// Many clients send `name`, as OpenAI's own examples did. No provider may be passed over because of it.
     #[test]
     fn whoever_speaks_may_be_named() {
         let body = br#"{"messages":[{"role":"tool","tool_call_id":"1","name":"f","content":"a"},
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(chat.hints, ["messages[1].name"]);
     }
 
-    /// Such a conversation could never go on.
+    /// Otherwise such a conversation could not go on.
     #[test]
     fn arguments_that_are_no_object_become_one() {
         let check = |written: &str, expect: &str, noted: bool| {

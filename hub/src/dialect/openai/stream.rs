@@ -15,7 +15,7 @@ pub(super) struct Stream {
     usage: UsageChunk,
     created: u64,
     choice: u32,
-    /// Every event up to its choices, once the answer has a name.
+    /// The members of every event up to its choices; known once the answer has a name.
     head: Vec<u8>,
 }
 
@@ -34,7 +34,7 @@ impl Stream {
         model.write(head);
     }
 
-    /// A tool call's delta, up to what it says.
+    /// A tool call's delta, up to its content.
     fn call(index: u32, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\"tool_calls\":[{\"index\":");
         number(out, index.into());

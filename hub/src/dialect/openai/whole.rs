@@ -93,7 +93,7 @@ fn message(choice: &Choice, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// One string of many.
+/// Joins several texts into one string.
 fn joined<'c>(texts: impl Iterator<Item = &'c Collected>, out: &mut Vec<u8>) {
     out.push(b'"');
     for text in texts {
@@ -102,7 +102,7 @@ fn joined<'c>(texts: impl Iterator<Item = &'c Collected>, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// A member that is an array, unless it would be empty.
+/// Appends a member that is an array, unless it is empty.
 fn list<T>(open: &[u8], items: impl Iterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {
     let mut any = false;
     for item in items {

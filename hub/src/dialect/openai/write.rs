@@ -1,4 +1,4 @@
-//! What streams and whole answers of OpenAI's have in common.
+//! What the streams and whole answers of OpenAI's chat completions have in common.
 
 use alloc::vec::Vec;
 
@@ -36,7 +36,8 @@ pub(super) fn detail(detail: &Detail<'_>, block: u32, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// One item of `annotations`. A source that is no page has no counterpart at OpenAI; it is written in the same shape.
+/// One item of `annotations`. OpenAI has no such item for a source that is not a web page; it is written in the same
+/// format.
 pub(super) fn annotation(citation: &Citation<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"type\":\"url_citation\",\"url_citation\":{\"url\":");
     citation.url.unwrap_or(Str::EMPTY).write(out);
@@ -57,7 +58,7 @@ pub(super) fn annotation(citation: &Citation<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}}");
 }
 
-/// One item of `images`, as hosts of image-making chat models write it.
+/// One item of `images`, in the format of hosts whose chat models make images.
 pub(super) fn image(media_type: Str<'_>, data: Str<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:");
     media_type.write_inside(out);
@@ -93,7 +94,7 @@ pub(crate) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
         member(out, b",\"audio_tokens\":", usage.audio_input);
     }
     out.extend_from_slice(b"},\"completion_tokens_details\":{");
-    // Most providers do not say how many these were: none is not what is known then.
+    // Most providers do not give these counts; an absent count is unknown, not zero.
     let mut comma: &[u8] = b"";
     for (name, count) in [(&b"\"reasoning_tokens\":"[..], usage.reasoning), (b"\"audio_tokens\":", usage.audio_output)]
     {

@@ -1,4 +1,4 @@
-//! What a response repeats of its request. The official SDKs' types require some of it.
+//! The members that a response repeats from its request. The types of the official SDKs require some of them.
 
 use alloc::string::String;
 
@@ -7,7 +7,7 @@ use memchr::memmem;
 use super::tools::added;
 use crate::codec::json::{Raw, Scan};
 
-/// The members that are repeated, and what they are where the request does not say.
+/// The repeated members, and their values if the request does not have them.
 const REPEATED: [(&str, &str); 15] = [
     ("instructions", "null"),
     ("max_output_tokens", "null"),
@@ -26,10 +26,10 @@ const REPEATED: [(&str, &str); 15] = [
     ("user", "null"),
 ];
 
-/// Those of the request in `body`, which `scan` has passed.
+/// The repeated members of the request in `body`, which was scanned into `scan`.
 pub(super) fn of(body: &[u8], scan: &Scan) -> String {
     let mut echo = String::new();
-    // The usual conversation need not be walked through.
+    // Most conversations bring no tools and need not be read for them.
     let brings_tools = memmem::find(body, b"additional_tools").is_some();
     for (name, default) in REPEATED {
         echo.push_str(if echo.is_empty() { "{\"" } else { ",\"" });

@@ -1,4 +1,4 @@
-//! The event with which a stream ends that cannot go on.
+//! The event that ends a failed stream.
 
 use alloc::vec::Vec;
 
@@ -6,7 +6,7 @@ use crate::codec::json::write::object;
 use crate::dialect::openai;
 use crate::fault::Problem;
 
-/// An `error` event. The SDKs raise what they find in a member called `error`; the API's own event has the same beside it.
+/// An `error` event. SDKs raise the member called `error`; the API's own event has the same members at its top level.
 ///
 /// <https://platform.openai.com/docs/api-reference/responses-streaming/error>
 pub fn error_event(problem: &Problem, number: u64) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Reads `input`: a text, or the conversation's items. Errors name the item: `input[2].content[0].image_url`.
 //!
-//! What the model said and did at one go comes as several items (reasoning, a message, calls); it becomes one turn.
+//! One turn of the model comes as several items (reasoning, a message, calls). They become one turn here.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -19,10 +19,11 @@ use crate::dialect::fields::{
 use crate::fault::Reject;
 use crate::signature::{Maker, adopted};
 
-/// What items and parts of an answer have, the SDK's additions among them, and say nothing when they are sent back.
+/// Members of an answer's items and parts, including those that the SDK adds. They mean nothing when they are sent
+/// back.
 const ECHOED: [&str; 7] = ["id", "status", "annotations", "logprobs", "parsed", "parsed_arguments", "created_by"];
 
-/// What else is said of an image that was made.
+/// Other members of an item with a generated image.
 const MADE: [&str; 5] = ["action", "background", "quality", "revised_prompt", "size"];
 
 /// Reads `input` into the conversation.
@@ -75,7 +76,7 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
             by_model(turns, index, Some(Content::Call { id: text("call_id")?, name, arguments }));
         }
         "function_call_output" | "custom_tool_call_output" => {
-            // The tool is named by the call, too.
+            // The call also names the tool.
             called(item, &["call_id", "output", "name", "namespace"], at, hints);
             let output = parts(required(item, "output", at)?, Role::Tool, format_args!("{at}.output"), hints)?;
             let result = Content::Result { id: text("call_id")?, parts: output, outcome: Outcome::Worked };
@@ -91,13 +92,13 @@ fn item<'a>(item: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>)
             by_model(turns, index, Some(Content::Image { media_type, data: text("result")? }));
         }
         "additional_tools" => tools::add(item, at, chat)?,
-        // Items that only their maker can read, or find in its store.
+        // Items that only their maker can read, or that are in its store.
         kind => chat.foreign.push(format!("{at}.{kind}")),
     }
     Ok(())
 }
 
-/// Notes what is left out of a call or of what came of it.
+/// Notes what is left out of a call or of its result.
 fn called(item: Raw<'_>, read: &[&str], at: Arguments<'_>, hints: &mut Vec<String>) {
     let others = item.members().filter(|(name, value)| match &**name {
         "type" => false,
@@ -107,7 +108,7 @@ fn called(item: Raw<'_>, read: &[&str], at: Arguments<'_>, hints: &mut Vec<Strin
     left_out(others, &[], &ECHOED, at, hints);
 }
 
-/// Adds to what the model says, if it has the word.
+/// Adds to the model's turn if it is the latest; else begins one.
 fn by_model<'a>(turns: &mut Vec<Turn<'a>>, index: usize, said: impl IntoIterator<Item = Content<'a>>) {
     let said = said.into_iter().map(Part::from);
     match turns.last_mut() {
@@ -131,7 +132,7 @@ fn message<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Cha
         leave_out(format_args!("{at}.name"), &mut chat.hints);
     }
     let extra = message.members().filter(|(name, value)| {
-        // Names and notes of an earlier answer ask for nothing.
+        // Ids, and notes on an earlier answer, ask for nothing.
         !matches!(&**name, "type" | "role" | "content" | "id" | "status" | "phase" | "name") && !value.is_null()
     });
     match chat.turns.last_mut() {
@@ -180,14 +181,14 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String
         "input_audio" if role == Role::User => sound(part, at, hints)?,
         kind => Content::Other { field: format!("{at}.{kind}") },
     };
-    // What has no place here is refused or noted as a whole.
+    // A part without a place in the hub is refused or noted as a whole.
     if !matches!(content, Content::Other { .. }) {
         left_out(part.members(), read, &ECHOED, at, hints);
     }
     Ok(Part { detail: looks, ..content.into() })
 }
 
-/// A file in the request or at an address.
+/// A file in the request or at a URL.
 fn file<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
     let name = given(part, "filename").and_then(Raw::string);
     if let Some(url) = given(part, "file_url") {
@@ -199,7 +200,7 @@ fn file<'a>(part: Raw<'a>, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
     }
 }
 
-/// What was uploaded before belongs to one provider.
+/// An uploaded file belongs to one provider.
 fn uploaded<'a>(part: Raw<'_>, instead: &str, at: Arguments<'_>) -> Result<Content<'a>, Reject> {
     match given(part, "file_id") {
         Some(_) => Ok(Content::Other { field: format!("{at}.file_id") }),
@@ -207,7 +208,7 @@ fn uploaded<'a>(part: Raw<'_>, instead: &str, at: Arguments<'_>) -> Result<Conte
     }
 }
 
-/// A reasoning item; `None` for one that says nothing and proves nothing.
+/// A reasoning item; `None` if it has neither text nor proof.
 fn reasoning<'a>(item: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Option<Content<'a>>, Reject> {
     let proof = given(item, "encrypted_content")
         .map(|proof| string(proof, format_args!("{at}.encrypted_content")))
@@ -216,7 +217,7 @@ fn reasoning<'a>(item: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> R
     if let Some(data) = proof.as_deref().and_then(|proof| proof.strip_prefix(REDACTED)) {
         return Ok(Some(Content::Redacted(Cow::Owned(adopted(Maker::OpenAi, data)))));
     }
-    // The words themselves are worth more than their summary.
+    // The full text is worth more than its summary.
     let mut text = words(item, "content", "", at, hints)?;
     if text.is_empty() {
         text = words(item, "summary", "\n\n", at, hints)?;
@@ -225,7 +226,7 @@ fn reasoning<'a>(item: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> R
     Ok((!text.is_empty() || signature.is_some()).then_some(Content::Reasoning { text, signature }))
 }
 
-/// The texts of an array of parts as one.
+/// The texts of an array of parts, joined.
 fn words<'a>(
     item: Raw<'a>,
     name: &str,

@@ -1,4 +1,4 @@
-//! Reads a Responses request: everything but its items and tools.
+//! Reads a Responses request, except its items and tools.
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
@@ -15,7 +15,7 @@ use crate::dialect::fields::{
 use crate::dialect::openai::is_neutral;
 use crate::fault::Reject;
 
-/// Reads the request in `body`, which `scan` has passed.
+/// Reads the request in `body`, which was scanned into `scan`.
 pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Reject> {
     let mut chat = Chat::default();
     let (mut instructions, mut items, mut choice) = (None, None, None);
@@ -42,7 +42,8 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
                     return Err(invalid(at, problem));
                 }
             }
-            // That it is stored by default cannot be relied on; who asks for it in so many words will look for it.
+            // `store` is on by default, so its absence asks for nothing. A caller who sets it explicitly will look for
+            // the response later.
             "store" => {
                 boolean(value, at)?;
                 chat.foreign.push("store".to_owned());
@@ -61,9 +62,9 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
             "text" => text(value, &mut chat)?,
             "reasoning" => reasoning(value, &mut chat)?,
             "truncation" if value.text() == "\"disabled\"" => {}
-            // The caller's own notes: the answer repeats them, and that is all they are for.
+            // The caller's own notes; their only purpose is that the answer repeats them.
             "metadata" => object(value, at)?,
-            // Limits the calls of tools that run at the provider; such tools are refused.
+            // Limits the calls of tools that run at the provider, and such tools are refused.
             "max_tool_calls" => {}
             "service_tier" => chat.service_tier = Some(string(value, at)?),
             "user" => chat.user = Some(string(value, at)?),
@@ -83,7 +84,8 @@ pub(super) fn read<'a>(body: &'a [u8], scan: &'a Scan) -> Result<Chat<'a>, Rejec
     Ok(chat)
 }
 
-/// What is to be in the answer besides. Reasoning's proof always is; what is about tools that run at the provider is refused.
+/// Reads what else the answer should have. Reasoning's proof is always there. Anything about tools that run at the
+/// provider is refused.
 fn include(include: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
     each(include, format_args!("include"), |item, at| {
         match &*string(item, at)? {
@@ -96,14 +98,14 @@ fn include(include: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
     .map(drop)
 }
 
-/// `text`: the answer's shape, and how long-winded it is to be.
+/// `text`: the answer's format and its verbosity.
 fn text<'a>(text: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     object(text, format_args!("text"))?;
     for (name, value) in text.members().filter(|(_, value)| !value.is_null()) {
         match &*name {
             "format" => chat.format = format(value, &mut chat.hints)?,
             "verbosity" if is_neutral("verbosity", value) => {}
-            // Under the name that it has at chat completions.
+            // Under its name in chat completions.
             "verbosity" => chat.extra.push((Cow::Borrowed("verbosity"), value)),
             _ => chat.foreign.push(format!("text.{name}")),
         }
@@ -132,7 +134,8 @@ fn format<'a>(format: Raw<'a>, hints: &mut Vec<String>) -> Result<Format<'a>, Re
     }
 }
 
-/// `reasoning`. A summary is given whenever the provider tells what its model thought; some have to be asked for it.
+/// `reasoning`. A summary is given whenever the provider shows its model's reasoning; some providers must be asked for
+/// it.
 fn reasoning(reasoning: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
     let at = format_args!("reasoning");
     object(reasoning, at)?;
@@ -143,7 +146,7 @@ fn reasoning(reasoning: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
                 check_string(value, format_args!("reasoning.{name}"))?;
                 chat.display = Some(Display::Summarized);
             }
-            // All reasoning that the caller sends back goes up.
+            // All reasoning that the caller sends back goes to the provider.
             ("context", "\"auto\"" | "\"all_turns\"") | ("mode", "\"standard\"") => {}
             _ => chat.foreign.push(format!("reasoning.{name}")),
         }

@@ -1,7 +1,7 @@
 //! Writes an answer as the events of a stream, from `response.created` to `response.completed`.
 //!
-//! An item is closed when another begins, but for calls: several may be written at once, so they stay open until
-//! something else comes.
+//! An item is closed when another begins, except for calls. Several calls may be written at once, so they stay open
+//! until something else comes.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -22,25 +22,25 @@ pub(super) struct Stream {
     /// How many items have begun.
     begun: u64,
     open: Vec<Open>,
-    /// The items that are complete, with commas between.
+    /// The complete items, with commas between them.
     output: Vec<u8>,
     finish: Option<Finish>,
-    /// What comes belongs to another answer, which there is no way to ask for here.
+    /// The pieces belong to another alternative, which callers cannot ask for in this API.
     elsewhere: bool,
 }
 
 /// An item that is being written.
 struct Open {
     at: u64,
-    /// A message's parts, of which the last is being written, or the one block that the item is.
+    /// A message's parts, the last of which is being written; for any other item, its one block.
     blocks: Vec<Block>,
-    /// Items of a message's log probabilities, with commas between.
+    /// Items of a message's log probabilities, with commas between them.
     logprobs: Vec<u8>,
-    /// Which call of the answer, and what its tool takes.
+    /// The number of the call in the answer, and what its tool takes.
     call: Option<(u32, Takes)>,
 }
 
-/// Writes events, and counts them.
+/// Writes events and numbers them.
 struct Events(u64);
 
 impl Events {
@@ -71,7 +71,7 @@ impl Stream {
         }
     }
 
-    /// An item begins, which is `blocks` so far.
+    /// Begins an item, which has `blocks` so far.
     fn begin(&mut self, blocks: Vec<Block>, call: Option<(u32, Takes)>, out: &mut Vec<u8>) {
         let Self { response, events, begun, .. } = self;
         let at = *begun;
@@ -83,7 +83,7 @@ impl Stream {
         self.open.push(Open { at, blocks, logprobs: Vec::new(), call });
     }
 
-    /// The message that is being written, whose last part is of the kind of `empty`.
+    /// Goes on with a message whose last part is of the same kind as `empty`; begins either if needed.
     fn message(&mut self, empty: Block, out: &mut Vec<u8>) {
         let of_kind = |block: &Block| core::mem::discriminant(block) == core::mem::discriminant(&empty);
         match self.open.last() {
@@ -104,7 +104,7 @@ impl Stream {
         open.blocks.push(empty);
     }
 
-    /// The block of reasoning called `block` is what is being written.
+    /// Goes on with the block of reasoning numbered `block`; begins it if needed.
     fn reasoning(&mut self, block: u32, out: &mut Vec<u8>) {
         let last = self.open.last().and_then(|open| open.blocks.last());
         if !matches!(last, Some(Block::Reasoning { block: last, .. }) if *last == block) {
@@ -162,12 +162,12 @@ impl Stream {
 
     fn argue(&mut self, index: u32, more: Str<'_>, out: &mut Vec<u8>) {
         let Self { response, events, open, .. } = self;
-        // What is open is one item, or calls in their order. An answer may have very many calls.
+        // The open items are either one item, or calls in their order. An answer may have very many calls.
         let Ok(at) = open.binary_search_by_key(&Some(index), |open| open.call.map(|(index, _)| index)) else { return };
         let Some(open) = open.get_mut(at) else { return };
         let Some(Block::Call { arguments, .. }) = open.blocks.first_mut() else { return };
         arguments.push(more);
-        // What a custom tool takes is inside of the arguments, and told when they are complete.
+        // A custom tool's input is inside the arguments, so it is written when they are complete.
         if open.call.is_some_and(|(_, takes)| takes == Takes::Arguments) {
             events.write("response.function_call_arguments.delta", out, |event| {
                 place(response, "fc", open, event);
@@ -191,7 +191,7 @@ impl Stream {
         citations.push(citation);
     }
 
-    /// The last part of the message is complete.
+    /// Completes the message's last part.
     fn close_part(&mut self, out: &mut Vec<u8>) {
         let Self { response, events, open, .. } = self;
         let Some(open) = open.last_mut() else { return };
@@ -219,7 +219,7 @@ impl Stream {
         });
     }
 
-    /// Everything that is being written is complete; `status` says how what came last ended.
+    /// Completes all open items; `status` is that of the last one.
     fn close(&mut self, status: Status, out: &mut Vec<u8>) {
         if self.open.last().is_some_and(|open| open.blocks.first().is_some_and(super::write::is_part)) {
             self.close_part(out);
@@ -251,7 +251,7 @@ impl Stream {
     }
 }
 
-/// Which item an event is about.
+/// Writes which item an event is about.
 fn place(response: &Response, kind: &str, open: &Open, event: &mut Object<'_>) {
     response.id("item_id", kind, open.at, event);
     event.number("output_index", open.at);
@@ -364,7 +364,7 @@ impl Writer for Stream {
                 }
                 let new = open.logprobs.get(from..).unwrap_or_default();
                 let new = new.strip_prefix(b",").unwrap_or(new);
-                // The text that they belong to was told before.
+                // The text that they belong to was written before.
                 events.write("response.output_text.delta", out, |event| {
                     place(response, "msg", open, event);
                     event.number("content_index", open.blocks.len().saturating_sub(1) as u64);
@@ -394,7 +394,7 @@ impl Writer for Stream {
         });
     }
 
-    /// All is told once more when its item is complete, and in the end.
+    /// Everything is written once more when its item is complete, and again at the end.
     fn keeps(&self, _: &Piece<'_>) -> bool {
         !self.elsewhere
     }

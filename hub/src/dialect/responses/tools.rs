@@ -1,8 +1,9 @@
 //! Tools, and whether the model must call one.
 //!
-//! Two kinds besides functions are run by the caller, and so can be had of any model. A custom tool takes free text: to
-//! the model it is a function with one string, and a grammar for that text is told to the model, which no other API
-//! enforces. A namespace is a group of tools: its name goes before theirs. Both are noted as emulated.
+//! Besides functions, the caller runs two other kinds of tool, so any model can use them. A custom tool takes free
+//! text. The model sees it as a function with one string. A grammar for that text is explained to the model in words,
+//! because no other API enforces one. A namespace is a group of tools: its name becomes a prefix of theirs. Both are
+//! noted as emulated.
 //!
 //! <https://platform.openai.com/docs/guides/function-calling>
 
@@ -21,13 +22,13 @@ use crate::dialect::fields::{
 };
 use crate::fault::Reject;
 
-/// What a custom tool takes, as the function that it becomes.
+/// The schema of the function that stands for a custom tool.
 const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"string","description":"The tool's input, as plain text."}},"required":["input"],"additionalProperties":false}"#;
 
-/// More than any namespace's name has, in bytes. It goes before the name of each of its tools.
+/// No namespace's name is longer, in bytes. It is a prefix of each of its tools' names.
 const MAX_NAMESPACE: usize = 256;
 
-/// What a function or a custom tool has.
+/// The known members of a function or a custom tool.
 const KNOWN: [&str; 10] = [
     "type",
     "name",
@@ -41,13 +42,13 @@ const KNOWN: [&str; 10] = [
     "output_schema",
 ];
 
-/// Reads the tools at `at`; one that its provider would run is noted as foreign.
+/// Reads the tools at `at`. A tool that its provider would run is noted as foreign.
 pub(super) fn read<'a>(tools: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     each(tools, at, |item, at| tool(item, None, at, chat)).map(drop)
 }
 
-/// Reads tools that an item of the conversation brings, as Codex's do: they are there from the beginning, and one that was there
-/// before is replaced.
+/// Reads tools that an item of the conversation brings, as Codex sends them. They count from the beginning of the
+/// conversation, and replace earlier tools of the same name.
 ///
 /// <https://platform.openai.com/docs/api-reference/responses/create#responses_create-input>, `additional_tools`
 pub(super) fn add<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
@@ -56,7 +57,7 @@ pub(super) fn add<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> 
     read(required(item, "tools", at)?, format_args!("{at}.tools"), chat)
 }
 
-/// Leaves one tool of each name, the latest. A conversation brings the same ones again and again.
+/// Keeps one tool of each name, the latest. A conversation brings the same tools again and again.
 pub(super) fn settle(chat: &mut Chat<'_>) {
     let mut latest = BTreeMap::new();
     for (at, tool) in chat.tools.iter().enumerate() {
@@ -89,7 +90,7 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
             return each(tools, format_args!("{at}.tools"), |item, at| tool(item, Some(&name), at, chat)).map(drop);
         }
         "web_search" | "web_search_preview" if searches_as_usual(item) && namespace.is_none() => {
-            // Under the name that it has at chat completions, for those who search as well.
+            // Under its name in chat completions, for providers that can search, too.
             let options = Cow::Borrowed("web_search_options");
             if chat.extra.iter().all(|(name, _)| *name != options) {
                 chat.extra.extend(Raw::parse("{}").map(|usual| (options, usual)));
@@ -102,7 +103,7 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
         }
     }
     let given = |name| given(item, name);
-    // Found by a search that the provider runs, and answered at some later time: nobody else knows such tools.
+    // Such a tool is found by a search at the provider, or answered later. No other provider has these.
     for name in ["defer_loading", "async"] {
         if given(name).map(|value| boolean(value, format_args!("{at}.{name}"))).transpose()? == Some(true) {
             chat.foreign.push(format!("{at}.{name}"));
@@ -111,7 +112,7 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
     if given("allowed_callers").is_some_and(|callers| callers.items().any(|caller| caller.text() != "\"direct\"")) {
         chat.foreign.push(format!("{at}.allowed_callers"));
     }
-    // What it gives back is seen when it does.
+    // The model sees the result when it comes.
     if given("output_schema").is_some() {
         chat.hints.push(format!("{at}.output_schema"));
     }
@@ -150,7 +151,7 @@ fn tool<'a>(item: Raw<'a>, namespace: Option<&str>, at: Arguments<'_>, chat: &mu
     Ok(())
 }
 
-/// Whether a search of the web has nothing about it that only its maker can do.
+/// Whether a web search has no options that only its maker supports.
 fn searches_as_usual(tool: Raw<'_>) -> bool {
     tool.members().all(|(name, value)| match &*name {
         "type" => true,
@@ -160,7 +161,7 @@ fn searches_as_usual(tool: Raw<'_>) -> bool {
     })
 }
 
-/// Reads `tool_choice`; the tools are known. Of a list of allowed tools the others are left out.
+/// Reads `tool_choice`; the tools are known by now. If it is a list of allowed tools, the others are removed.
 pub(super) fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     let at = format_args!("tool_choice");
     if choice.kind() != Kind::Object {
@@ -189,14 +190,14 @@ pub(super) fn choose<'a>(choice: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Rej
     Ok(())
 }
 
-/// The name of the tool that an object means.
+/// The name of the tool that an object names.
 fn called<'a>(tool: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Cow<'a, str>, Reject> {
     left_out(tool.members(), &["type", "name", "namespace"], &[], at, hints);
     let namespace = tool.get("namespace").and_then(Raw::string);
     Ok(reached(namespace.as_deref(), string(required(tool, "name", at)?, format_args!("{at}.name"))?))
 }
 
-/// The name under which a model reaches a tool, of a namespace or of none.
+/// The model's name for a tool, in a namespace or not.
 pub(super) fn reached<'a>(namespace: Option<&str>, name: Cow<'a, str>) -> Cow<'a, str> {
     match namespace {
         Some(namespace) => Cow::Owned(format!("{namespace}__{name}")),
@@ -204,33 +205,33 @@ pub(super) fn reached<'a>(namespace: Option<&str>, name: Cow<'a, str>) -> Cow<'a
     }
 }
 
-/// The arguments of the function that a custom tool has become.
+/// The arguments with which a custom tool's function was called.
 pub(super) fn argument(input: &str) -> String {
     let mut out = Vec::with_capacity(16 + input.len());
     write_object(&mut out, |arguments| arguments.string("input", input));
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Gives `then` the input of a custom tool, from the arguments of the function that it has become. A model that kept to
-/// no schema gets its own words.
+/// Passes a custom tool's input to `then`. The input is in the arguments of the function that stands for the tool. If
+/// the model did not follow the schema, the input is all that it wrote.
 pub(super) fn input<T>(arguments: &Collected, then: impl FnOnce(Str<'_>) -> T) -> T {
     let text = arguments.get().text();
     let input = check(&text).ok().and_then(|arguments| arguments.get("input")?.str());
     then(input.unwrap_or(Str::Plain(&text)))
 }
 
-/// The tools of a request that are no plain functions, by the name under which the model reaches each.
+/// The tools of a request that are not plain functions, by the model's name for each.
 #[derive(Default)]
 pub(super) struct Special(BTreeMap<String, Known>);
 
-/// One of them.
+/// One of these tools.
 pub(super) struct Known {
     pub(super) name: String,
     pub(super) namespace: Option<String>,
     pub(super) kind: Takes,
 }
 
-/// What a tool takes.
+/// The kind of a tool's input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
     /// JSON.
@@ -240,7 +241,7 @@ pub(super) enum Takes {
 }
 
 impl Special {
-    /// Those of `tools`, which were read before.
+    /// The special tools among `tools`, which were read before.
     pub(super) fn of(tools: Raw<'_>) -> Self {
         let mut special = Self::default();
         special.add(tools, None);
@@ -266,7 +267,7 @@ impl Special {
         }
     }
 
-    /// The one that the model reaches as `name`.
+    /// The tool that the model calls `name`.
     pub(super) fn get(&self, name: Str<'_>) -> Option<&Known> {
         if self.0.is_empty() { None } else { self.0.get(&*name.text()) }
     }

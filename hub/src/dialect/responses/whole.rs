@@ -10,7 +10,7 @@ use crate::usage::Usage;
 pub(super) fn write(answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>) {
     let mut response = Response::new(start);
     response.named(&answer.id, &answer.model);
-    // There is no way to ask for more than one here.
+    // This API has only one alternative.
     let choice = answer.choices.first();
     let finish = choice.and_then(|choice| choice.finish);
     let status = Status::after(finish);
@@ -19,7 +19,7 @@ pub(super) fn write(answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out:
     let mut logprobs: &[u8] = choice.map_or(&[], |choice| &choice.logprobs);
     let mut items = blocks.chunk_by(|a, b| is_part(a) && is_part(b)).zip(0..).peekable();
     while let Some((blocks, at)) = items.next() {
-        // What was cut short is what came last.
+        // Only the last item can have been cut short.
         let cut = items.peek().is_none() && !matches!(blocks, [Block::Image { .. }]);
         let status = if cut { status } else { Status::Completed };
         let message = blocks.iter().any(|block| matches!(block, Block::Text { .. }));

@@ -12,7 +12,7 @@ use crate::piece::{Block, Cited, Finish};
 use crate::signature::spelled_out;
 use crate::usage::Usage;
 
-/// Stands before what only the provider can read where a proof of reasoning would stand.
+/// Marks reasoning that only the provider can read, in the place of a proof of reasoning.
 pub(super) const REDACTED: &str = "redacted~";
 
 /// How far an item, or the whole response, has come.
@@ -20,7 +20,7 @@ pub(super) const REDACTED: &str = "redacted~";
 pub(super) enum Status {
     InProgress,
     Completed,
-    /// No tokens were left, or the provider's policy ended it.
+    /// The token limit was reached, or the provider's policy ended it.
     Incomplete,
 }
 
@@ -41,9 +41,9 @@ impl Status {
     }
 }
 
-/// What all of a response's objects need to know of it.
+/// What every object of a response needs to know.
 pub(super) struct Response {
-    /// The provider's name for the answer, without what says what kind of name it is.
+    /// The provider's id of the answer, without the prefix that says what kind of id it is.
     name: String,
     model: String,
     created: u64,
@@ -63,14 +63,14 @@ impl Response {
         }
     }
 
-    /// The answer is called so by its provider, and came from that model.
+    /// Sets the answer's id and its model, as the provider names them.
     pub(super) fn named(&mut self, id: &str, model: &str) {
         let kinds = ["resp_", "msg_", "chatcmpl-", "cmpl-", "gen-"];
         let name = kinds.into_iter().find_map(|kind| id.strip_prefix(kind)).unwrap_or(id);
         (self.name, self.model) = (name.to_owned(), model.to_owned());
     }
 
-    /// A member that names the item at `at`.
+    /// A member with the id of the item at `at`.
     pub(super) fn id(&self, name: &str, kind: &str, at: u64, to: &mut Object<'_>) {
         let out = to.member(name);
         out.push(b'"');
@@ -82,7 +82,8 @@ impl Response {
         out.push(b'"');
     }
 
-    /// The response object. `output` are its items, with commas between; the usage is known when it is over.
+    /// The response object. `output` has its items, with commas between them. The usage is known when the response is
+    /// over.
     pub(super) fn write(
         &self,
         status: Status,
@@ -121,7 +122,7 @@ impl Response {
         });
     }
 
-    /// The item that `blocks` make: one block, or all parts of a message.
+    /// The item made of `blocks`: one block, or all parts of a message.
     pub(super) fn item(&self, at: u64, blocks: &[Block], status: Status, logprobs: &[u8], out: &mut Vec<u8>) {
         object(out, |item| match blocks {
             [Block::Reasoning { text, signature, .. }] => {
@@ -198,7 +199,7 @@ impl Response {
     }
 }
 
-/// What the names of such calls begin with.
+/// The prefix of such calls' ids.
 pub(super) const fn prefix(takes: Takes) -> &'static str {
     match takes {
         Takes::Arguments => "fc",
@@ -206,7 +207,7 @@ pub(super) const fn prefix(takes: Takes) -> &'static str {
     }
 }
 
-/// Whether a block is a part of a message, and no item of its own.
+/// Whether a block is a part of a message, and not an item of its own.
 pub(super) const fn is_part(block: &Block) -> bool {
     matches!(block, Block::Text { .. } | Block::Refusal(_))
 }
@@ -228,7 +229,7 @@ pub(super) fn part(block: &Block, logprobs: &[u8], out: &mut Vec<u8>) {
     });
 }
 
-/// `items`, which have commas between, as an array.
+/// `items`, which have commas between them, as an array.
 pub(super) fn list(out: &mut Vec<u8>, items: &[u8]) {
     out.push(b'[');
     out.extend_from_slice(items);
@@ -243,7 +244,7 @@ pub(super) fn summary_text(text: Str<'_>, out: &mut Vec<u8>) {
     });
 }
 
-/// Where a text comes from: a page, or a document of the request, which has no name in any store.
+/// The source of a text: a web page, or a document of the request, which has no id in any store.
 pub(super) fn annotation(citation: &Cited, out: &mut Vec<u8>) {
     let text =
         |text: &Option<Collected>, out: &mut Vec<u8>| text.as_ref().map_or(Str::EMPTY, Collected::get).write(out);
@@ -290,7 +291,7 @@ fn write_usage(usage: &Usage, to: &mut Object<'_>) {
     to.number("total_tokens", usage.input.saturating_add(usage.output));
 }
 
-/// Appends items of an array to others.
+/// Appends items to the items of an array.
 pub(super) fn append(items: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     if !items.is_empty() {
         items.push(b',');

@@ -15,11 +15,11 @@ use crate::dialect::fields::{
 };
 use crate::fault::Reject;
 
-/// What blocks of an answer have, SDKs' additions among them, and say nothing when they are sent back: citations are notes about
-/// that answer, and a set of tools is known by its tools.
+/// Members of an answer's blocks, including those that SDKs add. They mean nothing when they are sent back: citations
+/// are notes about that answer, and a set of tools is known by its tools.
 const ECHOED: [&str; 4] = ["citations", "index", "parsed_output", "toolset_name"];
 
-/// Reads one message: a turn, or several where a person's words stand beside what tools gave back.
+/// Reads one message. It becomes one turn, or several if it has both tool results and the user's own content.
 pub(super) fn read<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     object(message, at)?;
     let role = match &*string(required(message, "role", at)?, format_args!("{at}.role"))? {
@@ -51,7 +51,7 @@ pub(super) fn read<'a>(message: Raw<'a>, index: usize, at: Arguments<'_>, chat: 
         None => blocks(content, at, |item, at| block(item, role, at, chat))?.into_iter().for_each(add),
     }
     turns.push(turn);
-    // What the results were cut out of may have nothing left to say.
+    // After the results are taken out, a turn may have no content left.
     let split = turns.len() > 1;
     chat.turns.extend(turns.into_iter().filter(|turn| !split || !turn.parts.is_empty() || !turn.extra.is_empty()));
     Ok(())
@@ -82,7 +82,7 @@ pub(super) fn texts<'a>(content: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<Str
     })
 }
 
-/// What a block is, and its mark for the cache. What no block of its kind has is noted.
+/// The type of a block, and its cache mark. Unknown members of the block are noted.
 fn kind<'a>(
     block: Raw<'a>,
     at: Arguments<'_>,
@@ -98,7 +98,7 @@ fn kind<'a>(
         "thinking" => &["type", "thinking", "signature", "cache_control"],
         "redacted_thinking" => &["type", "data", "cache_control"],
         "tool_use" => &["type", "id", "name", "input", "caller", "cache_control"],
-        // It is refused or noted as a whole.
+        // An unknown block is refused or noted as a whole.
         _ => return Ok((kind, None)),
     };
     let mut cache = None;
@@ -136,7 +136,7 @@ fn block<'a>(item: Raw<'a>, role: Role, at: Arguments<'_>, chat: &mut Chat<'a>) 
             let arguments = Cow::Borrowed(input.text());
             Content::Call { id: member(item, "id", at)?, name: member(item, "name", at)?, arguments }
         }
-        // Search results, what ran at the provider, and kinds to come.
+        // Search results, results of tools that ran at the provider, and future kinds of block.
         (kind, _) => Content::Other { field: format!("{at}.{kind}") },
     };
     Ok(Part { cache, ..content.into() })
@@ -151,12 +151,12 @@ fn image<'a>(item: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Resul
             data: member(source, "data", at)?,
         },
         "url" => Content::ImageUrl(member(source, "url", at)?),
-        // A file that was uploaded before belongs to one provider.
+        // An uploaded file belongs to one provider.
         kind => Content::Other { field: format!("{at}.{kind}") },
     })
 }
 
-/// In which way an image or a document is given.
+/// How an image or a document is given.
 fn source_kind<'a>(source: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Cow<'a, str>, Reject> {
     object(source, at)?;
     let kind = member(source, "type", at)?;
@@ -198,7 +198,7 @@ fn document<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result
     Ok(Content::Document { source, name })
 }
 
-/// A document that comes in chunks, as one text; `None` if there is more to it than text.
+/// A document in chunks, as one text; `None` if it has more than text.
 fn chunks<'a>(content: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Option<Cow<'a, str>>, Reject> {
     if let Some(text) = content.string() {
         return Ok(Some(text));

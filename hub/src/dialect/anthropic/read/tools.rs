@@ -10,7 +10,7 @@ use crate::codec::json::Raw;
 use crate::dialect::fields::{boolean, each, invalid, left_out, object, required, string};
 use crate::fault::Reject;
 
-/// The caller's own tools; those that Anthropic defines or runs are noted.
+/// Reads the caller's own tools. Tools that Anthropic defines or runs are noted.
 pub(super) fn read<'a>(tools: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     each(tools, format_args!("tools"), |item, at| {
         object(item, at)?;
@@ -44,7 +44,7 @@ fn custom<'a>(item: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) -> Result<(
             "description" => tool.description = Some(string(value, path)?),
             "strict" => tool.strict = Some(boolean(value, path)?),
             "cache_control" => tool.cache = Some(value),
-            // That arguments need not be checked before they are streamed; nobody else checks them.
+            // Asks to stream arguments without checking them first. Nobody else checks them anyway.
             "eager_input_streaming" => {}
             "allowed_callers" if value.items().all(|caller| caller.text() == "\"direct\"") => {}
             _ => chat.foreign.push(format!("{path}")),

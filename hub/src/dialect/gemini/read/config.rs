@@ -1,4 +1,4 @@
-//! How an answer is to be made.
+//! The settings of an answer.
 //!
 //! <https://ai.google.dev/api/generate-content#generationconfig>
 
@@ -36,11 +36,11 @@ pub(super) fn read<'a>(config: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Rejec
                 others = whole(value, at)?.integer().ok_or_else(|| invalid(at, "it must not be negative"))?;
             }
             "thinkingConfig" => thinking(value, chat)?,
-            // How closely pictures are looked at, as far as one can choose.
+            // How closely to look at images, as far as the API lets callers choose.
             "mediaResolution" => chat.hints.push(at.to_string()),
             "responseModalities" if value.items().all(|modality| modality.text().eq_ignore_ascii_case("\"text\"")) => {}
             _ if matches!(value.text(), "false" | "[]" | "{}") => {}
-            // Speech, images, what only some models or places have, and kinds to come.
+            // Speech, images, settings of only some models or places, and future ones.
             _ => chat.foreign.push(at.to_string()),
         }
     }
@@ -51,7 +51,7 @@ pub(super) fn read<'a>(config: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Rejec
         }
         (Some("application/json"), None) => Format::Json,
         (None | Some("" | "text/plain"), None) => Format::Text,
-        // `text/x.enum`, and a schema of what is no JSON.
+        // `text/x.enum`, or a schema for something that is not JSON.
         _ => {
             chat.foreign.push("generationConfig.responseMimeType".to_string());
             Format::Text
@@ -93,7 +93,7 @@ fn thinking(thinking: Raw<'_>, chat: &mut Chat<'_>) -> Result<(), Reject> {
         }
     }
     chat.display = shown.then_some(Display::Summarized);
-    // Who wants to see thoughts wants there to be some; elsewhere one has to ask.
+    // A caller who wants to see thoughts wants the model to have some; other providers must be asked to reason.
     if shown && chat.thinking.is_none() && chat.effort.is_none() {
         chat.thinking = Some(Thinking::Adaptive);
     }

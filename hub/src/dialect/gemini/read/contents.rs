@@ -1,5 +1,5 @@
-//! The conversation. Calls need no ids here; where one has none, it is named by its place, and a response without one
-//! answers the first call of its name that is not answered yet.
+//! The conversation. Calls need no ids in this API. A call without an id gets one from its position. A response without
+//! an id answers the first unanswered call of its function.
 //!
 //! <https://ai.google.dev/api/caching#Content>, <https://ai.google.dev/gemini-api/docs/function-calling>
 
@@ -18,27 +18,27 @@ use crate::dialect::gemini::names::{get, list, members};
 use crate::dialect::gemini::proof::Proof;
 use crate::fault::Reject;
 
-/// What a call of an answer has that says nothing when it is sent back.
+/// Members of an answer's calls that mean nothing when they are sent back.
 const ECHOED: [&str; 1] = ["willContinue"];
 
-/// What is read of a conversation so far.
+/// The state while a conversation is read.
 struct Reading<'c, 'a> {
     chat: &'c mut Chat<'a>,
-    /// Calls that are not answered yet.
+    /// Calls that no response has answered yet.
     open: Open<'a>,
-    /// The content being read.
+    /// The index of the content being read.
     index: usize,
-    /// How many calls it has had.
+    /// How many calls this content has had.
     calls: usize,
 }
 
-/// Calls that are not answered yet, by what a response may say of them: a body has room for very many.
+/// Unanswered calls, in tables by what a response may name: a body may have very many calls.
 #[derive(Default)]
 struct Open<'a> {
     ids: BTreeMap<Cow<'a, str>, (Cow<'a, str>, usize)>,
-    /// By function, each in the order of its calls.
+    /// By function, in the order of the calls.
     functions: BTreeMap<(Cow<'a, str>, usize), Cow<'a, str>>,
-    /// How many there have been.
+    /// How many calls there have been.
     calls: usize,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Open<'a> {
         self.ids.entry(id).or_insert(call);
     }
 
-    /// The id of the call that a response answers: the one that it names, else the first of its function.
+    /// The id of the call that a response answers: the call that it names, else the first of its function.
     fn answered(&mut self, id: Option<&Cow<'a, str>>, function: &Cow<'a, str>) -> Option<Cow<'a, str>> {
         let first = || self.functions.range((function.clone(), 0)..).next().map(|(call, _)| call);
         let named = id.and_then(|id| self.ids.get(id));
@@ -71,7 +71,7 @@ pub(super) fn read<'a>(contents: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Rej
     Ok(())
 }
 
-/// The system instruction: text, with or without what is around it elsewhere.
+/// The system instruction: text, in a content or not.
 pub(super) fn system<'a>(system: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     let mut turn = Turn { role: Role::System, at: SYSTEM, parts: Vec::new(), extra: Vec::new() };
     if let Some(text) = system.string() {
@@ -109,7 +109,7 @@ impl<'a> Reading<'_, 'a> {
                 Some("model") => Role::Assistant,
                 Some(_) => return Err(invalid(format_args!("{at}.role"), "it must be 'user' or 'model'")),
             };
-        // The chunks of a stream come back as contents of their own, which make one turn of the model's.
+        // Callers send the chunks of a stream back as separate contents. They become one turn of the model.
         let last = self.chat.turns.pop_if(|last| role == Role::Assistant && last.role == Role::Assistant);
         let mut turn = last.unwrap_or_else(|| self.turn(role));
         self.calls = 0;
@@ -148,7 +148,7 @@ impl<'a> Reading<'_, 'a> {
                 _ => return Err(invalid(at, "it must not be more than one kind of part")),
             }
         }
-        // Of what is no picture or film it says nothing anywhere.
+        // The setting means nothing for anything but images and films.
         if detail.is_some() && !data.as_ref().is_some_and(|(name, _)| matches!(&**name, "inlineData" | "fileData")) {
             leave_out(format_args!("{at}.mediaResolution"), &mut self.chat.hints);
             detail = None;
@@ -180,10 +180,10 @@ impl<'a> Reading<'_, 'a> {
                 self.chat.turns.push(Turn { parts: [result.into()].into(), ..self.turn(Role::Tool) });
                 return Ok(());
             }
-            // What ran at Google, and kinds to come.
+            // Tools that ran at Google, and future kinds of part.
             _ => Content::Other { field: path.to_string() },
         };
-        // The text of which only a signature is said.
+        // Leaves out an empty text whose only purpose is to carry a signature.
         if !matches!(&content, Content::Text(text) if text.is_empty() && turn.role == Role::Assistant) {
             turn.parts.push(Part { detail, ..content.into() });
         }
@@ -238,7 +238,7 @@ impl<'a> Reading<'_, 'a> {
     }
 }
 
-/// How closely to look at an image, where others have words for it too.
+/// How closely to look at an image, if other providers have a setting for it.
 ///
 /// <https://ai.google.dev/gemini-api/docs/media-resolution>
 fn look(resolution: Raw<'_>) -> Option<Detail> {
@@ -252,7 +252,7 @@ fn look(resolution: Raw<'_>) -> Option<Detail> {
     }
 }
 
-/// What a function gave back, as text: the API's own names for it are taken off, and anything else stays JSON.
+/// A function's result as text. The API's own wrapping (`output`, `error`) is removed; anything else stays JSON.
 ///
 /// <https://ai.google.dev/api/caching#FunctionResponse>
 fn said(response: Raw<'_>) -> (Vec<Part<'_>>, Outcome) {
@@ -269,7 +269,7 @@ fn said(response: Raw<'_>) -> (Vec<Part<'_>>, Outcome) {
     (if are_texts { value.items().map(text).collect() } else { [text(value)].into() }, outcome)
 }
 
-/// A picture or a file beside a function's response.
+/// An image or a file in a function's response.
 fn media<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Part<'a>, Reject> {
     object(part, at)?;
     let data = members(part).next();
@@ -304,14 +304,14 @@ fn inline<'a>(inline: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Re
         ("video", _) => Content::Other { field: at.to_string() },
         _ => return Ok(Content::Document { source: Source::File { media_type, data }, name }),
     };
-    // Only documents have names elsewhere.
+    // Other APIs have names only for documents.
     if name.is_some() {
         leave_out(format_args!("{at}.displayName"), hints);
     }
     Ok(content)
 }
 
-/// A file at an address. One that was uploaded before, or that is Google's own, is known only there.
+/// A file at a URL. Only Google can read an uploaded file, or one of its own store.
 fn file<'a>(data: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     object(data, at)?;
     left_out(members(data), &["fileUri", "mimeType"], &[], at, hints);
@@ -329,7 +329,7 @@ fn file<'a>(data: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result
     })
 }
 
-/// Adds thoughts, which may come in many parts: those go on until a proof ends them.
+/// Adds thoughts. They may come in many parts, and go on until a proof ends them.
 fn reason<'a>(turn: &mut Turn<'a>, words: Cow<'a, str>, proof: Option<Proof<'a>>) {
     let open = turn.parts.pop_if(|part| matches!(part.content, Content::Reasoning { signature: None, .. }));
     let words = match open {
@@ -350,7 +350,7 @@ fn reason<'a>(turn: &mut Turn<'a>, words: Cow<'a, str>, proof: Option<Proof<'a>>
     }
 }
 
-/// What a proof proves; it may have the words with it.
+/// The reasoning that a proof proves. Its text is in the proof, or it was shown.
 fn proven<'a>(proof: Proof<'a>, shown: Cow<'a, str>) -> Content<'a> {
     match proof {
         Proof::Redacted(data) => Content::Redacted(data),

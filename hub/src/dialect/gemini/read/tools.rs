@@ -13,7 +13,7 @@ use crate::dialect::fields::{each, invalid, object, required, string};
 use crate::dialect::gemini::names::{list, members};
 use crate::fault::Reject;
 
-/// The caller's own functions; what runs at Google is noted.
+/// Reads the caller's own functions. Tools that run at Google are noted.
 pub(super) fn read<'a>(tools: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     list(tools, format_args!("tools"), |tool, at| {
         object(tool, at)?;
@@ -42,7 +42,7 @@ fn declaration<'a>(function: Raw<'a>, at: Arguments<'_>, chat: &mut Chat<'a>) ->
                 object(value, path)?;
                 tool.parameters = Some(value);
             }
-            // What comes back is told to the model here; elsewhere it sees it when it comes.
+            // Describes the function's result to the model. Elsewhere the model sees the result only when it comes.
             "response" | "responseJsonSchema" => chat.hints.push(path.to_string()),
             "behavior" if matches!(value.text(), "\"BLOCKING\"" | "\"UNSPECIFIED\"") => {}
             _ => chat.foreign.push(path.to_string()),
@@ -81,7 +81,7 @@ fn calling<'a>(config: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
         Some("AUTO") => Some(ToolChoice::Auto),
         Some("NONE") => Some(ToolChoice::None),
         Some("ANY") => Some(ToolChoice::Required),
-        // As it likes, but what it calls follows the schema.
+        // The model decides whether to call, but a call must follow the schema.
         Some("VALIDATED") => {
             chat.tools.iter_mut().for_each(|tool| tool.strict = Some(true));
             Some(ToolChoice::Auto)
@@ -101,7 +101,7 @@ fn calling<'a>(config: Raw<'a>, chat: &mut Chat<'a>) -> Result<(), Reject> {
     if only.len() == 1 && chat.tool_choice == Some(ToolChoice::Required) {
         chat.tool_choice = only.pop().map(ToolChoice::Named);
     } else if only.len() < chat.tools.len() {
-        // A choice among some is elsewhere a choice among all: the others are not offered then.
+        // Other APIs cannot limit a choice to some functions, so only those are offered.
         let only: BTreeSet<_> = only.into_iter().collect();
         chat.tools.retain(|tool| only.contains(&tool.name));
         chat.emulated.push(names.to_string());

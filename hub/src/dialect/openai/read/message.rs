@@ -14,7 +14,7 @@ use crate::dialect::fields::{
 };
 use crate::fault::Reject;
 
-/// What is noted of a message; see [`Chat`](crate::chat::Chat).
+/// What is noted while messages are read; see [`Chat`](crate::chat::Chat).
 pub(super) struct Noted<'n> {
     pub(super) hints: &'n mut Vec<String>,
     pub(super) emulated: &'n mut Vec<String>,
@@ -58,12 +58,12 @@ pub(super) fn read<'a>(
                 plain = Some(string(value, format_args!("{at}.{name}"))?);
             }
             "reasoning_details" if role == Role::Assistant => details = Some(value),
-            // Of the tool, which the call that is answered names as well: OpenAI's own examples sent it for years.
+            // The tool's name. The call that is answered has it, too. OpenAI's own examples sent it for years.
             "name" if role == Role::Tool => {}
-            // It tells people of one role apart; no other API has a place for it.
+            // It distinguishes people with the same role; no other API has a place for it.
             "name" => leave_out(format_args!("{at}.name"), hints),
-            // A second name for the same words, and notes about an earlier answer, LiteLLM's and the SDK's among them: nothing
-            // that is asked.
+            // A second name for the same text, and notes on an earlier answer, for example from LiteLLM and the SDK.
+            // They ask for nothing.
             "reasoning_content" | "reasoning" | "annotations" | "provider_specific_fields" | "parsed"
                 if role == Role::Assistant => {}
             _ if matches!(value.text(), "[]" | "{}") => {}
@@ -102,13 +102,13 @@ fn part<'a>(part: Raw<'a>, role: Role, at: Arguments<'_>, hints: &mut Vec<String
     let content = match &*kind {
         "text" => Content::Text(string(required(part, "text", at)?, format_args!("{at}.text"))?),
         "refusal" => Content::Refusal(string(required(part, "refusal", at)?, format_args!("{at}.refusal"))?),
-        // OpenAI takes images from people only; that tools give some back is common all the same.
+        // OpenAI accepts images only from users, but tool results with images are common.
         "image_url" if matches!(role, Role::User | Role::Tool) => image(part, at, hints, &mut looks)?,
         "file" if role != Role::Assistant => file(part, at, hints)?,
         "input_audio" if role == Role::User => sound(part, at, hints)?,
         kind => Content::Other { field: format!("{at}.{kind}") },
     };
-    // What a part is stands under the name of its kind.
+    // A part's content is in a member that is called like its type.
     let [cache, ..] = taken(part, ["cache_control", "type", &kind], &ECHOED, at, hints);
     Ok(Part { content, cache, detail: looks })
 }
@@ -127,7 +127,7 @@ fn image<'a>(
     fields::image(needed(url, "url", at)?, format_args!("{at}.url"))
 }
 
-/// A file in the request; one that was uploaded before belongs to one provider.
+/// A file in the request. An uploaded file belongs to one provider.
 fn file<'a>(part: Raw<'a>, at: Arguments<'_>, hints: &mut Vec<String>) -> Result<Content<'a>, Reject> {
     let file = required(part, "file", at)?;
     let at = format_args!("{at}.file");
@@ -165,10 +165,11 @@ fn call<'a>(
     Ok(Content::Call { id, name, arguments }.into())
 }
 
-/// Reads `reasoning_details`, the way in which reasoning with a proof travels through this dialect: as
+/// Reads `reasoning_details`, which carries reasoning and its proof through this dialect:
 /// `{"type":"reasoning.text","text":…,"signature":…,"index":…}` and `{"type":"reasoning.encrypted","data":…}`.
 ///
-/// Items of one index belong together, so that a caller who only collects a stream's items in order has it right.
+/// Items with the same index belong together, so a caller who only collects a stream's items in order sends them back
+/// correctly.
 fn reasoning<'a>(
     details: Raw<'a>,
     plain: Option<Cow<'a, str>>,
@@ -181,7 +182,7 @@ fn reasoning<'a>(
         object(item, at)?;
         let index = item.get("index").and_then(Raw::integer);
         let field = |name| item.get(name).and_then(Raw::string);
-        // In which words its maker puts it is of no use to others.
+        // The maker's name for the format is of no use to others.
         let mut read = |members: &[&str]| left_out(item.members(), members, &ECHOED, at, hints);
         match field("type").as_deref() {
             Some("reasoning.encrypted") => {
@@ -200,14 +201,14 @@ fn reasoning<'a>(
                     _ => parts.push(Content::Reasoning { text: more, signature: proof }.into()),
                 }
             }
-            // A summary says nothing that the text does not.
+            // The text has everything that a summary says.
             None | Some("reasoning.summary") => {}
             Some(kind) => leave_out(format_args!("{at}.{kind}"), hints),
         }
         last = index;
         Ok(())
     })?;
-    // A proof without its words: they are in the plain field, if it was the only one.
+    // A proof without its text: if there is only one, its text is in the plain field.
     if let (Some(plain), [Part { content: Content::Reasoning { text, .. }, .. }]) = (plain, parts.as_mut_slice())
         && text.is_empty()
     {
