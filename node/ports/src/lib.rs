@@ -1,16 +1,17 @@
-//! Free ports for what a test or a benchmark starts.
+//! Free ports on loopback, for a node and for what tests and benchmarks start.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// The first port given. The system gives those of outgoing connections, and those asked for as port 0, from further up
-/// (`/proc/sys/net/ipv4/ip_local_port_range`), so that none of these is taken by somebody who did not name it.
+/// The first port given. The system takes ports for outgoing connections, and for port 0, from a higher range
+/// (`/proc/sys/net/ipv4/ip_local_port_range`), so that only a program that names one of these ports can take it.
 const FIRST: u16 = 11_000;
 /// How many there are.
 const SPAN: u16 = 20_000;
 
-/// A port on loopback that is free, and that this process is given only once. Another process begins elsewhere.
+/// A free port. A process gets each port only once, and another process begins elsewhere in the range.
 pub fn free() -> SocketAddr {
     static GIVEN: AtomicU16 = AtomicU16::new(0);
     let [low, high, ..] = process::id().wrapping_mul(37).to_le_bytes();
@@ -24,7 +25,7 @@ pub fn free() -> SocketAddr {
     }
 }
 
-/// `wanted` if nobody listens there, else another port on loopback.
+/// `wanted` if nobody listens there, else another free port.
 pub fn free_or(wanted: SocketAddr) -> SocketAddr {
     if TcpListener::bind(wanted).is_ok() { wanted } else { free() }
 }
@@ -32,6 +33,14 @@ pub fn free_or(wanted: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    #[test]
+    fn another_is_given_only_if_the_wanted_one_is_taken() {
+        let wanted = super::free();
+        assert_eq!(super::free_or(wanted), wanted);
+        let _taken = std::net::TcpListener::bind(wanted).unwrap();
+        assert_ne!(super::free_or(wanted), wanted);
+    }
 
     #[test]
     fn none_is_given_twice() {
