@@ -1,4 +1,4 @@
-//! Which Envoy runs: the one that `WEIR_ENVOY` names, else one on `PATH` that is new enough, else the fetched one.
+//! Which Envoy runs: the one that `WEIR_ENVOY` names, else the first on `PATH` that is new enough, else the fetched one.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -62,7 +62,7 @@ impl fmt::Display for Origin {
 /// Why there is no Envoy to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoEnvoy {
-    /// `WEIR_ENVOY` names something that does not run or does not tell a version.
+    /// `WEIR_ENVOY` names something that does not run or prints no version.
     Broken(PathBuf),
     /// `WEIR_ENVOY` names one that is too old.
     Old(PathBuf, Version),
@@ -107,7 +107,7 @@ pub fn find(places: &Places) -> Result<Envoy, NoEnvoy> {
     }
 }
 
-/// The Envoy that makes fetching one needless: named, or on `PATH` and new enough.
+/// The Envoy that is named, or that is on `PATH` and new enough. With it, none need be fetched.
 pub fn chosen() -> Result<Option<Envoy>, NoEnvoy> {
     if let Some(path) = std::env::var_os("WEIR_ENVOY").filter(|path| !path.is_empty()).map(PathBuf::from) {
         return match version(&path) {
@@ -128,10 +128,10 @@ fn on_path(folders: &OsStr) -> Option<(PathBuf, Version)> {
         .find(|(_, version)| *version >= OLDEST)
 }
 
-/// How long a program may take to tell its version.
+/// How long a program may take to print its version.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Asks an Envoy for its version. None if it does not run or does not tell.
+/// Asks an Envoy for its version. `None` if it does not run or prints none.
 pub fn version(path: &Path) -> Option<Version> {
     ask(path, PATIENCE)
 }
@@ -142,7 +142,7 @@ fn ask(path: &Path, patience: Duration) -> Option<Version> {
     let (mut child, start) = (asked.spawn().ok()?, Instant::now());
     while child.try_wait().ok()?.is_none() {
         if start.elapsed() >= patience {
-            // What is called envoy may be anything, and wait for anything.
+            // Any program can be called envoy, and it may never end.
             let _ = child.kill();
             let _ = child.wait();
             return None;

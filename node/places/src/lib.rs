@@ -1,5 +1,6 @@
-//! Where Weir keeps things on a machine, and which Envoy it runs: shared by `weir`, which uses them, and `xtask`, which
-//! puts them there. Start with [`Places`]; [`envoy`] chooses the Envoy. Nothing here depends on anything.
+//! Where Weir keeps things on a machine, and which Envoy it runs. Start with [`Places`]; [`envoy`] chooses the Envoy.
+//!
+//! This is a crate of its own, without dependencies: `xtask` fetches Envoy and the models before anything large is built.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
 
 use std::ffi::OsString;
@@ -11,11 +12,11 @@ pub mod envoy;
 /// The folders of one user. None is inside a clone, and none is made before it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
-    /// What can be fetched again: Envoy, ONNX Runtime, models. `$WEIR_CACHE`, else `weir` in the XDG cache folder.
+    /// For what can be fetched again: Envoy, ONNX Runtime, models. `$WEIR_CACHE`, else `weir` in the XDG cache folder.
     pub cache: PathBuf,
-    /// What cannot: keys and logs. `$WEIR_STATE`, else `weir` in the XDG state folder.
+    /// For what cannot: keys and logs. `$WEIR_STATE`, else `weir` in the XDG state folder.
     pub state: PathBuf,
-    /// Sockets and rendered files of what runs now: `run` in `$WEIR_STATE`, else `weir` in `$XDG_RUNTIME_DIR`, else
+    /// For the sockets and rendered files of running nodes: `run` in `$WEIR_STATE`, else `weir` in `$XDG_RUNTIME_DIR`, else
     /// `run` in the state folder.
     pub run: PathBuf,
 }
@@ -33,7 +34,7 @@ impl fmt::Display for NoHome {
 impl std::error::Error for NoHome {}
 
 impl Places {
-    /// The places of whoever runs this process.
+    /// The places of the user of this process.
     pub fn here() -> Result<Self, NoHome> {
         Self::of(|name| std::env::var_os(name))
     }
