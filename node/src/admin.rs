@@ -1,4 +1,4 @@
-//! `weir admin`: Envoy's own admin interface, which is a socket that only this user can open.
+//! Envoy's own admin interface, asked by a person. It is a socket that only one user can open.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -6,72 +6,67 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde_json::Value;
-use tokio::time::timeout;
 use weir_control::AdminAddress;
+use weir_control::admin::{Admin, Answer};
 use weir_control::render::Kind;
 
 use crate::folders::Folders;
 use crate::problem::{Outcome, Problem};
-use crate::say;
+use crate::programs::envoy::LOGS_KEYS;
+use crate::{runtime, say};
 
-/// Some answers, such as a profile's, take Envoy a while.
+/// Some answers take Envoy long, such as a profile.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The component of Envoy that writes callers' keys to its log, from `debug` on.
-const TELLS_KEYS: &str = "http";
 
 /// How a question is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// By GET.
     Look,
-    /// By POST, which Envoy asks for where something is changed.
+    /// By POST, which Envoy requires of what changes something.
     Change,
 }
 
-/// What the Envoy answers that runs in these folders.
+/// The answer of the Envoy that runs in these folders.
 pub fn answer(folders: &Folders, verb: Verb, path: &str) -> Outcome<String> {
-    let at = address(folders);
+    let admin = Admin::at(address(folders)).within(LIMIT);
     let method = if verb == Verb::Change { Method::POST } else { Method::GET };
     let path = format!("/{}", path.trim_start_matches('/'));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::Failed(format!("cannot start: {error}")))?;
-    runtime.block_on(async {
-        let answer = ask(&at, method, &path).await?;
+    runtime::single()?.block_on(async {
+        let answer = ask(&admin, method, &path).await?;
         if reveals_keys(&path) && answer.status == 200 {
-            ask(&at, Method::POST, &format!("/logging?{TELLS_KEYS}=info")).await?;
+            ask(&admin, Method::POST, &format!("/logging?{LOGS_KEYS}=info")).await?;
             say::line(&format!(
-                "Envoy's component {TELLS_KEYS} stays at info, because it writes callers' keys to the log; \
-                 logging?{TELLS_KEYS}=debug turns it on by itself"
+                "Envoy's component {LOGS_KEYS} stays at info, because it writes callers' keys to the log; \
+                 logging?{LOGS_KEYS}=debug turns it on by itself"
             ));
         }
-        let text = String::from_utf8_lossy(&answer.body);
-        if (200..300).contains(&answer.status) {
-            return Ok(text.trim_end().to_owned());
+        let text = answer.text().trim_end().to_owned();
+        if answer.is_success() {
+            return Ok(text);
         }
         let hint = if answer.status == 405 { "; --post sends what changes something" } else { "" };
-        Err(Problem::Failed(format!("Envoy answers {path} with {}: {}{hint}", answer.status, text.trim_end())))
+        Err(Problem::Failed(format!("Envoy answers {path} with {}: {text}{hint}", answer.status)))
     })
 }
 
-/// Whether this sets all of Envoy's loggers to a level at which keys are logged.
+/// Whether a request sets all of Envoy's loggers to a level at which keys are logged.
 fn reveals_keys(path: &str) -> bool {
     let query = path.split_once('?').filter(|(path, _)| *path == "/logging").map(|(_, query)| query);
     query.into_iter().flat_map(|query| query.split('&')).any(|pair| matches!(pair, "level=debug" | "level=trace"))
 }
 
-async fn ask(at: &AdminAddress, method: Method, path: &str) -> Outcome<weir_control::admin::Answer> {
-    let asked = timeout(LIMIT, at.ask(method, path)).await;
-    asked.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())).map_err(|error| {
+async fn ask(admin: &Admin, method: Method, path: &str) -> Outcome<Answer> {
+    admin.ask(method, path).await.map_err(|error| {
         Problem::Failed(format!(
-            "{at}: {error}; is `weir up` running this configuration? Name it as `weir up` was told, or its folder with --run"
+            "{}: {error}; is `weir up` running this configuration? Name it as `weir up` was told, or its folder with --run",
+            admin.address()
         ))
     })
 }
 
-/// Where the Envoy that `weir up` runs has it: as what it was started with says, so that no credential of the configuration's
-/// need be set here.
+/// The admin address that Envoy's bootstrap names. The configuration is not read, so the credentials that it names need not be
+/// set here.
 fn address(folders: &Folders) -> AdminAddress {
     let bootstrap = fs::read(folders.envoy().join(Kind::Bootstrap.file())).unwrap_or_default();
     named(&bootstrap).unwrap_or_else(|| AdminAddress::Socket(folders.admin()))

@@ -1,11 +1,13 @@
-//! One child: how it is started, and how it is ended.
+//! One child process: how it is started, and how it is ended.
+
+mod pipe;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, PipeReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::process::Stdio;
-use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -15,7 +17,7 @@ use tokio::time::timeout;
 
 /// How long a child may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What our own children may need: no provider's credential is among these.
+/// The variables that the sidecar and the simulator may need. No provider's credential is among them.
 const NEEDED: [&str; 16] = [
     "PATH",
     "HOME",
@@ -35,102 +37,116 @@ const NEEDED: [&str; 16] = [
     "SSL_CERT_DIR",
 ];
 
-/// What a child inherits of our environment.
+/// The programs that a node runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// The proxy, with the filter inside.
+    Envoy,
+    /// Inference of local models.
+    Sidecar,
+    /// The simulated provider.
+    Sim,
+}
+
+impl Program {
+    /// Every program.
+    pub(crate) const ALL: [Self; 3] = [Self::Envoy, Self::Sidecar, Self::Sim];
+
+    /// Its name in messages, in the name of its log, and in the ready file.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Envoy => "envoy",
+            Self::Sidecar => "sidecar",
+            Self::Sim => "sim",
+        }
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which variables of our environment a child inherits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inherit {
-    /// Everything: Envoy reads credentials from variables, and a changed configuration may name any of them.
+    /// All. Envoy reads credentials from variables, and a changed configuration may name any of them.
     All,
-    /// Only what any program needs.
+    /// Only those that any program needs.
     Needed,
 }
 
-/// Where a child's standard output goes; its standard error is always its log.
+/// Where a child's standard output goes. Its standard error always goes to its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// To its log, too.
+    /// To its log as well.
     Log,
-    /// To ours: Envoy writes nothing there but what `access_log: stdout` asks for, which a change may do at any time.
+    /// To our own. Envoy writes there only what `access_log: stdout` asks for, and a change may ask for that at any time.
     Ours,
 }
 
 /// How a child is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
-    pub(crate) name: &'static str,
-    pub(crate) program: PathBuf,
+    pub(crate) program: Program,
+    pub(crate) executable: PathBuf,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) inherit: Inherit,
     pub(crate) output: Output,
     pub(crate) log: PathBuf,
 }
 
-/// A child that runs.
+/// A running child.
 pub(crate) struct Started {
     pub(crate) child: Child,
-    /// Completes when all of its output has been passed on, where that goes to ours.
-    pub(crate) passed: Option<oneshot::Receiver<()>>,
+    /// Completes once all of the child's output is copied to ours. `None` if the output goes to the log.
+    pub(crate) copied: Option<oneshot::Receiver<()>>,
 }
 
 impl Spec {
-    /// Starts it, in a process group of its own, so that Ctrl-C reaches only us and we can end it in order.
+    /// Starts the child in a process group of its own: Ctrl-C then reaches only us, and we end the children in order.
     ///
-    /// It dies when the thread that starts it does: that must be the main one.
+    /// The child dies with the thread that started it, so that must be the main thread.
     pub(crate) fn start(&self) -> io::Result<Started> {
         if let Some(folder) = self.log.parent() {
-            // Somebody may have cleared it away; whether it is there is told by what follows.
+            // Somebody may have removed the folder. If it cannot be made, opening the log says why.
             let _ = fs::create_dir_all(folder);
         }
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", self.log.display()));
-        let log = File::options().create(true).append(true).open(&self.log).map_err(named)?;
-        // This very binary, even if a newer one has taken its place on disk.
+        let with_path = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", self.log.display()));
+        let log = File::options().create(true).append(true).open(&self.log).map_err(with_path)?;
+        // The binary of this process, even if a newer one has replaced it on disk.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("weir").args(["launch", "--parent", &std::process::id().to_string(), "--"]);
-        command.arg(&self.program).args(&self.arguments);
+        command.arg(&self.executable).args(&self.arguments);
         if self.inherit == Inherit::Needed {
             command.env_clear();
             command.envs(NEEDED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         }
-        let (output, passed): (Stdio, _) = match self.output {
+        let (output, copied): (Stdio, _) = match self.output {
             Output::Log => (log.try_clone()?.into(), None),
-            // Not ours itself: Envoy opens it by its path, which a socket, such as systemd's journal, does not allow; and a
-            // file that two write to at places of their own is garbled.
+            // A pipe, not our output itself. Envoy opens its output by path, which fails for a socket such as systemd's journal,
+            // and two processes that write to one file at offsets of their own would garble it.
             Output::Ours => {
                 let (from, to) = io::pipe()?;
-                (to.into(), Some(pass_on(from)?))
+                (to.into(), Some(pipe::copy(from)?))
             }
         };
-        // Whatever loads ONNX Runtime, or a filter of somebody's, sends nothing.
+        // Envoy gets this too: a filter of the operator's own may load ONNX Runtime, which must not send telemetry.
         let (name, value) = weir_sidecar::engine::onnx::QUIET;
         command.env(name, value);
         command.stdin(Stdio::null()).stdout(output).stderr(log);
         let child = command.process_group(0).kill_on_drop(true).spawn()?;
-        Ok(Started { child, passed })
+        Ok(Started { child, copied })
     }
 }
 
-/// Writes what comes from a child to our standard output until it ends; the receiver learns of that.
-///
-/// A thread of its own: whoever reads our output may be slow, and we must not be.
-fn pass_on(mut from: PipeReader) -> io::Result<oneshot::Receiver<()>> {
-    let (done, passed) = oneshot::channel();
-    let work = move || {
-        let (mut to, mut held) = (io::stdout(), [0; 16 << 10]);
-        while let Ok(read @ 1..) = from.read(&mut held) {
-            // It is read also when nobody listens to us any more, or the child would wait for ever.
-            let _ = to.write_all(held.get(..read).unwrap_or_default()).and_then(|()| to.flush());
-        }
-        // Nobody may be waiting.
-        let _ = done.send(());
-    };
-    thread::Builder::new().name("output".to_owned()).spawn(work).map(|_| passed)
-}
-
-/// Ends a child: SIGTERM, and SIGKILL if it does not listen.
+/// Ends a child: with SIGTERM, then with SIGKILL if it does not end in time.
 pub(crate) async fn end(mut child: Child) {
     signal(&child, Signal::TERM);
     if timeout(PATIENCE, child.wait()).await.is_err() {
         signal(&child, Signal::KILL);
-        // Nothing survives SIGKILL, and what it leaves behind is reaped here.
+        // SIGKILL always ends it. Waiting removes the entry from the process table.
         let _ = child.wait().await;
     }
 }
@@ -143,39 +159,9 @@ fn signal(child: &Child, signal: Signal) {
     }
 }
 
-/// Puts an earlier run's log aside, so that the tail of a log is this run's.
-pub(crate) fn rotate(log: &Path) {
-    // No log yet is the usual reason for this to fail, and no log is worth not starting for.
-    let _ = fs::rename(log, log.with_extension("log.old"));
-}
-
-/// The last lines of a log, indented; of a crash of Envoy's what it says, and not the frames that come after it.
-pub(crate) fn tail(log: &Path) -> String {
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let frame = |line: &str| line.contains("[backtrace] [") || line.contains("[envoy_bug] [");
-    let lines: Vec<_> = text.lines().filter(|line| !frame(line)).collect();
-    let last = lines.get(lines.len().saturating_sub(12)..).unwrap_or_default();
-    if last.is_empty() {
-        return format!("      ({} is empty)", log.display());
-    }
-    format!("      the end of {}:\n      | {}", log.display(), last.join("\n      | "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What to do about too few inotify instances stood 40 lines above the end of the log.
-    #[test]
-    fn a_crash_of_envoys_shows_what_it_says_and_no_frames() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("envoy.log");
-        let frames = "[9][error][envoy_bug] [assert.h:66] #1 UNKNOWN [0x5]\n[9][critical][backtrace] [backtrace.h:1] #0: [0x7]\n";
-        fs::write(&log, format!("[9][critical][assert] [a.cc:25] raise a limit\n{}", frames.repeat(20))).unwrap();
-        let shown = tail(&log);
-        assert!(shown.ends_with("| [9][critical][assert] [a.cc:25] raise a limit"), "{shown}");
-    }
 
     /// The sidecar says to name ONNX Runtime's library by a variable, which then did not reach it.
     #[test]

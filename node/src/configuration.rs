@@ -1,4 +1,4 @@
-//! The configuration: where it is, and what this machine adds to it.
+//! The configuration's file: where it is, and what this machine adds to it.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use weir_places::Places;
 use crate::problem::{Outcome, Problem};
 use crate::say;
 
-/// The configuration: as named, or where a clone and a usual installation have it.
+/// The file that is named, or the one where a clone and a usual installation have it.
 pub fn find(named: Option<&Path>) -> Outcome<PathBuf> {
     const USUAL: [&str; 2] = ["weir.yaml", "config/weir.yaml"];
     match named {
@@ -19,7 +19,7 @@ pub fn find(named: Option<&Path>) -> Outcome<PathBuf> {
     }
 }
 
-/// The machine as the configuration sees it, with Weir's folders where `weir` has them.
+/// This machine as the configuration sees it, with the folders that `weir` uses.
 pub(crate) fn environment(places: &Places) -> Environment {
     let mut environment = Environment::of_process();
     environment.cache.clone_from(&places.cache);
@@ -34,7 +34,7 @@ pub fn load(file: &Path) -> Outcome<(Loaded, Places, Environment)> {
     Ok((weir_control::load(file, &environment)?, places, environment))
 }
 
-/// Says what holds, but may not be what was meant.
+/// Warns of what is valid, but may not be what was meant.
 pub fn warn(loaded: &Loaded) {
     for warning in &loaded.warnings {
         say::line(&format!("warning: {warning}"));

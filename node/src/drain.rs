@@ -1,48 +1,50 @@
-//! Lets requests under way end before Envoy is stopped.
+//! Lets the requests that are running end before Envoy is stopped.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use weir_control::AdminAddress;
+use weir_control::admin::Admin;
 
-use crate::http;
+use crate::problem::counted;
 use crate::say;
 
+/// How often Envoy is asked.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Tells clients to go, and waits until none is left or `limit` has passed.
-pub(crate) async fn drain(admin: &AdminAddress, limit: Duration) {
+/// Tells clients to close their connections, and waits until no request is left or `limit` has passed.
+pub(crate) async fn drain(admin: &Admin, limit: Duration) {
     let deadline = Instant::now() + limit;
-    if http::post(admin, "/drain_listeners?graceful").await.is_err() {
-        // Whoever does not answer has nothing to drain.
+    if admin.post("/drain_listeners?graceful").await.is_err() {
+        // An Envoy that does not answer has no requests.
         return;
     }
     let mut said = None;
     loop {
-        let active = match http::get(admin, "/stats?filter=downstream_rq_active").await {
-            Ok(answer) => active(&answer.body),
+        let active = match admin.get("/stats?filter=downstream_rq_active").await {
+            Ok(answer) => active(&answer.text()),
             Err(_) => return,
         };
         if active == 0 {
             return;
         }
         if Instant::now() >= deadline {
-            say::line(&format!("{active} not ended within {limit:?}; cut off"));
+            say::line(&format!("{} not ended within {limit:?}; cut off", counted(active, "request")));
             return;
         }
         if said != Some(active) {
-            say::line(&format!("waiting for {active} under way (at most {limit:?}; Ctrl-C again cuts them off)"));
+            let running = counted(active, "running request");
+            say::line(&format!("waiting for {running} (at most {limit:?}; Ctrl-C again cuts off)"));
             said = Some(active);
         }
         sleep(INTERVAL).await;
     }
 }
 
-/// What stands in the statistics of the door: the admin interface's requests and those to the sidecar are counted elsewhere.
-const DOOR: &str = "http.edge.downstream_rq_active: ";
+/// The counter of the clients' listener. Requests to the admin interface and to the sidecar have counters of their own.
+const EDGE: &str = "http.edge.downstream_rq_active: ";
 
 fn active(stats: &str) -> u64 {
-    stats.lines().filter_map(|line| line.strip_prefix(DOOR)?.trim().parse::<u64>().ok()).sum()
+    stats.lines().filter_map(|line| line.strip_prefix(EDGE)?.trim().parse::<u64>().ok()).sum()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The filter's module: named, beside an installed binary, or built in the clone that this binary was built in.
+//! Which filter runs: the one that is named, the one that is installed with this binary, or the one built in the same clone.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use weir_places::envoy::Version;
 
 use crate::problem::{Outcome, Problem};
 
-/// The Envoys whose dynamic module ABI the native filter speaks: Envoy loads a module also in the release after its own.
+/// The Envoys that load the native filter. Envoy promises that a dynamic module also works in the next release.
 const NATIVE: [Version; 2] = [Version { major: 1, minor: 40 }, Version { major: 1, minor: 41 }];
 
 /// Which filter is wanted.
@@ -52,7 +52,7 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
-    /// What `module` is.
+    /// The kind of this module.
     pub(crate) fn of(module: &Module) -> Self {
         match module {
             Module::Wasm(_) => Self::Wasm,
@@ -68,7 +68,7 @@ impl Kind {
         }
     }
 
-    /// For `target/release/weir` the clone's build, for `/usr/bin/weir` what is installed with it.
+    /// Where it may be. For `target/release/weir` that is the build in its clone, for `/usr/bin/weir` what is installed with it.
     fn candidates(self, own: &Path) -> Vec<PathBuf> {
         let folder = |up: usize| own.ancestors().nth(up).map(Path::to_owned).unwrap_or_default();
         let built = match self {
@@ -86,8 +86,8 @@ impl Kind {
     }
 }
 
-/// Finds the filter that is wanted, by the caller or by `WEIR_FILTER`: else the native one where it is there and `envoy` is
-/// one that it fits, else the wasm module.
+/// Finds the filter that the caller or `WEIR_FILTER` wants. If neither names one: the native filter if it exists and this Envoy
+/// loads it, otherwise the wasm module.
 pub(crate) fn find(wanted: Option<&Wanted>, envoy: Option<Version>) -> Outcome<Module> {
     match wanted.cloned().or_else(variable) {
         Some(Wanted::At(named)) => {

@@ -1,7 +1,7 @@
-//! The last step before a child of `weir up` becomes its program: it ties its life to its parent's, so that even a
-//! `kill -9` of `weir up` leaves nothing behind.
+//! The last step before a child becomes its program. It asks the kernel to kill the child when its parent dies, so that no child
+//! is left even after `kill -9` of `weir up`.
 //!
-//! A process of our own, because between fork and exec Rust allows this only as `unsafe`. The tie survives exec.
+//! This is a process of its own, because Rust allows code between fork and exec only as `unsafe`. The request survives exec.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -11,11 +11,11 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use crate::problem::{Outcome, Problem};
 
-/// Becomes the program. Returns only if that fails.
+/// Becomes this program. Returns only if that fails.
 pub fn run(parent: i32, command: &[OsString]) -> Outcome {
     set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(|error| Problem::Failed(format!("cannot be tied to its parent: {error}")))?;
-    // The parent may have died before the tie was made.
+        .map_err(|error| Problem::Failed(format!("cannot ask to die with its parent: {error}")))?;
+    // The parent may have died before the kernel was asked.
     if getppid().is_none_or(|alive| alive.as_raw_nonzero().get() != parent) {
         return Err(Problem::Failed("its parent is gone".to_owned()));
     }

@@ -1,29 +1,27 @@
-//! Whether an Envoy that was started again serves anybody: one whose listener was refused, as when somebody else took the port in
-//! between, runs on without it.
+//! Whether an Envoy that was restarted serves clients. If another program took the port meanwhile, Envoy refuses its listener and
+//! runs on without it.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
-use weir_control::AdminAddress;
+use weir_control::admin::Admin;
 
-use crate::http;
-
-/// Who has taken the port may keep it: Envoy is not started again more often.
+/// How often Envoy is asked, and so the shortest time between two restarts: the port may stay taken.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Waits until the Envoy at `admin` listens for clients, or has refused to: then that is an error.
+/// Waits until the Envoy at `admin` listens for clients. The error says that it refused to.
 ///
-/// It may wait for long: clusters whose names are being resolved come first.
-pub(crate) async fn settled(admin: &AdminAddress) -> Result<(), Refused> {
+/// This may take long: Envoy resolves the names of its clusters first.
+pub(crate) async fn settled(admin: &Admin) -> Result<(), Refused> {
     loop {
         sleep(INTERVAL).await;
-        // One that does not answer is still starting, or will be told of as dead.
-        let Ok(listeners) = http::get(admin, "/listeners").await else { continue };
-        if listeners.body.lines().any(|line| line.starts_with(DOOR)) {
+        // An Envoy that does not answer is starting, or the supervisor will report its death.
+        let Ok(listeners) = admin.get("/listeners").await else { continue };
+        if listeners.text().lines().any(|line| line.starts_with(EDGE)) {
             return Ok(());
         }
-        let Ok(stats) = http::get(admin, "/stats?filter=listener_manager.lds.update_rejected").await else { continue };
-        if stats.body.lines().any(refused) {
+        let Ok(stats) = admin.get("/stats?filter=listener_manager.lds.update_rejected").await else { continue };
+        if stats.text().lines().any(refused) {
             return Err(Refused);
         }
     }
@@ -33,8 +31,8 @@ pub(crate) async fn settled(admin: &AdminAddress) -> Result<(), Refused> {
 #[derive(Debug)]
 pub(crate) struct Refused;
 
-/// What the line about the clients' listener begins with.
-const DOOR: &str = "edge::";
+/// How the line about the clients' listener begins.
+const EDGE: &str = "edge::";
 
 fn refused(line: &str) -> bool {
     let count = line.trim().strip_prefix("listener_manager.lds.update_rejected: ");

@@ -12,8 +12,9 @@ use weir_proto::sidecar::v1::{Engine, ListRequest, LoadRequest, Model, State, Un
 use weir_sidecar::settings::{EngineChoice, ModelSettings, QueueSettings};
 
 use crate::folders::Folders;
-use crate::problem::{Outcome, Problem};
-use crate::{configuration, plan};
+use crate::problem::{Outcome, Problem, at};
+use crate::programs::sidecar::local;
+use crate::{configuration, runtime};
 
 /// How long a sidecar may take to answer what it knows already.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,7 +58,7 @@ impl Wanted {
     fn request(self, target: &Target) -> Outcome<LoadRequest> {
         let mut request = match self.path {
             Some(path) => {
-                let path = std::path::absolute(&path).map_err(crate::problem::at(&path))?;
+                let path = std::path::absolute(&path).map_err(at(&path))?;
                 LoadRequest { name: self.name, path: path.display().to_string(), ..LoadRequest::default() }
             }
             None => configured(&self.name, target)?,
@@ -77,7 +78,7 @@ fn configured(name: &str, target: &Target) -> Outcome<LoadRequest> {
         return Err(Problem::Usage("name the model's folder with --path, or the configuration that does".to_owned()));
     }
     let (loaded, places, _) = configuration::load(&configuration::find(target.file.as_deref())?)?;
-    let (folder, models, queue) = plan::local(&loaded, places.models());
+    let (folder, models, queue) = local(&loaded, places.models());
     let model = models.into_iter().find(|model| model.name == name).unwrap_or_else(|| ModelSettings {
         name: name.to_owned(),
         path: folder.join(name),
@@ -110,11 +111,7 @@ pub fn unload_by_hand(target: &Target, name: &str) -> Outcome {
 
 /// Runs what is asked from outside of a runtime.
 fn wait<T>(asking: impl Future<Output = T>) -> Outcome<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::Failed(format!("cannot start: {error}")))?;
-    Ok(runtime.block_on(asking))
+    Ok(runtime::single()?.block_on(asking))
 }
 
 /// Why a sidecar did not do what it was asked for.

@@ -1,4 +1,4 @@
-//! What `weir up` is told besides the configuration.
+//! What a node is told besides the configuration: the flags of `weir up`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ pub use weir_core::config::units::duration;
 
 use crate::filter::Wanted;
 
-/// What `weir up` is told.
+/// What a node is told besides the configuration.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The configuration; none is looked for where a clone and a usual installation have it.
+    /// The configuration. `None` looks where a clone and a usual installation have it.
     pub file: Option<PathBuf>,
-    /// The folder with Envoy, ONNX Runtime and models, if it is not the usual one.
+    /// The folder with Envoy, ONNX Runtime and models, instead of the usual one.
     pub cache: Option<PathBuf>,
-    /// The folder for sockets, rendered files and logs, if it is not the configuration's own.
+    /// The folder for sockets, rendered files and logs, instead of one for each configuration.
     pub run: Option<PathBuf>,
     /// The filter, if one is named.
     pub filter: Option<Wanted>,
@@ -23,16 +23,16 @@ pub struct Options {
     pub drain: Duration,
     /// How long everything may take to get ready.
     pub wait: Duration,
-    /// The address at which a provider is simulated; `None` simulates none.
+    /// If a provider's endpoint is this address, the simulated provider is started there. `None` never starts it.
     pub sim: Option<SocketAddr>,
-    /// Where the sidecar serves health and metrics, if that is named.
+    /// Where the sidecar serves health and metrics. `None` takes the usual port, or a free one.
     pub sidecar_admin: Option<SocketAddr>,
-    /// Envoy's worker threads; one for each core unless given.
+    /// Envoy's worker threads. `None` is one for each core.
     pub concurrency: Option<u32>,
     /// Envoy's log level.
     pub log_level: String,
     /// Log levels of single components of Envoy.
     pub component_log_level: Option<String>,
-    /// The file that is written once everything is ready.
+    /// A file that is written once everything is ready.
     pub ready_file: Option<PathBuf>,
 }

@@ -1,11 +1,14 @@
-//! Whether the ports that will be needed are free, asked before anything starts: who has one, and who should move.
+//! Checks that the ports a node needs are free, before anything starts. For a port that is taken it says who has it, and what
+//! to change.
 
-use std::fs;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+mod holder;
+
+use std::net::{SocketAddr, TcpListener};
 
 use crate::problem::{Outcome, Problem};
+use holder::holder;
 
-/// A port that something is about to listen on.
+/// A port on which something is about to listen.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     pub(crate) address: SocketAddr,
@@ -13,12 +16,13 @@ pub(crate) struct Claim {
     pub(crate) set_by: String,
 }
 
-/// Fails with all the claims that cannot be met.
+/// Fails with every claim that cannot be met.
 pub(crate) fn check(claims: &[Claim]) -> Outcome {
     let mut problems = Vec::new();
     for (index, claim) in claims.iter().enumerate() {
         if claim.address.port() == 0 {
-            problems.push(format!("{}: nobody would know which port that is; change {}", claim.address, claim.set_by));
+            problems
+                .push(format!("{}: callers cannot know which port that is; change {}", claim.address, claim.set_by));
             continue;
         }
         if let Some(other) = claims.iter().take(index).find(|other| meet(other.address, claim.address)) {
@@ -40,69 +44,12 @@ pub(crate) fn check(claims: &[Claim]) -> Outcome {
     if problems.is_empty() { Ok(()) } else { Err(Problem::Failed(problems.join("\n      "))) }
 }
 
-/// Whether what connects to one may find the other. The system lets both be listened on where one is every address of the
-/// machine and the other a certain one; callers then reach whoever is more certain.
+/// Whether a client of one address can reach the other. The system lets one program listen on all addresses of a port, and
+/// another on one of them; clients of that one address then reach the second program.
 fn meet(one: SocketAddr, other: SocketAddr) -> bool {
     let (same, anywhere) = (one.ip() == other.ip(), one.ip().is_unspecified() || other.ip().is_unspecified());
-    // Envoy listens at `[::]` for IPv6 alone.
+    // Envoy listens on `[::]` for IPv6 only.
     one.port() == other.port() && (same || anywhere && one.is_ipv4() == other.is_ipv4())
-}
-
-/// A process by name and id.
-#[derive(Debug)]
-struct Holder {
-    name: String,
-    id: u32,
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} (process {})", self.name, self.id)
-    }
-}
-
-/// Who listens on `address`, if this user may know.
-fn holder(address: SocketAddr) -> Option<Holder> {
-    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .flat_map(|table| {
-            table
-                .lines()
-                .filter_map(|line| listening(line, address))
-                .map(|inode| format!("socket:[{inode}]"))
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    for process in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(id) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Ok(files) = fs::read_dir(process.path().join("fd")) else { continue };
-        let holds = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
-        if holds.map(|link| link.display().to_string()).any(|link| inodes.contains(&link)) {
-            let name = fs::read_to_string(process.path().join("comm")).ok()?.trim().to_owned();
-            return Some(Holder { name, id });
-        }
-    }
-    None
-}
-
-/// The inode in a line of `/proc/net/tcp`, if it is a socket that keeps `address` from being listened on.
-fn listening(line: &str, address: SocketAddr) -> Option<&str> {
-    let mut fields = line.split_whitespace();
-    let (local, state) = (fields.nth(1)?, fields.nth(1)?);
-    let (host, port) = local.rsplit_once(':')?;
-    if state != "0A" || u16::from_str_radix(port, 16).ok()? != address.port() {
-        return None;
-    }
-    // An address is written as the kernel holds it: for IPv4, four bytes in reverse.
-    let same = match address.ip() {
-        IpAddr::V4(ip) => {
-            let written = u32::from_str_radix(host, 16).ok().map(u32::swap_bytes);
-            written.is_none_or(|written| written == ip.to_bits() || written == 0 || ip.is_unspecified())
-        }
-        IpAddr::V6(_) => true,
-    };
-    if same { fields.nth(5) } else { None }
 }
 
 #[cfg(test)]

@@ -11,21 +11,21 @@ use crate::folders::Folders;
 use crate::problem::{Outcome, Problem};
 use crate::say;
 
-/// What `weir up` would run.
+/// The resources of the Envoy that `weir up` would run.
 pub fn resources(file: &Path, loaded: &Loaded, places: &Places, environment: &Environment) -> Outcome<Resources> {
-    render(&loaded.gateway, &paths(file, places, environment)?).map_err(|error| Problem::Failed(error.to_string()))
+    render(&loaded.gateway, &node(file, places, environment)?).map_err(|error| Problem::Failed(error.to_string()))
 }
 
-/// Where `weir up` would have things.
-fn paths(file: &Path, places: &Places, environment: &Environment) -> Outcome<Node> {
-    // How many files may be open there is not known.
-    Ok(Folders::of(places, file)?.paths(module()?, environment, MOST_CONNECTIONS))
+/// The node that `weir up` would run.
+fn node(file: &Path, places: &Places, environment: &Environment) -> Outcome<Node> {
+    // The limit of open files is not known: `weir up` may run as another user.
+    Ok(Folders::of(places, file)?.node(module()?, environment, MOST_CONNECTIONS))
 }
 
-/// Where an installed filter is, for what is only looked at.
+/// The filter that is named if none is found: where an installation has it.
 const INSTALLED: &str = "/usr/lib/weir/weir_filter.wasm";
 
-/// Says so, if no filter is here.
+/// Says so if no filter is found.
 pub fn hint_at_filter() -> Outcome {
     if module()?.path() == Path::new(INSTALLED) && !Path::new(INSTALLED).is_file() {
         say::line(&format!(
@@ -35,8 +35,8 @@ pub fn hint_at_filter() -> Outcome {
     Ok(())
 }
 
-/// The filter that `weir up` would take. One that is not built yet is no error in a configuration; one that `WEIR_FILTER` names
-/// must be there.
+/// The filter that `weir up` would use. A configuration is valid before a filter is built, so a missing filter is no error,
+/// unless `WEIR_FILTER` names one.
 fn module() -> Outcome<Module> {
     match filter::find(None, None) {
         Err(_) if !filter::is_named() => Ok(Module::Wasm(INSTALLED.into())),

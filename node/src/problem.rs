@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use weir_control::Diagnostic;
 
-/// What a command gives.
+/// The result of a command.
 pub type Outcome<T = ()> = Result<T, Problem>;
 
 /// Why a command stopped.
@@ -15,7 +15,7 @@ pub enum Problem {
     Config(Vec<Diagnostic>),
     /// Something else went wrong. Exit code 1.
     Failed(String),
-    /// The command was called in a way that makes no sense. Exit code 2.
+    /// The command was called in a wrong way. Exit code 2.
     Usage(String),
 }
 
@@ -44,8 +44,8 @@ impl fmt::Display for Problem {
 }
 
 /// `1 error`, `2 errors`.
-pub fn counted(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
+pub fn counted<N: fmt::Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
 

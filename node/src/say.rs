@@ -1,4 +1,4 @@
-//! What a person sees: results on standard output, everything else on standard error. A closed pipe is nobody's fault.
+//! What a person sees: results on standard output, everything else on standard error. A closed pipe is no error.
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
@@ -6,11 +6,11 @@ use crate::problem::{Outcome, Problem};
 
 /// A line of progress or trouble.
 pub fn line(text: &str) {
-    // Nobody is left to tell that nobody listens.
+    // If standard error is closed, there is nowhere to report that.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// A command's result. It fails where the result is lost, as on a full disk, and not because a reader has had enough.
+/// A command's result. It fails if the result is lost, as on a full disk, but not if the reader closed the pipe.
 pub fn result(text: &str) -> Outcome {
     let mut out = std::io::stdout();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -21,7 +21,7 @@ pub fn result(text: &str) -> Outcome {
     }
 }
 
-/// The text in bold where the result is read by a person.
+/// The text in bold, if standard output is a terminal.
 pub(crate) fn bold(text: &str) -> String {
     if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         format!("\x1b[1m{text}\x1b[0m")

@@ -1,10 +1,10 @@
-//! What a terminal and an init system send.
+//! The signals by which a terminal or an init system asks a process to stop.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::problem::{Outcome, Problem};
 
-/// What a terminal and an init system send.
+/// The three signals that ask a node to stop.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -12,6 +12,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
+    /// Handles the signals from now on.
     pub(crate) fn new() -> Outcome<Self> {
         let on = |kind| signal(kind).map_err(|error| Problem::Failed(format!("signals: {error}")));
         Ok(Self {
@@ -21,6 +22,7 @@ impl Signals {
         })
     }
 
+    /// Completes at the next of them.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -31,9 +33,9 @@ impl Signals {
 }
 
 /// Completes at the first Ctrl-C or SIGTERM.
-pub async fn asked_to_stop() {
+pub(crate) async fn asked_to_stop() {
     let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        // Without a handler the signal ends the process by itself, which is what was asked for.
+        // Without a handler the signal ends the process, which is right too.
         return std::future::pending().await;
     };
     tokio::select! {

@@ -1,4 +1,4 @@
-//! Keeps children running: one that dies is started again, after a pause that grows while it keeps dying.
+//! Keeps children running: a child that dies is restarted with exponential back-off.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -9,29 +9,25 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::child::{Spec, Started, end};
+use crate::backoff::Backoff;
+use crate::child::{Program, Spec, Started, end};
 
-/// The first pause, and the longest.
-const SHORTEST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(10);
-/// Who ran so long is well again.
-const STABLE: Duration = Duration::from_secs(60);
-
-/// How long the rest of a child's output may take to be passed on.
-const PASSING: Duration = Duration::from_secs(2);
+/// How long we wait for the rest of a dead child's output to be copied.
+const COPYING: Duration = Duration::from_secs(2);
 
 /// Something that happened to a child.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// It ended by itself, or could not be started.
     Died {
-        name: &'static str,
+        program: Program,
+        /// How it ended, as a verb phrase: `ended with exit code 1`.
         how: String,
         /// How long until it is started again.
         pause: Duration,
     },
     /// It was started again.
-    Back { name: &'static str, id: u32 },
+    Back { program: Program, id: u32 },
 }
 
 /// The children.
@@ -42,15 +38,17 @@ pub(crate) struct Supervisor {
     children: Vec<Kept>,
 }
 
+/// A child that is kept running by a task of its own.
 #[derive(Debug)]
 struct Kept {
-    name: &'static str,
+    program: Program,
     id: Arc<AtomicU32>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Supervisor {
+    /// A supervisor without children.
     pub(crate) fn new() -> Self {
         let (tell, events) = mpsc::unbounded_channel();
         Self { events, tell, children: Vec::new() }
@@ -59,36 +57,36 @@ impl Supervisor {
     /// Starts a child and keeps it running.
     pub(crate) fn keep(&mut self, spec: Spec) {
         let (stop, stopped) = watch::channel(false);
-        let (name, id) = (spec.name, Arc::new(AtomicU32::new(0)));
+        let (program, id) = (spec.program, Arc::new(AtomicU32::new(0)));
         let task = tokio::spawn(keep(spec, Arc::clone(&id), self.tell.clone(), stopped));
-        self.children.push(Kept { name, id, stop, task });
+        self.children.push(Kept { program, id, stop, task });
     }
 
-    /// The next thing that happens.
+    /// Waits for the next event.
     pub(crate) async fn next(&mut self) -> Event {
         match self.events.recv().await {
             Some(event) => event,
-            // We hold a sender ourselves.
+            // The channel never closes: `self` holds a sender.
             None => std::future::pending().await,
         }
     }
 
-    /// The children's names and process ids.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = (&'static str, u32)> {
-        self.children.iter().map(|child| (child.name, child.id.load(Ordering::Relaxed)))
+    /// The programs that run, with their process ids.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (Program, u32)> {
+        self.children.iter().map(|child| (child.program, child.id.load(Ordering::Relaxed)))
     }
 
-    /// Ends the child of that name.
-    pub(crate) async fn end(&mut self, name: &str) {
-        while let Some(at) = self.children.iter().position(|child| child.name == name) {
+    /// Ends this program, if it runs.
+    pub(crate) async fn end(&mut self, program: Program) {
+        while let Some(at) = self.children.iter().position(|child| child.program == program) {
             let child = self.children.swap_remove(at);
-            // The task may be gone already; then so is the child.
+            // If the task has ended, so has the child.
             let _ = child.stop.send(true);
             let _ = child.task.await;
         }
     }
 
-    /// Ends the children, the youngest first.
+    /// Ends all children, the last started first.
     pub(crate) async fn end_all(&mut self) {
         while let Some(child) = self.children.pop() {
             let _ = child.stop.send(true);
@@ -98,16 +96,17 @@ impl Supervisor {
 }
 
 async fn keep(spec: Spec, id: Arc<AtomicU32>, tell: mpsc::UnboundedSender<Event>, mut stop: watch::Receiver<bool>) {
+    let program = spec.program;
     let mut backoff = Backoff::default();
     let mut first = true;
     loop {
         let started = Instant::now();
         let how = match spec.start() {
-            Ok(Started { mut child, passed }) => {
+            Ok(Started { mut child, copied }) => {
                 let process = child.id().unwrap_or_default();
                 id.store(process, Ordering::Relaxed);
                 if !first {
-                    let _ = tell.send(Event::Back { name: spec.name, id: process });
+                    let _ = tell.send(Event::Back { program, id: process });
                 }
                 first = false;
                 let ended = tokio::select! {
@@ -117,9 +116,9 @@ async fn keep(spec: Spec, id: Arc<AtomicU32>, tell: mpsc::UnboundedSender<Event>
                         None
                     }
                 };
-                if let Some(passed) = passed {
-                    // What it wrote last is still in the pipe. Where nobody reads ours, it is not waited for.
-                    let _ = timeout(PASSING, passed).await;
+                if let Some(copied) = copied {
+                    // Its last lines are still in the pipe. The wait has a limit, because our own output may be blocked.
+                    let _ = timeout(COPYING, copied).await;
                 }
                 let Some(how) = ended else { return };
                 how
@@ -127,7 +126,7 @@ async fn keep(spec: Spec, id: Arc<AtomicU32>, tell: mpsc::UnboundedSender<Event>
             Err(error) => format!("cannot be started: {error}"),
         };
         let pause = backoff.pause(started.elapsed());
-        if tell.send(Event::Died { name: spec.name, how, pause }).is_err() {
+        if tell.send(Event::Died { program, how, pause }).is_err() {
             return;
         }
         tokio::select! {
@@ -137,7 +136,7 @@ async fn keep(spec: Spec, id: Arc<AtomicU32>, tell: mpsc::UnboundedSender<Event>
     }
 }
 
-/// Completes when it is to stop, also because nobody is left who could say so.
+/// Completes when the child must stop, or when the supervisor is gone.
 async fn asked(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -148,43 +147,5 @@ fn describe(status: ExitStatus) -> String {
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => "ended".to_owned(),
-    }
-}
-
-/// How long to wait before the next start.
-#[derive(Debug)]
-struct Backoff {
-    next: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { next: SHORTEST }
-    }
-}
-
-impl Backoff {
-    /// The pause after a run that lasted so long.
-    fn pause(&mut self, lasted: Duration) -> Duration {
-        if lasted >= STABLE {
-            self.next = SHORTEST;
-        }
-        let pause = self.next;
-        self.next = (pause * 2).min(LONGEST);
-        pause
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_a_limit_and_a_stable_minute_forgives() {
-        let mut backoff = Backoff::default();
-        let pauses: Vec<_> = (0..9).map(|_| backoff.pause(Duration::ZERO).as_millis()).collect();
-        assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
-        assert_eq!(backoff.pause(STABLE).as_millis(), 100);
-        assert_eq!(backoff.pause(Duration::ZERO).as_millis(), 200);
     }
 }

@@ -203,7 +203,7 @@ impl Up {
 
     /// The process id of `sim`, `sidecar` or `envoy`, as of its last start.
     pub fn child(&self, name: &str) -> u32 {
-        let again = format!("{name} was started again (process ");
+        let again = format!("{name} was restarted (process ");
         if let Some((_, after)) = self.said().rsplit_once(&again) {
             return after.split(')').next().and_then(|id| id.parse().ok()).expect("a process id");
         }

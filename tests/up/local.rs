@@ -58,7 +58,7 @@ async fn a_sidecar_killed_before_a_request_is_made_good_by_the_next_target_and_c
     assert_eq!(record.last().unwrap(), HOSTED, "{record:?}");
     up.until("it is started again", async || (up.child("sidecar") != sidecar).then_some(())).await;
     until_it_serves(&up).await;
-    assert!(up.said().contains("sidecar was killed by signal 9; starting it again in"), "{}", up.said());
+    assert!(up.said().contains("sidecar was killed by signal 9; restarting it in"), "{}", up.said());
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn a_stream_without_end_is_cut_when_the_limit_passes_and_no_process_is_lef
     assert_eq!(answer.ended(), Ended::Broken);
     assert!(!answer.is_done() && asked.elapsed().as_secs() >= 1, "it had its time to end");
     assert!(up.ended().await.success());
-    assert!(up.said().contains("1 not ended within 1s; cut off"));
+    assert!(up.said().contains("1 request not ended within 1s; cut off"));
     assert_eq!(up.processes(), Vec::<String>::new());
 }
 
@@ -45,7 +45,7 @@ async fn what_ends_is_not_ready_but_serves_and_a_second_ctrl_c_does_not_wait() {
     // Whoever has not heard of it yet is served.
     assert_eq!(up.chat("gpt", "Hi").await.said(), SAID);
     assert!(endless.event().await.is_some());
-    up.until_said("waiting for 1 under way").await;
+    up.until_said("waiting for 1 running request").await;
     signal(up.id(), "INT");
     assert_eq!(endless.rest().await.ended(), Ended::Broken);
     assert!(up.ended().await.success());

@@ -98,8 +98,8 @@ fn what_dies_comes_back() {
     running.until("chat is answered again", Running::chats);
     running.until("the local model is back", embeds);
     for name in ["sidecar", "envoy", "sim"] {
-        assert!(running.said().contains(&format!("{name} was killed by signal 9; starting it again in 0.1 s")));
-        assert!(running.said().contains(&format!("{name} was started again")));
+        assert!(running.said().contains(&format!("{name} was killed by signal 9; restarting it in 0.1 s")));
+        assert!(running.said().contains(&format!("{name} was restarted")));
     }
 }
 
@@ -115,7 +115,7 @@ fn an_envoy_that_comes_back_without_its_port_is_told_and_started_until_it_has_it
             Err(error) => assert!(start.elapsed() < LONG, "{error}"),
         }
     };
-    let told = format!("envoy does not listen on {}; starting it again", running.listen);
+    let told = format!("envoy does not listen on {}; restarting it", running.listen);
     running.until("it is told", |running| running.said().contains(&told));
     drop(taken);
     running.until("it is answered again", Running::chats);
@@ -173,7 +173,7 @@ fn a_stream_under_way_is_not_cut_by_a_stop() {
     stream.read_to_string(&mut text).unwrap();
     assert!(text.contains("data: [DONE]"), "{text}\n{}", running.said());
     assert!(running.ended().success());
-    assert!(running.said().contains("waiting for 1 under way"), "{}", running.said());
+    assert!(running.said().contains("waiting for 1 running request"), "{}", running.said());
     slow.kill().unwrap();
     slow.wait().unwrap();
 }
@@ -253,7 +253,7 @@ fn a_setting_of_the_sidecar_itself_starts_it_anew() {
     let mut running = Running::start(&[], LOCAL);
     let text = running.home.read("weir.yaml");
     running.home.write("weir.yaml", &format!("{text}limits: {{ body: 1MiB }}\n"));
-    running.until("it starts anew", |running| running.said().contains("the sidecar starts anew"));
+    running.until("it is restarted", |running| running.said().contains("the sidecar is restarted"));
     running.until("the local model is back", embeds);
 }
 

@@ -1,15 +1,15 @@
-//! Moments as RFC 3339 writes them, and how far away they are.
+//! Moments in RFC 3339, and times from now on.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use weir_core::config::units;
 
-/// The moment so long from now, to the second: `2027-03-01T00:00:00Z`.
+/// The moment after this time from now, to the second: `2027-03-01T00:00:00Z`.
 pub fn after(term: Duration) -> String {
     text(now().saturating_add(term.as_secs()))
 }
 
-/// Whether a moment is over.
+/// Whether a moment has passed.
 pub fn is_over(moment: &str) -> bool {
     units::moment(moment).is_some_and(|moment| moment <= now())
 }
@@ -42,7 +42,7 @@ fn text(seconds: u64) -> String {
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
-    // Months from March, so that the day that a year may lack is its last.
+    // The year begins in March here, so that a leap day is its last day.
     let from_march = (5 * day + 2) / 153;
     let (day, month) =
         (day - (153 * from_march + 2) / 5 + 1, if from_march < 10 { from_march + 3 } else { from_march - 9 });

@@ -1,6 +1,6 @@
-//! The keys file as `weir keys` writes it: plain YAML of one shape, changed in place so that comments survive.
+//! The text of a keys file as `weir keys` writes it: YAML of one simple shape, changed in place so that comments survive.
 //!
-//! Weir itself reads any YAML there; what these commands did not write, they refuse to change.
+//! Weir itself reads any YAML there. These commands refuse to change a text of another shape.
 
 use std::ops::Range;
 
@@ -11,17 +11,17 @@ const HEAD: &str = "\
 /// One key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Whose it is.
+    /// Who it is for.
     pub name: String,
     /// The hash of the key.
     pub sha256: String,
-    /// The models it may use; all if there is no list.
+    /// The models that it may use; `None` for all.
     pub models: Option<Vec<String>>,
-    /// As RFC 3339 writes it.
+    /// When it expires, in RFC 3339.
     pub expires: Option<String>,
 }
 
-/// The file's text, and where in it each key stands.
+/// A file's text, and where each key is in it.
 #[derive(Debug)]
 pub(super) struct Register {
     text: String,
@@ -29,7 +29,7 @@ pub(super) struct Register {
 }
 
 impl Register {
-    /// Reads a file's text; the error is the line that is of another shape.
+    /// Reads a file's text. The error is the number of the first line of another shape.
     pub(super) fn read(text: &str) -> Result<Self, usize> {
         let mut entries: Vec<(Entry, Range<usize>)> = Vec::new();
         let mut start = 0;
@@ -88,7 +88,7 @@ impl Register {
         self.entries.push((entry.clone(), start..self.text.len()));
     }
 
-    /// Changes every key of that name, and writes those that have changed at the end; whether there was one.
+    /// Changes every key of that name and moves it to the end. Says whether there was one.
     pub(super) fn change(&mut self, name: &str, change: impl Fn(&mut Entry)) -> bool {
         let mut of_name: Vec<Entry> = self.entries().filter(|entry| entry.name == name).cloned().collect();
         self.remove(name);
@@ -99,17 +99,17 @@ impl Register {
         !of_name.is_empty()
     }
 
-    /// Removes every key of that name; whether there was one.
+    /// Removes every key of that name. Says whether there was one.
     pub(super) fn remove(&mut self, name: &str) -> bool {
         let (gone, kept): (Vec<_>, Vec<_>) = self.entries.drain(..).partition(|(entry, _)| entry.name == name);
-        // From the end, so that the earlier places stay right.
+        // From the end, so that the earlier ranges stay valid.
         for (_, range) in gone.iter().rev() {
             self.text.replace_range(range.clone(), "");
         }
         if kept.is_empty() {
             HEAD.clone_into(&mut self.text);
         }
-        // What is left has moved; its places are read anew.
+        // The keys that are left have moved.
         if let Ok(read) = Self::read(&self.text) {
             *self = read;
         }
@@ -117,7 +117,7 @@ impl Register {
     }
 }
 
-/// Reads `  sha256: …`, `  models: […]` or `  expires: …` into the entry under way.
+/// Reads `  sha256: …`, `  models: […]` or `  expires: …` into the entry that is being read.
 fn field(entry: &mut Entry, line: &str) -> Option<()> {
     if let Some(sha256) = line.strip_prefix("  sha256: ") {
         entry.sha256 = string(sha256)?;

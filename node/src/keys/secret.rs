@@ -1,8 +1,8 @@
 //! A key that nobody can guess.
 
-/// Digits of base 62, which survive any shell, URL and double click.
+/// The digits of base 62. They need no quotes in a shell or URL, and a double click selects them all.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// 43 digits hold as much as 32 random bytes: 62^43 > 2^256.
+/// As random as 32 bytes: 62^43 > 2^256.
 const LENGTH: usize = 43;
 
 /// A fresh key.
@@ -12,7 +12,7 @@ pub(super) fn random() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 64];
     while key.len() < end {
         getrandom::fill(&mut bytes)?;
-        // Six bits at a time; what is no digit is thrown away, so that all digits are equally likely.
+        // Six bits give a number below 64. 62 and 63 are thrown away, so that all digits are equally likely.
         let digits = bytes.iter().filter_map(|byte| DIGITS.get(usize::from(byte & 63))).map(|digit| char::from(*digit));
         key.extend(digits.take(end - key.len()));
     }
