@@ -23,23 +23,23 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Start everything a configuration needs, and keep it running
     Up(Up),
-    /// Say everything that is wrong with a configuration
+    /// List every error in a configuration
     Check {
         /// The configuration
         file: PathBuf,
     },
     /// Write the Envoy resources of a configuration
     Render(Render),
-    /// Say what would become of a request, and why
+    /// Explain what would happen to a request, and why
     Explain {
         /// The configuration
         file: PathBuf,
         /// The request's body as JSON; `-` for standard input
         request: PathBuf,
-        /// The path that is asked, such as `/v1/messages` [default: as the body looks]
+        /// The request's path, such as `/v1/messages` [default: guessed from the body]
         #[arg(long)]
         path: Option<String>,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -63,9 +63,9 @@ pub(crate) enum Command {
         #[arg(long)]
         config: PathBuf,
     },
-    /// Serve a simulated provider; it keeps requests where `WEIR_SIM_TOKEN` is set, and shows them to who bears that
+    /// Serve a simulated provider. If `WEIR_SIM_TOKEN` is set, it keeps requests and shows them to whoever sends that token
     Sim(Sim),
-    /// Say what is fetched, where it is, and how to fetch what is missing
+    /// List what is fetched and where it is, and how to fetch what is missing
     Fetch,
     /// Write the configuration's JSON schema
     #[command(hide = true)]
@@ -73,11 +73,11 @@ pub(crate) enum Command {
         /// The file [default: standard output]
         #[arg(long)]
         file: Option<PathBuf>,
-        /// Write nothing; fail if the file is stale
+        /// Write nothing; fail if the file is out of date
         #[arg(long, requires = "file")]
         check: bool,
     },
-    /// Become another program that dies with this one's parent
+    /// Become another program that dies when this one's parent does
     #[command(hide = true)]
     Launch(Launch),
 }
@@ -89,24 +89,24 @@ pub(crate) struct Render {
     /// Folder to write to, for an Envoy of your own [default: everything to standard output, as `weir up` runs it]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Where that folder will lie on the machine where Envoy runs [default: where it is]
+    /// Where that folder will be on the machine where Envoy runs [default: where it is]
     #[arg(long, value_name = "DIR", requires = "out")]
     pub(crate) prefix: Option<PathBuf>,
-    /// Your Envoy's route configuration: Weir's filter is then in your own chain, and Weir's routes in place of those that lead
-    /// to the cluster `weir` [default: an internal listener]
+    /// Your Envoy's route configuration, if Weir's filter is in your own filter chain: Weir's routes replace those that lead to the
+    /// cluster `weir` [default: Weir has an internal listener]
     #[arg(long, value_name = "FILE", requires = "out")]
     pub(crate) routes: Option<PathBuf>,
-    /// Stay, and write what changes when the configuration changes
+    /// Keep running, and write what changes when the configuration changes
     #[arg(long, requires = "out")]
     pub(crate) watch: bool,
-    /// With `--watch`: your Envoy's admin interface, which is asked whether each file is taken [default: a second each]
+    /// With `--watch`: your Envoy's admin interface, which is asked whether Envoy has taken each file [default: wait a second for each]
     #[arg(long, value_name = "ADDRESS", requires = "watch")]
     pub(crate) admin: Option<AdminAddress>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Up {
-    /// The configuration [default: weir.yaml or config/weir.yaml, whichever is there]
+    /// The configuration [default: weir.yaml, else config/weir.yaml]
     #[arg(value_name = "CONFIG")]
     pub(crate) file: Option<PathBuf>,
     /// The same, as a flag
@@ -118,10 +118,10 @@ pub(crate) struct Up {
     /// Folder for sockets, rendered files and logs [default: one per configuration, outside the clone]
     #[arg(long, value_name = "DIR")]
     pub(crate) run: Option<PathBuf>,
-    /// The filter: `native`, `wasm` or a module's path [default: `$WEIR_FILTER`, else native if it fits the Envoy]
+    /// The filter: `native`, `wasm` or a module's path [default: `$WEIR_FILTER`, else native if this Envoy loads it]
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<Wanted>,
-    /// How long requests under way may take to end after Ctrl-C or SIGTERM
+    /// How long running requests may take to end after Ctrl-C or SIGTERM
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) drain: Duration,
     /// How long everything may take to get ready
@@ -139,7 +139,7 @@ pub(crate) struct Up {
     /// Envoy's worker threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<u32>,
-    /// Envoy's log level. Its component `http` stays at `info`, since it would log callers' keys; `--component-log-level` may name it
+    /// Envoy's log level. Its component `http` stays at `info`, because it would log callers' keys, unless `--component-log-level` names it
     #[arg(long, value_name = "LEVEL", default_value = "warning", value_parser = ["trace", "debug", "info", "warning", "error", "critical", "off"])]
     pub(crate) log_level: String,
     /// Log levels of single Envoy components, as in `wasm:debug,router:trace`
@@ -154,45 +154,45 @@ pub(crate) struct Up {
 pub(crate) enum Keys {
     /// Make a key and print it, once
     New {
-        /// Who it is for; stands in the access log
+        /// Who it is for; the access log names it
         name: String,
-        /// The models it may use, with commas between them [default: all]
+        /// The models that it may use, separated by commas [default: all]
         #[arg(long, value_delimiter = ',', value_name = "MODELS", value_parser = model)]
         models: Option<Vec<String>>,
-        /// How long it is worth anything, as in 90d or 24h [default: until it is revoked]
+        /// How long it is valid, such as 90d or 24h [default: until it is revoked]
         #[arg(long, value_name = "TIME", value_parser = moment::term)]
         expires: Option<Duration>,
     },
-    /// Make another key of the same name, and let the old one live for a while
+    /// Make another key of the same name; the old one stays valid for a while
     Rotate {
-        /// Whose
+        /// Whose key
         name: String,
-        /// How long the old one lives
+        /// How long the old one stays valid
         #[arg(long, value_name = "TIME", default_value = "24h", value_parser = moment::term)]
         overlap: Duration,
     },
     /// Change what a key may do; the key itself stays
     Edit {
-        /// Whose
+        /// Whose key
         name: String,
-        /// The models it may use, with commas between them
+        /// The models that it may use, separated by commas
         #[arg(long, value_delimiter = ',', value_name = "MODELS", value_parser = model)]
         models: Option<Vec<String>>,
         /// Let it use all models
         #[arg(long, conflicts_with = "models")]
         all_models: bool,
-        /// How long it is worth anything from now on, as in 90d or 24h
+        /// How long it is valid from now on, such as 90d or 24h
         #[arg(long, value_name = "TIME", value_parser = moment::term)]
         expires: Option<Duration>,
-        /// Let it live until it is revoked
+        /// Let it be valid until it is revoked
         #[arg(long, conflicts_with = "expires")]
         never_expires: bool,
     },
     /// List the keys by name; the keys themselves are not kept
     List,
-    /// Make a key worthless
+    /// Revoke a key
     Revoke {
-        /// Whose
+        /// Whose key
         name: String,
     },
 }
@@ -252,10 +252,10 @@ pub(crate) enum ModelsCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Admin {
-    /// What is asked for, such as `stats`, `clusters` or `config_dump`
+    /// The path to ask for, such as `stats`, `clusters` or `config_dump`
     #[arg(value_name = "PATH", default_value = "help")]
     pub(crate) path: String,
-    /// By POST, which Envoy asks for where something is changed, as in `--post reopen_logs`
+    /// Send a POST, which Envoy requires of what changes something, such as `--post reopen_logs`
     #[arg(long)]
     pub(crate) post: bool,
     /// The configuration that `weir up` runs [default: as for `weir up`]
@@ -268,25 +268,25 @@ pub(crate) struct Admin {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sim {
-    /// Where to listen; port 0 takes a free one
+    /// Where to listen; port 0 means any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10002")]
     pub(crate) listen: SocketAddr,
     /// A key it accepts; can be repeated [default: any that begins with sk-]
     #[arg(long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// Answer requests without a key too
+    /// Answer requests without a key as well
     #[arg(long)]
     pub(crate) keyless: bool,
-    /// Time before each token, as in 20ms, or before the first and each other one, as in 200ms/20ms
+    /// Time before each token, such as 20ms, or before the first and each later one, such as 200ms/20ms
     #[arg(long, default_value = "0ms")]
     pub(crate) pace: sim::Pace,
-    /// Tokens of an answer [default: as many as its sentence needs]
+    /// Tokens of an answer [default: those of its sentence]
     #[arg(long, value_name = "N")]
     pub(crate) tokens: Option<u32>,
-    /// Have requests for a model fail, as in gpt-4o=429-retry-7, or `*=503` for any; can be repeated
+    /// Let requests for a model fail, such as gpt-4o=429-retry-7, or `*=503` for any model; can be repeated
     #[arg(long = "fault", value_name = "MODEL=FAULT", value_parser = fault)]
     pub(crate) faults: Vec<(String, sim::Fault)>,
-    /// List the faults there are, and start nothing
+    /// List all faults, and start nothing
     #[arg(long)]
     pub(crate) list_faults: bool,
     /// Folder with recorded answers to replay
@@ -305,7 +305,7 @@ pub(crate) struct Launch {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    // Later moments than any clock has cannot be waited for, by Envoy neither.
+    // Neither Envoy nor a timer here can wait for a time beyond the end of its clock.
     let day = Duration::from_secs(86_400);
     let time = weir_node::options::duration(text)?;
     if time <= day { Ok(time) } else { Err(format!("\"{text}\" is longer than 24h")) }
@@ -313,11 +313,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn model(text: &str) -> Result<String, String> {
     let name = text.trim();
-    if name.is_empty() {
-        Err("write names of models, with commas between them".to_owned())
-    } else {
-        Ok(name.to_owned())
-    }
+    if name.is_empty() { Err("write names of models, separated by commas".to_owned()) } else { Ok(name.to_owned()) }
 }
 
 fn fault(text: &str) -> Result<(String, sim::Fault), String> {

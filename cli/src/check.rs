@@ -5,10 +5,10 @@ use std::path::Path;
 use weir_node::problem::counted;
 use weir_node::{Outcome, configuration, preview, say};
 
-/// Says everything that is wrong with a configuration.
+/// Lists every error and warning of a configuration.
 pub(crate) fn run(file: &Path) -> Outcome {
     let (loaded, places, environment) = configuration::load(file)?;
-    // What cannot be rendered here could not be run here either.
+    // A configuration that cannot be rendered here cannot run here.
     preview::resources(file, &loaded, &places, &environment)?;
     for left_out in loaded.gateway.left_out() {
         say::line(&format!("left out: {left_out}"));

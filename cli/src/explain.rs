@@ -17,7 +17,7 @@ pub(crate) enum Form {
     Json,
 }
 
-/// Says what would become of a request, and why.
+/// Explains what would happen to a request, and why.
 pub(crate) fn run(file: &Path, request: &Path, path: Option<&str>, form: Form) -> Outcome {
     let (loaded, ..) = configuration::load(file)?;
     let body = if request == Path::new("-") {
@@ -27,8 +27,8 @@ pub(crate) fn run(file: &Path, request: &Path, path: Option<&str>, form: Form) -
     } else {
         fs::read(request).map_err(at(request))?
     };
-    // A refusal is as good an explanation as any.
     let path = path.unwrap_or_else(|| explain::endpoint(&body).path());
+    // A refusal is an explanation too, and no error of this command.
     let (text, value) = match explain::explain(&loaded.gateway, &body, path) {
         Ok(explanation) => (explanation.to_string(), serde_json::to_value(&explanation)),
         Err(refusal) => (format!("refused: {refusal}"), serde_json::to_value(&refusal)),

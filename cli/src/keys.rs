@@ -7,24 +7,25 @@ use weir_node::{Outcome, Problem, say};
 
 use crate::args::Keys;
 
+/// Makes, lists and changes callers' keys.
 pub(crate) fn run(file: Option<PathBuf>, command: Keys) -> Outcome {
     let path = file.map_or_else(keys::usual, Ok)?;
     match command {
         Keys::New { name, models, expires } => {
             let key = keys::new(&path, &name, models, expires)?;
             say::line(&format!("key of {name}; it is not kept, so store it now:"));
-            // One that nobody has seen opens nothing.
+            // A key that could not be shown must not be valid.
             say::result(&key).inspect_err(|_| drop(keys::revoke(&path, &name)))
         }
         Keys::Rotate { name, overlap } => {
             let (key, before) = keys::rotate(&path, &name, overlap)?;
             say::line(&format!("another key of {name}; it is not kept, so store it now:"));
-            // One that nobody has seen opens nothing, and takes nothing's place.
+            // A key that could not be shown must not be valid, nor replace the old one.
             say::result(&key).inspect_err(|_| drop(keys::restore(&path, &before)))
         }
         Keys::Edit { name, models, all_models, expires, never_expires } => {
             if models.is_none() && expires.is_none() && !all_models && !never_expires {
-                let flags = "say what is to change: --models, --all-models, --expires or --never-expires";
+                let flags = "name what changes: --models, --all-models, --expires or --never-expires";
                 return Err(Problem::Usage(flags.to_owned()));
             }
             keys::edit(&path, &name, |entry| {
@@ -51,7 +52,7 @@ pub(crate) fn run(file: Option<PathBuf>, command: Keys) -> Outcome {
         }
         Keys::Revoke { name } => {
             keys::revoke(&path, &name)?;
-            say::line(&format!("{name}'s key is worthless now"));
+            say::line(&format!("{name}'s key is revoked"));
             Ok(())
         }
     }

@@ -1,6 +1,5 @@
-//! `weir`: one binary for everything but the filter. [`args`] lists the commands; each is a module, and [`up`] is the one
-//! that runs the others.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic"))]
+//! `weir`: one binary for everything except the filter. [`args`] lists the commands. Each is a module that makes one call to
+//! weir-node or weir-control and prints the result; [`up`] is the one that starts everything.
 
 mod admin;
 mod args;

@@ -3,7 +3,7 @@
 use weir_control::Preset;
 use weir_node::{Outcome, say};
 
-/// Lists the hosts that a preset can name: each with the pages that say how it deviates, and what none was found to say.
+/// Lists the hosts that a preset can name: each with the pages that document it, and with what no page confirms.
 pub(crate) fn run() -> Outcome {
     for (name, preset) in Preset::all() {
         let credential = preset.credential.as_deref().unwrap_or("no credential");

@@ -6,7 +6,7 @@ use std::path::Path;
 use weir_node::problem::at;
 use weir_node::{Outcome, Problem, say};
 
-/// Writes the configuration's JSON schema, or checks that a file has it.
+/// Writes the configuration's JSON schema, or checks that a file is up to date.
 pub(crate) fn run(file: Option<&Path>, check: bool) -> Outcome {
     let fresh = weir_control::schema::schema();
     let Some(file) = file else {

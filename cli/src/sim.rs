@@ -13,7 +13,7 @@ pub(crate) fn run(args: args::Sim) -> Outcome {
         }
         return Ok(());
     }
-    // Not a flag: any process of the machine can read those.
+    // This is not a flag, because every process on the machine can read flags.
     let token = std::env::var("WEIR_SIM_TOKEN").ok().filter(|token| !token.is_empty());
     let options = Options {
         keep: if token.is_some() { Keep::default() } else { Keep::NOTHING },
