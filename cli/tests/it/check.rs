@@ -98,7 +98,7 @@ fn what_changes_is_rendered_anew_while_it_is_watched() {
     let mut following = Following(command.spawn().unwrap());
     let mut said = BufReader::new(following.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     let mut until = |what: &str| said.find(|line| line.contains(what)).unwrap_or_else(|| panic!("never said {what:?}"));
-    until("weir.yaml: followed");
+    until("weir.yaml: watching it");
     assert!(home.read("envoy/edge.json").contains("gpt-4o-mini"));
 
     home.write("weir.yaml", &GOOD.replace("gpt-4o-mini", "another"));

@@ -59,7 +59,7 @@ fn a_key_that_expires_says_when_and_can_be_changed() {
     assert_eq!(home.weir(&["keys", "edit", "ada", "--expires", "0s"]).code, Some(0));
     assert!(home.weir(&["keys", "list"]).out.contains("\tall models\texpired 20"));
     let nothing = home.weir(&["keys", "edit", "ada"]);
-    assert!(nothing.code == Some(2) && nothing.err.contains("say what is to change"), "{nothing:?}");
+    assert!(nothing.code == Some(2) && nothing.err.contains("name what changes"), "{nothing:?}");
     let nobody = home.weir(&["keys", "edit", "adda", "--all-models"]);
     assert!(nobody.code == Some(1) && nobody.err.contains("did you mean \"ada\"?"), "{nobody:?}");
     assert_eq!(home.weir(&["keys", "new", "bob", "--expires", "soon"]).code, Some(2));
