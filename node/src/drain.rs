@@ -43,8 +43,8 @@ pub(crate) async fn drain(admin: &Admin, limit: Duration) {
 /// The counter of the clients' listener. Requests to the admin interface and to the sidecar have counters of their own.
 const EDGE: &str = "http.edge.downstream_rq_active: ";
 
-fn active(stats: &str) -> u64 {
-    stats.lines().filter_map(|line| line.strip_prefix(EDGE)?.trim().parse::<u64>().ok()).sum()
+fn active(stats: &str) -> usize {
+    stats.lines().filter_map(|line| line.strip_prefix(EDGE)?.trim().parse::<usize>().ok()).sum()
 }
 
 #[cfg(test)]

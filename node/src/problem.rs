@@ -44,8 +44,8 @@ impl fmt::Display for Problem {
 }
 
 /// `1 error`, `2 errors`.
-pub fn counted<N: fmt::Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
-    let plural = if number == N::from(1) { "" } else { "s" };
+pub fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
 
