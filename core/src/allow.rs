@@ -1,4 +1,4 @@
-//! What of a caller's request goes up to a provider, and which headers of a provider's answer come back.
+//! Which headers of a caller's request go to a provider, and which headers of a provider's answer come back.
 
 pub(crate) mod rate_limit;
 
@@ -8,20 +8,21 @@ use alloc::vec::Vec;
 use crate::provider;
 use crate::time::Instant;
 
-/// Whether a request header goes up to a provider, if it is not one of that provider's own.
+/// Whether a request header goes to a provider, if it is not one of that provider's own.
 ///
-/// Never the caller's key, cookies, forwarding headers or any `x-envoy-*`. The edge role holds the caller's headers to this,
-/// and each try what it finds: what Envoy has added since, and what an earlier try has left behind.
+/// Never the caller's key, cookies, forwarding headers or any `x-envoy-*`. The edge role applies this to the caller's
+/// headers. Each try applies it to the headers that it finds, because Envoy may have added some, and an earlier try may
+/// have left some.
 pub fn goes_up(name: &str) -> bool {
     name.starts_with(':') || REQUEST.contains(&name)
 }
 
-/// Whether a caller's request header goes up with the value that the caller gave it.
+/// Whether a caller's request header goes to the provider with the caller's value.
 pub fn passes(name: &str) -> bool {
     goes_up(name) && !WRITTEN.iter().any(|(written, _)| *written == name)
 }
 
-/// Request headers that go up, besides the pseudo headers.
+/// Request headers that go to a provider, besides the pseudo headers.
 pub const REQUEST: [&str; 8] = [
     "accept",
     "accept-encoding",
@@ -33,20 +34,21 @@ pub const REQUEST: [&str; 8] = [
     "x-request-id",
 ];
 
-/// Headers that go up to every provider with values of Weir's.
+/// Headers that go to every provider with Weir's own values.
 pub const WRITTEN: [(&str, &str); 2] =
     [("accept-encoding", "identity"), ("user-agent", concat!("weir/", env!("CARGO_PKG_VERSION")))];
 
-/// The headers that may carry an earlier try's key when a later one begins. They are removed by name, before anything is
-/// read: no key gets into the filter's memory.
+/// The headers that may carry an earlier try's key when a later one begins. They are removed by name, before any header
+/// is read, so that no key gets into the filter's memory.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     let credentials = provider::ALL.iter().filter_map(|provider| provider.credential()).map(|header| header.name);
-    // What signs for AWS writes these.
+    // The signer for AWS writes these.
     credentials.chain(["authorization", "x-amz-security-token"])
 }
 
-/// The headers of a provider's answer that come back to the caller: the provider's name for the request, and its rate limits
-/// under OpenAI's names for them, whoever set them; each once. When a limit is full again is told in OpenAI's way.
+/// The headers of a provider's answer that come back to the caller, each once: the provider's id of the request, and
+/// its rate limits under OpenAI's names, whichever names the provider uses. The time until a limit is full again is
+/// written as OpenAI writes it.
 pub fn coming_back<'h>(
     headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     now: Instant,
@@ -59,7 +61,7 @@ pub fn coming_back<'h>(
         let value = if RESETS.contains(ours) { rate_limit::until(value, now) } else { Some(Cow::Borrowed(value)) };
         let Some(value) = value else { continue };
         match back.iter_mut().find(|(_, name, _)| name == ours) {
-            // Of several that say the same, the one that is listed first.
+            // If several headers have the same meaning, the one that is listed first wins.
             Some(said) if said.0 > rank => *said = (rank, ours, value),
             Some(_) => {}
             None => back.push((rank, ours, value)),
@@ -68,22 +70,23 @@ pub fn coming_back<'h>(
     back.into_iter().map(|(_, name, value)| (name, value)).collect()
 }
 
-/// What those headers are called, each once.
+/// The names under which those headers come back, each once.
 pub fn coming_back_as() -> impl Iterator<Item = &'static str> {
     let seen_before = |at: usize, name: &str| RESPONSE.iter().take(at).any(|(_, ours)| *ours == name);
     let names = RESPONSE.iter().enumerate().filter(move |(at, (_, ours))| !seen_before(*at, ours));
     names.map(|(_, (_, ours))| *ours)
 }
 
-/// What says when a limit is full again.
+/// The headers that say when a limit is full again.
 const RESETS: [&str; 2] = ["x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"];
 
-/// Tells most of the others apart by one letter.
+/// A quick check that rules out most other headers by one letter.
 fn may_come_back(name: &str) -> bool {
     matches!(name.as_bytes(), [b'a' | b'd' | b'm' | b'r', ..] | [b'x', b'-', b'a' | b'g' | b'r' | b't', ..])
 }
 
-/// Response headers that come back: their name, and ours. Of two with one name of ours, the first counts.
+/// The provider's name of each response header that comes back, and Weir's name for it. If two have the same name here,
+/// the first wins.
 const RESPONSE: [(&str, &str); 34] = [
     ("date", "date"),
     ("x-request-id", "x-upstream-request-id"),

@@ -1,4 +1,4 @@
-//! A reply that Weir makes itself, instead of a model's.
+//! An answer that Weir gives itself, in place of a provider's.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -7,7 +7,7 @@ use weir_hub::dialect;
 use weir_hub::endpoint::Family;
 use weir_hub::fault::{Problem, Retry};
 
-/// Status, headers and body of a reply.
+/// Status, headers and body of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// HTTP status.
@@ -16,7 +16,7 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
-    /// What the record says: `ok`, or the error's code.
+    /// The outcome in the record: `ok`, or the error's code.
     pub outcome: String,
 }
 
@@ -26,12 +26,12 @@ impl Answer {
         Self { status: 200, headers: json_headers(), body, outcome: "ok".to_string() }
     }
 
-    /// A problem as the caller's dialect writes it, with `retry-after` where waiting helps, and `x-should-retry`, which
-    /// official SDKs obey before their own rules, where those would be wrong.
+    /// A problem in the format of the caller's API. It has `retry-after` if waiting helps. It has `x-should-retry`,
+    /// which official SDKs obey before their own rules, if those rules would be wrong.
     pub fn problem(problem: &Problem, family: Family) -> Self {
         let mut headers = json_headers();
         if let Some(wait) = problem.retry_after {
-            // Rounded up: a caller that waits as long as told must not come too early.
+            // Rounded up: a caller who waits as long as told must not come back too early.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.push(("retry-after", seconds.max(1).to_string()));
         }

@@ -1,8 +1,8 @@
 //! The attempt role: one try at one target.
 //!
-//! It advances the plan before anything can fail, writes the request for its provider, holds the answer until its first
-//! token, and writes it in the caller's dialect. A try that fails before that looks to Envoy like a 5xx or 429, which
-//! its retry policy takes to the next target; the caller sees nothing of it.
+//! It moves the plan on before anything can fail, writes the request for its provider, holds the answer until its first
+//! token, and writes it in the caller's dialect. If a try fails before its first token, Envoy sees a 5xx or a 429, and
+//! its retry policy begins the next try. The caller sees nothing of this.
 
 mod answer;
 mod failure;
@@ -41,17 +41,17 @@ pub use failure::PAUSE;
 use pace::Pace;
 pub use request::Request;
 
-/// The most of an error's body that is read; providers' errors are far shorter.
+/// At most this much of an error's body is read; providers' errors are much shorter.
 const MAX_ERROR_BODY: usize = 64 << 10;
 
-/// The most that is held before the first token; pings and role deltas come nowhere near.
+/// At most this much is held before the first token; pings and role deltas are much less.
 const MAX_HELD: usize = 1 << 20;
 
-/// The most of a whole answer that the host holds. Envoy refuses what is a little longer, and tries no other target then.
-/// A compressed one may become as long, and so may each chunk of a stream.
+/// The longest whole answer that the host holds. Envoy itself refuses an answer that is slightly longer, and then tries
+/// no other target. A compressed answer may unpack to this much, and so may each chunk of a stream.
 pub const MAX_WHOLE: usize = 16 << 20;
 
-/// The most that is written at once of an answer, where the host would hold more.
+/// At most this much of an answer is written at once, even if the host would hold more.
 const MAX_WRITTEN: usize = 3 * MAX_WHOLE;
 
 /// What the host must now do, in order.
@@ -59,13 +59,13 @@ const MAX_WRITTEN: usize = 3 * MAX_WHOLE;
 pub enum Effect {
     /// Store the plan's text.
     Plan(String),
-    /// Store the failed tries in words.
+    /// Store the text that describes the failed tries.
     Tries(String),
     /// Store how far the answer has come.
     Progress(Progress),
-    /// Let a target cool down.
+    /// Begin a target's cooldown.
     Cool(Cooldown),
-    /// This provider, which could not be reached, has been.
+    /// Note that this provider, which could not be reached before, has been reached.
     Reached(String),
     /// Store an attribute for Envoy's spans.
     Span(Attribute, String),
@@ -73,54 +73,54 @@ pub enum Effect {
     Headers(Vec<(&'static str, String)>),
     /// Set the answer's `content-length`, in bytes.
     Length(usize),
-    /// Replace the bytes that just came (for an answer that was held by the host: all of them).
+    /// Replace the bytes that just came. If the host has held the answer, these are the whole answer.
     Body(Vec<u8>),
-    /// Answer the caller in the provider's stead, and let no other target be tried.
+    /// Answer the caller in place of the provider, so that no other target is tried.
     Answer(Answer),
-    /// End the answer once what was passed so far is with the caller: nothing more is read of the provider.
+    /// End the answer once the caller has what was passed on so far. Nothing more is read from the provider.
     End(End),
 }
 
-/// How an answer is ended that its provider has not ended.
+/// How to end an answer that its provider has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It is complete.
+    /// The answer is complete.
     Whole,
-    /// It is not, and the caller has been told so within it.
+    /// It is incomplete, and an error in the answer has told the caller.
     Told,
-    /// It is not, and nothing but a broken connection can tell the caller so.
+    /// It is incomplete, and only a broken connection can tell the caller.
     Broken,
 }
 
-/// Headers of an answer, to be written in place of those that it came with.
+/// Headers of an answer, which replace those that came.
 pub type Headers<'h> = Vec<(&'static str, Cow<'h, str>)>;
 
-/// What becomes of what just came.
+/// What happens to the headers or bytes that just came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// It goes on.
+    /// They go on.
     Continue,
-    /// The host holds it, headers included.
+    /// The host holds them, headers included.
     Hold,
 }
 
-/// What the host knows of a try's connection.
+/// What the host knows about a try's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// There was one.
+    /// A connection was made.
     Made,
-    /// It failed.
+    /// The connection failed.
     Failed,
-    /// There is none. It took too long, or the try ended before.
+    /// No connection was made: it took too long, or the try ended first.
     Missing,
 }
 
 /// Why a try does not begin.
 #[derive(Debug)]
 pub enum Unbegun {
-    /// Something in Weir itself did not work.
+    /// A fault in Weir itself.
     Fault(HostFault),
-    /// There is nothing left to try: the caller is told what became of all tries.
+    /// There is nothing left to try. The caller is told how all tries ended.
     Exhausted(Box<Exhausted>),
 }
 
@@ -133,7 +133,7 @@ pub struct Exhausted {
     pub plan: String,
     /// How far the answer has come.
     pub progress: Progress,
-    /// What the caller is told.
+    /// The answer for the caller.
     pub answer: Answer,
 }
 
@@ -148,40 +148,40 @@ pub struct Attempt {
     provider: &'static dyn Provider,
     upstream: Arc<Upstream>,
     plan: Plan,
-    /// What was left out of the request, or is had in another way.
+    /// What was left out of the request, or emulated.
     notes: Notes,
     /// How the caller wants vectors written.
     encoding: Encoding,
-    /// What the answer repeats of the request.
+    /// What the answer repeats from the request.
     echo: String,
-    /// Which of the answer's calls the caller is told of.
+    /// Which of the answer's tool calls the caller receives.
     calls: Calls,
-    /// Tools that the answer calls by other names.
+    /// Tools that the model knows by other names than the caller.
     renamed: Renamed,
-    /// How many texts are to be embedded, where the request was read.
+    /// How many texts are to be embedded, if the request was read.
     texts: Option<usize>,
     phase: Phase,
     room: Room,
-    /// The try has a connection that was there before it.
+    /// Whether the try uses a connection that was open before it.
     kept: bool,
 }
 
-/// Whether the answer that came can take a body.
+/// Whether the caller's answer can have a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Room {
     Body,
-    /// It ended with its headers, and Envoy lets no filter add a body to those.
+    /// The provider's answer ended with its headers, and then Envoy lets no filter add a body.
     HeadersOnly,
 }
 
 enum Phase {
-    /// The answer's headers are awaited.
+    /// The answer's headers have not come.
     Asked,
     /// An error's body is being collected.
     Failing(Failing),
     /// A 2xx answer is being read.
     Answering(Answering),
-    /// Nothing more is read; what still comes is swallowed.
+    /// Nothing more is read; bytes that still come are dropped.
     Over,
 }
 
@@ -189,7 +189,7 @@ struct Failing {
     status: u16,
     retry_after: Option<Duration>,
     decoder: Option<Decoder>,
-    /// What is wrong, if the headers alone have told.
+    /// The fault, if the headers alone have told it.
     fault: Option<UpstreamFault>,
     body: Vec<u8>,
 }
@@ -198,59 +198,60 @@ struct Answering {
     reply: Box<dyn Reply>,
     decoder: Option<Decoder>,
     status: u16,
-    /// Whether the provider says that they are server-sent events.
+    /// Whether the provider says that the answer is server-sent events.
     streams_events: bool,
-    /// `content-length` as the provider said it.
+    /// The provider's `content-length`.
     length: Option<usize>,
-    /// What the caller will receive, held until the first token; `None` once that has come.
+    /// What the caller will receive, held until the first token; `None` after it.
     held: Option<Vec<u8>>,
-    /// What came last, if the stream's end is to come with it.
+    /// Whether the latest bytes wait for the stream's end.
     last: Last,
-    /// Of a stream: whether it goes on.
+    /// For a stream: whether it goes on fast enough.
     pace: Option<Pace>,
     first_token: Option<Duration>,
-    /// Usage as last told to the host.
+    /// The usage that the host was last told.
     told: Option<Usage>,
-    /// The model that answers, as last told.
+    /// The model that the host was last told.
     model: Rc<str>,
-    /// A whole answer was written anew.
+    /// Whether a whole answer was written anew.
     rewritten: bool,
-    /// How many bytes were last written in place of a chunk: about so many will be.
+    /// How many bytes were last written for a chunk; the next will be about as long.
     written: usize,
-    /// The most that may be written at once.
+    /// At most this many bytes may be written at once.
     most: usize,
 }
 
-/// What becomes of what came last.
+/// What happens to the latest bytes.
 enum Last {
-    /// It passes at once.
+    /// They pass at once.
     Passes,
-    /// The answer seems to be complete: it waits for the end. These bytes do, if others have passed before.
+    /// The answer seems to be complete, so the latest bytes wait for its end. Has only those that wait, if others have
+    /// passed before.
     Waits(Vec<u8>),
-    /// It has waited in vain, and does no more.
+    /// They have waited once and the end did not come; nothing waits again.
     Waited,
 }
 
 /// A try that has begun.
 pub struct Begun {
-    /// It.
+    /// The try.
     pub attempt: Attempt,
     /// The plan's text, to be stored before anything else happens.
     pub plan: String,
-    /// The failed tries before this one in words, if there are any.
+    /// The text that describes the failed tries before this one, if there are any.
     pub tries: Option<String>,
-    /// The attribute for Envoy's spans, if they are written.
+    /// The attribute for Envoy's spans, if spans are written.
     pub span: Option<(Attribute, String)>,
     /// What to do with the request.
     pub request: RequestPlan,
 }
 
-/// How the request goes up.
+/// How the request is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestPlan {
-    /// The body as it is; `path` where the caller's own does not fit.
+    /// The body is unchanged. `path` is set if the caller's own path does not fit.
     AsIs {
-        /// The path to ask for.
+        /// The provider's path.
         path: Option<String>,
     },
     /// [`Attempt::request`] must see the whole body first.
@@ -260,12 +261,12 @@ pub enum RequestPlan {
 }
 
 impl Attempt {
-    /// Begins the try that the plan of this text says is next.
+    /// Begins the try that is next in the plan with this text.
     pub fn begin(upstream: &Arc<Upstream>, plan: &str, now: Instant) -> Result<Begun, Unbegun> {
         Self::begin_next(upstream, Plan::from_text(plan).ok_or(HostFault::NoPlan)?, now)
     }
 
-    /// Begins the try that `plan` says is next.
+    /// Begins the try that is next in `plan`.
     pub fn begin_next(upstream: &Arc<Upstream>, mut plan: Plan, now: Instant) -> Result<Begun, Unbegun> {
         let provider = provider::by_name(&upstream.dialect).ok_or(HostFault::NoConfig)?;
         let Some(model) = plan.begin(&upstream.provider, now).map(|target| target.model.clone()) else {
@@ -273,11 +274,11 @@ impl Attempt {
             return Err(Unbegun::Exhausted(Box::new(exhausted)));
         };
         let same = model == plan.model;
-        // A later try starts with the length and path that an earlier one left behind, and must write both.
+        // A later try finds the length and path that an earlier one wrote, so it must write both.
         let first = plan.begun == 1;
         let asked = plan.asked;
         let endpoint = asked.endpoint;
-        // Texts are counted, so that there is a vector for each; of the sidecar next door that is known.
+        // Counts the texts, to check that each gets a vector. For the local sidecar there is no need.
         let counts = endpoint.embeds() && provider.reach() == Reach::Url;
         let relays = same && first && !counts && provider.relays(&model, endpoint, upstream);
         let untouched = relays.then(|| provider.untouched(asked, upstream)).flatten();
@@ -311,9 +312,9 @@ impl Attempt {
         Ok(Begun { attempt, plan: text, tries, span, request })
     }
 
-    /// Reads the answer's headers; `end` if no body follows. All headers that the answer has from here on come back, unless it
-    /// is a failure: while they have just been read, changing them costs the least. Should it turn out to be none after all,
-    /// others take their place.
+    /// Reads the answer's headers; `end` if no body follows. Returns all headers that the answer will have, unless the
+    /// answer is a failure: changing headers costs the least while they have just been read. If the answer later turns
+    /// out to be invalid, other headers replace them.
     pub fn response_headers<'h>(
         &mut self,
         headers: &[(&'h str, &'h str)],
@@ -380,7 +381,7 @@ impl Attempt {
                 most: MAX_WRITTEN.min(self.upstream.longest()),
             };
             written = Some(self.headers(&answering, headers, now));
-            // Elsewhere each byte is a part of the answer.
+            // In any other answer, each byte is a part of the answer.
             if asked.delivery == Delivery::Streamed && self.sends_events(&answering) {
                 answering.pace = Some(Pace::new(self.plan.limits, now));
             }
@@ -393,12 +394,12 @@ impl Attempt {
         (self.response_body(&[], true, now, effects), written)
     }
 
-    /// Whether the answer's body must come in one piece: the host then holds it and passes all of it at its end.
+    /// Whether the answer's body must come in one piece. The host then holds it, and passes all of it when it ends.
     pub fn wants_whole_answer(&self) -> bool {
         matches!(self.phase, Phase::Answering(_)) && self.plan.asked.delivery == Delivery::Whole
     }
 
-    /// The answer that the host holds has become longer than [`MAX_WHOLE`]: the try has failed.
+    /// The answer that the host holds has become longer than [`MAX_WHOLE`], so the try has failed.
     pub fn too_long(&mut self, now: Instant, effects: &mut Vec<Effect>) -> Flow {
         self.fail(&too_long(), 200, None, now, effects)
     }
@@ -417,21 +418,21 @@ impl Attempt {
         }
     }
 
-    /// Whether it matters that the try has a connection which was there before it: if nothing comes back on that, its host has
-    /// most likely just closed it, and the same target is asked again.
+    /// Whether it matters that the try uses a connection that was open before it. If nothing comes back on such a
+    /// connection, its host has probably just closed it, and the same target is asked again.
     pub fn may_repeat(&self) -> bool {
         self.plan.next().is_none()
     }
 
-    /// The try has a connection that was there before it.
+    /// Notes that the try uses a connection that was open before it.
     pub fn keeps_connection(&mut self) {
         self.kept = true;
     }
 
-    /// The try is over for Envoy. If it was never answered, the plan's text with what is known of it.
+    /// Envoy has ended the try. If it was never answered, returns the plan's text with what is known about its end.
     ///
-    /// `connection` says whether a connection to the provider was made; `latest` is the plan as it is stored now, which
-    /// a later try may already have advanced.
+    /// `connection` says whether there was a connection to the provider. `latest` is the plan that is stored now, which
+    /// a later try may already have moved on.
     pub fn ended_unanswered(&mut self, latest: &str, connection: Connection, now: Instant) -> Option<String> {
         let latest = Plan::from_text(latest)?;
         if latest.begun != self.plan.begun || latest.failed.len() != self.plan.failed.len() {
@@ -446,9 +447,9 @@ impl Attempt {
         Some(self.plan.to_text())
     }
 
-    /// The cooldown of this try's provider, if nobody could connect to it. The sidecar is next door, and never cools down.
+    /// The cooldown of this try's provider, if nobody could connect to it. The sidecar is local and never cools down.
     pub fn unreachable(&self, connection: Connection, now: Instant) -> Option<Cooldown> {
-        // A caller who leaves while the connection is being made proves nothing.
+        // If the caller leaves while the connection is being made, that proves nothing.
         let late = || now - self.plan.since + plan::LAG >= Duration::from_millis(self.upstream.connect_timeout);
         let failed = connection == Connection::Failed || connection == Connection::Missing && late();
         let cools = failed && self.provider.reach() == Reach::Url;
@@ -484,7 +485,7 @@ impl Attempt {
         self.plan.begun > 1
     }
 
-    /// The request that this is a try of.
+    /// The request that this try belongs to.
     pub fn origin(&self) -> Origin {
         self.plan.origin
     }

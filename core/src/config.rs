@@ -1,6 +1,6 @@
-//! What the operator wrote, parsed once: [`source`] mirrors the YAML, [`Gateway`] is what the rest of Weir works with.
+//! The operator's configuration, parsed once: [`source`] mirrors the YAML, and the rest of Weir uses [`Gateway`].
 //!
-//! Only [`Gateway::parse`] makes a `Gateway`, so whoever holds one holds a configuration without errors.
+//! Only [`Gateway::parse`] makes a `Gateway`, so whoever has one has a configuration without errors.
 
 mod check;
 mod entry;
@@ -19,13 +19,13 @@ pub use routing::{BodyLimits, Class, Key, Model, Role, Routing, Target};
 
 use alloc::string::String;
 
-/// The operator's error: one of possibly many, all reported at once.
+/// An error of the operator. All errors of a file are reported at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// Where, as a path through the file: `models.gpt-4o.targets[1].provider`.
     pub path: String,
     /// What is wrong.
     pub problem: String,
-    /// What to do now, where that is known: `did you mean "anthropic"?`
+    /// What to do now, if that is known: `did you mean "anthropic"?`
     pub hint: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! The edge role: who is calling, for which model, and in which order its targets are tried.
+//! The edge role: finds out who is calling, for which model, and in which order to try its targets.
 //!
-//! One [`Edge`] lives as long as one request of a caller. It sees the request before any route is chosen, and either
-//! answers it itself or forwards it with a [`Plan`]; at the end it composes the [record](crate::record).
+//! One [`Edge`] lives as long as one request of a caller. It sees the request before any route is chosen. It either
+//! answers the request itself or forwards it with a [`Plan`]. At the end it composes the [record](crate::record).
 
 mod meant;
 mod names;
@@ -35,16 +35,16 @@ use crate::{allow, listing};
 /// The fields of a form that Weir reads.
 const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];
 
-/// The headers that hold a key and nothing else: Anthropic's clients send the first, Google's the second, Azure's the last.
+/// The headers that hold only a key: Anthropic's clients send the first, Google's the second, Azure's the last.
 const BARE: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
 
-/// Envoy's own header, without which it finds no route; each try removes it.
+/// Envoy's own header. Without it Envoy finds no route. Each try removes it.
 const SCHEME: &str = "x-forwarded-proto";
 
-/// The header in which the request's id is that the caller sent; `x-request-id` is ours.
+/// The header with the request id that the caller sent; `x-request-id` has Weir's.
 pub const CALLERS_ID: &str = "x-weir-caller-request-id";
 
-/// The longest id of a caller's that is recorded.
+/// A longer id from a caller is not recorded.
 const LONGEST_ID: usize = 128;
 
 /// One request of a caller, from its headers to its record.
@@ -58,7 +58,7 @@ pub struct Edge {
     betas: String,
     phase: Phase,
     subject: Subject,
-    /// The plan as it was before any try.
+    /// The plan before any try.
     plan: Option<Plan>,
 }
 
@@ -66,19 +66,19 @@ pub struct Edge {
 enum Phase {
     #[default]
     Headers,
-    /// The caller and what is asked for are known; the body is awaited.
+    /// The caller and the endpoint are known; the body has not come.
     Body(Wanted, KeyHash),
-    /// A plan was written, or an answer given.
+    /// A plan was written, or an answer was given.
     Over,
 }
 
-/// What the path asks for.
+/// What the request asks for, according to its path.
 #[derive(Clone, Debug)]
 struct Wanted {
     endpoint: Endpoint,
-    /// The model and its answer's delivery, where the path says so.
+    /// The model and the delivery, if the path names them.
     in_path: Option<(String, Delivery)>,
-    /// What reads the body, where that is a form.
+    /// The reader of the body, if the body is a form.
     form: Option<Box<Form>>,
 }
 
@@ -86,7 +86,7 @@ struct Wanted {
 #[derive(Clone, Debug)]
 struct Form {
     scanner: Scanner,
-    /// Its `content-type`, as it goes on.
+    /// The `content-type` that is sent on.
     content_type: String,
 }
 
@@ -95,20 +95,20 @@ struct Form {
 pub struct Forward {
     /// The plan's text, for the filter state.
     pub plan: String,
-    /// What others must know, where this request finds out whether a provider can be reached again.
+    /// The cooldowns to store if this request finds out whether a provider can be reached again.
     pub trials: Vec<Cooldown>,
     /// Attributes for Envoy's spans, if they are written.
     pub span: Vec<(Attribute, String)>,
 }
 
 impl Edge {
-    /// One request that begins now, which its plan will call `origin`.
+    /// A request that begins now; its plan will have this `origin`.
     pub fn new(origin: Origin, now: Instant) -> Self {
         Self { origin, began: now, ..Self::default() }
     }
 
-    /// Reads the request's headers: all headers of the request from here on. An answer, if there is nothing to wait for: an
-    /// error, or a path that Weir serves itself.
+    /// Reads the request's headers. Returns all headers that the request will have. Returns an answer if the edge
+    /// answers the request itself: an error, or a path that Weir serves.
     pub fn headers<'h>(
         &mut self,
         routing: &Routing,
@@ -126,14 +126,14 @@ impl Edge {
         Ok(passed)
     }
 
-    /// Takes a request whose headers were read into what its worker has under way, if there is room.
+    /// Counts a request whose headers were read among those that its worker has under way, if there is room.
     pub fn enter(&mut self, routing: &Routing, load: &mut Load) -> Result<Share, Answer> {
         let Phase::Body(_, key) = self.phase else { return Ok(Share::default()) };
         let outcome = load.enter(routing, key).map_err(|reject| self.reject(&reject));
         self.note(outcome)
     }
 
-    /// Refuses a body that has become too long, or that its worker has no room for: `len` is what has come so far, in bytes.
+    /// Refuses a body that is too long or for which the worker has no room. `len` is how many bytes have come so far.
     pub fn body_so_far(
         &mut self,
         routing: &Routing,
@@ -147,8 +147,8 @@ impl Edge {
         self.note(outcome)
     }
 
-    /// Whether the body is a form: then all of it is given to [`slice`](Self::slice), in order, and
-    /// [`form`](Self::form) ends it, instead of [`body`](Self::body).
+    /// Whether the body is a form. Then all of it must be given to [`slice`](Self::slice), in order, and
+    /// [`form`](Self::form) must be called at its end, instead of [`body`](Self::body).
     pub fn reads_form(&self) -> bool {
         matches!(&self.phase, Phase::Body(Wanted { form: Some(_), .. }, _))
     }
@@ -161,7 +161,7 @@ impl Edge {
         self.note(outcome)
     }
 
-    /// The form has ended, and is `len` bytes long: plans the tries.
+    /// The form has ended and has `len` bytes: plans the tries.
     pub fn form(&mut self, routing: &Routing, shared: &dyn Shared, now: Instant, len: u64) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Body(Wanted { endpoint, form: Some(form), .. }, key) => {
@@ -200,27 +200,28 @@ impl Edge {
         Ok(Forward { plan: text, trials, span })
     }
 
-    /// Whose API the caller speaks: Envoy's own errors are then written in it.
+    /// Whose API the caller speaks. Envoy's own errors are written in its format.
     pub fn family(&self) -> Family {
         self.family
     }
 
-    /// What the record says of this request, as far as the edge knows it.
+    /// What the edge knows about this request, for the record.
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// The plan as it was before any try, once there is one.
+    /// The plan before any try, once there is one.
     pub fn planned(&self) -> Option<&Plan> {
         self.plan.as_ref()
     }
 
-    /// Whether [`record`](Self::record) needs the plan as the tries have left it: not if the first one answered.
+    /// Whether [`record`](Self::record) needs the plan as the tries have left it. It does not if the first try
+    /// answered.
     pub fn needs_plan(&self, progress: Option<&Progress>) -> bool {
         self.plan.is_some() && progress.is_none_or(|progress| progress.begun != 1 || progress.stage == Stage::Failed)
     }
 
-    /// Composes the record. `plan` is the plan as the tries have left it, where [`needs_plan`](Self::needs_plan) says so.
+    /// Composes the record. `plan` is the plan as the tries have left it, if [`needs_plan`](Self::needs_plan) says so.
     pub fn record(self, mut plan: Option<Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
         if let (Some(plan), None, false) = (&mut plan, progress, ending.client_left) {
             plan.end_unanswered(if ending.connected { Connection::Own } else { Connection::Failed }, ending.now);
@@ -239,14 +240,14 @@ impl Edge {
         Record::of(&self.subject, plan.as_ref(), progress, ending).line()
     }
 
-    /// A header that every answer to this caller has, whoever gives it: the request's id by the name that Anthropic's clients
-    /// look for. Answers of the edge's own have it already.
+    /// A header that every answer to this caller must have: the request's id, under the name that Anthropic's clients
+    /// look for. The edge's own answers already have it.
     pub fn answer_header(&self) -> Option<(&'static str, &str)> {
         let id = self.subject.request_id.as_str();
         (self.family == Family::Anthropic && !id.is_empty()).then_some(("request-id", id))
     }
 
-    /// Keeps an early answer's outcome for the record.
+    /// Keeps the outcome of an early answer for the record.
     fn note<T>(&mut self, outcome: Result<T, Answer>) -> Result<T, Answer> {
         outcome.map_err(|mut answer| {
             self.phase = Phase::Over;
@@ -262,7 +263,7 @@ impl Edge {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let path = &*if routing.forgives_paths { path::merged(path) } else { Cow::Borrowed(path) };
         self.family = match Family::at(path) {
-            // Where all have their models, headers that only one API's clients send tell them apart.
+            // If the path is one that several APIs share, headers that only one API's clients send tell them apart.
             Family::OpenAi if value("anthropic-version").is_some() => Family::Anthropic,
             Family::OpenAi if value("x-goog-api-key").is_some() => Family::Gemini,
             family => family,
@@ -309,17 +310,17 @@ impl Edge {
         Ok(endpoint)
     }
 
-    /// The refusal of a `path` that is to be written in a `plain` way, or at which nothing is then either.
+    /// The refusal of a `path`; `plain` is the same path in its plain form, which may or may not exist.
     fn nothing_at(&mut self, path: &str, plain: &str) -> Reject {
         let (family, meant) = meant::at(plain).unzip();
-        // What the caller's headers or the path's beginning say is surer.
+        // The caller's headers and the path's beginning are better evidence.
         if self.family == Family::OpenAi {
             self.family = family.unwrap_or_default();
         }
         Reject::UnknownPath { path: path.to_string(), meant }
     }
 
-    /// What is asked for at `path`, if anything is there.
+    /// What `path` asks for, if it exists.
     fn wanted<'h>(
         &mut self,
         routing: &Routing,
@@ -354,8 +355,8 @@ impl Edge {
         Ok(Wanted { endpoint, in_path, form })
     }
 
-    /// The `content-type` as it goes on, in Weir's words: some clients say nothing of JSON, or something else, and what a form's
-    /// header says besides its boundary could make another form of it.
+    /// The `content-type` that is sent on. Weir writes it anew: some clients do not say that they send JSON, or say
+    /// something else. For a form, a parameter besides the boundary could make it a different form.
     fn content_type(&self) -> Cow<'static, str> {
         match &self.phase {
             Phase::Body(Wanted { form: Some(form), .. }, _) => Cow::Owned(form.content_type.clone()),
@@ -373,14 +374,14 @@ impl Edge {
     }
 }
 
-/// Whether the path of a Gemini model ends with what is to be done with it, as in `models/m:countTokens`.
+/// Whether the path of a Gemini model ends with an action, as in `models/m:countTokens`.
 fn names_action(path: &str) -> bool {
     let model = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"));
     model.is_some_and(|model| model.contains(':'))
 }
 
-/// Whom the key that was sent belongs to. Each family's clients have their own header for it, and some send one of another service
-/// beside it: the first that is known counts.
+/// Finds the owner of the caller's key. Each family's clients have their own header for it, and some also send a key of
+/// another service. The first known key counts.
 fn caller<'r, 'h>(routing: &'r Routing, value: impl Fn(&str) -> Option<&'h str>) -> Result<(KeyHash, &'r Key), Reject> {
     let bearer = value("authorization").map(|sent| {
         let scheme = sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
@@ -394,7 +395,7 @@ fn caller<'r, 'h>(routing: &'r Routing, value: impl Fn(&str) -> Option<&'h str>)
     sent.flatten().find_map(|key| routing.key(key)).ok_or(Reject::BadKey)
 }
 
-/// Whether a request header goes on as the caller wrote it.
+/// Whether a request header goes on with the caller's value.
 fn passes(name: &str) -> bool {
     match name {
         "x-request-id" | "content-type" => false,
@@ -403,10 +404,10 @@ fn passes(name: &str) -> bool {
     }
 }
 
-/// A request header's value as it goes on.
+/// The value with which a request header goes on.
 fn passed_value<'h>(endpoint: Endpoint, name: &str, value: &'h str) -> &'h str {
     match name {
-        // What the caller's query says is for Weir, if for anybody.
+        // The caller's query is for Weir only.
         ":path" => endpoint.path(),
         _ => value,
     }
@@ -430,12 +431,12 @@ fn only(allowed: &'static str, method: &str) -> Result<(), Reject> {
     if is_allowed { Ok(()) } else { Err(Reject::WrongMethod { allowed }) }
 }
 
-/// Whether the value of `anthropic-beta` can go into a plan and a header as it is.
+/// Whether the value of `anthropic-beta` can be written in a plan and a header without escaping.
 fn plausible_betas(betas: &str) -> bool {
     betas.len() <= 1024 && betas.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_., ".contains(&b))
 }
 
-/// Whether a request id can go into logs and headers as it is.
+/// Whether a request id can be written in logs and headers without escaping.
 fn plausible_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
 }

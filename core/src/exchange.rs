@@ -1,5 +1,6 @@
-//! One exchange with an upstream: a call is relayed where both sides speak the same dialect, and else goes through the hub, where a
-//! [dialect](weir_hub::dialect) and a [provider](crate::provider) meet. Only here do the two know each other.
+//! One exchange with an upstream. A call is relayed if both sides speak the same dialect. Otherwise it goes through the
+//! hub, where a [dialect](weir_hub::dialect) and a [provider](crate::provider) meet. Only here do the two know each
+//! other.
 
 mod bound;
 mod count;
@@ -31,7 +32,7 @@ use crate::upstream::Upstream;
 pub use fault_for_caller::told as fault_for_caller;
 pub use judge::{Judge, Reworded};
 
-/// Writes `call` for `model` at `upstream`: relayed where both sides speak the same dialect, else through a hub.
+/// Writes `call` for `model` at `upstream`: relays it if both sides speak the same dialect, else goes through a hub.
 pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Reject> {
     let Some(provider) = by_name(&upstream.dialect) else { return Err(call.unserved()) };
     let mut to = To::new(provider, upstream, model, call);
@@ -67,17 +68,17 @@ fn through_hub(
     api.write(&to.fitted(api, &chat), to)
 }
 
-/// How the caller wants vectors written, if it asks for any.
+/// How the caller wants vectors written; floats if the call asks for none.
 pub fn encoding(call: &Call<'_>) -> Encoding {
     if call.asked.endpoint == Endpoint::Embeddings { embedding::encoding(call) } else { Encoding::Float }
 }
 
-/// How many texts the call wants embedded; `None` for another call.
+/// How many texts the call wants embedded; `None` if it asks for no embeddings.
 pub fn texts(call: &Call<'_>) -> Option<usize> {
     call.asked.endpoint.embeds().then(|| embedding::texts(call))
 }
 
-/// What an answer to the call repeats of it; empty where answers repeat nothing, or pass as they come.
+/// What an answer repeats from the call. Empty if its dialect repeats nothing, or if the answer is relayed.
 pub fn echo(call: &Call<'_>, upstream: &Upstream, model: &str) -> String {
     let relays =
         by_name(&upstream.dialect).is_some_and(|provider| provider.relays(model, call.asked.endpoint, upstream));
@@ -88,14 +89,14 @@ pub fn echo(call: &Call<'_>, upstream: &Upstream, model: &str) -> String {
     }
 }
 
-/// Whether `model` at `upstream` can serve the call; see [`Judge`], which is for several.
+/// Whether `model` at `upstream` can serve the call. For several targets, use [`Judge`].
 pub fn accepts(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<(), Reject> {
     Judge::of(call, &Reworded::default()).accepts(upstream, model)
 }
 
 /// Starts reading the answer to a call at `upstream`.
 pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Box<dyn Reply> {
-    // Of what passes as it comes nothing can be left out.
+    // Calls cannot be left out of a relayed answer, so such an answer goes through the hub.
     if !provider.relays(start.model, start.asked.endpoint, upstream) || start.calls == Calls::First {
         if let (Some(dialect), Some(api)) = (dialect::of(start.asked.endpoint), provider.chat_api()) {
             return translate::reply(dialect, api.framing(), api.reader(start), start);

@@ -1,3 +1,3 @@
-//! How targets stand, as the workers of one Envoy have seen it.
+//! The health of targets, as seen by the workers of one Envoy.
 
 pub mod cooldown;

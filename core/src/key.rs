@@ -1,4 +1,4 @@
-//! API keys: known only by their SHA-256, compared in constant time.
+//! API keys: only their SHA-256 is known, and it is compared in constant time.
 
 use alloc::string::String;
 use core::fmt;
@@ -10,8 +10,8 @@ use subtle::ConstantTimeEq;
 
 /// The SHA-256 of an API key.
 ///
-/// Keys are long and random, so a plain hash is enough: there is nothing to guess. The order of hashes tells nothing
-/// about keys, which is why a table may be searched by hash in ordinary time, before [`is`](Self::is) compares.
+/// Keys are long and random, so a plain hash is enough: nobody can guess one. The order of hashes says nothing about
+/// keys. So a table may be searched by hash without constant time, before [`is`](Self::is) compares.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyHash([u8; 32]);
 

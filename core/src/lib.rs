@@ -1,8 +1,9 @@
-//! Every decision Weir takes, without doing any of them: bytes and `now` come in, bytes and effects go out.
+//! Every decision that Weir makes, as values: bytes and `now` come in, bytes and effects go out.
 //!
-//! No I/O, no clock, no randomness: reading a clock here is a compile error. The filter, the control plane and the
-//! command line are hosts that perform what this crate decides. Start at [`edge`] and [`attempt`], the two roles a
-//! request passes; [`provider`] is where an upstream's dialect is spoken, [`config`] what the operator wrote.
+//! No I/O, no clock, no randomness: reading a clock here does not compile. The filter, the control plane and the
+//! command line are hosts that carry out what this crate decides. Start at [`edge`] and [`attempt`], the two roles that
+//! a request passes through. [`provider`] has the APIs that providers speak, [`exchange`] joins them to callers'
+//! dialects, and [`config`] is the operator's configuration.
 #![no_std]
 
 extern crate alloc;

@@ -10,13 +10,13 @@ use weir_hub::fault::Reject;
 use crate::answer::Answer;
 use crate::config::{Key, Model, Routing};
 
-/// Whether models are listed at `path`, all or one.
+/// Whether `path` lists models, or shows one.
 pub fn is_at(path: &str) -> bool {
     let rest = path.strip_prefix("/v1/models").or_else(|| path.strip_prefix("/v1beta/models"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The list under `/v1/models`, or the one model under `/v1/models/{id}`, in the shape of the caller's family.
+/// The list at `/v1/models`, or the one model at `/v1/models/{id}`, in the format of the caller's family.
 pub fn answer(routing: &Routing, key: &Key, path: &str, family: Family) -> Result<Answer, Reject> {
     let rest = path.strip_prefix("/v1beta/models").or_else(|| path.strip_prefix("/v1/models"));
     let id = rest.and_then(|rest| rest.strip_prefix('/')).filter(|id| !id.is_empty());
@@ -44,7 +44,7 @@ pub fn answer(routing: &Routing, key: &Key, path: &str, family: Family) -> Resul
     Ok(Answer::json(body.to_string().into_bytes()))
 }
 
-/// One model. Weir does not know when a model was made, so that is the beginning of time.
+/// One model. Weir does not know when a model was made, so that is the start of the epoch.
 fn entry(name: &str, model: &Model, family: Family) -> Value {
     match family {
         Family::OpenAi => json!({"id": name, "object": "model", "created": 0, "owned_by": model.owned_by}),
@@ -59,7 +59,7 @@ fn entry(name: &str, model: &Model, family: Family) -> Value {
     }
 }
 
-/// Names such as `org/model` come with their slash escaped from some clients.
+/// Some clients escape the slash in names such as `org/model`.
 pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,7 +1,7 @@
-//! What one worker has under way: how many requests in all and for each key, and how much the bodies of both hold.
+//! What one worker has under way: how many requests, in all and for each key, and how many bytes their bodies hold.
 //!
-//! The host keeps one [`Load`] a worker, and a [`Share`] of it with each request, which it gives back when the request's stream is
-//! gone, however it ended.
+//! The host keeps one [`Load`] for each worker, and one [`Share`] with each request. It gives the share back when the
+//! request's stream is gone, however it ended.
 
 use alloc::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use weir_hub::fault::Reject;
 use crate::config::Routing;
 use crate::key::KeyHash;
 
-/// A body beyond this is a large one: the last fifth of what bodies may hold is not for those, so that they keep no small one out.
+/// A longer body is a large one. The last fifth of the room for bodies is kept free of large ones, so that small ones
+/// always find room.
 const LARGE_BODY: u64 = 1 << 20;
 
 /// What is under way in one worker.
@@ -21,14 +22,14 @@ pub struct Load {
     of_keys: BTreeMap<KeyHash, OfKey>,
 }
 
-/// What is under way of one key; one request at least.
+/// What one key has under way; at least one request.
 #[derive(Debug, Default)]
 struct OfKey {
     held: u64,
     requests: u32,
 }
 
-/// The part that one request has of it.
+/// What one request takes of it.
 #[derive(Debug, Default)]
 pub struct Share {
     held: u64,
@@ -36,12 +37,12 @@ pub struct Share {
 }
 
 impl Load {
-    /// Nothing is under way.
+    /// A load of nothing.
     pub const fn new() -> Self {
         Self { held: 0, requests: 0, of_keys: BTreeMap::new() }
     }
 
-    /// One more request, of `key`.
+    /// Adds one more request of `key`.
     pub(crate) fn enter(&mut self, routing: &Routing, key: KeyHash) -> Result<Share, Reject> {
         let free = |limit: u32, taken: u32| limit == 0 || taken < limit;
         let of_key = self.of_keys.get(&key).map_or(0, |of_key| of_key.requests);
@@ -56,11 +57,12 @@ impl Load {
         Ok(Share { held: 0, key: Some(key) })
     }
 
-    /// The body of a request has become `len` bytes long. One of a key may be if it fits; more may hold as much as they leave
-    /// free, so that however few keys send however much, there is room for the next key. One alone always may be.
+    /// The body of a request has become `len` bytes long. If it is its key's only body, it is accepted if it fits. A key's
+    /// further bodies may make the key hold at most as much as they leave free. So there is always room for the next key,
+    /// however few keys send however much. A worker's only body is always accepted.
     pub(crate) fn hold(&mut self, share: &mut Share, routing: &Routing, len: u64) -> Result<(), Reject> {
         let most = if len > LARGE_BODY { routing.held } else { routing.held.saturating_add(routing.held / 4) };
-        // One that is larger than all may be leaves small ones their room.
+        // A body that is larger than the whole room must still leave small ones theirs.
         let len = len.min(routing.held.max(1));
         let held = self.held.saturating_sub(share.held).saturating_add(len);
         let mut of_key = share.key.and_then(|key| self.of_keys.get_mut(&key));
@@ -76,7 +78,7 @@ impl Load {
         Ok(())
     }
 
-    /// The body of a request is held no more: Envoy keeps it until the request ends, for another try.
+    /// The body of a request no longer counts: Envoy keeps it until the request ends, for another try.
     fn release(&mut self, share: &mut Share) {
         let held = core::mem::take(&mut share.held);
         self.held = self.held.saturating_sub(held);
@@ -85,7 +87,7 @@ impl Load {
         }
     }
 
-    /// A request is gone.
+    /// A request has ended.
     pub fn leave(&mut self, mut share: Share) {
         self.release(&mut share);
         let Some(key) = share.key else { return };
@@ -132,7 +134,7 @@ mod tests {
         assert_eq!(load.held, 0);
     }
 
-    /// Eleven unfinished bodies of one key shut out every other key.
+    /// Eleven unfinished bodies of one key kept every other key out.
     #[test]
     fn a_key_that_holds_all_it_may_leaves_room_for_the_others() {
         let routing = Routing { held: 8 << 20, ..Routing::default() };

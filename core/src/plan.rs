@@ -1,8 +1,8 @@
 //! The plan of one request, as it travels in Envoy's filter state under [`KEY`].
 //!
-//! One [text](Plan::to_text) serves three readers: Envoy's cluster matcher looks at its start (the next target's cluster), Envoy's
-//! route matcher at its end (the delivery class), and the attempt role at what lies between. It is self-contained: an attempt needs no
-//! table that a reload or another worker could have changed.
+//! One [text](Plan::to_text) serves three readers. Envoy's cluster matcher looks at its start (the next target's
+//! cluster), Envoy's route matcher at its end (the delivery class), and the attempt role at everything between. The
+//! plan is self-contained: an attempt needs no table that a reload or another worker could have changed.
 
 mod exhausted;
 mod limits;
@@ -26,17 +26,18 @@ pub(crate) use limits::limits_of;
 pub use limits::{KEEP_ALIVE, Limits, class};
 pub use outcome::Outcome;
 
-/// The filter state that holds the plan. Wherever a filter sets it, its name begins as Envoy has a wasm filter's begin.
+/// The filter state that holds the plan. Its name begins as Envoy begins the names of a wasm filter's state, whichever
+/// filter sets it.
 pub const KEY: &str = "wasm.weir.next";
 /// The filter state that holds [`Plan::tries`], for the errors that Envoy makes itself.
 pub const TRIES_KEY: &str = "wasm.weir.tries";
 
-/// How every plan starts whose next target is in `cluster`.
+/// The start of every plan whose next target is in `cluster`.
 pub fn cluster_prefix(cluster: &str) -> String {
     format!("{cluster}|")
 }
 
-/// How every plan ends whose delivery class is `class`.
+/// The end of every plan whose delivery class is `class`.
 pub fn class_suffix(class: &str) -> String {
     format!("#{class}")
 }
@@ -48,103 +49,105 @@ pub struct Plan {
     pub origin: Origin,
     /// What is asked for.
     pub asked: Asked,
-    /// Names the route that carries the limits.
+    /// Names the route that has the limits.
     pub class: String,
-    /// The limits in time of each try, and of all.
+    /// The time limits of each try, and of all tries together.
     pub limits: Limits,
-    /// Whom the caller's key belongs to.
+    /// The owner of the caller's key.
     pub tenant: String,
     /// The model that the caller named.
     pub model: String,
-    /// The features that an Anthropic caller turns on by name.
+    /// The Anthropic features that the caller turns on by name.
     pub betas: String,
-    /// What will be tried, in order.
+    /// The targets to try, in order.
     pub targets: Vec<Candidate>,
     /// Targets of the model that will not be tried, and why.
     pub passed_over: Vec<(Candidate, String)>,
-    /// Which targets rest because nobody could connect to their provider, and are asked all the same, to see whether one can again:
-    /// a bit for each, the first target's the lowest.
+    /// Targets that rest because nobody could connect to their provider, and that are asked anyway, to see whether it
+    /// can be reached again. One bit for each target; the first target's is the lowest.
     pub trials: u16,
     /// When it was made.
     pub made: Instant,
     /// How many tries have begun.
     pub begun: usize,
-    /// Which target the latest try asks.
+    /// The index of the target that the latest try asks.
     pub at: usize,
     /// When the latest try began.
     pub since: Instant,
-    /// Tries that ended without an answer for the caller, in their order.
+    /// Tries that ended without an answer for the caller, in order.
     pub failed: Vec<Failed>,
-    /// What the first provider said to which the request was too long.
+    /// What the first provider said for which the request was too long.
     pub too_long: Option<TooLong>,
 }
 
-/// The edge that wrote a plan: an attempt in the same VM can tell it things without asking the host.
+/// The edge that wrote a plan. An attempt in the same VM can tell that edge things without asking the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
-    /// The VM, by when it was started, in nanoseconds since the Unix epoch.
+    /// When the VM was started, in nanoseconds since the Unix epoch.
     pub vm: u64,
-    /// The request, by its number within the VM.
+    /// The number of the request within the VM.
     pub request: u32,
 }
 
-/// One upstream's model.
+/// One model at one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// The provider, which is also the cluster.
     pub provider: String,
-    /// The model's name there.
+    /// The model's name at the provider.
     pub model: String,
 }
 
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
-    /// Which of the plan's targets.
+    /// The index of the plan's target.
     pub target: usize,
     /// How it ended.
     pub outcome: Outcome,
-    /// The upstream's status, 0 if none came.
+    /// The provider's status; 0 if none came.
     pub status: u16,
     /// How long it took.
     pub took: Duration,
     /// When it ended.
     pub ended: Instant,
-    /// Until when the upstream asked to be left alone.
+    /// Until when the provider asked not to be used.
     pub until: Option<Instant>,
-    /// The try had a connection that was there already, and nothing came back on it: as if its host had just closed it.
+    /// Whether the try used a connection that was open before it and nothing came back on it, as if its host had just
+    /// closed it.
     pub kept: bool,
 }
 
 impl Failed {
-    /// The kind of its outcome, where that is a fault.
+    /// The kind of its outcome, if that is a fault.
     pub fn kind(&self) -> Option<FaultKind> {
         self.outcome.fault()
     }
 }
 
-/// A request is too long for a model, in words for the caller.
+/// What a provider said about a request that is too long for its model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooLong {
     /// The message.
     pub message: String,
     /// The field at fault.
     pub param: Option<String>,
-    /// What programs go by beside the words.
+    /// More fields for programs.
     pub details: Option<String>,
 }
 
-/// The longest pause that a request waits for by itself.
+/// The longest pause that a request itself waits for.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// How long the same target is left alone before it is asked once more. Envoy counts in seconds here, and adds up to half.
+/// How long Weir waits before it asks the same target once more. Envoy counts this in seconds and adds up to half.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// By how much a limit may seem to pass too early: Envoy's timers count in milliseconds from where its event loop was.
+/// Tolerance: Envoy's timers can fire up to this much early, because they count in milliseconds from the last turn of
+/// its event loop.
 pub(crate) const LAG: Duration = Duration::from_millis(20);
 
 impl Plan {
-    /// The provider of the latest try, if that finds out whether it can be reached again.
+    /// The provider of the latest try, if the try finds out whether that provider can be reached again.
     pub fn on_trial(&self) -> Option<&str> {
         let target = self.current().filter(|_| self.trials >> self.at & 1 == 1)?;
         Some(target.provider.as_str())
@@ -160,15 +163,16 @@ impl Plan {
         self.begun > 0 && self.failed.len() >= self.begun
     }
 
-    /// Whether the limit of all tries together has passed.
+    /// Whether the time limit of all tries together has passed.
     pub fn is_over(&self, now: Instant) -> bool {
         self.limits.total.is_some_and(|total| now - self.made + LAG >= total)
     }
 
-    /// Which target is asked next, as far as is known; `None` if there is none.
+    /// The index of the target to ask next, as far as is known; `None` if there is none.
     ///
-    /// Nothing is known of a try that is under way but that it may end without an answer. A target of another provider comes first
-    /// then: what such an end would say against its own provider's other targets is known only when the next try begins.
+    /// While a try is under way, it is only known that it may end without an answer. Then a target of another provider
+    /// comes first. What such an end says about the other targets of its own provider is known only when the next try
+    /// begins.
     pub fn next(&self) -> Option<usize> {
         let elsewhere = |i: &usize| self.of(*i) != self.current().map(|target| target.provider.as_str());
         if self.begun > 0 && !self.latest_has_failed() {
@@ -177,14 +181,14 @@ impl Plan {
         self.open().next().or_else(|| self.repeats().then_some(self.at))
     }
 
-    /// How long to wait before the next try; only the same target is worth waiting for.
+    /// How long to wait before the next try. Only the same target is worth waiting for.
     pub fn pause(&self, now: Instant) -> Option<Duration> {
         let again = self.latest_has_failed() && self.next() == Some(self.at);
         let latest = self.failed.last().filter(|latest| again && !latest.kept)?;
         Some(latest.until.map_or(PAUSE, |until| (until - now).max(PAUSE)))
     }
 
-    /// The targets that were not asked and are not passed over, in their order.
+    /// The targets that were neither asked nor passed over, in order.
     fn open(&self) -> impl Iterator<Item = usize> {
         let asked = |i| self.begun > 0 && i == self.at || self.failed.iter().any(|failed| failed.target == i);
         (0..self.targets.len()).filter(move |i| !asked(*i) && !self.is_spoilt(*i))
@@ -194,8 +198,8 @@ impl Plan {
         self.targets.get(target).map(|target| target.provider.as_str())
     }
 
-    /// Whether a target would fail as an earlier one has: it is the same, and rests or was silent; its provider cannot be reached;
-    /// or its model is the one for which the request is too long.
+    /// Whether a target would fail as an earlier one has: it is the same target, and rests or did not answer; or its
+    /// provider cannot be reached; or the request is too long for its model.
     fn is_spoilt(&self, target: usize) -> bool {
         let Some(target) = self.targets.get(target) else { return true };
         self.failed.iter().any(|failed| {
@@ -211,8 +215,8 @@ impl Plan {
         })
     }
 
-    /// Whether the request is too long for every model that could be asked: those that failed otherwise would say so too, or cannot
-    /// be asked before the operator has mended something.
+    /// Whether the request is too long for every model that could be asked. The targets that failed otherwise have the
+    /// same model as one that said so, or cannot be asked before the operator has repaired something.
     pub fn is_too_long(&self) -> bool {
         let model = |failed: &Failed| self.targets.get(failed.target).map(|target| target.model.as_str());
         let says_so = |failed: &&Failed| failed.kind() == Some(FaultKind::ContextLength);
@@ -222,26 +226,27 @@ impl Plan {
             .all(|failed| too_long(model(failed)) || failed.kind().map(FaultKind::whose) == Some(Whose::Ours))
     }
 
-    /// Whether the latest target is worth another try: once, after a failure that passes.
+    /// Whether the latest target is worth another try: only once, and only after a failure that passes.
     fn repeats(&self) -> bool {
         let Some(latest) = self.failed.last().filter(|_| self.latest_has_failed()) else { return false };
         let once = self.failed.iter().filter(|failed| failed.target == latest.target).count() == 1;
         let soon = latest.until.is_none_or(|until| until - latest.ended <= SHORT);
         let passes = match latest.kind() {
             Some(FaultKind::Unavailable | FaultKind::ErrorEvent | FaultKind::Cut) => true,
-            // One that answers 408 is not silent.
+            // A target that answers 408 has answered.
             Some(FaultKind::Timeout) => latest.status != 0,
             Some(FaultKind::RateLimited) => latest.until.is_some(),
-            // Envoy waits before a try only if it has an answer to read the wait from.
+            // Envoy waits before a try only if there is an answer that says how long.
             Some(FaultKind::Reset) => latest.kept,
             _ => false,
         };
         once && soon && passes
     }
 
-    /// Begins the next try at `provider`: a preceding one without a noted outcome was [unanswered](Outcome::Unanswered). `None` if there is none left.
+    /// Begins the next try at `provider`; `None` if there is none left. If the previous try has no outcome, it was
+    /// [unanswered](Outcome::Unanswered).
     ///
-    /// The plan's text must be stored before anything of the try can fail, so that a retry moves on in any case.
+    /// The plan's text must be stored before anything in the try can fail, so that a retry moves on in any case.
     pub fn begin(&mut self, provider: &str, now: Instant) -> Option<&Candidate> {
         self.note_unanswered(now);
         if self.begun > 0 && self.is_over(now) {
@@ -263,11 +268,11 @@ impl Plan {
         }
     }
 
-    /// Notes how the latest try, which ended without an answer, ended.
+    /// Notes how the latest try ended, which ended without an answer.
     pub fn end_unanswered(&mut self, connection: Connection, now: Instant) {
         let timed_out = now - self.since + LAG >= self.limits.first;
         let outcome = match connection {
-            // The limit begins with the connection.
+            // The time limit begins with the connection.
             Connection::Failed => Outcome::Fault(FaultKind::Unreachable),
             _ if self.is_over(now) => Outcome::Deadline,
             _ if timed_out => Outcome::Fault(FaultKind::Timeout),
@@ -279,13 +284,14 @@ impl Plan {
         }
     }
 
-    /// Notes that the latest try, if it has no outcome yet, was left unanswered.
+    /// If the latest try has no outcome, notes that it was unanswered.
     pub fn note_unanswered(&mut self, now: Instant) {
         self.fail(Outcome::Unanswered, 0, None, now);
     }
 
-    /// The tries in words, safe inside a JSON string: `a/gpt-4o: rate_limited (429); b/gpt-4o: cut`. The latest is
-    /// [unanswered](Outcome::Unanswered) as long as it has no outcome: if Envoy itself then answers, that is what it was.
+    /// The tries as text, safe inside a JSON string: `a/gpt-4o: rate_limited (429); b/gpt-4o: cut`. While the latest
+    /// has no outcome, it is [unanswered](Outcome::Unanswered): if Envoy itself then answers the caller, that was its
+    /// outcome.
     pub fn tries(&self) -> String {
         let mut text = String::new();
         let mut one = |target: usize, outcome: Outcome, status: u16| {
@@ -315,14 +321,14 @@ impl Plan {
     }
 }
 
-/// What is known of the connection of a try that ended without an answer.
+/// What is known about the connection of a try that ended without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// There was none: it failed, or took too long.
+    /// There was none: connecting failed or took too long.
     Failed,
-    /// The try had one of its own, or an answer had begun on it.
+    /// The try had its own connection, or an answer had begun on it.
     Own,
-    /// The try had one that was there already, and nothing came back on it.
+    /// The try used a connection that was open before it, and nothing came back.
     Kept,
 }
 

@@ -1,9 +1,10 @@
-//! The providers: one file each, one line in [`ALL`] each, one fixture folder each.
+//! The APIs that providers speak. Each provider is one file, one line in [`ALL`] and one fixture folder.
 //!
-//! A provider speaks to one kind of upstream. What a caller says in the same dialect is [relayed](Provider::relay): the
-//! bytes pass, and only what must change is changed. Anything else goes through a hub: a chat is [written](ChatApi::write)
-//! from a [`Chat`], and its answer [read](ChatApi::reader) as pieces. To add one, write `provider/name.rs`, add it to
-//! [`ALL`], and put cases under `tests/fixtures/name/`.
+//! A provider speaks to one kind of upstream. A call in the upstream's own dialect is [relayed](Provider::relay): the
+//! bytes pass, and only what must change is changed. Any other call goes through a hub: a chat is
+//! [written](ChatApi::write) from a [`Chat`], and its answer is [read](ChatApi::reader) as pieces.
+//! [`exchange`](crate::exchange) decides between the two. To add a provider, write `provider/name.rs`, add it to
+//! [`ALL`], and put cases in `tests/fixtures/name/`.
 
 mod answer_tool;
 mod anthropic;
@@ -47,7 +48,7 @@ pub(crate) use notes::in_header;
 pub use target::To;
 pub use tool_names::{Renamed, ToolName};
 
-/// Every provider that can be named in the configuration as a `dialect`.
+/// Every provider that the configuration can name as a `dialect`.
 pub static ALL: [&dyn Provider; 10] = [
     &openai::OpenAi,
     &anthropic::Anthropic,
@@ -69,44 +70,44 @@ pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
 /// What to send upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Path below the provider's endpoint, with a leading slash and, where it needs one, a query: `/chat/completions`.
+    /// The path below the provider's endpoint, with a leading slash and, if needed, a query: `/chat/completions`.
     pub path: String,
-    /// Headers of this request alone (name in lower case, value).
+    /// Headers of only this request (name in lower case, value).
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Body,
-    /// What was left out or is had in another way.
+    /// What was left out or emulated.
     pub notes: Notes,
-    /// Which of the answer's calls the caller is told of.
+    /// Which of the answer's tool calls the caller receives.
     pub calls: Calls,
-    /// Tools that were given other names.
+    /// Tools that got other names.
     pub renamed: Renamed,
 }
 
 impl Ask {
-    /// `body` for `path`.
+    /// A request with `body` to `path`.
     pub fn new(path: impl Into<String>, body: Body) -> Self {
         let (headers, notes) = (Vec::new(), Notes::default());
         Self { path: path.into(), headers, body, notes, calls: Calls::All, renamed: Renamed::default() }
     }
 
-    /// JSON for `path`.
+    /// A request with a JSON body to `path`.
     pub fn json(path: impl Into<String>, body: Vec<u8>) -> Self {
         Self::new(path, Body::Replaced(body))
     }
 }
 
-/// A body as it goes on.
+/// The body that is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// The bytes that came, untouched.
+    /// The caller's bytes, unchanged.
     AsIs,
-    /// Other bytes.
+    /// These bytes instead.
     Replaced(Vec<u8>),
 }
 
 impl Body {
-    /// How many bytes there are to write.
+    /// How many bytes have to be written.
     pub fn written(&self) -> usize {
         match self {
             Self::AsIs => 0,
@@ -120,7 +121,7 @@ impl Body {
 pub enum Reach {
     /// Over the network, at the endpoint in the configuration.
     Url,
-    /// Through Envoy's `ext_proc`, next door.
+    /// Through Envoy's `ext_proc`, to the local sidecar.
     Sidecar,
 }
 
@@ -129,115 +130,117 @@ pub enum Reach {
 pub struct CredentialHeader {
     /// Header name, lower case.
     pub name: &'static str,
-    /// What stands before the credential, with its space: `"Bearer "`.
+    /// The text before the credential, with its space: `"Bearer "`.
     pub prefix: &'static str,
 }
 
-/// Speaks one upstream's dialect.
+/// Speaks to one kind of upstream in its API.
 ///
-/// Pure and stateless: what lives as long as an answer belongs in the [`Reader`] or [`Reply`] it returns. Never sees a
-/// partial frame; framing is proven once, in [`codec`](weir_hub::codec).
+/// Pure and stateless: anything that lives as long as an answer belongs in the [`Reader`] or [`Reply`] that it returns.
+/// It never sees a partial event: only [`codec`](weir_hub::codec) splits streams into events, and its tests cover every
+/// cut.
 pub trait Provider: Send + Sync {
     /// The name used as `dialect` in the configuration, and as `gen_ai.provider.name`.
     fn name(&self) -> &'static str;
 
-    /// The endpoint of its maker: `https://api.openai.com/v1`. Empty where each account has one of its own.
+    /// The maker's own endpoint: `https://api.openai.com/v1`. Empty if each account has its own.
     fn endpoint(&self) -> &'static str {
         ""
     }
 
-    /// Where others serve this API, each account below a host of its own, if no preset says so:
+    /// Endpoints at which others serve this API and each account has a host of its own, unless a preset names them:
     /// `https://openai.azure.com/openai/v1`.
     fn elsewhere(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// What is wrong with `url` as the place where this API begins, and which is meant.
+    /// Why this API cannot begin at `url`, and which URL is probably meant.
     fn misplaced(&self, url: &Url, upstream: &Upstream) -> Option<(String, Url)> {
         let _ = (url, upstream);
         None
     }
 
-    /// How Envoy gets there.
+    /// How Envoy reaches it.
     fn reach(&self) -> Reach {
         Reach::Url
     }
 
-    /// Where the credential goes; `None` for an upstream that takes none.
+    /// The header for the credential; `None` if the upstream takes none.
     fn credential(&self) -> Option<CredentialHeader>;
 
-    /// The service for which AWS signs requests (`SigV4`), where that takes the place of a credential header.
+    /// The service name with which AWS requests are signed (`SigV4`), if signing replaces a credential header.
     fn signing(&self) -> Option<&'static str> {
         None
     }
 
-    /// Headers that every request to this upstream carries (name in lower case, value).
+    /// Headers of every request to this upstream (name in lower case, value).
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
 
-    /// Whether bytes pass to `model` as they come, because the upstream serves `endpoint` in the caller's own dialect for it: a cloud may
-    /// serve models of several makers, each in its own dialect.
+    /// Whether calls to `model` are relayed, because the upstream serves `endpoint` in the caller's own dialect. This
+    /// depends on the model: a cloud may serve models of several makers, each in its own dialect.
     fn relays(&self, model: &str, endpoint: Endpoint, upstream: &Upstream) -> bool;
 
-    /// The path below the endpoint, if a call for a model of the same name can go up as it is: nothing to add, nothing to
-    /// change. Such a body is never looked at again. Only for what is [relayed](Self::relays).
+    /// The path below the endpoint, if a call for a model with the same name can be sent unchanged. Such a body is
+    /// never read again. Only for calls that are [relayed](Self::relays).
     fn untouched(&self, asked: Asked, upstream: &Upstream) -> Option<&'static str> {
         let _ = (asked, upstream);
         None
     }
 
-    /// Writes the call, which is in the upstream's own dialect; refuses what this upstream does not take. Only for what
-    /// is [relayed](Self::relays).
+    /// Writes a call that is in the upstream's own dialect; refuses what this upstream does not accept. Only for calls
+    /// that are [relayed](Self::relays).
     fn relay(&self, call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let _ = call;
         Err(to.wrong_endpoint())
     }
 
-    /// Starts reading an answer that is passed on as it comes. Only for what is [relayed](Self::relays).
+    /// Starts reading an answer that is relayed. Only for calls that are [relayed](Self::relays).
     fn relayed(&self, start: &ReplyStart<'_>) -> Box<dyn Reply>;
 
-    /// How it is asked to chat, in its own API; `None` if it serves no chats but those that are relayed.
+    /// How to chat in its own API; `None` if it only serves chats that are relayed.
     fn chat_api(&self) -> Option<&dyn ChatApi> {
         None
     }
 
-    /// How it is asked to embed in its own API; `None` if it does not, or is asked in OpenAI's words.
+    /// How to embed in its own API; `None` if it has no embeddings, or has them in OpenAI's API.
     fn embed_api(&self) -> Option<&dyn EmbedApi> {
         None
     }
 
-    /// How it is asked to count tokens; `None` if it does not.
+    /// How to count tokens; `None` if it cannot.
     fn count_api(&self) -> Option<&dyn CountApi> {
         None
     }
 
-    /// The most texts that one request for embeddings may have; what has more can only go elsewhere, since a try is one request.
+    /// The most texts in one request for embeddings. A try is one request, so a call with more texts can only go to
+    /// another provider.
     fn most_texts(&self, model: &str) -> usize {
         let _ = model;
         usize::MAX
     }
 
-    /// Reads a failure: whose fault it was, and what to tell.
+    /// Reads a failure: whose fault it was, and what to say about it.
     ///
-    /// `status` is not 2xx; `body` may be empty, cut, or no JSON at all.
+    /// `status` is not 2xx; `body` may be empty, cut off, or not JSON.
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault;
 
-    /// Reads an error that came as an event, or as a message, of an answer that began as a success; `None` if it is none.
+    /// Reads an error in an event or in a message of an answer whose status was a success; `None` if there is no error.
     fn fault_in_answer(&self, answer: Raw<'_>) -> Option<UpstreamFault> {
         let _ = answer;
         None
     }
 }
 
-/// Chats, in an upstream's own API.
+/// Chats in an upstream's own API.
 pub trait ChatApi {
-    /// Writes a chat as this upstream expects to receive it.
+    /// Writes a chat in this upstream's API.
     ///
-    /// What cannot be expressed is refused through [`To::unsupported`], by the field's name; nothing is dropped in silence.
+    /// Refuses what it cannot express through [`To::unsupported`], by the field's name. Nothing is dropped silently.
     fn write(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject>;
 
-    /// Whether `model` takes back what was thought with this proof.
+    /// Whether `model` accepts reasoning that has this proof.
     fn takes_back(&self, proof: &str, model: &str, upstream: &Upstream) -> bool {
         let _ = (proof, model, upstream);
         false
@@ -249,13 +252,13 @@ pub trait ChatApi {
         false
     }
 
-    /// What `model` takes as a tool's name; others are [given](Ask::renamed) another one.
+    /// The tool names that `model` accepts; a tool with another name is [renamed](Ask::renamed).
     fn tool_name(&self, model: &str) -> ToolName {
         let _ = model;
         ToolName::USUAL
     }
 
-    /// How streamed answers to a chat are framed.
+    /// The framing of streamed answers to a chat.
     fn framing(&self) -> Framing {
         Framing::Sse
     }
@@ -264,20 +267,20 @@ pub trait ChatApi {
     fn reader(&self, start: &ReplyStart<'_>) -> Box<dyn Reader>;
 }
 
-/// Embeddings, in an upstream's own API.
+/// Embeddings in an upstream's own API.
 pub trait EmbedApi {
-    /// Writes a request for embeddings as this upstream expects to receive it.
+    /// Writes a request for embeddings in this upstream's API.
     fn embed(&self, embed: &Embed<'_>, to: &mut To<'_>) -> Result<Ask, Reject>;
 
-    /// Reads the answer to a request for embeddings; `None` if it is not what the upstream promises.
+    /// Reads the answer to a request for embeddings; `None` if it is not in the format that the API promises.
     fn embedded<'a>(&self, answer: Raw<'a>) -> Option<Vectors<'a>>;
 }
 
-/// Counts of tokens, in an upstream's own API.
+/// Counts of tokens in an upstream's own API.
 pub trait CountApi {
-    /// Writes a request to count the tokens of what `chat` asks, as this upstream would receive it.
+    /// Writes a request that counts the tokens of `chat` as this upstream would receive it.
     fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject>;
 
-    /// Reads how many tokens were counted; `None` if the answer is not what the upstream promises.
+    /// Reads the count; `None` if the answer is not in the format that the API promises.
     fn counted(&self, answer: Raw<'_>) -> Option<u64>;
 }

@@ -1,7 +1,7 @@
-//! The record of one request: a value that is made once, at its end, and that each writer reads: the access log's [line], later metrics.
-//! [Spans](span) end before it is there, and so have their attributes while the request runs.
+//! The record of one request. It is a value that is made once, at the request's end; every writer reads it: the access
+//! log's [line], and later metrics. [Spans](span) end before that, so their attributes are set while the request runs.
 //!
-//! No prompt and no secret: names, counts and times only.
+//! It has no prompts and no secrets: only names, counts and times.
 
 mod line;
 mod progress;
@@ -24,14 +24,14 @@ pub use progress::{PROGRESS_KEY, Progress, Stage};
 /// The filter state that the edge role sets to the record's line.
 pub const KEY: &str = "wasm.weir.record";
 
-/// What the edge knows of a request.
+/// What the edge knows about a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
     /// `x-request-id`.
     pub request_id: String,
-    /// The id that the caller sent for it; empty for none.
+    /// The request id that the caller sent; empty if none.
     pub callers_id: String,
-    /// Whom the key belongs to; empty until it is known.
+    /// The owner of the key; empty until it is known.
     pub tenant: String,
     /// What was asked for.
     pub endpoint: Option<Endpoint>,
@@ -39,28 +39,29 @@ pub struct Subject {
     pub delivery: Option<Delivery>,
     /// The model that the caller named.
     pub model: String,
-    /// The outcome, if the edge answered by itself.
+    /// The outcome, if the edge answered the request itself.
     pub answered: Option<String>,
-    /// The targets that were not tried, and why, where there were no others and so no plan.
+    /// The targets that were not tried, and why, if no others were left and so there is no plan.
     pub passed_over: Vec<(Candidate, String)>,
 }
 
-/// How the request ended, as Envoy knows it.
+/// How the request ended, according to Envoy.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending<'a> {
-    /// When.
+    /// When it ended.
     pub now: Instant,
     /// Whether the caller hung up.
     pub client_left: bool,
-    /// Whether the caller did not read what was there for it.
+    /// Whether the caller did not read what was sent.
     pub caller_paused: bool,
-    /// Whether the latest try, if nothing came back of it, had a connection.
+    /// Whether the latest try had a connection, if nothing came back from it.
     pub connected: bool,
     /// Envoy's `response.code_details`.
     pub details: &'a str,
 }
 
-/// What Envoy's reason for an answer of its own says of the latest try, and what it tells the caller, where the try itself can know neither.
+/// For an answer that Envoy gave itself: what Envoy's reason says about the latest try, and the code that the caller is
+/// told, if the try itself can know neither.
 pub fn refused(details: &str) -> Option<(FaultKind, &'static str)> {
     match details {
         // The filter runs before the credential is written.
@@ -73,24 +74,24 @@ pub fn refused(details: &str) -> Option<(FaultKind, &'static str)> {
 /// All that is known of one request at its end.
 #[derive(Clone, Debug)]
 pub struct Record<'r> {
-    /// What became of it, in a word: `ok`, or the code of the error that the caller received, if anything could tell it.
+    /// The outcome in one word: `ok`, or the code of the error that the caller received, as far as it is known.
     pub outcome: Cow<'r, str>,
-    /// What the edge knows.
+    /// What the edge knows about the request.
     pub subject: &'r Subject,
-    /// What was tried, if anything was to be.
+    /// The plan, if there was anything to try.
     pub plan: Option<&'r Plan>,
-    /// How far the answer has come, if it has begun, or the caller was told an error in its stead.
+    /// How far the answer has come, if it has begun or if the caller was told an error in its place.
     pub progress: Option<&'r Progress>,
-    /// How it ended, as Envoy knows it.
+    /// How the request ended, according to Envoy.
     pub ending: Ending<'r>,
 }
 
-/// One try, as it is recorded.
+/// One try in the record.
 #[derive(Clone, Copy, Debug)]
 pub struct Try<'r> {
-    /// Whom it asked.
+    /// The target that it asked.
     pub target: Option<&'r Candidate>,
-    /// How it ended: an [`Outcome`]'s name, or the code that the caller was told.
+    /// How it ended: the name of an [`Outcome`], or the code that the caller was told.
     pub outcome: &'r str,
     /// The status of the provider's answer; 0 if there was none.
     pub status: u16,
@@ -99,7 +100,7 @@ pub struct Try<'r> {
 }
 
 impl<'r> Record<'r> {
-    /// Of a request that has ended.
+    /// The record of a request that has ended.
     pub fn of(
         subject: &'r Subject,
         plan: Option<&'r Plan>,
@@ -109,7 +110,7 @@ impl<'r> Record<'r> {
         Self { outcome: outcome(subject, plan, progress, ending), subject, plan, progress, ending: *ending }
     }
 
-    /// The tries, in their order.
+    /// The tries, in order.
     pub fn tries(&self) -> impl Iterator<Item = Try<'r>> {
         let failed = self.plan.into_iter().flat_map(|plan| {
             plan.failed.iter().map(|failed| Try {
@@ -129,7 +130,7 @@ impl<'r> Record<'r> {
     }
 }
 
-/// What became of the request, in a word: `ok`, or the code of the error that the caller received, if anything could tell it.
+/// The outcome in one word: `ok`, or the code of the error that the caller received, as far as it is known.
 fn outcome<'r>(
     subject: &'r Subject,
     plan: Option<&Plan>,
@@ -143,11 +144,11 @@ fn outcome<'r>(
         return Cow::Borrowed(code);
     }
     if let (None, false, Some(plan)) = (progress, ending.client_left, plan.filter(|plan| plan.latest_has_failed())) {
-        // The last try ended without an answer, so Envoy told the caller what the plan would have.
+        // The last try ended without an answer, so Envoy told the caller the error that the plan would have told.
         return Cow::Owned(exhausted(plan, ending.now).code);
     }
     let word = match progress.map(|progress| progress.stage) {
-        // Envoy's own filter has answered a browser that asks what a page may do.
+        // Envoy's own CORS filter has answered a browser's preflight request.
         None if ending.details == "cors_response" => "preflight",
         Some(Stage::Cut(_)) => BROKEN_OFF,
         Some(Stage::Flowing) if !ending.client_left && !ending.caller_paused => BROKEN_OFF,
@@ -156,7 +157,7 @@ fn outcome<'r>(
     Cow::Borrowed(word)
 }
 
-/// What became of the latest try, if it has not failed before it was answered.
+/// The outcome of the latest try, unless it failed before it was answered.
 fn latest<'p>(progress: Option<&'p Progress>, ending: &Ending<'_>) -> &'p str {
     if let Some((kind, _)) = refused(ending.details) {
         return kind.name();

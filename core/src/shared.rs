@@ -1,15 +1,15 @@
-//! What the workers of one Envoy share: cells of bytes, each under a key of its own.
+//! The memory that the workers of one Envoy share: cells of bytes, each under its own key.
 //!
-//! The core reads cells through [`Shared`] and says as values what is to change in them; a host changes them by
-//! compare-and-swap. A [`Hint`] may be lost, a [`Count`] may not, and their hosts treat them differently.
+//! The core reads cells through [`Shared`], and returns the changes as values. A host makes the changes by
+//! compare-and-swap. A [`Hint`] may be lost, a [`Count`] may not, so hosts treat them differently.
 //!
-//! **Versions.** Old and new code share cells while the filter's code is replaced. Each cell begins with the number of its
-//! layout, and its fields follow in a fixed order:
+//! **Versions.** Old and new code share cells while the filter's code is replaced. Each cell begins with the number of
+//! its layout. Its fields follow in a fixed order:
 //! - A version that adds a field appends it and keeps the number. It reads a cell without that field as if the field had its
 //!   default.
-//! - A version that knows fewer fields ignores what follows them in a hint, and writes it back unchanged in a count.
-//! - Any other change takes a new number. A hint whose layout is not known is a hint that nobody gave. A count whose layout is
-//!   not known is never written.
+//! - A version that knows fewer fields ignores the others in a hint, and writes them back unchanged in a count.
+//! - Any other change takes a new number. A hint with an unknown layout counts as absent. A count with an unknown
+//!   layout is never written.
 
 mod fields;
 
@@ -22,58 +22,60 @@ use core::marker::PhantomData;
 
 pub use fields::{Fields, Reader};
 
-/// The cells that the workers of one Envoy share, to be read.
+/// Read access to the cells that the workers of one Envoy share.
 pub trait Shared {
-    /// What is in the cell at `key`; empty if nothing is.
+    /// The bytes of the cell at `key`; empty if the cell is empty.
     fn bytes(&self, key: &str) -> Vec<u8>;
 }
 
 impl dyn Shared + '_ {
-    /// Reads a cell. `None` if nothing is in it, or if its layout is not known.
+    /// Reads a cell. `None` if it is empty, or if its layout is unknown.
     pub fn read<C: Cell>(&self, key: &Key<C>) -> Option<C> {
         let bytes = self.bytes(key.as_str());
         if bytes.is_empty() { None } else { C::read(&bytes) }
     }
 }
 
-/// Cells of one thread, for those that share nothing.
+/// Cells of one thread, for hosts that share nothing.
 impl Shared for BTreeMap<String, Vec<u8>> {
     fn bytes(&self, key: &str) -> Vec<u8> {
         self.get(key).cloned().unwrap_or_default()
     }
 }
 
-/// What is in a cell.
+/// The content of a cell.
 pub trait Cell: Sized {
-    /// Reads what [`write`](Self::write) wrote, in this version of Weir or in another. `None` if the layout is not known.
+    /// Reads bytes that [`write`](Self::write) wrote, in this version of Weir or another. `None` if the layout is
+    /// unknown.
     fn read(bytes: &[u8]) -> Option<Self>;
 
-    /// Writes it. Never empty: an empty cell has nothing in it.
+    /// Writes the content. Never empty, because an empty cell has no content.
     fn write(&self) -> Vec<u8>;
 }
 
 /// A cell whose change may be lost: the next one makes up for it.
 pub trait Hint: Cell {}
 
-/// A cell whose change may not be lost.
+/// A cell whose changes may not be lost.
 ///
-/// Only the steward creates it, before anybody counts. Proxy-wasm promises no call that creates a value only where there is none,
-/// and two that created it at the same time could each begin at zero. Who counts where there is no cell is told so.
+/// Only the steward creates it, before anybody counts. Proxy-wasm has no call that creates a value only if there is
+/// none: two workers that create a cell at the same time could each begin at zero. A worker that counts where there is
+/// no cell is told so.
 pub trait Count: Cell + Default {}
 
-/// The name of a cell, which says what is in it.
+/// The name of a cell, with the type of its content.
 pub struct Key<C> {
     text: Cow<'static, str>,
     of: PhantomData<fn() -> C>,
 }
 
 impl<C> Key<C> {
-    /// The only cell of its kind.
+    /// The key of a kind with only one cell.
     pub const fn one(text: &'static str) -> Self {
         Self { text: Cow::Borrowed(text), of: PhantomData }
     }
 
-    /// One of many cells.
+    /// The key of one of many cells.
     pub const fn of(text: String) -> Self {
         Self { text: Cow::Owned(text), of: PhantomData }
     }
@@ -90,13 +92,13 @@ impl<C> fmt::Debug for Key<C> {
     }
 }
 
-/// What becomes of a hint.
+/// A change of a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change<C> {
-    /// It stays as it is.
+    /// The cell stays as it is.
     Keep,
-    /// It takes the place of what is there.
+    /// This replaces the cell's content.
     Write(C),
-    /// Nothing is there any more.
+    /// The cell becomes empty.
     Clear,
 }

@@ -1,8 +1,8 @@
-//! The steward: one for each Envoy, beside all requests.
+//! The steward: one for each Envoy, apart from all requests.
 //!
-//! It does what no request should wait for: it creates the counts that the workers share, clears away what has ended, tells the
-//! operator by Envoy's statistics how things stand, and can call out. Requests do not need it: in an Envoy without one they are
-//! served as in any other, and nothing is counted.
+//! It does what no request should wait for. It creates the counts that the workers share, clears away what has ended,
+//! reports to the operator through Envoy's statistics, and can call out. Requests do not need it: an Envoy without a
+//! steward serves them as usual, but counts nothing.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -19,16 +19,16 @@ use crate::time::Instant;
 /// From one tick to the next.
 pub const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long the last call may take, since Envoy waits for it before it ends.
+/// The time limit of the last call, because Envoy waits for it before it ends.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
-/// What a steward is configured with.
+/// The configuration of a steward.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// What it calls at every tick. Nothing that Weir renders has one yet.
+    /// The call to make at every tick. Nothing that Weir renders sets it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
-    /// Each tick fails. For tests, which show that a steward that fails harms no request.
+    /// Makes each tick fail, for tests which show that a failing steward harms no request.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub fails: bool,
 }
@@ -36,46 +36,47 @@ pub struct Settings {
 /// A call out: a POST without a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
-    /// The name of Envoy's cluster.
+    /// The name of the cluster in Envoy.
     pub cluster: String,
-    /// The path there.
+    /// The path to call.
     pub path: String,
-    /// How long it may take.
+    /// The time limit.
     pub timeout: Duration,
 }
 
-/// What a steward is told.
+/// What the host tells a steward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// It begins. It may be told so more than once.
+    /// The steward begins. The host may say so more than once.
     Start,
     /// [`PERIOD`] has passed.
     Tick,
     /// The call has ended.
     Answer(Answer<'a>),
-    /// Envoy ends, once the steward says that it [has stopped](Effect::Stopped). In wasm it is never told: Envoy ends at once.
+    /// Envoy ends, once the steward says that it [has stopped](Effect::Stopped). In wasm the host never says so: Envoy
+    /// ends at once.
     Stop,
 }
 
-/// How a call ended, as Envoy tells it.
+/// How a call ended, according to Envoy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer<'a> {
-    /// With a response. It may be Envoy's own: 503 if nobody listens in the cluster, 504 if nobody answered in time.
+    /// With a response. It may be Envoy's own: 503 if no host of the cluster listens, 504 if none answered in time.
     Response {
         /// Its status.
         status: u16,
         /// Its body.
         body: &'a [u8],
     },
-    /// It was not made: Envoy has no cluster of that name.
+    /// The call was not made: Envoy has no cluster with that name.
     NoCluster,
-    /// It was not made, for another reason; in wasm also where the cluster has no hosts.
+    /// The call was not made, for another reason. In wasm this includes a cluster without hosts.
     NotMade,
-    /// It ended without a response, or with one that was too long.
+    /// The call ended without a response, or the response was too long.
     Broken,
 }
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Answered,
@@ -111,16 +112,16 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What a host must now do for its steward.
+/// What the host must now do for its steward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Create a cell with these bytes in it, if nobody has.
+    /// Create a cell with these bytes, if there is none.
     Create(String, Vec<u8>),
-    /// Clear away the cooldowns of these providers and models, as far as they have ended.
+    /// Clear the cooldowns of these providers and models that have ended.
     Sweep(Vec<(String, String)>),
-    /// Call out, and tell the answer.
+    /// Call out, and pass the answer to the steward.
     Call(Call),
-    /// Add to a counter of Envoy's.
+    /// Add to one of Envoy's counters.
     Add(Counter, u64),
     /// Set the gauge [`COOLDOWNS`].
     Cooldowns(u64),
@@ -130,23 +131,23 @@ pub enum Effect {
     Stopped,
 }
 
-/// The gauge that says how many targets cool down.
+/// The gauge with the number of targets that cool down.
 pub const COOLDOWNS: &str = "weir_cooldowns";
 
-/// A counter of Envoy's.
+/// One of Envoy's counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
-    /// How often the steward has ticked: it runs as long as this grows.
+    /// How often the steward has ticked. While this grows, the steward runs.
     Ticks,
     /// How many cooldowns have begun.
     Begun,
 }
 
 impl Counter {
-    /// All of them.
+    /// All counters.
     pub const ALL: [Self; 2] = [Self::Ticks, Self::Begun];
 
-    /// Its name in Envoy, behind the prefix that Envoy gives it.
+    /// Its name in Envoy, after the prefix that Envoy adds.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ticks => "weir_steward_ticks",
@@ -159,28 +160,28 @@ impl Counter {
 #[derive(Debug, Default)]
 pub struct Steward {
     call: Option<Call>,
-    /// A call is under way.
+    /// Whether a call is under way.
     calling: bool,
-    /// What became of the last one.
+    /// The result of the last call.
     last: Option<Outcome>,
     /// How many cooldowns had begun at the last tick.
     begun: u64,
     stop: Stop,
 }
 
-/// How far the steward has come in stopping.
+/// The steps of stopping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stop {
     #[default]
     Runs,
-    /// Once the call that is under way has ended, it makes its last one.
+    /// When the call that is under way has ended, the steward makes its last one.
     Asked,
     /// Its last call is under way.
     LastCall,
 }
 
 impl Steward {
-    /// One with these settings.
+    /// A steward with these settings.
     pub fn new(settings: &Settings) -> Self {
         Self { call: settings.call.clone(), ..Self::default() }
     }
@@ -189,7 +190,7 @@ impl Steward {
     pub fn on(&mut self, now: Instant, input: Input<'_>, shared: &dyn Shared, effects: &mut Vec<Effect>) {
         match input {
             Input::Start => {
-                // What was counted before it began was told by the one before it.
+                // Cooldowns that began before this steward were reported by the one before it.
                 self.begun = shared.read(&Begun::KEY).map_or(0, |begun| begun.count);
                 effects.push(Effect::Create(Begun::KEY.as_str().to_string(), Begun::default().write()));
             }
@@ -228,7 +229,7 @@ impl Steward {
     fn answered(&mut self, answer: &Answer<'_>, effects: &mut Vec<Effect>) {
         self.calling = false;
         let outcome = Outcome::of(answer);
-        // Only changes are told: what is down would else be told of every second.
+        // Reports only changes; otherwise a failure would be reported every second.
         if self.last.replace(outcome).unwrap_or(Outcome::Answered) != outcome {
             let cluster = self.call.as_ref().map(|call| call.cluster.as_str()).unwrap_or_default();
             effects.push(Effect::Warn(format!("weir: the steward calls cluster {cluster:?}: {outcome}")));

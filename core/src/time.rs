@@ -3,7 +3,7 @@
 use core::ops::Sub;
 use core::time::Duration;
 
-/// A reading of the host's clock: nanoseconds since the Unix epoch.
+/// A reading of the host's clock, in nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(u64);
 
@@ -23,14 +23,14 @@ impl Instant {
         self.0 / 1_000_000
     }
 
-    /// This reading, later by `by`; stays at the end of time instead of wrapping.
+    /// This reading plus `by`; stops at the latest possible time instead of wrapping.
     #[must_use]
     pub fn after(self, by: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
     }
 }
 
-/// Reads a date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`. (Its two older forms are read too.)
+/// Reads a date in HTTP's format: `Sun, 06 Nov 1994 08:49:37 GMT`. (Also reads its two older formats.)
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7>
 pub fn http_date(text: &str) -> Option<Instant> {
@@ -38,7 +38,7 @@ pub fn http_date(text: &str) -> Option<Instant> {
     let mut words = text.split([' ', ',', '-']).filter(|word| !word.is_empty());
     let _weekday = words.next()?;
     let (first, second, third) = (words.next()?, words.next()?, words.next()?);
-    // `Sun Nov  6 08:49:37 1994` has the month first, and the year last.
+    // In `Sun Nov  6 08:49:37 1994`, the month comes first and the year last.
     let (day, month, year, time) = match first.parse::<u64>() {
         Ok(day) => (day, second, third, words.next()?),
         Err(_) => (second.parse().ok()?, first, words.next()?, third),
@@ -59,7 +59,8 @@ pub fn http_date(text: &str) -> Option<Instant> {
     Some(Instant::from_nanos(seconds.checked_mul(1_000_000_000)?))
 }
 
-/// Days since the epoch of a day in the Gregorian calendar, from 1970 on. A day beyond its month's end counts into the next.
+/// Days from the epoch to a day in the Gregorian calendar, from 1970 on. A day after the end of its month counts into
+/// the next month.
 pub(crate) fn days(year: u64, month: u64, day: u64) -> u64 {
     let leaps = |year: u64| year / 4 - year / 100 + year / 400;
     let is_leap = leaps(year) > leaps(year - 1);
@@ -71,7 +72,7 @@ pub(crate) fn days(year: u64, month: u64, day: u64) -> u64 {
 impl Sub for Instant {
     type Output = Duration;
 
-    /// The time between two readings, zero if the clock went back.
+    /// The time between two readings; zero if the clock went back.
     fn sub(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

@@ -1,4 +1,4 @@
-//! One upstream, as a provider must know it: where it is, and how it deviates from what it speaks.
+//! What a provider must know about one upstream: where it is, and how it deviates from its dialect.
 
 mod quirks;
 pub(crate) mod url;
@@ -12,41 +12,43 @@ use serde::{Deserialize, Serialize};
 pub use quirks::{Quirks, ReasoningField, StreamUsage};
 pub use url::{Credential, Scheme, Url};
 
-/// One upstream: what the edge role must know to rank it, and the attempt role's configuration in that upstream's chain.
+/// One upstream. The edge role needs it to rank targets; in an upstream's filter chain, it is the attempt role's
+/// configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upstream {
     /// The provider's name in the configuration.
     pub provider: String,
-    /// What it speaks.
+    /// The dialect that it speaks.
     pub dialect: String,
     /// The path prefix of its endpoint, without a trailing slash.
     pub prefix: String,
-    /// What Envoy holds of a body, in bytes: see [`BodyLimits::buffer`]. A longer one it would refuse in its own words, so none
-    /// is written. 0 where it is not known.
+    /// How many bytes of a body Envoy holds: see [`BodyLimits::buffer`]. Envoy would refuse a longer one in its own
+    /// words, so Weir writes none. 0 if it is not known.
     #[serde(default, skip_serializing_if = "is_default")]
     pub buffer: u64,
-    /// Tells its configuration from an earlier one under the same name.
+    /// Distinguishes this configuration from an earlier one with the same name.
     #[serde(default)]
     pub version: u32,
-    /// How long a connection to it may take to be made, in milliseconds.
+    /// The time limit for a connection to it, in milliseconds.
     #[serde(default)]
     pub connect_timeout: u64,
-    /// The longest that it can ask to be left alone, in milliseconds; 0 for what is usual.
+    /// The longest rest that it can ask for, in milliseconds; 0 for the usual one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub longest_rest: u64,
-    /// Spans are written; see [`span`](crate::record::span).
+    /// Whether spans are written; see [`span`](crate::record::span).
     #[serde(default, skip_serializing_if = "is_default")]
     pub traced: bool,
-    /// What this upstream cannot express is left out and named in a response header, instead of being refused.
+    /// Whether fields that this upstream cannot express are left out and named in a response header, instead of
+    /// refused.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drop_unsupported: bool,
-    /// The version of its API in the query, where the dialect has one (`azure`).
+    /// The API version in the query, for a dialect that has one (`azure`).
     #[serde(default, skip_serializing_if = "is_default")]
     pub api_version: Option<String>,
     /// How it deviates from its dialect.
     #[serde(default, skip_serializing_if = "is_default")]
     pub quirks: Quirks,
-    /// Headers that every request to it carries besides its credential, names in lower case.
+    /// Headers of every request to it, besides its credential; names in lower case.
     #[serde(default, skip_serializing_if = "is_default")]
     pub headers: Vec<(String, String)>,
 }
@@ -58,7 +60,7 @@ impl Upstream {
         if buffer == 0 { usize::MAX } else { buffer }
     }
 
-    /// Whether this one refuses a call for the same model if and only if `other` does.
+    /// Whether this upstream refuses a call exactly if `other` does, for the same model.
     pub fn is_judged_as(&self, other: &Self) -> bool {
         let Self { provider: _, dialect, prefix: _, traced: _, headers: _, buffer, .. } = self;
         let Self { drop_unsupported, api_version, quirks, .. } = self;
@@ -69,7 +71,7 @@ impl Upstream {
             && *quirks == other.quirks
     }
 
-    /// The longest that it can ask to be left alone.
+    /// The longest rest that it can ask for.
     pub fn longest_rest(&self) -> Duration {
         match self.longest_rest {
             0 => LONGEST_REST,
@@ -78,7 +80,7 @@ impl Upstream {
     }
 }
 
-/// The longest that a provider can ask to be left alone, where the configuration does not say.
+/// The longest rest that a provider can ask for, unless the configuration says otherwise.
 pub(crate) const LONGEST_REST: Duration = Duration::from_secs(60);
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -1,37 +1,37 @@
-//! How much one answer may hold: of what becomes something of its own for the caller, where a few bytes of an upstream's become
-//! hundreds; and of what a stream's reader or writer keeps, so that no answer takes all of a worker's memory. What is passed
-//! on at once has no bound.
+//! Limits of one answer. The first limit is for parts that become something of their own for the caller, because then a
+//! few of the upstream's bytes become hundreds. The other is for what a stream's reader or writer keeps, so that no
+//! answer takes all of a worker's memory. What is passed on at once has no limit.
 
 use weir_hub::buffer::malformed;
 use weir_hub::fault::UpstreamFault;
 use weir_hub::piece::Piece;
 
-/// The most tool calls, thoughts, proofs, images and citations of an answer, together, and the most stretches of what is kept: far
-/// more than any has.
+/// The most tool calls, thoughts, proofs, images and citations of an answer together; also the most stretches of kept
+/// content. No real answer comes near.
 const MOST: u32 = 10_000;
 
-/// The most that citations may be, in bytes. A source is told once by its provider, and cited many times.
+/// The most bytes of citations. A provider sends a source once and cites it many times.
 const MOST_CITED: usize = 4 << 20;
 
-/// The most that is kept of one streamed answer, in bytes, all that its reader and its writer keep together: as much as the host
-/// holds of a whole one ([`MAX_WHOLE`](crate::attempt::MAX_WHOLE)).
+/// The most bytes that the reader and the writer of one streamed answer keep together: as many as the host holds of a
+/// whole answer ([`MAX_WHOLE`](crate::attempt::MAX_WHOLE)).
 const MOST_KEPT: usize = 16 << 20;
 
-/// What an answer has held so far.
+/// What an answer has had so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bound {
     held: u32,
-    /// Which thoughts those are: they are numbered in the order in which they begin.
+    /// The number of the latest thought; they are numbered in the order in which they begin.
     thoughts: u32,
-    /// What the latest kept piece is a part of.
+    /// The stretch that the latest kept piece belongs to.
     stretch: Stretch,
     /// In bytes.
     cited: usize,
-    /// In bytes; what was let go again counts too.
+    /// In bytes; includes what is no longer kept.
     kept: usize,
 }
 
-/// What goes on until something else is said.
+/// A stretch of content, which goes on until a piece of another kind comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stretch {
     #[default]
@@ -42,7 +42,7 @@ enum Stretch {
 }
 
 impl Stretch {
-    /// What `piece` is a part of; `None` if what was under way goes on.
+    /// The stretch that `piece` belongs to; `None` if it continues the latest one.
     fn of(piece: &Piece<'_>) -> Option<Self> {
         match piece {
             Piece::Text(_) => Some(Self::Text),
@@ -55,7 +55,7 @@ impl Stretch {
 }
 
 impl Bound {
-    /// Counts a piece, which its writer `keeps` or not; whether it is still to be told.
+    /// Counts a piece; `keeps` says whether its writer keeps it. Returns whether the caller still receives it.
     pub(super) fn admits(&mut self, piece: &Piece<'_>, keeps: bool) -> bool {
         let stretch = Stretch::of(piece).filter(|_| keeps).unwrap_or(self.stretch);
         let turns = core::mem::replace(&mut self.stretch, stretch) != stretch;
@@ -78,7 +78,7 @@ impl Bound {
         self.has_room(0)
     }
 
-    /// Fails once there was more than is told, or is kept: what the answer's reader keeps by itself is so many bytes.
+    /// Gives an error once a limit is exceeded. `by_reader` is how many bytes the answer's reader keeps.
     pub(super) fn check(&self, by_reader: usize) -> Result<(), UpstreamFault> {
         if self.has_room(by_reader) {
             return Ok(());
@@ -108,7 +108,7 @@ mod tests {
     use crate::exchange::trial::{START, upstream};
     use crate::provider::by_name;
 
-    /// What a caller of `endpoint` is told of this answer, or what is wrong with it.
+    /// What a caller of `endpoint` receives of this answer, or its fault.
     fn told(dialect: &str, endpoint: Endpoint, delivery: Delivery, answer: &str) -> Result<String, FaultKind> {
         let start = ReplyStart { asked: Asked { endpoint, delivery, ..START.asked }, ..START };
         let mut reply = reply(by_name(dialect).unwrap(), &upstream(dialect), &start);
@@ -118,7 +118,7 @@ mod tests {
         Ok(String::from_utf8(out).unwrap())
     }
 
-    /// 150 000 calls were looked through for each of them: a worker stood still for a minute.
+    /// Each of 150 000 calls was searched for among all of them: a worker stood still for a minute.
     #[test]
     fn an_answer_has_only_so_many_calls() {
         let call = r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}"#;
@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    /// Each is an item of its own, which is written once more in the end: a byte becomes hundreds.
+    /// Each is an item of its own, which is written again at the end, so one byte becomes hundreds.
     #[test]
     fn what_is_said_in_turn_is_not_kept_without_end() {
         let answer = |turns: usize| {

@@ -1,6 +1,6 @@
-//! Counting the tokens of a request, between Anthropic's or Gemini's dialect and a provider's own: the answer is written here.
+//! Counts the tokens of a request, between Anthropic's or Gemini's dialect and a provider's own API. Writes the answer.
 //!
-//! What is counted is the request as this provider would receive it, so that what it could not express is refused here too.
+//! Counts the request as this provider would receive it, so it refuses the same fields.
 //!
 //! <https://platform.claude.com/docs/en/build-with-claude/token-counting>, <https://ai.google.dev/api/tokens>
 
@@ -42,7 +42,7 @@ pub(super) struct Counted {
     provider: &'static dyn Provider,
     held: Held,
     progress: Progress,
-    /// What the count is called.
+    /// The name of the member with the count.
     name: &'static str,
 }
 
@@ -68,7 +68,7 @@ impl Reply for Counted {
         let count = self.provider.count_api().and_then(|api| api.counted(answer));
         let count = count.ok_or_else(|| malformed("The provider's answer has no count."))?;
         object(out, |body| body.number(self.name, count));
-        // What is counted is not used.
+        // Counted tokens are not used tokens.
         self.progress.usage = Usage::default();
         self.progress.finish();
         Ok(Passage::Rewritten)

@@ -1,5 +1,5 @@
-//! Embeddings between a caller's dialect and a provider's own: the request is read here, the answer written. OpenAI's callers
-//! are served here, Gemini's in `content.rs`.
+//! Embeddings between a caller's dialect and a provider's own API: reads the request, writes the answer. This file
+//! serves callers of OpenAI's API, `content.rs` callers of Gemini's.
 //!
 //! <https://platform.openai.com/docs/api-reference/embeddings>
 
@@ -45,12 +45,12 @@ pub(super) fn ask(provider: &dyn Provider, call: &Call<'_>, to: &mut To<'_>) -> 
     Ok(if ask.body == Body::AsIs { Ask { body: Body::Replaced(body), ..ask } } else { ask })
 }
 
-/// Whether the upstream embeds in OpenAI's words.
+/// Whether the upstream embeds in OpenAI's API.
 fn speaks_openais(provider: &dyn Provider, upstream: &Upstream, model: &str) -> bool {
     provider.relays(model, Endpoint::Embeddings, upstream)
 }
 
-/// Reads a request. Token ids are refused: they belong to one provider's tokenizer.
+/// Reads a request. Token ids are refused, because they belong to one provider's tokenizer.
 pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
     let mut embed = Embed::default();
     let mut given = false;
@@ -93,7 +93,7 @@ pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
     if given { Ok(embed) } else { Err(Reject::Missing { field: "input".to_owned() }) }
 }
 
-/// Refuses more texts than the upstream takes at once; token ids are one text.
+/// Refuses more texts than the upstream takes at once. Token ids count as one text.
 pub(super) fn within(provider: &dyn Provider, call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {
     let most = provider.most_texts(to.model);
     if !call.asked.endpoint.embeds() || texts(call) <= most {
@@ -117,7 +117,7 @@ pub(super) fn texts(call: &Call<'_>) -> usize {
     }
 }
 
-/// How the caller of a request for embeddings wants its vectors written.
+/// How the caller wants its vectors written.
 pub(super) fn encoding(call: &Call<'_>) -> Encoding {
     match call.scan.get(call.body, "encoding_format") {
         Some(b"\"base64\"") => Encoding::Base64,
@@ -131,7 +131,7 @@ pub(super) struct Embedded {
     held: Held,
     endpoint: Endpoint,
     encoding: Encoding,
-    /// The answer is in OpenAI's words.
+    /// Whether the answer is in OpenAI's format.
     openais: bool,
     texts: Option<usize>,
     progress: Progress,
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
     use crate::exchange::trial::{START, upstream};
 
-    /// A caller would take each vector for that of another text.
+    /// Otherwise a caller would take each vector for another text's.
     #[test]
     fn there_is_a_vector_for_each_text() {
         let told = |texts: Option<usize>| {

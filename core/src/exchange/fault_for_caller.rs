@@ -1,4 +1,4 @@
-//! A fault of the caller's in words that the caller knows.
+//! A caller's fault, in words that the caller knows.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -10,8 +10,8 @@ use weir_hub::fault::{FaultKind, Problem, UpstreamFault};
 use crate::provider::Provider;
 use crate::upstream::Upstream;
 
-/// Fields as OpenAI's chat completions call them, and what providers call them. Paths into a conversation are none of them:
-/// what stands where is not the same on both sides.
+/// The names of fields in OpenAI's chat completions, and the providers' names for them. Paths into a conversation are
+/// not listed, because positions differ between the two sides.
 const NAMES: [(&str, &[&str]); 11] = [
     ("frequency_penalty", &["frequencyPenalty"]),
     ("max_completion_tokens", &["max_tokens", "max_output_tokens", "maxOutputTokens"]),
@@ -26,8 +26,8 @@ const NAMES: [(&str, &[&str]); 11] = [
     ("top_p", &["topP"]),
 ];
 
-/// A fault of the caller's as it is told: in the provider's words, and where those are another API's, also in such as the
-/// caller's own API has for it.
+/// A caller's fault as the caller is told: in the provider's words. If those are another API's, the phrase of the
+/// caller's own API is added.
 pub fn told(
     fault: &UpstreamFault,
     provider: &dyn Provider,
@@ -46,13 +46,13 @@ pub fn told(
     problem
 }
 
-/// What callers of `endpoint` call the field that a provider calls `param`, if that is known.
+/// The name that callers of `endpoint` use for the provider's field `param`, if it is known.
 fn named(param: &str, endpoint: Endpoint) -> Option<String> {
     let within = ["generation_config.", "generationConfig."].iter().find_map(|outer| param.strip_prefix(outer));
     let name = within.unwrap_or(param);
     let (field, _) = NAMES.iter().find(|(field, others)| *field == name || others.contains(&name))?;
     match endpoint {
-        // An older name, which chats still have.
+        // An older name, which chats still accept.
         Endpoint::Chat if name == "max_tokens" => None,
         _ => dialect::written_in(endpoint).map(|dialect| dialect.field(field)).map(Cow::into_owned),
     }
@@ -62,7 +62,8 @@ fn named(param: &str, endpoint: Endpoint) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// A cloud with models of several makers told a caller in the words of the other maker's API, of which an agent knew none.
+    /// A cloud with models of several makers told callers a fault in the other maker's words, which agents did not
+    /// recognize.
     #[test]
     fn what_the_models_own_api_says_is_told_in_the_callers() {
         use crate::exchange::trial::upstream;

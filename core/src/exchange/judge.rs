@@ -1,5 +1,6 @@
-//! Whether targets can serve a call, found out by the code that would write it for them, up to where it would write: so a plan
-//! names none that would refuse, and many targets cost little more than one. What the caller says is read once for all.
+//! Judges whether targets can serve a call. It runs the code that would write the call, up to the point where it would
+//! write. So a plan has no target that would refuse the call, and many targets cost little more than one. The call is
+//! read once for all of them.
 
 use alloc::vec::Vec;
 use core::cell::OnceCell;
@@ -15,12 +16,12 @@ use super::{ask, count, embedding};
 use crate::provider::{To, by_name};
 use crate::upstream::Upstream;
 
-/// A body in the words of today, where the caller's are older; see [`Dialect::reword`].
+/// The call's body after [`Dialect::reword`], for a caller who uses older words.
 #[derive(Default)]
 pub struct Reworded(OnceCell<Option<(Vec<u8>, Scan)>>);
 
 impl Reworded {
-    /// The call with that body.
+    /// The call with the reworded body.
     fn of<'a>(&'a self, call: &Call<'a>, dialect: &dyn Dialect) -> Result<Call<'a>, Reject> {
         if self.0.get().is_none() {
             let reworded = dialect.reword(call).map(|body| scan(&body).map(|scan| (body, scan))).transpose()?;
@@ -37,14 +38,14 @@ impl Reworded {
 pub struct Judge<'a> {
     call: &'a Call<'a>,
     reworded: &'a Reworded,
-    /// What the caller asks, once it has been read.
+    /// The caller's chat, once it has been read.
     chat: OnceCell<Result<Chat<'a>, Reject>>,
-    /// Those judged so far: of two that are alike only one is.
+    /// The targets judged so far. Targets that are judged alike are judged once.
     judged: Vec<(&'a Upstream, &'a str, Result<(), Reject>)>,
 }
 
 impl<'a> Judge<'a> {
-    /// Of `call`; `reworded` is empty.
+    /// A judge of `call`; `reworded` must be empty.
     pub fn of(call: &'a Call<'a>, reworded: &'a Reworded) -> Self {
         Self { call, reworded, chat: OnceCell::new(), judged: Vec::new() }
     }
@@ -55,13 +56,14 @@ impl<'a> Judge<'a> {
         let relays =
             by_name(&upstream.dialect).is_some_and(|provider| provider.relays(model, call.asked.endpoint, upstream));
         if call.asked.endpoint.body() == BodyKind::Multipart && !relays {
-            // A form can only be passed on.
+            // A form can only be relayed.
             return Err(call.unserved());
         }
         if let Some(provider) = by_name(&upstream.dialect) {
             embedding::within(provider, call, &To::new(provider, upstream, model, call))?;
         }
-        // Nothing is refused of what passes as it is, but where an endpoint has words that not all who serve it know.
+        // A relayed call is refused only at an upstream that does not take everything, or at an endpoint that not all
+        // hosts know in full.
         let quirks = &upstream.quirks;
         let takes_all = quirks.unsupported.is_empty() && quirks.values.is_empty();
         let varies = matches!(call.asked.endpoint, Endpoint::Rerank | Endpoint::Moderations | Endpoint::Transcriptions);
@@ -81,7 +83,7 @@ impl<'a> Judge<'a> {
         let call = self.call;
         let Some(provider) = by_name(&upstream.dialect) else { return Err(call.unserved()) };
         if !has_room(call, upstream) {
-            // How long it gets is only known once it is written.
+            // The length is only known after writing.
             return ask(call, upstream, model).map(drop);
         }
         let mut to = To::new(provider, upstream, model, call);
@@ -100,7 +102,7 @@ impl<'a> Judge<'a> {
         } else if call.asked.endpoint.embeds() {
             embedding::ask(provider, call, &mut to).map(drop)
         } else if call.asked.endpoint.counts() {
-            // Some look at what they would have written.
+            // Some providers look at what they would have written.
             count::ask(provider, call, &mut to).map(drop)
         } else {
             Err(to.wrong_endpoint())
@@ -109,8 +111,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Whether the call fits, however it is written: text that is put into other text takes twice its length, and what becomes
-/// an object of another dialect less than a kilobyte more.
+/// Whether the call fits, however it is written. Text that is put in other text takes at most twice its length; an
+/// object that becomes another dialect's object takes less than a kilobyte more.
 fn has_room(call: &Call<'_>, upstream: &Upstream) -> bool {
     let grown = call.scan.objects().saturating_add(64).saturating_mul(1 << 10);
     (call.body.len() as u64).saturating_mul(2).saturating_add(grown) <= upstream.longest() as u64
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
     use crate::exchange::trial::{asked, chat, sent, upstream};
 
-    /// Else an attempt would refuse it, when no other target can be asked any more.
+    /// Otherwise an attempt would refuse it when no other target can be asked any more.
     #[test]
     fn what_may_grow_beyond_what_is_held_is_written() {
         let body = chat(&format!(r#""stop":"{}""#, "a".repeat(5000)));
@@ -138,7 +140,7 @@ mod tests {
         check(length - 1, false);
     }
 
-    /// Else a caller would be told of one, take it out, and be told of the next.
+    /// Otherwise a caller would be told one field, remove it, and be told the next.
     #[test]
     fn all_that_cannot_be_expressed_is_told_at_once() {
         let body = chat(r#""seed":1,"logit_bias":{"5":1},"n":2"#);

@@ -1,22 +1,22 @@
-//! Joins the two halves of a character that a stream's events have cut in two.
+//! Joins the two halves of a character that a stream's events have cut.
 //!
 //! JSON writes a character beyond the first 65,536 as two escapes (`\ud83d\ude00`), and some upstreams send them in two
-//! events. Many clients unescape each event by itself, and are left with two halves of which none is a character.
+//! events. Many clients unescape each event by itself, and get two halves that are not characters.
 
 use alloc::string::String;
 
 use weir_hub::codec::json::{Collected, Str};
 use weir_hub::piece::Piece;
 
-/// The first half of a character, until its second comes.
+/// Holds the first half of a character until the second comes.
 #[derive(Default)]
 pub(super) struct Pairs {
-    /// What the half was said in, and its escape.
+    /// Where the half was said, and its escape.
     held: Option<(Place, String)>,
     choice: u32,
 }
 
-/// What is said in pieces.
+/// The part of the answer that a text belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Text,
@@ -47,7 +47,7 @@ impl Place {
 }
 
 impl Pairs {
-    /// Passes `piece` on, with the half that it completes and without the one that it begins.
+    /// Passes `piece` on: adds the half that it completes, and removes the half that it begins.
     pub(super) fn put(&mut self, piece: Piece<'_>, mut on: impl FnMut(Piece<'_>)) {
         let Some((place, text)) = Place::of(&piece) else {
             let goes_on = match piece {
@@ -84,7 +84,7 @@ impl Pairs {
         self.held = Some((place, half.into()));
     }
 
-    /// Passes on what is held, as it came: its other half has not come.
+    /// Passes on the held half unchanged, because its other half has not come.
     pub(super) fn end(&mut self, on: impl FnOnce(Piece<'_>)) {
         if let Some((place, half)) = self.held.take() {
             on(place.piece(Str::Escaped(&half)));
@@ -92,14 +92,14 @@ impl Pairs {
     }
 }
 
-/// `text` without the first half of a character that it ends with, and the half.
+/// If `text` ends with the first half of a character: the text without it, and the half.
 fn halved(text: Str<'_>) -> Option<(&str, &str)> {
     let Str::Escaped(text) = text else { return None };
     let [.., b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', _, _] = text.as_bytes() else {
         return None;
     };
     let (whole, half) = text.split_at_checked(text.len() - 6)?;
-    // After an odd number of backslashes, the last is no escape of its own.
+    // After an odd number of backslashes, the last one is itself escaped.
     let before = whole.bytes().rev().take_while(|byte| *byte == b'\\').count();
     (before % 2 == 0).then_some((whole, half))
 }
@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    /// What comes out for these texts, each as one piece, and what is left in the end.
+    /// What comes out for these texts, each given as one piece, and what is left at the end.
     fn texts(pieces: &[Piece<'_>]) -> Vec<String> {
         let (mut pairs, mut out) = (Pairs::default(), Vec::new());
         let mut on = |piece: Piece<'_>| out.extend(Place::of(&piece).map(|(_, text)| text.written().into()));

@@ -1,4 +1,4 @@
-//! An answer read as pieces from one dialect and written in another.
+//! Translates an answer: reads it as pieces from one dialect and writes it in another.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -60,7 +60,7 @@ struct Stream {
     told: Told,
 }
 
-/// What the caller is told, and how far that has come.
+/// What the caller receives, and how far the answer has come.
 struct Told {
     writer: Box<dyn Writer>,
     progress: Progress,
@@ -72,7 +72,7 @@ struct Told {
 }
 
 impl Told {
-    /// Tells the next piece. An answer whose start is missing, or comes again, starts once all the same.
+    /// Writes the next piece. An answer whose start is missing or repeated still starts exactly once.
     fn piece(&mut self, piece: Piece<'_>, out: &mut Vec<u8>) {
         match piece {
             Piece::Start { .. } if self.started => return,
@@ -163,7 +163,7 @@ struct Whole {
     progress: Progress,
 }
 
-/// A [`ReplyStart`], kept until the end.
+/// An owned [`ReplyStart`].
 struct Kept {
     asked: Asked,
     encoding: Encoding,

@@ -1,4 +1,4 @@
-//! Requests as tests make them, and what their answers begin with.
+//! Requests for tests, and the starts of their answers.
 
 use alloc::format;
 use alloc::string::String;
@@ -13,7 +13,7 @@ use weir_hub::piece::Calls;
 use crate::provider::{Ask, Body};
 use crate::upstream::Upstream;
 
-/// How an answer is asked for, where nothing else matters.
+/// The start of an answer, for tests in which the details do not matter.
 pub(crate) const START: ReplyStart<'static> = ReplyStart {
     asked: Asked { endpoint: Endpoint::Chat, delivery: Delivery::Whole, usage: UsageChunk::Wanted },
     encoding: Encoding::Float,
@@ -27,17 +27,17 @@ pub(crate) const START: ReplyStart<'static> = ReplyStart {
     texts: None,
 };
 
-/// A chat of one message, with this member beside it.
+/// A chat with one message and this further member.
 pub(crate) fn chat(member: &str) -> String {
     format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{member}}}"#)
 }
 
-/// One that speaks `dialect`, and nothing else is said of it.
+/// An upstream that speaks `dialect` and has only default settings.
 pub(crate) fn upstream(dialect: &str) -> Upstream {
     Upstream { dialect: dialect.into(), ..Upstream::default() }
 }
 
-/// What goes up for a request.
+/// What the provider is sent for a request.
 pub(crate) fn sent(
     upstream: &Upstream,
     endpoint: Endpoint,
@@ -48,7 +48,7 @@ pub(crate) fn sent(
     sent_with(upstream, endpoint, delivery, body, model, "")
 }
 
-/// What goes up for a request with these features turned on by name.
+/// What the provider is sent for a request with these features turned on by name.
 pub(crate) fn sent_with(
     upstream: &Upstream,
     endpoint: Endpoint,
@@ -64,12 +64,12 @@ pub(crate) fn sent_with(
     crate::exchange::ask(&call, upstream, model)
 }
 
-/// The body that goes up for a chat.
+/// The body that the provider is sent for a chat.
 pub(crate) fn asked(upstream: &Upstream, body: &str, model: &str) -> Result<String, Reject> {
     sent(upstream, Endpoint::Chat, Delivery::Whole, body, model).map(written)
 }
 
-/// A body that is not the caller's.
+/// The body that was written in place of the caller's.
 pub(crate) fn written(ask: Ask) -> String {
     match ask.body {
         Body::Replaced(body) => String::from_utf8(body).unwrap(),
@@ -77,7 +77,7 @@ pub(crate) fn written(ask: Ask) -> String {
     }
 }
 
-/// The code and the field that a refusal names.
+/// The code of a refusal, and the field that it names.
 pub(crate) fn refused<T>(outcome: Result<T, Reject>) -> (String, String) {
     let problem = outcome.err().unwrap().problem();
     (problem.code, problem.param.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! What is told of a request in its answer's headers.
+//! Notes about a request, which its answer's headers tell.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -8,19 +8,19 @@ use weir_hub::dialect::MOST_NOTED;
 /// The most characters of a noted field's name.
 const LONGEST_NOTED: usize = 128;
 
-/// Stands for the others, and for the rest of a name.
+/// Stands for further fields, and for the rest of a long name.
 const MORE: &str = "...";
 
-/// What of a request was left out or is had in another way; it is told in the answer's headers.
+/// What was left out of a request, or emulated; the answer's headers tell it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// Fields that were left out, as a header can name them; of many, the first.
+    /// Fields that were left out, as they are named in a header. If there are many, only the first.
     pub dropped: Vec<String>,
-    /// Fields that the provider does not know, and whose effect is had by other means, named in the same way.
+    /// Fields that the provider does not know and whose effect is emulated, named in the same way.
     pub emulated: Vec<String>,
 }
 
-/// Adds `field` as a header can name it, unless it is there already, or there are too many.
+/// Adds `field` in the form for a header, unless it is already there or there are too many.
 pub(super) fn note(fields: &mut Vec<String>, field: &str) {
     if fields.len() > MOST_NOTED {
         return;
@@ -31,8 +31,8 @@ pub(super) fn note(fields: &mut Vec<String>, field: &str) {
     }
 }
 
-/// A field's name as a header and a log can have it. It may be anything that a caller has written: a line break in it would begin
-/// another header.
+/// A field's name in a form that is safe in a header and a log. The caller may have written anything: a line break in
+/// it would begin another header.
 pub(crate) fn in_header(field: &str) -> String {
     let visible = |c: char| if c.is_ascii_graphic() && c != ',' { c } else { '?' };
     let mut name: String = field.chars().take(LONGEST_NOTED).map(visible).collect();

@@ -1,4 +1,4 @@
-//! Where a request goes, and what must be said of it on the way.
+//! The target of a request, and what to note while the request is written for it.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -19,7 +19,7 @@ use super::notes::{self, Notes};
 use super::{ChatApi, Provider, Renamed, parts, system, tool_names};
 use crate::upstream::Upstream;
 
-/// Fields that say where cached work may be found, how to keep it, or who asks: they promise nothing about the answer.
+/// Fields that say how to find or keep cached work, or who asks. They promise nothing about the answer.
 const HINTS: [&str; 7] = [
     "prompt_cache_key",
     "prompt_cache_retention",
@@ -30,32 +30,32 @@ const HINTS: [&str; 7] = [
     "safety_identifier",
 ];
 
-/// One upstream's model, to which a call is being written.
+/// One model at one upstream, for which a call is being written.
 pub struct To<'t> {
     /// The upstream.
     pub upstream: &'t Upstream,
-    /// Its model.
+    /// The upstream's model.
     pub model: &'t str,
-    /// How the answer is to be delivered.
+    /// How the answer is delivered.
     pub delivery: Delivery,
-    /// What the caller spoke.
+    /// The endpoint that the caller asked.
     pub endpoint: Endpoint,
-    /// The features that the caller turns on by name, as Anthropic calls them.
+    /// The Anthropic features that the caller turns on by name.
     pub(super) betas: &'t str,
-    /// What has been said so far.
+    /// The notes so far.
     pub notes: Notes,
-    /// Which of the answer's calls the caller is told of.
+    /// Which of the answer's tool calls the caller receives.
     pub calls: Calls,
-    /// Tools that were given other names.
+    /// Tools that got other names.
     pub renamed: Renamed,
-    /// What cannot be expressed here.
+    /// Fields that cannot be expressed here.
     refused: Vec<String>,
     provider: &'static str,
     /// The model that the caller named.
     asked: &'t str,
-    /// Reasoning was asked for as such, and not by its effort.
+    /// Whether the caller asks for reasoning directly, and not through the effort.
     thinks: bool,
-    /// What is written is thrown away.
+    /// Whether what is written is thrown away.
     judges: bool,
 }
 
@@ -84,20 +84,21 @@ impl<'t> To<'t> {
         }
     }
 
-    /// From here on only what refuses is of interest.
+    /// From here on, only refusals matter.
     pub(crate) fn judge(&mut self) {
         self.judges = true;
     }
 
-    /// Whether nobody will see what is written: a provider that has refused nothing up to where it would write need not.
+    /// Whether nobody will see what is written. A provider that has refused nothing up to the point where it would
+    /// write can stop there.
     pub fn judges(&self) -> bool {
         self.judges
     }
 
-    /// `field` cannot be expressed here: the request is refused, unless the configuration says to leave such fields out; then
-    /// that is noted.
+    /// Says that `field` cannot be expressed here. This refuses the request. If the configuration says to leave such
+    /// fields out, it notes the omission instead.
     ///
-    /// `field` is named as OpenAI's chat completions call it; the caller is told its own dialect's name.
+    /// `field` is the name in OpenAI's chat completions; the caller is told its own dialect's name.
     pub fn unsupported(&mut self, field: &str) {
         let field = self.field(field);
         if self.upstream.drop_unsupported {
@@ -107,8 +108,8 @@ impl<'t> To<'t> {
         }
     }
 
-    /// What becomes of the request: refused, if there is something in it that cannot be expressed here. The caller is told all of
-    /// that at once, and before what is wrong with the rest.
+    /// Refuses the request if it has fields that cannot be expressed here. The caller is told all of them at once, and
+    /// before any other error in the request.
     pub(crate) fn told<T>(&mut self, outcome: Result<T, Reject>) -> Result<T, Reject> {
         match core::mem::take(&mut self.refused) {
             fields if fields.is_empty() => outcome,
@@ -116,18 +117,18 @@ impl<'t> To<'t> {
         }
     }
 
-    /// The refusal of a `field` that cannot be expressed here, nor left out.
+    /// The refusal of a `field` that can neither be expressed here nor left out.
     pub fn refusal(&self, field: &str) -> Reject {
         Reject::Unsupported { fields: Vec::from([self.field(field)]), provider: self.provider }
     }
 
-    /// `field` promises nothing about the answer (a hint for a cache, say), and is left out; that is noted.
+    /// Leaves out and notes a `field` that promises nothing about the answer, such as a hint for a cache.
     pub fn hint(&mut self, field: &str) {
         let field = self.field(field);
         notes::note(&mut self.notes.dropped, &field);
     }
 
-    /// What another model thought is left out: who made it would take it back, and nobody else.
+    /// Leaves out another model's reasoning, which only its maker would accept back.
     pub(super) fn leaves_thoughts(&mut self) {
         let field = match self.endpoint {
             Endpoint::Messages | Endpoint::CountTokens => "messages.thinking",
@@ -138,21 +139,21 @@ impl<'t> To<'t> {
         notes::note(&mut self.notes.dropped, field);
     }
 
-    /// The effort is left out, though something else is said about reasoning.
+    /// Leaves out the effort, although another setting for reasoning remains.
     pub(super) fn leaves_effort(&mut self) {
         let thinks = core::mem::take(&mut self.thinks);
         self.hint("reasoning_effort");
         self.thinks = thinks;
     }
 
-    /// `field` is not known here: left out and noted if it promises nothing about the answer, else
+    /// Says that `field` is unknown here. It is left out and noted if it promises nothing about the answer; else it is
     /// [unsupported](Self::unsupported).
     pub fn lacks(&mut self, field: &str) {
         if HINTS.contains(&field) { self.hint(field) } else { self.unsupported(field) }
     }
 
-    /// The sequences that stop the answer, if this provider takes no more than `most`. More are refused, or the first are
-    /// taken and that is noted.
+    /// The stop sequences, for a provider that takes at most `most`. More are refused, or only the first ones are taken
+    /// and this is noted.
     pub(super) fn stops<'c, 'a>(&mut self, chat: &'c Chat<'a>, most: usize) -> Result<&'c [Cow<'a, str>], Reject> {
         match chat.stop.get(..most) {
             Some(first) if first.len() < chat.stop.len() => {
@@ -168,7 +169,7 @@ impl<'t> To<'t> {
         }
     }
 
-    /// Leaves out the marks for the prompt cache, for a provider whose caches find by themselves what they hold.
+    /// Leaves out the cache marks, for a provider whose cache works without them.
     pub(super) fn unmark(&mut self, chat: &Chat<'_>) {
         if chat.turns.iter().flat_map(|turn| &turn.parts).any(|part| part.cache.is_some()) {
             self.hint("messages.cache_control");
@@ -178,7 +179,8 @@ impl<'t> To<'t> {
         }
     }
 
-    /// Leaves out what vectors are for, where no word says it: they are the same for every purpose there.
+    /// Leaves out the purpose of vectors, for a provider that cannot be told; its vectors are the same for every
+    /// purpose.
     pub(crate) fn purpose(&mut self, embed: &Embed<'_>) {
         for (name, given) in [("taskType", &embed.task), ("title", &embed.title)] {
             if given.is_some() {
@@ -187,7 +189,7 @@ impl<'t> To<'t> {
         }
     }
 
-    /// Leaves out who asks, which makes no difference to the answer.
+    /// Leaves out the end user, who makes no difference to the answer.
     pub(super) fn unname(&mut self, chat: &Chat<'_>) {
         for (name, given) in [("user", &chat.user), ("safety_identifier", &chat.safety_identifier)] {
             if given.is_some() {
@@ -196,8 +198,8 @@ impl<'t> To<'t> {
         }
     }
 
-    /// Notes which images are looked at otherwise than asked: as closely as may be where that is `most`, and as the model
-    /// sees fit where nothing can be said of it.
+    /// Notes which images are looked at differently than asked. `most` is the closest look that the provider has;
+    /// `None` if the provider cannot be told how to look.
     pub(super) fn look(&mut self, looks: impl IntoIterator<Item = Look>, most: Option<Detail>) {
         for Look { turn, at, detail, .. } in looks {
             let field = Self::of_message(turn, &format!("content[{at}].image_url.detail"));
@@ -209,7 +211,7 @@ impl<'t> To<'t> {
         }
     }
 
-    /// Refuses what no provider but the caller's own has words for.
+    /// Refuses or notes what only a provider with the caller's own API can express.
     pub(crate) fn known(&mut self, chat: &Chat<'_>) {
         fn nowhere<'p>(part: &'p Part<'_>) -> Option<&'p str> {
             match &part.content {
@@ -241,7 +243,8 @@ impl<'t> To<'t> {
         }
     }
 
-    /// What is asked, with names of tools that the provider takes. What another model thought is left out when it is written.
+    /// The chat with tool names that the provider accepts. Another model's reasoning is left out later, when the chat
+    /// is written.
     pub(crate) fn fitted<'c, 'a>(&mut self, api: &dyn ChatApi, chat: &'c Chat<'a>) -> Cow<'c, Chat<'a>> {
         let proofs = chat.turns.iter().flat_map(|turn| &turn.parts).filter_map(|part| match &part.content {
             Content::Reasoning { signature, .. } => signature.as_deref(),
@@ -273,46 +276,46 @@ impl<'t> To<'t> {
         Cow::Owned(fitted)
     }
 
-    /// This upstream has no words for these fields, as OpenAI's chat completions call them.
+    /// Says that this upstream cannot express these fields, which are named as in OpenAI's chat completions.
     pub fn takes_none_of(&mut self, chat: &Chat<'_>, fields: &[&str]) {
         for field in fields.iter().filter(|field| chat.asks_for(field)) {
             self.unsupported(field);
         }
     }
 
-    /// Deals with the fields that have no place in the hub, but for those that the provider `takes` by itself.
+    /// Refuses or notes every extra field except those in `takes`.
     pub fn rest(&mut self, extra: &[(Cow<'_, str>, Raw<'_>)], takes: &[&str]) {
         for (name, _) in extra.iter().filter(|(name, _)| !takes.contains(&&**name)) {
             self.lacks(name);
         }
     }
 
-    /// What `field` asks for is had in another way; that is noted.
+    /// Notes that the effect of `field` is emulated.
     pub fn emulates(&mut self, field: &str) {
         let field = self.field(field);
         notes::note(&mut self.notes.emulated, &field);
     }
 
-    /// Sees to it that one tool is called at a time, where that is asked for and this upstream cannot be told: of an
-    /// answer's calls, the first is passed on.
+    /// Makes sure that one tool is called at a time, if the caller asks for that and this upstream has no setting for
+    /// it: the caller receives only the first of an answer's calls.
     pub(super) fn call_one(&mut self, chat: &Chat<'_>) {
         if chat.asks_for("parallel_tool_calls") {
             self.first_call();
         }
     }
 
-    /// Of the answer's calls, passes on the first.
+    /// The caller receives only the first of the answer's calls.
     pub(super) fn first_call(&mut self) {
         self.calls = Calls::First;
         self.emulates("parallel_tool_calls");
     }
 
-    /// `field` has a value that this upstream does not take.
+    /// The refusal of a `field` whose value this upstream does not accept.
     pub fn invalid(&self, field: &str, problem: impl Into<String>) -> Reject {
         Reject::Invalid { field: self.field(field), problem: problem.into() }
     }
 
-    /// The upstream does not serve what is asked for.
+    /// The refusal of an endpoint that the upstream does not serve.
     pub fn wrong_endpoint(&self) -> Reject {
         Reject::WrongEndpoint { model: self.asked.to_string(), path: self.endpoint.path() }
     }

@@ -1,6 +1,7 @@
-//! Embeddings as Gemini's callers ask for them: `embedContent` for one text, `batchEmbedContents` for several.
+//! Embeddings in Gemini's dialect: `embedContent` for one text, `batchEmbedContents` for several.
 //!
-//! What the vectors are for (`taskType`, `title`) must be the same for all texts of a batch, since other APIs say it once.
+//! The purpose of the vectors (`taskType`, `title`) must be the same for all texts of a batch, because other APIs have
+//! one for all.
 //!
 //! <https://ai.google.dev/api/embeddings>
 
@@ -62,7 +63,7 @@ pub(super) fn read<'a>(call: &Call<'a>) -> Result<Embed<'a>, Reject> {
     if given { Ok(embed) } else { Err(missing("requests")) }
 }
 
-/// Reads one text and what is said of it.
+/// Reads one text and its settings.
 fn one<'a>(request: Raw<'a>, at: &str, embed: &mut Embed<'a>) -> Result<(), Reject> {
     let mut given = false;
     for (name, value) in members(request) {
@@ -73,7 +74,7 @@ fn one<'a>(request: Raw<'a>, at: &str, embed: &mut Embed<'a>) -> Result<(), Reje
                 given = true;
                 embed.inputs.push(text(value, &field())?);
             }
-            // A newer place for what may also stand beside the content.
+            // A newer place for the settings beside the content.
             "embedContentConfig" => {
                 for (name, value) in members(value) {
                     said(embed, name, value, &field())?;
@@ -85,7 +86,7 @@ fn one<'a>(request: Raw<'a>, at: &str, embed: &mut Embed<'a>) -> Result<(), Reje
     if given { Ok(()) } else { Err(missing(&format!("{at}content"))) }
 }
 
-/// Reads what is said of a text.
+/// Reads one setting of a text.
 fn said<'a>(embed: &mut Embed<'a>, name: Cow<'a, str>, value: Raw<'a>, at: &str) -> Result<(), Reject> {
     let words = || value.string().ok_or_else(|| invalid(at, "it must be a string"));
     match &*name {
@@ -95,14 +96,14 @@ fn said<'a>(embed: &mut Embed<'a>, name: Cow<'a, str>, value: Raw<'a>, at: &str)
             let count = value.integer().filter(|count| *count > 0);
             embed.dimensions = Some(count.ok_or_else(|| invalid(at, "it must be a whole number of at least 1"))?);
         }
-        // A text that is too long is refused everywhere.
+        // Every provider refuses a text that is too long.
         "autoTruncate" if value.boolean() == Some(false) => {}
         _ => embed.extra.push((name, value)),
     }
     Ok(())
 }
 
-/// The words of a content. Nothing but text has a place in embeddings.
+/// The text of a content. Embeddings have no place for anything but text.
 fn text<'a>(content: Raw<'a>, at: &str) -> Result<Cow<'a, str>, Reject> {
     let mut parts = Vec::new();
     for (name, value) in members(content) {
@@ -130,7 +131,7 @@ fn text<'a>(content: Raw<'a>, at: &str) -> Result<Cow<'a, str>, Reject> {
     if text.is_empty() { Err(invalid(at, "it must not be empty")) } else { Ok(text) }
 }
 
-/// The items of a list, or the one that stands without brackets.
+/// The items of a list, or a single item without brackets.
 fn list(value: Raw<'_>) -> impl Iterator<Item = Raw<'_>> {
     let alone = (value.kind() == Kind::Object).then_some(value);
     alone.into_iter().chain(value.items())

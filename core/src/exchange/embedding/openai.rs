@@ -1,4 +1,4 @@
-//! Embeddings for whoever speaks OpenAI's API, asked for by callers of another one.
+//! Embeddings at an upstream that speaks OpenAI's API, for callers of another API.
 //!
 //! <https://platform.openai.com/docs/api-reference/embeddings>
 
@@ -10,7 +10,7 @@ use weir_hub::codec::json::write::{object, string};
 use weir_hub::embed::{Embed, Vectors};
 use weir_hub::usage::Usage;
 
-/// The request for `embed`, as a caller of this API would have sent it.
+/// The request for `embed`, as a caller of OpenAI's API would have sent it.
 pub(super) fn write(embed: &Embed<'_>, model: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     object(&mut out, |body| {
@@ -23,7 +23,7 @@ pub(super) fn write(embed: &Embed<'_>, model: &str) -> Vec<u8> {
     out
 }
 
-/// The vectors of an answer; `None` if it holds none.
+/// The vectors of an answer; `None` if it has none.
 pub(super) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
     let items = answer.get("data")?.items();
     let items = items.map(|item| Some((item.get("index").and_then(Raw::integer), item.get("embedding")?)));

@@ -1,4 +1,4 @@
-//! Text completions, for a provider that only chats.
+//! Text completions at a provider that only chats.
 
 use alloc::format;
 

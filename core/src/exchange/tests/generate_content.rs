@@ -24,7 +24,7 @@ const START: ReplyStart<'_> = ReplyStart {
     ..trial::START
 };
 
-/// What goes up to `dialect`, written anew even where it could be passed on.
+/// What `dialect` is sent; the request is written anew even if it could be relayed.
 fn asked(body: &str, dialect: &str, model: &str) -> Result<(Value, provider::Notes), Reject> {
     let first = scan(body.as_bytes())?;
     let (endpoint, delivery) = (Endpoint::GenerateContent, Delivery::Whole);
@@ -43,7 +43,7 @@ fn asked(body: &str, dialect: &str, model: &str) -> Result<(Value, provider::Not
     Ok((serde_json::from_slice(&up).unwrap(), to.notes))
 }
 
-/// What is read of a request that needs no rewording.
+/// Checks the chat that is read from a request that needs no rewording.
 fn check(body: &Value, expect: impl FnOnce(Chat<'_>)) {
     let body = body.to_string();
     let scan = scan(body.as_bytes()).unwrap();
@@ -58,7 +58,8 @@ fn refused(body: &str) -> (String, String) {
     (problem.code, problem.param.unwrap_or_default())
 }
 
-/// Gemini's budgets begin below Claude's least, and may be as large as the whole answer; Claude refuses such a request.
+/// Gemini's budgets may be below Claude's minimum, and may be as large as the whole answer. Claude refuses such a
+/// request.
 #[test]
 fn a_budget_for_thoughts_is_one_that_the_model_takes() {
     let check = |config: Value, expect: u64, notes: &[&str]| {
@@ -73,7 +74,7 @@ fn a_budget_for_thoughts_is_one_that_the_model_takes() {
     check(json!({"thinkingConfig": {"thinkingBudget": 8192}, "maxOutputTokens": 8192}), 4096, &[thinking]);
 }
 
-/// Who wants to see what thoughts there are was refused for a short answer.
+/// A caller who wants to see any thoughts there are was refused if the answer was to be short.
 #[test]
 fn thoughts_as_the_model_sees_fit_need_no_room() {
     let body = json!({"contents": [{"parts": [{"text": "a"}]}], "generationConfig":
@@ -317,7 +318,7 @@ fn events(stream: &str) -> Vec<Value> {
     stream.split_terminator("\n\n").map(event).collect()
 }
 
-/// The parts of a stream's first candidate, as a caller who joins them has them.
+/// The parts of a stream's first candidate, joined as a caller joins them.
 fn collected(stream: &str) -> Vec<Value> {
     let mut parts: Vec<Value> = Vec::new();
     for event in events(stream) {
@@ -341,7 +342,7 @@ fn collected(stream: &str) -> Vec<Value> {
     parts
 }
 
-/// What a caller receives of a Gemini's or Claude's answer.
+/// What a caller receives of an answer of Gemini's or Claude's.
 fn answered(dialect: &str, delivery: Delivery, echo: &str, answer: &str) -> String {
     let start = ReplyStart { asked: Asked { delivery, ..START.asked }, echo, ..START };
     let provider = provider::by_name(dialect).unwrap();
@@ -368,7 +369,7 @@ fn part() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A block of a Claude's thoughts.
+/// A block of Claude's thinking.
 fn block() -> impl Strategy<Value = Value> {
     prop_oneof![
         ("[a-z é\"\\\\\n]{0,12}", "[A-Za-z0-9+/]{4,12}")
@@ -383,7 +384,7 @@ proptest! {
         mut parts in proptest::collection::vec(part(), 1..6),
         stop in prop_oneof![Just("STOP"), Just("MAX_TOKENS"), Just("SAFETY")],
     ) {
-        // Two texts in a row say what one says.
+        // Two texts in a row mean the same as one.
         parts.dedup_by(|a, b| a["text"].is_string() && b["text"].is_string() && a["thought"] == b["thought"]);
         let answer = json!({
             "candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0, "finishReason": stop}],
@@ -394,7 +395,7 @@ proptest! {
         prop_assert_eq!(&serde_json::from_str::<Value>(&whole).unwrap(), &answer);
         let streamed = answered("gemini", Delivery::Streamed, SHOWS_THOUGHTS, &format!("data: {answer}\n\n"));
         let mut told = collected(&streamed);
-        // Every stream ends with a part that may say nothing.
+        // Every stream ends with a part, which may be empty.
         if told.last().unwrap()["text"] == "" {
             told.pop();
         }
@@ -406,7 +407,7 @@ proptest! {
         prop_assert!(events.iter().all(|event| event["responseId"] == "r1" && event["modelVersion"] == "gemini"));
     }
 
-    /// Thoughts of a Claude's arrive at it again, whether the caller saw them or not.
+    /// Claude's thoughts get back to it, whether the caller saw them or not.
     #[test]
     fn foreign_thoughts_come_back(
         mut content in proptest::collection::vec(block(), 1..4),
@@ -421,7 +422,7 @@ proptest! {
         let whole: Value = serde_json::from_str(&whole).unwrap();
         let mut said = whole["candidates"][0]["content"]["parts"].as_array().unwrap().clone();
         if streamed {
-            // Each part on its own, as chunks are.
+            // Each part separately, as chunks are.
             said = said.into_iter().map(|part| json!({"role": "model", "parts": [part]})).collect();
         } else {
             said = alloc::vec![json!({"role": "model", "parts": said})];

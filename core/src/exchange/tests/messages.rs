@@ -20,7 +20,7 @@ use crate::upstream::Upstream;
 const START: ReplyStart<'_> =
     ReplyStart { asked: Asked { endpoint: Endpoint::Messages, ..trial::START.asked }, ..trial::START };
 
-/// What goes up to Anthropic if a request is not passed on but read and written anew.
+/// What Anthropic is sent if a request is read and written anew instead of relayed.
 fn there_and_back(body: &str, model: &str) -> Result<(Value, provider::Notes), Reject> {
     let scan = scan(body.as_bytes())?;
     let (endpoint, delivery) = (Endpoint::Messages, Delivery::Whole);
@@ -166,7 +166,7 @@ fn refusals_name_the_field_as_this_api_does() {
     with(r#""metadata":{"user_id":7}"#, "metadata.user_id");
 }
 
-/// The SDK and Claude Code then send the whole conversation, and go on without a thread.
+/// The SDK and Claude Code then send the whole conversation and continue without a thread.
 #[test]
 fn a_thread_is_refused_so_that_clients_go_on_without_one() {
     let body = r#"{"max_tokens":9,"messages":[{"role":"user","content":"a"}],"thread":{"type":"create"}}"#;
@@ -238,7 +238,7 @@ fn fields_have_this_apis_names() {
     check("tools[3].function.parameters", "tools.3.input_schema");
 }
 
-/// What a caller receives of an answer of Anthropic's if it is not passed on but read and written anew.
+/// What a caller receives of an answer of Anthropic's that is read and written anew instead of relayed.
 fn answered(delivery: Delivery, answer: &str) -> String {
     let start = ReplyStart { asked: Asked { delivery, ..START.asked }, ..START };
     let anthropic = provider::by_name("anthropic").unwrap();
@@ -254,7 +254,7 @@ fn answered(delivery: Delivery, answer: &str) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// The message that a stream's events make, as the SDKs put it together; every rule that they rely on is checked.
+/// Joins a stream's events to a message, as the SDKs do. Checks every rule that SDKs rely on.
 fn collected(stream: &str) -> Value {
     let mut message = Value::Null;
     let mut fragments = String::new();
@@ -329,7 +329,7 @@ fn block() -> impl Strategy<Value = Value> {
         words.prop_map(|text| json!({"type": "text", "text": text})),
         (words, "[A-Za-z0-9+/]{4,12}")
             .prop_map(|(text, proof)| json!({"type": "thinking", "thinking": text, "signature": proof})),
-        // What was thought may be kept back, and only proven.
+        // Thinking may be hidden, with only its proof.
         "[A-Za-z0-9+/]{4,12}".prop_map(|proof| json!({"type": "thinking", "thinking": "", "signature": proof})),
         "[A-Za-z0-9]{4,12}".prop_map(|data| json!({"type": "redacted_thinking", "data": data})),
         ("[a-z]{1,8}", "[a-z\"é{}\\\\]{0,8}").prop_map(|(name, value)| {
@@ -339,7 +339,7 @@ fn block() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A call's arguments, and the cuts that make fragments of them.
+/// A call's arguments, and the positions at which they are cut into fragments.
 fn call() -> impl Strategy<Value = (String, Vec<String>)> {
     ("[a-z]{1,6}", "[a-z{}\\[\\]\"\\\\]{0,6}", 1usize..5).prop_map(|(name, value, cut)| {
         let arguments = json!({"a": {"b": [value]}}).to_string();
@@ -348,8 +348,8 @@ fn call() -> impl Strategy<Value = (String, Vec<String>)> {
     })
 }
 
-/// Claude takes `^[a-zA-Z0-9_-]+$` as a call's name, and callers send back what they were told; Kimi numbers its calls by
-/// their tools, and smaller models give two calls one name.
+/// Claude accepts only `^[a-zA-Z0-9_-]+$` as a call's id, and callers send back the ids that they received. Kimi
+/// numbers its calls by their tools, and smaller models give two calls the same id.
 ///
 /// <https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md>
 #[test]
@@ -385,13 +385,13 @@ proptest! {
         mut content in proptest::collection::vec(block(), 1..6),
         stop in prop_oneof![Just("end_turn"), Just("max_tokens"), Just("stop_sequence"), Just("refusal"), Just("tool_use")],
     ) {
-        // Two texts in a row say what one says.
+        // Two texts in a row mean the same as one.
         content.dedup_by(|a, b| a["type"] == "text" && b["type"] == "text");
-        // A proof without words is none of the last thing said.
+        // A proof without text cannot be the last block.
         while content.last().is_some_and(|block| block["thinking"] == "") {
             content.pop();
         }
-        // No two calls have one name.
+        // No two calls have the same id.
         for (at, block) in content.iter_mut().enumerate().filter(|(_, block)| block["type"] == "tool_use") {
             block["id"] = format!("toolu_{at}").into();
         }
@@ -430,7 +430,7 @@ proptest! {
             }
             if let Some(fragment) = calls[call].1.get(next[call]) {
                 next[call] += 1;
-                // As it comes in other JSON.
+                // Escaped, as in another JSON document.
                 say(Piece::Arguments { index: u32::try_from(call).unwrap(), json: Collected::from(Str::Plain(fragment)).get() }, &mut out);
             }
             if speaks {
@@ -461,7 +461,7 @@ proptest! {
     }
 }
 
-/// `message` as a stream of Anthropic's.
+/// `message` as a stream in Anthropic's API.
 fn stream_of(message: &Value) -> String {
     let mut start = message.clone();
     start["content"] = json!([]);

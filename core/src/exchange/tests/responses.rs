@@ -14,7 +14,7 @@ use crate::exchange::{self, trial};
 use crate::provider::{self, Ask};
 use crate::upstream::Upstream;
 
-/// What becomes of a request to a provider that speaks no Responses.
+/// What a provider without the Responses API is sent.
 fn asked(body: &str, drop_unsupported: bool) -> Result<Ask, Reject> {
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::Responses, Delivery::Whole, UsageChunk::Unwanted);
@@ -69,7 +69,7 @@ fn refusals_name_the_field() {
     top(r#""tool_choice":{"type":"allowed_tools","mode":"none","tools":[]}"#, "tool_choice.mode");
 }
 
-/// The name of a namespace goes before that of each of its tools.
+/// A namespace's name is a prefix of the names of its tools.
 #[test]
 fn a_namespace_has_a_name() {
     let body = |length: usize| {
@@ -114,7 +114,7 @@ fn refusals_name_the_item() {
 fn it_is_said_that_nothing_is_stored() {
     let (_, message) = refused(r#"{"input":"a","previous_response_id":"resp_1"}"#);
     assert!(message.contains("not stored here"), "{message}");
-    // Left out, it would mean another conversation: no configuration allows that.
+    // Without the field it would be another conversation, so no configuration allows leaving it out.
     assert!(asked(r#"{"input":"a","previous_response_id":"resp_1"}"#, true).is_err());
 }
 
@@ -146,7 +146,7 @@ fn fields_have_this_dialects_names() {
     check("temperature", "temperature");
 }
 
-/// Codex sends its tools so, again in each request.
+/// Codex sends its tools like this, again in each request.
 #[test]
 fn tools_may_come_with_the_conversation() {
     let tools = |described: &str| {
@@ -170,7 +170,7 @@ fn tools_may_come_with_the_conversation() {
     let count = |words: &str| sent.matches(words).count();
     assert_eq!((count(r#""name":"functions__wait""#), count("before"), count("after")), (1, 0, 1), "{sent}");
     assert!(sent.contains(r#""tool_choice":{"type":"tool","name":"exec"}"#), "{sent}");
-    // What it calls is known by the same names in the answer.
+    // The answer's calls have the same names.
     let scan = scan(body.as_bytes()).unwrap();
     let (endpoint, delivery, usage) = (Endpoint::Responses, Delivery::Whole, UsageChunk::Unwanted);
     let call =
@@ -199,7 +199,7 @@ fn a_search_is_asked_for_once() {
     assert_eq!(sent.matches("web_search_options").count(), 1, "{sent}");
 }
 
-/// A host that serves chats and nothing else.
+/// The quirks of a host that serves only chats.
 fn chats_alone() -> crate::upstream::Quirks {
     crate::upstream::Quirks { endpoints: [Endpoint::Chat].into(), ..crate::upstream::Quirks::default() }
 }
