@@ -13,8 +13,7 @@ use weir_sidecar::settings::{EngineChoice, ModelSettings, QueueSettings};
 
 use crate::folders::Folders;
 use crate::problem::{Outcome, Problem, at};
-use crate::programs::sidecar::local;
-use crate::{configuration, runtime};
+use crate::runtime;
 
 /// How long a sidecar may take to answer what it knows already.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -72,19 +71,22 @@ impl Wanted {
     }
 }
 
-/// The model as the configuration has it. One that it does not name lies beside the others.
+/// The model as the running `weir up` has it. One that the configuration does not name lies beside the others.
+///
+/// The sidecar's settings say it, so that no credential of the configuration is needed here.
 fn configured(name: &str, target: &Target) -> Outcome<LoadRequest> {
-    if target.socket.is_some() && target.file.is_none() {
-        return Err(Problem::Usage("name the model's folder with --path, or the configuration that does".to_owned()));
+    if target.socket.is_some() {
+        return Err(Problem::Usage("name the model's folder with --path".to_owned()));
     }
-    let (loaded, places, _) = configuration::load(&configuration::find(target.file.as_deref())?)?;
-    let (folder, models, queue) = local(&loaded, places.models());
-    let model = models.into_iter().find(|model| model.name == name).unwrap_or_else(|| ModelSettings {
-        name: name.to_owned(),
-        path: folder.join(name),
-        engine: EngineChoice::Auto,
-    });
-    Ok(request(&model, &queue))
+    let folders = Folders::find(target.file.as_deref(), target.run.as_deref())?;
+    let settings = weir_sidecar::Settings::read(&folders.sidecar_settings())
+        .map_err(|error| Problem::Failed(format!("{error}; is `weir up` running, with local models?")))?;
+    let known = settings.models.iter().find(|model| model.name == name).cloned();
+    let beside = || settings.models.first().and_then(|model| model.path.parent()).map(|folder| folder.join(name));
+    let model =
+        known.or_else(|| Some(ModelSettings { name: name.to_owned(), path: beside()?, engine: EngineChoice::Auto }));
+    let model = model.ok_or_else(|| Problem::Usage("name the model's folder with --path".to_owned()))?;
+    Ok(request(&model, &settings.queue))
 }
 
 /// Every model of a sidecar, one on each line.

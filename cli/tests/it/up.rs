@@ -252,7 +252,7 @@ fn a_missing_model_leaves_those_that_run() {
 fn a_setting_of_the_sidecar_itself_starts_it_anew() {
     let mut running = Running::start(&[], LOCAL);
     let text = running.home.read("weir.yaml");
-    running.home.write("weir.yaml", &format!("{text}limits: {{ body: 1MiB }}\n"));
+    running.home.write("weir.yaml", &format!("{text}limits: {{ body: {{ embeddings: 1MiB }} }}\n"));
     running.until("it is restarted", |running| running.said().contains("the sidecar is restarted"));
     running.until("the local model is back", embeds);
 }

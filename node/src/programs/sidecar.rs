@@ -43,7 +43,7 @@ pub(crate) struct Places {
 
 /// The settings of a sidecar that serves the local models of `loaded`.
 pub(crate) fn settings(loaded: &Loaded, places: Places) -> Settings {
-    let (_, models, queue) = local(loaded, places.models);
+    let (models, queue) = local(loaded, places.models);
     let otlp = loaded.gateway.telemetry().otlp.as_ref();
     Settings {
         socket: places.socket,
@@ -56,8 +56,8 @@ pub(crate) fn settings(loaded: &Loaded, places: Places) -> Settings {
     }
 }
 
-/// The folder of the local models, the models, and how their requests wait. `usual` is the folder if the configuration names none.
-pub(crate) fn local(loaded: &Loaded, usual: PathBuf) -> (PathBuf, Vec<ModelSettings>, QueueSettings) {
+/// The local models, which lie in the folder `usual` unless another one is named, and how their requests wait.
+fn local(loaded: &Loaded, usual: PathBuf) -> (Vec<ModelSettings>, QueueSettings) {
     let local = loaded.gateway.local();
     let folder = local.folder.as_ref().map_or(usual, PathBuf::from);
     let models = local.models.iter().map(|(name, model)| ModelSettings {
@@ -69,13 +69,12 @@ pub(crate) fn local(loaded: &Loaded, usual: PathBuf) -> (PathBuf, Vec<ModelSetti
             Some(Engine::Candle) => EngineChoice::Candle,
         },
     });
-    let models = models.collect();
     let queue = QueueSettings {
         max_waiting: usize::try_from(local.max_waiting).unwrap_or(usize::MAX),
         threads: local.threads.and_then(|threads| usize::try_from(threads).ok()),
         ..QueueSettings::default()
     };
-    (folder, models, queue)
+    (models.collect(), queue)
 }
 
 /// The settings as the text of their file.
