@@ -1,4 +1,5 @@
-//! What a caller means at whose path nothing is: most often a base URL lacks its version, or has it twice.
+//! Guesses which path a caller means by one that does not exist. Most often a base URL lacks its version, or has it
+//! twice.
 
 use alloc::format;
 use alloc::string::String;
@@ -7,8 +8,8 @@ use weir_hub::endpoint::{Endpoint, Family};
 
 use crate::listing;
 
-/// The path that is served and ends like this one, and whose API it is: `/chat/completions` and `/v1/v1/chat/completions` are
-/// `/v1/chat/completions`.
+/// The existing path that ends like this one, and whose API it is: `/chat/completions` and `/v1/v1/chat/completions`
+/// mean `/v1/chat/completions`.
 pub(super) fn at(path: &str) -> Option<(Family, String)> {
     if let Some(asked) = Endpoint::at(path) {
         return Some((asked.endpoint.family(), path.into()));

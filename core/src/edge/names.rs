@@ -1,14 +1,14 @@
-//! Names that differ from a known one by case only.
+//! Names that differ from a known one only in upper and lower case.
 //!
-//! Weir reads `model` and not `Model`. Some readers (Go's, for one) take either, and of both the last: a body could name one model
-//! here and another one there. So no such name goes up, at any endpoint.
+//! Weir reads `model` and not `Model`. Some readers (Go's, for example) accept either, and take the last of several. So
+//! a body could name one model here and another one there. Therefore no such name is sent on, at any endpoint.
 
 use alloc::format;
 use alloc::string::ToString;
 
 use weir_hub::fault::Reject;
 
-/// Names at the top of a request, in any of the APIs that callers or providers speak.
+/// Names at the top level of a request, in all APIs that callers or providers speak.
 const KNOWN: [&str; 146] = [
     "anthropic_beta",
     "anthropic_version",
@@ -158,7 +158,7 @@ const KNOWN: [&str; 146] = [
     "web_search_options",
 ];
 
-/// The same, of those that have capitals of their own.
+/// The known names that have capital letters themselves.
 const WITH_CAPITALS: [&str; 20] = [
     "additionalModelRequestFields",
     "additionalModelResponseFieldPaths",
@@ -182,12 +182,12 @@ const WITH_CAPITALS: [&str; 20] = [
     "toolConfig",
 ];
 
-/// Whether one of the APIs has this name at the top of a request.
+/// Whether one of the APIs has this name at the top level of a request.
 pub(super) fn is_known(name: &str) -> bool {
     [&KNOWN[..], &WITH_CAPITALS].iter().any(|names| names.binary_search(&name).is_ok())
 }
 
-/// Refuses a name at the top of a request that is a known one in another case.
+/// Refuses a name at the top level of a request that equals a known one except for case.
 pub(super) fn check(name: &str) -> Result<(), Reject> {
     let plain = name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
     let known = if plain { &[][..] } else { &KNOWN[..] };
@@ -203,15 +203,15 @@ pub(super) fn check(name: &str) -> Result<(), Reject> {
     }
 }
 
-/// Whether a name becomes the `known` one, which is ASCII, when the case of its letters is left aside. There are two letters
-/// beyond ASCII of which the other case is in it.
+/// Whether a name equals the `known` one, which is ASCII, if case is ignored. Two letters beyond ASCII have an ASCII
+/// letter as their other case.
 fn is_in_another_case(name: &str, known: &str) -> bool {
     let lower = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
         c => c.to_ascii_lowercase(),
     };
-    // One of those two takes three bytes, the other one two.
+    // One of those two letters has three bytes, the other two.
     (known.len()..=3 * known.len()).contains(&name.len())
         && name.chars().map(lower).eq(known.chars().map(|c| c.to_ascii_lowercase()))
 }

@@ -1,12 +1,12 @@
-//! Fields by which a provider could have another model answer, or take part, than the one that the caller's key was checked for:
-//! refused for a key that may use some models only.
+//! Fields through which a provider could use another model than the one that the caller's key was checked for. They are
+//! refused for a key that may use only some models.
 //!
-//! Which fields there are: [OpenRouter's](https://openrouter.ai/docs/api-reference/overview) `models`, `route`, `preset`, `plugins`
-//! and server tools, `fallbacks` of [Anthropic's](https://docs.claude.com/en/api/messages) and
-//! [LiteLLM's](https://docs.litellm.ai/docs/proxy/client_side_fallbacks) APIs, `providerOptions.gateway.models` of
-//! [Vercel's](https://vercel.com/docs/ai-gateway/models-and-providers/model-fallbacks), and tools that name a model, as Anthropic's
-//! advisor and OpenAI's image generation do. New ones are most often called so: what a known API does not have, and what
-//! tools and plugins hold, is searched for names with `model` in them.
+//! The known fields are [OpenRouter's](https://openrouter.ai/docs/api-reference/overview) `models`, `route`, `preset`,
+//! `plugins` and server tools; `fallbacks` of [Anthropic's](https://docs.claude.com/en/api/messages) and
+//! [LiteLLM's](https://docs.litellm.ai/docs/proxy/client_side_fallbacks) APIs; `providerOptions.gateway.models` of
+//! [Vercel's](https://vercel.com/docs/ai-gateway/models-and-providers/model-fallbacks); and tools that name a model,
+//! such as Anthropic's advisor and OpenAI's image generation. New fields usually have `model` in their name. So this
+//! name is searched for in all fields that no known API has, and inside tools and plugins.
 
 use alloc::format;
 
@@ -15,10 +15,10 @@ use weir_hub::fault::Reject;
 
 use super::names;
 
-/// At the top of a request, these choose models whatever they hold.
+/// These choose models, whatever their values; at the top level of a request.
 const CHOOSERS: [&str; 4] = ["fallbacks", "models", "preset", "route"];
 
-/// At the top of a request, these are known and may name models inside.
+/// These known fields may name models inside; at the top level of a request.
 const HOLDERS: [&str; 8] = [
     "additionalModelRequestFields",
     "compound_custom",
@@ -30,17 +30,17 @@ const HOLDERS: [&str; 8] = [
     "tools",
 ];
 
-/// Names with `model` in them that name none.
+/// Names with `model` in them that do not name a model.
 const HARMLESS: [&str; 2] = ["additionalModelRequestFields", "additionalModelResponseFieldPaths"];
 
-/// What describes a tool of the caller's own: its parameters may be called anything.
+/// Members that describe a caller's own tool, whose parameters may have any name.
 const SCHEMAS: [&str; 6] =
     ["function", "functionDeclarations", "function_declarations", "input_schema", "output_schema", "toolSpec"];
 
-/// Tools and plugins that have models of their own choice, or of the model's, where none is named.
+/// Tools and plugins that use other models even if they name none.
 const PANELS: [&str; 3] = ["fusion", "openrouter:advisor", "openrouter:fusion"];
 
-/// Refuses a body in which another model could be named. Of a form, its fields.
+/// Refuses a body that could name another model. A form is checked by its fields.
 pub(super) fn check(body: &[u8], scan: &Scan) -> Result<(), Reject> {
     for (name, value) in scan.members(body).filter(|(_, value)| !value.is_null()) {
         let base = name.split_once('[').map_or(&*name, |(base, _)| base);
@@ -51,7 +51,8 @@ pub(super) fn check(body: &[u8], scan: &Scan) -> Result<(), Reject> {
             value_names_none(&name, value)?;
         }
         if name == "input" {
-            // Tools that are loaded while it runs: OpenAI's `tool_search_output`, OpenRouter's `additional_tools`.
+            // Tools that are loaded during the conversation: OpenAI's `tool_search_output`, OpenRouter's
+            // `additional_tools`.
             for (at, item) in value.items().enumerate() {
                 item.get("tools").map_or(Ok(()), |tools| value_names_none(&format!("input[{at}].tools"), tools))?;
             }
@@ -60,7 +61,7 @@ pub(super) fn check(body: &[u8], scan: &Scan) -> Result<(), Reject> {
     Ok(())
 }
 
-/// Refuses `value`, which is called `path`, if a model is named in it.
+/// Refuses `value`, whose path is `path`, if it names a model.
 fn value_names_none(path: &str, value: Raw<'_>) -> Result<(), Reject> {
     for (at, item) in value.items().enumerate() {
         value_names_none(&format!("{path}[{at}]"), item)?;
@@ -90,7 +91,7 @@ fn other_model(path: &str, name: &str) -> Reject {
     Reject::OtherModel { field: [path, ".", name].concat() }
 }
 
-/// Whether a name seems to be that of a model or of several: `model`, `pin_model`, `modelId`.
+/// Whether a member with this name probably names a model: `model`, `pin_model`, `modelId`.
 fn names_model(name: &str) -> bool {
     !HARMLESS.contains(&name) && name.as_bytes().windows(5).any(|part| part.eq_ignore_ascii_case(b"model"))
 }

@@ -1,5 +1,5 @@
-//! How many messages, parts, tools and texts a request has: each costs the same work however short it is, so that a body within
-//! its limit could hold a worker for seconds. Counted before any of it is read.
+//! Counts a request's messages, parts, tools and texts before any of them is read. Each costs the same work, however
+//! short it is, so a body within its size limit could keep a worker busy for seconds.
 
 use alloc::format;
 
@@ -7,7 +7,7 @@ use weir_hub::codec::json::{Kind, Raw, Scan};
 use weir_hub::endpoint::{Endpoint, Family};
 use weir_hub::fault::Reject;
 
-/// What is counted.
+/// The kinds that are counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
     Message,
@@ -15,7 +15,7 @@ enum What {
     Tool,
 }
 
-/// The lists at the top of a body, in every dialect.
+/// The lists at the top level of a body, in every dialect.
 const TOP: [(&str, What); 10] = [
     ("messages", What::Message),
     ("input", What::Message),
@@ -29,8 +29,8 @@ const TOP: [(&str, What); 10] = [
     ("functions", What::Tool),
 ];
 
-/// The lists inside of what is in a list, and the objects that hold some; not what a tool was given or gave back, nor schemas,
-/// which pass as they are.
+/// The lists inside such items, and the objects that have further lists. Tool arguments, tool results and schemas are
+/// not listed, because they are not read.
 const INSIDE: [(&str, What); 12] = [
     ("content", What::Part),
     ("tool_calls", What::Part),
@@ -46,7 +46,7 @@ const INSIDE: [(&str, What); 12] = [
     ("function_declarations", What::Tool),
 ];
 
-/// How deep lists lie within each other: a document's chunks in a result in a message.
+/// How deep such lists are nested: a document's chunks in a result in a message.
 const DEPTH: u32 = 4;
 
 /// The shortest text in a list, with its comma, in bytes.
@@ -59,11 +59,11 @@ struct Count {
     tools: u64,
 }
 
-/// Refuses a body that has more than `most`; none for any number.
+/// Refuses a body that has more than `most` of them; `None` means no limit.
 pub(super) fn within(most: Option<u64>, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), Reject> {
     let Some(most) = most else { return Ok(()) };
     if endpoint.is_chat() || endpoint.counts() || endpoint.family() == Family::Gemini {
-        // Each is an object, and most requests have fewer of those than they may have parts.
+        // Each of them is an object. Most requests have fewer objects than that, and then there is nothing to count.
         if scan.objects() <= most { Ok(()) } else { chat(most, endpoint, body, scan) }
     } else if body.len() as u64 / SHORTEST > most {
         texts(most, endpoint, body, scan)
@@ -95,7 +95,7 @@ fn chat(most: u64, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), R
 
 fn texts(most: u64, endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(), Reject> {
     let name = if endpoint == Endpoint::Rerank { "documents" } else { "input" };
-    // A number is a token, and a text has many of them.
+    // A number is a token, and a text has many tokens.
     let is_text = |item: &Raw<'_>| item.kind() != Kind::Number;
     let texts = scan.raw(body, name).map_or(0, |list| list.items().filter(is_text).count() as u64);
     if texts <= most { Ok(()) } else { Err(Reject::TooManyParts { counted: format!("{texts} {name} texts"), most }) }
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// What is counted of a body in which `@` stands for a list of so many items.
+    /// The count for a body in which `@` stands for a list of this many items.
     fn counted(endpoint: Endpoint, body: &str, item: &str, items: usize, most: u64) -> Option<String> {
         let body = body.replace('@', &format!("[{}]", vec![item; items].join(",")));
         let scan = scan(body.as_bytes()).unwrap();
@@ -203,7 +203,7 @@ mod tests {
         check(Endpoint::Rerank, r#"{"documents":@}"#, "{}", "60 documents texts");
     }
 
-    /// Data, schemas and tokens pass as they are.
+    /// Data, schemas and tokens are not read.
     #[test]
     fn what_passes_as_it_is_is_not_counted() {
         for (endpoint, body) in [

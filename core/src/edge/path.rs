@@ -1,5 +1,5 @@
-//! One way to write each path. In an operator's Envoy, rules before Weir judge the path that the caller wrote, so every other way to
-//! write it is refused there. At Weir's own port nobody has judged before, and it is forgiven.
+//! The plain form of each path. In an operator's Envoy, rules before Weir judge the path as the caller wrote it, so any
+//! other spelling is refused there. At Weir's own port nothing has judged the path, so other spellings are accepted.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -7,7 +7,7 @@ use core::fmt::Write;
 
 use weir_hub::endpoint::Endpoint;
 
-/// Without the slashes that a base URL brings: one at its end before a path that begins with one makes two.
+/// The path without extra slashes. A base URL that ends with a slash makes two of one.
 pub(super) fn merged(path: &str) -> Cow<'_, str> {
     let path = path.trim_end_matches('/');
     if !path.contains("//") {
@@ -21,8 +21,8 @@ pub(super) fn merged(path: &str) -> Cow<'_, str> {
     Cow::Owned(merged)
 }
 
-/// The way in which `path` is to be written: merged, and with nothing percent-encoded of the model that it names but what cannot
-/// stand in a path, by [RFC 3986, 3.3](https://www.rfc-editor.org/rfc/rfc3986#section-3.3).
+/// The plain form of `path`: without double slashes, and with only those characters of a model's name percent-encoded
+/// that cannot be in a path, by [RFC 3986, 3.3](https://www.rfc-editor.org/rfc/rfc3986#section-3.3).
 pub(super) fn plain(path: &str) -> Cow<'_, str> {
     let merged = merged(path);
     let model = Endpoint::at(&merged).and_then(|asked| asked.in_path).map(|(model, _)| (model, encoded(model)));
@@ -32,7 +32,7 @@ pub(super) fn plain(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// `model` as a part of a path.
+/// `model` encoded as a part of a path.
 fn encoded(model: &str) -> String {
     let decoded = crate::listing::percent_decoded(model);
     let mut out = String::with_capacity(model.len());

@@ -1,4 +1,4 @@
-//! What a request's body asks for, and the plan that answers it.
+//! Reads what a request's body asks for, and makes its plan.
 
 use alloc::borrow::Cow;
 use alloc::string::ToString;
@@ -153,7 +153,7 @@ fn delivery(endpoint: Endpoint, body: &[u8], scan: &Scan) -> Result<(Delivery, U
     Ok((Delivery::Streamed, if wanted { UsageChunk::Wanted } else { UsageChunk::Unwanted }))
 }
 
-/// What the caller is told.
+/// The problem that the caller is told.
 fn refuse(reject: impl Into<Reject>) -> Problem {
     reject.into().problem()
 }

@@ -1,4 +1,4 @@
-//! In which order a model's targets are tried, and which are not.
+//! Decides in which order a model's targets are tried, and which are not tried.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -14,16 +14,16 @@ use crate::plan::Candidate;
 use crate::provider::in_header;
 use crate::time::Instant;
 
-/// What becomes of a model's targets.
+/// The result for a model's targets.
 #[derive(Default)]
 pub(super) struct Ranked {
-    /// Those that are tried, in order.
+    /// The targets to try, in order.
     pub(super) targets: Vec<Candidate>,
-    /// Those that are not, with the reason.
+    /// The other targets, each with the reason.
     pub(super) passed_over: Vec<(Candidate, String)>,
-    /// Which of those that are tried belong to a provider that could not be reached: a bit for each.
+    /// Which of the targets to try belong to a provider that could not be reached; one bit for each.
     pub(super) trials: u16,
-    /// The cooldowns of those providers, as others are to see them while this request finds out.
+    /// The cooldowns to store for those providers, so that other requests leave them alone while this one finds out.
     pub(super) proving: Vec<Cooldown>,
 }
 
@@ -41,17 +41,18 @@ impl Ranked {
     }
 }
 
-/// Why no target is tried: what the caller is told, and what is wrong with each.
+/// No target is tried: what the caller is told, and the reason for each target.
 pub(super) struct Unranked {
     pub(super) problem: Problem,
     pub(super) passed_over: Vec<(Candidate, String)>,
 }
 
-/// The targets in the order in which they are tried, and those that are not, with the reason.
+/// Sorts the targets into those to try, in order, and the others, each with the reason.
 ///
-/// A target that cools down is passed over while another can answer. If all that could answer cool down for a rate limit, the
-/// caller is told how long; a cooldown for a fault of ours is broken instead, since the operator may have mended it, and so is that of a
-/// provider that could not be reached, since waiting for it is no worse than being told that it is gone.
+/// A target that cools down is passed over if another one can answer. If all that could answer cool down because of a
+/// rate limit, the caller is told how long to wait. If any of them cools down for another reason, they are asked
+/// anyway: after a fault of ours, the operator may have repaired it; if a provider could not be reached, waiting for it
+/// is no worse than being told that it is gone.
 pub(super) fn rank(
     routing: &Routing,
     model: &Model,

@@ -104,7 +104,7 @@ fn slashes_that_a_base_url_brings_do_not_matter() {
     assert!(Edge::default().headers(&routing, &escaped, false).is_ok());
 }
 
-/// An operator's rules come before Weir. They have judged the path that the caller wrote.
+/// An operator's rules run before Weir, and have judged the path as the caller wrote it.
 #[test]
 fn in_an_operators_envoy_a_path_is_written_in_one_way() {
     for (path, right) in [
@@ -124,7 +124,7 @@ fn in_an_operators_envoy_a_path_is_written_in_one_way() {
         let answer = Edge::default().headers(&routing(), &with(":path", path), false).unwrap_err();
         let body = String::from_utf8(answer.body).unwrap();
         assert!(answer.status == 404 && body.contains(&format!("Did you mean {right}?")), "{path}: {body}");
-        // What is named is served.
+        // The path that the error names is served.
         let mut right = with(":path", right.to_string().leak());
         right[0] = if right[1].1.starts_with("/v1/models") && !right[1].1.contains(":count") {
             (":method", "GET")
@@ -137,14 +137,14 @@ fn in_an_operators_envoy_a_path_is_written_in_one_way() {
     for path in ["/healthz/", "//readyz"] {
         assert_eq!(Edge::default().headers(&routing(), &with(":path", path), true).unwrap_err().status, 404, "{path}");
     }
-    // A name that has to be escaped, and one in the list, where clients escape more.
+    // A name that must be escaped, and a name in the list, where clients escape more than needed.
     assert!(Edge::default().headers(&routing(), &with(":path", "/v1beta/models/%C3%A9:embedContent"), false).is_ok());
     let mut list = with(":path", "/v1/models/g%70t");
     list[0] = (":method", "GET");
     assert_eq!(Edge::default().headers(&routing(), &list, false).unwrap_err().status, 200);
 }
 
-/// A base URL without its version, or with two, is the first mistake of many.
+/// A base URL with no version or with two is a common first mistake.
 #[test]
 fn a_path_that_is_nearly_right_is_told_the_right_one() {
     let told = |path| {
@@ -175,7 +175,7 @@ fn a_key_may_come_in_the_header_of_each_api() {
         assert!(passed.iter().all(|(name, value)| *name != header && !value.contains("weir-1")), "{passed:?}");
         headers[2] = (header, "weir-2");
         assert_eq!(refusal(&headers, "{}"), (401, "invalid_api_key".into()));
-        // Azure's clients send a token of theirs beside a key, and others an empty one.
+        // Azure's clients send their own token beside a key, and others an empty one.
         for other in ["Bearer another", "Bearer ", ""] {
             headers[2] = ("authorization", other);
             headers.push((header, "weir-1"));
@@ -249,7 +249,7 @@ fn a_bad_request_is_told_what_is_wrong() {
     assert_eq!(refusal(&with(":method", "PUT"), "{}"), (405, "method_not_allowed".into()));
 }
 
-/// Whoever reads `Model` as `model` takes the last.
+/// A reader that takes `Model` for `model` takes the last one.
 #[test]
 fn a_name_in_another_case_is_refused_at_every_endpoint() {
     for endpoint in Endpoint::ALL {
@@ -313,7 +313,7 @@ fn if_all_rest_for_a_rate_limit_the_caller_is_told_how_long() {
     assert!(answer.headers.contains(&("retry-after", "2".into())), "{:?}", answer.headers);
 }
 
-/// The record said of such a request neither who was asked nor why not.
+/// The record of such a request named neither the targets nor the reasons.
 #[test]
 fn the_record_tells_who_was_not_asked_where_nobody_was() {
     let mut shared = resting("a", FaultKind::RateLimited);
@@ -379,7 +379,7 @@ fn the_model_list_shows_what_the_key_may_use() {
     assert_eq!(list("/v1/models/other").status, 404);
 }
 
-/// Google's SDK asks there too since it is at version 1 of its API, and saw no models.
+/// Version 1 of Google's SDK asks this path, too, and saw no models.
 #[test]
 fn the_model_list_is_in_the_shape_of_the_callers_api() {
     let list = |own: &[(&'static str, &'static str)]| {
@@ -399,7 +399,7 @@ fn a_request_id_that_could_break_a_log_is_not_kept() {
     assert!(headers.contains(&("x-request-id", "".into())));
 }
 
-/// Two callers may send the same, and what one sends is none of ours.
+/// Two callers may send the same id, so Weir does not use a caller's id as its own.
 #[test]
 fn a_callers_own_id_stands_beside_ours() {
     let ending = || Ending {
@@ -463,13 +463,14 @@ fn a_form_is_planned_by_its_model_field_without_being_held() {
     assert_eq!(refused(FORM.trim_end_matches("--b--\r\n")), "invalid_value");
 }
 
-/// `charset=utf-7` made a second field `model` of `+AG0-odel` at the provider, and `boundary*` another form of the whole body.
+/// With `charset=utf-7`, the provider read `+AG0-odel` as a second field `model`. With `boundary*`, it read the whole
+/// body as another form.
 #[test]
 fn a_form_goes_on_with_its_boundary_and_nothing_else() {
     let form = |content_type| {
         let mut headers = with(":path", "/v1/audio/transcriptions");
         headers.iter_mut().filter(|(name, _)| *name == "content-type").for_each(|pair| pair.1 = content_type);
-        // Of two, the provider may take either.
+        // If there are two, the provider may take either.
         headers.push(("content-type", "multipart/form-data; boundary=other"));
         let passed = Edge::default().headers(&routing(), &headers, false)?;
         let kinds = passed.iter().filter(|(name, _)| *name == "content-type");
@@ -492,7 +493,7 @@ fn a_form_goes_on_with_its_boundary_and_nothing_else() {
     }
 }
 
-/// `OpenRouter` falls back to any of `models`, whatever the key may use here.
+/// `OpenRouter` falls back to any of `models`, whatever the key may use in Weir.
 #[test]
 fn a_key_that_may_use_some_models_only_chooses_no_other_behind_them() {
     let mut all = routing();
@@ -518,7 +519,7 @@ fn a_key_that_may_use_some_models_only_chooses_no_other_behind_them() {
     assert!(upload(&mut Edge::default(), &all, &form).is_ok());
 }
 
-/// The reason stands in the plan's text and in the log.
+/// The reason is in the plan's text and in the log.
 #[test]
 fn a_name_that_a_caller_made_up_is_logged_short_and_visible() {
     let mut routing = routing();
@@ -582,7 +583,7 @@ fn a_gateway_that_drains_is_alive_but_not_ready() {
     assert_eq!(asked(&draining, "/readyz"), (503, "draining".into()));
 }
 
-/// 15 MB of nothing but `{}` took seconds for each target, and no timer can end that.
+/// A body of 15 MB with only `{}` in its list took seconds for each target, and no timer can end that.
 #[test]
 fn a_request_has_only_so_many_parts_whatever_its_length() {
     let routing = Routing { parts: Some(3), ..routing() };
