@@ -1,4 +1,4 @@
-//! Reading a 2xx answer: held until its first token, then written in the caller's dialect as it comes.
+//! Reads a 2xx answer: holds it until its first token, then writes it in the caller's dialect as it comes.
 
 use alloc::borrow::Cow;
 use alloc::rc::Rc;
@@ -17,7 +17,7 @@ use crate::record::span;
 use crate::record::{Progress, Stage};
 use crate::time::Instant;
 
-/// What an answer is taken to be that does not say.
+/// The assumed type of an answer that has no `content-type`.
 const JSON: &str = "application/json";
 
 impl Attempt {
@@ -43,10 +43,10 @@ impl Attempt {
         };
         let committed = answering.held.is_none();
         let waits = !end && fault.is_none() && answering.waits();
-        // A whole answer is complete at its end; until then nothing of it may look finished.
+        // A whole answer is complete only at its end. Until then, none of it may look finished.
         let ready = match self.plan.asked.delivery {
             Delivery::Whole => end,
-            // Envoy knows nothing of what is held, and would end a try that thinks.
+            // Envoy does not see what is held, and would end a try whose provider is still thinking.
             Delivery::Streamed => answering.reply.begun() && !waits || end || self.goes_on_alone(&answering, now),
         };
         if !committed && !ready {
@@ -93,7 +93,7 @@ impl Attempt {
                 effects.push(Effect::Length(length));
             }
         }
-        // In the middle of sound there is nowhere to tell.
+        // An error cannot be told in the middle of audio.
         if let Some(fault) = fault.as_ref().filter(|_| self.sends_events(&answering)) {
             let mut told = body.take().unwrap_or_default();
             if let Some(event) = answering.reply.own_failure() {
@@ -110,7 +110,7 @@ impl Attempt {
         }
         self.tell(&mut answering, fault.as_ref(), end, effects);
         let ending = match &fault {
-            // What goes on is not read: its provider may keep it open for as long as it likes.
+            // What still comes is not read: its provider may keep the stream open for as long as it likes.
             Some(_) if !self.sends_events(&answering) => Some(End::Broken),
             Some(_) => Some(End::Told),
             None if answering.reply.done() => Some(End::Whole),
@@ -121,17 +121,18 @@ impl Attempt {
         if ending.is_none() && !end {
             self.phase = Phase::Answering(answering);
         }
-        // An end that looks whole must not get through.
+        // A clean end would make the answer look whole, so it must not get through.
         if breaks && end { Flow::Hold } else { Flow::Continue }
     }
 
-    /// Whether a stream is passed on before its first token: its provider thinks and says so, and there is nobody else to ask.
+    /// Whether a stream is passed on before its first token: its provider says that it is thinking, and there is no
+    /// other target to ask.
     fn goes_on_alone(&self, answering: &Answering, now: Instant) -> bool {
         let thinks = answering.pace.as_ref().is_some_and(|pace| pace.thinks(self.plan.since, now));
         thinks && self.plan.next().is_none()
     }
 
-    /// The headers of an answer whose provider sent `theirs`: an allow-list, written absolutely.
+    /// The caller's headers for an answer whose provider sent `theirs`: those on the allow-list, as a complete set.
     pub(super) fn headers<'h>(
         &self,
         answering: &Answering,
@@ -148,11 +149,11 @@ impl Attempt {
                 headers.push(("content-type", Cow::Borrowed("text/event-stream; charset=utf-8")));
                 headers.push(("cache-control", Cow::Borrowed("no-cache")));
             }
-            // Sound, as it is made.
+            // Audio, while it is being made.
             Delivery::Streamed => headers.push(("content-type", content_type)),
             Delivery::Whole => {
                 headers.push(("content-type", content_type));
-                // It is known at the end only, and nearly always this.
+                // The type is known only at the end, and it is nearly always this one.
                 headers.extend(
                     answering.length.and_then(|_| value("content-length")).map(|length| ("content-length", length)),
                 );
@@ -168,12 +169,12 @@ impl Attempt {
         headers
     }
 
-    /// Whether what the caller receives are server-sent events. A chat that streams is always told in them.
+    /// Whether the caller receives server-sent events. A streamed chat always uses them.
     pub(super) fn sends_events(&self, answering: &Answering) -> bool {
         self.plan.asked.endpoint.is_chat() || answering.streams_events
     }
 
-    /// Tells the host how far the answer has come, if that has changed.
+    /// Tells the host how far the answer has come, if this has changed.
     fn tell(&self, answering: &mut Answering, fault: Option<&UpstreamFault>, end: bool, effects: &mut Vec<Effect>) {
         let usage = answering.reply.usage();
         let over = end || fault.is_some() || answering.reply.done();
@@ -195,7 +196,7 @@ impl Attempt {
             effects.push(Effect::Span(span::RESPONSE_MODEL, model.to_string()));
             effects.push(Effect::Span(span::INPUT, usage.input.to_string()));
             effects.push(Effect::Span(span::OUTPUT, usage.output.to_string()));
-            // An empty value is left out of the span: an earlier try's error is not this one's.
+            // The span leaves an empty value out. This clears an earlier try's error.
             let error = fault.map_or("", |fault| fault.kind.name());
             effects.push(Effect::Span(span::ERROR, error.to_string()));
         }
@@ -211,15 +212,15 @@ impl Attempt {
     }
 }
 
-/// More room than an event of words takes; for others the output grows as it is written.
+/// An event of text needs no more room than this; for other events the output grows while it is written.
 const MAX_ROOM: usize = 4 << 10;
 
-/// How much of what a chunk unpacked to is read at a time. Hardly any unpacks to more.
+/// An unpacked chunk is read in pieces of this size. Hardly any chunk is longer.
 const PIECE: usize = 1 << 20;
 
 impl Answering {
-    /// Whether the stream goes on as it should, now that `written` was read of `chunk`. One that lacks nothing but its end gets that
-    /// in place of waiting for it any longer.
+    /// Whether the stream goes on as it should, after reading `chunk`, for which the caller receives `written`. If the
+    /// stream has stalled and lacks only its end, the end is added instead of waiting longer.
     fn go_on(&mut self, chunk: &[u8], written: &mut Option<Vec<u8>>, now: Instant) -> Result<(), UpstreamFault> {
         let signs = self.reply.progress().signs();
         let Some(pace) = self.pace.as_mut().filter(|_| !self.reply.done()) else { return Ok(()) };
@@ -230,18 +231,19 @@ impl Answering {
         Ok(())
     }
 
-    /// Whether what came last waits for the stream's end: once, since a stream that then goes on is like any other.
+    /// Whether the latest bytes wait for the stream's end. This happens once; if the stream then goes on, nothing waits
+    /// again.
     fn waits(&self) -> bool {
         matches!(self.last, Last::Passes) && self.reply.awaits_end()
     }
 
-    /// How many bytes wait to be written before those that come now.
+    /// How many bytes wait and must be written before those that come now.
     fn waiting(&self) -> usize {
         let last = if let Last::Waits(last) = &self.last { last.len() } else { 0 };
         self.held.as_ref().map_or(0, Vec::len) + last
     }
 
-    /// Reads what a chunk unpacked to, piece by piece, so that not much more is written of it than may be.
+    /// Reads an unpacked chunk piece by piece, so that the output is not much larger than allowed.
     fn read_unpacked(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let (mut passage, mut read) = (Passage::AsIs, 0);
         for piece in plain.chunks(PIECE) {
@@ -263,7 +265,8 @@ impl Answering {
         Ok(passage)
     }
 
-    /// Reads one chunk, and the end if it is the last. The first of the pair is what the caller receives instead of the chunk.
+    /// Reads one chunk, and the end if it is the last chunk. First of the pair: what the caller receives instead of the
+    /// chunk.
     fn read(&mut self, chunk: &[u8], end: bool) -> (Option<Vec<u8>>, Result<(), UpstreamFault>) {
         let mut decoded = None;
         if let Some(decoder) = &mut self.decoder {

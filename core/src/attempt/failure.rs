@@ -1,4 +1,4 @@
-//! A try that failed before the caller saw anything of it.
+//! A try that failed before the caller saw any of it.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -16,7 +16,8 @@ use crate::record::span;
 use crate::record::{Progress, Stage};
 use crate::time::Instant;
 
-/// How many seconds Envoy is to wait before it tries again, at least: a header of a failed try's answer, which is never the caller's.
+/// How many seconds Envoy must at least wait before the next try. This header is on a failed try's answer, and never on
+/// the caller's.
 pub const PAUSE: &str = "x-weir-pause";
 
 impl Attempt {
@@ -30,7 +31,7 @@ impl Attempt {
     ) -> Flow {
         let room = MAX_ERROR_BODY.saturating_sub(failing.body.len());
         match &mut failing.decoder {
-            // An error that cannot be unpacked is still an error; its status says what there is to say.
+            // An error that cannot be unpacked is still an error; then its status must do.
             Some(decoder) => drop(decoder.read(chunk, &mut failing.body)),
             None => failing.body.extend(chunk.iter().take(room)),
         }
@@ -45,8 +46,9 @@ impl Attempt {
         self.fail(&fault, failing.status, failing.retry_after, now, effects)
     }
 
-    /// The try failed before the caller saw anything of it: the caller's own fault is told, others look to Envoy like
-    /// an error worth a retry. The whole error is written in any case, since Envoy may have no retry left.
+    /// The try failed before the caller saw any of it. A caller's fault is told to the caller. Any other fault looks to
+    /// Envoy like an error that it should retry. The whole error is written in any case, because Envoy may have no
+    /// retry left.
     pub(super) fn fail(
         &mut self,
         fault: &UpstreamFault,
@@ -58,7 +60,7 @@ impl Attempt {
         self.phase = Phase::Over;
         let asked = retry_after.or(fault.retry_after);
         let asked = cooldown::asked_for(fault.kind, asked, self.upstream.longest_rest());
-        // The sidecar is next door, and a full queue is told in microseconds: a cooldown would only leave it idle.
+        // The sidecar is local and reports a full queue within microseconds. A cooldown would only leave it idle.
         let target = self.plan.current().filter(|_| fault.rests && self.provider.reach() == Reach::Url);
         let cooldown = target.and_then(|target| Cooldown::after(target, self.upstream.version, fault.kind, asked, now));
         effects.extend(cooldown.map(Effect::Cool));
@@ -75,12 +77,12 @@ impl Attempt {
         }
         let next = self.plan.next().filter(|_| (!callers || fault.kind.is_about_size()) && !self.plan.is_over(now));
         let problem = match told {
-            // The first model's words, where all say so.
+            // If all targets say that the request is too long, the first one's words are used.
             Some(told) if next.is_none() && fault.kind != FaultKind::ContextLength => told,
             _ => exhausted_with(&self.plan, fault, now),
         };
         let problem = match self.provider.reach() {
-            // What the sidecar says of itself is ours to tell.
+            // What the sidecar says about itself is Weir's to tell.
             Reach::Sidecar if !callers => {
                 Problem { message: [&problem.message, " ", &fault.message].concat(), ..problem }
             }
@@ -97,18 +99,18 @@ impl Attempt {
         if last {
             effects.push(Effect::Progress(self.refused(&answer)));
             if !callers {
-                // Envoy does not retry what is answered so.
+                // Envoy does not retry after an answer from a filter.
                 effects.push(Effect::Answer(answer));
                 return Flow::Hold;
             }
         }
-        // An error without a body would be none that a caller can read.
+        // Callers cannot read an error without a body.
         if last && self.room == Room::HeadersOnly {
             effects.push(Effect::Answer(answer));
             return Flow::Hold;
         }
         let body = if self.room == Room::Body { answer.body } else { Vec::new() };
-        // Envoy takes a 400 to nobody.
+        // Envoy does not retry a 400.
         let status = if last || answer.status != 400 { answer.status } else { 503 };
         let mut headers = alloc::vec![(":status", status.to_string())];
         headers.extend(answer.headers);
@@ -124,13 +126,13 @@ impl Attempt {
         Flow::Continue
     }
 
-    /// How far the answer has come where the caller is told `answer` instead.
+    /// The progress of an answer that is replaced by `answer`.
     pub fn refused(&self, answer: &Answer) -> Progress {
         self.progress(Stage::Failed, answer.outcome.clone(), "".into())
     }
 }
 
-/// Whether another target failed in a way that passes: asked again, it may take what a later one refuses.
+/// Whether another target failed in a way that passes. If it is asked again, it may accept what a later one refuses.
 fn may_be_back(plan: &Plan) -> bool {
     let passes = |kind: FaultKind| kind.whose() == Whose::Provider;
     plan.failed.iter().any(|failed| failed.outcome.fault().is_none_or(passes))

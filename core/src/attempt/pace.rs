@@ -1,7 +1,7 @@
-//! Whether a streamed answer goes on: by its tokens, not by its bytes.
+//! Whether a streamed answer goes on, judged by its tokens instead of its bytes.
 //!
-//! Envoy's timers see that nothing comes. What comes and is no token (half an event, an empty delta) must not keep a stream open;
-//! what says that the provider lives (a comment, a ping) may, up to a bound.
+//! Envoy's timers notice when nothing comes. Bytes that are not a token (half an event, an empty delta) must not keep a
+//! stream open. A keep-alive (a comment, a ping) may, up to a limit.
 
 use weir_hub::fault::{FaultKind, UpstreamFault};
 use weir_hub::progress::Signs;
@@ -9,35 +9,36 @@ use weir_hub::progress::Signs;
 use crate::plan::Limits;
 use crate::time::Instant;
 
-/// How one stream has gone so far.
+/// How a stream has gone so far.
 pub(super) struct Pace {
     limits: Limits,
     /// When the last token came.
     token: Instant,
     /// When the last token or keep-alive came.
     sign: Instant,
-    /// When anything came.
+    /// When the last bytes came.
     any: Instant,
     signs: Signs,
 }
 
 impl Pace {
-    /// Of an answer whose headers have come now.
+    /// For an answer whose headers have just come.
     pub(super) fn new(limits: Limits, now: Instant) -> Self {
         Self { limits, token: now, sign: now, any: now, signs: Signs::default() }
     }
 
-    /// Whether what came now says that the provider lives, while no token has come in half the time until the first, which began
-    /// at `since`. Nobody waits longer than that half for such a sign, whatever lies between two of them.
+    /// Whether a keep-alive has just come, and no token has come for half the time limit to the first token, which
+    /// began at `since`. Nobody waits longer than that half for such a sign, however far apart the signs are.
     pub(super) fn thinks(&self, since: Instant, now: Instant) -> bool {
         let Signs { tokens, beats } = self.signs;
         tokens == 0 && beats > 0 && self.sign == now && now - since >= self.limits.first / 2
     }
 
-    /// Something has come, and all that has come so far says `signs`. An error if the answer has stalled.
+    /// Bytes have come; `signs` counts what all bytes so far have said. Gives an error if the answer has stalled.
     pub(super) fn check(&mut self, signs: Signs, now: Instant) -> Result<(), UpstreamFault> {
         let limit = if self.signs.tokens == 0 { self.limits.first } else { self.limits.gap };
-        // Of a silence Envoy judges. What it let pass was not the provider's: a caller that does not read stops both.
+        // Envoy judges silences. A silence that Envoy allowed is not the provider's: if a caller does not read, both
+        // stop.
         let silence = now - self.any;
         if silence > limit {
             self.token = self.token.after(silence);
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
     use core::time::Duration;
 
-    /// Longer than any limit can be.
+    /// Longer than any limit.
     const LONG: Duration = Duration::from_secs(1 << 20);
 
     const LIMITS: Limits = Limits {
@@ -83,7 +84,8 @@ mod tests {
 
     use Comes::{Beat, Nothing, Token};
 
-    /// The second at which a stream is found to have stalled, if each of these comes so many seconds after the one before.
+    /// The second at which a stream is found to have stalled, if each of these comes this many seconds after the one
+    /// before.
     fn stalls(limits: Limits, come: impl IntoIterator<Item = (u64, Comes)>) -> Option<u64> {
         let start = Instant::from_nanos(7);
         let (mut pace, mut signs, mut at) = (Pace::new(limits, start), Signs::default(), 0);
@@ -127,9 +129,9 @@ mod tests {
         assert_eq!(stalls(LIMITS, each(5, Beat)), Some(65));
         let thinks = [(1, Token), (18, Beat), (18, Beat), (18, Token)];
         assert_eq!(stalls(LIMITS, thinks.into_iter().chain(each(5, Beat))), Some(120));
-        // Two of them must not be further apart than a gap, whatever comes between.
+        // Two keep-alives must not be further apart than a gap, whatever comes between them.
         assert_eq!(stalls(LIMITS, [(1, Token), (5, Beat)].into_iter().chain(each(1, Nothing))), Some(27));
-        // A bound below the limit is none.
+        // A limit on keep-alives that is below the gap has no effect.
         assert_eq!(stalls(Limits { keep_alive: Duration::ZERO, ..LIMITS }, each(5, Beat)), Some(15));
         assert_eq!(stalls(Limits { keep_alive: LONG, ..LIMITS }, each(5, Beat)), None);
     }

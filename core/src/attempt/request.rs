@@ -1,4 +1,4 @@
-//! Writing the request of one try.
+//! Writes the request of one try.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -15,29 +15,29 @@ use crate::answer::Answer;
 use crate::exchange;
 use crate::provider::Body;
 
-/// The request for this provider.
+/// The request for a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The path to ask for, unless it is what the headers say already.
+    /// The path, unless the headers already have it.
     pub path: Option<String>,
     /// Headers to set (name in lower case, value).
     pub headers: Vec<(&'static str, String)>,
-    /// The body's length in bytes, unless it is what the headers say already.
+    /// The body's length in bytes, unless the headers already have it.
     pub length: Option<usize>,
     /// The body.
     pub body: Body,
 }
 
 impl Attempt {
-    /// Writes the request whose body of `len` bytes passes as it is.
+    /// Writes a request whose body, of `len` bytes, is unchanged.
     pub fn request_as_it_is(&mut self, len: usize) -> Result<Request, Answer> {
         let mut request = self.request_of(&[], &Scan::default())?;
-        // A later try finds the length that an earlier one left behind.
+        // A later try finds the length that an earlier one wrote.
         request.length = (self.plan.begun > 1).then_some(len);
         Ok(request)
     }
 
-    /// Writes the request. An answer, if this provider cannot express it. `content_type` is the caller's.
+    /// Writes the request. Gives an answer if this provider cannot express it. `content_type` is the caller's.
     pub fn request(&mut self, content_type: &str, body: &[u8]) -> Result<Request, Answer> {
         let family = self.plan.asked.endpoint.family();
         let refuse = |reject: Reject| Answer::problem(&reject.problem(), family);
@@ -67,7 +67,7 @@ impl Attempt {
         self.encoding = exchange::encoding(&call);
         self.echo = exchange::echo(&call, &self.upstream, model);
         let path = format!("{}{}", self.upstream.prefix, ask.path);
-        // A later try finds the path and the length that an earlier one left behind, and writes both absolutely.
+        // A later try finds the path and the length that an earlier one wrote, so it always writes both.
         let first = self.plan.begun == 1;
         let length = match &ask.body {
             Body::AsIs => (!first).then_some(body.len()),
@@ -78,7 +78,7 @@ impl Attempt {
     }
 }
 
-/// The form in `body`, with `model` in place of the model that it names.
+/// The form in `body`, with its model's name replaced by `model`.
 fn renamed(content_type: &str, body: &[u8], model: &str) -> Result<Vec<u8>, Reject> {
     let mut scanner = Scanner::new(&Boundary::parse(content_type)?, &["model"]);
     scanner.read(body)?;

@@ -1,10 +1,11 @@
-//! How long a provider asks to be left alone.
+//! How long a provider asks not to be used.
 
 use core::time::Duration;
 
 use crate::time::{self, Instant};
 
-/// Reads `retry-after`: seconds, or a date, which is one of the provider's clock; `date` is what that said.
+/// Reads `retry-after`: seconds, or a date by the provider's clock. `date` is the answer's own `date` header, by the
+/// same clock.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>
 pub(super) fn read(asked: &str, date: Option<&str>, now: Instant) -> Option<Duration> {

@@ -38,7 +38,7 @@ fn begin(plan: &str, provider: &str) -> Begun {
     Attempt::begin(&Arc::new(upstream.clone()), plan, Instant::default()).map_err(|fault| format!("{fault:?}")).unwrap()
 }
 
-/// What the host would do with one try's answer, given as chunks.
+/// What the host would do with one try's answer, which is given as chunks.
 #[derive(Default, Debug)]
 struct Seen {
     headers: Vec<(&'static str, String)>,
@@ -52,7 +52,7 @@ struct Seen {
 
 impl Seen {
     fn status(&self) -> &str {
-        // Written anew, where it was.
+        // Only if the headers were written anew.
         self.header(":status")
     }
     fn header(&self, name: &str) -> &str {
@@ -169,12 +169,12 @@ fn an_error_event_before_the_first_token_is_a_failed_try() {
     assert_eq!(seen.plan.unwrap().failed.len(), 1);
 }
 
-/// A provider that is overloaded was said to have given a bad answer.
+/// An overloaded provider was reported as having given a bad answer.
 #[test]
 fn an_error_event_that_nobody_else_answers_is_told_by_its_class_and_words() {
     let check = |error: &str, status: &str, code: &str, words: bool| {
         let mut begun = begin(&plan(Delivery::Streamed, &["a"]).to_text(), "a");
-        // Asked once more after what passes.
+        // The failure passes, so the target is asked once more.
         let event = format!("data: {{\"error\":{error}}}\n\n");
         let headers = [(":status", "200"), ("content-type", "text/event-stream")];
         let first = run(&mut begun.attempt, &headers, &[event.as_bytes()]);
@@ -198,7 +198,7 @@ fn a_stream_that_breaks_off_cleanly_ends_with_an_error_event_and_no_done() {
     assert_eq!(seen.progress.unwrap().stage, Stage::Cut(FaultKind::Cut));
 }
 
-/// What a caller of `endpoint` receives of an answer that fails after its first token.
+/// What a caller of `endpoint` receives if the answer fails after its first token.
 fn broken_off(endpoint: Endpoint, token: &str, failure: &str) -> String {
     let mut plan = plan(Delivery::Streamed, &["a"]);
     plan.asked.endpoint = endpoint;
@@ -220,7 +220,7 @@ fn a_stream_that_breaks_off_tells_its_providers_cause() {
     check(r#"{"message":"Slow","code":503}"#, "overloaded_error", true);
     check(r#"{"message":"Slow","type":"server_error"}"#, "api_error", true);
     check(r#"{"message":"Slow","code":"rate_limit_exceeded"}"#, "rate_limit_error", true);
-    // The operator's affair.
+    // This concerns the operator's account.
     check(r#"{"message":"Slow","code":"insufficient_quota"}"#, "api_error", false);
     check(r#"{"message":"Slow","code":"invalid_api_key"}"#, "api_error", false);
 }
@@ -239,7 +239,7 @@ fn a_response_that_failed_ends_with_its_own_event() {
     assert_eq!(told, all);
     let (told, all) = failed(r#"{"code":"rate_limit_exceeded","message":"Rate limit reached."}"#);
     assert_eq!(told, all);
-    // What is nobody else's affair is not told on.
+    // Errors that concern only the operator are not passed on.
     for error in [
         r#"{"code":"insufficient_quota","message":"You exceeded your current quota."}"#,
         r#"{"code":"server_error","message":"No such key: sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEF"}"#,
@@ -295,7 +295,7 @@ fn the_caller_is_told_how_long_it_really_takes() {
     assert_eq!((seen.header("retry-after"), seen.header("x-should-retry")), ("60", "true"));
     let seen = refused("503", "{}", &[("retry-after", "3600")], &["a"]);
     assert_eq!((seen.header("retry-after"), seen.header("x-should-retry")), ("60", ""));
-    // What is left of it, if others were asked meanwhile.
+    // What is left of the time, if other targets were asked in between.
     let mut plan = plan(Delivery::Whole, &["b", "a"]);
     plan.begin("b", Instant::default());
     plan.fail(
@@ -389,7 +389,7 @@ fn the_callers_fault_is_told_in_the_providers_words_and_not_tried_elsewhere() {
     assert!(seen.cooldowns.is_empty());
 }
 
-/// A plan of which the last target is asked once more.
+/// A plan whose last target is asked once more.
 fn again(providers: &[&str]) -> Plan {
     let mut plan = plan(Delivery::Whole, providers);
     for provider in providers {
@@ -399,7 +399,7 @@ fn again(providers: &[&str]) -> Plan {
     plan
 }
 
-/// The headers of a 503 that end the answer: Envoy lets no filter add a body to those.
+/// The headers of a 503 without a body: Envoy lets no filter add one.
 fn headers_only(plan: &Plan) -> Vec<Effect> {
     let mut begun = begin(&plan.to_text(), "a");
     let mut effects = vec![];
@@ -541,7 +541,7 @@ fn what_seems_to_be_the_last_of_a_stream_waits_for_its_end() {
     let (a, c) = (text("a", ""), text("c", ",\"finishReason\":\"STOP\""));
     check(&[&a, &last, ""], &[(Flow::Continue, r#""a""#), (Flow::Hold, ""), (Flow::Continue, r#""b"stop[DONE]"#)]);
     check(&[&last, ""], &[(Flow::Hold, ""), (Flow::Continue, r#""b"stop[DONE]"#)]);
-    // It goes on, and nothing of it waits any more.
+    // The answer goes on, and none of it waits any more.
     check(
         &[&a, &last, &c, &c, ""],
         &[
@@ -577,7 +577,7 @@ fn an_answer_that_grows_beyond_what_is_held_is_a_failed_try() {
     check(&format!("data: {whole}\n\n"), 3000, Delivery::Streamed, "200");
 }
 
-/// One that relays rewrites some pieces of a long chunk, and lets others pass.
+/// A relay rewrites some pieces of a long chunk, and passes others.
 #[test]
 fn a_chunk_that_unpacks_to_very_much_is_read_piece_by_piece() {
     use std::io::Write;

@@ -1,9 +1,10 @@
-//! When a stream is passed on, when it has stalled, and when it is over.
+//! When a stream is passed on, when it has stalled, and when it has ended.
 
 use super::*;
 use crate::plan::{Outcome, limits_of};
 
-/// The outcome of a stream of which a chunk comes every second: when it is over, how the caller's ends, and what it has been told.
+/// The outcome of a stream with one chunk every second: when it is over, at which stage, how the caller's stream ends,
+/// and what the host has seen.
 fn every_second(limits: &str, chunks: impl IntoIterator<Item = &'static str>) -> (u64, Option<Stage>, String, Seen) {
     let mut plan = plan(Delivery::Streamed, &["a", "b"]);
     plan.limits = limits_of(limits).unwrap();
@@ -55,7 +56,7 @@ fn a_stream_without_tokens_is_a_stall_whatever_else_comes() {
         assert_eq!(stalls("stream-5000-9000", alive), 302, "{alive}");
         assert_eq!(stalls("stream-5000-9000-k60000-once", alive), 62, "{alive}");
     }
-    // Before its first token the try has failed, and the next target is asked.
+    // Before its first token, the try has failed and the next target is asked.
     for (again, expect) in [(empty, 6), ("d", 6), (": c\n\n", 301)] {
         let (at, ended, _, seen) = every_second("stream-5000-9000", core::iter::repeat_n(again, 1000));
         assert_eq!((at, ended), (expect, None), "{again}");
@@ -69,7 +70,7 @@ fn a_stream_without_tokens_is_a_stall_whatever_else_comes() {
     assert_eq!(seen.progress.unwrap().stage, Stage::Done);
 }
 
-/// When a stream of comments, one a second, is passed on: with the first token, or before.
+/// When a stream with one comment a second is passed on: with its first token, or before it.
 fn passes(providers: &[&str], comments: u32) -> (u32, Option<Duration>) {
     let mut plan = plan(Delivery::Streamed, providers);
     plan.limits = limits_of("stream-5000-9000").unwrap();
@@ -106,7 +107,7 @@ fn an_answer_that_is_over_is_ended_also_where_its_provider_goes_on() {
     assert_eq!(ended(&[ROLE, TOKEN, &[FINISH, DONE].concat()]), None, "its provider has ended it");
     assert_eq!(ended(&[ROLE, TOKEN, "data: {\"error\":{\"message\":\"no\"}}\n\n", ""]), Some(End::Told));
     assert_eq!(ended(&[ROLE, TOKEN, ""]), None);
-    // Sound has no words for it.
+    // Audio has no such comments.
     let mut speech = plan(Delivery::Streamed, &["a"]);
     speech.asked.endpoint = Endpoint::Speech;
     let headers = [(":status", "200"), ("content-type", "audio/mpeg"), ("content-encoding", "gzip")];
