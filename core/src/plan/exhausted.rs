@@ -8,9 +8,11 @@ use weir_hub::fault::{Details, FaultKind, Problem, Retry, UpstreamFault, Whose};
 use super::{Failed, Plan, TooLong};
 use crate::time::Instant;
 
-/// What the caller sees when every target has failed: the last failure decides, and each is named.
+/// The problem that the caller sees when every target has failed. The last failure decides its status and code, and its
+/// message names each failure.
 ///
-/// Whose account or key at a provider is wrong is the operator's affair: it is 502, never a 401 that blames the caller's key.
+/// A wrong account or key at a provider concerns the operator. It is a 502, and never a 401 that would blame the
+/// caller's key.
 pub fn exhausted(plan: &Plan, now: Instant) -> Problem {
     if let Some(told) = plan.too_long.as_ref().filter(|_| plan.is_too_long()) {
         return told.problem();
@@ -18,7 +20,8 @@ pub fn exhausted(plan: &Plan, now: Instant) -> Problem {
     exhausted_by(plan, plan.failed.last().and_then(Failed::kind), now)
 }
 
-/// The same, where the last try has just failed with `fault`: of an error event, its class decides, and its words are told.
+/// The same if the last try has just failed with `fault`. For an error event, its class decides, and the message
+/// includes the provider's.
 pub fn exhausted_with(plan: &Plan, fault: &UpstreamFault, now: Instant) -> Problem {
     let Some(class) = fault.class.filter(|_| !plan.is_over(now)) else { return exhausted(plan, now) };
     let mut problem = exhausted_by(plan, Some(class), now);
@@ -37,7 +40,7 @@ fn exhausted_by(plan: &Plan, kind: Option<FaultKind>, now: Instant) -> Problem {
         Some(FaultKind::Cut | FaultKind::Malformed | FaultKind::ErrorEvent) => (502, "upstream_bad_answer"),
         _ => (503, "upstream_unavailable"),
     };
-    // The first target that is free again decides how long waiting takes.
+    // The first target that is free again decides how long to wait.
     let wait = plan.failed.iter().filter_map(|failed| failed.until).map(|until| until - now).min();
     let limited = status == 429;
     let in_time = if status == 504 && code == "deadline_exceeded" {
@@ -59,13 +62,13 @@ fn exhausted_by(plan: &Plan, kind: Option<FaultKind>, now: Instant) -> Problem {
 }
 
 impl TooLong {
-    /// What the caller is told of a prompt that is too long, to be told later.
+    /// Keeps a problem about a prompt that is too long, to tell the caller later.
     pub fn of(problem: &Problem) -> Self {
         let details = problem.details.as_ref().map(|details| details.0.clone());
         Self { message: problem.message.clone(), param: problem.param.clone(), details }
     }
 
-    /// As the caller sees it.
+    /// The problem as the caller sees it.
     fn problem(&self) -> Problem {
         let fault = UpstreamFault {
             param: self.param.clone(),

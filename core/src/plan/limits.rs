@@ -1,4 +1,4 @@
-//! The limits in time of a request, and the delivery class that stands for them: each class is one of Envoy's routes.
+//! The time limits of a request, and the delivery class that stands for them. Each class is one of Envoy's routes.
 
 use alloc::format;
 use alloc::string::String;
@@ -8,27 +8,27 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use weir_hub::endpoint::Delivery;
 
-/// How long keep-alives may prolong a gap between tokens, where nobody says otherwise.
+/// How long keep-alives may extend a gap between tokens, unless configured otherwise.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(300);
 
-/// The limits in time of one try and of all of them, as a delivery class says them.
+/// The time limits of one try and of all tries together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Millis", into = "Millis")]
 pub struct Limits {
-    /// To the first token, or of a whole answer.
+    /// Until the first token, or until the end of a whole answer.
     pub first: Duration,
-    /// Between tokens; of a whole answer, as `first`.
+    /// Between tokens. For a whole answer, the same as `first`.
     pub gap: Duration,
-    /// Between tokens where keep-alives come.
+    /// Between tokens while keep-alives come.
     pub keep_alive: Duration,
-    /// Of all tries together, if they have one.
+    /// For all tries together, if there is one.
     pub total: Option<Duration>,
 }
 
 /// The name of the delivery class for these limits.
 ///
-/// `stream-30000-30000-t600000`, `stream-30000-30000-k60000-t600000`, `whole-300000-t600000`, in milliseconds. It only tells one
-/// route from another: the limits themselves travel beside it.
+/// `stream-30000-30000-t600000`, `stream-30000-30000-k60000-t600000`, `whole-300000-t600000`, in milliseconds. The name
+/// only identifies a route: the limits themselves are separate fields of the plan.
 pub fn class(delivery: Delivery, limits: Limits) -> String {
     let Limits { first, gap, keep_alive, total } = limits;
     let mut name = match delivery {
@@ -43,7 +43,7 @@ pub fn class(delivery: Delivery, limits: Limits) -> String {
     name
 }
 
-/// The same in milliseconds, as they stand in the filter's configuration.
+/// The same in milliseconds, as in the filter's configuration.
 #[derive(Serialize, Deserialize)]
 struct Millis {
     first: u64,
@@ -78,7 +78,8 @@ impl Default for Limits {
     }
 }
 
-/// The limits that the class of a plan says which has none of its own: filters wrote such plans up to 2026-11.
+/// The limits that a class name contains, for a plan that has no limits of its own: filters wrote such plans until
+/// 2026-11.
 pub(crate) fn limits_of(class: &str) -> Option<Limits> {
     let mut parts = class.split('-').skip(1);
     let millis = |text: &str| text.parse().ok().map(Duration::from_millis);

@@ -5,22 +5,22 @@ use weir_hub::fault::FaultKind;
 /// How one try ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// With an answer, which is complete.
+    /// With a complete answer.
     Answered,
-    /// The provider's failure, or nobody's answer: see [`FaultKind`].
+    /// With a failure of the provider, or of reaching it: see [`FaultKind`].
     Fault(FaultKind),
-    /// Nothing came back: the connection failed or was reset, or the limit passed.
+    /// Without any answer: the connection failed or was reset, or the time limit passed.
     Unanswered,
-    /// It was under way when the limit of all tries passed.
+    /// It was under way when the time limit of all tries passed.
     Deadline,
     /// The caller left before the answer was complete.
     ClientLeft,
-    /// The caller did not read, and the answer was cut.
+    /// The caller did not read, so the answer was cut.
     SlowCaller,
 }
 
 impl Outcome {
-    /// The word for it in plans, records and messages; stable.
+    /// Its name in plans, records and messages; stable.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Answered => "ok",
@@ -32,14 +32,14 @@ impl Outcome {
         }
     }
 
-    /// Reads what [`name`](Self::name) writes.
+    /// Reads the name that [`name`](Self::name) writes.
     pub fn from_name(name: &str) -> Option<Self> {
         let others = [Self::Answered, Self::Unanswered, Self::Deadline, Self::ClientLeft, Self::SlowCaller];
         let fault = FaultKind::from_name(name).map(Self::Fault);
         fault.or_else(|| others.into_iter().find(|outcome| outcome.name() == name))
     }
 
-    /// What went wrong, where that is known.
+    /// The fault, if it is one.
     pub const fn fault(self) -> Option<FaultKind> {
         match self {
             Self::Fault(kind) => Some(kind),

@@ -22,7 +22,7 @@ fn a_class_says_its_limits_to_plans_that_do_not() {
     check(&class(Delivery::Streamed, LIMITS), LIMITS);
     check(&class(Delivery::Streamed, short), short);
     check(&class(Delivery::Whole, LIMITS), whole);
-    // The one number that filters read before there were others.
+    // Filters of earlier versions read only this number.
     assert_eq!(class(Delivery::Streamed, short).split('-').nth(1), Some("5000"));
     assert_eq!(limits_of("other"), None);
 }
@@ -78,7 +78,7 @@ fn a_try_without_an_outcome_was_unanswered() {
     assert_eq!(plan.failed[0].took, Duration::from_millis(2));
 }
 
-/// What a provider does with one try.
+/// How a provider ends one try.
 #[derive(Clone, Copy)]
 enum Does {
     Answers(FaultKind, u16),
@@ -88,7 +88,8 @@ enum Does {
 }
 use Does::{Answers, Asks, Ends, Silent};
 
-/// Who is asked, and after how long a pause, where the tries of a plan for these targets (`provider/model`) end so.
+/// Which targets are asked, and after how long a pause, if the tries of a plan for these targets (`provider/model`) end
+/// like this.
 fn asked(targets: &[&str], does: &[Does]) -> Vec<String> {
     let mut plan = plan("m", &[]);
     let candidate = |target: &&str| {
@@ -102,7 +103,7 @@ fn asked(targets: &[&str], does: &[Does]) -> Vec<String> {
         let provider = text.split('|').next().unwrap().to_string();
         let Some(target) = plan.begin(&provider, now) else { break };
         asked.push(format!("{}/{}{pause}", target.provider, target.model));
-        // This is what Envoy reads after a try without an answer: how it has ended is known later.
+        // Envoy reads this text after a try without an answer. How that try ended is known only later.
         text = plan.to_text();
         match does {
             Answers(kind, status) => plan.fail(Outcome::Fault(*kind), *status, None, now),
@@ -190,7 +191,7 @@ proptest! {
     }
 }
 
-/// A request's tries may be of different versions, while the filter's code is being changed.
+/// While the filter's code is replaced, one request's tries may run different versions.
 #[test]
 fn a_plan_of_another_version_says_what_it_knows() {
     let expect = Plan { failed: Vec::new(), begun: 0, trials: 0, ..plan("m", &["a", "b"]) };
@@ -198,14 +199,15 @@ fn a_plan_of_another_version_says_what_it_knows() {
     let before = "a|1790000000000000000.7|0.0.0|0.0|suchat|team-a|m|context-1m-2025-08-07|a=m,b=m,|resting=m=rate_limited until 12,||\
                   #stream-5000-9000-t60000";
     assert_eq!(Plan::from_text(before), Some(expect.clone()));
-    // As a later version may write it: with another tag, another limit, an outcome that is not known, and limits that the class lacks.
+    // As a later version may write it: with another tag, another limit, an unknown outcome, and limits that the class
+    // name does not contain.
     let after = "b|1790000000000000000.7|1.0.0.9|0.0|suchat|team-a|m|context-1m-2025-08-07|a=m,b=m,|resting=m=rate_limited until 12,|\
                  0=quota_spent=429=5=7===x,||v=9|l=5000.9000.300000.60000.1|lease=a%3db.7#stream-5000-9000-other";
     let read = Plan::from_text(after).unwrap();
     assert_eq!((read.limits, read.targets.len()), (expect.limits, 2));
     assert_eq!(read.failed[0].outcome, Outcome::Unanswered);
     assert_eq!((read.next(), read.failed[0].status), (Some(1), 429));
-    // What is read back by the filters before: places, not tags.
+    // Earlier filters read this text by position, without tags.
     let text = expect.to_text();
     let fields: Vec<&str> = text.split('|').collect();
     assert_eq!(fields[..12], before.split_once('#').unwrap().0.split('|').collect::<Vec<_>>()[..12]);

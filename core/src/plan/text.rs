@@ -1,10 +1,10 @@
-//! The plan as text, as it travels in Envoy's filter state.
+//! The plan as text in Envoy's filter state.
 //!
 //! `next|vm.request|begun.at.trials|made.since|kind|tenant|model|betas|targets|passed over|failed|too long|tag=value|…#class`
 //!
-//! The fields up to `too long` have their place for good. What is added to a plan stands behind them, each with a tag, so that the
-//! filters before and after a change of code read each other's plans while requests run: a reader passes over what it does not know,
-//! and takes the default where something is not there. [`VERSION`] counts such additions, for people.
+//! The fields up to `too long` have fixed positions. Later additions to a plan follow them, each with a tag, so that
+//! the filters before and after a change of code can read each other's plans while requests run. A reader skips what it
+//! does not know, and uses the default for what is absent. [`VERSION`] counts the additions, for people.
 
 use alloc::string::{String, ToString};
 use core::fmt::Write;
@@ -16,13 +16,14 @@ use super::limits::{Limits, limits_of, millis};
 use super::{Candidate, Failed, Origin, Outcome, Plan, TooLong};
 use crate::time::Instant;
 
-/// How many times something was added to the text; 1 had no tags.
+/// How many times the text has been extended; version 1 had no tags.
 const VERSION: u64 = 2;
 
 impl Plan {
     /// The plan as text.
     pub fn to_text(&self) -> String {
-        // With nothing left, the same provider: a try that begins there knows how the last one has ended, and says so.
+        // If nothing is left, the same provider comes next: a try that begins there knows how the last one ended, and
+        // tells the caller.
         let next = self.next().or((self.begun > 0).then_some(self.at));
         let next = next.and_then(|next| self.of(next)).unwrap_or_default();
         let mut text = String::with_capacity(96 + self.targets.len() * 32);
@@ -100,13 +101,13 @@ impl Plan {
         text
     }
 
-    /// Who wrote the plan that this is the text of.
+    /// Reads only the origin of a plan from its text.
     pub fn origin_of(text: &str) -> Option<Origin> {
         let (vm, request) = text.split('|').nth(1)?.split_once('.')?;
         Some(Origin { vm: vm.parse().ok()?, request: request.parse().ok()? })
     }
 
-    /// Reads what [`to_text`](Self::to_text) wrote.
+    /// Reads the text that [`to_text`](Self::to_text) writes.
     pub fn from_text(text: &str) -> Option<Self> {
         let (text, class) = text.rsplit_once('#')?;
         let mut fields = text.split('|');
@@ -188,7 +189,7 @@ fn read_failed(item: &str) -> Option<Failed> {
     let mut parts = item.split('=');
     Some(Failed {
         target: parts.next()?.parse().ok()?,
-        // One that is not known is a try that failed, and nothing more.
+        // An unknown outcome counts as a failed try without details.
         outcome: Outcome::from_name(parts.next()?).unwrap_or(Outcome::Unanswered),
         status: parts.next()?.parse().ok()?,
         took: Duration::from_micros(parts.next()?.parse().ok()?),
@@ -215,12 +216,12 @@ fn read_too_long(text: &str) -> Option<TooLong> {
     Some(TooLong { message, param: more()?, details: more()? })
 }
 
-/// Every request has some, so they are written without the formatter.
+/// Every plan has numbers, so they are written without the formatter.
 fn number(text: &mut String, number: u64) {
     text.push_str(itoa::Buffer::new().format(number));
 }
 
-/// Writes `field` without any of the characters that give the text its structure.
+/// Writes `field` without the characters that structure the text.
 fn escape(text: &mut String, field: &str) {
     if field.bytes().all(|byte| byte.is_ascii_graphic() && !b"|#,=%".contains(&byte)) {
         return text.push_str(field);
