@@ -1,4 +1,4 @@
-//! The record as a line of the access log, beyond what Envoy knows by itself.
+//! The record as a line of the access log: what Envoy does not know by itself.
 
 use alloc::string::String;
 use core::fmt::Write;
@@ -11,10 +11,11 @@ use super::{Progress, Record, Try};
 use crate::plan::Candidate;
 use crate::time::Instant;
 
-/// The format of Envoy's access log: one JSON object a line.
+/// The format of Envoy's access log: one JSON object on each line.
 ///
-/// The record stands inside a string: it starts with the rest of that string and ends in the middle of its own last
-/// one. So the line is valid JSON also where Envoy refused a request before any filter saw it, and writes `-` for it.
+/// The record is inside a JSON string: it begins with the rest of that string and ends in the middle of its own last
+/// one. So the line is also valid JSON if Envoy refused a request before any filter saw it and writes `-` for the
+/// record.
 pub const ACCESS_LOG_FORMAT: &str = concat!(
     r#"{"time":"%START_TIME%","status":%RESPONSE_CODE%,"duration_ms":%DURATION%,"bytes_received":%BYTES_RECEIVED%,"#,
     r#""bytes_sent":%BYTES_SENT%,"flags":"%RESPONSE_FLAGS%","outcome":"%FILTER_STATE(wasm.weir.record:PLAIN)%"}"#,
@@ -22,7 +23,7 @@ pub const ACCESS_LOG_FORMAT: &str = concat!(
 );
 
 impl Record<'_> {
-    /// Its text in the access log; see [`ACCESS_LOG_FORMAT`] for why it is no whole JSON object.
+    /// The record as text in the access log; see [`ACCESS_LOG_FORMAT`] for why it is not a whole JSON object.
     pub fn line(&self) -> String {
         write(self)
     }
@@ -111,7 +112,7 @@ fn write_tries(text: &mut String, record: &Record<'_>) {
     text.push(']');
 }
 
-/// `made` is when all of the request had come.
+/// `made` is when the whole request had come.
 fn write_progress(text: &mut String, progress: &Progress, made: Option<Instant>) {
     if !progress.model.is_empty() {
         text.push_str(",\"answered_model\":\"");
@@ -138,7 +139,7 @@ fn write_progress(text: &mut String, progress: &Progress, made: Option<Instant>)
         ("\"audio_output\":", audio_output),
     ];
     text.push_str(",\"tokens\":{");
-    // Of what the provider has not said, nothing is known but what was counted.
+    // If the provider has given no counts, only those above zero are known.
     for (name, count) in counts.into_iter().filter(|(_, count)| !estimated || *count > 0) {
         text.push_str(name);
         number(text, count);
@@ -153,7 +154,7 @@ fn name(text: &mut String, target: &Candidate) {
     quoted(text, &target.model);
 }
 
-/// Writes milliseconds with three digits behind the point.
+/// Writes milliseconds with three decimals.
 fn millis(text: &mut String, time: Duration) {
     let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     number(text, micros / 1000);
@@ -165,12 +166,12 @@ fn millis(text: &mut String, time: Duration) {
     number(text, micros % 1000);
 }
 
-/// Every line has many, so they are written without the formatter.
+/// Every line has many numbers, so they are written without the formatter.
 fn number(text: &mut String, number: u64) {
     text.push_str(itoa::Buffer::new().format(number));
 }
 
-/// Writes `value` as it stands inside a JSON string.
+/// Writes `value` as it must be written inside a JSON string.
 fn quoted(text: &mut String, value: &str) {
     if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
         return text.push_str(value);
@@ -221,7 +222,7 @@ mod tests {
         assert_eq!(line("-")["outcome"], "-");
     }
 
-    /// A stream that broke off was said to have read nothing.
+    /// For a stream that broke off, the record said that no tokens were read.
     #[test]
     fn what_a_provider_has_not_said_is_not_told_as_none() {
         let tokens = |usage: Usage| {

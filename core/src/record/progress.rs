@@ -1,4 +1,4 @@
-//! How far an answer has come: what each try tells the edge.
+//! How far an answer has come: each try tells this to the edge.
 
 use alloc::format;
 use alloc::rc::Rc;
@@ -16,41 +16,42 @@ pub const PROGRESS_KEY: &str = "wasm.weir.progress";
 /// How far the answer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Tokens are flowing.
+    /// Tokens are coming.
     Flowing,
     /// The answer is complete.
     Done,
-    /// It ended before it was complete, for this reason, and the caller was told.
+    /// It ended before it was complete, for this reason, and the caller was told so.
     Cut(FaultKind),
     /// The caller received an error.
     Failed,
 }
 
-/// What the latest try has to say of its answer; set whenever it changes, so that it is right after a hang-up too.
+/// What the latest try says about its answer. It is set whenever it changes, so that it is right even after the caller
+/// hangs up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Which try this is, from 1.
+    /// The number of the try, from 1.
     pub begun: usize,
     /// When that try began.
     pub since: Instant,
-    /// How far.
+    /// How far the answer has come.
     pub stage: Stage,
     /// The code that the caller was told, for [`Stage::Failed`]; else empty.
     pub code: String,
     /// The status of the provider's answer; 0 if there was none.
     pub status: u16,
-    /// A whole answer was written anew, which Envoy may refuse to hold.
+    /// Whether a whole answer was written anew; then Envoy may refuse to hold it.
     pub rewritten: bool,
     /// From the try's start to its first token.
     pub first_token: Option<Duration>,
     /// Tokens so far.
     pub usage: Usage,
-    /// The model that answers, as the provider names it.
+    /// The model that answers, by the provider's name for it.
     pub model: Rc<str>,
 }
 
 impl Progress {
-    /// As text, for the filter state.
+    /// The progress as text, for the filter state.
     pub fn to_text(&self) -> String {
         let (stage, code) = match self.stage {
             Stage::Flowing => ('f', ""),
@@ -70,7 +71,7 @@ impl Progress {
         )
     }
 
-    /// Reads what [`to_text`](Self::to_text) wrote.
+    /// Reads the text that [`to_text`](Self::to_text) writes.
     pub fn from_text(text: &str) -> Option<Self> {
         let mut fields = text.splitn(14, '|');
         let stage = fields.next()?;
@@ -95,7 +96,7 @@ impl Progress {
         let (stage, code) = match stage {
             "f" => (Stage::Flowing, ""),
             "d" => (Stage::Done, ""),
-            // A kind that is not known is from a filter of another version.
+            // An unknown kind comes from a filter of another version.
             "c" => (Stage::Cut(FaultKind::from_name(code).unwrap_or(FaultKind::Cut)), ""),
             "x" => (Stage::Failed, code),
             _ => return None,

@@ -1,8 +1,8 @@
-//! The attributes of Envoy's spans: what the roles put into filter state for them, if spans are written at all.
+//! The attributes of Envoy's spans. If spans are written, the roles put these into filter state.
 //!
 //! Names follow OpenTelemetry's GenAI conventions: <https://opentelemetry.io/docs/specs/semconv/gen-ai/>
 
-/// One attribute and where its value is kept.
+/// One attribute, and the filter state that has its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attribute {
     /// The attribute's name in the span.
@@ -11,7 +11,7 @@ pub struct Attribute {
     pub key: &'static str,
 }
 
-/// What is asked for.
+/// The operation that the caller asks for.
 pub const OPERATION: Attribute = Attribute { name: "gen_ai.operation.name", key: "wasm.weir.operation" };
 /// The dialect of the provider of the latest try.
 pub const PROVIDER: Attribute = Attribute { name: "gen_ai.provider.name", key: "wasm.weir.provider" };
@@ -23,11 +23,11 @@ pub const RESPONSE_MODEL: Attribute = Attribute { name: "gen_ai.response.model",
 pub const INPUT: Attribute = Attribute { name: "gen_ai.usage.input_tokens", key: "wasm.weir.usage.input" };
 /// Output tokens.
 pub const OUTPUT: Attribute = Attribute { name: "gen_ai.usage.output_tokens", key: "wasm.weir.usage.output" };
-/// Whom the caller's key belongs to.
+/// The owner of the caller's key.
 pub const TENANT: Attribute = Attribute { name: "weir.tenant", key: "wasm.weir.tenant" };
 /// Why the latest try failed.
 pub const ERROR: Attribute = Attribute { name: "error.type", key: "wasm.weir.error" };
 
-/// All of them.
+/// All attributes.
 pub const ATTRIBUTES: [Attribute; 8] =
     [OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL, INPUT, OUTPUT, TENANT, ERROR];
