@@ -1,8 +1,8 @@
-//! Cooldowns: which targets are left alone, until when, and why.
+//! Cooldowns: which targets rest, until when, and why.
 //!
-//! A try that fails for a reason that outlasts it gives its target a cooldown, in a [cell](crate::shared) of the target's own.
-//! An [`Index`] names all targets that may have one. A request reads the index first, and no further cell if none of its targets
-//! is in there.
+//! A try that fails for a reason that outlasts it gives its target a cooldown, which is in a [cell](crate::shared) of
+//! the target's own. An [`Index`] names all targets that may have one. A request reads the index first. If it names
+//! none of the request's targets, the request reads no other cell.
 
 mod index;
 
@@ -20,41 +20,41 @@ use crate::time::Instant;
 
 pub use index::Index;
 
-/// How long a target cools down after a 429 that does not say how long.
+/// The cooldown after a 429 that does not say how long to wait.
 const RATE_LIMITED: Duration = Duration::from_secs(1);
-/// How long a target cools down after a fault of ours there: a wrong key does not mend itself.
+/// The cooldown after a fault of ours: a wrong key does not repair itself.
 const OURS: Duration = Duration::from_secs(60);
-/// How long a provider to which nobody could connect cools down at first. Each further time it is twice as long.
+/// The first cooldown of a provider to which nobody could connect. Each further one is twice as long.
 const UNREACHABLE: Duration = Duration::from_secs(1);
-/// The longest that it cools down.
+/// The longest such cooldown.
 const MOST_UNREACHABLE: Duration = Duration::from_secs(30);
-/// How long one request has to show whether a provider can be reached again, before another may.
+/// How long one request may try to reach a provider before another request may.
 const TRIAL: Duration = Duration::from_secs(5);
-/// How long it is remembered after its cooldown that a provider could not be reached.
+/// How long after its cooldown a provider is remembered as one that could not be reached.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// One target's cooldown.
 ///
-/// It is always written as a whole, in place of an earlier one.
+/// It is always written as a whole, and replaces an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cooldown {
     /// The provider's name.
     pub provider: String,
-    /// Which configuration of the provider: one that has changed is another provider.
+    /// The version of the provider's configuration. A provider whose configuration has changed counts as another one.
     pub version: u32,
-    /// The model's name there; empty for all of them.
+    /// The model's name at the provider; empty for all its models.
     pub model: String,
-    /// Why.
+    /// The fault that caused it.
     pub kind: FaultKind,
-    /// Until when.
+    /// When it ends.
     pub until: Instant,
-    /// How often in a row, where that counts.
+    /// How many times in a row, for faults of which the number matters.
     pub times: u32,
-    /// One request is finding out whether it is over.
+    /// Whether one request is finding out whether it is over.
     pub on_trial: bool,
 }
 
-/// How long a target is to be left alone after a fault, if its provider asks for that: never longer than `longest`.
+/// How long a target must rest after a fault, if its provider asks for that; never longer than `longest`.
 pub fn asked_for(kind: FaultKind, retry_after: Option<Duration>, longest: Duration) -> Option<Duration> {
     let long = match kind {
         FaultKind::RateLimited => retry_after.unwrap_or(RATE_LIMITED),
@@ -65,7 +65,7 @@ pub fn asked_for(kind: FaultKind, retry_after: Option<Duration>, longest: Durati
 }
 
 impl Cooldown {
-    /// The cooldown that a fault calls for, if it does. `asked` is what the provider [asked for](asked_for).
+    /// The cooldown after a fault, if the fault causes one. `asked` is what the provider [asked for](asked_for).
     pub fn after(
         target: &Candidate,
         version: u32,
@@ -85,25 +85,25 @@ impl Cooldown {
         Self { provider, version, model, kind: FaultKind::Unreachable, until, times: 1, on_trial: false }
     }
 
-    /// The same while one request finds out whether it is over: the others leave the provider alone.
+    /// The same cooldown while one request finds out whether it is over. Other requests leave the provider alone.
     #[must_use]
     pub fn on_trial(&self, now: Instant) -> Self {
         Self { until: now.after(TRIAL), on_trial: true, ..self.clone() }
     }
 
-    /// Where the cooldown of a target is kept; `model` is empty for all models of a provider. No name contains a tab: the
+    /// The key of a target's cell; `model` is empty for all models of a provider. No name contains a tab, because the
     /// configuration refuses control characters.
     pub fn key(provider: &str, model: &str) -> Key<Self> {
         Key::of(format!("weir.cooldown\t{provider}\t{model}"))
     }
 
-    /// What becomes of the cell of this one's target, where `old` is in it.
+    /// How to change the target's cell for this cooldown, if `old` is in it.
     pub fn over(&self, old: Option<&Self>, now: Instant) -> Change<Self> {
         let mut new = self.clone();
         let known = old.filter(|old| old.version == self.version && old.forgotten() > now);
         if let Some(old) = known.filter(|old| old.kind == FaultKind::Unreachable && !self.on_trial) {
             if old.until > now && !old.on_trial {
-                // One of many that have failed at the same time.
+                // This failure is one of many at the same time.
                 return Change::Keep;
             }
             new.times = old.times.saturating_add(1);
@@ -113,17 +113,17 @@ impl Cooldown {
         Change::Write(new)
     }
 
-    /// What becomes of a provider's cell once the provider has been reached.
+    /// How to change a provider's cell once the provider has been reached.
     pub fn reached(old: Option<&Self>) -> Change<Self> {
         if old.is_some_and(|old| old.kind == FaultKind::Unreachable) { Change::Clear } else { Change::Keep }
     }
 
-    /// What becomes of a target's cell when what has ended is cleared away.
+    /// How to change a target's cell when ended cooldowns are cleared away.
     pub fn swept(old: Option<&Self>, now: Instant) -> Change<Self> {
         if old.is_some_and(|old| old.forgotten() <= now) { Change::Clear } else { Change::Keep }
     }
 
-    /// From when on nothing is known of it.
+    /// When this cooldown no longer matters at all.
     fn forgotten(&self) -> Instant {
         let beyond = if self.kind == FaultKind::Unreachable { REMEMBERED } else { Duration::ZERO };
         self.until.after(beyond)
@@ -156,31 +156,31 @@ impl Cell for Cooldown {
 
 impl Hint for Cooldown {}
 
-/// How a target stands.
+/// Whether a target can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It can be asked.
     Free,
     /// It cools down.
     Cooling(Cooldown),
-    /// Its cooldown is over, but nobody knows yet whether its provider can be reached: one request may find out.
+    /// Its cooldown is over, but it is unknown whether its provider can be reached: one request may find out.
     Unproven(Cooldown),
 }
 
-/// The cooldowns that the workers of one Envoy share, as one request reads them.
+/// The cooldowns that the workers of one Envoy share, as a request reads them.
 pub struct Cooldowns<'s> {
     shared: &'s dyn Shared,
-    /// Read when it is first needed.
+    /// Read when first needed.
     index: OnceCell<Index>,
 }
 
 impl<'s> Cooldowns<'s> {
-    /// Those in `shared`.
+    /// The cooldowns in `shared`.
     pub fn of(shared: &'s dyn Shared) -> Self {
         Self { shared, index: OnceCell::new() }
     }
 
-    /// How one target stands at `now`.
+    /// Whether a target can be asked at `now`.
     pub fn standing(&self, provider: &str, version: u32, model: &str, now: Instant) -> Standing {
         let index = self.index.get_or_init(|| self.shared.read(&Index::KEY).unwrap_or_default());
         let cooldown = |model| {
@@ -199,14 +199,14 @@ impl<'s> Cooldowns<'s> {
 /// How many cooldowns have begun since this Envoy was started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Begun {
-    /// How many.
+    /// The number.
     pub count: u64,
-    /// What a later version has written after it.
+    /// Fields that a later version has written after it.
     unknown: Vec<u8>,
 }
 
 impl Begun {
-    /// Where it is kept.
+    /// The key of its cell.
     pub const KEY: Key<Self> = Key::one("weir.cooldowns.begun");
 }
 

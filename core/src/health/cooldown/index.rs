@@ -1,4 +1,4 @@
-//! Which targets may have a cooldown.
+//! The index of the targets that may have a cooldown.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -8,19 +8,20 @@ use super::{Cooldown, LAYOUT};
 use crate::shared::{Cell, Change, Fields, Hint, Key, Reader};
 use crate::time::Instant;
 
-/// How many targets the index names. Beyond it those are left out that wake soonest, which ends their cooldown.
+/// The most targets in the index. If there are more, those that wake soonest are left out, which ends their cooldown.
 const MOST: usize = 256;
 
-/// To what a time is rounded up, in nanoseconds, so that cooldowns of one target that follow each other closely are one entry.
+/// Times are rounded up to multiples of this, in nanoseconds, so that the entry does not change for cooldowns of one
+/// target that closely follow each other.
 const GRAIN: u64 = 4_000_000_000;
 
-/// Which targets may have a cooldown.
+/// The targets that may have a cooldown.
 ///
-/// It may name a target whose cooldown has ended: only the target's own cell says how it stands. A target's cell is written before
-/// the index is, so that whoever finds a target here finds its cell.
+/// It may name a target whose cooldown has ended: only the target's own cell has the truth. A target's cell is written
+/// before the index, so whoever finds a target here also finds its cell.
 ///
-/// It exists because values in proxy-wasm's shared data can neither be listed nor removed. So it also is how the steward
-/// finds the cells that it clears, and what bounds the cooldowns that a request has to look at.
+/// It exists because values in proxy-wasm's shared data can neither be listed nor removed. The steward uses it to find
+/// the cells that it clears. It also limits how many cooldowns a request has to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index(Vec<Entry>);
 
@@ -28,17 +29,17 @@ pub struct Index(Vec<Entry>);
 struct Entry {
     provider: String,
     model: String,
-    /// When the target wakes, or earlier.
+    /// When the target wakes; may be earlier than that.
     until: Instant,
-    /// When nothing is known of its cooldown any more, or earlier.
+    /// When its cooldown no longer matters at all; may be earlier than that.
     forgotten: Instant,
 }
 
 impl Entry {
-    /// Of a cooldown of a target that had this entry.
+    /// The entry for a cooldown of a target whose entry was `known`.
     fn of(cooldown: &Cooldown, known: Option<&Self>) -> Self {
         let (until, forgotten) = (rounded(cooldown.until), rounded(cooldown.forgotten()));
-        // Never earlier than before: the later cooldown may be the one that its cell has kept.
+        // Never earlier than before, because the cell may have kept the later cooldown.
         Self {
             provider: cooldown.provider.clone(),
             model: cooldown.model.clone(),
@@ -57,7 +58,7 @@ fn rounded(at: Instant) -> Instant {
 }
 
 impl Index {
-    /// Where it is kept.
+    /// The key of its cell.
     pub const KEY: Key<Self> = Key::one("weir.cooldowns");
 
     /// Whether a target may have a cooldown; `model` is empty for all models of a provider.
@@ -65,18 +66,18 @@ impl Index {
         self.0.iter().any(|entry| entry.is_of(provider, model))
     }
 
-    /// How many targets cool down at `now`, or have a few seconds ago.
+    /// How many targets cool down at `now`, or did a few seconds ago.
     pub fn cooling(&self, now: Instant) -> usize {
         self.0.iter().filter(|entry| entry.until > now).count()
     }
 
-    /// The targets of which nothing is known any more: provider and model.
+    /// The targets whose cooldown no longer matters: provider and model.
     pub fn ended(&self, now: Instant) -> impl Iterator<Item = (&str, &str)> {
         let ended = self.0.iter().filter(move |entry| entry.forgotten <= now);
         ended.map(|entry| (entry.provider.as_str(), entry.model.as_str()))
     }
 
-    /// What becomes of the index, `old`, when a target has got a cooldown.
+    /// How to change the index, `old`, when a target gets a cooldown.
     pub fn with(old: Option<&Self>, cooldown: &Cooldown, now: Instant) -> Change<Self> {
         let old = old.map(|index| index.0.as_slice()).unwrap_or_default();
         let known = old.iter().find(|entry| entry.is_of(&cooldown.provider, &cooldown.model));
@@ -92,7 +93,7 @@ impl Index {
         Change::Write(Self(entries))
     }
 
-    /// What becomes of the index, `old`, when what has ended is cleared away.
+    /// How to change the index, `old`, when ended cooldowns are cleared away.
     pub fn swept(old: Option<&Self>, now: Instant) -> Change<Self> {
         let Some(Self(old)) = old else { return Change::Keep };
         let left: Vec<Entry> = old.iter().filter(|entry| entry.forgotten > now).cloned().collect();
@@ -108,7 +109,7 @@ impl Cell for Index {
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut fields = Reader::of(LAYOUT, bytes)?;
         let count = fields.number()?;
-        // Each entry has a length, so that a later version can append to it.
+        // Each entry has its length, so that a later version can append to it.
         let mut next = || {
             let mut fields = Reader::of(LAYOUT, fields.bytes()?)?;
             Some(Entry {

@@ -5,7 +5,7 @@ use super::*;
 /// Cells of one thread.
 pub(crate) type Cells = BTreeMap<String, Vec<u8>>;
 
-/// Does in `cells` what a host does for a cooldown. `false` if nothing has changed.
+/// Does in `cells` what a host does for a cooldown. `false` if nothing changes.
 pub(crate) fn cool(cells: &mut Cells, cooldown: &Cooldown, now: Instant) -> bool {
     let key = Cooldown::key(&cooldown.provider, &cooldown.model);
     let old = (cells as &dyn Shared).read(&key);
@@ -67,7 +67,7 @@ fn ended_rests_are_forgotten() {
     assert!(index.names("a", "y") && !index.names("a", "x"));
 }
 
-/// A provider that was down for a while was asked by every request, each of which waited for it.
+/// Every request asked a provider that was down for a while, and waited for it.
 #[test]
 fn who_cannot_be_reached_rests_longer_each_time_and_is_then_tried_by_one() {
     let at = |millis| Instant::default().after(Duration::from_millis(millis));
@@ -107,7 +107,7 @@ fn of_a_target_and_its_provider_the_one_that_wakes_later_counts() {
     assert!(cools(&cells, "m", at(6)) && !cools(&cells, "other", at(6)));
 }
 
-/// Counts what a request reads.
+/// Counts the cells that a request reads.
 struct Counted<'c>(&'c Cells, core::cell::Cell<usize>);
 
 impl Shared for Counted<'_> {
@@ -142,7 +142,7 @@ fn cells_of_other_versions_are_read() {
     let bytes = cooldown.write();
     let newer = [bytes.as_slice(), b"what a later version appended"].concat();
     assert_eq!(Cooldown::read(&newer), Some(cooldown.clone()));
-    // As if the last two fields had been appended since.
+    // As if a later version had appended the last two fields.
     let older = &bytes[..bytes.len() - 16];
     (cooldown.times, cooldown.on_trial) = (0, false);
     assert_eq!(Cooldown::read(older), Some(cooldown));
