@@ -1,4 +1,4 @@
-//! The fields of a cell as bytes: a layout's number, then numbers and texts in a fixed order.
+//! The fields of a cell as bytes: the layout's number, then numbers and texts in a fixed order.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 pub struct Fields(Vec<u8>);
 
 impl Fields {
-    /// Of the layout with this number.
+    /// Begins a cell with the layout of this number.
     pub fn of(layout: u8) -> Self {
         Self(vec![layout])
     }
@@ -35,7 +35,7 @@ impl Fields {
         self.bytes(text.as_bytes())
     }
 
-    /// Adds what another version has written after the fields that are known, and ends.
+    /// Adds the bytes that another version has written after the known fields, and ends.
     pub fn end_with(mut self, unknown: &[u8]) -> Vec<u8> {
         self.0.extend_from_slice(unknown);
         self.0
@@ -47,12 +47,12 @@ impl Fields {
     }
 }
 
-/// Reads fields, in the order in which they were written. `None` where there are no more.
+/// Reads fields in the order in which they were written. `None` if there are no more.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'b>(&'b [u8]);
 
 impl<'b> Reader<'b> {
-    /// Of bytes in the layout with this number; `None` if theirs is another.
+    /// Begins to read bytes in the layout with this number; `None` if they have another.
     pub fn of(layout: u8, bytes: &'b [u8]) -> Option<Self> {
         let (first, fields) = bytes.split_first()?;
         (*first == layout).then_some(Self(fields))
@@ -78,7 +78,7 @@ impl<'b> Reader<'b> {
         str::from_utf8(self.bytes()?).ok()
     }
 
-    /// What follows the fields that were read.
+    /// The bytes after the fields that were read.
     pub fn unknown(self) -> &'b [u8] {
         self.0
     }
