@@ -1,5 +1,5 @@
-//! When a rate limit is full again: every provider has its own way to write it, and callers get OpenAI's, which says how long it
-//! takes from now.
+//! When a rate limit is full again. Every provider has its own format for it. Callers get OpenAI's, which is a time
+//! from now.
 //!
 //! `6m0s`, `20ms`, `1h2m3.5s` (OpenAI, Groq), `2026-01-02T03:04:05Z` (Anthropic), `3.2` (seconds: Azure, Cerebras,
 //! Together), `1767323045` and `1767323045000` (seconds and milliseconds since the Unix epoch: `SambaNova`, `OpenRouter`).
@@ -13,7 +13,7 @@ use alloc::string::ToString;
 
 use crate::time::{Instant, days};
 
-/// The time until then, as OpenAI writes it; zero for what has passed. `None` for what is no time.
+/// The time until then, as OpenAI writes it; zero if it has passed. `None` if `value` is not a time.
 pub(super) fn until(value: &str, now: Instant) -> Option<Cow<'_, str>> {
     let value = value.trim();
     let span = span(value);
@@ -27,7 +27,7 @@ pub(super) fn until(value: &str, now: Instant) -> Option<Cow<'_, str>> {
     let mut text = numbers.format(whole).to_string();
     if rest > 0 {
         text.push('.');
-        // The thousand keeps the zeros in front.
+        // The leading 1 keeps the zeros after it.
         let digits = numbers.format(1000 + rest).trim_end_matches('0');
         text.push_str(digits.get(1..).unwrap_or_default());
     }
@@ -35,15 +35,15 @@ pub(super) fn until(value: &str, now: Instant) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(text))
 }
 
-/// Whether OpenAI writes times with it: digits, and hours, minutes, seconds and milliseconds.
+/// Whether OpenAI's format has this byte: digits, and the letters of hours, minutes, seconds and milliseconds.
 fn is_openais(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'.' | b'h' | b'm' | b's')
 }
 
-/// A number of as many seconds, or more, is no distance but a time since the epoch.
+/// This many seconds or more are not a time from now but a time since the epoch.
 const DISTANT: u64 = 1_000_000_000;
 
-/// A number: seconds from now, or since the epoch, or milliseconds since then.
+/// A number: seconds from now, or seconds or milliseconds since the epoch.
 fn plain(value: &str, now: u64) -> Option<u64> {
     let (whole, nanos) = decimal(value)?;
     let in_seconds = || (whole * 1000).checked_add(nanos.div_ceil(1_000_000));
@@ -54,7 +54,7 @@ fn plain(value: &str, now: u64) -> Option<u64> {
     }
 }
 
-/// Numbers with their units, as Go writes durations. In milliseconds, rounded up.
+/// Numbers with units, as Go writes durations. In milliseconds, rounded up.
 fn span(value: &str) -> Option<u64> {
     let (mut rest, mut nanos) = (value, 0_u64);
     while !rest.is_empty() {
@@ -80,24 +80,24 @@ fn span(value: &str) -> Option<u64> {
     (!value.is_empty()).then(|| nanos.div_ceil(1_000_000))
 }
 
-/// A decimal number as its whole part and billionths; nothing but digits and one point.
+/// A decimal number as its whole part and its billionths; it may have only digits and one point.
 fn decimal(text: &str) -> Option<(u64, u64)> {
     let (whole, fraction) = match text.split_once('.') {
         Some((whole, fraction)) => (whole, digits(fraction).filter(|fraction| !fraction.is_empty())?),
         None => (text, ""),
     };
     let whole = digits(whole)?.parse().ok()?;
-    // Nobody counts more finely.
+    // No provider is more precise.
     let billionths = fraction.bytes().map(|digit| u64::from(digit.saturating_sub(b'0'))).chain(core::iter::repeat(0));
     Some((whole, billionths.take(9).fold(0, |sum, digit| sum * 10 + digit)))
 }
 
-/// `text`, if it is all digits.
+/// `text`, if it has only digits.
 fn digits(text: &str) -> Option<&str> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)
 }
 
-/// A date of RFC 3339, in milliseconds since the epoch.
+/// An RFC 3339 date, in milliseconds since the epoch.
 ///
 /// <https://datatracker.ietf.org/doc/html/rfc3339#section-5.6>
 pub(crate) fn date(value: &str) -> Option<u64> {
@@ -129,7 +129,7 @@ pub(crate) fn date(value: &str) -> Option<u64> {
     }
 }
 
-/// A number of so many digits, in this range.
+/// A number with `width` digits, in this range.
 fn number(text: &str, width: usize, range: core::ops::RangeInclusive<u64>) -> Option<u64> {
     let number = digits(text).filter(|text| text.len() == width)?.parse().ok()?;
     range.contains(&number).then_some(number)
@@ -235,7 +235,7 @@ mod tests {
         fn a_date_and_its_distance_say_the_same(distance in 0..10_000_000_u64) {
             let then = NOW + distance;
             let (day, second) = (then / 86_400, then % 86_400);
-            // From the days since the epoch, by going through the years.
+            // Counted year by year from the days since the epoch.
             let (mut year, mut left) = (1970, day);
             let length = |year: u64| if days(year + 1, 1, 1) - days(year, 1, 1) == 366 { 366 } else { 365 };
             while left >= length(year) {

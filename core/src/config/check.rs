@@ -1,4 +1,4 @@
-//! Every check of the configuration, one section a function; all errors are noted, none ends the checking.
+//! The checks of the configuration, one function for each section. All errors are noted, and none stops the checking.
 
 mod endpoint;
 mod provider;
@@ -34,18 +34,18 @@ pub(super) const DEFAULT_LIMITS: Limits = Limits {
     total: Duration::from_secs(610),
 };
 
-/// The limit of all tries, where nobody says otherwise: two of them, in full, and their connections.
+/// The limit of all tries, unless configured: two full tries, and their connections.
 fn usual_total(first_token: Duration, whole: Duration) -> Duration {
     first_token.max(whole).saturating_mul(2) + Duration::from_secs(10)
 }
 
 /// The errors found so far.
 pub(super) struct Check {
-    /// Spans are written.
+    /// Whether spans are written.
     pub(super) traced: bool,
-    /// What Envoy holds of a body, in bytes.
+    /// How many bytes of a body Envoy holds.
     pub(super) buffer: u64,
-    /// The hosts that Weir knows.
+    /// The known hosts.
     pub(super) presets: BTreeMap<String, Preset>,
     pub(super) errors: Vec<ConfigError>,
     pub(super) left_out: Vec<String>,
@@ -86,7 +86,7 @@ impl Check {
             default
         };
         let first_token = read("first_token", &written.first_token, general.first_token);
-        // Equal limits are kept by one timer to the millisecond, so they stay equal where nobody says otherwise.
+        // Equal limits are kept by one timer, to the millisecond. So they stay equal unless configured otherwise.
         let gap = if general.gap == general.first_token { first_token } else { general.gap.max(first_token) };
         let gap = read("gap", &written.gap, gap);
         let keep_alive = read("keep_alive", &written.keep_alive, general.keep_alive.max(gap));
@@ -119,7 +119,7 @@ impl Check {
         Limits { first_token, gap, keep_alive, whole, total }
     }
 
-    /// A duration of at least `least`, and at most `most`.
+    /// A duration between `least` and `most`.
     pub(super) fn duration(
         &mut self,
         path: &str,
@@ -142,7 +142,7 @@ impl Check {
         }
     }
 
-    /// Refuses what a model's limits cannot say: what holds for a worker, an endpoint or any request.
+    /// Refuses limits that a model cannot have, because they belong to a worker, an endpoint or every request.
     pub(super) fn not_of_a_model(&mut self, path: &str, written: &source::Limits) {
         let elsewhere = [
             ("held", written.held.is_some()),
@@ -197,7 +197,7 @@ impl Check {
         }
     }
 
-    /// How many may be under way, by the field that says so.
+    /// The limit of requests under way in this field.
     pub(super) fn in_flight(&mut self, field: &str, written: Option<u32>, default: u32) -> u32 {
         if written == Some(0) {
             let hint = Some("use 1 or more".to_owned());
@@ -207,7 +207,7 @@ impl Check {
     }
 
     pub(super) fn parts(&mut self, written: &source::Limits) -> u64 {
-        /// A context of a million tokens has no room for more than a few of these to each.
+        /// With more, a context of a million tokens would have room for only a few tokens in each.
         const DEFAULT: u32 = 50_000;
         let most = written.parts.unwrap_or(DEFAULT);
         if most == 0 {
@@ -248,7 +248,7 @@ impl Check {
             }
             targets.push((entry.simulated, Target { provider: entry.name.clone(), model }));
         }
-        // An invented answer must never take the place of a real one that failed.
+        // A simulated answer must never replace a real one that failed.
         let real = targets.iter().any(|(simulated, _)| !simulated);
         if real && targets.extract_if(.., |(simulated, _)| *simulated).count() > 0 {
             self.left_out.push(format!("model {name}: its simulated targets, since a real one can be asked"));
@@ -282,7 +282,7 @@ impl Check {
         }
     }
 
-    /// The origins of the pages that may call.
+    /// The origins of the web pages that may call.
     pub(super) fn cors(&mut self, written: &source::Cors) -> Vec<String> {
         for (at, origin) in written.origins.iter().enumerate() {
             if origin != "*" && !is_origin(origin) {
@@ -363,7 +363,7 @@ impl Check {
     }
 }
 
-/// Whether `text` is an origin as a browser writes it.
+/// Whether `text` is an origin in the form that browsers send.
 ///
 /// <https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin>
 fn is_origin(text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! What a configuration holds once it is checked: providers, limits, what the sidecar serves, where records go.
+//! The parts of a checked configuration: providers, limits, the sidecar's models, where records go.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -21,44 +21,44 @@ use crate::upstream::{Credential, LONGEST_REST, Quirks, Upstream, Url};
 pub struct ProviderEntry {
     /// Its name in the configuration, which is also its cluster's.
     pub name: String,
-    /// What it speaks: a name in [`provider::ALL`].
+    /// The dialect that it speaks: a name in [`provider::ALL`].
     pub dialect: &'static str,
-    /// Where it is; `None` for the sidecar.
+    /// Its URL; `None` for the sidecar.
     pub url: Option<Url>,
     /// Where its credential is read from.
     pub credential: Option<Credential>,
     /// PEM bundle to verify it against; `None` for the system's.
     pub ca: Option<String>,
-    /// Requests under way to it at once.
+    /// The most requests under way to it at once.
     pub max_in_flight: u32,
-    /// What Envoy holds of a body to or from it, in bytes.
+    /// How many bytes of a body to or from it Envoy holds.
     pub buffer: u64,
-    /// Spans are written, so each try must name its attributes.
+    /// Whether spans are written; then each try must set its attributes.
     pub traced: bool,
-    /// What it cannot express is left out and named, instead of being refused.
+    /// Whether fields that it cannot express are left out and named, instead of refused.
     pub drop_unsupported: bool,
-    /// The version of its API, where the dialect has one.
+    /// The version of its API, if the dialect has one.
     pub api_version: Option<String>,
     /// How it deviates from its dialect.
     pub quirks: Quirks,
-    /// It stands in for real providers.
+    /// Whether it simulates real providers.
     pub simulated: bool,
-    /// How long a connection to it may take to be made.
+    /// The time limit for a connection to it.
     pub connect_timeout: Duration,
-    /// How long a connection to it is kept that nobody uses.
+    /// How long an unused connection to it is kept open.
     pub keep_idle: Duration,
-    /// The longest that it can ask to be left alone.
+    /// The longest rest that it can ask for.
     pub longest_rest: Duration,
     /// Headers that every request to it carries, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// How requests to it are signed, where that takes the place of a credential.
+    /// How requests to it are signed, if signing replaces a credential.
     pub signing: Option<Signing>,
 }
 
 /// How Envoy signs requests to AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signing {
-    /// The service, as signatures name it.
+    /// The service's name in signatures.
     pub service: &'static str,
     /// The region.
     pub region: String,
@@ -90,13 +90,13 @@ impl ProviderEntry {
         }
     }
 
-    /// A number of what is said here, by which a configuration is told from an earlier one.
+    /// A number for this configuration, which distinguishes it from an earlier one.
     fn version(&self) -> u32 {
         let hash = Sha256::digest(format!("{self:?}"));
         hash.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes))
     }
 
-    /// Headers that every request to it carries besides its credential: its dialect's, then those of the configuration.
+    /// Headers of every request to it besides its credential: its dialect's, then those of the configuration.
     pub fn own_headers(&self) -> Vec<(String, String)> {
         let dialect = provider::by_name(self.dialect).map(Provider::headers).unwrap_or_default();
         let dialect = dialect.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -104,23 +104,23 @@ impl ProviderEntry {
     }
 }
 
-/// Limits in time of one model; each pair of a delivery and its limits is one route of Envoy's.
+/// The time limits of one model. Each pair of a delivery and its limits is one of Envoy's routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Limits {
-    /// To the first token of a streamed answer, per try.
+    /// Until the first token of a streamed answer, for each try.
     pub first_token: Duration,
     /// Between tokens.
     pub gap: Duration,
-    /// Between tokens where keep-alives come; not below `gap`.
+    /// Between tokens while keep-alives come; not below `gap`.
     pub keep_alive: Duration,
-    /// Of a whole answer, per try.
+    /// Until the end of a whole answer, for each try.
     pub whole: Duration,
-    /// Of all tries together, until an answer begins or, if it is whole, is there.
+    /// For all tries together: until an answer begins or, if it is whole, until it is complete.
     pub total: Duration,
 }
 
 impl Limits {
-    /// The delivery class of answers under these limits.
+    /// The delivery class of answers with these limits.
     pub fn class(&self, delivery: Delivery) -> Class {
         let first = match delivery {
             Delivery::Whole => self.whole,
@@ -139,13 +139,13 @@ impl Limits {
 /// What the sidecar serves, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalSettings {
-    /// The folder that holds a folder for each model; `None` for Weir's own.
+    /// The folder with one folder for each model; `None` for Weir's own.
     pub folder: Option<String>,
     /// The models, by the name of their folder.
     pub models: BTreeMap<String, LocalModel>,
     /// How many requests may wait for inference.
     pub max_waiting: u32,
-    /// Threads that inference uses; `None` for as many as there are cores.
+    /// How many threads inference uses; `None` for one on each core.
     pub threads: Option<u32>,
 }
 
@@ -170,6 +170,6 @@ pub enum AccessLog {
 /// One model of the sidecar, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalModel {
-    /// What runs it; `None` lets the sidecar choose.
+    /// The engine that runs it; `None` lets the sidecar choose.
     pub engine: Option<Engine>,
 }

@@ -1,4 +1,4 @@
-//! From what was written to what holds: a configuration that has passed every check.
+//! A configuration that has passed every check, made from the source.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Checks `source`; `unset` holds the credentials that cannot be read where Envoy will run.
+    /// Checks `source`. `unset` has the credentials that cannot be read where Envoy will run.
     pub fn parse(source: &Source, unset: &BTreeSet<Credential>) -> Result<Self, Vec<ConfigError>> {
         let traced = source.telemetry.otlp.is_some();
         let presets = Preset::all();
@@ -72,7 +72,7 @@ impl Gateway {
             }
             limits.insert((own, targets.len()));
             for target in &targets {
-                // The limit of a try begins with its connection; making that may not take longer.
+                // The time limit of a try begins with its connection, so connecting may not take longer than that.
                 let entry = providers.get_mut(&target.provider).and_then(Option::as_mut);
                 let told = source.providers.get(&target.provider).is_some_and(|told| told.connect_timeout.is_some());
                 if let Some(entry) = entry.filter(|_| !told) {
@@ -99,7 +99,7 @@ impl Gateway {
         let providers: BTreeMap<String, ProviderEntry> = providers
             .into_iter()
             .filter_map(|(name, entry)| Some((name, entry?)))
-            // Where real ones answer for every model, nothing simulated need run.
+            // If real providers answer for every model, the simulated ones need not run.
             .filter(|(name, entry)| !entry.simulated || asked(name))
             .collect();
         let upstreams = providers.iter().map(|(name, entry)| (name.clone(), entry.upstream())).collect();
@@ -128,34 +128,34 @@ impl Gateway {
         })
     }
 
-    /// The same, about to end: `/readyz` says so.
+    /// The same gateway, but about to end: `/readyz` says so.
     #[must_use]
     pub fn draining(mut self) -> Self {
         self.routing.draining = true;
         self
     }
 
-    /// Address and port that clients connect to.
+    /// The address and port that clients connect to.
     pub fn listen(&self) -> &str {
         &self.listen
     }
 
-    /// Address and port of Envoy's admin interface; `None` for a Unix socket.
+    /// The address and port of Envoy's admin interface; `None` for a Unix socket.
     pub fn admin(&self) -> Option<&str> {
         self.admin.as_deref()
     }
 
-    /// The upstreams, by name.
+    /// The providers, by name.
     pub fn providers(&self) -> impl Iterator<Item = &ProviderEntry> {
         self.providers.values()
     }
 
-    /// Every combination of limits and number of targets that some model has.
+    /// Every combination of limits and number of targets that a model has.
     pub fn limits(&self) -> impl Iterator<Item = &(Limits, usize)> {
         self.limits.iter()
     }
 
-    /// What the edge role works with.
+    /// The edge role's configuration.
     pub fn routing(&self) -> &Routing {
         &self.routing
     }
@@ -165,7 +165,7 @@ impl Gateway {
         &self.local
     }
 
-    /// The origins of the pages that may call from a browser.
+    /// The origins of the web pages that may call from a browser.
     pub fn cors(&self) -> &[String] {
         &self.cors
     }
@@ -175,7 +175,7 @@ impl Gateway {
         &self.telemetry
     }
 
-    /// What was left out because a credential is not set, in words.
+    /// Messages about what was left out because a credential is not set.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
     }

@@ -1,10 +1,10 @@
-//! "Did you mean": the nearest known name to a mistyped one.
+//! "Did you mean": finds the known name that is nearest to a mistyped one.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A hint that names the nearest of `known`, or lists them all if none is near and they are few.
+/// A hint with the nearest of `known`. If none is near and they are few, it lists them all.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let known: Vec<&str> = known.into_iter().collect();
     let near = known.iter().map(|other| (distance(name, other), *other)).min()?;
@@ -14,7 +14,7 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     (known.len() <= 8).then(|| format!("known are: {}", known.join(", ")))
 }
 
-/// Levenshtein's distance, in bytes.
+/// The Levenshtein distance, in bytes.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! The part of the configuration that the filter works with; it travels to the filter as JSON and holds no credential.
+//! The filter's part of the configuration. It is passed to the filter as JSON and has no credential.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -14,33 +14,33 @@ use crate::steward::Settings;
 use crate::time::Instant;
 use crate::upstream::Upstream;
 
-/// What one instance of the filter is configured with, as JSON in its plugin configuration.
+/// The configuration of one instance of the filter, as JSON in its plugin configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// In the listener's chain: who, which model, which order of targets.
+    /// In the listener's chain: finds the caller, the model and the order of targets.
     Edge(Routing),
-    /// In a provider cluster's upstream chain: once per try.
+    /// In the upstream chain of a provider's cluster: runs once for each try.
     Attempt(Upstream),
-    /// Once per process, beside all requests.
+    /// Once for each process, apart from all requests.
     Steward(Settings),
 }
 
-/// Who may call which model, and what answers: the edge role's configuration.
+/// Who may call which model, and which targets answer: the edge role's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Routing {
-    /// Largest bodies.
+    /// The size limits of bodies.
     pub body: BodyLimits,
-    /// The most that bodies may hold in one worker at a time, in bytes; see [`Load`](crate::load::Load).
+    /// How many bytes all bodies in one worker may hold at a time; see [`Load`](crate::load::Load).
     #[serde(default)]
     pub held: u64,
-    /// How many requests may be under way in one worker; 0 for any number.
+    /// How many requests may be under way in one worker; 0 for no limit.
     #[serde(default)]
     pub in_flight: u32,
-    /// How many requests of one key may be under way in one worker; 0 for any number.
+    /// How many requests of one key may be under way in one worker; 0 for no limit.
     #[serde(default)]
     pub in_flight_per_key: u32,
-    /// The most messages, parts, tools and texts of one request, together; `None` for any number.
+    /// How many messages, parts, tools and texts one request may have together; `None` for no limit.
     #[serde(default)]
     pub parts: Option<u64>,
     /// The models that callers can name.
@@ -50,13 +50,13 @@ pub struct Routing {
     pub upstreams: BTreeMap<String, Upstream>,
     /// Who may call, by the hash of their key.
     pub keys: BTreeMap<KeyHash, Key>,
-    /// Nobody decides by the path before Weir does, so that a path may be written in more than one way.
+    /// Whether a path may be written in more than one way, because nothing before Weir decides by the path.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgives_paths: bool,
-    /// Spans are written; see [`span`](crate::record::span).
+    /// Whether spans are written; see [`span`](crate::record::span).
     #[serde(default)]
     pub traced: bool,
-    /// It is about to end: `/readyz` says so, and requests are served as before.
+    /// Whether it is about to end: `/readyz` says so, and requests are served as before.
     #[serde(default, skip_serializing_if = "is_false")]
     pub draining: bool,
 }
@@ -67,14 +67,14 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Routing {
-    /// Whom a key belongs to, with the hash that it is listed under.
+    /// The owner of a key, with the hash under which it is listed.
     pub fn key(&self, sent: &str) -> Option<(KeyHash, &Key)> {
         let hash = KeyHash::of(sent.as_bytes());
         self.keys.get_key_value(&hash).filter(|(known, _)| known.is(&hash)).map(|(_, key)| (hash, key))
     }
 }
 
-/// Largest request bodies in bytes, where they differ from [`Endpoint::default_body_limit`].
+/// Size limits of request bodies in bytes, if they differ from [`Endpoint::default_body_limit`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BodyLimits(pub BTreeMap<Endpoint, u64>);
@@ -85,28 +85,28 @@ impl BodyLimits {
         self.0.get(&endpoint).copied().unwrap_or_else(|| endpoint.default_body_limit())
     }
 
-    /// What Envoy must be able to hold of a body, in bytes, whichever way that goes: room for what grows when it is written
-    /// for another provider, or for the caller.
+    /// How many bytes of a body Envoy must be able to hold, in either direction. This includes room for growth when the
+    /// body is written for another provider or for the caller.
     pub fn buffer(&self) -> u64 {
         let largest = Endpoint::ALL.into_iter().map(|endpoint| self.of(endpoint)).max().unwrap_or_default();
         largest.max(MAX_WHOLE as u64) + (1 << 20)
     }
 }
 
-/// Who a key belongs to, and what it may use.
+/// The owner of a key, and what it may use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
-    /// Stands in the access log.
+    /// The owner's name, which is in the access log.
     pub name: String,
-    /// The models it may use; `None` for all.
+    /// The models that it may use; `None` for all.
     pub models: Option<Vec<String>>,
-    /// When it becomes worthless, in seconds since the epoch; `None` for never.
+    /// When it expires, in seconds since the epoch; `None` for never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
 }
 
 impl Key {
-    /// Whether it is worthless at `now`.
+    /// Whether it has expired at `now`.
     pub fn has_expired(&self, now: Instant) -> bool {
         self.expires.is_some_and(|expires| now.as_millis() / 1000 >= expires)
     }
@@ -120,22 +120,22 @@ impl Key {
 /// A model that callers can name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
-    /// What may answer, best first; never empty.
+    /// Its targets, best first; never empty.
     pub targets: Vec<Target>,
-    /// Of a whole answer.
+    /// The class of a whole answer.
     pub whole: Class,
-    /// Of a streamed answer.
+    /// The class of a streamed answer.
     pub streamed: Class,
     /// `owned_by` in the model list.
     pub owned_by: String,
 }
 
-/// A delivery class: a route of Envoy's.
+/// A delivery class: one of Envoy's routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Class {
     /// Its name; see [`plan::class`](crate::plan::class).
     pub name: String,
-    /// The limits that its route carries.
+    /// The limits of its route.
     pub limits: Limits,
 }
 
@@ -149,11 +149,11 @@ impl Model {
     }
 }
 
-/// One upstream's model.
+/// One model at one provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The provider's name in the configuration, which is also its cluster's.
     pub provider: String,
-    /// The model's name there.
+    /// The model's name at the provider.
     pub model: String,
 }

@@ -17,12 +17,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads `512B`, `64KiB`, `16MiB` or `1GiB` (and `KB`, `MB`, `GB`, which are powers of ten) as bytes, and a number alone too;
-/// capital letters or small ones.
+/// Reads `512B`, `64KiB`, `16MiB` or `1GiB` (and `KB`, `MB`, `GB`, which are powers of ten) as bytes; also a number
+/// without a unit. Letters may be upper or lower case.
 pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
     let wrong = || match unit {
-        // Powers of two to some programs, and of ten to others.
+        // Some programs read these as powers of two, others as powers of ten.
         "K" | "k" | "M" | "m" | "G" | "g" if !number.is_empty() => {
             let unit = unit.to_ascii_uppercase();
             format!("\"{text}\" is no size; write it as {number}{unit}iB or {number}{unit}B")
@@ -44,7 +44,7 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(wrong)
 }
 
-/// Reads `2027-03-01T00:00:00Z`, a moment as RFC 3339 writes it, in seconds since the epoch.
+/// Reads `2027-03-01T00:00:00Z`, an RFC 3339 time, as seconds since the epoch.
 pub fn moment(text: &str) -> Option<u64> {
     Some(crate::allow::rate_limit::date(text)? / 1000)
 }
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(size("16000000"), Ok(16_000_000));
         assert_eq!(size("16mb"), Ok(16_000_000));
         assert_eq!(size("16 mib"), Ok(16 << 20));
-        // What has two meanings elsewhere has none here.
+        // A unit with two meanings elsewhere is refused here.
         assert_eq!(size("16M").unwrap_err(), "\"16M\" is no size; write it as 16MiB or 16MB");
         assert_eq!(size("64k").unwrap_err(), "\"64k\" is no size; write it as 64KiB or 64KB");
         for wrong in ["99999999999GiB", "", "MiB", "-1", "1.5MiB", "99999999999999999999"] {

@@ -4,17 +4,17 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 
-/// http or https.
+/// The scheme of a URL: http or https.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// Plain text.
     Http,
-    /// TLS, verified.
+    /// TLS; the certificate is verified.
     Https,
 }
 
 impl Scheme {
-    /// As a URL writes it.
+    /// Its name in a URL.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -26,11 +26,11 @@ impl Scheme {
 /// An upstream's URL: `https://api.openai.com/v1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    /// http or https.
+    /// The scheme.
     pub scheme: Scheme,
     /// Name or address; an IPv6 address without its brackets.
     pub host: String,
-    /// Port, the scheme's own if none was written.
+    /// The port; the scheme's default if the URL has none.
     pub port: u16,
     /// Path prefix without a trailing slash; empty for none: `/v1`.
     pub prefix: String,
@@ -65,13 +65,13 @@ impl Url {
         Ok(Self { scheme, host: host.to_owned(), port, prefix: prefix.trim_end_matches('/').to_owned() })
     }
 
-    /// The same place below another path.
+    /// The same URL with another path.
     #[must_use]
     pub fn at(&self, prefix: &str) -> Self {
         Self { prefix: prefix.to_owned(), ..self.clone() }
     }
 
-    /// What the `Host` header says: the port only where it is not the scheme's own.
+    /// The value of the `Host` header: it has the port only if that is not the scheme's default.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         match (self.scheme, self.port) {
@@ -81,7 +81,7 @@ impl Url {
     }
 }
 
-/// Where a credential is read from; never the credential itself.
+/// Where a credential is read from. Never the credential itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Credential {
     /// An environment variable of the Envoy process.
@@ -93,7 +93,7 @@ pub enum Credential {
 impl Credential {
     /// Reads `env:NAME` or `file:PATH`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        // The text is not repeated: it may be a key that was pasted here by mistake.
+        // The message does not repeat the text, which may be a key that was pasted here by mistake.
         match text.split_once(':') {
             Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.to_owned())),

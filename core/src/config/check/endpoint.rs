@@ -1,4 +1,5 @@
-//! Whether an endpoint is where a provider's API begins: below its version, and above the paths of its operations.
+//! Checks that an endpoint is where a provider's API begins: it ends with the API's version and without the path of an
+//! operation.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -15,10 +16,10 @@ use crate::provider::Provider;
 use crate::upstream::Upstream;
 use crate::upstream::url::{Scheme, Url};
 
-/// A name that no path holds.
+/// A model name that no path contains.
 const MODEL: &str = "weir-model";
 
-/// The least that these endpoints take, to see where a provider would ask.
+/// The smallest requests for these endpoints; they show which path a provider would ask.
 const CALLS: [(Endpoint, &str); 2] = [
     (Endpoint::Chat, r#"{"model":"m","messages":[{"role":"user","content":"Hi"}]}"#),
     (Endpoint::Embeddings, r#"{"model":"m","input":"Hi"}"#),
@@ -50,19 +51,19 @@ pub(super) fn amiss(
     Some((problem, written(&url.at(&known.prefix))))
 }
 
-/// To write `url`.
+/// The advice to write `url`.
 fn written(url: &Url) -> String {
     format!("write {}://{}{}", url.scheme.name(), url.authority(), url.prefix)
 }
 
-/// The part of `prefix` before the second of two equal versions that it ends in, and the version: `/v1` of `/v1/v1`.
+/// If `prefix` ends in two equal versions, the part before the second one, and the version: `/v1` of `/v1/v1`.
 fn twice(prefix: &str) -> Option<(&str, &str)> {
     let (base, version) = prefix.rsplit_once('/')?;
     let is_version = version.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     (is_version && base.rsplit('/').next() == Some(version)).then_some((base, version))
 }
 
-/// Whether `url` is at the host of `known` and stops before its path does.
+/// Whether `url` is at the host of `known`, and stops before its path ends.
 fn lacks(url: &Url, known: &Url) -> bool {
     let below = url.host.strip_suffix(known.host.as_str());
     let same = below.is_some_and(|below| below.is_empty() || below.ends_with('.')) && url.scheme == Scheme::Https;
@@ -70,13 +71,13 @@ fn lacks(url: &Url, known: &Url) -> bool {
     same && known.scheme == Scheme::Https && rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// The part of `prefix` before an operation's path that it ends in, and that path.
+/// If `prefix` ends in an operation's path, the part before it, and that path.
 fn operation<'a>(prefix: &'a str, speaks: &dyn Provider, upstream: &Upstream) -> Option<(&'a str, &'a str)> {
     if prefix.is_empty() {
         return None;
     }
     let asked = CALLS.iter().filter_map(|(endpoint, body)| path(*endpoint, body, upstream));
-    // What is only relayed keeps the caller's path, below the version.
+    // A relayed call keeps the caller's path, after the version.
     let relayed = Endpoint::ALL
         .into_iter()
         .filter(|endpoint| speaks.relays(MODEL, *endpoint, upstream) && !upstream.quirks.paths.contains_key(endpoint))
@@ -90,7 +91,7 @@ fn operation<'a>(prefix: &'a str, speaks: &dyn Provider, upstream: &Upstream) ->
     })
 }
 
-/// Where a provider would ask for this, without a query.
+/// The path that a provider would ask for this call, without a query.
 fn path(endpoint: Endpoint, body: &str, upstream: &Upstream) -> Option<String> {
     let scan = scan(body.as_bytes()).ok()?;
     let (delivery, usage) = (Delivery::Whole, UsageChunk::Unwanted);

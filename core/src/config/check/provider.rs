@@ -1,4 +1,4 @@
-//! Checks of one provider.
+//! The checks of one provider.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
@@ -16,17 +16,17 @@ use crate::provider::{self, Reach};
 use crate::upstream::url::{Credential, Scheme, Url};
 use crate::upstream::{LONGEST_REST, Quirks, Upstream};
 
-/// Names of clusters that Weir renders for itself.
+/// Names of clusters that Weir renders itself.
 const RESERVED: [&str; 6] = ["weir", "weir-sidecar", "weir-no-plan", "weir-nowhere", "weir-otlp", "weir-status"];
 
-/// Whether this is where `weir up` starts the simulator unless told otherwise.
+/// Whether `weir up` starts the simulator at this URL by default.
 fn is_simulator(url: &Url) -> bool {
     url.scheme == Scheme::Http && url.port == 10002 && matches!(url.host.as_str(), "127.0.0.1" | "localhost")
 }
-/// What a connection may take, where the configuration does not say.
+/// The time limit for a connection, unless configured.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Limits in time of a provider.
+/// A provider's time limits.
 struct Times {
     connect_timeout: Duration,
     keep_idle: Duration,
@@ -34,7 +34,7 @@ struct Times {
 }
 
 impl Check {
-    /// The limits in time of one provider's connections and rests; `plain` where it is asked without TLS.
+    /// The time limits of a provider's connections and rests; `plain` if it is asked without TLS.
     fn times(&mut self, path: &str, from: &source::Provider, plain: bool) -> Times {
         let second = Duration::from_secs(1);
         let mut time = |field: &str, text: &Option<String>, bounds, default| {
@@ -129,7 +129,8 @@ impl Check {
         if let (Some(url), Some(speaks)) = (&url, speaks) {
             self.begins_at(&path, url, speaks, from, &quirks);
         }
-        // What speaks plainly is most often a server of one's own, and those close a connection after five seconds.
+        // A server without TLS is most often the operator's own, and such servers close a connection after five
+        // seconds.
         let plain = url.as_ref().is_none_or(|url| url.scheme == Scheme::Http);
         let Times { connect_timeout, keep_idle, longest_rest } = self.times(&path, from, plain);
         if errors < self.errors.len() {
@@ -161,7 +162,7 @@ impl Check {
         })
     }
 
-    /// Whether `url` is where the API begins.
+    /// Checks that `url` is where the API begins.
     fn begins_at(
         &mut self,
         path: &str,
@@ -193,7 +194,7 @@ impl Check {
         found
     }
 
-    /// How requests are signed, if they are: where the dialect can, and no credential is given instead.
+    /// How requests are signed, if the dialect can sign and no credential is given instead.
     fn signing(
         &mut self,
         path: &str,
@@ -288,7 +289,7 @@ impl Check {
     }
 }
 
-/// Whether a character can stand in a URL as it is.
+/// Whether a URL can contain a character without escaping it.
 fn is_unreserved(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-._".contains(&b)
 }
