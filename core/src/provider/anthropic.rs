@@ -28,10 +28,10 @@ use weir_hub::signature::{self, Maker};
 use super::{Ask, Body, ChatApi, CountApi, CredentialHeader, Provider, To, ToolName, claude};
 use crate::upstream::Upstream;
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct Anthropic;
 
-/// What of a request is counted.
+/// The fields of a request that are counted.
 ///
 /// <https://platform.claude.com/docs/en/api/messages/count_tokens>
 const COUNTED: [&str; 7] = ["model", "system", "messages", "tools", "tool_choice", "thinking", "output_config"];
@@ -114,7 +114,7 @@ impl ChatApi for Anthropic {
 }
 
 impl CountApi for Anthropic {
-    /// The request for a chat, without what weighs nothing: this API takes no other field here.
+    /// The request for a chat, without the fields that do not count: this API refuses all others here.
     fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         let asked = ask::write(chat, ask::Head::Model, to)?;
         let mut body = Vec::with_capacity(asked.len());

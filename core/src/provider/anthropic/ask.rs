@@ -20,12 +20,12 @@ use weir_hub::signature::Maker;
 use crate::provider::claude::Generation;
 use crate::provider::{To, parts};
 
-/// How a request says what it is for.
+/// What a request has in its first member.
 #[derive(Clone, Copy)]
 pub(in crate::provider) enum Head {
-    /// By the model's name.
+    /// The model's name.
     Model,
-    /// By the API's version: a cloud that serves Claude has the model in the path.
+    /// The API's version, at a cloud that serves Claude and has the model in the path.
     Version(&'static str),
 }
 
@@ -72,7 +72,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, head: Head, to: &mut To<'_>) -
     Ok(out)
 }
 
-/// What this API has no words for.
+/// Fields that this API cannot express.
 const LACKS: [&str; 9] = [
     "presence_penalty",
     "frequency_penalty",
@@ -85,20 +85,20 @@ const LACKS: [&str; 9] = [
     "service_tier",
 ];
 
-/// Refuses the fields that have no counterpart here.
+/// Refuses the fields that this API cannot express.
 fn expressible(chat: &Chat<'_>, to: &mut To<'_>) {
     to.takes_none_of(chat, &LACKS);
     to.look(chat.looks(), None);
-    // There is one word for who asks.
+    // This API has only one field for the end user.
     if chat.safety_identifier.is_some() && chat.user.as_deref().is_some_and(|user| Some(user) != chat.asker()) {
         to.hint("user");
     }
-    // The caller's own words for this provider.
+    // The caller's own setting for this provider.
     let thinks = chat.extra.iter().any(|(name, value)| name == "thinking" && value.kind() == Kind::Object);
     to.rest(&chat.extra, if thinks { &["thinking"] } else { &[] });
 }
 
-/// Where the answer stops. Claude does not take a sequence that is nothing but space, such as a line's end.
+/// The stop sequences. Claude does not accept a sequence with only space, such as a line break.
 fn stops<'c>(chat: &'c Chat<'_>, generation: Generation, to: &mut To<'_>) -> Vec<&'c str> {
     let stops = chat.stop.iter().map(|stop| &**stop);
     let taken: Vec<_> = stops.filter(|stop| generation == Generation::Foreign || !stop.trim().is_empty()).collect();

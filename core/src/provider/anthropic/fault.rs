@@ -9,7 +9,7 @@ use crate::provider::named::{is_own, judged};
 use crate::provider::openai::by_status;
 use crate::provider::redact;
 
-/// The longest details that are told on.
+/// Longer details are not passed on.
 const MAX_DETAILS: usize = 4 << 10;
 
 /// Reads an answer whose status is not 2xx.
@@ -20,7 +20,7 @@ pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     judged(status, fault.unwrap_or_else(|| UpstreamFault::new(kind, redact::from_text(status, body))))
 }
 
-/// Reads an `error` event, or an error that came as an answer.
+/// Reads an `error` event, or an error in an answer with a status of success.
 pub(super) fn in_answer(event: Raw<'_>) -> UpstreamFault {
     let fault = said(event, FaultKind::ErrorEvent).unwrap_or_else(|| {
         UpstreamFault::new(FaultKind::ErrorEvent, "The provider reported an error without a message.")
@@ -35,7 +35,7 @@ fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {
     let details = error.get("details").filter(|details| details.kind() == Kind::Object);
     let says = |name| details.and_then(|details| details.get(name)).and_then(Raw::string).unwrap_or_default();
     let kind = match &*code {
-        // A conversation that it does not keep; the client then sends all of it.
+        // It does not have the thread; the client then sends the whole conversation.
         _ if says("error_code").starts_with("thread_") => FaultKind::InvalidRequest,
         "authentication_error" | "permission_error" => FaultKind::Auth,
         "billing_error" => FaultKind::Billing,
@@ -53,7 +53,7 @@ fn said(body: Raw<'_>, otherwise: FaultKind) -> Option<UpstreamFault> {
     Some(UpstreamFault { code, details, ..UpstreamFault::new(kind, redact::fit(&message)) })
 }
 
-/// One type stands for all that is wrong with a request; only the words tell more, and sometimes the status.
+/// One type stands for every error in a request; only the message, and sometimes the status, says more.
 fn invalid(message: &str, otherwise: FaultKind) -> FaultKind {
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
     if says(&["prompt is too long", "exceed context limit", "exceeds the maximum context"]) {

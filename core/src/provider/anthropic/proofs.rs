@@ -1,7 +1,7 @@
-//! A conversation in Messages' own words that went on elsewhere for a while: what other models thought is left out.
+//! Removes other models' reasoning from a relayed conversation that went on elsewhere for a while.
 //!
-//! Anthropic refuses the whole request for a thinking block whose signature is not its own, and for one without. Reasoning
-//! is no part of what was said.
+//! Anthropic refuses the whole request for a thinking block with another maker's signature or with none. Reasoning is
+//! not part of what was said.
 //!
 //! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks>
 
@@ -12,7 +12,7 @@ use weir_hub::codec::json::write::{array, object};
 use weir_hub::codec::json::{Raw, Scan};
 use weir_hub::signature::{self, Maker};
 
-/// The `messages` of a request without those blocks, if there are any.
+/// The `messages` of a request without such blocks; `None` if there are none.
 pub(in crate::provider) fn without_others(body: &[u8], scan: &Scan) -> Option<Vec<u8>> {
     if !is_suspect(body) {
         return None;
@@ -22,13 +22,13 @@ pub(in crate::provider) fn without_others(body: &[u8], scan: &Scan) -> Option<Ve
         return None;
     }
     let mut out = Vec::with_capacity(messages.text().len());
-    // A message without content is refused as well.
+    // A message without content would be refused, too.
     let said = messages.items().filter(|message| blocks(*message).count() == 0 || !blocks(*message).all(is_anothers));
     array(&mut out, said, message);
     Some(out)
 }
 
-/// Whether the bytes look as if there were such a block: the usual conversation need not be walked through.
+/// A quick check whether there may be such a block, so that most conversations need not be read.
 fn is_suspect(body: &[u8]) -> bool {
     const NAME: &[u8] = b"\"signature\"";
     let is_anothers = |at: usize| {

@@ -24,12 +24,12 @@ pub(in crate::provider) struct Reading {
     calls: u32,
     /// How many blocks of reasoning have begun.
     thoughts: u32,
-    /// The answer came through [`ANSWER_TOOL`].
+    /// Whether the answer came through [`ANSWER_TOOL`].
     shaped: bool,
     finish: Option<Finish>,
 }
 
-/// What kind of answer is read.
+/// What kind of answer is expected.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::provider) enum Awaited {
     Message,
@@ -45,11 +45,11 @@ impl Awaited {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
-    /// Text, or something that callers are not told of: tools that run at the provider, and kinds to come.
+    /// Text, or a block that callers do not receive: tools that run at the provider, and future kinds.
     Other,
     Thought,
     Call(Arguments),
-    /// [`ANSWER_TOOL`]: its input is text to the caller.
+    /// [`ANSWER_TOOL`]: the caller receives its input as text.
     Shaped(Arguments),
 }
 
@@ -78,7 +78,7 @@ impl Reader for Reading {
         let event = match event {
             Event::Json { data, .. } => data,
             Event::Exception { data, .. } => return Err(in_answer(data)),
-            // Some hosts end all their streams alike.
+            // Some hosts end every stream with this event.
             Event::Done => return self.end(pieces).map(|()| Flow::Ended),
         };
         let [kind, delta, block, message, usage] = event.pick(["type", "delta", "content_block", "message", "usage"]);
@@ -108,7 +108,7 @@ impl Reader for Reading {
             "error" => return Err(in_answer(event)),
             // Every event of this API has a type.
             "" if self.finish.is_none() => return Err(stray(event)),
-            // Pings, and kinds to come, which by the API's own rule may be passed over.
+            // Pings, and future kinds, which the API allows readers to skip.
             _ => {}
         }
         Ok(Flow::Alive)
@@ -141,7 +141,7 @@ impl Reader for Reading {
         self.finish.is_some()
     }
 
-    /// Once it has said why it stopped, nothing lacks but the event that says so much.
+    /// After the stop reason, only the event that repeats it is missing.
     fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         if self.finish.is_some() { Ok(()) } else { Err(cut()) }
     }
@@ -155,7 +155,7 @@ impl Reading {
     fn start(&mut self, message: Raw<'_>, pieces: &mut Pieces<'_>) {
         if let Some(usage) = message.get("usage") {
             self.count(usage);
-            // What a stream says of its output at its start is a placeholder; of a whole answer it is all.
+            // At a stream's start, the output count is a placeholder; in a whole answer it is final.
             if message.get("stop_reason").is_none_or(Raw::is_null) {
                 self.usage.output = 0;
             }
@@ -164,7 +164,7 @@ impl Reading {
         pieces(Piece::Start { id: str(message, "id"), model: str(message, "model") });
     }
 
-    /// A content block begins. In a whole answer it is complete as well.
+    /// A content block begins. In a whole answer it is also complete.
     fn open(&mut self, block: Raw<'_>, pieces: &mut Pieces<'_>) {
         self.open = Open::Other;
         match &*text(block, "type") {
@@ -191,7 +191,7 @@ impl Reading {
                     self.calls += 1;
                     pieces(Piece::Call { index: self.calls - 1, id: str(block, "id"), name: str(block, "name") });
                 }
-                // A stream begins with an empty object and gives the real one in fragments.
+                // A stream begins with an empty object and sends the real one in fragments.
                 let input = block.get("input").filter(|input| input.members().next().is_some());
                 self.input(input.map_or(Str::EMPTY, |input| Str::Plain(input.text())), pieces);
             }
@@ -208,14 +208,14 @@ impl Reading {
             "signature_delta" => self.sign(str(delta, "signature"), pieces),
             "input_json_delta" => self.input(given(json), pieces),
             "citations_delta" => cite(delta.get("citation").unwrap_or(Raw::NULL), pieces),
-            // Kinds to come.
+            // Future kinds.
             _ => {}
         }
     }
 
     fn close(&mut self, pieces: &mut Pieces<'_>) {
         match self.open {
-            // A call without arguments: callers parse what they get, so it must be JSON.
+            // A call without arguments. Callers parse arguments, so they must be JSON.
             Open::Call(Arguments::Missing) | Open::Shaped(Arguments::Missing) => self.input("{}".into(), pieces),
             _ => {}
         }
@@ -267,7 +267,7 @@ impl Reading {
             "model_context_window_exceeded" => Finish::ContextWindow,
             "tool_use" if self.calls > 0 || !self.shaped => Finish::ToolCalls,
             "refusal" => Finish::ContentFilter,
-            // `end_turn`, `stop_sequence`; `pause_turn`, after which the caller may ask for more; kinds to come.
+            // `end_turn`, `stop_sequence`; `pause_turn`, after which the caller may continue; future reasons.
             _ => Finish::Stop,
         };
         self.finish = Some(finish);
@@ -277,7 +277,7 @@ impl Reading {
         pieces(Piece::Finish(finish));
     }
 
-    /// Reads a usage object; what it does not say stays as it was. The counts exclude each other here.
+    /// Reads a usage object. Absent counts stay as they were. This API's input counts exclude each other.
     fn count(&mut self, usage: Raw<'_>) {
         let uncached = self.usage.input - (self.usage.cached_read + self.usage.cache_write).min(self.usage.input);
         let (mut input, mut read, mut write) = (uncached, self.usage.cached_read, self.usage.cache_write);
@@ -300,7 +300,7 @@ impl Reading {
     }
 }
 
-/// Where a stretch of text comes from.
+/// The source of a piece of text.
 ///
 /// <https://platform.claude.com/docs/en/build-with-claude/citations>
 fn cite(citation: Raw<'_>, pieces: &mut Pieces<'_>) {
@@ -310,7 +310,7 @@ fn cite(citation: Raw<'_>, pieces: &mut Pieces<'_>) {
         title: given("document_title").or_else(|| given("title")),
         cited: given("cited_text"),
         document: citation.get("document_index").and_then(Raw::integer),
-        // The places that are told are the document's, not the answer's.
+        // The positions are those in the document, not in the answer.
         start: None,
         end: None,
     };

@@ -48,7 +48,7 @@ fn what_changes_nothing_is_no_reason_to_refuse() {
     assert_eq!(with(neutral), with(plain));
 }
 
-/// Callers of other APIs have schemas with limits and open objects, for which Claude refuses the whole request.
+/// Callers of other APIs have schemas with limits and open objects. Claude refuses the whole request because of them.
 #[test]
 fn an_answers_schema_is_one_that_is_taken() {
     let schema = r#"{"type":"object","properties":{"a":{"type":"number","minimum":1}}}"#;
@@ -81,7 +81,7 @@ fn parts_that_cannot_be_expressed_are_refused_by_path() {
     assert_eq!(refused(asked(r#"{"messages":[{"role":"system","content":"a"}]}"#, "claude")).1, "messages");
 }
 
-/// OpenAI's callers send files of many kinds; of those in base64, Claude takes PDFs alone.
+/// OpenAI's callers send files of many kinds; of files in base64, Claude accepts only PDFs.
 #[test]
 fn a_file_that_is_text_is_sent_as_text() {
     let asked = |part: &str, model: &str| {
@@ -162,7 +162,7 @@ fn embeddings_are_not_served() {
     );
 }
 
-/// Codex and servers of MCP have such tools, and OpenAI takes them.
+/// Codex and MCP servers have such tools, and OpenAI accepts them.
 #[test]
 fn arguments_are_said_to_be_an_object() {
     let check = |parameters: &str, expect: &str| {
@@ -224,7 +224,8 @@ fn sampling_is_refused_where_the_model_takes_none() {
     assert_eq!(asked(r#""temperature":1.0,"top_p":1"#), asked(r#""n":1"#));
 }
 
-/// Agents that were written for other models set a temperature and an effort; Claude refuses the whole request for that.
+/// Agents written for other models set both a temperature and an effort. Claude refuses the whole request because of
+/// that.
 #[test]
 fn what_a_thinking_model_does_not_take_is_refused_by_name() {
     let asked = |member: &str, model| asked(&chat(&format!(r#""reasoning_effort":"low",{member}"#)), model);
@@ -242,7 +243,7 @@ fn what_a_thinking_model_does_not_take_is_refused_by_name() {
     }
 }
 
-/// Claude refuses the whole request for it, so that no other target would be asked.
+/// Claude refuses the whole request, and then no other target would be asked.
 #[test]
 fn a_model_that_thinks_cannot_be_made_to_call_a_tool() {
     let tools = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
@@ -260,7 +261,7 @@ fn a_model_that_thinks_cannot_be_made_to_call_a_tool() {
     assert!(body.contains("budget_tokens") && !body.contains("tool_choice"), "{body}");
 }
 
-/// Claude refuses the whole request for such a sequence, and OpenAI's callers like to stop at a line's end.
+/// Claude refuses the whole request for such a sequence, and OpenAI's callers often stop at a line break.
 #[test]
 fn a_stop_sequence_of_nothing_but_space_is_refused_by_name() {
     let stop = chat(r#""stop":["\n\n","END","\n\nHuman:"]"#);
@@ -273,8 +274,8 @@ fn a_stop_sequence_of_nothing_but_space_is_refused_by_name() {
     assert!(!trial::asked(&lenient, &chat(r#""stop":"\n""#), "claude-haiku-4-5").unwrap().contains("stop"));
 }
 
-/// An agent that asks for an effort and does not send back what was thought got an answer to its first request, and 400 to
-/// the next, with the tool's result.
+/// An agent that asks for an effort and does not send thoughts back got an answer to its first request, and a 400 to
+/// the next one, which had the tool's result.
 #[test]
 fn an_answer_that_began_without_thoughts_goes_on_without() {
     let check = |answer: &str, model: &str, expect: Option<&str>| {
@@ -307,7 +308,7 @@ fn an_answer_that_began_without_thoughts_goes_on_without() {
     check(&forgotten, "another", Some("enabled"));
 }
 
-/// The provider's 400 for it ended the request, where another target could have gone on.
+/// The provider's 400 ended the request, although another target could have continued it.
 #[test]
 fn an_answer_that_was_begun_is_refused_where_the_model_does_not_go_on_with_it() {
     let check = |member: &str, model, expect: Option<&str>| {
@@ -323,7 +324,7 @@ fn an_answer_that_was_begun_is_refused_where_the_model_does_not_go_on_with_it() 
     check("", "another", None);
 }
 
-/// From 4.5 on, a temperature and `top_p` together are refused, and clients send `top_p: 1` beside every temperature.
+/// From 4.5 on, a temperature and `top_p` together are refused, and clients send `top_p: 1` with every temperature.
 #[test]
 fn an_answer_is_drawn_in_one_way_where_two_exclude_each_other() {
     let check = |member: &str, model, expect: &str| {
@@ -357,7 +358,7 @@ fn a_schema_is_followed_in_the_way_that_the_model_allows() {
     );
 }
 
-/// What programs go by reaches the caller beside the words, and so would a key in it.
+/// The details for programs reach the caller unread, so a key in them would, too.
 #[test]
 fn the_details_of_an_error_repeat_no_key() {
     let body = r#"{"type":"error","error":{"type":"invalid_request_error","message":"no",

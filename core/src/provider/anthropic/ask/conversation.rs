@@ -1,4 +1,4 @@
-//! A conversation as this API knows it: one system prompt, then people and model by turns.
+//! A conversation in this API: one system prompt, then alternating turns of user and model.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -18,8 +18,9 @@ pub(in crate::provider) struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    /// Sorts the turns: system messages, wherever they stand, go into the system prompt in their order (a later one keeps
-    /// its authority that way, at the cost of its place); tool results are the person's; neighbours of one role are one.
+    /// Sorts the turns. System messages, wherever they are, go into the system prompt in order: so a later one keeps
+    /// its authority but loses its position. Tool results belong to the user. Neighbours with the same role become one
+    /// turn.
     ///
     /// Reasoning is kept if `maker` made it.
     pub(in crate::provider) fn of(
@@ -50,7 +51,7 @@ impl<'a> Conversation<'a> {
             let problem = "there must be a message other than 'system' that says something";
             return Err(to.invalid("messages", problem));
         }
-        // Within a turn of a person, results come before anything else; a stable sort keeps the rest in order.
+        // Within a user's turn, results come first. The sort is stable, so the rest stays in order.
         for (role, parts) in &mut merged {
             if *role == Role::User {
                 parts.sort_by_key(|part| !matches!(part.content, Content::Result { .. }));
@@ -72,7 +73,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// Refuses what of a turn has no counterpart here.
+/// Refuses the parts of a turn that this API cannot express.
 fn expressible(turn: &Turn<'_>, to: &mut To<'_>) {
     for (at, part) in turn.parts.iter().enumerate() {
         if matches!(part.content, Content::Audio { .. }) {
@@ -81,7 +82,8 @@ fn expressible(turn: &Turn<'_>, to: &mut To<'_>) {
     }
 }
 
-/// What has no place in a message of this role: only people and their tools show things, and Claude sees no other kinds.
+/// The name of a part that has no place in a message of this role: only users and their tools can show things, and
+/// Claude accepts no other kinds.
 ///
 /// <https://platform.claude.com/docs/en/build-with-claude/vision>, <https://platform.claude.com/docs/en/build-with-claude/pdf-support>
 pub(super) fn lacks(role: Role, content: &Content<'_>) -> Option<&'static str> {
@@ -97,11 +99,11 @@ pub(super) fn lacks(role: Role, content: &Content<'_>) -> Option<&'static str> {
     }
 }
 
-/// The kinds of images.
+/// The accepted types of images.
 const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
-/// Whether this API takes the part at all: it refuses empty text, and reasoning that it cannot prove to be its own.
-/// Reasoning is no part of what was said, so a conversation that began elsewhere goes on without it.
+/// Whether this API accepts the part: it refuses empty text, and reasoning whose proof is not its own. Reasoning is not
+/// part of what was said, so a conversation that began elsewhere goes on without it.
 pub(in crate::provider) fn says_something(part: &Part<'_>, maker: Option<Maker>) -> bool {
     let proves = |proof: &str| maker.is_some_and(|maker| signature::of(maker, proof).is_some());
     match &part.content {
@@ -113,7 +115,7 @@ pub(in crate::provider) fn says_something(part: &Part<'_>, maker: Option<Maker>)
     }
 }
 
-/// A member that holds one text or many blocks.
+/// A member with one text or with many blocks.
 fn content<'p>(to: &mut Object<'_>, name: &str, parts: impl Iterator<Item = &'p Part<'p>> + Clone) {
     let mut first_two = parts.clone();
     match (first_two.next(), first_two.next()) {
@@ -194,7 +196,7 @@ fn block(out: &mut Vec<u8>, part: &Part<'_>) {
                     block.raw("is_error", "true");
                 }
             }
-            // Refused or left out before.
+            // Refused or left out earlier.
             Content::Audio { .. } | Content::Other { .. } => {}
         }
         if let Some(mark) = part.cache {

@@ -1,4 +1,4 @@
-//! How an answer is to be drawn, as far as a Claude can be told.
+//! The sampling settings that Claude accepts.
 //!
 //! <https://platform.claude.com/docs/en/api/messages/create>,
 //! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, feature compatibility
@@ -12,15 +12,15 @@ use super::thinking::Thinking;
 use crate::provider::To;
 use crate::provider::claude::Generation;
 
-/// What of it goes up, under OpenAI's names. A value that the model does not take is refused by name, but for one that asks
-/// for no more than is usual: that is left out.
+/// The settings that are sent, under OpenAI's names. A value that the model does not accept is refused by the field's
+/// name. If it is the usual value, it is left out instead.
 pub(in crate::provider) fn taken<'a>(
     chat: &Chat<'a>,
     generation: Generation,
     thinking: &Thinking<'_>,
     to: &mut To<'_>,
 ) -> Vec<(&'static str, Raw<'a>)> {
-    // Others that speak this API say for themselves what goes together.
+    // Other models with this API say themselves which settings go together.
     let thinks = thinking.thinks() && generation != Generation::Foreign;
     let is_usual = |name: &str, value: Raw<'_>| name != "top_k" && value.number() == Some(1.0);
     let mut taken: Vec<(&str, Raw<'_>)> = Vec::new();

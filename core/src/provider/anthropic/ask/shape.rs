@@ -1,4 +1,4 @@
-//! Schemas that Claude can be held to: objects say that nothing else is in them, and some words have no place.
+//! Schemas that Claude can be held to: their objects are closed, and they lack some keywords.
 //!
 //! <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>, JSON Schema limitations
 
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use weir_hub::codec::json::write::object;
 use weir_hub::codec::json::{Kind, Raw};
 
-/// Words that are refused.
+/// Keywords that are refused.
 const UNKNOWN: [&str; 9] = [
     "exclusiveMaximum",
     "exclusiveMinimum",
@@ -22,7 +22,7 @@ const UNKNOWN: [&str; 9] = [
     "uniqueItems",
 ];
 
-/// Whether a schema has an object of any members, to which nobody can be held: closed, it would have none.
+/// Whether a schema has an object that allows any members. Claude cannot follow it: closed, it would allow none.
 pub(in crate::provider) fn is_open(schema: Raw<'_>) -> bool {
     let (mut is_object, mut names_any, mut is_closed) = (false, false, false);
     for (name, value) in schema.members() {
@@ -51,7 +51,7 @@ pub(in crate::provider) fn is_open(schema: Raw<'_>) -> bool {
     is_object && !names_any && !is_closed
 }
 
-/// Whether Claude takes this schema without a change.
+/// Whether Claude accepts this schema unchanged.
 pub(in crate::provider) fn meets(schema: Raw<'_>) -> bool {
     let (mut is_object, mut is_closed) = (false, false);
     for (name, value) in schema.members() {
@@ -76,8 +76,8 @@ pub(in crate::provider) fn meets(schema: Raw<'_>) -> bool {
     is_closed || !is_object
 }
 
-/// The schema that Claude takes in place of this one: without keywords that it refuses, and with closed objects. Anthropic's SDKs do
-/// the same.
+/// The schema that Claude accepts in place of this one: without the keywords that it refuses, and with closed objects.
+/// Anthropic's SDKs do the same.
 pub(in crate::provider) fn fitting(schema: &str) -> Cow<'_, str> {
     let Some(parsed) = Raw::parse(schema).filter(|parsed| !meets(*parsed) && !is_open(*parsed)) else {
         return Cow::Borrowed(schema);

@@ -1,5 +1,5 @@
-//! How the model is to think, and how an answer that must be JSON is had: through a tool that the model has to call, or,
-//! because thinking forbids that, through the API's own `output_config.format`.
+//! How the model thinks, and how it gives an answer that must be JSON. It gives that answer through a tool that it must
+//! call, or, because a thinking model cannot be made to call one, through the API's own `output_config.format`.
 //!
 //! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>,
 //! <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>
@@ -26,14 +26,14 @@ pub(in crate::provider) struct Thinking<'a> {
 
 #[derive(Clone, Copy)]
 enum Mode<'a> {
-    /// Nothing was said about it, and then most models do not.
+    /// Nothing is said about it; then most models do not think.
     Unsaid,
     Off,
-    /// Nothing was said about it but how much is to be done.
+    /// Only an effort is said.
     Effort(Effort),
     Budget(u64),
     Adaptive(Effort),
-    /// The caller's own words.
+    /// The caller's own setting.
     AsGiven(Raw<'a>),
 }
 
@@ -47,16 +47,16 @@ impl Mode<'_> {
     }
 }
 
-/// How an answer comes that must have a shape.
+/// The form of an answer that must be JSON.
 #[derive(Clone, Copy)]
 pub(in crate::provider) enum Answer<'a> {
     Text,
-    /// As the input of a tool, by this schema.
+    /// As the input of a tool with this schema.
     Tool {
         schema: &'a str,
         description: Option<&'a str>,
     },
-    /// As text, by this schema.
+    /// As text that follows this schema.
     Native {
         schema: &'a str,
     },
@@ -86,8 +86,8 @@ impl<'a> Thinking<'a> {
         Ok(Self { max_tokens, answer: answer(&chat.format, mode, generation, to), mode })
     }
 
-    /// Refuses an answer that was begun for a model which does not go on with it: newer ones, and any that thinks. What is only
-    /// counted may end as it likes.
+    /// Refuses a conversation that ends with the beginning of an answer, if the model does not continue it: newer
+    /// models do not, and none that thinks does. A conversation that is only counted may end like that.
     ///
     /// <https://platform.claude.com/docs/en/about-claude/models/migration-guide>
     pub(in crate::provider) fn check_end(
@@ -104,7 +104,7 @@ impl<'a> Thinking<'a> {
         Ok(())
     }
 
-    /// Of a model of another maker, to which nothing of this is said.
+    /// For another maker's model, which has none of these settings.
     pub(in crate::provider) fn unsaid(chat: &'a Chat<'_>, to: &mut To<'_>) -> Self {
         let answer = answer(&chat.format, Mode::Unsaid, Generation::Foreign, to);
         Self { max_tokens: chat.max_tokens.unwrap_or_default(), answer, mode: Mode::Unsaid }
@@ -115,7 +115,7 @@ impl<'a> Thinking<'a> {
         self.mode.thinks()
     }
 
-    /// What is to be written where the schema of an answer has a place of its own.
+    /// The settings without the schema, which the caller of this function writes elsewhere.
     pub(in crate::provider) fn without_schema(self) -> Self {
         Self { answer: Answer::Text, ..self }
     }
@@ -171,11 +171,11 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
         (Some(weir_hub::chat::Thinking::Off), _) | (None, Some(Effort::None)) => {
             return Ok(off(chat.effort, generation, to));
         }
-        // It is more precise than an effort, which these models are not told.
+        // A budget is more precise than an effort, and these models have no effort.
         (Some(weir_hub::chat::Thinking::Budget(tokens)), effort) if generation.thinks() == Thinks::Budget => {
             let (least, room) = (budget(Effort::None), chat.max_tokens.unwrap_or(u64::MAX));
             let fits = (least..room).contains(&tokens);
-            // Elsewhere budgets may be smaller, and larger than the whole answer.
+            // At other providers, budgets may be smaller, or larger than the whole answer.
             if !fits {
                 to.emulates("reasoning_effort");
             }
@@ -202,10 +202,10 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
         }
         Thinks::Adaptive => Ok(Mode::Adaptive(effort)),
         Thinks::Budget => {
-            // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
+            // The caller's limit includes reasoning, as it does here: half of it is for the answer.
             let most = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
             if most < budget(Effort::Minimal) {
-                // As it sees fit may be not at all.
+                // A model that decides itself may also decide not to think.
                 if chat.thinking == Some(weir_hub::chat::Thinking::Adaptive) && chat.effort.is_none() {
                     to.hint("reasoning_effort");
                     return Ok(Mode::Unsaid);
@@ -218,7 +218,7 @@ fn mode<'a>(chat: &Chat<'a>, generation: Generation, to: &mut To<'_>) -> Result<
     }
 }
 
-/// An effort that says nothing of thinking. Only some know one.
+/// An effort for the whole answer, without thinking. Only some models have one.
 fn of_answer<'a>(effort: Option<Effort>, generation: Generation, to: &mut To<'_>) -> Mode<'a> {
     match effort.filter(|effort| *effort != Effort::None) {
         None => Mode::Unsaid,
@@ -230,7 +230,7 @@ fn of_answer<'a>(effort: Option<Effort>, generation: Generation, to: &mut To<'_>
     }
 }
 
-/// No thinking, as far as the model can be kept from it.
+/// No thinking, as far as the model can be stopped from it.
 fn off<'a>(effort: Option<Effort>, generation: Generation, to: &mut To<'_>) -> Mode<'a> {
     if generation.thinks() != Thinks::Adaptive {
         return of_answer(effort, generation, to);
@@ -238,7 +238,7 @@ fn off<'a>(effort: Option<Effort>, generation: Generation, to: &mut To<'_>) -> M
     match Off::of(to.model) {
         Off::Unsaid => of_answer(effort, generation, to),
         Off::Said => {
-            // It takes no more effort where it does not think.
+            // Without thinking, the model accepts no higher effort.
             if effort > Some(Effort::High) {
                 to.leaves_effort();
             }
@@ -251,16 +251,16 @@ fn off<'a>(effort: Option<Effort>, generation: Generation, to: &mut To<'_>) -> M
     }
 }
 
-/// Whether tools' results wait for an answer to go on that began without a thought of the model's own: most callers do not
-/// send thoughts back, and in a conversation that began elsewhere they are another model's. Such an answer cannot go on with
-/// thoughts, and a request for them is refused or does without.
+/// Whether tool results are to continue an answer that began without the model's own thoughts. Most callers do not send
+/// thoughts back, and in a conversation that began elsewhere they are another model's. Such an answer cannot go on with
+/// thoughts: a request for them is refused, or the model goes on without them.
 ///
 /// <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, with tool use
 fn goes_on_without_thoughts(conversation: &Conversation<'_>) -> bool {
     let is_of_answer = |(role, parts): &(Role, Vec<&Part<'_>>)| {
         *role == Role::Assistant || parts.iter().any(|part| matches!(part.content, Content::Result { .. }))
     };
-    // All since a person last spoke without a tool.
+    // Everything since the user last spoke without a tool result.
     let answer = conversation.turns.rsplit(|turn| !is_of_answer(turn)).next().unwrap_or_default();
     let waits = answer.last().is_some_and(|(role, _)| *role == Role::User);
     let first = answer.iter().find(|(role, _)| *role == Role::Assistant).and_then(|(_, parts)| parts.first());
@@ -268,11 +268,11 @@ fn goes_on_without_thoughts(conversation: &Conversation<'_>) -> bool {
 }
 
 fn answer<'a>(format: &'a Format<'_>, mode: Mode<'_>, generation: Generation, to: &mut To<'_>) -> Answer<'a> {
-    // Thinking and a tool that must be called exclude each other.
+    // A model that thinks cannot be made to call a tool.
     let thinks = mode.thinks();
     let answer = match format {
         Format::Text => Answer::Text,
-        // Of the newest some always think, so that only their own way remains.
+        // Some of the newest models always think, so only this way remains.
         Format::Schema { schema, .. }
             if generation == Generation::Latest && !shape::is_open(*schema)
                 || thinks && generation.follows_schemas() =>

@@ -14,9 +14,10 @@ use crate::provider::To;
 use crate::provider::answer_tool::{ANSWER_TOOL, answer_tool, called};
 use crate::provider::claude::Generation;
 
-/// Refuses what the model cannot do with tools; tells which of them it must call.
+/// Refuses what the model cannot do with tools. Returns the choice that it can be told.
 ///
-/// A model that thinks cannot be told that: <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>
+/// A model that thinks cannot be told to call a tool:
+/// <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>
 pub(in crate::provider) fn check<'c>(
     chat: &'c Chat<'_>,
     generation: Generation,
@@ -47,7 +48,7 @@ pub(super) fn write(chat: &Chat<'_>, chosen: Option<&ToolChoice<'_>>, answer: An
         Answer::Tool { schema, description } => Some(answer_tool(schema, description)),
         Answer::Text | Answer::Native { .. } => None,
     };
-    // A conversation in which tools were called must name them, even if none may be called now.
+    // A conversation in which tools were called must declare them, even if none may be called now.
     let past = if chat.tools.is_empty() { called(chat) } else { Vec::new() };
     let tools = || chat.tools.iter().chain(&past).chain(&answer);
     if tools().next().is_some() {
@@ -60,7 +61,7 @@ fn choice(chat: &Chat<'_>, chosen: Option<&ToolChoice<'_>>, answers_by_tool: boo
     let parallel = chat.parallel_tools != Some(false);
     let (kind, name) = match (chosen, answers_by_tool) {
         (Some(ToolChoice::Named(name)), _) => ("tool", Some(&**name)),
-        // The answer may also be a call of the caller's tools, unless there are none or the caller forbids that.
+        // The answer may also be a call of the caller's tools, unless there are none or the caller forbids calls.
         (Some(ToolChoice::None), true) => ("tool", Some(ANSWER_TOOL)),
         (_, true) if chat.tools.is_empty() => ("tool", Some(ANSWER_TOOL)),
         (_, true) | (Some(ToolChoice::Required), _) => ("any", None),
@@ -80,8 +81,8 @@ fn choice(chat: &Chat<'_>, chosen: Option<&ToolChoice<'_>>, answers_by_tool: boo
     });
 }
 
-/// The schema of a tool's arguments. OpenAI takes functions without one, and schemas that do not say that arguments are an
-/// object; here both are required.
+/// The schema of a tool's arguments. OpenAI accepts functions without a schema, and schemas that do not say that
+/// arguments are an object. This API requires both.
 pub(in crate::provider) fn schema(to: &mut Object<'_>, name: &str, tool: &Tool<'_>) {
     let Some(schema) = tool.parameters else {
         return to.raw(name, "{\"type\":\"object\",\"properties\":{}}");
