@@ -1,5 +1,5 @@
-//! Amazon Bedrock's runtime: chats by its Converse API, the same for all of its models, and embeddings by `InvokeModel`,
-//! in each model's own words.
+//! Amazon Bedrock's runtime: chats through its Converse API, which is the same for all its models, and embeddings
+//! through `InvokeModel`, in each model's own format.
 //!
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>,
@@ -31,7 +31,7 @@ use super::claude::Generation;
 use super::{Ask, ChatApi, CountApi, CredentialHeader, EmbedApi, Provider, To};
 use crate::upstream::{Upstream, Url};
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct Bedrock;
 
 impl Provider for Bedrock {
@@ -39,7 +39,8 @@ impl Provider for Bedrock {
         "bedrock"
     }
 
-    /// Other hosts beside the runtime's serve what manages models and agents; its own serves OpenAI's API too, at a path.
+    /// Other hosts than the runtime's are for managing models and agents. The runtime's host also has OpenAI's API, at
+    /// a path of its own.
     ///
     /// <https://docs.aws.amazon.com/general/latest/gr/bedrock.html>
     fn misplaced(&self, url: &Url, _: &Upstream) -> Option<(String, Url)> {
@@ -57,7 +58,7 @@ impl Provider for Bedrock {
         Some((format!("Converse, which Weir asks, begins above {rest}"), url.at(base)))
     }
 
-    /// For Bedrock's own API keys; without one, requests are signed.
+    /// For Bedrock's own API keys. Without one, requests are signed.
     fn credential(&self) -> Option<CredentialHeader> {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }
@@ -134,7 +135,7 @@ impl CountApi for Bedrock {
     }
 }
 
-/// The model of an inference profile that spans regions: only models count.
+/// The model of a cross-region inference profile; only the model matters here.
 ///
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html>
 fn foundation(model: &str) -> &str {
@@ -144,7 +145,7 @@ fn foundation(model: &str) -> &str {
     }
 }
 
-/// The path of a model, an inference profile or the ARN of either, whose colons and slashes belong to its name.
+/// The path of a model, of an inference profile, or of the ARN of either, whose name contains colons and slashes.
 fn path(model: &str, verb: &str) -> String {
     let mut name = String::with_capacity(model.len() + 16);
     for byte in model.bytes() {
@@ -160,25 +161,25 @@ fn path(model: &str, verb: &str) -> String {
     format!("/model/{name}/{verb}")
 }
 
-/// Which of the families a model belongs to that want some things said in words of their own, read from its name.
+/// The family of a model, read from its name. Some families want some settings in their own format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     Claude(Generation),
     Nova {
-        /// From the second generation on.
+        /// Since the second generation.
         reasons: bool,
     },
     GptOss,
     Other,
 }
 
-/// For how long a model's prompts are cached.
+/// How long a model's prompts are cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keeps {
     Nothing,
-    /// For five of them, which is what is meant where nothing is said.
+    /// For five minutes, which is also the default.
     Minutes,
-    /// As long as the mark says.
+    /// As long as the cache mark says.
     AsAsked,
 }
 
@@ -194,7 +195,7 @@ impl Family {
         }
     }
 
-    /// For how long prompts are cached up to marks; models that cache nothing refuse them.
+    /// How long prompts are cached up to cache marks. Models without a cache refuse the marks.
     ///
     /// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>
     fn keeps(self) -> Keeps {
@@ -206,7 +207,7 @@ impl Family {
     }
 }
 
-/// Reads answers to what is never asked: nothing is served in the caller's own dialect.
+/// Reads relayed answers. There are none: nothing is served in a caller's own dialect.
 struct Unasked;
 
 impl Reader for Unasked {

@@ -24,7 +24,7 @@ use crate::provider::anthropic::ask::{sampling, shape};
 use crate::provider::claude::Generation;
 use crate::provider::{To, parts};
 
-/// The caller's own words for this provider.
+/// The caller's own settings for this provider.
 const OWN: [&str; 3] = ["additionalModelRequestFields", "guardrailConfig", "performanceConfig"];
 
 /// The request for `chat`.
@@ -48,7 +48,7 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     if to.judges() {
         return Ok(Vec::new());
     }
-    // The model's own limit, where nothing is said; but thinking must know what it leaves room for.
+    // Without a limit, the model's own applies. But thinking needs to know how much room it leaves.
     let max_tokens = chat.max_tokens.or_else(|| thinking.thinks().then_some(thinking.max_tokens));
     let mut out = Vec::with_capacity(1024);
     object(&mut out, |body| {
@@ -70,7 +70,7 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
         if !fields.is_empty() {
             body.raw("additionalModelRequestFields", &fields);
         }
-        // Which of the sequences was met, Claude tells if it is asked.
+        // Claude says which stop sequence ended the answer only if it is asked.
         if matches!(family, Family::Claude(_)) && !chat.stop.is_empty() {
             body.raw("additionalModelResponseFieldPaths", "[\"/stop_sequence\"]");
         }
@@ -89,16 +89,16 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     Ok(out)
 }
 
-/// What of a request is counted.
+/// The fields of a request that are counted.
 ///
 /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseTokensRequest.html>
 const COUNTED: [&str; 4] = ["system", "messages", "toolConfig", "additionalModelRequestFields"];
 
-/// The request to count what `chat` asks.
+/// The request that counts `chat`.
 pub(super) fn count(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     let asked = write(chat, to)?;
     let asked = Raw::of_checked(&asked).unwrap_or(Raw::NULL);
-    // A schema weighs something, and has no place in what is counted.
+    // A schema counts, but has no place in this request.
     if asked.get("outputConfig").is_some() {
         to.unsupported("response_format");
     }
@@ -135,7 +135,7 @@ fn shape(schema: &str, chat: &Chat<'_>, format: &mut Object<'_>) {
 
 /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html>
 fn inference(chat: &Chat<'_>, max_tokens: Option<u64>, sampling: &[(&str, Raw<'_>)], body: &mut Object<'_>) {
-    // As far as all models know it.
+    // The settings that all models have.
     const NAMES: [(&str, &str); 2] = [("temperature", "temperature"), ("top_p", "topP")];
     let given = |name| sampling.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
     let sampling: Vec<_> = NAMES.iter().filter_map(|(name, here)| Some((*here, given(*name)?))).collect();
@@ -155,23 +155,23 @@ fn inference(chat: &Chat<'_>, max_tokens: Option<u64>, sampling: &[(&str, Raw<'_
     });
 }
 
-/// Whether there is such a tier here.
+/// Whether this API has the tier.
 fn is_tier(name: &str) -> bool {
     matches!(name, "priority" | "flex" | "reserved")
 }
 
-/// What this API has no words for.
+/// Fields that this API cannot express.
 const LACKS: [&str; 7] =
     ["presence_penalty", "frequency_penalty", "seed", "logit_bias", "n", "logprobs", "top_logprobs"];
 
-/// Refuses the fields that have no counterpart here, or not for this value.
+/// Refuses the fields or values that this API cannot express.
 fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), Reject> {
     to.takes_none_of(chat, &LACKS);
     to.call_one(chat);
     if chat.service_tier.as_deref().is_some_and(|tier| !is_tier(tier)) {
         to.unsupported("service_tier");
     }
-    // A map of strings, here as there.
+    // Both APIs have a map of strings.
     for (name, value) in chat.metadata.into_iter().flat_map(Raw::members) {
         if value.kind() != Kind::String {
             return Err(to.invalid(&format!("metadata.{name}"), "it must be a string"));
@@ -190,7 +190,7 @@ fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), R
         }
     }
     let mut takes: Vec<&str> = OWN.to_vec();
-    // Anthropic's own words for its own models.
+    // Anthropic's own setting, for its own models.
     if matches!(family, Family::Claude(_)) && own::value(chat, "thinking").is_some_and(|it| it.kind() == Kind::Object) {
         takes.push("thinking");
     }
@@ -198,7 +198,7 @@ fn expressible(chat: &Chat<'_>, family: Family, to: &mut To<'_>) -> Result<(), R
     Ok(())
 }
 
-/// Notes that nothing is kept for longer than usual.
+/// Notes that nothing is cached for longer than usual.
 fn unlimit(chat: &Chat<'_>, to: &mut To<'_>) {
     let longer = |mark: Option<Raw<'_>>| {
         mark.and_then(|mark| mark.get("ttl")).is_some_and(|ttl| !ttl.is_null() && ttl.text() != "\"5m\"")
@@ -211,7 +211,7 @@ fn unlimit(chat: &Chat<'_>, to: &mut To<'_>) {
     }
 }
 
-/// Where a mark for the cache stands: all up to here. It may say how long to keep it.
+/// Writes a cache mark, which covers everything before it. It may say how long to keep it.
 fn cache_point(out: &mut Vec<u8>, mark: Raw<'_>, keeps: Keeps) {
     let ttl = mark.get("ttl").filter(|_| keeps == Keeps::AsAsked);
     let ttl: Option<String> = ttl.and_then(Raw::string).map(Into::into);

@@ -1,4 +1,4 @@
-//! Embeddings: Amazon's and Cohere's models have each their own words.
+//! Embeddings. Amazon's and Cohere's models each have their own format.
 //!
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html>
@@ -14,7 +14,7 @@ use weir_hub::usage::Usage;
 
 use crate::provider::{To, cohere};
 
-/// The request for `embed`; its address names the model.
+/// The request for `embed`; its path names the model.
 pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     if to.model.contains("cohere.embed") {
         return Ok(cohere::write_embeddings(embed, None, to));
@@ -25,7 +25,7 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Rejec
     let [input] = &embed.inputs[..] else {
         return Err(to.invalid("input", "it must be a single text for this model"));
     };
-    // The first generation gives vectors of one length.
+    // The first generation has vectors of only one length.
     if embed.dimensions.is_some() && !to.model.contains("titan-embed-text-v2") {
         to.unsupported("dimensions");
     }
@@ -44,12 +44,12 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Rejec
     Ok(out)
 }
 
-/// The most texts that one request may have.
+/// The most texts in one request.
 pub(super) fn most_texts(model: &str) -> usize {
     if model.contains("cohere.embed") { cohere::MOST_TEXTS } else { 1 }
 }
 
-/// The vectors of an answer; `None` if it holds none.
+/// The vectors of an answer; `None` if it has none.
 pub(super) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
     let Some(vector) = answer.get("embedding") else { return cohere::read_embeddings(answer) };
     let counted = answer.get("inputTextTokenCount").and_then(Raw::integer);

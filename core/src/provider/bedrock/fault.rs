@@ -1,5 +1,5 @@
-//! Bedrock's errors. What kind one is stands in a header; the body has a `message`, sometimes with its `__type`, and in
-//! streams they are exceptions with a name.
+//! Bedrock's errors. A header has the kind of error. The body has a `message`, and sometimes its `__type`. In streams,
+//! errors are exceptions with a name.
 //!
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors>,
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html>,
@@ -19,7 +19,7 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let Some(json) = core::str::from_utf8(body).ok().and_then(|text| check(text).ok()) else {
         return judged(status, UpstreamFault::new(of_status(status), redact::from_text(status, body)));
     };
-    // The gateway in front of the API wraps its own into `Output`.
+    // The gateway in front of the API wraps its own errors in `Output`.
     let json = json.get("Output").unwrap_or(json);
     let name = ["__type", "code"].iter().find_map(|name| json.get(name)?.string()).unwrap_or_default();
     let name = shape(&name);
@@ -31,8 +31,8 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     judged(status, fault)
 }
 
-/// Reads an exception of a stream. Whose fault it was counts, not how it travelled: all that is the provider's stays an
-/// error event.
+/// Reads an exception of a stream. A provider's fault becomes an error event; the faults of others keep their kind,
+/// although they come in a stream.
 pub(super) fn in_stream(name: &str, data: Raw<'_>) -> UpstreamFault {
     let kind = of_model(data).or_else(|| of_name(name)).unwrap_or(FaultKind::ErrorEvent);
     let words = message(data).unwrap_or(Cow::Borrowed("The provider reported an error without a message."));
@@ -44,7 +44,7 @@ fn said(name: &str, message: &str, kind: FaultKind) -> UpstreamFault {
     UpstreamFault { code, ..UpstreamFault::new(of_words(message, kind), redact::fit(message)) }
 }
 
-/// Services differ in how they write it.
+/// Services differ in how they spell this member.
 fn message(json: Raw<'_>) -> Option<Cow<'_, str>> {
     ["message", "Message"].iter().find_map(|name| json.get(name)?.string())
 }
@@ -55,23 +55,23 @@ fn shape(name: &str) -> &str {
     name.split_once(':').map_or(name, |(name, _)| name)
 }
 
-/// What the model's own server answered, where that was the failure.
+/// The kind of fault that the model's own server reported, if that was what failed.
 fn of_model(json: Raw<'_>) -> Option<FaultKind> {
     let status = json.get("originalStatusCode").and_then(Raw::integer)?;
     let kind = by_status(u16::try_from(status).ok()?);
-    // The model is AWS's: its complaints about keys and addresses are the provider's own affair.
+    // AWS runs the model, so errors about its keys and addresses are the provider's fault.
     Some(if kind.whose() == Whose::Ours { FaultKind::Unavailable } else { kind })
 }
 
 fn of_status(status: u16) -> FaultKind {
     match status {
-        // The model failed, or its stream.
+        // The model or its stream failed.
         424 => FaultKind::Unavailable,
         status => by_status(status),
     }
 }
 
-/// In streams names begin with a small letter.
+/// In streams, names begin with a small letter.
 fn of_name(name: &str) -> Option<FaultKind> {
     let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
     if is(&["ThrottlingException", "ModelNotReadyException", "TooManyRequestsException"]) {
@@ -111,10 +111,11 @@ fn of_name(name: &str) -> Option<FaultKind> {
     }
 }
 
-/// One name stands for all that is wrong with a request, and another for all that is not allowed; only the words tell more.
+/// One name stands for every error in a request, and another for everything that is forbidden; only the message says
+/// more.
 fn of_words(message: &str, kind: FaultKind) -> FaultKind {
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
-    // Nothing of a request stands at the start of what AWS says: what a model said of it comes behind words of AWS's own.
+    // The start of AWS's messages contains nothing from the request: a model's own message follows AWS's words.
     let begins = |words: &[&str]| words.iter().any(|words| message.starts_with(words));
     match kind {
         FaultKind::InvalidRequest => {

@@ -23,20 +23,20 @@ pub(super) struct Reading {
     calls: u32,
     /// How many blocks of reasoning have begun.
     thoughts: u32,
-    /// The answer came through [`ANSWER_TOOL`].
+    /// Whether the answer came through [`ANSWER_TOOL`].
     shaped: bool,
     finished: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
-    /// Text, or something that callers are not told of. No event says that text begins.
+    /// Text, or a block that callers do not receive. No event marks the start of text.
     Other,
     Thought,
     Call(Arguments),
-    /// [`ANSWER_TOOL`]: its input is text to the caller.
+    /// [`ANSWER_TOOL`]: the caller receives its input as text.
     Shaped(Arguments),
-    /// An image of this type.
+    /// An image with this type.
     Image(&'static str),
 }
 
@@ -82,7 +82,7 @@ impl Reader for Reading {
             }
             // Every event of this API has a name.
             "" if !self.finished => return Err(stray(data)),
-            // Kinds to come.
+            // Future kinds.
             _ => {}
         }
         Ok(Flow::Alive)
@@ -101,14 +101,14 @@ impl Reader for Reading {
         self.finish(answer, pieces)
     }
 
-    /// What follows the stop reason only counts tokens.
+    /// After the stop reason there are only token counts.
     fn end(&mut self, _: &mut Pieces<'_>) -> Result<(), UpstreamFault> {
         if self.finished { Ok(()) } else { Err(cut()) }
     }
 }
 
 impl Reading {
-    /// A content block begins that says so.
+    /// A content block begins that has a start event.
     fn begin(&mut self, index: u64, start: Raw<'_>, pieces: &mut Pieces<'_>) {
         self.open = (index, Open::Other);
         if let Some(call) = start.get("toolUse") {
@@ -163,14 +163,14 @@ impl Reading {
     }
 
     fn close(&mut self, pieces: &mut Pieces<'_>) {
-        // A call without arguments: callers parse what they get, so it must be JSON.
+        // A call without arguments. Callers parse arguments, so they must be JSON.
         if matches!(self.open.1, Open::Call(Arguments::Missing) | Open::Shaped(Arguments::Missing)) {
             self.input("{}".into(), pieces);
         }
         self.open.1 = Open::Other;
     }
 
-    /// Words, their proof, or what nobody else can read; no event says that they begin.
+    /// Reasoning: its text, its proof, or what only the provider can read. No event marks its start.
     fn think(&mut self, reasoning: Raw<'_>, pieces: &mut Pieces<'_>) {
         if self.open.1 != Open::Thought {
             self.open.1 = Open::Thought;
@@ -226,13 +226,13 @@ impl Reading {
             "malformed_model_output" | "malformed_tool_use" => {
                 return Err(malformed("The model's answer was not what the provider could read."));
             }
-            // `end_turn`, `stop_sequence`; kinds to come.
+            // `end_turn`, `stop_sequence`; future reasons.
             _ => Finish::Stop,
         };
         self.finished = true;
         let told = end.get("additionalModelResponseFields").and_then(|told| told.get("stop_sequence"));
         let met = text(end, "stopReason") == "stop_sequence";
-        // Which one, Claude alone tells.
+        // Only Claude says which stop sequence it was.
         if let Some(sequence) = told.and_then(Raw::str).or(met.then_some(Str::EMPTY)) {
             pieces(Piece::StopSequence(sequence));
         }
@@ -247,7 +247,7 @@ fn say(text: Str<'_>, pieces: &mut Pieces<'_>) {
     }
 }
 
-/// Reads a usage object. Input that was read from the cache or written to it is not in `inputTokens`.
+/// Reads a usage object. `inputTokens` does not include input that was read from the cache or written to it.
 ///
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>
 fn count(usage: Raw<'_>, pieces: &mut Pieces<'_>) {
@@ -259,12 +259,12 @@ fn count(usage: Raw<'_>, pieces: &mut Pieces<'_>) {
     pieces(Piece::Usage(Usage { input, output, cached_read, cache_write, ..Usage::default() }));
 }
 
-/// Where a stretch of text comes from.
+/// The source of a piece of text.
 ///
 /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Citation.html>
 fn cite(citation: Raw<'_>, pieces: &mut Pieces<'_>) {
     let location = citation.get("location").unwrap_or(Raw::NULL);
-    // The kind of place is the name of the only member.
+    // The only member's name is the kind of location.
     let place = location.members().next().map_or(Raw::NULL, |(_, place)| place);
     let cited = citation.get("sourceContent").and_then(|content| content.items().next());
     let citation = Citation {
@@ -272,7 +272,7 @@ fn cite(citation: Raw<'_>, pieces: &mut Pieces<'_>) {
         title: citation.get("title").and_then(Raw::str),
         cited: cited.and_then(|content| content.get("text")?.str()),
         document: place.get("documentIndex").and_then(Raw::integer),
-        // The places that are told are the document's, not the answer's.
+        // The positions are those in the document, not in the answer.
         start: None,
         end: None,
     };

@@ -75,7 +75,7 @@ fn values_of_another_kind_are_refused_by_name() {
     assert_eq!(refused(asked(first, CLAUDE)).1, "messages");
 }
 
-/// Left out was the whole of it but an empty block, or one of a format without a name, and the request was refused.
+/// When a part was left out, an empty block, or one of a format without a name, remained, and the request was refused.
 #[test]
 fn of_parts_that_are_left_out_nothing_stays() {
     let others = r#"{"type":"image_url","image_url":{"url":"https://e.org/a.png"}},
@@ -139,7 +139,8 @@ fn thinking_knows_what_it_leaves_room_for() {
     assert!(!with(r#""n":1"#, CLAUDE).unwrap().contains("inferenceConfig"));
 }
 
-/// Claude Code sends an effort with each request; with thoughts that nobody asked for went what does not go beside them.
+/// Claude Code sends an effort with each request. Weir then asked for thoughts that nobody wanted, and dropped what
+/// does not go with them.
 #[test]
 fn what_is_said_of_thinking_is_said_here_or_noted() {
     let asked = |members: &str, model: &str| {
@@ -175,7 +176,7 @@ fn what_is_said_of_thinking_is_said_here_or_noted() {
     let budget = r#""thinking":{"type":"enabled","budget_tokens":4096}"#;
     check(budget, four_five, r#"{"thinking":{"type":"enabled","budget_tokens":4096}}"#, &[]);
     check(budget, four_six, r#"{"thinking":{"type":"adaptive"},"output_config":{"effort":"medium"}}"#, &["thinking"]);
-    // A budget is more precise than an effort, where the model takes one.
+    // For a model that has budgets, a budget is more precise than an effort.
     let both = format!("{budget},{effort}");
     let of_budget = r#"{"thinking":{"type":"enabled","budget_tokens":4096}}"#;
     check(&both, four_five, of_budget, &["output_config.effort"]);
@@ -211,7 +212,7 @@ fn other_models_reason_as_they_can() {
     assert_eq!(refused(one).1, "reasoning_effort");
 }
 
-/// They were lost, and nobody was told. A name that Bedrock does not know for a model is refused there:
+/// They were lost silently. Bedrock refuses a name that it does not know for a model:
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html>
 #[test]
 fn features_turned_on_by_name_go_up_or_are_noted() {
@@ -236,12 +237,12 @@ fn features_turned_on_by_name_go_up_or_are_noted() {
     let long = "output-128k-2025-02-19,interleaved-thinking-2025-05-14";
     check(seven, long, r#"{"anthropic_beta":["output-128k-2025-02-19"]}"#, &noted);
     check("anthropic.claude-haiku-4-5", "context-1m-2025-08-07", "", &["anthropic-beta.context-1m-2025-08-07"]);
-    // It has both by itself, and refuses their names: <https://github.com/anthropics/claude-code/issues/49370>
+    // It has both by default, and refuses their names: <https://github.com/anthropics/claude-code/issues/49370>
     check("us.anthropic.claude-opus-4-7", both, "", &[]);
     check("us.amazon.nova-pro-v1:0", both, "", &[]);
 }
 
-/// With a high effort Nova takes neither a limit nor sampling, and every Messages caller sends a limit:
+/// With a high effort, Nova accepts neither a limit nor sampling settings, and every caller of Messages sends a limit:
 /// <https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html>
 #[test]
 fn nova_reasons_less_where_the_caller_limits_or_draws_the_answer() {
@@ -268,7 +269,7 @@ fn nova_reasons_less_where_the_caller_limits_or_draws_the_answer() {
     check(Endpoint::Messages, messages, "medium", &["thinking"]);
 }
 
-/// The newest keep what they think to themselves unless they are told to show it.
+/// The newest models hide their thoughts unless they are told to show them.
 #[test]
 fn who_wants_to_see_thoughts_sees_them() {
     let check = |endpoint: Endpoint, body: &str, shown: bool| {

@@ -1,6 +1,6 @@
 //! Features of Claude that Anthropic's callers turn on by name (`anthropic-beta`).
 //!
-//! A name that is not known for a model is refused, so only those go up that are documented for it:
+//! A name that is unknown for a model is refused, so only the documented ones are sent:
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-37.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html>
@@ -11,15 +11,15 @@ use alloc::vec::Vec;
 use crate::provider::To;
 use crate::provider::claude::{Generation, Thinks};
 
-/// What a model makes of a feature's name.
+/// What a feature's name means for a model.
 enum Beta {
     Taken,
-    /// It has the feature, and need not be told.
+    /// The model has the feature by default; its name is not sent.
     Usual,
     Unknown,
 }
 
-/// The names that go up for a Claude; the others are noted.
+/// The names to send for a Claude model; the others are noted.
 pub(super) fn taken<'t>(generation: Generation, to: &mut To<'t>) -> Vec<&'t str> {
     let mut taken = Vec::new();
     let names = to.betas.split(',').map(str::trim).filter(|name| !name.is_empty());

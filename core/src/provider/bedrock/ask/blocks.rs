@@ -1,4 +1,4 @@
-//! What is said in a turn, as content blocks.
+//! The parts of a turn as content blocks.
 //!
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html>
 
@@ -20,7 +20,7 @@ use crate::provider::anthropic::ask::conversation::says_something;
 /// Writes the blocks of one request.
 pub(super) struct Blocks {
     keeps: Keeps,
-    /// How many documents there were: their names must differ.
+    /// How many documents there were; each must have another name.
     documents: usize,
 }
 
@@ -29,7 +29,7 @@ impl Blocks {
         Self { keeps, documents: 0 }
     }
 
-    /// Appends an array of blocks. A mark for the cache is a block of its own, behind the one that has it.
+    /// Appends an array of blocks. A cache mark is a block of its own, after the part that has it.
     pub(super) fn write<'p>(&mut self, out: &mut Vec<u8>, parts: impl Iterator<Item = &'p Part<'p>>) {
         let mut comma = b'[';
         let mut next = |out: &mut Vec<u8>| out.push(core::mem::replace(&mut comma, b','));
@@ -63,7 +63,7 @@ impl Blocks {
                     document.object("source", |to| match source {
                         Source::File { data, .. } => to.string("bytes", data),
                         Source::Text(text) => to.string("bytes", &STANDARD.encode(&**text)),
-                        // Refused before.
+                        // Refused earlier.
                         Source::Url(_) => {}
                     });
                 });
@@ -84,7 +84,7 @@ impl Blocks {
             }),
             Content::Result { id, parts, outcome } => block.object("toolResult", |result| {
                 result.string("toolUseId", &tool_use_id(id));
-                // A mark within a result would be no block of a message: it stands behind the result.
+                // A mark inside a result would not be a block of a message, so it follows the result.
                 let keeps = core::mem::replace(&mut self.keeps, Keeps::Nothing);
                 self.write(result.member("content"), parts.iter().filter(|part| says_something(part, None)));
                 self.keeps = keeps;
@@ -92,13 +92,13 @@ impl Blocks {
                     result.string("status", "error");
                 }
             }),
-            // Refused or left out before.
+            // Refused or left out earlier.
             Content::ImageUrl(_) | Content::Audio { .. } | Content::Other { .. } => {}
         }
     }
 }
 
-/// The mark of a part, or of the last that has one of those within.
+/// The cache mark of a part, or of the last part inside it that has one.
 fn mark<'p>(part: &'p Part<'p>) -> Option<weir_hub::codec::json::Raw<'p>> {
     part.cache.or_else(|| match &part.content {
         Content::Result { parts, .. } => parts.iter().rev().find_map(|part| part.cache),
@@ -106,7 +106,8 @@ fn mark<'p>(part: &'p Part<'p>) -> Option<weir_hub::codec::json::Raw<'p>> {
     })
 }
 
-/// What has no counterpart here: what is elsewhere is not fetched, and only people and their tools show things.
+/// The name of a part that this API cannot express: nothing is fetched from a URL, and only users and their tools can
+/// show things.
 pub(super) fn lacks(role: Role, content: &Content<'_>) -> Option<&'static str> {
     let shows = matches!(role, Role::User | Role::Tool);
     match content {
@@ -147,10 +148,10 @@ fn document_format(source: &Source<'_>) -> Option<&'static str> {
     })
 }
 
-/// A name of the characters that are allowed in one, which differs from those of other documents by its number.
+/// A name with only allowed characters. Its number makes it different from other documents' names.
 fn document_name(name: Option<&str>, number: usize) -> String {
     let name = name.unwrap_or_default();
-    // The format says what the ending would.
+    // The format already says what the file extension would.
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let mut clean = String::new();
     for c in stem.chars() {
@@ -164,12 +165,13 @@ fn document_name(name: Option<&str>, number: usize) -> String {
         "" => "document",
         clean => clean,
     };
-    // At most 200 characters.
+    // The limit is 200 characters.
     let clean = clean.get(..190).unwrap_or(clean).trim();
     if number == 1 { clean.into() } else { format!("{clean} ({number})") }
 }
 
-/// A call's name in the characters and the length that this API allows; conversations that began elsewhere have others.
+/// A call's id with only the characters and the length that this API allows. Conversations that began elsewhere have
+/// others.
 fn tool_use_id(id: &str) -> Cow<'_, str> {
     let clean = call_id(id);
     if clean.len() <= 64 {

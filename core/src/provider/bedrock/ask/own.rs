@@ -1,4 +1,4 @@
-//! What each family of models wants said in its own words: `additionalModelRequestFields`.
+//! The settings of each family of models in its own format: `additionalModelRequestFields`.
 //!
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html>,
 //! <https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html>
@@ -19,7 +19,7 @@ pub(super) fn value<'a>(chat: &Chat<'a>, name: &str) -> Option<Raw<'a>> {
     chat.extra.iter().find(|(given, _)| given == name).map(|(_, value)| *value)
 }
 
-/// The fields as an object; empty if there are none. What the caller says itself goes first.
+/// The fields as an object; empty if there are none. The caller's own values win.
 pub(super) fn fields(
     chat: &Chat<'_>,
     sampling: &[(&str, Raw<'_>)],
@@ -77,12 +77,13 @@ pub(super) fn fields(
     if any { String::from_utf8(out).unwrap_or_default() } else { String::new() }
 }
 
-/// How much a model that is not Claude is to reason, in the three words that those have who can be told. Nova takes the
-/// highest only where the answer has no limit and is drawn as usual: what the caller says of these stands, and it reasons less.
+/// The effort of a model that is not Claude, in the three levels of the models that have any. Nova accepts the highest
+/// only if the answer has no limit and the usual sampling. If the caller sets these, they are kept, and Nova reasons
+/// less.
 fn effort(chat: &Chat<'_>, sampling: &[(&str, Raw<'_>)], family: Family, to: &mut To<'_>) -> Option<&'static str> {
     let effort = match (chat.thinking, chat.effort) {
         (None, None) => return None,
-        // What they do unless told to: Nova does not reason, and the others cannot be kept from it.
+        // Nova does not reason by default, and the others cannot be stopped from it, so nothing needs to be said.
         (Some(chat::Thinking::Off), _) | (None, Some(Effort::None)) if family != Family::GptOss => return None,
         (Some(chat::Thinking::Off), _) => Effort::None,
         (Some(chat::Thinking::Budget(_)), Some(effort)) => {
@@ -100,7 +101,7 @@ fn effort(chat: &Chat<'_>, sampling: &[(&str, Raw<'_>)], family: Family, to: &mu
         to.unsupported("reasoning_effort");
         return None;
     }
-    // It always reasons.
+    // This model always reasons.
     if effort == Effort::None {
         to.emulates("reasoning_effort");
     }

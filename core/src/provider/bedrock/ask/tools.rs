@@ -25,7 +25,7 @@ pub(super) struct Tools<'a> {
 }
 
 enum Choice<'a> {
-    /// As the model likes, which need not be said.
+    /// The model decides; this need not be written.
     Auto,
     Any,
     Named(&'a str),
@@ -48,11 +48,11 @@ impl<'a> Tools<'a> {
         let mut offered = &chat.tools[..];
         let choice = match (choice, answer.is_some()) {
             (Some(ToolChoice::Named(name)), _) => Choice::Named(name),
-            // The answer may also be a call of the caller's tools, unless there are none or the caller forbids that.
+            // The answer may also be a call of the caller's tools, unless there are none or the caller forbids calls.
             (Some(ToolChoice::None), true) => Choice::Named(ANSWER_TOOL),
             (_, true) if offered.is_empty() => Choice::Named(ANSWER_TOOL),
             (_, true) | (Some(ToolChoice::Required), _) => Choice::Any,
-            // Calls are forbidden by offering nothing, which a conversation that speaks of calls does not allow.
+            // To forbid calls, no tools are offered. But a conversation with calls must have tools.
             (Some(ToolChoice::None), false) if offered.is_empty() => Choice::Auto,
             (Some(ToolChoice::None), false) if called.is_empty() => {
                 to.emulates("tool_choice");
@@ -65,7 +65,7 @@ impl<'a> Tools<'a> {
             }
             (None | Some(ToolChoice::Auto), false) => Choice::Auto,
         };
-        // A conversation in which tools were called must come with tools, even if none may be called now.
+        // A conversation in which tools were called must have tools, even if none may be called now.
         let past = if offered.is_empty() { called } else { Vec::new() };
         Ok(Self { offered, past, answer, choice, keeps: family.keeps() })
     }
