@@ -30,7 +30,7 @@ use crate::upstream::{Upstream, Url};
 
 pub(super) use embed::{MOST_TEXTS, read as read_embeddings, write as write_embeddings};
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct Cohere;
 
 impl Provider for Cohere {
@@ -85,7 +85,7 @@ impl ChatApi for Cohere {
         Ok(Ask::json("/chat", ask::write(chat, to)?))
     }
 
-    /// Neither with a dash, nor with a digit at its start.
+    /// No dashes, and no digit at the start.
     ///
     /// <https://docs.cohere.com/v1/reference/chat>, `tools.name`
     fn tool_name(&self, _: &str) -> ToolName {

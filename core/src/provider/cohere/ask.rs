@@ -1,4 +1,4 @@
-//! Writes a chat as a request of Cohere's.
+//! Writes a chat as a request in Cohere's API.
 
 mod conversation;
 mod tools;
@@ -15,10 +15,10 @@ use weir_hub::fault::Reject;
 
 use crate::provider::To;
 
-/// The caller's own words for this provider.
+/// The caller's own settings for this provider.
 const OWN: [&str; 6] = ["citation_options", "documents", "priority", "safety_mode", "strict_tools", "thinking"];
 
-/// How many sequences may stop an answer.
+/// The most stop sequences.
 ///
 /// <https://docs.cohere.com/reference/chat>, `stop_sequences`
 const MOST_STOPS: usize = 5;
@@ -91,9 +91,9 @@ fn own_value<'a>(chat: &Chat<'a>, name: &str) -> Option<&'a str> {
     own(chat, name).map(Raw::text)
 }
 
-/// Refuses the fields that have no counterpart here, or not for this value.
+/// Refuses the fields or values that this API cannot express.
 fn expressible(chat: &Chat<'_>, to: &mut To<'_>) {
-    // OpenAI allows temperatures up to 2 and penalties from -2 to 2; here all of them lie between 0 and 1.
+    // OpenAI allows temperatures up to 2 and penalties from -2 to 2. Here all of them are between 0 and 1.
     for (_, name, value) in sampling(chat) {
         if !is_taken(name, value) {
             to.unsupported(name);
@@ -101,19 +101,19 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) {
     }
     to.takes_none_of(chat, &["logit_bias", "metadata", "n", "top_logprobs", "service_tier"]);
     to.unname(chat);
-    // What tools gave back goes up as text.
+    // Tool results are sent as text.
     to.look(chat.looks(), Some(Detail::High));
     to.unmark(chat);
     to.rest(&chat.extra, &OWN);
 }
 
-/// Whether this API takes a value for a field of OpenAI's.
+/// Whether this API accepts a value of OpenAI's field.
 fn is_taken(name: &str, value: Raw<'_>) -> bool {
     let bounded = matches!(name, "temperature" | "presence_penalty" | "frequency_penalty");
     !bounded || value.number().is_some_and(|value| (0.0..=1.0).contains(&value))
 }
 
-/// How the answer is to be drawn, as far as the caller says and it can be said here: the name here, OpenAI's, the value.
+/// The caller's sampling settings that this API has: its name, OpenAI's name, the value.
 fn sampling<'a>(chat: &Chat<'a>) -> impl Iterator<Item = (&'static str, &'static str, Raw<'a>)> {
     [
         ("temperature", "temperature", chat.temperature),
@@ -127,7 +127,7 @@ fn sampling<'a>(chat: &Chat<'a>) -> impl Iterator<Item = (&'static str, &'static
     .filter_map(|(name, openai, value)| Some((name, openai, value?)))
 }
 
-/// Whether a model can reason. One that is not known can.
+/// Whether a model can reason. An unknown one can.
 ///
 /// <https://docs.cohere.com/docs/models>
 pub(super) fn thinks(model: &str) -> bool {
@@ -157,7 +157,8 @@ impl Think {
     }
 }
 
-/// What the caller says about reasoning, in its own words or in those of other providers. Unsaid, models that can, do.
+/// The caller's setting for reasoning, in this API's own form or another provider's. Without one, models that can
+/// reason do.
 fn thinking(chat: &Chat<'_>, thinks: bool, to: &mut To<'_>) -> Result<Option<Think>, Reject> {
     let think = if let Some(own) = own(chat, "thinking") {
         let kind = own.get("type").and_then(Raw::string);
@@ -182,14 +183,14 @@ fn thinking(chat: &Chat<'_>, thinks: bool, to: &mut To<'_>) -> Result<Option<Thi
         }
     };
     match think {
-        // A model that cannot does not, and knows no word for it.
+        // A model that cannot reason has no setting for it.
         Think::Off if !thinks => Ok(None),
         Think::On { .. } if !thinks => {
             to.unsupported("reasoning_effort");
             Ok(None)
         }
         Think::On { budget: Some(budget) } => {
-            // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
+            // The caller's limit includes reasoning, as it does here: half of it is for the answer.
             let most = chat.max_tokens.map_or(u64::MAX, |max| (max / 2).max(1));
             Ok(Some(Think::On { budget: Some(budget.min(most)) }))
         }
@@ -197,7 +198,7 @@ fn thinking(chat: &Chat<'_>, thinks: bool, to: &mut To<'_>) -> Result<Option<Thi
     }
 }
 
-/// The tokens that thinking may take; the highest efforts have no limit but the model's.
+/// The budget of thinking; the highest efforts have only the model's own limit.
 const fn budget(effort: Effort) -> Option<u64> {
     match effort {
         Effort::None | Effort::Minimal => Some(1024),
@@ -207,7 +208,7 @@ const fn budget(effort: Effort) -> Option<u64> {
     }
 }
 
-/// The schema that an answer must follow; of an object of any shape only that it is one.
+/// The schema of an answer; `None` if its format has none.
 fn schema<'a>(format: &'a Format<'_>) -> Option<&'a str> {
     match format {
         Format::Schema { schema, .. } => Some(schema.text()),

@@ -1,4 +1,4 @@
-//! Cohere's embeddings, which Bedrock serves too.
+//! Cohere's embeddings, which Bedrock also serves.
 //!
 //! <https://docs.cohere.com/reference/embed>
 
@@ -12,15 +12,15 @@ use weir_hub::usage::Usage;
 
 use crate::provider::To;
 
-/// The most texts that one request may have.
+/// The most texts in one request.
 pub(in crate::provider) const MOST_TEXTS: usize = 96;
 
-/// The request for `embed`; `model` is named in it unless its address does.
+/// The request for `embed`. It names `model`, unless the path does.
 ///
-/// What the texts are for must be said (`input_type`), and OpenAI has no word for it: callers who care give Cohere's; for
-/// all others they are texts to be found later, `search_document`.
+/// This API requires the purpose of the texts (`input_type`), and OpenAI has no field for it. Callers who care can send
+/// Cohere's field. For all others, the texts are to be found later: `search_document`.
 pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mut To<'_>) -> Vec<u8> {
-    // Vectors of the models before have one length.
+    // The vectors of earlier models have only one length.
     let takes_dimensions = !["-v2", "-v3", "-light-"].iter().any(|old| to.model.contains(old));
     if embed.dimensions.is_some() && !takes_dimensions {
         to.unsupported("dimensions");
@@ -57,7 +57,7 @@ pub(in crate::provider) fn write(embed: &Embed<'_>, model: Option<&str>, to: &mu
     out
 }
 
-/// Gemini's words for what texts are for, in Cohere's.
+/// Cohere's name for a purpose in Gemini's terms.
 ///
 /// <https://ai.google.dev/gemini-api/docs/embeddings#supported-task-types>
 fn input_type(task: &str) -> Option<&'static str> {
@@ -70,10 +70,10 @@ fn input_type(task: &str) -> Option<&'static str> {
     }
 }
 
-/// The vectors of an answer; `None` if it holds none.
+/// The vectors of an answer; `None` if it has none.
 pub(in crate::provider) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
     let embeddings = answer.get("embeddings")?;
-    // By type, as was asked for; older models know but one.
+    // Sorted by type, as requested; older models have only one type.
     let floats = embeddings.get("float").unwrap_or(embeddings);
     let vectors: Vec<_> = floats.items().collect();
     if vectors.is_empty() {
@@ -83,7 +83,7 @@ pub(in crate::provider) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
         let count = |of: &str| meta.get(of)?.get("input_tokens")?.integer();
         count("tokens").or_else(|| count("billed_units"))
     });
-    // Bedrock counts in a header; what is not said is guessed at four bytes a token.
+    // Bedrock has the count in a header. Without a count, four bytes are guessed to be a token.
     let texts = answer.get("texts").unwrap_or(Raw::NULL).items().map(|text| text.text().len() as u64);
     let input = counted.unwrap_or_else(|| texts.map(|bytes| bytes.div_ceil(4)).sum());
     let usage = Usage { input, estimated: counted.is_none(), ..Usage::default() };

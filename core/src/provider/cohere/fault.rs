@@ -1,5 +1,5 @@
-//! Cohere's errors: `{"message":…}`, and a status. What does not fit the schema of a server that is made with `FastAPI` comes
-//! as a list of places.
+//! Cohere's errors: `{"message":…}`, and a status. A server made with `FastAPI` reports a request that does not fit its
+//! schema as a list of places.
 //!
 //! <https://docs.cohere.com/reference/errors>
 
@@ -24,21 +24,21 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     judged(status, UpstreamFault::new(kind(status, &message), redact::fit(&message)))
 }
 
-/// What kind of failure it is. Nothing but the words tells more than the status.
+/// The kind of failure. Only the message says more than the status.
 fn kind(status: u16, message: &str) -> FaultKind {
     match status {
         400 | 422 if message.starts_with("too many tokens") => FaultKind::ContextLength,
-        // A trial key's calls of a month are used up; its calls of a minute come back.
+        // A trial key's calls for the month are used up; its calls for a minute come back.
         429 if ["/ month", "per month"].iter().any(|words| own_words(message).contains(words)) => FaultKind::Billing,
-        // A word that the operator or Cohere has put on a list.
+        // The prompt has a word that the operator or Cohere has blocked.
         498 => FaultKind::ContentPolicy,
-        // The request was cancelled, and not by us.
+        // The request was cancelled, but not by Weir.
         499 => FaultKind::Unavailable,
         status => by_status(status),
     }
 }
 
-/// What an answer says that ended with an error.
+/// The fault of an answer that ended with an error.
 pub(super) fn ended(reason: &str, message: Option<&str>) -> UpstreamFault {
     let message = message.map(redact::fit).filter(|message| !message.is_empty());
     let message = message.unwrap_or_else(|| "The provider ended its answer with an error.".into());

@@ -26,35 +26,35 @@ pub(super) struct Reading {
     thought: Thought,
     /// How many blocks of reasoning have begun.
     thoughts: u32,
-    /// The calls that have begun, under the provider's numbers; the latest of each.
+    /// The calls that have begun, by the provider's number; the latest with each number.
     calls: BTreeMap<u64, Call>,
-    /// How many of them are of the caller's tools.
+    /// How many of them call the caller's tools.
     tools: u32,
 }
 
-/// What reasoning is under way.
+/// The kind of reasoning that is being read.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Thought {
     #[default]
     None,
-    /// What the model means to do with its tools (`tool_plan`).
+    /// What the model plans to do with its tools (`tool_plan`).
     Plan,
-    /// A part of the message, of which there may be several.
+    /// A part of the message; there may be several.
     Part,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Call {
     to: To,
-    /// Whether it has had arguments.
+    /// Whether it has had any arguments.
     given: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum To {
-    /// A tool of the caller's; which of the answer's calls it is.
+    /// A tool of the caller's; its number among the answer's calls.
     Tool(u32),
-    /// [`ANSWER_TOOL`]: its arguments are text to the caller.
+    /// [`ANSWER_TOOL`]: the caller receives its arguments as text.
     Answer,
 }
 
@@ -69,7 +69,7 @@ impl Reader for Reading {
         let event = match event {
             Event::Json { data, .. } => data,
             Event::Exception { name, data } => return Err(ended(name, Some(&text(data, "message")))),
-            // Some hosts end all their streams alike; the answer's own last event has not come.
+            // Some hosts end every stream with this event; the answer's own last event has not come.
             Event::Done => return Err(cut()),
         };
         let [kind, index, delta, shares, id] = event.pick(["type", "index", "delta", "logprobs", "id"]);
@@ -110,7 +110,7 @@ impl Reader for Reading {
             }
             // An error object in place of an event: every event of this API has a type.
             "" => return Err(stray(event)),
-            // Ends of citations, what debugging tells, and kinds to come.
+            // Ends of citations, debugging events, and future kinds.
             _ => {}
         }
         Ok(Flow::Alive)
@@ -174,7 +174,7 @@ impl Reading {
         pieces(Piece::Reasoning { block: self.thoughts.saturating_sub(1), text });
     }
 
-    /// A call begins. In a whole answer it is complete as well.
+    /// A call begins. In a whole answer it is also complete.
     fn call(&mut self, index: u64, call: Raw<'_>, pieces: &mut Pieces<'_>) {
         let function = call.get("function").unwrap_or(Raw::NULL);
         let to = if text(function, "name") == ANSWER_TOOL {
@@ -199,7 +199,7 @@ impl Reading {
     }
 
     fn close(&mut self, index: u64, pieces: &mut Pieces<'_>) {
-        // A call without arguments: callers parse what they get, so it must be JSON.
+        // A call without arguments. Callers parse arguments, so they must be JSON.
         if self.calls.get(&index).is_some_and(|call| !call.given) {
             self.arguments(index, "{}".into(), pieces);
         }
@@ -210,15 +210,15 @@ impl Reading {
         let calls = self.tools > 0;
         let finish = match &*reason {
             "" => return Err(malformed("The provider's answer has no finish reason.")),
-            // The first version's names for limits and policy are still met.
+            // Names from the API's first version, which some hosts still use.
             "MAX_TOKENS" | "ERROR_LIMIT" => Finish::Length,
             "ERROR_TOXIC" => Finish::ContentFilter,
             "ERROR" | "TIMEOUT" | "USER_CANCEL" => return Err(ended(&reason, Some(&text(end, "error")))),
             "TOOL_CALL" | "COMPLETE" if calls => Finish::ToolCalls,
-            // `COMPLETE`, `STOP_SEQUENCE`, and kinds to come.
+            // `COMPLETE`, `STOP_SEQUENCE`, and future reasons.
             _ => Finish::Stop,
         };
-        // Which of them is not told.
+        // The API does not say which one it was.
         if reason == "STOP_SEQUENCE" {
             pieces(Piece::StopSequence(Str::EMPTY));
         }
@@ -227,8 +227,8 @@ impl Reading {
     }
 }
 
-/// Reads a usage object. What counts are the tokens that the model saw: what is billed leaves out those that Cohere puts
-/// around them. Those found in a cache are among them.
+/// Reads a usage object. It counts the tokens that the model saw. The billed tokens do not include those that Cohere
+/// adds around the request. Cached tokens are included.
 fn count(usage: Option<Raw<'_>>, pieces: &mut Pieces<'_>) {
     let Some(usage) = usage else { return };
     let count = |of: &str, name: &str| usage.get(of)?.get(name).and_then(whole);
@@ -238,18 +238,18 @@ fn count(usage: Option<Raw<'_>>, pieces: &mut Pieces<'_>) {
     pieces(Piece::Usage(Usage { input, output, cached_read, ..Usage::default() }));
 }
 
-/// A count; the API's own schema has them as numbers of any kind.
+/// A count; the API's own schema allows any number.
 fn whole(number: Raw<'_>) -> Option<u64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and counts are small")]
     number.integer().or_else(|| number.number().map(|number| number as u64))
 }
 
-/// Where a stretch of text comes from: one piece for each source. What the source says is the whole document there, which
-/// the caller has.
+/// The sources of a piece of text: one piece for each. This API gives the whole document as the source's text, which
+/// the caller already has.
 ///
 /// <https://docs.cohere.com/docs/rag-citations>
 fn cite(citation: Raw<'_>, pieces: &mut Pieces<'_>) {
-    // Plans and thoughts are cited too; places in them are none in the text.
+    // Plans and reasoning are cited, too; positions in them are not positions in the text.
     if citation.get("type").and_then(Raw::string).is_some_and(|kind| kind != "TEXT_CONTENT") {
         return;
     }
@@ -258,7 +258,7 @@ fn cite(citation: Raw<'_>, pieces: &mut Pieces<'_>) {
         let document = source.get("document").unwrap_or(Raw::NULL);
         let given = |name| document.get(name).and_then(Raw::str);
         let id = source.get("id");
-        // Documents that came without a name are called by their number.
+        // Documents without a name are named by their number.
         let number = id.and_then(Raw::string).and_then(|id| id.strip_prefix("doc:")?.parse().ok());
         pieces(Piece::Citation(Citation {
             url: given("url"),
@@ -271,8 +271,8 @@ fn cite(citation: Raw<'_>, pieces: &mut Pieces<'_>) {
     }
 }
 
-/// Log probabilities of a stretch of text, as OpenAI has them. One stretch is one token or a few that only together are
-/// text; then theirs is the probability of all of them.
+/// Log probabilities of a piece of text, in OpenAI's format. One piece is one token, or a few that are text only
+/// together; then it gets the probability of all of them.
 fn logprobs(item: Option<Raw<'_>>, pieces: &mut Pieces<'_>) {
     let Some(item) = item else { return };
     let mut known = item.get("logprobs").unwrap_or(Raw::NULL).items().filter_map(Raw::number).peekable();
@@ -292,7 +292,7 @@ fn logprobs(item: Option<Raw<'_>>, pieces: &mut Pieces<'_>) {
     }
 }
 
-/// As JSON has it, which knows no infinity.
+/// A number in JSON, which has no infinity.
 fn number(number: f64) -> String {
     if number.is_finite() { format!("{number}") } else { "-9999.0".into() }
 }

@@ -1,4 +1,4 @@
-//! Rerank: what callers say is Cohere's own dialect or Jina's, which has grown out of it; what is answered passes.
+//! Rerank: callers use Cohere's own dialect, or Jina's, which is based on it. The answer is relayed.
 //!
 //! <https://docs.cohere.com/reference/rerank>,
 //! <https://jina.ai/reranker/>
@@ -18,7 +18,7 @@ use weir_hub::usage::Usage;
 
 use crate::provider::{Body, To};
 
-/// Fields of Jina's and of Cohere's first version that the second does not have.
+/// Fields of Jina's API and of Cohere's first version that the second version does not have.
 const GONE: [&str; 7] = [
     "max_chunks_per_doc",
     "max_doc_length",
@@ -29,7 +29,7 @@ const GONE: [&str; 7] = [
     "truncation",
 ];
 
-/// The caller's body for the model.
+/// The caller's body, changed for the model.
 pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
     let missing = |field: &str| Reject::Missing { field: field.to_owned() };
     let given = |name| call.scan.raw(call.body, name).filter(|value| !value.is_null());
@@ -49,7 +49,7 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
     }
     for field in GONE {
         if call.scan.get(call.body, field).is_some() {
-            // False asks for what the answer is anyway.
+            // False asks for the default.
             if given(field).is_some_and(|value| value.boolean() != Some(false)) {
                 to.unsupported(field);
             }
@@ -59,7 +59,7 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
     Ok(if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) })
 }
 
-/// The documents as an array of strings; `None` if they are one already.
+/// The documents as an array of strings; `None` if they already are.
 fn texts(documents: Raw<'_>, to: &To<'_>) -> Result<Option<Vec<u8>>, Reject> {
     if documents.kind() != Kind::Array {
         return Err(to.invalid("documents", "it must be an array"));
@@ -69,7 +69,7 @@ fn texts(documents: Raw<'_>, to: &To<'_>) -> Result<Option<Vec<u8>>, Reject> {
     }
     let mut texts: Vec<Cow<'_, str>> = Vec::new();
     for (at, document) in documents.items().enumerate() {
-        // An object is its text; of others than that there is nothing to be ranked here.
+        // An object stands for its text. An object without text cannot be ranked here.
         let text = document.string().or_else(|| document.get("text")?.string());
         texts.push(text.ok_or_else(|| {
             to.invalid(&format!("documents[{at}]"), "it must be a string or an object with 'text' for this provider")
@@ -80,7 +80,7 @@ fn texts(documents: Raw<'_>, to: &To<'_>) -> Result<Option<Vec<u8>>, Reject> {
     Ok(Some(out))
 }
 
-/// Watches an answer.
+/// Watches a relayed answer.
 pub(super) struct Ranking;
 
 impl Reader for Ranking {
@@ -92,7 +92,7 @@ impl Reader for Ranking {
         if answer.get("results").is_none_or(|results| results.kind() != Kind::Array) {
             return Err(malformed("The provider's answer has no results."));
         }
-        // What is paid for are searches; tokens are told only by some models.
+        // Cohere bills searches; only some models report tokens.
         let tokens = answer.get("meta").and_then(|meta| meta.get("tokens"));
         let count = |name| tokens.and_then(|tokens| tokens.get(name)?.integer());
         pieces(Piece::Usage(Usage {

@@ -42,7 +42,7 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""brand_new":1"#, "brand_new");
 }
 
-/// The Responses API takes items in any order, and agents put in what a person says meanwhile.
+/// The Responses API accepts items in any order, and agents insert what the user says meanwhile.
 #[test]
 fn results_come_before_what_a_person_says_in_between() {
     let messages = r#"{"role":"user","content":"x"},{"role":"assistant","tool_calls":[
@@ -55,7 +55,8 @@ fn results_come_before_what_a_person_says_in_between() {
     assert!(body.ends_with(end), "{body}");
 }
 
-/// A result stayed without content, and a picture that the model made stayed in its message: the request was refused.
+/// A result remained without content, and an image that the model made remained in its message, so the request was
+/// refused.
 #[test]
 fn of_parts_that_are_left_out_nothing_stays() {
     let lenient = Upstream { drop_unsupported: true, ..upstream("cohere") };
@@ -178,7 +179,8 @@ fn a_status_of_its_own_is_understood() {
     check(503, "upstream connect error", FaultKind::Unavailable);
 }
 
-/// What does not fit the schema comes as a list of places, from what serves Cohere's models with `FastAPI`.
+/// A server made with `FastAPI` that serves Cohere's models reports a request that does not fit the schema as a list of
+/// places.
 #[test]
 fn what_does_not_fit_is_told_with_its_place() {
     let body =

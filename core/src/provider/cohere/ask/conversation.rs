@@ -1,5 +1,5 @@
-//! A conversation as this API knows it: as OpenAI's, but results of tools are documents, documents stand beside the
-//! messages, and reasoning is a plan or a part of its own.
+//! A conversation in this API: like OpenAI's, but tool results are documents, documents are beside the messages, and
+//! reasoning is a plan or a part of its own.
 //!
 //! <https://docs.cohere.com/reference/chat>, `messages` and `documents`
 
@@ -17,7 +17,7 @@ use crate::provider::parts::text;
 
 pub(super) struct Conversation<'a> {
     messages: Vec<Message<'a>>,
-    /// What the answer may rest on, in the order in which it is numbered in citations.
+    /// The documents that the answer may use, in the order of their numbers in citations.
     pub(super) documents: Vec<Document<'a>>,
     thinks: bool,
 }
@@ -35,10 +35,11 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    /// Sorts the turns: each result of a tool is a message of its own and comes first in its turn, and documents leave theirs.
+    /// Sorts the turns: each tool result becomes a message of its own and comes first in its turn, and documents are
+    /// taken out.
     pub(super) fn of(turns: &'a [Turn<'a>], thinks: bool, to: &mut To<'_>) -> Result<Self, Reject> {
         let mut conversation = Self { messages: Vec::new(), documents: Vec::new(), thinks };
-        // What people have said since the latest answer or result.
+        // The user's messages since the latest answer or result.
         let mut since = Vec::new();
         for turn in turns {
             let mut said = Vec::new();
@@ -46,7 +47,8 @@ impl<'a> Conversation<'a> {
                 expressible(turn, at, part, to);
                 match &part.content {
                     Content::Result { .. } => {
-                        // A person may have spoken in between; what nobody called for stays where it is.
+                        // The user may have spoken before the result. If no call came before, the messages stay where
+                        // they are.
                         if conversation.messages.is_empty() {
                             conversation.messages.append(&mut since);
                         }
@@ -59,7 +61,8 @@ impl<'a> Conversation<'a> {
                     _ => {}
                 }
             }
-            // Thoughts are said with a call, as its plan, or by a model that reasons; alone they are no message.
+            // Reasoning is sent with a call, as its plan, or for a model that reasons. Reasoning alone is not a
+            // message.
             if !thinks && !said.iter().any(|part| matches!(part.content, Content::Call { .. })) {
                 said.retain(|part| !matches!(part.content, Content::Reasoning { .. }));
             }
@@ -104,13 +107,13 @@ impl<'a> Conversation<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// `None` if it is no text, which was refused before.
+    /// `None` if it is not text, which was refused earlier.
     fn of(source: &'a Source<'_>, title: Option<&'a str>) -> Option<Self> {
         Some(Self { title, text: text(source)? })
     }
 }
 
-/// One document: what it says, under names of our own choice.
+/// One document: its text, under member names that Weir chose.
 pub(super) fn document(out: &mut Vec<u8>, document: &Document<'_>) {
     object(out, |out| {
         out.object("data", |data| {
@@ -122,7 +125,7 @@ pub(super) fn document(out: &mut Vec<u8>, document: &Document<'_>) {
     });
 }
 
-/// Refuses what of a turn has no counterpart here.
+/// Refuses a part of a turn that this API cannot express.
 fn expressible(turn: &Turn<'_>, at: usize, part: &Part<'_>, to: &mut To<'_>) {
     let mut refuse = |at: usize, kind: &str| to.unsupported(&To::of_message(turn.at, &format!("content[{at}].{kind}")));
     let file = |source: &Source<'_>| {
@@ -131,7 +134,7 @@ fn expressible(turn: &Turn<'_>, at: usize, part: &Part<'_>, to: &mut To<'_>) {
     };
     match &part.content {
         Content::Audio { .. } => refuse(at, "input_audio"),
-        // Only people show pictures here.
+        // In this API, only users can show images.
         Content::Image { .. } | Content::ImageUrl(_) if !matches!(turn.role, Role::User | Role::Tool) => {
             refuse(at, "image_url");
         }
@@ -154,11 +157,11 @@ fn expressible(turn: &Turn<'_>, at: usize, part: &Part<'_>, to: &mut To<'_>) {
     }
 }
 
-/// Whether this API takes the part at all: it refuses empty messages. Reasoning with a proof is another provider's, and
-/// so is what was encrypted; a conversation that began elsewhere goes on without it.
+/// Whether this API accepts the part: it refuses empty messages. Reasoning with a proof, and encrypted reasoning, are
+/// another provider's; a conversation that began elsewhere goes on without them.
 fn says_something(role: Role, part: &Part<'_>) -> bool {
     match &part.content {
-        // Those of others were refused or left out before.
+        // Images in other roles were refused or left out earlier.
         Content::Image { .. } | Content::ImageUrl(_) => matches!(role, Role::User | Role::Tool),
         Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
         Content::Reasoning { text, signature } => signature.as_deref().is_none_or(str::is_empty) && !text.is_empty(),
@@ -167,7 +170,7 @@ fn says_something(role: Role, part: &Part<'_>) -> bool {
     }
 }
 
-/// What the model said: its plan or its thoughts, its words, its calls.
+/// The model's message: its plan or its reasoning, its text, its calls.
 fn assistant(message: &mut Object<'_>, parts: &[&Part<'_>], thinks: bool) {
     let calls = || parts.iter().filter(|part| matches!(part.content, Content::Call { .. }));
     let thoughts = parts.iter().filter_map(|part| match &part.content {
@@ -175,7 +178,7 @@ fn assistant(message: &mut Object<'_>, parts: &[&Part<'_>], thinks: bool) {
         _ => None,
     });
     if calls().next().is_some() {
-        // What a model that does not reason thinks before it calls a tool is its plan.
+        // A model that does not reason has a plan before it calls a tool.
         let plan: String = thoughts.collect();
         if !thinks && !plan.is_empty() {
             message.string("tool_plan", &plan);
@@ -236,27 +239,27 @@ fn content(message: &mut Object<'_>, parts: &[&Part<'_>]) {
                     look(part, image);
                 });
             }
-            // Written elsewhere, refused or left out before.
+            // Written elsewhere, refused or left out earlier.
             _ => {}
         });
     });
 }
 
-/// How closely to look, as far as there are words for it.
+/// How closely to look at an image, if this API can express it.
 fn look(part: &Part<'_>, image: &mut Object<'_>) {
     if let Some(detail) = part.detail {
         image.string("detail", if detail == Detail::Low { "low" } else { "high" });
     }
 }
 
-/// What a tool gave back, as the member `content`.
+/// A tool's result, as the member `content`.
 fn result(message: &mut Object<'_>, parts: &[Part<'_>], outcome: Outcome) {
     let words = |part: &Part<'_>| match &part.content {
         Content::Text(text) | Content::Refusal(text) => Some(String::from(&**text)),
         _ => None,
     };
     if outcome == Outcome::Failed {
-        // There is no mark for it, but results are documents, and those can name what they hold.
+        // This API has no flag for a failed result. But results are documents, and a document's members have names.
         let words: String = parts.iter().filter_map(words).collect();
         message.array("content", [words], |out, words| {
             object(out, |part| {

@@ -1,4 +1,5 @@
-//! Tools, whether the model must call one, and what shape its answer must have: the API knows each, but not all at once.
+//! Tools, whether the model must call one, and the format of its answer. This API has all of these, but not all at
+//! once.
 //!
 //! <https://docs.cohere.com/docs/tool-use-overview>,
 //! <https://docs.cohere.com/docs/structured-outputs>
@@ -19,12 +20,12 @@ pub(super) struct Tools<'a> {
     answer: Option<Tool<'a>>,
     choice: Option<&'static str>,
     strict: Option<&'a str>,
-    /// The format is the API's own affair.
+    /// The answer's format, if the API itself sees to it.
     format: Option<&'a Format<'a>>,
 }
 
 impl<'a> Tools<'a> {
-    /// `grounded`: documents come with the request.
+    /// `grounded`: whether the request has documents.
     pub(super) fn of(chat: &'a Chat<'a>, grounded: bool, to: &mut To<'_>) -> Result<Self, Reject> {
         let mut offered: Vec<_> = chat.tools.iter().collect();
         let choice = chat.tool_choice.as_ref();
@@ -37,7 +38,7 @@ impl<'a> Tools<'a> {
             Some(ToolChoice::None) if offered.is_empty() => None,
             Some(ToolChoice::None) => Some("NONE"),
             Some(ToolChoice::Required) => Some("REQUIRED"),
-            // No tool can be named; a choice of one is none.
+            // This API cannot name a tool. If only that tool is offered, none needs to be named.
             Some(ToolChoice::Named(name)) => {
                 offered.retain(|tool| tool.name == *name);
                 if offered.is_empty() {
@@ -49,7 +50,7 @@ impl<'a> Tools<'a> {
         };
         let (mut answer, mut format) = (None, None);
         let named = matches!(chat.tool_choice, Some(ToolChoice::Named(_)));
-        // A call that must be made leaves no room for another answer.
+        // If a call is required, there is no other answer.
         if chat.format != Format::Text && !named {
             if choice == Some("NONE") {
                 (offered, choice) = (Vec::new(), None);
@@ -57,7 +58,7 @@ impl<'a> Tools<'a> {
             if offered.is_empty() && !grounded {
                 format = Some(&chat.format);
             } else {
-                // The API takes a format neither with tools nor with documents.
+                // The API accepts a format neither with tools nor with documents.
                 let description = match &chat.format {
                     Format::Schema { description, .. } => description.as_deref(),
                     Format::Text | Format::Json => None,
@@ -67,7 +68,7 @@ impl<'a> Tools<'a> {
                 to.emulates("response_format");
             }
         }
-        // It holds for all tools or none: the promise is kept where it was asked for.
+        // `strict` applies to all tools or to none. It is set if the caller asks for it on any.
         let strict = offered.iter().any(|tool| tool.strict == Some(true)).then_some("true");
         Ok(Self { offered, answer, choice, strict: strict.or_else(|| own_value(chat, "strict_tools")), format })
     }
@@ -102,7 +103,7 @@ fn tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
             if let Some(description) = &tool.description {
                 function.string("description", description);
             }
-            // A function without parameters may leave them out there; here a schema is required.
+            // OpenAI accepts a function without parameters; this API requires a schema.
             let parameters = tool.parameters.map_or("{\"type\":\"object\",\"properties\":{}}", Raw::text);
             function.raw("parameters", parameters);
         });
