@@ -1,4 +1,4 @@
-//! An answer that must be JSON, had through a tool that the model has to call: for providers that have no other way.
+//! A JSON answer through a tool that the model must call, for providers that have no other way.
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 use weir_hub::chat::{Chat, Content, Tool};
 use weir_hub::codec::json::Raw;
 
-/// The tool through which an answer comes that must be JSON (`response_format`). Its input is the answer's content.
+/// The tool that carries an answer that must be JSON (`response_format`). Its input is the answer's content.
 pub(super) const ANSWER_TOOL: &str = "weir_json_answer";
 
-/// The schema of an answer of which only that it is an object is asked.
+/// The schema of an answer that may be any object.
 pub(super) const ANY_OBJECT: &str = "{\"type\":\"object\"}";
 
-/// The tool, for an answer that follows `schema`.
+/// The tool for an answer that follows `schema`.
 pub(super) fn answer_tool<'a>(schema: &'a str, description: Option<&'a str>) -> Tool<'a> {
     Tool {
         name: Cow::Borrowed(ANSWER_TOOL),
@@ -24,8 +24,8 @@ pub(super) fn answer_tool<'a>(schema: &'a str, description: Option<&'a str>) -> 
     }
 }
 
-/// The tools that were called so far, of which no more than the name is known: some providers want those that a
-/// conversation speaks of to be there, even if none may be called now.
+/// The tools that were called so far, with only their names. Some providers want every tool of a conversation to be
+/// declared, even if none may be called now.
 pub(super) fn called<'a>(chat: &'a Chat<'_>) -> Vec<Tool<'a>> {
     let (mut tools, mut names): (Vec<Tool<'a>>, BTreeSet<&str>) = Default::default();
     for part in chat.turns.iter().flat_map(|turn| &turn.parts) {

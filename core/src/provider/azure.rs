@@ -1,7 +1,7 @@
-//! Azure OpenAI: OpenAI's API under Azure's addresses, keys and errors.
+//! Azure OpenAI: OpenAI's API with Azure's addresses, keys and errors.
 //!
-//! Without an `api_version` the address is that of the v1 API, which names the model in the body; with a dated one it is a
-//! deployment's. <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle>,
+//! Without an `api_version`, the address is that of the v1 API, whose body names the model. With a dated version, it is
+//! that of a deployment. <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle>,
 //! <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference>,
 //! <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/concepts/content-filter>
 
@@ -19,10 +19,10 @@ use weir_hub::reply::{Reader, Reply};
 use super::{Ask, ChatApi, CountApi, CredentialHeader, Provider, To, openai};
 use crate::upstream::{Upstream, Url};
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct Azure;
 
-/// Whatever a deployment is called.
+/// A deployment's name does not tell its model, so the limit on stop sequences always applies.
 const ACCENT: openai::Accent = openai::Accent { most_stops: |_| openai::MOST_STOPS, ..openai::PLAIN };
 
 impl Provider for Azure {
@@ -64,9 +64,9 @@ impl Provider for Azure {
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         let mut fault = openai::fault(status, body);
         match fault.code.as_deref() {
-            // What the safety system of images says.
+            // The code of the safety system for images.
             Some("contentFilter") => fault.kind = FaultKind::ContentPolicy,
-            // The deployment's model, or the version, knows no such operation: that is the operator's to set right.
+            // The deployment's model or the version does not have this operation; the operator must correct that.
             Some("OperationNotSupported") => fault.kind = FaultKind::NotFound,
             Some("BadRequest") if fault.message.starts_with("API version") => fault.kind = FaultKind::NotFound,
             _ => {}
@@ -108,10 +108,10 @@ impl CountApi for Azure {
     }
 }
 
-/// The path of an endpoint, by the version that the configuration names.
+/// The path of an endpoint at the configured version.
 fn path(endpoint: Endpoint, upstream: &Upstream, model: &str) -> String {
     let verb = openai::path_at(endpoint, upstream);
-    // The whole base address, as Azure shows it, may stand in the configuration as well.
+    // The configuration may also have the whole base address, as Azure shows it.
     let v1 = |query: &str| {
         let base = if upstream.prefix.ends_with("/openai/v1") { "" } else { "/openai/v1" };
         format!("{base}{verb}{query}")
@@ -120,7 +120,7 @@ fn path(endpoint: Endpoint, upstream: &Upstream, model: &str) -> String {
         None => v1(""),
         // `preview`, `latest`, `v1`
         Some(version) if !is_dated(version) => v1(&format!("?api-version={version}")),
-        // It has no deployment in its path; the body names the model.
+        // This endpoint has no deployment in its path; the body names the model.
         Some(version) if matches!(endpoint, Endpoint::Responses | Endpoint::CountTokens) => {
             format!("/openai{verb}?api-version={version}")
         }
@@ -133,7 +133,7 @@ fn is_dated(version: &str) -> bool {
     version.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// A deployment's name as a segment of a path. Azure allows none that would have to be encoded.
+/// A deployment's name as a segment of a path. Azure allows no name that would need encoding.
 fn encoded(deployment: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(deployment.len());

@@ -1,4 +1,4 @@
-//! What the generations of Claude differ in, read from a model's name.
+//! The differences between generations of Claude, read from a model's name.
 //!
 //! <https://platform.claude.com/docs/en/about-claude/models/overview>,
 //! <https://platform.claude.com/docs/en/about-claude/models/migration-guide>,
@@ -9,22 +9,22 @@ use weir_hub::chat::Effort;
 
 use super::ToolName;
 
-/// A generation, as far as requests differ. A Claude that is not known belongs to the newest.
+/// A generation whose requests differ from others. An unknown Claude belongs to the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Generation {
-    /// No Claude: others speak this API as well, and what they support is theirs to say.
+    /// Not a Claude: other models with this API, which say themselves what they support.
     Foreign,
-    /// Claude 3 and before: 4096 tokens of output, no thinking.
+    /// Claude 3 and earlier: 4096 tokens of output, no thinking.
     Three,
-    /// 3.5, which does not think either.
+    /// 3.5: no thinking.
     ThreeFive,
     /// 3.7 to 4.1: thinking with a budget of tokens.
     Four,
-    /// 4.5: as before; follows schemas strictly when told to.
+    /// 4.5: as before; can be told to follow schemas strictly.
     FourFive,
-    /// 4.6: thinking as the model sees fit, guided by an effort.
+    /// 4.6: the model decides how much to think, guided by an effort.
     FourSix,
-    /// 4.7 and later: as before, with the effort `xhigh`; a budget is refused, and so is sampling.
+    /// 4.7 and later: as before, with the effort `xhigh`; refuses budgets and sampling settings.
     Latest,
 }
 
@@ -34,18 +34,18 @@ pub(super) enum Thinks {
     Never,
     /// With a budget of tokens.
     Budget,
-    /// As it sees fit, guided by an effort.
+    /// The model decides, guided by an effort.
     Adaptive,
 }
 
-/// What a model that thinks as it sees fit does when it is not to think.
+/// What a model that decides itself needs, so that it does not think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Off {
-    /// It does not unless told to. Some hosts refuse the word for it.
+    /// It does not think by default. Some hosts refuse to be told.
     Unsaid,
     /// It must be told.
     Said,
-    /// It thinks all the same.
+    /// It always thinks.
     Never,
 }
 
@@ -63,7 +63,7 @@ impl Off {
     }
 }
 
-/// Major and minor version, and then often a date: `opus-4-5-20251101`, `sonnet-4-20250514`.
+/// The major and minor version, often followed by a date: `opus-4-5-20251101`, `sonnet-4-20250514`.
 fn versions(name: &str) -> (Option<u32>, u32) {
     let mut numbers = name.split(['-', '.', '@', ':']).filter_map(|part| part.parse::<u32>().ok());
     let major = numbers.next().filter(|major| *major < 1000);
@@ -91,8 +91,8 @@ impl Generation {
         }
     }
 
-    /// `max_tokens`, which this API requires, for callers who leave it out: generous for an answer, and small enough for
-    /// every model of the generation to give whole. Thinking comes on top.
+    /// `max_tokens` for callers who do not set it, because this API requires it. It is enough for long answers, and
+    /// every model of the generation accepts it. Room for thinking is added to it.
     pub(super) const fn default_max_tokens(self) -> u64 {
         match self {
             Self::Three => 4096,
@@ -109,32 +109,32 @@ impl Generation {
         }
     }
 
-    /// Whether tools can be `strict` and answers can have a schema (`output_config.format`).
+    /// Whether tools can be `strict`, and answers can have a schema (`output_config.format`).
     pub(super) const fn follows_schemas(self) -> bool {
         !matches!(self, Self::Three | Self::ThreeFive | Self::Four)
     }
 
-    /// Whether it can be told to show what it thinks, and keeps that to itself unless it is.
+    /// Whether it hides its thoughts unless it is told to show them.
     pub(super) const fn hides_thoughts(self) -> bool {
         matches!(self, Self::Latest)
     }
 
-    /// Whether `temperature`, `top_p` and `top_k` are taken.
+    /// Whether it accepts `temperature`, `top_p` and `top_k`.
     pub(super) const fn samples(self) -> bool {
         !matches!(self, Self::Latest)
     }
 
-    /// Whether `temperature` and `top_p` exclude each other, where they are taken.
+    /// Whether it refuses `temperature` and `top_p` together.
     pub(super) const fn samples_in_one_way(self) -> bool {
         matches!(self, Self::FourFive | Self::FourSix)
     }
 
-    /// Whether the model goes on with an answer that was begun for it.
+    /// Whether the model continues an answer that the caller has begun.
     pub(super) const fn goes_on(self) -> bool {
         !matches!(self, Self::FourSix | Self::Latest)
     }
 
-    /// The name of `effort` where thinking is adaptive.
+    /// The name of `effort` for models that decide how much to think.
     pub(super) fn effort(self, effort: Effort) -> &'static str {
         match effort {
             Effort::None | Effort::Minimal | Effort::Low => "low",
@@ -146,7 +146,7 @@ impl Generation {
     }
 }
 
-/// What a model takes as a tool's name: Claude longer ones than most.
+/// The tool names that a model accepts; Claude accepts longer ones than most.
 ///
 /// <https://github.com/anthropics/anthropic-sdk-python/blob/main/src/anthropic/types/tool_param.py>, and the pattern that its
 /// refusals tell: `^[a-zA-Z0-9_-]{1,128}$`
@@ -157,15 +157,15 @@ pub(super) fn tool_name(model: &str) -> ToolName {
     }
 }
 
-/// The tokens that thinking may take, where it is given a budget (1024 is the least that the API takes); and the room it
-/// is given by default where it is not.
+/// The budget of thinking, for models that have one (the API's minimum is 1024). For the others, the room that thinking
+/// gets by default.
 pub(super) const fn budget(effort: Effort) -> u64 {
     match effort {
         Effort::None | Effort::Minimal => 1024,
         Effort::Low => 2048,
         Effort::Medium => 8192,
         Effort::High => 16_384,
-        // With the room for an answer, just below the 32 000 that the smallest of these models gives.
+        // With the room for an answer, this is just below 32 000, the limit of the smallest of these models.
         Effort::Xhigh | Effort::Max => 23_552,
     }
 }

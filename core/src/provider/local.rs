@@ -1,4 +1,4 @@
-//! The team's own models, run by the sidecar next door, which speaks OpenAI's embeddings.
+//! The operator's own models, which the local sidecar runs. It speaks OpenAI's embeddings API.
 
 use alloc::boxed::Box;
 
@@ -10,10 +10,10 @@ use weir_hub::reply::Reply;
 use super::{Ask, CredentialHeader, Provider, Reach, To, openai};
 use crate::upstream::Upstream;
 
-/// The sidecar's code for a model that could not be loaded: it stays so until the operator has mended it.
+/// The sidecar's code for a model that could not be loaded; it cannot be until the operator repairs it.
 const NOT_LOADED: &str = "model_unavailable";
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct Local;
 
 impl Provider for Local {

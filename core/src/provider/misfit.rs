@@ -1,4 +1,5 @@
-//! What does not fit a schema, as servers tell it that check requests with Pydantic: Mistral, vLLM and others.
+//! Errors of a request that does not fit a schema, in the format of servers that use Pydantic: Mistral, vLLM and
+//! others.
 
 use alloc::string::{String, ToString};
 
@@ -7,7 +8,7 @@ use weir_hub::fault::{FaultKind, UpstreamFault};
 
 use super::redact;
 
-/// What does not fit the schema: the first of the places, and what is wrong there.
+/// The first place that does not fit the schema, and what is wrong there.
 pub(super) fn misfit(body: Raw<'_>, kind: FaultKind) -> Option<UpstreamFault> {
     let details = [Some(body), body.get("message")].into_iter().flatten().filter_map(|value| value.get("detail"));
     let first = details.filter(|detail| detail.kind() == Kind::Array).find_map(|list| list.items().next())?;

@@ -1,38 +1,39 @@
-//! What a failure is about: the operator's key, account or model, or something that the request named.
+//! What a failure is about: the operator's key, account or model, or something that the request names.
 //!
-//! One status stands for both. A file that is not there is 404, as a model is; one that belongs to somebody else is 403, as a key
-//! without a permission is; and a prompt that no minute has room for is 429, as too many prompts are. If the first of each pair
-//! rested the target, one caller could take it from all others.
+//! One status stands for both. A missing file is a 404, as a missing model is. A file of somebody else is a 403, as a
+//! key without a permission is. A prompt that exceeds the limit of a whole minute is a 429, as too many prompts are. If
+//! the request's own faults rested the target, one caller could take it away from all others.
 
 use alloc::borrow::ToOwned;
 
 use weir_hub::fault::{FaultKind, UpstreamFault};
 
-/// Whether `message` is one of a provider's own, by what it begins with, and holds nothing of the request: nothing quoted, and nothing
-/// before or behind a colon, as a field that is not known stands there. Only so may words tell that a failure is the operator's:
-/// else a caller could write them, and the target would rest for all.
+/// Whether `message` is a provider's own and has nothing from the request in it. It must have one of these
+/// `beginnings`, nothing quoted, and nothing before or after a colon, where an unknown field would be. Only then may
+/// words decide that a failure is the operator's. Otherwise a caller could write those words, and the target would rest
+/// for everybody.
 pub(super) fn is_own(message: &str, beginnings: &[&str]) -> bool {
-    // An address is no name.
+    // An address is not a name.
     let names_nothing = message.split("://").all(|part| name(part) == part.len());
     names_nothing && beginnings.iter().any(|beginning| message.starts_with(beginning))
 }
 
-/// What a message says before it names something, which a caller may have chosen.
+/// The part of a message before the first name, which a caller may have chosen.
 pub(super) fn own_words(message: &str) -> &str {
     message.get(..name(message)).unwrap_or_default()
 }
 
-/// What a failure names.
+/// What a failure is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Named {
-    /// The key, the account, the model or the address: the operator's to set right.
+    /// The key, the account, the model or the address: the operator must correct it.
     Ours,
-    /// A file, an address of an image, an earlier answer: the caller's to set right.
+    /// A file, the URL of an image, an earlier answer: the caller must correct it.
     Request,
     Nothing,
 }
 
-/// `fault` as an answer of this status told it, with what it names taken into account.
+/// `fault`, which an answer with this status told, corrected by what it names.
 pub(super) fn judged(status: u16, mut fault: UpstreamFault) -> UpstreamFault {
     if fault.kind == FaultKind::RateLimited && is_beyond_any_minute(&fault.message) {
         fault.kind = FaultKind::TooLarge;
@@ -51,14 +52,14 @@ pub(super) fn judged(status: u16, mut fault: UpstreamFault) -> UpstreamFault {
                 fault.code = Some("not_found".to_owned());
             }
         }
-        // It may be anybody's, the firewall's included that read the prompt: another target may do better, and the next
-        // request here too.
+        // It may be anybody's fault, also that of a firewall that has read the prompt. Another target may answer, and
+        // so may this one for the next request.
         Named::Nothing => fault.rests = false,
     }
     fault
 }
 
-/// Codes, and ends of codes, that tell of what is the operator's.
+/// Error codes, and ends of codes, for faults of the operator's.
 const OURS: [&str; 20] = [
     "model_not_found",
     "invalid_model",
@@ -82,10 +83,10 @@ const OURS: [&str; 20] = [
     "consumer_suspended",
 ];
 
-/// Words for what is the operator's, whatever else is named with them.
+/// Words that mean a fault of the operator's, whatever else is named with them.
 const MODEL: [&str; 5] = ["model", "models", "deployment", "engine", "engines"];
 
-/// Words for what is the operator's, if nothing of the request is named.
+/// Words that mean a fault of the operator's if nothing of the request is named.
 const ACCOUNT: [&str; 29] = [
     "account",
     "accounts",
@@ -118,7 +119,7 @@ const ACCOUNT: [&str; 29] = [
     "ip",
 ];
 
-/// Words for what a request names.
+/// Words for things that a request names.
 const REQUEST: [&str; 38] = [
     "attachment",
     "audio",
@@ -160,7 +161,7 @@ const REQUEST: [&str; 38] = [
     "voice",
 ];
 
-/// Permissions of calling a model, by what they begin with: an operator's account has to have them.
+/// The beginnings of permissions to call a model, which the operator's account needs.
 ///
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html>,
 /// <https://cloud.google.com/vertex-ai/docs/general/iam-permissions>
@@ -173,7 +174,7 @@ const CALLING: [&str; 6] = [
     "serviceusage.services.use",
 ];
 
-/// Permissions of reading what a request names, by what they begin with.
+/// The beginnings of permissions to read what a request names.
 const READING: [&str; 8] = [
     "s3:",
     "bedrock:ApplyGuardrail",
@@ -185,7 +186,7 @@ const READING: [&str; 8] = [
     "aiplatform.rag",
 ];
 
-/// The permission that lacks, as AWS and Google name it.
+/// The missing permission, as AWS and Google name it.
 fn permission(message: &str) -> Option<&str> {
     let aws = || message.strip_prefix("User: ")?.split_once(" is not authorized to perform: ");
     let rest = aws().map(|(_, rest)| rest).or_else(|| message.strip_prefix("Permission '"))?;
@@ -193,7 +194,7 @@ fn permission(message: &str) -> Option<&str> {
 }
 
 fn named(fault: &UpstreamFault) -> Named {
-    // A tool may name a model too: the field says more than the code.
+    // A tool may name a model, too, so the field says more than the code.
     match fault.param.as_deref() {
         Some("model") => return Named::Ours,
         Some(_) => return Named::Request,
@@ -225,14 +226,15 @@ fn named(fault: &UpstreamFault) -> Named {
             () => Named::Nothing,
         };
     }
-    // What is quoted, or stands behind a colon, is a name: a caller may have chosen it.
+    // Whatever is quoted or follows a colon is a name, which a caller may have chosen.
     let words = own_words(message);
     if words.contains("storage.objects.") {
         return Named::Request;
     }
     let words = || words.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
     let is = |word: &str, of: &[&str]| of.iter().any(|known| word.eq_ignore_ascii_case(known));
-    // The first that is known: what follows may be a caller's name without quotes. `models/x` begins with a kind, too.
+    // The first known word counts: later words may be a caller's name without quotes. `models/x` also begins with a
+    // known word.
     for word in words() {
         let kind = word.split('/').next().unwrap_or_default();
         if is(kind, &MODEL) {
@@ -245,7 +247,7 @@ fn named(fault: &UpstreamFault) -> Named {
     if words().any(|word| is(word, &ACCOUNT)) { Named::Ours } else { Named::Nothing }
 }
 
-/// Where the first name begins that is quoted, in brackets, or behind a colon; the message's length if there is none.
+/// Where the first name begins (quoted, in brackets, or after a colon); the message's length if there is none.
 fn name(message: &str) -> usize {
     let mut before = ' ';
     let begins = |(_, c): &(usize, char)| {
@@ -256,8 +258,8 @@ fn name(message: &str) -> usize {
     message.char_indices().find(begins).map_or(message.len(), |(at, _)| at)
 }
 
-/// Whether a rate limit is one that this request alone is beyond, so that no waiting helps: `Request too large for gpt-4o … on tokens
-/// per min (TPM): Limit 30000, Requested 45000.`
+/// Whether this request alone exceeds the rate limit, so that waiting does not help: `Request too large for gpt-4o … on
+/// tokens per min (TPM): Limit 30000, Requested 45000.`
 fn is_beyond_any_minute(message: &str) -> bool {
     let number = |name: &str| -> Option<u64> {
         let (_, rest) = message.split_once(name)?;
@@ -287,7 +289,7 @@ mod tests {
     use crate::provider::by_name;
     use crate::time::Instant;
 
-    /// Whose a failure is, and whether it rests.
+    /// Whose fault a failure is, and whether the target rests.
     fn read(provider: &str, status: u16, body: &str) -> (Whose, bool) {
         let fault = by_name(provider).unwrap().fault(status, body.as_bytes());
         let target = Candidate { provider: "a".to_string(), model: "m".to_string() };
@@ -372,7 +374,7 @@ mod tests {
             );
             check(401, openai("Incorrect API key provided: file", invalid, "", "invalid_api_key"), OPERATOR);
             check(401, openai("You do not have access to the file", invalid, "", ""), OPERATOR);
-            // Nobody's name is told: a firewall may have read the prompt.
+            // Nothing is named: a firewall may have read the prompt.
             check(403, "<html>Attention required!</html>".to_string(), ANYBODY);
             check(403, openai("Forbidden", "", "", ""), ANYBODY);
             check(404, r#"{"detail":"Not Found"}"#.to_string(), ANYBODY);
@@ -396,7 +398,7 @@ mod tests {
         let limited = (Whose::Provider, true);
         for provider in ["openai", "azure", "mistral"] {
             check(provider, 429, &openai(large, "tokens", "", "rate_limit_exceeded"), CALLER);
-            // Groq's status.
+            // Groq uses this status.
             check(provider, 413, &openai(large, "tokens", "", "rate_limit_exceeded"), CALLER);
             check(provider, 429, &openai("Tokens per minute: Limit 1,000, Requested 2,000", "tokens", "", ""), CALLER);
             check(provider, 429, &openai(often, "tokens", "", "rate_limit_exceeded"), limited);

@@ -1,4 +1,4 @@
-//! Parts of messages: those that an upstream has no place for, and documents that are text.
+//! Parts of messages: leaves out those that an upstream has no place for, and reads documents that are text.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -10,8 +10,8 @@ use weir_hub::chat::{Chat, Content, Role, Source};
 
 use super::To;
 
-/// `chat` without the parts that an upstream has no place for. `lacks` tells what such a part is called where a message of
-/// this role says it; each is refused by name, or noted where it may be left out.
+/// `chat` without the parts that an upstream has no place for. For such a part in a message of this role, `lacks` gives
+/// its name. Each is refused by that name, or noted if it may be left out.
 pub(super) fn without<'c, 'a>(
     chat: &'c Chat<'a>,
     to: &mut To<'_>,
@@ -20,7 +20,7 @@ pub(super) fn without<'c, 'a>(
     let mut found = false;
     for turn in &chat.turns {
         for (at, part) in turn.parts.iter().enumerate() {
-            // Results are the content of their message at OpenAI, or parts of it.
+            // In OpenAI's API, a result is the content of its message, or a part of it.
             let (parts, first) = match &part.content {
                 Content::Result { parts, .. } => (&parts[..], 0),
                 _ => (core::slice::from_ref(part), at),
@@ -49,7 +49,7 @@ pub(super) fn without<'c, 'a>(
     Cow::Owned(chat)
 }
 
-/// What a document says; `None` if it is no text.
+/// The text of a document; `None` if it is not text.
 pub(super) fn text<'s>(source: &'s Source<'_>) -> Option<Cow<'s, str>> {
     match source {
         Source::Text(text) => Some(Cow::Borrowed(&**text)),

@@ -1,4 +1,4 @@
-//! A provider's own words about a failure, made fit to be shown and logged.
+//! Redacts a provider's own message about a failure, so that it can be shown and logged.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 use weir_hub::codec::json::write::{array, object, string};
 use weir_hub::codec::json::{Kind, Raw};
 
-/// More than any useful message has.
+/// No useful message is longer.
 const MAX_MESSAGE: usize = 2048;
 
-/// What stands in for something that looks like a credential.
+/// Replaces anything that looks like a credential.
 const REDACTED: &str = "[redacted]";
 
-/// `message`, at most 2 KB of it, without anything that looks like a credential.
+/// At most 2 KB of `message`, without anything that looks like a credential.
 ///
-/// Providers repeat parts of a wrong key in their error (`Incorrect API key provided: sk-ab***yz`): that key is the
+/// Providers repeat parts of a wrong key in their error (`Incorrect API key provided: sk-ab***yz`). That key is the
 /// operator's, and the message may reach a caller.
 pub(super) fn fit(message: &str) -> String {
     let mut out = String::with_capacity(message.len().min(MAX_MESSAGE));
@@ -36,15 +36,15 @@ pub(super) fn fit(message: &str) -> String {
     out
 }
 
-/// `value` with each of its texts [fit](fit) to be shown, the names of members included: a provider that repeats a key in its words
-/// may do so in the details beside them.
+/// `value` with all its texts [redacted](fit), also members' names: a provider that repeats a key in its message may
+/// repeat it in the details, too.
 pub(super) fn fit_json(value: Raw<'_>) -> String {
     let mut out = Vec::with_capacity(value.text().len());
     write_fit(value, &mut out);
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Whether each text of `value` may be shown as it is.
+/// Whether each text of `value` can be shown unchanged.
 pub(super) fn may_be_shown(value: Raw<'_>) -> bool {
     match value.kind() {
         Kind::Object => value.members().all(|(name, value)| fit(&name) == name && may_be_shown(value)),
@@ -54,7 +54,7 @@ pub(super) fn may_be_shown(value: Raw<'_>) -> bool {
     }
 }
 
-/// The depth of what was checked is bounded.
+/// Recursion is safe, because the depth of checked JSON is bounded.
 fn write_fit(value: Raw<'_>, out: &mut Vec<u8>) {
     match value.kind() {
         Kind::Object => object(out, |object| {
@@ -68,7 +68,7 @@ fn write_fit(value: Raw<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// What a provider said in place of its own error object: text from a proxy, a page, or nothing.
+/// The message of a provider that sent no error object: text from a proxy, a web page, or nothing.
 pub(super) fn from_text(status: u16, body: &[u8]) -> String {
     let text = core::str::from_utf8(body).map_or("", str::trim);
     if text.is_empty() || text.starts_with(['<', '{', '[']) {

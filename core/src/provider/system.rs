@@ -1,22 +1,22 @@
-//! What the application says in the middle of a conversation, for hosts whose chat templates take it only at the beginning.
+//! System messages in the middle of a conversation, for hosts whose chat templates accept them only at the beginning.
 //!
-//! It keeps its place, and so the host keeps what it has cached of the conversation before: it is told with what a person says
-//! there, in the tags that Claude Code has for such words.
+//! Such a message keeps its position, so the host can still use its cache of the earlier conversation. It becomes part
+//! of the user's message there, in the tags that Claude Code uses for this.
 
 use alloc::format;
 use alloc::vec::Vec;
 
 use weir_hub::chat::{Chat, Content, Part, Role, Turn};
 
-/// Whether the application says something elsewhere than in the first message.
+/// Whether there is a system message after the first message.
 pub(super) fn is_late(chat: &Chat<'_>) -> bool {
     chat.turns.iter().skip(1).any(|turn| turn.role == Role::System)
 }
 
-/// The conversation with one message of the application's, its first.
+/// Leaves only the first system message.
 pub(super) fn first(chat: &mut Chat<'_>) {
     let mut turns: Vec<Turn<'_>> = Vec::with_capacity(chat.turns.len());
-    // Said where nobody has spoken yet.
+    // What must be said, but no message of the user has come yet to hold it.
     let mut open: Vec<Part<'_>> = Vec::new();
     for mut turn in chat.turns.drain(..) {
         match (turn.role, turns.last_mut()) {
@@ -40,7 +40,7 @@ pub(super) fn first(chat: &mut Chat<'_>) {
     chat.turns = turns;
 }
 
-/// Adds a message of a person's, if there is something to say.
+/// Adds a message of the user, if there is something to say.
 fn speak<'a>(open: &mut Vec<Part<'a>>, at: usize, turns: &mut Vec<Turn<'a>>) {
     if !open.is_empty() {
         turns.push(Turn { role: Role::User, at, parts: core::mem::take(open), extra: Vec::new() });

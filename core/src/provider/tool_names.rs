@@ -1,7 +1,7 @@
-//! Names of tools that a provider would refuse: for each another one goes up, and the caller's comes back in the answer.
+//! Renames tools whose names a provider would refuse; the answer has the caller's names again.
 //!
-//! MCP servers make names of more than 64 characters, and Gemini's callers use dots and colons. The other name is made of the
-//! caller's alone, so that the same tool has it in each request of a conversation.
+//! MCP servers use names of more than 64 characters, and Gemini's callers use dots and colons. The new name depends
+//! only on the caller's, so the same tool has it in each request of a conversation.
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -14,19 +14,19 @@ use weir_hub::chat::{Chat, Content, ToolChoice};
 use weir_hub::codec::json::Str;
 use weir_hub::piece::Piece;
 
-/// What a provider takes as a tool's name: letters, digits, `_` and a little more.
+/// The tool names that a provider accepts: letters, digits, `_` and a few other characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ToolName {
-    /// The longest, in characters.
+    /// The maximum length, in characters.
     pub longest: usize,
-    /// What else it may hold.
+    /// The other characters that it may have.
     pub besides: &'static str,
     /// Whether it may begin with something other than a letter or `_`.
     pub begins_with_any: bool,
 }
 
 impl ToolName {
-    /// What OpenAI takes, and most others with it.
+    /// The names that OpenAI and most others accept.
     ///
     /// <https://platform.openai.com/docs/api-reference/chat/create#chat_create-tools>, `function.name`
     pub const USUAL: Self = Self { longest: 64, besides: "-", begins_with_any: true };
@@ -40,7 +40,8 @@ impl ToolName {
         c.is_ascii_alphanumeric() || c == '_' || self.besides.contains(c)
     }
 
-    /// A name that stands for `name`: its beginning, and a digest of all of it. `turn` tells those apart that would be alike.
+    /// A name that stands for `name`: its beginning, and a digest of the whole. `turn` distinguishes names that would
+    /// be equal.
     fn instead(self, name: &str, turn: usize) -> String {
         let mut digest = Sha256::new();
         digest.update(name);
@@ -61,13 +62,13 @@ impl ToolName {
     }
 }
 
-/// How much of a digest such a name has, in hexadecimal digits.
+/// The length of the digest in such a name, in hexadecimal digits.
 const DIGITS: usize = 10;
 
-/// Tools under other names: the name that went up, and the caller's, in the order of the first.
+/// Renamed tools: the name that was sent and the caller's, sorted by the first.
 pub type Renamed = Vec<(String, String)>;
 
-/// `chat` with names that are taken, and those that are new; `None` if all were.
+/// `chat` with accepted names, and the list of new names; `None` if all names were accepted.
 pub(super) fn renamed<'a>(chat: &Chat<'a>, taken: ToolName) -> Option<(Chat<'a>, Renamed)> {
     if names(chat).all(|name| taken.takes(name)) {
         return None;
@@ -75,7 +76,7 @@ pub(super) fn renamed<'a>(chat: &Chat<'a>, taken: ToolName) -> Option<(Chat<'a>,
     let own: BTreeSet<&str> = names(chat).collect();
     let (mut instead, mut renamed) = (BTreeMap::new(), BTreeMap::new());
     for name in own.iter().filter(|name| !taken.takes(name)) {
-        // A name that is there, or was made, stands in the way of one turn at most.
+        // A name that exists, or was made, blocks at most one turn.
         let free = |other: &String| !own.contains(&**other) && !renamed.contains_key(other);
         if let Some(other) = (0..2 * own.len()).map(|turn| taken.instead(name, turn)).find(free) {
             instead.insert((*name).to_owned(), other.clone());
@@ -100,7 +101,7 @@ pub(super) fn renamed<'a>(chat: &Chat<'a>, taken: ToolName) -> Option<(Chat<'a>,
     Some((chat, renamed.into_iter().collect()))
 }
 
-/// The tools that a request names.
+/// All tool names in a request.
 fn names<'c>(chat: &'c Chat<'_>) -> impl Iterator<Item = &'c str> {
     let chosen = if let Some(ToolChoice::Named(name)) = &chat.tool_choice { Some(&**name) } else { None };
     let called = chat.turns.iter().flat_map(|turn| &turn.parts).filter_map(|part| match &part.content {
@@ -110,7 +111,7 @@ fn names<'c>(chat: &'c Chat<'_>) -> impl Iterator<Item = &'c str> {
     chat.tools.iter().map(|tool| &*tool.name).chain(chosen).chain(called)
 }
 
-/// A piece with the caller's name for the tool that it calls.
+/// The piece with the caller's name for the tool that it calls.
 pub(crate) fn restored<'p>(piece: Piece<'p>, renamed: &'p [(String, String)]) -> Piece<'p> {
     match piece {
         Piece::Call { index, id, name } if !renamed.is_empty() => {
@@ -166,7 +167,7 @@ mod tests {
         assert!(of(&["7zip"], strict)[0].starts_with("_7zip_"));
     }
 
-    /// Alike in all that is kept of them; and one that a caller has called as another would be called.
+    /// Two names are equal in everything that is kept of them, and a caller uses a name that another one would get.
     #[test]
     fn no_two_tools_have_one_name() {
         let long = |end: &str| "n".repeat(90) + end;
