@@ -1,7 +1,7 @@
-//! Gemini, as Google AI serves it. Vertex serves the same with small differences, and shares what is here.
+//! Gemini, as Google AI serves it. Vertex serves it with small differences, and shares this code.
 //!
-//! Schemas go up as JSON Schema, which the API takes as it is (`parametersJsonSchema`, `responseJsonSchema`): its own older
-//! kind of schema can say less.
+//! Schemas are sent as JSON Schema, which the API accepts unchanged (`parametersJsonSchema`, `responseJsonSchema`). Its
+//! own older schema format can express less.
 //!
 //! <https://ai.google.dev/api/generate-content>, <https://ai.google.dev/api/caching#Content>,
 //! <https://ai.google.dev/gemini-api/docs/thought-signatures>, <https://ai.google.dev/gemini-api/docs/troubleshooting>
@@ -35,7 +35,7 @@ use crate::upstream::{Upstream, Url};
 pub(super) use embedding::read as read_embeddings;
 use reply::Reading;
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct Gemini;
 
 /// Where Gemini is served.
@@ -89,8 +89,8 @@ impl Provider for Gemini {
         }
     }
 
-    /// <https://ai.google.dev/api/embeddings#method:-models.batchembedcontents>; the limit is what a refusal tells: "at most 100
-    /// requests can be in one batch".
+    /// <https://ai.google.dev/api/embeddings#method:-models.batchembedcontents>; the limit is from the API's refusal:
+    /// "at most 100 requests can be in one batch".
     fn most_texts(&self, _: &str) -> usize {
         100
     }
@@ -130,7 +130,7 @@ impl ChatApi for Gemini {
         signature::of(Maker::Gemini, proof).is_some()
     }
 
-    /// As a refusal tells it.
+    /// According to the API's refusal.
     ///
     /// <https://ai.google.dev/api/caching#FunctionDeclaration>
     fn tool_name(&self, _: &str) -> ToolName {
@@ -173,7 +173,7 @@ impl CountApi for Gemini {
     }
 }
 
-/// Reads how many tokens there are.
+/// Reads the count of tokens.
 ///
 /// <https://ai.google.dev/api/tokens>
 pub(super) fn counted(answer: Raw<'_>) -> Option<u64> {
@@ -185,7 +185,7 @@ fn path(to: &To<'_>) -> String {
     format!("/models/{}:{}", segment(to.model), verb(to.delivery))
 }
 
-/// What a model is asked to do. Without `alt=sse` a stream would be one JSON array.
+/// The operation on a model. Without `alt=sse`, a stream would be one JSON array.
 pub(super) const fn verb(delivery: Delivery) -> &'static str {
     match delivery {
         Delivery::Whole => "generateContent",
@@ -193,7 +193,7 @@ pub(super) const fn verb(delivery: Delivery) -> &'static str {
     }
 }
 
-/// A model's name as one segment of a path, before which no colon may stand but the verb's.
+/// A model's name as one segment of a path. No colon may come before the operation's.
 ///
 /// <https://datatracker.ietf.org/doc/html/rfc3986#section-3.3>
 pub(super) fn segment(name: &str) -> String {

@@ -1,4 +1,4 @@
-//! Writes a chat as a request for content.
+//! Writes a chat as a `generateContent` request.
 
 mod conversation;
 mod thinking;
@@ -20,10 +20,10 @@ use super::model::Model;
 use crate::provider::To;
 use crate::provider::answer_tool::{ANY_OBJECT, answer_tool};
 
-/// Fields without a place in the hub that this API has words for.
+/// Fields without a place in the hub that this API can express.
 const TAKES: [&str; 2] = ["modalities", "web_search_options"];
 
-/// How many sequences may stop an answer.
+/// The most stop sequences.
 ///
 /// <https://ai.google.dev/api/generate-content#generationconfig>, `stopSequences`
 const MOST_STOPS: usize = 5;
@@ -72,8 +72,8 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -
     Ok(out)
 }
 
-/// How closely a model looks at all that it is shown, where it cannot be told for each image by itself: only if the same is
-/// asked for all, and nothing else is there.
+/// How closely the model looks at all images, for models that have no setting for each one. Set only if the caller asks
+/// for the same on all images, and nothing else is shown.
 ///
 /// <https://ai.google.dev/gemini-api/docs/media-resolution>
 fn resolution(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Option<&'static str> {
@@ -101,7 +101,7 @@ fn resolution(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Option<&'static
     }
 }
 
-/// The word for how closely to look.
+/// The API's name for a detail.
 const fn level(detail: Detail) -> &'static str {
     match detail {
         Detail::Low => "MEDIA_RESOLUTION_LOW",
@@ -110,11 +110,11 @@ const fn level(detail: Detail) -> &'static str {
     }
 }
 
-/// Refuses the fields that have no counterpart here.
+/// Refuses the fields that this API cannot express.
 fn expressible(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     to.takes_none_of(chat, &["logit_bias", "metadata"]);
     to.unname(chat);
-    // Here it has 32 bits.
+    // In this API, a seed has 32 bits.
     if chat.seed.is_some_and(|seed| seed.text().parse::<i32>().is_err()) {
         return Err(to.invalid("seed", "it must be a whole number of 32 bits for this provider"));
     }
@@ -126,8 +126,8 @@ fn extra<'a>(chat: &Chat<'a>, wanted: &str) -> Option<Raw<'a>> {
     chat.extra.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value)
 }
 
-/// Whether the model may search the web. How much it reads, or from where it searches, cannot be told. Older models search
-/// only where there are no functions and the answer may be any text.
+/// Whether the model may search the web. The API has no setting for how much it reads, or from where it searches. Older
+/// models search only if there are no functions and the answer may be any text.
 ///
 /// <https://ai.google.dev/gemini-api/docs/google-search>, <https://ai.google.dev/gemini-api/docs/tool-combination>,
 /// <https://ai.google.dev/gemini-api/docs/structured-output#structured_outputs_with_tools>
@@ -150,7 +150,7 @@ fn searches(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Result<bool, Reje
     Ok(true)
 }
 
-/// What the answer may consist of, where it is more than text.
+/// The kinds of content in the answer, if it is more than text.
 ///
 /// <https://ai.google.dev/gemini-api/docs/image-generation>
 fn modalities(chat: &Chat<'_>, to: &mut To<'_>) -> Vec<&'static str> {
@@ -165,7 +165,7 @@ fn modalities(chat: &Chat<'_>, to: &mut To<'_>) -> Vec<&'static str> {
     wanted
 }
 
-/// The tool through which an answer comes that must be JSON, where the model takes no shape beside tools.
+/// The tool for an answer that must be JSON, if the model accepts no answer format together with tools.
 fn answer<'a>(chat: &'a Chat<'_>, model: Model, to: &mut To<'_>) -> Option<Tool<'a>> {
     if chat.tools.is_empty() || model.answers_in_json_beside_tools() {
         return None;
@@ -204,7 +204,7 @@ fn tier(chat: &Chat<'_>, host: Host, to: &mut To<'_>) -> Option<&'static str> {
     }
 }
 
-/// How the answer is to be drawn, as far as the caller says.
+/// The caller's sampling settings.
 fn sampling(chat: &Chat<'_>, stops: &[Cow<'_, str>], config: &mut Object<'_>) {
     let Chat { temperature, top_p, top_k, presence_penalty, frequency_penalty, seed, .. } = *chat;
     let numbers = [

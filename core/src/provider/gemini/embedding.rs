@@ -1,4 +1,4 @@
-//! Embeddings: one request for each text, in one batch.
+//! Embeddings: one request for each text, all in one batch.
 //!
 //! <https://ai.google.dev/api/embeddings>
 
@@ -39,9 +39,9 @@ pub(in crate::provider) fn read(answer: Raw<'_>) -> Option<Vectors<'_>> {
     Some(Vectors { model: String::new(), vectors: vectors?, usage: usage(answer) })
 }
 
-/// What an answer says that was read.
+/// The tokens that were read, according to the answer.
 pub(super) fn usage(answer: Raw<'_>) -> Usage {
-    // Some models do not say what they read.
+    // Some models do not count them.
     let said = answer.get("usageMetadata").and_then(|usage| usage.get("promptTokenCount")?.integer());
     Usage { input: said.unwrap_or(0), estimated: said.is_none(), ..Usage::default() }
 }

@@ -22,7 +22,7 @@ pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     judged(status, fault)
 }
 
-/// Reads an error that came as an answer, or as an event.
+/// Reads an error in an answer with a status of success, or in an event.
 pub(in crate::provider) fn in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
     let error = error(answer)?;
     let status = error.get("code").and_then(Raw::integer).and_then(|code| u16::try_from(code).ok());
@@ -30,7 +30,7 @@ pub(in crate::provider) fn in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
     Some(judged(status, said(error, by_status(status))).as_event())
 }
 
-/// The error object. Where a stream was asked for, some errors come in an array.
+/// The error object. If a stream was requested, some errors come in an array.
 fn error(body: Raw<'_>) -> Option<Raw<'_>> {
     let body = if body.kind() == Kind::Array { body.items().next()? } else { body };
     body.get("error").filter(|error| error.kind() == Kind::Object)
@@ -63,13 +63,13 @@ fn is_a(detail: Raw<'_>, kind: &str) -> bool {
     name.rsplit('.').next() == Some(kind)
 }
 
-/// A duration as these APIs write it: `34.07s`.
+/// A duration in the format of these APIs: `34.07s`.
 fn delay(text: &str) -> Option<Duration> {
     let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// One status stands for much: the reason and the words tell more.
+/// One status has many causes; the reason and the message say more.
 fn kind(status: &str, reason: &str, message: &str, by_status: FaultKind) -> FaultKind {
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
     let own = |words: &[&str]| words.iter().any(|words| own_words(message).contains(words));
@@ -90,7 +90,7 @@ fn kind(status: &str, reason: &str, message: &str, by_status: FaultKind) -> Faul
         "INVALID_ARGUMENT" if says(&["payload size exceeds"]) => FaultKind::TooLarge,
         "INVALID_ARGUMENT" if says(&["was blocked", "safety"]) => FaultKind::ContentPolicy,
         "INVALID_ARGUMENT" | "OUT_OF_RANGE" => by_status_of_caller(by_status),
-        // A region that is not served, or a project without an account.
+        // An unsupported region, or a project without an account.
         "FAILED_PRECONDITION" if is_own(message, &["Gemini API free tier", "User location"]) => {
             if says(&["billing"]) {
                 FaultKind::Billing
@@ -98,7 +98,8 @@ fn kind(status: &str, reason: &str, message: &str, by_status: FaultKind) -> Faul
                 FaultKind::Auth
             }
         }
-        // Every limit that was met is called a quota, and asks to check one's plan. Credits alone do not come back.
+        // Every limit that was reached is called a quota, with the advice to check one's plan. Only used-up credits do
+        // not come back.
         "RESOURCE_EXHAUSTED" if own(&["credits are depleted", "spending cap"]) => FaultKind::Billing,
         "RESOURCE_EXHAUSTED" if message.starts_with("You exceeded your current quota") && says(&["limit: 0,"]) => {
             FaultKind::Billing
@@ -115,7 +116,7 @@ fn kind(status: &str, reason: &str, message: &str, by_status: FaultKind) -> Faul
     }
 }
 
-/// The caller's fault, of the kind that the status says.
+/// A caller's fault, of the kind that the status says if that is a caller's.
 fn by_status_of_caller(by_status: FaultKind) -> FaultKind {
     if by_status.whose() == Whose::Caller { by_status } else { FaultKind::InvalidRequest }
 }

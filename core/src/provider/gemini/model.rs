@@ -1,11 +1,12 @@
-//! What the generations of Gemini differ in, read from a model's name.
+//! The differences between generations of Gemini, read from a model's name.
 //!
 //! <https://ai.google.dev/gemini-api/docs/models>, <https://ai.google.dev/gemini-api/docs/thinking>,
 //! <https://ai.google.dev/gemini-api/docs/gemini-3>, <https://ai.google.dev/gemini-api/docs/openai#thinking>
 
 use weir_hub::chat::Effort;
 
-/// A model, as far as requests differ. A Gemini that is not known belongs to the newest generation.
+/// A model's generation and size, which decide what requests may have. An unknown Gemini belongs to the newest
+/// generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Model {
     generation: Generation,
@@ -15,13 +16,13 @@ pub(super) struct Model {
 /// A generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Generation {
-    /// No Gemini: open models, which are served by the same API.
+    /// Not a Gemini: open models, which the same API serves.
     Foreign,
-    /// 2.0 and before, which do not think.
+    /// 2.0 and earlier: no thinking.
     Two,
     /// 2.5: thinking with a budget of tokens.
     TwoFive,
-    /// 3.0: thinking by levels. Calls must come back with their signatures, tools may give back images.
+    /// 3.0: thinking by level. Calls must come back with their signatures, and tool results may have images.
     Three,
     /// 3.1 to 3.6.
     ThreeOne,
@@ -77,7 +78,7 @@ impl Model {
         }
     }
 
-    /// The level of `effort`; `None` for no thinking at all where that cannot be had, nor come near.
+    /// The level of `effort`. `None` if the caller wants no thinking, and the model has nothing close to that.
     pub(super) const fn level(self, effort: Effort) -> Option<&'static str> {
         let thinks_minimally = match self.size {
             Size::Pro | Size::Image => false,
@@ -88,7 +89,7 @@ impl Model {
             Effort::None | Effort::Minimal if thinks_minimally => "minimal",
             Effort::None => return None,
             Effort::Minimal | Effort::Low => "low",
-            // The first of them knows but two.
+            // The first such model has only two levels.
             Effort::Medium if matches!((self.generation, self.size), (Generation::Three, Size::Pro)) => "high",
             Effort::Medium => "medium",
             Effort::High | Effort::Xhigh | Effort::Max => "high",
@@ -100,22 +101,22 @@ impl Model {
         self.generation >= Generation::Three
     }
 
-    /// Whether calls have ids, and what a tool gives back may hold images.
+    /// Whether calls have ids, and tool results may have images.
     pub(super) fn has_rich_results(self) -> bool {
         self.generation >= Generation::Three
     }
 
-    /// Whether an answer may have to be JSON while there are tools.
+    /// Whether an answer can be required to be JSON while there are tools.
     pub(super) fn answers_in_json_beside_tools(self) -> bool {
         self.generation >= Generation::Three
     }
 
-    /// Whether it searches the web where there are functions, or the answer must be JSON.
+    /// Whether it can search the web if there are functions, or if the answer must be JSON.
     pub(super) fn searches_beside_others(self) -> bool {
         self.generation >= Generation::Three
     }
 
-    /// Whether it can be told of each image how closely to look.
+    /// Whether it has a setting for each image of how closely to look.
     pub(super) fn looks_at_each(self) -> bool {
         self.generation >= Generation::Three
     }
@@ -142,7 +143,7 @@ impl Generation {
     }
 }
 
-/// The tokens that thinking may take, as Google's own reading of OpenAI's efforts has it.
+/// The budget of thinking for an effort, according to Google's own mapping of OpenAI's efforts.
 pub(super) const fn budget(effort: Effort) -> u64 {
     match effort {
         Effort::None => 0,
@@ -153,7 +154,7 @@ pub(super) const fn budget(effort: Effort) -> u64 {
     }
 }
 
-/// The effort that comes nearest to a budget of tokens.
+/// The effort that is nearest to a budget of tokens.
 pub(super) const fn effort(budget: u64) -> Effort {
     match budget {
         0..=1023 => Effort::Minimal,

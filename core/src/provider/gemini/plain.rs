@@ -1,4 +1,4 @@
-//! What Gemini answers that is no chat, to callers in its own words: vectors, and how many tokens there are.
+//! Gemini's relayed answers that are not chats: vectors, and counts of tokens.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ use super::fault::in_answer;
 use super::{counted, embedding};
 use crate::provider::Body;
 
-/// What the path of an endpoint ends with; `None` for a chat.
+/// The end of an endpoint's path; `None` for a chat.
 pub(in crate::provider) const fn verb(endpoint: Endpoint) -> Option<&'static str> {
     match endpoint {
         Endpoint::EmbedContent => Some("embedContent"),
@@ -26,7 +26,7 @@ pub(in crate::provider) const fn verb(endpoint: Endpoint) -> Option<&'static str
     }
 }
 
-/// The caller's own request, with the name of `model` wherever it names one.
+/// The caller's request, with `model` wherever it names a model.
 pub(super) fn renamed(call: &Call<'_>, model: &str) -> Body {
     let name = format!("\"models/{}\"", super::segment(model));
     let requests = call.scan.raw(call.body, "requests");
@@ -49,7 +49,7 @@ pub(super) fn renamed(call: &Call<'_>, model: &str) -> Body {
     if edits.is_empty() { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) }
 }
 
-/// A request within a request: what it asks for must be of the model in the path.
+/// A request inside a request: its model must be the one in the path.
 fn for_model(out: &mut Vec<u8>, request: Raw<'_>, name: &str) {
     object(out, |to| {
         to.raw("model", name);

@@ -1,5 +1,5 @@
-//! A conversation in Gemini's own words that went on elsewhere for a while: what other models thought is left out, which
-//! travels in a wrapping that only Weir knows.
+//! Removes other models' reasoning from a relayed conversation that went on elsewhere for a while. That reasoning has a
+//! wrapping that only Weir knows.
 
 use alloc::vec::Vec;
 
@@ -11,10 +11,10 @@ use weir_hub::dialect::gemini::{WRAPPED, is_wrapped};
 
 use crate::provider::{Body, To};
 
-/// The caller's own request, without the thoughts of others.
+/// The caller's request without other models' thoughts.
 pub(in crate::provider) fn own(call: &Call<'_>, to: &mut To<'_>) -> Body {
     let Some(contents) = call.scan.raw(call.body, "contents") else { return Body::AsIs };
-    // The usual conversation need not be walked through.
+    // Most conversations have no such wrapping and need not be read.
     if memmem::find(call.body, WRAPPED.as_bytes()).is_none()
         || !contents.items().any(|content| parts(content).any(is_anothers))
     {

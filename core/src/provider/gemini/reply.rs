@@ -1,7 +1,7 @@
-//! Reads an answer, whole or streamed, as pieces. Every event of a stream is an answer of its own, with the next parts.
+//! Reads an answer, whole or streamed, as pieces. Every event of a stream is an answer with the next parts.
 //!
-//! No event says that it is the last, and some say why the answer ended more than once: it is complete when the stream
-//! ends and a reason was given.
+//! No event is marked as the last, and some streams give the finish reason more than once. So the answer is complete
+//! when the stream ends and a reason was given.
 //!
 //! <https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse>
 
@@ -30,30 +30,30 @@ use crate::provider::redact;
 
 /// How far an answer has been read.
 pub(in crate::provider) struct Reading {
-    /// Names the answer, and so the calls to which the model gives no name.
+    /// The answer's id. It is also used for calls to which the model gives no id.
     id: String,
     begun: bool,
     usage: Usage,
     candidates: Vec<Candidate>,
-    /// The one that the next pieces belong to.
+    /// The alternative that the next pieces belong to.
     at: u8,
 }
 
-/// How far one of several answers has been read.
+/// How far one of the alternatives has been read.
 #[derive(Default)]
 struct Candidate {
     /// How many blocks of reasoning have begun.
     thoughts: u32,
     thinking: Thinking,
-    /// How many calls there were.
+    /// How many calls have come.
     calls: u32,
     cited: Cited,
-    /// It has text, calls or images.
+    /// Whether it has text, calls or images.
     said: bool,
     finish: Option<Finish>,
 }
 
-/// Whether the last part was a thought, so that another continues it.
+/// Whether the last part was a thought, which the next thought then continues.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Thinking {
     #[default]
@@ -73,7 +73,7 @@ impl Reader for Reading {
         match event {
             Event::Json { data, .. } => self.read(data, pieces).map(|()| Flow::More),
             Event::Exception { data, .. } => Err(in_answer(data).unwrap_or_else(|| stray(data))),
-            // Some hosts end all their streams alike.
+            // Some hosts end every stream with this event.
             Event::Done => self.end(pieces).map(|()| Flow::Ended),
         }
     }
@@ -100,7 +100,7 @@ impl Reader for Reading {
     }
 }
 
-/// The members of an answer that matter, and of an error.
+/// The members that matter in an answer or an error.
 const MEMBERS: [&str; 6] = ["usageMetadata", "responseId", "modelVersion", "candidates", "promptFeedback", "error"];
 
 impl Reading {
@@ -112,7 +112,7 @@ impl Reading {
         {
             return Err(fault);
         }
-        // Every event has one of these. If all are null or away, and nothing else is there, it is a message without news.
+        // Every event has one of these. If all are null or absent, and nothing else is there, it is an empty message.
         if [usage, id, model, candidates, feedback].iter().all(Option::is_none) {
             let empty = answer.kind() == Kind::Object && answer.members().all(|(name, _)| MEMBERS.contains(&&*name));
             return if empty || self.is_complete() { Ok(()) } else { Err(stray(answer)) };
@@ -123,7 +123,7 @@ impl Reading {
         if !self.begun {
             self.begun = true;
             if usage.is_some() {
-                // What it says of the output comes with it, further below.
+                // The output count comes with it, further below.
                 pieces(Piece::Usage(Usage { output: 0, reasoning: 0, ..self.usage }));
             }
             pieces(Piece::Start { id: str(id), model: str(model) });
@@ -132,7 +132,7 @@ impl Reading {
             self.candidate(candidate, pieces)?;
         }
         let blocked = feedback.and_then(|feedback| feedback.get("blockReason")?.string());
-        // The prompt itself was refused: there are no candidates.
+        // The prompt itself was refused, so there are no candidates.
         if blocked.is_some_and(|reason| reason != "BLOCK_REASON_UNSPECIFIED") && self.candidates.is_empty() {
             self.candidates.push(Candidate { finish: Some(Finish::ContentFilter), ..Candidate::default() });
         }
@@ -174,7 +174,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Whether each answer has said why it ended.
+    /// Whether each alternative has given its finish reason.
     fn is_complete(&self) -> bool {
         !self.candidates.is_empty() && self.candidates.iter().all(|candidate| candidate.finish.is_some())
     }
@@ -183,7 +183,7 @@ impl Reading {
         for (index, candidate) in (0..=u8::MAX).zip(&self.candidates) {
             turn_to(index, &mut self.at, pieces);
             let finish = match candidate.finish {
-                // It says the same whether the model is done or waits for what it called.
+                // The reason is the same whether the model is done or waits for the results of its calls.
                 Some(Finish::Stop) | None if candidate.calls > 0 => Finish::ToolCalls,
                 finish => finish.unwrap_or(Finish::Stop),
             };
@@ -191,7 +191,7 @@ impl Reading {
         }
     }
 
-    /// Reads a usage object. Thoughts and what tools of the provider's own read are counted apart from the rest here.
+    /// Reads a usage object. This API counts thoughts, and what the provider's own tools read, apart from the rest.
     fn count(&mut self, usage: Raw<'_>) {
         let [prompt, read_by_tools, cached_read, answer, reasoning, heard, spoken] = usage.pick([
             "promptTokenCount",
@@ -231,7 +231,7 @@ impl Candidate {
         let text = text.and_then(Raw::str);
         let signature = signature.and_then(Raw::string).filter(|signature| !signature.is_empty());
         if thought.and_then(Raw::boolean) == Some(true) {
-            // Drafts of images are thoughts too, but none that has words.
+            // Drafts of images are also thoughts, but they have no text.
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 if self.thinking == Thinking::Not {
                     self.thinking = Thinking::Now;
@@ -255,7 +255,7 @@ impl Candidate {
         } else {
             self.sign(signature, None, pieces);
             let [media_type, data] = data.unwrap_or(Raw::NULL).pick(["mimeType", "data"]).map(str);
-            // Else it is what a tool of the provider's own did, for which only the API's own callers ask.
+            // Otherwise it is the work of one of the provider's own tools, which only callers of this API ask for.
             if media_type.written().starts_with("image") {
                 self.said = true;
                 pieces(Piece::Image { media_type, data });
@@ -266,7 +266,7 @@ impl Candidate {
     fn call(&mut self, call: Raw<'_>, signature: Option<Cow<'_, str>>, answer: &str, pieces: &mut Pieces<'_>) {
         self.said = true;
         let [id, name, arguments] = call.pick(["id", "name", "args"]);
-        // Whole answers come indented.
+        // Whole answers are indented.
         let arguments = compact(arguments.map_or("{}", Raw::text));
         if name.and_then(Raw::string).as_deref() == Some(ANSWER_TOOL) {
             self.sign(signature, None, pieces);
@@ -286,7 +286,7 @@ impl Candidate {
         pieces(Piece::Arguments { index, json: Str::Plain(&arguments) });
     }
 
-    /// Tells the signature of what comes next, as a block of reasoning without words.
+    /// Gives the signature of the next part, as a block of reasoning without text.
     fn sign(&mut self, signature: Option<Cow<'_, str>>, call: Option<u32>, pieces: &mut Pieces<'_>) {
         let Some(signature) = signature else { return };
         let block = self.thoughts;
@@ -312,7 +312,7 @@ fn compact(json: &str) -> String {
     json.chars().filter(keeps).collect()
 }
 
-/// What follows belongs to the answer of this index.
+/// The pieces that follow belong to the alternative with this index.
 fn turn_to(index: u8, at: &mut u8, pieces: &mut Pieces<'_>) {
     if *at != index {
         *at = index;
@@ -320,16 +320,16 @@ fn turn_to(index: u8, at: &mut u8, pieces: &mut Pieces<'_>) {
     }
 }
 
-/// Stands between the number of a call in its turn and the call's signature. Some callers' dialects keep reasoning apart
-/// from calls, and then its place does not tell to which it belongs.
+/// Separates a call's number in its turn from its signature. Some callers' dialects keep reasoning apart from calls, so
+/// the signature's position does not tell its call.
 const OF_CALL: char = '.';
 
-/// The call to which a signature belongs, if to any, and the signature as the API knows it.
+/// The call that a signature belongs to, if any, and the signature in the API's own form.
 pub(super) fn proof_of_call(proof: &str) -> (Option<usize>, &str) {
     proof.split_once(OF_CALL).and_then(|(call, proof)| Some((Some(call.parse().ok()?), proof))).unwrap_or((None, proof))
 }
 
-/// What a finish reason means for an answer that has `said` something or not; `None` if it says nothing.
+/// What a finish reason means; `said` tells whether the answer has any content. `None` if the reason is empty.
 ///
 /// <https://ai.google.dev/api/generate-content#FinishReason>
 fn finish(reason: &str, message: Option<&str>, said: bool) -> Result<Option<Finish>, UpstreamFault> {
@@ -346,7 +346,7 @@ fn finish(reason: &str, message: Option<&str>, said: bool) -> Result<Option<Fini
         | "IMAGE_SAFETY"
         | "IMAGE_PROHIBITED_CONTENT"
         | "IMAGE_RECITATION" => Finish::ContentFilter,
-        // The model did not manage to write what it wanted; the next time it may.
+        // The model failed to write what it wanted; it may succeed the next time.
         "MALFORMED_FUNCTION_CALL" | "MALFORMED_RESPONSE" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => {
             let message = message.unwrap_or("The model's answer is broken.");
             return Err(malformed(&redact::fit(&format!("{reason}: {message}"))));
@@ -356,7 +356,8 @@ fn finish(reason: &str, message: Option<&str>, said: bool) -> Result<Option<Fini
             return Err(UpstreamFault::new(FaultKind::InvalidRequest, redact::fit(message)));
         }
         "STOP" => Finish::Stop,
-        // `OTHER`, `NO_IMAGE`, `IMAGE_OTHER`, and kinds to come: with nothing to show, the model did not do what it was asked for.
+        // `OTHER`, `NO_IMAGE`, `IMAGE_OTHER`, and future reasons: without content, the model did not do what it was
+        // asked for.
         _ if !said => {
             let message = message.unwrap_or("The model has answered nothing.");
             return Err(malformed(&redact::fit(&format!("{reason}: {message}"))));

@@ -176,7 +176,7 @@ fn json_beside_tools_comes_through_a_tool_where_the_model_needs_that() {
     assert!(asked("auto", "gemini-3-flash-preview").contains("responseMimeType"));
 }
 
-/// Sent together without a word more, functions and a search are refused, and by older models in any case:
+/// Sent together without any other setting, functions and a search are refused; older models always refuse them:
 /// <https://ai.google.dev/gemini-api/docs/tool-combination>
 #[test]
 fn a_search_goes_beside_functions_as_the_model_and_the_host_allow() {
@@ -250,7 +250,7 @@ fn a_rate_limit_says_when_to_come_again() {
     check("[]", None);
 }
 
-/// Each result repeats the name of its call, so that one long name took as many times its size.
+/// Each result repeats the name of its call, so one long name took its size once for each result.
 #[test]
 fn a_function_that_was_called_has_a_short_name() {
     let asked = |length: usize| {

@@ -1,4 +1,4 @@
-//! A conversation as this API knows it: one system instruction, then people and model by turns.
+//! A conversation in this API: one system instruction, then alternating turns of user and model.
 //!
 //! <https://ai.google.dev/api/caching#Part>, <https://ai.google.dev/gemini-api/docs/file-input-methods>,
 //! <https://ai.google.dev/gemini-api/docs/thought-signatures>
@@ -19,7 +19,7 @@ use super::level;
 use crate::provider::To;
 use crate::provider::gemini::reply::proof_of_call;
 
-/// Stands in for the signature of a call that another model made, or an application.
+/// Replaces the signature of a call that another model or an application made.
 ///
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures#faqs>
 const UNSIGNED: &str = "skip_thought_signature_validator";
@@ -29,7 +29,7 @@ pub(super) struct Conversation<'a> {
     turns: Vec<(Role, Vec<Said<'a>>)>,
 }
 
-/// A part, as this API knows it.
+/// A part in this API.
 struct Said<'a> {
     what: What<'a>,
     signature: Option<&'a str>,
@@ -50,12 +50,12 @@ struct Inline<'a> {
     data: &'a str,
 }
 
-/// The tools that were called so far, by the latest call of each id.
+/// The tool of the latest call with each id.
 type Called<'a> = BTreeMap<&'a str, &'a str>;
 
 impl<'a> Conversation<'a> {
-    /// Sorts the turns: system messages, wherever they stand, go into the system instruction in their order; what tools
-    /// gave back is the person's, and comes first in its turn; neighbours of one role are one.
+    /// Sorts the turns. System messages, wherever they are, go into the system instruction in order. Tool results
+    /// belong to the user and come first in the turn. Neighbours with the same role become one turn.
     pub(super) fn of(turns: &'a [Turn<'a>], model: Model, host: Host, to: &mut To<'_>) -> Result<Self, Reject> {
         let mut reading = Reading { model, host, called: Called::new() };
         let mut system = Vec::new();
@@ -103,7 +103,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// Adds what the application says, which must be text here.
+/// Adds a system message, which must be text in this API.
 fn instruct<'a>(turn: &'a Turn<'a>, system: &mut Vec<&'a str>, to: &mut To<'_>) {
     for (at, part) in turn.parts.iter().enumerate() {
         match &part.content {
@@ -122,7 +122,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// What the model said before. A signature goes to the call that it names, or else to what follows it.
+    /// A turn of the model. A signature goes to the call that it names, else to the part that follows it.
     fn model(&mut self, turn: &'a Turn<'a>, to: &mut To<'_>) -> Result<Vec<Said<'a>>, Reject> {
         let mut said: Vec<Said<'_>> = Vec::new();
         let mut signature = None;
@@ -130,7 +130,7 @@ impl<'a> Reading<'a> {
         let mut calls = 0;
         for (at, part) in turn.parts.iter().enumerate() {
             let what = match &part.content {
-                // Its words are a summary, which the model does not take back.
+                // Its text is a summary, which the model does not accept back.
                 Content::Reasoning { signature: proof, .. } => {
                     let proof = proof.as_deref().and_then(|proof| signature::of(Maker::Gemini, proof));
                     match proof.map(proof_of_call) {
@@ -159,14 +159,14 @@ impl<'a> Reading<'a> {
             };
             said.push(Said { what, signature: signature.take(), detail: None });
         }
-        // The last of a stream comes after all words.
+        // The last signature of a stream comes after all text.
         if let Some(proof) = signature {
             said.push(Said { what: What::Text(""), signature: Some(proof), detail: None });
         }
         Ok(said)
     }
 
-    /// What a person said, or a tool gave back.
+    /// A turn of the user, or tool results.
     fn person(&self, turn: &'a Turn<'a>, to: &mut To<'_>) -> Result<Vec<Said<'a>>, Reject> {
         let mut said = Vec::new();
         for (at, part) in turn.parts.iter().enumerate() {
@@ -190,7 +190,7 @@ impl<'a> Reading<'a> {
                         match what {
                             What::Text(text) => texts.push(text),
                             What::Inline(inline) if self.model.has_rich_results() => media.push(inline),
-                            // A result has no place for it: it goes beside.
+                            // A result has no place for it, so it goes beside the result.
                             what => beside.push(Said { what, signature: None, detail: None }),
                         }
                     }
@@ -210,12 +210,12 @@ impl<'a> Reading<'a> {
         Ok(said)
     }
 
-    /// A call's id, where the API knows them.
+    /// A call's id, if the API has ids.
     fn id(&self, id: &'a str) -> Option<&'a str> {
         (self.host == Host::GoogleAi && self.model.has_rich_results()).then_some(id)
     }
 
-    /// Images, documents and sound.
+    /// Images, documents and audio.
     fn media(
         &self,
         content: &'a Content<'a>,
@@ -239,18 +239,18 @@ impl<'a> Reading<'a> {
                     Source::Url(url) => return Ok(self.file(url, &field("file"), to)),
                 }
             }
-            // Refused before, or nothing that people say.
+            // Refused earlier, or nothing that users send.
             _ => return Ok(None),
         }))
     }
 
-    /// A file at an address, which the API fetches by itself.
+    /// A file at a URL, which the API fetches.
     fn file(&self, url: &'a str, field: &str, to: &mut To<'_>) -> Option<What<'a>> {
         let own = ["https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "gs://"];
         let media_type = media_type(url);
         let is_read = match self.host {
             Host::GoogleAi => self.model.reads_the_web() || own.iter().any(|own| url.starts_with(own)),
-            // It must be told what it reads.
+            // Vertex must be told the type.
             Host::Vertex => media_type.is_some(),
         };
         if !is_read {
@@ -261,7 +261,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What an address names, as far as its ending tells.
+/// The media type of a file at a URL, judged by its extension.
 fn media_type(url: &str) -> Option<&'static str> {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let (_, ending) = path.rsplit_once('/').unwrap_or(("", path)).1.rsplit_once('.')?;

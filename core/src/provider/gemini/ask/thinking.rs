@@ -8,19 +8,19 @@ use weir_hub::codec::json::write::Object;
 use crate::provider::To;
 use crate::provider::gemini::model::{Model, Thinks, budget, effort};
 
-/// What is said of it.
+/// The setting for thinking.
 #[derive(Clone, Copy)]
 pub(super) enum Thinking {
-    /// Nothing: most models then do as they see fit, and keep it to themselves.
+    /// None: most models then decide themselves, and hide their thoughts.
     Unsaid,
     Off,
-    /// As the model sees fit.
+    /// The model decides.
     Dynamic,
     Budget(u64),
     Level(&'static str),
 }
 
-/// What the caller wants.
+/// What the caller asks for.
 enum Wanted {
     Nothing,
     AsItLikes,
@@ -32,7 +32,7 @@ impl Thinking {
     pub(super) fn of(chat: &Chat<'_>, model: Model, to: &mut To<'_>) -> Self {
         let wanted = match (chat.thinking, chat.effort) {
             (Some(Asked::Off), _) | (_, Some(Effort::None)) => Wanted::Nothing,
-            // The one is more precise; the other is all that newer models are told.
+            // A budget is more precise. Newer models have only the effort.
             (Some(Asked::Budget(tokens)), Some(_)) if matches!(model.thinks(), Thinks::Budget { .. }) => {
                 to.leaves_effort();
                 Wanted::Tokens(tokens)
@@ -46,7 +46,7 @@ impl Thinking {
             (Some(Asked::Adaptive), None) => Wanted::AsItLikes,
             (None, None) => return Self::Unsaid,
         };
-        // The limit that the caller sets includes reasoning, here as there: half of it is for the answer.
+        // The caller's limit includes reasoning, as it does here: half of it is for the answer.
         let room = chat.max_tokens.map_or(u64::MAX, |max| max / 2);
         match (model.thinks(), wanted) {
             (Thinks::Never, Wanted::Nothing) => Self::Unsaid,

@@ -12,7 +12,7 @@ use weir_hub::fault::Reject;
 use crate::provider::To;
 use crate::provider::gemini::Host;
 
-/// Refuses what the model cannot be told about tools.
+/// Refuses what this API cannot express about tools.
 pub(super) fn check(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     if chat.tools.is_empty() && matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
         return Err(to.invalid("tool_choice", "there are no tools"));
@@ -24,7 +24,8 @@ pub(super) fn check(chat: &Chat<'_>, to: &mut To<'_>) -> Result<(), Reject> {
     Ok(())
 }
 
-/// Writes the tools, `answer` beside them if an answer comes through one, and the search if the model may search at this host.
+/// Writes the tools: also `answer`, if the answer comes through a tool, and the search, if the model may search at this
+/// host.
 pub(super) fn write(chat: &Chat<'_>, answer: Option<&Tool<'_>>, search: Option<Host>, body: &mut Object<'_>) {
     if chat.tools.is_empty() && search.is_none() {
         return;
@@ -49,7 +50,7 @@ pub(super) fn write(chat: &Chat<'_>, answer: Option<&Tool<'_>>, search: Option<H
 fn declaration(out: &mut Vec<u8>, tool: &Tool<'_>) {
     object(out, |function| {
         function.string("name", &tool.name);
-        // Required by the API, though it may say nothing.
+        // The API requires it, but it may be empty.
         function.string("description", tool.description.as_deref().unwrap_or_default());
         if let Some(parameters) = tool.parameters {
             function.raw("parametersJsonSchema", parameters.text());
@@ -57,8 +58,8 @@ fn declaration(out: &mut Vec<u8>, tool: &Tool<'_>) {
     });
 }
 
-/// The choice. Where Google's own tools stand beside functions, its API wants to be told that their calls may be shown, and
-/// knows `VALIDATED` in place of `AUTO`; Vertex does not know that word and needs none.
+/// The tool choice. If Google's own tools are offered together with functions, Google's API must be told that their
+/// calls may be shown, and has `VALIDATED` in place of `AUTO`. Vertex does not know that word and needs none.
 fn choice(chat: &Chat<'_>, answer: Option<&Tool<'_>>, shows_search: bool, body: &mut Object<'_>) {
     let is_strict = chat.tools.iter().any(|tool| tool.strict == Some(true));
     let mode = match (&chat.tool_choice, answer) {
@@ -66,7 +67,7 @@ fn choice(chat: &Chat<'_>, answer: Option<&Tool<'_>>, shows_search: bool, body: 
         (Some(ToolChoice::None), Some(answer)) => Some(("ANY", Some(&*answer.name))),
         (Some(ToolChoice::None), None) => Some(("NONE", None)),
         (Some(ToolChoice::Required), _) | (_, Some(_)) => Some(("ANY", None)),
-        // Calls that must be made follow their schema anyway.
+        // Required calls follow their schema anyway.
         (None | Some(ToolChoice::Auto), None) if is_strict => Some(("VALIDATED", None)),
         (Some(ToolChoice::Auto), None) if shows_search => Some(("VALIDATED", None)),
         (Some(ToolChoice::Auto), None) => Some(("AUTO", None)),

@@ -1,4 +1,4 @@
-//! Where an answer's words come from.
+//! The sources of an answer's text.
 //!
 //! <https://ai.google.dev/gemini-api/docs/google-search#understanding-the-grounding-response>,
 //! <https://ai.google.dev/api/generate-content#CitationMetadata>
@@ -9,11 +9,11 @@ use weir_hub::codec::json::{Raw, Str};
 use weir_hub::piece::{Citation, Piece};
 use weir_hub::reply::Pieces;
 
-/// What was cited so far. Streams repeat it.
+/// The citations so far; streams repeat them.
 pub(super) struct Cited {
     supports: usize,
     sources: usize,
-    /// Places are told in bytes; they are those of characters as long as every character was one byte.
+    /// Positions are in bytes. They are the same in characters as long as every character was one byte.
     counts: Counts,
 }
 
@@ -41,7 +41,7 @@ impl Cited {
             self.grounding(metadata, pieces);
         }
         if let Some(metadata) = citations {
-            // Vertex has another name for them.
+            // Vertex has another name for this member.
             let sources = metadata.get("citationSources").or_else(|| metadata.get("citations"));
             let sources = sources.unwrap_or(Raw::NULL).items().skip(self.sources);
             self.sources += sources
@@ -57,7 +57,7 @@ impl Cited {
         }
     }
 
-    /// What the model found, by what it says of each find; or, where it does not say, all of it.
+    /// The model's finds, each with the text that it supports. If no text is named, all finds.
     fn grounding(&mut self, metadata: Raw<'_>, pieces: &mut Pieces<'_>) {
         let chunks: Vec<_> = metadata.get("groundingChunks").unwrap_or(Raw::NULL).items().collect();
         let supports = || metadata.get("groundingSupports").unwrap_or(Raw::NULL).items();
@@ -84,10 +84,10 @@ impl Cited {
         self.supports = self.supports.max(told);
     }
 
-    /// The characters of the answer from and up to which `segment` goes.
+    /// The range of the answer's characters that `segment` means.
     fn place(&self, segment: Raw<'_>) -> (Option<u64>, Option<u64>) {
         let number = |name| segment.get(name).and_then(Raw::integer);
-        // Within a later part, places begin anew.
+        // In a later part, positions start again from zero.
         let is_first = number("partIndex").unwrap_or(0) == 0;
         match number("endIndex") {
             Some(end) if is_first && self.counts == Counts::Alike => {
@@ -98,7 +98,7 @@ impl Cited {
     }
 }
 
-/// A page, a place on a map, or a document of the operator's own.
+/// A web page, a place on a map, or a document of the operator's own.
 fn found(chunk: Raw<'_>) -> Citation<'_> {
     let of = |kind: &str| chunk.get(kind);
     let source = of("web").or_else(|| of("retrievedContext")).or_else(|| of("maps")).unwrap_or(Raw::NULL);

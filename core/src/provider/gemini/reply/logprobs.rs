@@ -1,4 +1,4 @@
-//! Log probabilities, from Gemini's lists into OpenAI's items.
+//! Log probabilities: OpenAI's items from Gemini's lists.
 //!
 //! <https://ai.google.dev/api/generate-content#LogprobsResult>
 
@@ -28,7 +28,7 @@ pub(super) fn read(result: Raw<'_>, pieces: &mut Pieces<'_>) {
 fn token(candidate: Raw<'_>, item: &mut Object<'_>) {
     let token = candidate.get("token").and_then(Raw::str).unwrap_or(Str::EMPTY);
     item.str("token", token);
-    // A number that is zero is left out.
+    // The API leaves out a number that is zero.
     item.raw("logprob", candidate.get("logProbability").map_or("0", Raw::text));
     item.array("bytes", token.text().bytes(), |out, byte| number(out, byte.into()));
 }
