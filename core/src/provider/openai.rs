@@ -1,4 +1,4 @@
-//! OpenAI's API, spoken by OpenAI itself and by most others: bytes pass through, and only what must change is changed.
+//! OpenAI's API, which OpenAI and most others speak: calls are relayed, and only what must change is changed.
 //!
 //! <https://platform.openai.com/docs/api-reference/chat>,
 //! <https://platform.openai.com/docs/api-reference/embeddings>,
@@ -41,7 +41,7 @@ use weir_hub::reply::{Reader, Reply};
 use super::{Ask, Body, ChatApi, CountApi, CredentialHeader, Provider, To};
 use crate::upstream::{ReasoningField, StreamUsage, Upstream};
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct OpenAi;
 
 impl Provider for OpenAi {
@@ -74,7 +74,7 @@ impl Provider for OpenAi {
 
     fn untouched(&self, asked: Asked, upstream: &Upstream) -> Option<&'static str> {
         let asks_for_usage = asked.delivery == Delivery::Whole || asked.usage == UsageChunk::Wanted;
-        // A conversation may bring what another provider's model thought.
+        // A conversation may have another provider's reasoning, so it must be read.
         let plain = upstream.quirks.is_plain() && asked.endpoint != Endpoint::Responses;
         (asks_for_usage && plain).then(|| path(asked.endpoint))
     }
@@ -137,7 +137,7 @@ fn path(endpoint: Endpoint) -> &'static str {
     path.strip_prefix("/v1").unwrap_or(path)
 }
 
-/// Writes a chat in OpenAI's own words.
+/// Writes a chat in OpenAI's own format.
 pub(super) fn write(chat: &Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     if !to.upstream.quirks.serves(Endpoint::Chat) {
         return Err(to.wrong_endpoint());
@@ -145,7 +145,7 @@ pub(super) fn write(chat: &Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result
     ask::write(chat, accent, to)
 }
 
-/// Writes a request to count the tokens of a chat. A host says so if it counts any.
+/// Writes a request that counts a chat's tokens. Only some hosts can count; they say so.
 pub(super) fn count(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject> {
     if !to.upstream.quirks.serves(Endpoint::CountTokens) {
         return Err(to.wrong_endpoint());
@@ -154,7 +154,7 @@ pub(super) fn count(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     Ok(count::write(Raw::of_checked(&body).unwrap_or(Raw::NULL)))
 }
 
-/// Reads how many tokens there are.
+/// Reads the count of tokens.
 pub(super) fn counted(answer: Raw<'_>) -> Option<u64> {
     answer.get("input_tokens").and_then(Raw::integer)
 }
@@ -164,17 +164,17 @@ pub(super) fn reader(start: &ReplyStart<'_>) -> Box<dyn Reader> {
     Box::new(reply::Reading::new(start))
 }
 
-/// The path of an endpoint at a host that may have its own.
+/// The path of an endpoint, at a host that may have its own.
 pub(super) fn path_at(endpoint: Endpoint, upstream: &Upstream) -> String {
     upstream.quirks.paths.get(&endpoint).map_or_else(|| path(endpoint).to_owned(), Clone::clone)
 }
 
-/// Reads an error that came as an answer.
+/// Reads an error in an answer with a status of success.
 pub(super) fn fault_in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
     event::Members::read(answer).is_error().then(|| fault::in_answer(answer))
 }
 
-/// Passes an answer in OpenAI's dialect on to a caller who speaks it too.
+/// Relays an answer to a caller who also speaks OpenAI's API.
 pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
     match (start.asked.endpoint, start.asked.delivery) {
         (Endpoint::Speech | Endpoint::Transcriptions | Endpoint::Translations, _) => audio::relayed(start),
@@ -186,14 +186,14 @@ pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
     }
 }
 
-/// The caller's own request, with what this host has other names for.
+/// The caller's request, with this host's names for fields.
 pub(super) fn relay(call: &Call<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
     Ok(Ask::new(path_at(call.asked.endpoint, to.upstream), body(call, to)?))
 }
 
-/// The caller's body for the model; a stream always tells its usage, because Weir settles quotas with it.
+/// The caller's body for the model. A stream is always asked for its usage, because the record counts tokens with it.
 pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
-    // A form is not looked into here.
+    // A form is not changed here.
     if call.asked.endpoint.body() == BodyKind::Multipart {
         return Ok(Body::AsIs);
     }
@@ -235,7 +235,7 @@ pub(super) fn body(call: &Call<'_>, to: &mut To<'_>) -> Result<Body, Reject> {
     Ok(if passes { Body::AsIs } else { Body::Replaced(patch(call.body, call.scan, &edits)) })
 }
 
-/// Stream options that ask for usage; `None` if `options` do already.
+/// Stream options that ask for usage; `None` if `options` already do.
 fn asking_for_usage(options: Option<&[u8]>) -> Result<Option<Cow<'static, [u8]>>, Reject> {
     let options = match options {
         None | Some(b"null") => return Ok(Some(Cow::Borrowed(b"{\"include_usage\":true}"))),

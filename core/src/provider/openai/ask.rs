@@ -1,4 +1,4 @@
-//! Writes a chat as a chat-completions request, for OpenAI and for those that speak nearly like it.
+//! Writes a chat as a chat-completions request, for OpenAI and for providers with nearly the same API.
 
 mod conversation;
 mod part;
@@ -24,55 +24,55 @@ use crate::provider::To;
 use crate::upstream::{ReasoningField, StreamUsage};
 pub(super) use conversation::FORMATS;
 
-/// How a provider deviates whose API is otherwise this one. (What a host deviates in that speaks this very dialect is data:
-/// [`Quirks`](crate::upstream::Quirks).)
+/// How a provider deviates whose API is otherwise OpenAI's. (For a host that speaks OpenAI's own dialect, deviations
+/// are data: [`Quirks`](crate::upstream::Quirks).)
 pub(in crate::provider) struct Accent {
-    /// Fields that it has no counterpart for.
+    /// Fields that it cannot express.
     pub(in crate::provider) unsupported: &'static [&'static str],
-    /// Fields that it calls otherwise.
+    /// Fields that have other names.
     pub(in crate::provider) renamed: &'static [(&'static str, &'static str)],
-    /// Fields without a place in the hub that it takes as they are.
+    /// Fields without a place in the hub that it accepts unchanged.
     pub(in crate::provider) takes: &'static [&'static str],
-    /// The `tool_choice` that demands a call.
+    /// The value of `tool_choice` that requires a call.
     pub(in crate::provider) required: &'static str,
-    /// When a stream tells its usage.
+    /// When a stream gives its usage.
     pub(in crate::provider) stream_usage: StreamUsage,
-    /// How a model reasons, as far as its name tells.
+    /// How a model reasons, judged by its name.
     pub(in crate::provider) reasons: fn(&str) -> Reasons,
-    /// Fields that a model has no counterpart for, as far as its name and how it is to reason tell.
+    /// Fields that a model cannot express, judged by its name and effort.
     pub(in crate::provider) model_lacks: fn(&str, Option<Effort>) -> &'static [&'static str],
-    /// How many sequences may stop an answer, as far as a model's name tells.
+    /// The most stop sequences, judged by a model's name.
     pub(in crate::provider) most_stops: fn(&str) -> usize,
-    /// A call's name in the characters that it allows.
+    /// A call's id with only the characters that it allows.
     pub(in crate::provider) call_id: fn(&str) -> Cow<'_, str>,
-    /// What messages may hold.
+    /// Which parts messages may have.
     pub(in crate::provider) parts: Parts,
-    /// Reasoning is sent back as an item of the content.
+    /// Whether reasoning is sent back as an item of the content.
     pub(in crate::provider) thinks_in_content: bool,
-    /// In which order messages may come.
+    /// The order in which messages may come.
     pub(in crate::provider) order: Order,
 }
 
-/// What messages may hold.
+/// Which parts messages may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::provider) enum Parts {
-    /// What OpenAI's do: text, images, files and sound; a tool's text alone.
+    /// As in OpenAI's API: text, images, files and audio; a tool's message has only text.
     OpenAi,
-    /// What Mistral's do: also documents at an address, and in a tool's message as well.
+    /// As in Mistral's API: also documents at a URL, and both also in a tool's message.
     Mistral,
 }
 
-/// In which order messages may come.
+/// The order in which messages may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::provider) enum Order {
-    /// In any.
+    /// Any order.
     Any,
-    /// The application's before the model's, the model's between a tool's and a person's; what comes last from the model
-    /// is said to be the beginning of its answer, and none is empty.
+    /// System messages come first. A message of the model comes between a tool's and a user's. If the model's message is
+    /// last, it is marked as the beginning of the answer. No message is empty.
     Strict,
 }
 
-/// `OpenAI`'s own.
+/// `OpenAI`'s own API.
 pub(in crate::provider) const PLAIN: Accent = Accent {
     unsupported: &[],
     renamed: &[],
@@ -99,10 +99,10 @@ pub(in crate::provider) const PLAIN: Accent = Accent {
     order: Order::Any,
 };
 
-/// The longest name that OpenAI takes for who asks; other dialects take longer ones.
+/// The longest name of an end user that OpenAI accepts; other dialects accept longer ones.
 const MAX_USER: usize = 64;
 
-/// A name that is too long, as another that stands for the same.
+/// A shorter name that stands for one that is too long.
 fn named(user: &str) -> Cow<'_, str> {
     if user.len() <= MAX_USER {
         return Cow::Borrowed(user);
@@ -127,7 +127,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, accent: &Accent, to: &mut To<'
         }
         if to.delivery == Delivery::Streamed {
             body.raw("stream", "true");
-            // Weir settles quotas with it.
+            // The record counts tokens with it.
             if accent.stream_usage == StreamUsage::Asked && to.upstream.quirks.stream_usage == StreamUsage::Asked {
                 body.raw("stream_options", "{\"include_usage\":true}");
             }
@@ -139,7 +139,7 @@ pub(in crate::provider) fn write(chat: &Chat<'_>, accent: &Accent, to: &mut To<'
 /// A field's name, and its value.
 type Field<'f> = (Cow<'f, str>, Vec<u8>);
 
-/// The fields beside the conversation, as this host calls them.
+/// The fields beside the conversation, under this host's names.
 fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Vec<Field<'f>>, Reject> {
     let asked = effort(chat, (accent.reasons)(to.model), to);
     let effort = if chat.tools.is_empty() { asked } else { beside_tools(to.model, asked) };
@@ -189,7 +189,7 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
         ("metadata", metadata),
     ];
     for (name, value) in given {
-        // What is usual for both need not be said where nothing else can be.
+        // A model that accepts only the default value need not be sent it.
         let is_usual = |value: Raw<'_>| matches!(name, "temperature" | "top_p") && value.number() == Some(1.0);
         if let Some(value) = value.filter(|value| !(fields.model_lacks.contains(&name) && is_usual(*value))) {
             fields.raw(name, to, value.text());
@@ -229,7 +229,7 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     }
     who(chat, &mut fields, to);
     if let Some(tier) = &chat.service_tier {
-        // Anthropic's name for no other than the usual.
+        // Anthropic's name for the default.
         let tier = if tier == "standard_only" { "default" } else { tier };
         fields.add("service_tier", to, |out| string(out, tier));
     }
@@ -242,7 +242,7 @@ fn fields<'f>(chat: &'f Chat<'_>, accent: &Accent, to: &mut To<'_>) -> Result<Ve
     Ok(fields.list)
 }
 
-/// Who asks. Some hosts know one of the two words, and some none: it makes no difference to the answer.
+/// The end user. Some hosts have only one of the two fields, and some none; it makes no difference to the answer.
 fn who(chat: &Chat<'_>, fields: &mut Fields<'_, '_>, to: &mut To<'_>) {
     let (mut user, mut identifier) = (chat.user.as_deref(), chat.safety_identifier.as_deref());
     if user.is_none() && identifier.is_some() && fields.lacks("safety_identifier", to) && !fields.lacks("user", to) {
@@ -258,7 +258,7 @@ fn who(chat: &Chat<'_>, fields: &mut Fields<'_, '_>, to: &mut To<'_>) {
     }
 }
 
-/// Fields on their way through what this host lacks and what it calls otherwise.
+/// Writes fields: leaves out those that this host lacks, and renames others.
 struct Fields<'f, 'a> {
     accent: &'a Accent,
     model_lacks: &'static [&'static str],
@@ -304,8 +304,8 @@ impl<'f> Fields<'f, '_> {
     }
 }
 
-/// Whether `strict` can be said of each tool. Other APIs hold calls to more kinds of schemas, and what this one would refuse
-/// is better called without that promise.
+/// The `strict` of each tool. Other APIs accept more schemas with it. If this API would refuse a schema, it is better
+/// to call the tool without that promise.
 fn stricts(tools: &[Tool<'_>], accent: &Accent, to: &mut To<'_>) -> Vec<Option<bool>> {
     let strict = |(at, tool): (usize, &Tool<'_>)| {
         if tool.strict == Some(true) && tool.parameters.is_some_and(|schema| !follows(schema, accent)) {
@@ -345,12 +345,12 @@ fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, strict: Option<bool>, accent: 
     });
 }
 
-/// The choice in words that this host knows, if it has any for it.
+/// The tool choice in a form that this host has, if it has any.
 fn known_choice<'c>(choice: &'c ToolChoice<'c>, tools: &[Tool<'_>], to: &To<'_>) -> &'c ToolChoice<'c> {
     let kinds = to.upstream.quirks.values.get("tool_choice");
     let takes_names = kinds.is_none_or(|kinds| kinds.iter().any(|kind| kind == "function"));
     match choice {
-        // Of one tool, to demand any is to demand it.
+        // If there is only one tool, to require any is to require it.
         ToolChoice::Named(_) if tools.len() == 1 && !takes_names => &ToolChoice::Required,
         choice => choice,
     }
@@ -375,7 +375,7 @@ fn response_format(format: &Format<'_>, may_be_strict: bool, out: &mut Vec<u8>) 
         Format::Schema { name, strict, schema, description } => {
             to.string("type", "json_schema");
             to.object("json_schema", |named| {
-                // A name is required here; other dialects have none.
+                // This API requires a name; other dialects have none.
                 named.string("name", name.as_deref().unwrap_or("answer"));
                 if let Some(description) = description {
                     named.string("description", description);
@@ -395,7 +395,7 @@ fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Option<Effort> 
     let knows_none = known.as_ref().is_some_and(|known| known.contains(&Effort::None));
     let wanted = match (chat.thinking, chat.effort) {
         (Some(Thinking::Off), _) if matches!(reasons, Reasons::Unknown | Reasons::AsItDoes) && !knows_none => {
-            // Not all know a word for it.
+            // Not all models have a setting for it.
             to.hint("reasoning_effort");
             return None;
         }
@@ -413,7 +413,7 @@ fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Option<Effort> 
             to.emulates("reasoning_effort");
             Effort::of_budget(tokens)
         }
-        // That is how these models think, but for those that have to be told.
+        // These models decide themselves by default, except those that must be told.
         (Some(Thinking::Adaptive), None) if reasons == Reasons::OnOrOff => Effort::High,
         (Some(Thinking::Adaptive), None) if matches!(reasons, Reasons::IfTold { .. }) => Effort::Medium,
         (Some(Thinking::Adaptive) | None, None) => return None,
@@ -438,7 +438,7 @@ fn effort(chat: &Chat<'_>, reasons: Reasons, to: &mut To<'_>) -> Option<Effort> 
     }
 }
 
-/// Where this host takes back reasoning.
+/// Where this host accepts reasoning back.
 fn reasoning_field(accent: &Accent, to: &To<'_>) -> Option<ReasoningField> {
     to.upstream.quirks.reasoning.filter(|_| !accent.thinks_in_content)
 }

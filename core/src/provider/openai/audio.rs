@@ -1,4 +1,4 @@
-//! Speech and transcriptions, relayed: sound, text in the format that was asked for, or events.
+//! Speech and transcriptions, relayed: audio, text in the requested format, or events.
 //!
 //! <https://platform.openai.com/docs/api-reference/audio>
 
@@ -17,13 +17,13 @@ use super::event::Members;
 use super::fault::in_answer;
 use super::typed;
 
-/// Passes an answer of sound, or about sound.
+/// Relays an answer of audio, or about audio.
 pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
     let is = |kind: &str| start.content_type.starts_with(kind);
     if is("text/event-stream") {
         return relay::reply(Box::new(typed::Reading::default()), start);
     }
-    // A transcription may be plain text; the model that takes no streaming answers with JSON all the same.
+    // A transcription may be plain text. A model without streaming answers with JSON anyway.
     let content = match start.asked.endpoint {
         _ if is("application/json") => Content::Json(Held::default()),
         Endpoint::Speech => Content::Sound,
@@ -41,9 +41,9 @@ struct Audio {
 enum Content {
     /// Begins with its first byte and ends with its last.
     Sound,
-    /// Is complete at its end; silence has no words.
+    /// Is complete at its end; it may be empty, for silence.
     Text,
-    /// What came so far.
+    /// The bytes so far.
     Json(Held),
 }
 
@@ -133,7 +133,7 @@ mod tests {
         check(Delivery::Whole, "application/json", r#"{"text":"Hi."#, Err(FaultKind::Cut));
         check(Delivery::Whole, "application/json", r#"{"segments":[]}"#, Err(FaultKind::Malformed));
         check(Delivery::Whole, "application/json", r#"{"error":{"message":"no"}}"#, Err(FaultKind::ErrorEvent));
-        // The model that knows no streams.
+        // The model without streaming.
         check(Delivery::Streamed, "application/json", &json, Ok((14, 3)));
         let delta = "data: {\"type\":\"transcript.text.delta\",\"delta\":\"Hi.\"}\n\n";
         let done = alloc::format!("{delta}data: {{\"type\":\"transcript.text.done\",\"text\":\"Hi.\",{usage}}}\n\n");

@@ -1,4 +1,4 @@
-//! The request to count what a chat would ask, in the words of Responses: OpenAI counts nothing else.
+//! The request that counts the tokens of a chat, in the format of Responses: OpenAI can count nothing else.
 //!
 //! <https://platform.openai.com/docs/api-reference/responses/input-tokens>
 
@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use weir_hub::codec::json::write::{Object, array, object};
 use weir_hub::codec::json::{Kind, Raw};
 
-/// From the request for a chat, as it would be sent.
+/// Made from the request for the chat, as it would be sent.
 pub(super) fn write(chat: Raw<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(chat.text().len() + 64);
     let get = |name| chat.get(name).unwrap_or(Raw::NULL);
@@ -49,7 +49,7 @@ pub(super) fn write(chat: Raw<'_>) -> Vec<u8> {
     out
 }
 
-/// The array of what was said and called.
+/// The array of messages, calls and results.
 struct Items<'o> {
     out: &'o mut Vec<u8>,
     some: bool,
@@ -127,12 +127,12 @@ fn said(part: Raw<'_>, answered: bool, to: &mut Object<'_>) {
             passed(file, "filename", to);
             passed(file, "file_data", to);
         }
-        // Sound and whatever else: as it is, for the provider to say what it thinks of it.
+        // Audio and anything else is sent unchanged; the provider decides.
         _ => part.members().for_each(|(name, value)| to.raw(&name, value.text())),
     }
 }
 
-/// One tool. Here all follow their schema to the letter unless something else is said.
+/// One tool. In Responses, every tool is strict unless it says otherwise.
 fn declared(tool: Raw<'_>, to: &mut Object<'_>) {
     let function = tool.get("function").unwrap_or(Raw::NULL);
     to.string("type", "function");

@@ -1,4 +1,5 @@
-//! What a relay must know of one `chat.completion.chunk` or whole answer; everything else passes by unread.
+//! The members that a relay needs to know of a `chat.completion.chunk` or of a whole answer; it does not read the
+//! others.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -6,7 +7,7 @@ use alloc::vec::Vec;
 use weir_hub::codec::json::{Checker, Flaw, Kind, Name, Raw, Str, check_by};
 use weir_hub::usage::{Usage, guess};
 
-/// The members that matter, of a chunk or an answer.
+/// The members that matter in a chunk or an answer.
 #[derive(Default)]
 pub(super) struct Members<'a> {
     pub(super) choices: Option<Raw<'a>>,
@@ -15,29 +16,29 @@ pub(super) struct Members<'a> {
     pub(super) usage: Option<Raw<'a>>,
     pub(super) id: Option<Raw<'a>>,
     pub(super) model: Option<Raw<'a>>,
-    /// Pages that an answer rests on, as hosts that search tell them.
+    /// The pages that an answer is based on, from hosts that search.
     pub(super) sources: Option<Raw<'a>>,
     pub(super) error: Option<Raw<'a>>,
     is_error: bool,
-    /// It tells what events of their own may tell beside an answer, or nothing but that the host lives.
+    /// What else the event has: notes beside the answer, or a sign that the host lives.
     beside: Beside,
-    /// What the choices hold, where the members were met while checking.
+    /// The content of the choices, if they were read while the value was checked.
     pub(super) deltas: Deltas,
 }
 
-/// What stands in an event that has no choices.
+/// The content of an event without choices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Beside {
     #[default]
     Nothing,
-    /// Notes about the prompt (Azure), or about the request (Groq).
+    /// Notes on the prompt (Azure), or on the request (Groq).
     Notes,
     /// `{"type":"ping"}`
     Ping,
 }
 
 impl<'a> Members<'a> {
-    /// Of a value that was checked.
+    /// The members of a checked value.
     pub(super) fn read(answer: Raw<'a>) -> Self {
         let mut members = Self::default();
         for (name, value) in answer.members() {
@@ -46,7 +47,7 @@ impl<'a> Members<'a> {
         members
     }
 
-    /// Of what should be a value, which is checked in the same pass.
+    /// The members of a value, which is checked in the same pass.
     pub(super) fn check(text: &'a str) -> Result<(Raw<'a>, Self), Flaw> {
         let mut members = Self::default();
         let answer = check_by(text, |checker| {
@@ -79,7 +80,7 @@ impl<'a> Members<'a> {
             "search_results" if value.items().next().is_some() => self.sources = Some(value),
             "citations" if self.sources.is_none() => self.sources = Some(value),
             "error" if !value.is_null() => self.error = Some(value),
-            // Why Groq stopped early.
+            // Groq's reason for stopping early.
             "x_groq" => {
                 self.error = value.get("error").filter(|error| !error.is_null()).or(self.error);
                 self.beside = Beside::Notes;
@@ -91,31 +92,31 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Whether none but those were there that each event of a stream repeats.
+    /// Whether only those members are present that every event of a stream repeats.
     fn tells_nothing(&self) -> bool {
         let Self { choices, data, results, usage, id: _, model: _, sources, error, is_error, beside, deltas: _ } = self;
         let none = [choices, data, results, usage, sources, error].into_iter().all(Option::is_none);
         none && !is_error && *beside == Beside::Nothing
     }
 
-    /// Whether an event of these is one that a stream of answers may have. Hosts tell errors in objects of any shape, so what
-    /// has no choices, not even an empty list, is none unless it is known.
+    /// Whether an event with these members can be part of an answer. Hosts report errors in objects of any shape, so an
+    /// event without choices, not even an empty list, must be of a known kind.
     pub(super) fn is_part(&self) -> bool {
         let chosen = self.choices.is_some_and(|choices| choices.kind() == Kind::Array);
         chosen || self.usage.is_some() || self.sources.is_some() || self.beside != Beside::Nothing
     }
 
-    /// Whether the event says nothing but that the host lives.
+    /// Whether the event only says that the host lives.
     pub(super) fn is_ping(&self) -> bool {
         self.beside == Beside::Ping && self.choices.is_none()
     }
 
-    /// Whether this is an error that travels as an answer.
+    /// Whether this is an error in place of an answer.
     pub(super) fn is_error(&self) -> bool {
         self.error.is_some() || self.is_error
     }
 
-    /// Whether this is the chunk that carries nothing but a stream's usage.
+    /// Whether this chunk has only a stream's usage.
     pub(super) fn is_usage_only(&self) -> bool {
         self.usage.is_some()
             && self.choices.is_some_and(|choices| choices.kind() == Kind::Array && choices.items().next().is_none())
@@ -130,20 +131,21 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Whether an event of this name, or type, says nothing but that the host lives.
+/// Whether an event with this name or type only says that the host lives.
 pub(super) fn is_ping(name: &str) -> bool {
     matches!(name, "ping" | "heartbeat" | "keepalive" | "keep-alive" | "keep_alive")
 }
 
-/// How a stream's events begin: all alike up to their choices, so that each beginning need be read once.
+/// The common beginning of a stream's events: they are the same up to their choices, so each beginning is read only
+/// once.
 #[derive(Default)]
 pub(super) struct Beginning(Vec<u8>);
 
-/// More than an event's identifiers, time and model take.
+/// No event's id, time and model are longer.
 const MAX_BEGINNING: usize = 1 << 10;
 
 impl Beginning {
-    /// [`Members::check`] of the next event. Those that a known beginning has are left out: they say nothing new.
+    /// [`Members::check`] for the next event. It skips the members of a known beginning, which say nothing new.
     pub(super) fn check<'a>(&mut self, text: &'a str) -> Result<(Raw<'a>, Members<'a>), Flaw> {
         let known = if text.as_bytes().starts_with(&self.0) { self.0.len() } else { 0 };
         let mut members = Members::default();
@@ -151,7 +153,7 @@ impl Beginning {
         let event = check_by(text, |checker| {
             let start = checker.at();
             let on = |checker: &mut Checker<'a>, name: Name| {
-                // Before the first there is no comma: the next object may have none.
+                // The first object has no comma before it, and the next object may have none.
                 if !core::mem::take(&mut first) && members.tells_nothing() {
                     ends = name.begin();
                 }
@@ -168,16 +170,16 @@ impl Beginning {
     }
 }
 
-/// What the choices of one chunk hold, together.
+/// The content of all choices in one chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Deltas {
     /// Content, reasoning, tool calls, refusals, audio: a guess of their tokens.
     pub(super) tokens: u64,
-    /// The choices that there are, by their index.
+    /// The choices so far, by their index.
     met: Choices,
-    /// Those that gave their finish reason.
+    /// The choices that gave their finish reason.
     finished: Choices,
-    /// One gave a reason that is no end: the model failed.
+    /// Whether a choice gave a reason that is not an end: the model failed.
     pub(super) failed: bool,
 }
 
@@ -188,13 +190,13 @@ impl Deltas {
             let (mut index, mut finished) = (0, false);
             choice.members(|choice, name| {
                 match &*name.text(choice.text()) {
-                    // A whole answer has messages where a stream has deltas.
+                    // A whole answer has messages; a stream has deltas.
                     "delta" | "message" => deltas.tokens += tokens(choice)?,
-                    // Legacy completions have bare text.
+                    // Legacy completions have the text directly.
                     "text" => deltas.tokens += guessed(choice.value()?),
                     "finish_reason" => {
                         let reason = choice.value()?.text();
-                        // Some have it in every event, empty until the last.
+                        // Some hosts send it in every event, empty until the last.
                         finished = !matches!(reason, "null" | "\"\"");
                         deltas.failed |= finished && is_failure(reason.trim_matches('"'));
                     }
@@ -217,20 +219,20 @@ impl Deltas {
         self.finished != Choices::default()
     }
 
-    /// Takes what the next event has into account.
+    /// Adds the next event's content.
     pub(super) fn join(&mut self, next: Self) {
         self.met.0 |= next.met.0;
         self.finished.0 |= next.finished.0;
     }
 
-    /// Whether all choices that there were have given their finish reasons, and there were any.
+    /// Whether there were any choices, and all have given their finish reasons.
     pub(super) fn all_finished(&self) -> bool {
         self.finishes() && self.met == self.finished
     }
 }
 
-/// Whether a choice that does not say why it ended calls a tool with arguments that are no JSON: they were cut off, and the answer
-/// with them. Without such a call its end is reason enough: not every host gives one where all is told at once.
+/// Whether the answer was cut off: a choice without a finish reason has a tool call whose arguments are not JSON.
+/// Without such a call, a missing reason is accepted, because not every host gives one in a whole answer.
 pub(super) fn is_cut(choices: Raw<'_>) -> bool {
     choices.items().any(|choice| {
         let [reason, message] = choice.pick(["finish_reason", "message"]);
@@ -242,7 +244,7 @@ pub(super) fn is_cut(choices: Raw<'_>) -> bool {
     })
 }
 
-/// A set of choices. Nobody asks for more than fit; those would share the last place.
+/// A set of choices. Nobody asks for more than fit; the rest would share the last bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Choices(u128);
 
@@ -252,7 +254,7 @@ impl Choices {
     }
 }
 
-/// Whether a finish reason is no end that the model came to: `OpenRouter`'s, Mistral's and `DeepSeek`'s words for a model that failed.
+/// Whether a finish reason means that the model failed: `OpenRouter`'s, Mistral's and `DeepSeek`'s names for that.
 pub(super) fn is_failure(reason: &str) -> bool {
     matches!(reason, "error" | "insufficient_system_resource")
 }
@@ -269,7 +271,7 @@ fn tokens(delta: &mut Checker<'_>) -> Result<u64, Flaw> {
     Ok(tokens)
 }
 
-/// Guesses the tokens of some content: of its text, without the JSON around it. Whatever there is, is one at least.
+/// Guesses the tokens of some content from its text, without the JSON around it; at least one if there is any content.
 fn guessed(value: Raw<'_>) -> u64 {
     match value.text() {
         "null" | "[]" | "{}" | "\"\"" => 0,
@@ -277,7 +279,7 @@ fn guessed(value: Raw<'_>) -> u64 {
     }
 }
 
-/// How many bytes of text there are in some content.
+/// How many bytes of text some content has.
 fn said(value: Raw<'_>) -> usize {
     match value.kind() {
         Kind::String => value.str().map_or(0, Str::bytes),
@@ -290,30 +292,30 @@ fn said(value: Raw<'_>) -> usize {
     }
 }
 
-/// Members that are about content and no text of the model's.
+/// Members of content that are not the model's text.
 const ABOUT: [&str; 6] = ["id", "type", "format", "signature", "encrypted_content", "data"];
 
-/// The members of a delta that are an answer's first token.
+/// The members of a delta that count as an answer's first token.
 const CONTENT: [&str; 7] =
     ["content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio"];
 
-/// The counts of these names; zero is none.
+/// The counts with these names; zero if absent.
 fn counts<const N: usize>(details: Raw<'_>, names: [&str; N]) -> [u64; N] {
     details.pick(names).map(|count| count.and_then(Raw::integer).unwrap_or(0))
 }
 
-/// OpenAI's usage object, of chat and of embeddings; `None` if it counts nothing.
+/// OpenAI's usage object, for chats and embeddings; `None` if it has no counts.
 fn usage(usage: Raw<'_>) -> Option<Usage> {
     let mut read = Usage::default();
     let (mut counted, mut total) = (false, 0);
     for (name, value) in usage.members() {
         let count = value.integer();
         match &*name {
-            // Newer endpoints count input and output.
+            // Newer endpoints use the names `input_tokens` and `output_tokens`.
             "prompt_tokens" | "input_tokens" => read.input = count.inspect(|_| counted = true).unwrap_or(0),
             "completion_tokens" | "output_tokens" => read.output = count.inspect(|_| counted = true).unwrap_or(0),
             "total_tokens" => total = count.unwrap_or(0),
-            // DeepSeek's name for them, and Perplexity's.
+            // DeepSeek's name, and Perplexity's.
             "prompt_cache_hit_tokens" => read.cached_read = read.cached_read.max(count.unwrap_or(0)),
             "reasoning_tokens" => read.reasoning = read.reasoning.max(count.unwrap_or(0)),
             "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => {
@@ -329,13 +331,14 @@ fn usage(usage: Raw<'_>) -> Option<Usage> {
             _ => {}
         }
     }
-    // Some leave reasoning out of their completion tokens. Their total tells, or that there is more of it.
+    // Some hosts leave reasoning out of their completion tokens. The total shows this, or that there is more reasoning
+    // than output.
     let with_reasoning = read.output.saturating_add(read.reasoning);
     let tells = total == read.input.saturating_add(with_reasoning);
     if read.reasoning > 0 && (tells || read.reasoning > read.output) {
         read.output = with_reasoning;
     }
-    // What the total of an answer has besides is thinking that nobody shows: it is paid for as output.
+    // The rest of an answer's total is thinking that is not shown; it is paid for as output.
     if read.output > 0 {
         read.output = read.output.max(total.saturating_sub(read.input));
     }
@@ -347,7 +350,8 @@ mod tests {
     use super::*;
     use alloc::format;
 
-    /// What is around a text counted as tokens, and so did its escapes: a call's arguments came to ten times what they are.
+    /// The JSON around a text and its escapes were counted as tokens: a call's arguments came to ten times their real
+    /// count.
     #[test]
     fn tokens_are_guessed_from_the_text_alone() {
         let check = |delta: &str, expect: u64| {
@@ -382,7 +386,7 @@ mod tests {
             format!("{head}{said},\"usage\":null}}"),
             format!("{head}\"choices\":[{{\"finish_reason\":\"stop\"}}]}}"),
             format!("{head}\"choices\":[],{usage}}}"),
-            // What would be missed if it were part of what all begin with.
+            // Members that would be missed if they were taken for a part of the common beginning.
             format!("{head}{usage},{said}}}"),
             format!("{head}{usage},{said}}}"),
             format!("{head}\"error\":{{\"message\":\"no\"}},{said}}}"),

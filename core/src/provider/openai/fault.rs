@@ -1,4 +1,4 @@
-//! OpenAI's errors, and those of the many that speak like it.
+//! OpenAI's errors, and those of the many providers with the same format.
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
@@ -16,35 +16,35 @@ pub(in crate::provider) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
     let fault = match json.and_then(Said::read) {
         Some(said) => said.fault(by_status(status)),
-        // What does not fit the schema of a server that is made with FastAPI.
+        // A server made with FastAPI reports a request that does not fit its schema like this.
         None if let Some(fault) = json.and_then(|json| misfit(json, by_status(status))) => fault,
         None => UpstreamFault::new(by_status(status), redact::from_text(status, body)),
     };
     judged(status, fault)
 }
 
-/// Reads the `error` member of an answer that began as a success, with `answer` around it.
+/// Reads the `error` member of an answer with a status of success; `answer` is the whole answer.
 pub(super) fn in_answer(answer: Raw<'_>) -> UpstreamFault {
     let Some(said) = Said::read(answer) else {
         return UpstreamFault::new(FaultKind::ErrorEvent, "The provider reported an error without a message.");
     };
-    // Some put the status that they would have sent into `code`.
+    // Some hosts put the status that they would have sent in `code`.
     let told = said.code.as_deref().and_then(|code| code.parse().ok());
     let otherwise = if said.kind.as_deref() == Some("invalid_request_error") { 400 } else { 500 };
     let status = told.unwrap_or(otherwise);
     let fault = judged(status, said.fault(by_status(status))).as_event();
     let fails = |name: &&str| [said.code.as_deref(), said.kind.as_deref()].contains(&Some(*name));
-    // Else it is a guess that the provider would have said 500.
+    // Otherwise it is assumed that the provider would have sent a 500.
     let is_status = told.is_some_and(|status| (400..600).contains(&status));
     let class = fault.class.filter(|_| is_status || FAILS.iter().any(fails));
     UpstreamFault { class, ..fault }
 }
 
-/// What hosts call it that they cannot answer for the moment.
+/// The codes with which hosts say that they cannot answer at the moment.
 const FAILS: [&str; 5] =
     ["engine_overloaded", "overloaded_error", "server_error", "server_is_overloaded", "service_unavailable"];
 
-/// Reads an event that is no part of an answer, nor an error in any shape that is known.
+/// Reads an event that is neither part of an answer nor an error in a known format.
 pub(in crate::provider) fn stray(event: Raw<'_>) -> UpstreamFault {
     match Said::read(event) {
         Some(_) => in_answer(event),
@@ -52,12 +52,12 @@ pub(in crate::provider) fn stray(event: Raw<'_>) -> UpstreamFault {
     }
 }
 
-/// The model failed, and its finish reason says so.
+/// The fault of a model that failed, according to its finish reason.
 pub(super) fn failed() -> UpstreamFault {
     UpstreamFault::new(FaultKind::ErrorEvent, "The provider's model failed before the answer was complete.")
 }
 
-/// The codes for what a policy refuses.
+/// The codes of refusals by a policy.
 const POLICY: [&str; 5] = [
     "content_filter",
     "content_policy_violation",
@@ -66,7 +66,7 @@ const POLICY: [&str; 5] = [
     "image_content_policy_violation",
 ];
 
-/// The codes for images that are none, which come in answers that began as a success.
+/// The codes for invalid images, which come in answers with a status of success.
 ///
 /// <https://platform.openai.com/docs/api-reference/responses/object#responses/object-error>
 const IMAGES: [&str; 13] = [
@@ -85,18 +85,18 @@ const IMAGES: [&str; 13] = [
     "unsupported_image_media_type",
 ];
 
-/// What kind of failure a status alone stands for.
+/// The kind of failure for a status alone.
 pub(in crate::provider) fn by_status(status: u16) -> FaultKind {
     match status {
         401 | 403 => FaultKind::Auth,
         402 => FaultKind::Billing,
-        // A redirect is an endpoint that is configured wrongly: nobody follows it.
+        // A redirect means a wrongly configured endpoint: nobody follows it.
         300..400 | 404 | 405 => FaultKind::NotFound,
-        // 524 is what a CDN says for a timeout.
+        // A CDN's status for a timeout.
         408 | 504 | 522 | 524 => FaultKind::Timeout,
         413 => FaultKind::TooLarge,
         429 => FaultKind::RateLimited,
-        // A conflict or a request that came too early passes; the official SDKs repeat those as well.
+        // A conflict, or a request that came too early, passes; the official SDKs retry both.
         409 | 425 => FaultKind::Unavailable,
         400..500 => FaultKind::InvalidRequest,
         _ => FaultKind::Unavailable,
@@ -137,7 +137,7 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// What the words say, where they say more than the status.
+    /// The kind that the message says, if it says more than the status.
     fn kind(&self, by_status: FaultKind) -> FaultKind {
         let named = |name: &str| self.code.as_deref() == Some(name) || self.kind.as_deref() == Some(name);
         let any = |names: &[&str]| names.iter().any(|name| named(name));

@@ -1,5 +1,5 @@
-//! A caller's own request, as a host takes it that deviates from OpenAI: without the fields that it lacks, with those that it
-//! calls otherwise, and with no value that it does not know.
+//! Fits a relayed request to a host that deviates from OpenAI: leaves out the fields that the host lacks, renames
+//! fields, and replaces unknown values.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -15,10 +15,10 @@ use weir_hub::endpoint::Endpoint;
 
 use crate::provider::To;
 
-/// What becomes of a top-level field: its new value, or nothing.
+/// A change of a top-level field: its new value, or its removal.
 pub(super) type Change<'q> = (&'q str, Option<Vec<u8>>);
 
-/// What of the request must change for this host; refuses what it cannot express.
+/// The changes to make for this host. Refuses what the host cannot express.
 pub(super) fn changes<'t>(call: &Call<'_>, to: &mut To<'t>) -> Vec<Change<'t>> {
     let quirks = &to.upstream.quirks;
     let mut changes = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn changes<'t>(call: &Call<'_>, to: &mut To<'t>) -> Vec<Change<'t>> {
         let tools = given("tools");
         changes.push((field.as_str(), instead(field, value, known, tools, to)));
     }
-    // A long conversation is not looked into for nothing.
+    // A long conversation is read only if needed.
     let messages = if quirks.roles.is_empty() { None } else { given("messages") };
     if let Some(messages) = messages.and_then(|messages| with_roles(messages, &quirks.roles)) {
         changes.push(("messages", Some(messages)));
@@ -56,7 +56,7 @@ pub(super) fn changes<'t>(call: &Call<'_>, to: &mut To<'t>) -> Vec<Change<'t>> {
     changes
 }
 
-/// Whether a field may be left out where it has this value.
+/// Whether a field with this value may be left out.
 fn asks_nothing(field: &str, value: Raw<'_>) -> bool {
     let is_text = || value.get("type").map(Raw::text) == Some("\"text\"");
     openai::is_neutral(field, value)
@@ -64,13 +64,13 @@ fn asks_nothing(field: &str, value: Raw<'_>) -> bool {
         || field == "response_format" && is_text()
 }
 
-/// Whether `value` is one of those that are `known`: a string by itself, an object by its `type`.
+/// Whether `value` is one of those that are `known`: a string by its value, an object by its `type`.
 pub(super) fn knows(known: &[String], value: Raw<'_>) -> bool {
     let kind = if value.kind() == Kind::Object { value.get("type") } else { Some(value) };
     kind.and_then(Raw::string).is_none_or(|kind| known.iter().any(|known| **known == *kind))
 }
 
-/// The efforts among the values that a host knows.
+/// The efforts among the values that a host accepts.
 pub(super) fn efforts(known: &[String]) -> Vec<Effort> {
     Effort::ALL
         .into_iter()
@@ -79,7 +79,7 @@ pub(super) fn efforts(known: &[String]) -> Vec<Effort> {
         .collect()
 }
 
-/// What to say in place of a value that is not known here.
+/// The replacement for a value that this host does not accept.
 fn instead(field: &str, value: Raw<'_>, known: &[String], tools: Option<Raw<'_>>, to: &mut To<'_>) -> Option<Vec<u8>> {
     let quoted = |word: &str| {
         let mut out = Vec::new();
@@ -99,7 +99,7 @@ fn instead(field: &str, value: Raw<'_>, known: &[String], tools: Option<Raw<'_>>
         }
         return nearest.map(|nearest| quoted(nearest.name()));
     }
-    // Of one tool, to demand any is to demand it.
+    // If there is only one tool, to require any is to require it.
     let of_one = field == "tool_choice" && tools.is_some_and(|tools| tools.items().count() == 1);
     if of_one && known.iter().any(|known| known == "required") {
         return Some(quoted("required"));
@@ -108,7 +108,7 @@ fn instead(field: &str, value: Raw<'_>, known: &[String], tools: Option<Raw<'_>>
     None
 }
 
-/// The messages, with other names for who speaks; `None` if all are known here.
+/// The messages, with the roles renamed; `None` if the host accepts all of them.
 fn with_roles(messages: Raw<'_>, roles: &BTreeMap<String, String>) -> Option<Vec<u8>> {
     let other = |message: Raw<'_>| roles.get(&*message.get("role")?.string()?);
     if messages.kind() != Kind::Array || !messages.items().any(|message| other(message).is_some()) {

@@ -1,4 +1,4 @@
-//! What OpenAI's models take of reasoning, as far as their names tell.
+//! How OpenAI's models reason, judged by their names.
 //!
 //! <https://platform.openai.com/docs/guides/reasoning>,
 //! <https://platform.openai.com/docs/api-reference/chat/create#chat-create-reasoning_effort>
@@ -14,16 +14,16 @@ pub(in crate::provider) enum Reasons {
     Always,
     /// Always, from `minimal`.
     FromMinimal,
-    /// If told to.
+    /// If asked to.
     IfTold {
-        /// As much as `xhigh`.
+        /// At most this much.
         most: Effort,
     },
-    /// If told to, and then with all it has.
+    /// If asked to, and then as much as it can.
     OnOrOff,
-    /// As it sees fit, whatever it is told.
+    /// The model decides, whatever it is asked.
     AsItDoes,
-    /// Another maker's model, or a deployment under a name of its own.
+    /// Another maker's model, or a deployment with a name of its own.
     Unknown,
 }
 
@@ -44,7 +44,7 @@ impl Reasons {
         }
     }
 
-    /// The nearest effort that the model knows; `None` for a model without any.
+    /// The nearest effort that the model accepts; `None` for a model without efforts.
     pub(super) fn nearest(self, effort: Effort) -> Option<Effort> {
         match self {
             Self::Never => None,
@@ -59,8 +59,8 @@ impl Reasons {
     }
 }
 
-/// How much a model is to reason that is offered tools. From 5.4 on, chat completions take no effort beside tools, and from 5.6
-/// on, where the usual is to reason, no tools but beside the effort `none`.
+/// The effort of a model that is offered tools. From 5.4 on, chat completions accept no effort together with tools.
+/// From 5.6 on, models reason by default, and chat completions accept tools only with the effort `none`.
 pub(super) fn beside_tools(model: &str, effort: Option<Effort>) -> Option<Effort> {
     match minor(model) {
         0..=3 => effort,
@@ -69,14 +69,14 @@ pub(super) fn beside_tools(model: &str, effort: Option<Effort>) -> Option<Effort
     }
 }
 
-/// The 6 of `gpt-5.6-luna`; 0 for others, and for those that only chat.
+/// The 6 of `gpt-5.6-luna`; 0 for other models, and for those that only chat.
 fn minor(model: &str) -> u32 {
     let told = matches!(Reasons::of(model), Reasons::IfTold { .. });
     let number = model.strip_prefix("gpt-5.").and_then(|rest| rest.split('-').next()?.parse().ok());
     number.filter(|_| told).unwrap_or(0)
 }
 
-/// What a model that reasons cannot be told of how to draw its answer: these fields have their usual value or none.
+/// The sampling fields that a model does not accept while it reasons: they may only be absent or have their default.
 ///
 /// <https://platform.openai.com/docs/guides/latest-model>, parameter compatibility
 pub(super) fn lacks(model: &str, effort: Option<Effort>) -> &'static [&'static str] {
@@ -95,13 +95,13 @@ pub(super) fn lacks(model: &str, effort: Option<Effort>) -> &'static [&'static s
     match Reasons::of(model) {
         Reasons::Always if model.starts_with("o1") || model.starts_with("o3-mini") => drawn,
         Reasons::Always | Reasons::FromMinimal => &ALL,
-        // Those before 5.6 do not reason unless they are told to.
+        // Models before 5.6 reason only if they are asked to.
         Reasons::IfTold { .. } if effort.map_or(minor(model) >= 6, |effort| effort > Effort::None) => while_told,
         _ => &[],
     }
 }
 
-/// How many sequences may stop an answer of a model of `OpenAI`'s own. Others have limits of their own, or none.
+/// The most stop sequences for a model of `OpenAI`'s own. Other models have their own limits, or none.
 ///
 /// <https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop>
 pub(super) fn most_stops(model: &str) -> usize {

@@ -1,7 +1,7 @@
-//! A conversation in Responses' own words that went on elsewhere for a while: what other models thought is left out.
+//! Removes other models' reasoning from a relayed conversation of the Responses API that went on elsewhere for a while.
 //!
-//! OpenAI refuses the whole request for a proof that is not its own, and for a reasoning item that it finds neither in
-//! `encrypted_content` nor in its store. Reasoning is no part of what was said.
+//! OpenAI refuses the whole request for a proof that is not its own, and for a reasoning item that is neither in
+//! `encrypted_content` nor in its store. Reasoning is not part of what was said.
 //!
 //! <https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items>
 
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use weir_hub::codec::json::{Kind, Raw, write};
 
-/// The items of `input` without those, if there are any.
+/// The items of `input` without such reasoning; `None` if there is none.
 pub(super) fn without_others(input: Raw<'_>) -> Option<Vec<u8>> {
     if input.kind() != Kind::Array || !input.items().any(is_anothers) {
         return None;
@@ -26,9 +26,9 @@ fn is_anothers(item: Raw<'_>) -> bool {
         return false;
     }
     match (text("encrypted_content"), text("id")) {
-        // Proofs that are not OpenAI's travel under their makers' names, which they have before this sign.
+        // A proof of another maker's travels with its maker's name, which this character ends.
         (Some(proof), _) => proof.contains('~'),
-        // Items that Weir has named have a number behind a second line.
+        // Ids that Weir gave to items have a second underscore and a number.
         (None, Some(id)) => id.strip_prefix("rs_").is_none_or(|name| name.contains('_')),
         (None, None) => true,
     }

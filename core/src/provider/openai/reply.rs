@@ -22,18 +22,18 @@ use weir_hub::reply::{Event, Flow, Pieces, Reader};
 use super::event::{Members, is_cut, is_failure, is_ping};
 use super::fault::{failed, in_answer, stray};
 
-/// More choices than anybody asks for; a larger index is a mistake that must not take memory.
+/// Nobody asks for this many choices; a larger index is a mistake and must not take memory.
 const MAX_CHOICES: usize = 128;
 
 /// How far an answer has been read.
 pub(in crate::provider) struct Reading {
-    /// Names tool calls whose host does not.
+    /// Used for the ids of tool calls to which the host gives none.
     id: String,
     delivery: Delivery,
     started: bool,
-    /// What was used has been told.
+    /// Whether usage was given.
     counted: bool,
-    /// The choice that pieces belong to now.
+    /// The choice that the next pieces belong to.
     at: u32,
     choices: Vec<Choice>,
 }
@@ -44,7 +44,7 @@ struct Choice {
     calls: Calls,
     thoughts: Thoughts,
     cited: bool,
-    /// There is such a choice: those of lower indices need not be there.
+    /// Whether this choice exists: choices with lower indices need not.
     met: bool,
     finished: bool,
 }
@@ -55,14 +55,14 @@ impl Reading {
         Self { id, delivery, started: false, counted: false, at: 0, choices: Vec::new() }
     }
 
-    /// Reads a chunk that may be none, but a sign of life.
+    /// Reads a chunk, which may be only a sign of life.
     fn chunk(&mut self, name: &str, chunk: Raw<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
         let members = Members::read(chunk);
         if !members.is_error() && (!members.is_part() || members.is_ping()) {
             return if members.is_ping() || is_ping(name) {
                 Ok(Flow::Alive)
             } else if self.all_finished() {
-                // The answer is whole without it.
+                // The answer is complete without it.
                 Ok(Flow::More)
             } else {
                 Err(stray(chunk))
@@ -82,7 +82,7 @@ impl Reading {
         }
         let choices = members.choices.unwrap_or(Raw::NULL);
         let named = members.id.and_then(Raw::str).filter(|id| !id.is_empty());
-        // Azure's first event has neither name nor choices, but notes about the prompt.
+        // Azure's first event has neither id nor choices, only notes on the prompt.
         if !self.started && (named.is_some() || choices.items().next().is_some()) {
             self.started = true;
             let model = members.model.and_then(Raw::str).unwrap_or(Str::EMPTY);
@@ -105,12 +105,12 @@ impl Reading {
             match &*name {
                 "index" => index = value.integer().and_then(|index| usize::try_from(index).ok()).unwrap_or(0),
                 "delta" if !value.is_null() => delta = Some(value),
-                // Perplexity's chunks have both, and all that was said so far in here.
+                // Perplexity's chunks have both; this one has everything that was said so far.
                 "message" if !value.is_null() => delta = delta.or(Some(value)),
-                // Some have it in every event, empty until the last.
+                // Some hosts send it in every event, empty until the last.
                 "finish_reason" => reason = value.string().filter(|reason| !reason.is_empty()),
                 "logprobs" => logprobs = Some(value),
-                // vLLM's and SGLang's words for the stop sequence that was met; a token's number is none.
+                // vLLM's and SGLang's names for the stop sequence; a token's number is not a sequence.
                 "stop_reason" | "matched_stop" => met = value.str().or(met),
                 _ => {}
             }
@@ -148,7 +148,7 @@ impl Reading {
         state.finish(&reason, &self.id, pieces)
     }
 
-    /// Whether all choices that there were have said why they ended, and there were any.
+    /// Whether there were any choices, and all have given their finish reasons.
     fn all_finished(&self) -> bool {
         let mut met = self.choices.iter().filter(|choice| choice.met).peekable();
         met.peek().is_some() && met.all(|choice| choice.finished)
@@ -159,7 +159,7 @@ impl Reader for Reading {
     fn event(&mut self, event: Event<'_>, pieces: &mut Pieces<'_>) -> Result<Flow, UpstreamFault> {
         match event {
             Event::Done if self.choices.is_empty() => Err(malformed("The provider's answer has no choices.")),
-            // By itself it says that the connection is done, not that the answer is.
+            // The event alone says that the connection is done, not that the answer is.
             Event::Done => self.end(pieces).map(|()| Flow::Ended),
             Event::Json { name: "error", data } | Event::Exception { data, .. } => Err(in_answer(data)),
             Event::Json { name, data } => self.chunk(name, data, pieces),
@@ -178,7 +178,7 @@ impl Reader for Reading {
         if members.choices.is_some_and(is_cut) {
             return Err(cut_whole());
         }
-        // Else the JSON is complete, and so is the answer: a choice that gave no reason for its end had none but its end.
+        // Otherwise the JSON is complete, and so is the answer: a choice without a finish reason simply ended.
         for (index, choice) in self.choices.iter_mut().enumerate().filter(|(_, choice)| choice.met && !choice.finished)
         {
             let number = u32::try_from(index).unwrap_or_default();
@@ -225,11 +225,11 @@ impl Choice {
         self.calls.close(id, pieces)?;
         let finish = match reason {
             "length" | "max_tokens" => Finish::Length,
-            // Mistral's word.
+            // Mistral's name.
             "model_length" => Finish::ContextWindow,
             "content_filter" => Finish::ContentFilter,
             reason if is_failure(reason) => return Err(failed()),
-            // One that has to be called ends with `stop`, at OpenAI itself as well.
+            // A call that was required ends with `stop`, also at OpenAI.
             _ if self.calls.any() => Finish::ToolCalls,
             _ => Finish::Stop,
         };

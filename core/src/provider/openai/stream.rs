@@ -1,4 +1,4 @@
-//! A streamed chat answer, relayed: events go on byte for byte, except the usage chunk that the caller did not ask for.
+//! Relays a streamed chat answer byte for byte, except the usage chunk that the caller did not ask for.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -19,11 +19,11 @@ pub(super) struct Stream {
     watch: Watch,
 }
 
-/// What watches the blocks.
+/// What is read of the blocks.
 struct Watch {
     wanted: UsageChunk,
     beginning: Beginning,
-    /// What all events together have said of their choices.
+    /// The content of the choices in all events so far.
     choices: Deltas,
     progress: Progress,
 }
@@ -31,7 +31,7 @@ struct Watch {
 /// The last event of every stream.
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
-/// What becomes of a block.
+/// What happens to a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Passed,
@@ -65,14 +65,14 @@ impl Reply for Stream {
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let watch = &mut self.watch;
-        // The last event may lack its blank line; it counts if it is complete all the same.
+        // The last event may lack its blank line; it counts if it is otherwise complete.
         self.reader.end(|block| {
             match watch.block(&block) {
                 Ok(Fate::Passed) => {
                     out.extend_from_slice(block.raw.trim_ascii_end());
                     out.extend_from_slice(b"\n\n");
                 }
-                // What is no JSON was cut off; whether the stream is complete is told by what came before.
+                // If it is not JSON, it was cut off. Earlier events tell whether the stream is complete.
                 Ok(Fate::LeftOut) => {}
                 Err(fault) if fault.kind == FaultKind::Malformed => {}
                 Err(fault) => return Err(fault),
@@ -83,7 +83,7 @@ impl Reply for Stream {
             if !watch.choices.all_finished() {
                 return Err(cut());
             }
-            // Each answer has said why it ended: nothing lacks but this.
+            // Every choice has given its finish reason, so only this event is missing.
             watch.progress.finish();
             out.extend_from_slice(DONE);
         }
@@ -96,14 +96,14 @@ impl Reply for Stream {
 
     fn awaits_end(&self) -> bool {
         let Watch { choices, progress, .. } = &self.watch;
-        // What was used is told last. A host that has counted before it finished may have more to say.
+        // Usage comes last. A host that gave usage before it finished may send more.
         !progress.is_done() && !progress.usage.estimated && choices.all_finished()
     }
 }
 
 impl Watch {
     fn block(&mut self, block: &Block<'_>) -> Result<Fate, UpstreamFault> {
-        // What follows the end is none of the caller's business.
+        // Whatever follows the end of the answer is not for the caller.
         if self.progress.is_done() {
             return Ok(Fate::LeftOut);
         }
@@ -112,12 +112,12 @@ impl Watch {
                 self.progress.beat();
                 Ok(Fate::Passed)
             }
-            // A comment that went through what makes every line of it data; clients would read it as JSON.
+            // A comment that some proxy has turned into data; clients would read it as JSON.
             Some([b':', ..]) => {
                 self.progress.beat();
                 Ok(Fate::LeftOut)
             }
-            // By itself it says that the connection is done, not that the answer is.
+            // The event alone says that the connection is done, not that the answer is.
             Some(b"[DONE]") if !self.choices.all_finished() => Err(cut()),
             Some(b"[DONE]") => {
                 self.progress.finish();
@@ -140,7 +140,7 @@ impl Watch {
                 self.progress.beat();
                 Ok(Fate::Passed)
             } else if self.choices.all_finished() {
-                // The answer is whole without it.
+                // The answer is complete without it.
                 Ok(Fate::LeftOut)
             } else {
                 Err(stray(chunk))

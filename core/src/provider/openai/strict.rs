@@ -1,4 +1,4 @@
-//! Which schemas OpenAI can hold an answer to (`strict`); with any other the whole request is refused.
+//! The schemas that OpenAI can hold an answer to (`strict`). With any other schema it refuses the whole request.
 //!
 //! <https://platform.openai.com/docs/guides/structured-outputs#supported-schemas>
 
@@ -6,7 +6,7 @@ use alloc::collections::BTreeSet;
 
 use weir_hub::codec::json::{Kind, Raw};
 
-/// Words for which there is no place in such a schema.
+/// Keywords that such a schema cannot have.
 const UNKNOWN: [&str; 14] = [
     "allOf",
     "contains",
@@ -24,7 +24,7 @@ const UNKNOWN: [&str; 14] = [
     "unevaluatedProperties",
 ];
 
-/// Whether `schema` is one of an object, each of whose properties must be there, with nothing besides, all the way down.
+/// Whether `schema` is of an object, and every object in it requires all its properties and allows no others.
 pub(super) fn meets(schema: Raw<'_>) -> bool {
     let mut is_object = false;
     for (name, value) in schema.members() {

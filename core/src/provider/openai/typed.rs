@@ -1,5 +1,5 @@
-//! OpenAI's newer answers, relayed: every event of a stream tells its type, and one of them is the last. Responses, and
-//! the streams of transcriptions, speech and images.
+//! Relays OpenAI's newer answers, whose stream events have a type, and one type is the last: Responses, and the streams
+//! of transcriptions, speech and images.
 //!
 //! <https://platform.openai.com/docs/api-reference/responses-streaming>,
 //! <https://platform.openai.com/docs/api-reference/audio/transcript-text-delta-event>,
@@ -19,14 +19,14 @@ use super::event::Members;
 use super::fault::{in_answer, stray};
 use crate::provider::redact;
 
-/// Watches an answer. What it tells of the answer's content is only that there is some.
+/// Watches an answer. Of its content, it reports only that there is some.
 #[derive(Default)]
 pub(super) struct Reading {
     usage: Usage,
     complete: bool,
     /// The number of the next event.
     next: u64,
-    /// The event by which the response failed.
+    /// The event with which the response failed.
     failed: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl Reader for Reading {
         let (name, data) = match event {
             Event::Json { name, data } => (name, data),
             Event::Exception { data, .. } => return Err(in_answer(data)),
-            // Some hosts end all their streams alike.
+            // Some hosts end every stream with this event.
             Event::Done => return self.end(pieces).map(|()| Flow::Ended),
         };
         let [kind, number] = data.pick(["type", "sequence_number"]);
@@ -48,7 +48,7 @@ impl Reader for Reading {
             "response.failed" => {
                 let response = data.get("response").unwrap_or(data);
                 let fault = in_answer(response);
-                // Clients read in it what to do next. Whose account or key is wrong is no affair of theirs.
+                // Clients read in it what to do next. A fault of the operator's account or key does not concern them.
                 let error = response.get("error").unwrap_or(Raw::NULL);
                 let on_one_line = !data.text().contains(['\n', '\r']);
                 if fault.kind.whose() != Whose::Ours && on_one_line && redact::may_be_shown(error) {
@@ -70,12 +70,12 @@ impl Reader for Reading {
                 self.finish(data, pieces);
                 return Ok(Flow::Ended);
             }
-            // One of possibly many.
+            // There may be several.
             "image_generation.completed" | "image_edit.completed" => self.finish(data, pieces),
             "response.output_item.added" if is_call(data) => begin(Str::EMPTY, pieces),
             kind if matches!(kind.rsplit('.').next(), Some("delta" | "partial_image")) => {
                 let text = data.get("delta").and_then(Raw::str);
-                // An empty one says nothing.
+                // An empty delta has no content.
                 if text.is_none_or(|text| !text.is_empty()) {
                     begin(text.unwrap_or(Str::EMPTY), pieces);
                 }
@@ -84,9 +84,9 @@ impl Reader for Reading {
             _ if name == "error" || data.get("error").is_some_and(|error| !error.is_null()) => {
                 return Err(in_answer(data));
             }
-            // Every event of these has a type, if not a name.
+            // Every event here has at least a type or a name.
             "" if name.is_empty() => return Err(stray(data)),
-            // What frames the content, what tools do, and kinds to come.
+            // Frames around content, the work of tools, and future types.
             _ => {}
         }
         Ok(Flow::Alive)
@@ -105,7 +105,7 @@ impl Reader for Reading {
         if status == Status::Failed || Members::read(response).is_error() {
             return Err(in_answer(response));
         }
-        // One that is made in the background has no output yet.
+        // A response that is made in the background has no output yet.
         let background = response.get("background").and_then(Raw::boolean) == Some(true);
         let awaited = status == Status::Awaited && background;
         if !awaited && status != Status::Whole {
@@ -128,7 +128,7 @@ impl Reading {
     fn finish(&mut self, answer: Raw<'_>, pieces: &mut Pieces<'_>) {
         self.complete = true;
         if let Some(usage) = Members::read(answer).usage() {
-            // Each image is counted by itself.
+            // Each image has its own usage.
             self.usage = Usage {
                 input: self.usage.input.saturating_add(usage.input),
                 output: self.usage.output.saturating_add(usage.output),
@@ -140,14 +140,14 @@ impl Reading {
     }
 }
 
-/// How far a response has come, as it says itself.
+/// How far a response has come, by its own status.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Status {
-    /// Whatever ended it: the caller reads that too. Transcriptions and some hosts do not say.
+    /// It has ended, whatever the reason, which the caller reads, too. Transcriptions and some hosts have no status.
     Whole,
     Failed,
     Awaited,
-    /// Cancelled, and kinds to come.
+    /// Cancelled, and future ones.
     Other,
 }
 
@@ -165,12 +165,13 @@ fn start(response: Raw<'_>, pieces: &mut Pieces<'_>) {
     pieces(Piece::Start { id: given("id"), model: given("model") });
 }
 
-/// Something was answered, of which `text` may be all there is to count.
+/// There is some content; `text` may be all of it that can be counted.
 fn begin(text: Str<'_>, pieces: &mut Pieces<'_>) {
     pieces(Piece::Text(text));
 }
 
-/// Whether the item that an event adds is a call of a tool, wherever it runs. A message or a thought begins with its words.
+/// Whether the item that an event adds is a tool call, wherever the tool runs. A message or reasoning begins with its
+/// text.
 fn is_call(event: Raw<'_>) -> bool {
     let kind = event.get("item").and_then(|item| item.get("type")).and_then(Raw::string);
     kind.is_some_and(|kind| !matches!(&*kind, "message" | "reasoning"))

@@ -1,4 +1,4 @@
-//! A whole answer, relayed: it goes on byte for byte, once it is known to be complete and no error in disguise.
+//! Relays a whole answer byte for byte, once it is known to be complete and not an error.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -16,9 +16,9 @@ use super::fault::{failed, in_answer};
 
 pub(super) struct Whole {
     endpoint: Endpoint,
-    /// How many texts were to be embedded, where that is known.
+    /// How many texts were to be embedded, if that is known.
     texts: Option<usize>,
-    /// What came so far, unless it was complete at once.
+    /// The bytes so far, unless the answer was complete at once.
     held: Held,
     progress: Progress,
 }
@@ -44,7 +44,8 @@ impl Whole {
         if deltas.failed {
             return Err(failed());
         }
-        // What was asked for is there, at least once. Documents may all be left out of a ranking, and nothing can be embedded.
+        // The requested content must be there at least once. But a ranking may have left out all documents, and a
+        // request may embed nothing.
         let some = match self.endpoint {
             Endpoint::Embeddings | Endpoint::Moderations | Endpoint::Rerank => true,
             Endpoint::Images | Endpoint::ImageEdits => due.items().next().is_some(),
@@ -78,7 +79,7 @@ impl Reply for Whole {
             }
             return Err(malformed("The provider's answer goes on after its end."));
         }
-        // Most answers come in one piece, and then nothing need be kept.
+        // Most answers come in one piece, and then nothing is copied.
         if self.held.is_empty() && chunk.trim_ascii_end().ends_with(b"}") {
             match parse_by(chunk, Members::check) {
                 Ok(answer) => {

@@ -1,4 +1,4 @@
-//! A conversation as this API knows it: a tool's result is a message of its own, and holds text alone.
+//! A conversation in this API: a tool's result is a message of its own, and has only text.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -22,26 +22,26 @@ pub(super) struct Conversation<'a> {
 }
 
 enum Message<'a> {
-    /// What the application or the person says.
+    /// A message of the application or the user.
     Said(&'static str, Vec<&'a Part<'a>>),
-    /// What the model said and called.
+    /// A message of the model, with its calls.
     Answered(Vec<&'a Part<'a>>),
-    /// What a tool gave back.
+    /// A tool's result.
     Result { id: &'a str, parts: Vec<&'a Part<'a>>, outcome: Outcome },
-    /// What tools gave back besides text, with their calls.
+    /// The content of tool results that is not text, with the calls' ids.
     Shown(Vec<(&'a str, &'a Part<'a>)>),
-    /// The model has a tool's result, before a person says more.
+    /// Says that the model has received a tool's result, before the user's next message.
     Heard,
 }
 
 impl<'a> Conversation<'a> {
-    /// Sorts the turns. The results of one turn's calls come before anything else, as this API demands; what of them is no
-    /// text follows all of them as if the person showed it.
+    /// Sorts the turns. The results of a turn's calls come before anything else, as this API requires. Their content
+    /// that is not text follows all of them, as if the user showed it.
     pub(super) fn of(turns: &'a [Turn<'a>], accent: &'a Accent, to: &mut To<'_>) -> Self {
         let reasoning = reasoning_field(accent, to);
         let marks = to.upstream.quirks.cache_marks;
         let mut messages = Vec::with_capacity(turns.len());
-        // What was said since the model's last word or the last result: a result may yet come before it.
+        // What was said since the model's last message or the last result. A result may still have to come before it.
         let mut since = Vec::new();
         let mut shown = Vec::new();
         for turn in turns {
@@ -91,8 +91,8 @@ impl<'a> Conversation<'a> {
         conversation
     }
 
-    /// Brings the messages into the only order that some take. What the application says later keeps its authority so, at
-    /// the cost of its place.
+    /// Brings the messages into the order that some hosts require. So a later system message keeps its authority, but
+    /// loses its position.
     fn order(&mut self, to: &mut To<'_>) {
         let is_system = |message: &Message<'_>| matches!(message, Message::Said("system", _));
         let accent = self.accent;
@@ -203,7 +203,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// What the model thought, where this host takes it back. Elsewhere it is left out: it is no part of what was said.
+    /// The model's reasoning, if this host accepts it back. Otherwise it is left out: it is not part of what was said.
     fn reasoning(&self, to: &mut Object<'_>, parts: &[&Part<'_>]) {
         let field = match self.reasoning {
             None => return,
@@ -243,7 +243,7 @@ impl<'a> Conversation<'a> {
         to.string("content", &text);
     }
 
-    /// Each under the name of its call.
+    /// Each part is named after its call.
     fn shown(&self, to: &mut Object<'_>, parts: &[(&str, &Part<'_>)]) {
         let out = to.member("content");
         out.push(b'[');
@@ -265,7 +265,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// Whether a part of what the model said goes back to it.
+/// Whether a part of the model's message is sent back to it.
 fn is_sent(content: &Content<'_>, accent: &Accent) -> bool {
     match content {
         Content::Text(text) | Content::Refusal(text) => !text.is_empty(),
@@ -275,7 +275,7 @@ fn is_sent(content: &Content<'_>, accent: &Accent) -> bool {
     }
 }
 
-/// Refuses what of a turn has no counterpart here.
+/// Refuses the parts of a turn that this API cannot express.
 fn expressible(turn: &Turn<'_>, accent: &Accent, to: &mut To<'_>) {
     for (at, part) in turn.parts.iter().enumerate() {
         let (role, inner) = match &part.content {
@@ -311,7 +311,7 @@ fn fits(role: Role, content: &Content<'_>, accent: &Accent) -> bool {
     }
 }
 
-/// Whether the part is text here. A file that is text is, too: of files, chat completions take PDFs alone.
+/// Whether the part is sent as text. A text file is, too, because chat completions accept only PDFs as files.
 pub(super) fn is_text(content: &Content<'_>) -> bool {
     match content {
         Content::Text(_) => true,
@@ -320,7 +320,7 @@ pub(super) fn is_text(content: &Content<'_>) -> bool {
     }
 }
 
-/// What is text here; a document with its title.
+/// The text of such a part; a document's includes its title.
 pub(super) fn words<'c>(content: &'c Content<'_>) -> Cow<'c, str> {
     match content {
         Content::Text(text) | Content::Refusal(text) => Cow::Borrowed(text),
@@ -332,7 +332,7 @@ pub(super) fn words<'c>(content: &'c Content<'_>) -> Cow<'c, str> {
     }
 }
 
-/// The words of many parts, if there are any.
+/// The texts of many parts, joined; `None` if there are none.
 fn joined<'p>(parts: &[&'p Part<'_>], of: impl Fn(&'p Content<'_>) -> Option<&'p Cow<'p, str>>) -> Option<String> {
     let mut all: Option<String> = None;
     for words in parts.iter().filter_map(|part| of(&part.content)) {
@@ -341,7 +341,7 @@ fn joined<'p>(parts: &[&'p Part<'_>], of: impl Fn(&'p Content<'_>) -> Option<&'p
     all
 }
 
-/// `reasoning_details`: each item under the format of its maker, as `OpenRouter` hands them on to it.
+/// `reasoning_details`: each item in its maker's format, as `OpenRouter` passes it on to that maker.
 ///
 /// <https://openrouter.ai/docs/use-cases/reasoning-tokens>
 fn details(to: &mut Object<'_>, parts: &[&Part<'_>]) {
@@ -381,12 +381,12 @@ fn details(to: &mut Object<'_>, parts: &[&Part<'_>]) {
     });
 }
 
-/// A proof, and the name under which `OpenRouter` knows its maker's.
+/// A proof, and `OpenRouter`'s name for its maker's format.
 fn proven(travelling: &str) -> Option<(&'static str, &str)> {
     FORMATS.into_iter().find_map(|(format, maker)| Some((format, signature::of(maker, travelling)?)))
 }
 
-/// The names under which `OpenRouter` knows the makers of reasoning.
+/// `OpenRouter`'s names for the formats of reasoning.
 pub(in crate::provider::openai) const FORMATS: [(&str, Maker); 3] = [
     ("anthropic-claude-v1", Maker::Anthropic),
     ("google-gemini-v1", Maker::Gemini),

@@ -36,7 +36,7 @@ pub(super) fn write(out: &mut Vec<u8>, part: &Part<'_>, parts: Parts, marks: boo
             (Content::Document { source: Source::File { media_type, data }, name }, Parts::OpenAi) => {
                 to.string("type", "file");
                 to.object("file", |file| {
-                    // Required beside the contents.
+                    // Required by the API.
                     file.string("filename", name.as_deref().unwrap_or("document.pdf"));
                     data_url(file.member("file_data"), media_type, data);
                 });
@@ -82,7 +82,7 @@ pub(super) fn write(out: &mut Vec<u8>, part: &Part<'_>, parts: Parts, marks: boo
     });
 }
 
-/// How closely to look, as far as there are words for it.
+/// How closely to look at an image, if the API can express it.
 fn look(part: &Part<'_>, image: &mut Object<'_>) {
     if let Some(detail) = part.detail {
         image.string("detail", if detail == Detail::Low { "low" } else { "high" });

@@ -14,7 +14,7 @@ use crate::provider::Notes;
 use crate::provider::openai::OpenAi;
 use crate::upstream::{Quirks, Upstream};
 
-/// A body in the callers' dialect, through the hub.
+/// A body in a caller's dialect, written through the hub.
 fn through(body: &str, model: &str, quirks: &Quirks, delivery: Delivery) -> Result<(String, Notes), Reject> {
     let scan = scan(body.as_bytes())?;
     let (endpoint, usage, body) = (Endpoint::Chat, UsageChunk::Unwanted, body.as_bytes());
@@ -35,7 +35,8 @@ fn with(member: &str) -> Result<String, Reject> {
     through(&chat(member), "m", &Quirks::default(), Delivery::Whole).map(|(body, _)| body)
 }
 
-/// Callers of other dialects say how to draw an answer without a thought for models that reason; OpenAI refuses that.
+/// Callers of other dialects set sampling fields without thinking of models that reason, and OpenAI refuses them for
+/// such models.
 #[test]
 fn what_a_model_that_reasons_does_not_take_is_refused_by_name() {
     let asked =
@@ -54,7 +55,7 @@ fn what_a_model_that_reasons_does_not_take_is_refused_by_name() {
     assert_eq!(asked(r#""temperature":1.0,"top_p":1"#, "gpt-5-mini"), asked(r#""n":1"#, "gpt-5-mini"));
 }
 
-/// Chat completions refused every request of an agent's, which has tools and asks for an effort; the header names what is
+/// Chat completions refused every request of an agent that has tools and asks for an effort. The header names what is
 /// left out.
 #[test]
 fn newer_models_do_not_reason_beside_tools() {
@@ -72,7 +73,7 @@ fn newer_models_do_not_reason_beside_tools() {
     check(tools, Some("none"), &["reasoning_effort"]);
 }
 
-/// Gemini's callers send text in line, and OpenAI's chat completions take no file but PDFs.
+/// Gemini's callers send text files inline, and OpenAI's chat completions accept only PDFs as files.
 #[test]
 fn a_file_that_is_text_is_said() {
     let file = |kind: &str| {
@@ -83,7 +84,7 @@ fn a_file_that_is_text_is_said() {
     assert!(file("application/pdf").contains(r#""file_data":"data:application/pdf;base64,YSxi""#));
 }
 
-/// The Responses API takes items in any order, and agents put in what a person says meanwhile.
+/// The Responses API accepts items in any order, and agents insert what the user says meanwhile.
 #[test]
 fn results_come_before_what_a_person_says_in_between() {
     let body = asked(
@@ -97,7 +98,7 @@ fn results_come_before_what_a_person_says_in_between() {
     assert!(body.ends_with(end), "{body}");
 }
 
-/// Takes all that some host takes.
+/// Accepts everything that any host accepts.
 fn generous() -> Quirks {
     let takes = ["top_k", "unknown_field", "thinking", "reasoning_format", "grammar"].map(ToString::to_string).to_vec();
     Quirks { takes, cache_marks: true, reasoning: Some(ReasoningField::ReasoningDetails), ..Quirks::default() }
@@ -112,7 +113,7 @@ fn what_is_written_reads_as_the_same_chat() {
             let folder = case.unwrap().path();
             let meta = fs::read_to_string(folder.join("meta.json")).unwrap();
             let body = fs::read_to_string(folder.join("1-caller.json")).unwrap();
-            // Images that tools gave back move, by their own rule.
+            // Images in tool results are moved, by a rule of their own.
             if meta.contains("\"endpoint\"") || folder.ends_with("tool-results") {
                 continue;
             }
@@ -127,9 +128,9 @@ fn what_is_written_reads_as_the_same_chat() {
                     scan: &scan,
                 };
                 let mut chat = dialect::of(endpoint).unwrap().read(&call).unwrap();
-                // How closely to look at an image is not passed on, and noted.
+                // How closely to look at an image is not sent, and is noted.
                 chat.hints.clear();
-                // Nor is what OpenAI cannot be held to.
+                // Neither is a schema that OpenAI cannot be held to.
                 chat.tools.iter_mut().for_each(|tool| tool.strict = None);
                 if let Format::Schema { strict, .. } = &mut chat.format {
                     *strict = None;

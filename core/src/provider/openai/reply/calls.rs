@@ -1,4 +1,4 @@
-//! Tool calls put together from their fragments.
+//! Joins the fragments of tool calls.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -16,9 +16,9 @@ use weir_hub::reply::Pieces;
 #[derive(Default)]
 pub(super) struct Calls {
     all: Vec<Call>,
-    /// The latest call of each of the host's numbers: an answer may have very many calls.
+    /// The latest call with each of the host's numbers: an answer may have very many calls.
     by_index: BTreeMap<u64, usize>,
-    /// The latest call of each id.
+    /// The latest call with each id.
     by_id: BTreeMap<String, usize>,
     begun: u32,
     /// How many bytes of names and arguments are kept.
@@ -29,17 +29,17 @@ pub(super) struct Calls {
 struct Call {
     id: Collected,
     name: Collected,
-    /// What came before the call could begin.
+    /// Arguments that came before the call could begin.
     held: Collected,
     phase: Phase,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Phase {
-    /// Its name or its id is still to come.
+    /// Its name or its id has not come.
     #[default]
     Awaited,
-    /// It has this number among those that have begun.
+    /// Its number among the calls that have begun.
     Begun(u32, Arguments),
 }
 
@@ -50,17 +50,17 @@ enum Arguments {
 }
 
 impl Calls {
-    /// How many bytes are kept of all calls.
+    /// How many bytes are kept for all calls.
     pub(super) fn kept(&self) -> usize {
         self.kept + self.all.len() * size_of::<Call>()
     }
 
-    /// Whether there is any.
+    /// Whether there are any calls.
     pub(super) fn any(&self) -> bool {
         !self.all.is_empty()
     }
 
-    /// Reads a fragment of a call, or a whole one; `answer` names calls without an id.
+    /// Reads a fragment of a call, or a whole call; `answer` is used for the ids of calls without one.
     pub(super) fn fragment(
         &mut self,
         call: Raw<'_>,
@@ -73,7 +73,7 @@ impl Calls {
         let (id, name) = (given(call, "id"), given(function, "name"));
         let arguments = function.get("arguments").and_then(|arguments| match arguments.kind() {
             Kind::String => arguments.str().filter(|json| !json.is_empty()),
-            // Some give the object itself.
+            // Some hosts send the object itself instead of a string.
             Kind::Object => Some(Str::Plain(arguments.text())),
             _ => None,
         });
@@ -110,12 +110,12 @@ impl Calls {
         }
     }
 
-    /// Which call a fragment belongs to; `None` for one that begins.
+    /// The call that a fragment belongs to; `None` if it begins one.
     fn known(&self, index: Option<u64>, id: Option<Str<'_>>, name: Option<Str<'_>>) -> Option<usize> {
         match (index, id) {
             (Some(index), id) => {
                 let at = *self.by_index.get(&index)?;
-                // Some number all their calls alike; others give a call a new id with each fragment, but no new name.
+                // Some hosts give all calls the same number. Others give each fragment of a call a new id, but no name.
                 let other =
                     |call: &Call| name.is_some() && id.is_some_and(|id| !call.id.is_empty() && call.id.get() != id);
                 if self.all.get(at).is_some_and(other) { None } else { Some(at) }
@@ -124,7 +124,7 @@ impl Calls {
                 let at = *self.by_id.get(&*id.text())?;
                 self.all.get(at).filter(|call| call.id.get() == id).map(|_| at)
             }
-            // Without either, a name begins a call.
+            // Without number and id, a name begins a call.
             (None, None) if name.is_some() => None,
             (None, None) => self.all.len().checked_sub(1),
         }
@@ -139,7 +139,7 @@ impl Calls {
                 }
                 call.begin(&mut self.begun, answer, pieces);
             }
-            // Callers parse what they get, so it must be JSON.
+            // Callers parse arguments, so they must be JSON.
             if matches!(call.phase, Phase::Begun(_, Arguments::Missing)) {
                 call.say("{}".into(), pieces);
             }

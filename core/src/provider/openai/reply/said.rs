@@ -1,4 +1,4 @@
-//! What one delta, or one whole message, says: words, thoughts, sources, images.
+//! The content of one delta or of one whole message: text, reasoning, sources, images.
 
 use alloc::borrow::Cow;
 
@@ -9,12 +9,12 @@ use weir_hub::signature;
 
 use crate::provider::openai::ask::FORMATS;
 
-/// The members that matter, of a delta or a message.
+/// The members that matter in a delta or a message.
 #[derive(Default)]
 pub(super) struct Delta<'a> {
     content: Option<Raw<'a>>,
     refusal: Option<Str<'a>>,
-    /// `reasoning_content`, or `reasoning`: two names for one thing.
+    /// `reasoning_content` or `reasoning`: two names for the same member.
     reasoning: Option<Str<'a>>,
     details: Option<Raw<'a>>,
     annotations: Option<Raw<'a>>,
@@ -47,7 +47,7 @@ impl<'a> Delta<'a> {
         read
     }
 
-    /// What the model thought. The items say more than the plain words, which come beside them.
+    /// The model's reasoning. The items say more than the plain text beside them, so they win.
     pub(super) fn thoughts(&self, thoughts: &mut Thoughts, pieces: &mut Pieces<'_>) {
         let items = self.details.unwrap_or(Raw::NULL);
         let mut told = false;
@@ -59,7 +59,7 @@ impl<'a> Delta<'a> {
         }
     }
 
-    /// What the model says; whether it is anything.
+    /// The model's text. Returns whether there is any.
     pub(super) fn say(&self, thoughts: &mut Thoughts, pieces: &mut Pieces<'_>) -> bool {
         let mut said = false;
         let mut text = |text: Option<Str<'_>>, pieces: &mut Pieces<'_>| {
@@ -72,7 +72,7 @@ impl<'a> Delta<'a> {
             Some(content) if content.kind() == Kind::Array => {
                 for part in content.items() {
                     match part.get("type").and_then(Raw::string).as_deref() {
-                        // Mistral's models think in the content.
+                        // Mistral's models put reasoning in the content.
                         Some("thinking") => thoughts.part(part, pieces),
                         _ => text(part.get("text").and_then(Raw::str), pieces),
                     }
@@ -81,8 +81,8 @@ impl<'a> Delta<'a> {
             content => text(content.and_then(Raw::str), pieces),
         }
         thoughts.written |= said;
-        // Nobody but a caller of this dialect can ask for sound; what it says is all that others can have. Some hosts write it
-        // into the content as well.
+        // Only a caller of this dialect can ask for audio; other callers get its transcript. Some hosts also write the
+        // transcript in the content.
         let transcript = self.audio.filter(|_| !thoughts.written).and_then(|audio| audio.get("transcript"));
         let spoken = transcript.and_then(Raw::str).filter(|text| !text.is_empty());
         if let Some(spoken) = spoken {
@@ -96,7 +96,7 @@ impl<'a> Delta<'a> {
         said
     }
 
-    /// Where it comes from; whether there is anything to tell.
+    /// The sources. Returns whether there are any.
     pub(super) fn cite(&self, pieces: &mut Pieces<'_>) -> bool {
         let mut cited = false;
         for note in self.annotations.unwrap_or(Raw::NULL).items() {
@@ -116,7 +116,7 @@ impl<'a> Delta<'a> {
         cited
     }
 
-    /// Images that the model made.
+    /// The images that the model made.
     pub(super) fn show(&self, pieces: &mut Pieces<'_>) {
         for image in self.images.unwrap_or(Raw::NULL).items() {
             let url = image.get("image_url").and_then(|image| image.get("url")).and_then(Raw::string);
@@ -128,13 +128,13 @@ impl<'a> Delta<'a> {
     }
 }
 
-/// Words by themselves, or in an object that holds them under one of these names.
+/// A text, or the text in an object, under one of these names.
 fn words(value: Raw<'_>) -> Option<Str<'_>> {
     let within = || ["text", "content", "reasoning", "thinking"].into_iter().find_map(|name| value.get(name)?.str());
     value.str().or_else(within).filter(|text| !text.is_empty())
 }
 
-/// The pages that an answer rests on, told beside it: addresses, or objects with a `url` and a `title`.
+/// The pages that an answer is based on: addresses, or objects with a `url` and a `title`.
 pub(super) fn sources(sources: Raw<'_>, pieces: &mut Pieces<'_>) {
     for source in sources.items() {
         let given = |name| source.get(name).and_then(Raw::str);
@@ -149,16 +149,16 @@ pub(super) fn sources(sources: Raw<'_>, pieces: &mut Pieces<'_>) {
 #[derive(Default)]
 pub(super) struct Thoughts {
     begun: u32,
-    /// The host's number for the last block, where it gives one.
+    /// The host's number of the last block, if it gives one.
     index: Option<u64>,
-    /// Something else was said since.
+    /// Whether something else was said since.
     interrupted: bool,
-    /// The content has had words.
+    /// Whether the content has had text.
     written: bool,
 }
 
 impl Thoughts {
-    /// Something else was said: what is thought next is another thought, unless the host numbers them.
+    /// Something else was said: the next reasoning is a new block, unless the host numbers its blocks.
     pub(super) fn interrupt(&mut self) {
         self.interrupted = true;
     }
@@ -183,7 +183,7 @@ impl Thoughts {
         }
     }
 
-    /// An item of the content of Mistral's models: `{"type":"thinking","thinking":[{"type":"text","text":…}]}`.
+    /// An item in the content of Mistral's models: `{"type":"thinking","thinking":[{"type":"text","text":…}]}`.
     fn part(&mut self, part: Raw<'_>, pieces: &mut Pieces<'_>) {
         let thinking = part.get("thinking").unwrap_or(Raw::NULL);
         let texts = thinking.items().filter_map(|item| item.get("text").and_then(Raw::str));
@@ -192,7 +192,7 @@ impl Thoughts {
         }
     }
 
-    /// An item of `reasoning_details`; whether it tells any words.
+    /// An item of `reasoning_details`. Returns whether it has text.
     fn item(&mut self, item: Raw<'_>, pieces: &mut Pieces<'_>) -> bool {
         let given = |name| item.get(name).and_then(Raw::str).filter(|text| !text.is_empty());
         let index = item.get("index").and_then(Raw::integer);
@@ -223,7 +223,7 @@ impl Thoughts {
     }
 }
 
-/// A proof under its maker's name, as its item tells it.
+/// A proof with its maker's name, as its item gives it.
 fn travelling<'a>(item: Raw<'_>, proof: Str<'a>) -> Cow<'a, str> {
     let format = item.get("format").and_then(Raw::string).unwrap_or_default();
     let maker = FORMATS.into_iter().find(|(name, _)| *name == format).map(|(_, maker)| maker);

@@ -18,7 +18,7 @@ fn start(delivery: Delivery) -> ReplyStart<'static> {
     ReplyStart { asked: Asked { delivery, ..START.asked }, id: "w", ..START }
 }
 
-/// The last event of a stream whose others gave no reason for its end.
+/// The last event of a stream whose other events gave no finish reason.
 const FINISH: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
 
 /// The events of a stream, each given as its JSON, collected.
@@ -56,7 +56,7 @@ fn call(id: &str, name: &str, arguments: &str) -> (String, String, String) {
 #[test]
 fn calls_are_put_together_however_they_are_numbered() {
     let expect = [call("x", "f", "{\"a\":1}"), call("y", "g", "{}")];
-    // As OpenAI has it.
+    // As OpenAI does it.
     let by_index = calls(&[
         r#"{"index":0,"id":"x","type":"function","function":{"name":"f","arguments":""}}"#,
         r#"{"index":0,"function":{"arguments":"{\"a\""}}"#,
@@ -64,27 +64,27 @@ fn calls_are_put_together_however_they_are_numbered() {
         r#"{"index":0,"function":{"arguments":":1}"}}"#,
     ]);
     assert_eq!(by_index, expect);
-    // The id again with each fragment, and the name.
+    // The id and the name again in each fragment.
     let repeated = calls(&[
         r#"{"index":0,"id":"x","function":{"name":"f","arguments":"{\"a\""}}"#,
         r#"{"index":0,"id":"x","function":{"name":"f","arguments":":1}"}}"#,
         r#"{"index":1,"id":"y","function":{"name":"g","arguments":"{}"}}"#,
     ]);
     assert_eq!(repeated, expect);
-    // All with the same number.
+    // All calls with the same number.
     let same = calls(&[
         r#"{"index":0,"id":"x","function":{"name":"f","arguments":"{\"a\":1}"}}"#,
         r#"{"index":0,"id":"y","function":{"name":"g","arguments":"{}"}}"#,
     ]);
     assert_eq!(same, expect);
-    // No number at all.
+    // Without numbers.
     let unnumbered = calls(&[
         r#"{"id":"x","function":{"name":"f","arguments":"{\"a\""}}"#,
         r#"{"function":{"arguments":":1}"}}"#,
         r#"{"id":"y","function":{"name":"g","arguments":{}}}"#,
     ]);
     assert_eq!(unnumbered, expect);
-    // Another id with each fragment.
+    // Another id in each fragment.
     let renamed = calls(&[
         r#"{"index":0,"id":"x","function":{"name":"f","arguments":"{\"a\""}}"#,
         r#"{"index":0,"id":"z","function":{"arguments":":1}"}}"#,
@@ -176,7 +176,7 @@ fn pages_told_beside_the_answer_are_its_sources() {
     assert_eq!(citations[0].title.as_ref().unwrap().text(), "A");
 }
 
-/// What is read from an answer and written again reads the same, and whether it streams or not.
+/// An answer that is read and written again reads the same, streamed or not.
 #[test]
 fn an_answer_written_again_is_the_same() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/openai");
