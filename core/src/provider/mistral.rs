@@ -1,5 +1,5 @@
-//! Mistral's API: chats nearly in OpenAI's words, but with an order that messages must keep, names of its own, and no room
-//! for fields that it does not know; embeddings, moderations and transcriptions in OpenAI's shape.
+//! Mistral's API. Its chats are nearly OpenAI's, but messages must be in a certain order, some names differ, and
+//! unknown fields are refused. Embeddings, moderations and transcriptions have OpenAI's format.
 //!
 //! <https://docs.mistral.ai/api/endpoint/chat>, <https://docs.mistral.ai/api/endpoint/embeddings>,
 //! <https://docs.mistral.ai/capabilities/reasoning/>,
@@ -26,10 +26,10 @@ use super::openai::{self, Accent, Order, Parts, Reasons};
 use super::{Ask, Body, ChatApi, CredentialHeader, Provider, To};
 use crate::upstream::{StreamUsage, Upstream};
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct Mistral;
 
-/// How its chats differ from OpenAI's. A stream tells its usage without being asked.
+/// How its chats differ from OpenAI's. Its streams give usage without being asked.
 const ACCENT: Accent = Accent {
     unsupported: &["logit_bias", "logprobs", "safety_identifier", "service_tier", "top_logprobs", "user"],
     renamed: &[("max_completion_tokens", "max_tokens"), ("seed", "random_seed")],
@@ -45,7 +45,7 @@ const ACCENT: Accent = Accent {
     order: Order::Strict,
 };
 
-/// The hottest that it takes.
+/// The highest temperature that it accepts.
 const MAX_TEMPERATURE: f64 = 1.5;
 
 impl Provider for Mistral {
@@ -126,7 +126,7 @@ impl ChatApi for Mistral {
     }
 }
 
-/// What a model takes of `reasoning_effort`.
+/// The efforts that a model accepts in `reasoning_effort`.
 fn reasons(model: &str) -> Reasons {
     let begins = |names: &[&str]| names.iter().any(|name| model.starts_with(name));
     if begins(&["magistral"]) {
@@ -140,20 +140,20 @@ fn reasons(model: &str) -> Reasons {
     }
 }
 
-/// Whether the model is to think, and so knows thoughts of its own when it sees them again.
+/// Whether the model will think. Only then does it recognize its own earlier thoughts.
 fn thinks(chat: &Chat<'_>, model: &str) -> bool {
     let asked = chat.effort.is_some_and(|effort| effort > Effort::Minimal)
         || matches!(chat.thinking, Some(Thinking::Adaptive | Thinking::Budget(_)));
     reasons(model) == Reasons::AsItDoes || asked && chat.thinking != Some(Thinking::Off)
 }
 
-/// A call's name: nine letters and digits, made from one that is not.
+/// A call's id: nine letters and digits. Any other id is replaced by one made from it.
 fn call_id(id: &str) -> Cow<'_, str> {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Cow::Borrowed(id);
     }
-    // FNV-1a, 64 bits: the same call has the same name in every request.
+    // FNV-1a, 64 bits: the same call has the same id in every request.
     let mut hash = id
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

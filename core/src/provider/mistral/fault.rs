@@ -1,5 +1,5 @@
-//! Mistral's errors: `{"object":"error","message":…,"type":…,"code":"3230"}`, and what does not fit its schema as a list of
-//! places, `{"detail":[{"loc":["body","temperature"],"msg":…}]}`, by itself or as the message.
+//! Mistral's errors: `{"object":"error","message":…,"type":…,"code":"3230"}`. If the request does not fit the schema,
+//! the error is a list of places, `{"detail":[{"loc":["body","temperature"],"msg":…}]}`, alone or in the message.
 
 use weir_hub::codec::json::{Raw, check};
 use weir_hub::fault::{FaultKind, UpstreamFault};
@@ -24,7 +24,7 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
         _ if says("maximum context length") => FaultKind::ContextLength,
         _ => fault.kind,
     };
-    // Its codes are numbers; the type says what they stand for.
+    // Its codes are numbers; the type says what they mean.
     if !kind.is_empty() {
         fault.code = Some(redact::fit(&kind));
     }

@@ -1,5 +1,5 @@
-//! Moderations: texts are judged by Mistral's own categories, and whether any of them was found (`flagged`), which OpenAI's
-//! callers look at first, is said here.
+//! Moderations: Mistral judges texts by its own categories. Weir adds whether any category was found (`flagged`), which
+//! OpenAI's callers look at first.
 //!
 //! <https://docs.mistral.ai/api/endpoint/classifiers>
 
@@ -17,7 +17,7 @@ use weir_hub::reply::{Passage, Reply};
 
 use crate::provider::{To, openai};
 
-/// Refuses what is no text.
+/// Refuses any input that is not text.
 pub(super) fn check(call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {
     let Some(input) = call.scan.raw(call.body, "input").filter(|input| input.kind() == Kind::Array) else {
         return Ok(());
@@ -66,7 +66,7 @@ impl Reply for Judged {
     }
 }
 
-/// One result, with what it comes to.
+/// One result, with `flagged`.
 fn judged(result: Raw<'_>, to: &mut Object<'_>) {
     if result.get("flagged").is_none() {
         let categories = result.get("categories").unwrap_or(Raw::NULL);

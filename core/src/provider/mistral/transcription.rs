@@ -1,5 +1,5 @@
-//! Transcriptions: OpenAI's form, but for the formats and hints that Mistral lacks, and answers in OpenAI's plain shape. Its
-//! streams have events of their own, so that they are not relayed.
+//! Transcriptions: OpenAI's form, without the formats and hints that Mistral lacks; answers are in OpenAI's plain
+//! format. Mistral's streams have events of their own, so they are not relayed.
 //!
 //! <https://docs.mistral.ai/api/endpoint/audio/transcriptions>
 
@@ -11,7 +11,7 @@ use weir_hub::fault::Reject;
 
 use crate::provider::To;
 
-/// The fields that it knows.
+/// The fields that it accepts.
 const TAKES: [&str; 9] = [
     "context_bias",
     "diarize",
@@ -24,7 +24,7 @@ const TAKES: [&str; 9] = [
     "timestamp_granularities",
 ];
 
-/// Refuses what it lacks. A form passes as it is, so that nothing can be left out of it.
+/// Refuses the fields that it lacks. A form is relayed unchanged, so nothing can be left out of it.
 pub(super) fn check(call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {
     let takes = |(name, value): &(Cow<'_, str>, Raw<'_>)| match &**name {
         "response_format" => value.text() == "\"json\"",
