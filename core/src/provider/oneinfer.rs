@@ -1,6 +1,6 @@
-//! `OneInfer`, which asks models of many makers in one API of its own: conversations of text, with no tools.
+//! `OneInfer`, which serves models of many makers through an API of its own: conversations of text, without tools.
 //!
-//! What its pages say stands below under their addresses. What they leave open is told where it is assumed.
+//! What its pages say is below, under their addresses. Where they say nothing, a comment says what is assumed.
 //!
 //! <https://oneinfer.ai/docs/api/chat-completions>,
 //! <https://oneinfer.ai/docs/guides/chat-streaming>,
@@ -23,7 +23,7 @@ use weir_hub::reply::{Reader, Reply};
 use super::{Ask, ChatApi, CredentialHeader, Provider, To};
 use crate::upstream::Upstream;
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct OneInfer;
 
 impl Provider for OneInfer {
@@ -35,7 +35,7 @@ impl Provider for OneInfer {
         "https://api.oneinfer.ai/v1/ula"
     }
 
-    /// The credential is the token for which a key is exchanged, not the key.
+    /// The credential is the token that is exchanged for a key, not the key itself.
     fn credential(&self) -> Option<CredentialHeader> {
         Some(CredentialHeader { name: "authorization", prefix: "Bearer " })
     }

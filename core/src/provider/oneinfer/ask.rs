@@ -1,4 +1,4 @@
-//! Writes a chat as a request of `OneInfer`'s.
+//! Writes a chat as a request in `OneInfer`'s API.
 //!
 //! <https://oneinfer.ai/docs/api/chat-completions>, Request Parameters
 
@@ -14,11 +14,11 @@ use weir_hub::fault::Reject;
 
 use crate::provider::To;
 
-/// Fields that have no counterpart here.
+/// Fields that this API cannot express.
 const LACKED: [&str; 8] =
     ["presence_penalty", "frequency_penalty", "seed", "logit_bias", "n", "logprobs", "top_logprobs", "metadata"];
 
-/// The caller's own word for this provider: a dedicated endpoint.
+/// The caller's own setting for this provider: a dedicated endpoint.
 const OWN: [&str; 1] = ["endpoint_id"];
 
 /// The request for `chat`.
@@ -65,11 +65,11 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     Ok(out)
 }
 
-/// The only tier besides the usual.
+/// The only tier besides the default.
 const FLEX: &str = "flex";
 
-/// Whose model it is, and which: what stands before the first slash, and after it. Without one, `OneInfer` takes it for
-/// `OpenAI`'s.
+/// The maker of a model, and the model's own name: the text before and after the first slash. If there is no slash,
+/// `OneInfer` assumes `OpenAI`.
 pub(super) fn named(model: &str) -> (Option<&str>, &str) {
     match model.split_once('/') {
         Some((maker, model)) if !maker.is_empty() && !model.is_empty() => (Some(maker), model),
@@ -77,12 +77,12 @@ pub(super) fn named(model: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Refuses what is asked for beside the conversation and has no counterpart here.
+/// Refuses the fields beside the conversation that this API cannot express.
 fn expressible(chat: &Chat<'_>, to: &mut To<'_>) {
     if !chat.tools.is_empty() {
         to.unsupported("tools");
     }
-    // Where there are none to call, the other choices say nothing.
+    // Without tools, the other choices mean nothing.
     if matches!(chat.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
         to.unsupported("tool_choice");
     }
@@ -95,13 +95,13 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) {
         Format::Json => to.unsupported("response_format.type"),
         Format::Schema { .. } => to.unsupported("response_format"),
     }
-    // `standard_only` is Anthropic's name for no other than the usual.
+    // `standard_only` is Anthropic's name for the default.
     if chat.service_tier.as_deref().is_some_and(|tier| ![FLEX, "default", "standard_only"].contains(&tier)) {
         to.unsupported("service_tier");
     }
     match (chat.thinking, chat.effort) {
         (None, None) => {}
-        // There is no word for it, and no thought is ever shown.
+        // The API has no setting for it, and never shows any thoughts.
         (Some(Thinking::Off), _) | (None, Some(Effort::None)) => to.hint("reasoning_effort"),
         _ => to.unsupported("reasoning_effort"),
     }
@@ -110,7 +110,7 @@ fn expressible(chat: &Chat<'_>, to: &mut To<'_>) {
     to.rest(&chat.extra, &OWN);
 }
 
-/// Each message's role and text. One that says nothing is left out: many makers take none.
+/// Each message's role and text. An empty message is left out, because many makers accept none.
 fn messages<'t>(turns: &'t [Turn<'_>], to: &mut To<'_>) -> Result<Vec<(&'static str, Cow<'t, str>)>, Reject> {
     let mut messages = Vec::with_capacity(turns.len());
     for turn in turns {
@@ -130,7 +130,7 @@ fn messages<'t>(turns: &'t [Turn<'_>], to: &mut To<'_>) -> Result<Vec<(&'static 
     Ok(messages)
 }
 
-/// The text of a turn, one part a line; what of it is no text is refused.
+/// The text of a turn, one part on each line. Other content is refused.
 fn text<'t>(turn: &'t Turn<'_>, to: &mut To<'_>) -> Cow<'t, str> {
     let mut all = Cow::Borrowed("");
     for (at, part) in turn.parts.iter().enumerate() {
@@ -158,7 +158,7 @@ fn text<'t>(turn: &'t Turn<'_>, to: &mut To<'_>) -> Cow<'t, str> {
     all
 }
 
-/// The name of what this API has no name for.
+/// The name of content that this API cannot express.
 fn nameless(at: usize, content: &Content<'_>) -> Option<String> {
     let kind = match content {
         Content::Call { .. } => return Some("tool_calls".into()),
@@ -166,7 +166,7 @@ fn nameless(at: usize, content: &Content<'_>) -> Option<String> {
         Content::Image { .. } | Content::ImageUrl(_) => "image_url",
         Content::Document { .. } => "file",
         Content::Audio { .. } => "input_audio",
-        // What a model thought is no part of what was said, and the rest was refused before.
+        // Reasoning is not part of what was said, and the rest was refused earlier.
         _ => return None,
     };
     Some(format!("content[{at}].{kind}"))

@@ -1,5 +1,5 @@
-//! `OneInfer`'s errors. The pages list statuses and show no body; where words may be is what its own desktop application
-//! looks at.
+//! `OneInfer`'s errors. Its pages list statuses and show no body. The members in which a message may be are those that
+//! its own desktop application reads.
 //!
 //! <https://oneinfer.ai/docs/api/audio-generation>, Error Status Codes,
 //! <https://github.com/oneinfer/oneinfer-desktop-app/blob/main/src/api.ts>
@@ -21,12 +21,12 @@ pub(super) fn fault(status: u16, body: &[u8]) -> UpstreamFault {
     if let Some(said) = said {
         return judged(status, UpstreamFault::new(kind(status, &said), redact::fit(&said)));
     }
-    // What does not fit the schema is told as a list of places.
+    // A request that does not fit the schema is reported as a list of places.
     let fault = json.and_then(|json| misfit(json, by_status(status)));
     judged(status, fault.unwrap_or_else(|| UpstreamFault::new(by_status(status), redact::from_text(status, body))))
 }
 
-/// Reads an error that came where an answer, or an event of one, was due; `None` if it is none.
+/// Reads an error in place of an answer or of an event; `None` if there is none.
 pub(super) fn in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
     let status = answer.get("api_details").and_then(|details| details.get("api_status")).and_then(Raw::string);
     let failed = status.is_some_and(|status| status != "success");
@@ -34,13 +34,13 @@ pub(super) fn in_answer(answer: Raw<'_>) -> Option<UpstreamFault> {
     Some(event(&said))
 }
 
-/// Reads an event that its name calls an error.
+/// Reads an event whose name says that it is an error.
 pub(super) fn failed(data: Raw<'_>) -> UpstreamFault {
     let said = said(data).or_else(|| around(data));
     event(said.as_deref().unwrap_or("The provider reported an error without a message."))
 }
 
-/// What came where an answer was due. No status tells whose fault it was, but some words do.
+/// The fault of an error in place of an answer. It has no status, so only some messages tell whose fault it was.
 fn event(said: &str) -> UpstreamFault {
     let kind = match kind(400, said) {
         FaultKind::InvalidRequest => FaultKind::ErrorEvent,
@@ -49,7 +49,7 @@ fn event(said: &str) -> UpstreamFault {
     UpstreamFault::new(kind, redact::fit(said))
 }
 
-/// What the envelope's `error` says. It is there in a success as well, and empty.
+/// The message in the envelope's `error`. A success also has this member, but empty.
 fn said(envelope: Raw<'_>) -> Option<Cow<'_, str>> {
     let error = envelope.get("error")?;
     if error.kind() == Kind::String {
@@ -58,23 +58,23 @@ fn said(envelope: Raw<'_>) -> Option<Cow<'_, str>> {
     member(error, &["error_description", "message"])
 }
 
-/// What is said of it elsewhere.
+/// The message in other members.
 fn around(envelope: Raw<'_>) -> Option<Cow<'_, str>> {
     let details = envelope.get("api_details").and_then(|details| member(details, &["api_message"]));
     details.or_else(|| member(envelope, &["message", "detail"]))
 }
 
-/// The first of `names` that says something.
+/// The first of `names` that is not empty.
 fn member<'a>(object: Raw<'a>, names: &[&str]) -> Option<Cow<'a, str>> {
     names.iter().find_map(|name| object.get(name).and_then(Raw::string).filter(|said| !said.is_empty()))
 }
 
-/// What kind of failure it is. Nothing but the words tells more than the status.
+/// The kind of failure. Only the message says more than the status.
 fn kind(status: u16, message: &str) -> FaultKind {
     match status {
-        // By the page, it stands for a balance that is not enough. A token that is wrong is told with it elsewhere.
+        // According to the page, it means that the balance is too low. Other hosts use it for a wrong token.
         403 if ["credit", "balance"].iter().any(|word| own_words(message).contains(word)) => FaultKind::Billing,
-        // OpenAI's words and Anthropic's, which may have been passed on.
+        // Messages of OpenAI and Anthropic, which may have been passed on.
         400 | 422 if ["maximum context length", "prompt is too long"].iter().any(|words| message.contains(words)) => {
             FaultKind::ContextLength
         }

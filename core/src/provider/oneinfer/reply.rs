@@ -1,8 +1,8 @@
 //! Reads an answer, whole or streamed, as pieces.
 //!
-//! A whole answer lies under `data`, in an envelope that tells of errors as well. Of an event, the pages show `delta`, a
-//! string, and nothing else. That the other members of `data` come in events too, under the same names, and that a stream
-//! is complete when one of them has said why it ended, or with `[DONE]`, is assumed.
+//! A whole answer is in the member `data` of an envelope, which can also report errors. For an event, the pages show
+//! only `delta`, a string. It is assumed that the other members of `data` also come in events, under the same names,
+//! and that a stream is complete after a finish reason or `[DONE]`.
 //!
 //! <https://oneinfer.ai/docs/guides/chat-streaming>,
 //! <https://oneinfer.ai/docs/api/chat-completions>, Response Fields,
@@ -23,19 +23,19 @@ use crate::provider::openai::stray;
 #[derive(Default)]
 pub(super) struct Reading {
     started: bool,
-    /// There was text.
+    /// Whether there was text.
     said: bool,
     finished: bool,
     counted: bool,
 }
 
-/// What an event, or an answer, had.
+/// The content of an event or of an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Text,
-    /// Names, usage, or why it ended.
+    /// Names, usage, or the finish reason.
     Frame,
-    /// Nothing that is known.
+    /// Nothing known.
     Other,
 }
 
@@ -90,7 +90,7 @@ impl Reading {
         }
         self.finished = true;
         pieces(Piece::Finish(match reason {
-            // The page names `stop` and `length`. Anthropic's and Google's names for the second may have been passed on.
+            // The page names `stop` and `length`. Anthropic's and Google's names for `length` may have been passed on.
             "length" | "max_tokens" | "MAX_TOKENS" => Finish::Length,
             "content_filter" => Finish::ContentFilter,
             _ => Finish::Stop,
@@ -104,18 +104,18 @@ impl Reader for Reading {
             Event::Json { name: "error", data } | Event::Exception { data, .. } => Err(failed(data)),
             Event::Json { name, data } => {
                 let part = self.read(data, "delta", pieces)?;
-                // What was used may come later than why it ended.
+                // Usage may come after the finish reason.
                 match part {
                     _ if self.finished && self.counted => Ok(Flow::Ended),
-                    // What has a name of its own is no part of the answer, and no error either.
+                    // An event with a name of its own is neither part of the answer nor an error.
                     Part::Other if !name.is_empty() => Ok(Flow::Alive),
-                    // Nothing lacks any more but the end.
+                    // After the finish reason, only the end is missing.
                     Part::Other if !self.finished => Err(stray(data)),
                     _ => Ok(Flow::More),
                 }
             }
             Event::Done if !self.said => Err(malformed("The provider's stream has no answer.")),
-            // No page shows a reason in an event, so that this may be all that tells of the end.
+            // No page shows a finish reason in an event, so this event alone may mark the end.
             Event::Done => {
                 self.finish("stop", pieces);
                 Ok(Flow::Ended)

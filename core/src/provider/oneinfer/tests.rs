@@ -52,7 +52,7 @@ fn what_cannot_be_expressed_is_refused_by_name() {
     check(r#""frequency_penalty":0.5"#, "frequency_penalty");
     check(r#""metadata":{"a":"b"}"#, "metadata");
     check(r#""service_tier":"priority""#, "service_tier");
-    // Which maker is asked says the operator, in the target's name.
+    // The operator chooses the maker, in the target's name.
     check(r#""provider":"anthropic""#, "provider");
     check(r#""brand_new":1"#, "brand_new");
 }
