@@ -1,5 +1,5 @@
-//! Vertex AI: Gemini with Google Cloud's credentials, and Claude as a guest, who speaks Anthropic's Messages without
-//! naming the model.
+//! Vertex AI: Gemini with Google Cloud's credentials, and Claude as a guest, in Anthropic's Messages API without the
+//! model's name.
 //!
 //! The endpoint names the project and the region: `https://REGION-aiplatform.googleapis.com/v1/projects/P/locations/REGION`.
 //!
@@ -33,10 +33,10 @@ use super::gemini::{self, Host, segment, verb};
 use super::{Ask, Body, ChatApi, CountApi, CredentialHeader, EmbedApi, Provider, To, ToolName, anthropic, claude};
 use crate::upstream::{Upstream, Url};
 
-/// See the module.
+/// The provider; see the module.
 pub(super) struct Vertex;
 
-/// Whose model it is, by its name.
+/// The maker of a model, read from its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Maker {
     Google,
@@ -49,7 +49,7 @@ impl Maker {
     }
 }
 
-/// The location that a host of Google's serves.
+/// The location that one of Google's hosts serves.
 fn location(host: &str) -> Option<&str> {
     if host == "aiplatform.googleapis.com" {
         return Some("global");
@@ -58,7 +58,7 @@ fn location(host: &str) -> Option<&str> {
     multiple.or_else(|| host.strip_suffix("-aiplatform.googleapis.com"))
 }
 
-/// What of a request is counted.
+/// The fields of a request that are counted.
 ///
 /// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens>
 const COUNTED: [&str; 4] = ["contents", "systemInstruction", "tools", "generationConfig"];
@@ -86,7 +86,7 @@ impl Provider for Vertex {
         if version.is_empty() {
             return Some(("it names no version".to_owned(), url.at(&format!("{begins}{project}"))));
         }
-        // Google's own host may know where the others are.
+        // Google's own host may know the location of the others.
         if named == host || host == "global" {
             return None;
         }
@@ -144,7 +144,7 @@ impl Provider for Vertex {
 
     fn fault(&self, status: u16, body: &[u8]) -> UpstreamFault {
         let json = core::str::from_utf8(body).ok().and_then(|text| check(text).ok());
-        // What is wrong with a message, the guest says; what is wrong with who asks, the host.
+        // The guest reports what is wrong with a message; the host reports what is wrong with the account.
         if json.is_some_and(guest::says) {
             return anthropic::fault::fault(status, body);
         }
@@ -218,14 +218,14 @@ impl EmbedApi for Vertex {
 }
 
 impl CountApi for Vertex {
-    /// Only for Google's models; a guest's are counted in the caller's own words.
+    /// Only for Google's models; a guest's tokens are counted in the caller's own API.
     fn count(&self, chat: &Chat<'_>, to: &mut To<'_>) -> Result<Ask, Reject> {
         if Maker::of(to.model) == Maker::Anthropic {
             return Err(to.wrong_endpoint());
         }
         let asked = gemini::ask::write(chat, Host::Vertex, to)?;
         let asked = Raw::of_checked(&asked).unwrap_or(Raw::NULL);
-        // How tools are to be called weighs nothing.
+        // The tool choice does not count.
         if chat.tool_choice.is_some() && asked.get("toolConfig").is_some() {
             to.hint("tool_choice");
         }
@@ -248,13 +248,13 @@ impl CountApi for Vertex {
     }
 }
 
-/// The caller's own request to count. What this host counts stands at its top, never in a request within it.
+/// The caller's own request to count. This host reads its fields at the top level, never in a request inside it.
 fn count_content(call: &Call<'_>, to: &To<'_>) -> Ask {
     let path = format!("/publishers/google/models/{}:countTokens", segment(to.model));
     let whole = ["generateContentRequest", "generate_content_request"];
     let whole = whole.into_iter().find_map(|name| call.scan.raw(call.body, name));
     let Some(whole) = whole else { return Ask::new(path, Body::AsIs) };
-    // Of one that is there twice, the last.
+    // If a field occurs twice, the last one counts.
     let mut counted = BTreeMap::new();
     counted.extend(gemini_members(whole).filter(|(name, _)| COUNTED.contains(&&**name)));
     let mut body = Vec::with_capacity(whole.text().len());

@@ -1,4 +1,4 @@
-//! Embeddings: one prediction for each text, or, for the newest models, contents that are embedded as at Google AI.
+//! Embeddings: one prediction for each text; for the newest models, contents as at Google AI.
 //!
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>,
 //! <https://github.com/googleapis/python-genai/blob/main/google/genai/models.py>, `embed_content`
@@ -13,7 +13,7 @@ use weir_hub::usage::Usage;
 
 use crate::provider::{To, gemini};
 
-/// The most texts that one request may have.
+/// The most texts in one request.
 pub(super) fn most_texts(model: &str) -> usize {
     match model {
         _ if embeds_contents(model) => 100,
@@ -22,12 +22,12 @@ pub(super) fn most_texts(model: &str) -> usize {
     }
 }
 
-/// Whether a model embeds contents, and predicts nothing.
+/// Whether a model embeds contents; the others make predictions.
 fn embeds_contents(model: &str) -> bool {
     model.starts_with("gemini-embedding") && !model.starts_with("gemini-embedding-001")
 }
 
-/// What the model is asked to do.
+/// The operation on the model.
 pub(super) fn verb(embed: &Embed<'_>, model: &str) -> &'static str {
     match embed.inputs.len() {
         _ if !embeds_contents(model) => "predict",
@@ -54,7 +54,7 @@ pub(super) fn write(embed: &Embed<'_>, to: &mut To<'_>) -> Vec<u8> {
             });
         });
         body.object("parameters", |parameters| {
-            // A text that is too long would lose its end in silence.
+            // Otherwise a text that is too long would lose its end silently.
             parameters.raw("autoTruncate", "false");
             if let Some(dimensions) = embed.dimensions {
                 parameters.number("outputDimensionality", dimensions);

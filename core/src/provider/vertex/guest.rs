@@ -17,13 +17,13 @@ use crate::provider::anthropic::reply::{Awaited, Reading};
 use crate::provider::gemini::fault::in_answer;
 use crate::provider::{Ask, Body, To, parts};
 
-/// Goes into every body, where Anthropic itself has a header.
+/// Goes in every body; Anthropic itself has a header for it.
 const VERSION: &str = "vertex-2023-10-16";
 
 /// [`VERSION`] as JSON.
 const VERSION_JSON: &[u8] = b"\"vertex-2023-10-16\"";
 
-/// The caller's own request, without the model, which is in the path.
+/// The caller's request without the model, which is in the path.
 pub(super) fn patched(call: &Call<'_>, to: &mut To<'_>) -> Body {
     let messages = own(call, to);
     let mut edits = Vec::from([("model", Edit::Remove), ("anthropic_version", Edit::Set(VERSION_JSON))]);
@@ -31,7 +31,7 @@ pub(super) fn patched(call: &Call<'_>, to: &mut To<'_>) -> Body {
     Body::Replaced(patch(call.body, call.scan, &edits))
 }
 
-/// The messages without what others thought, if there is any of that.
+/// The messages without other models' reasoning; `None` if there is none.
 fn own(call: &Call<'_>, to: &mut To<'_>) -> Option<Vec<u8>> {
     let messages = proofs::without_others(call.body, call.scan);
     if messages.is_some() {
@@ -40,7 +40,7 @@ fn own(call: &Call<'_>, to: &mut To<'_>) -> Option<Vec<u8>> {
     messages
 }
 
-/// The caller's own request to count: one path for all models.
+/// The caller's own request to count; all models have the same path.
 pub(super) fn count(call: &Call<'_>, to: &mut To<'_>) -> Ask {
     let mut name = Vec::new();
     string(&mut name, to.model);
@@ -57,7 +57,7 @@ pub(super) fn write(chat: &Chat<'_>, to: &mut To<'_>) -> Result<Vec<u8>, Reject>
     ask::write(&chat, Head::Version(VERSION), to)
 }
 
-/// What is at an address: nothing is fetched here.
+/// The name of content at a URL: nothing is fetched here.
 fn away(_: Role, content: &Content<'_>) -> Option<&'static str> {
     match content {
         Content::ImageUrl(_) => Some("image_url.url"),
@@ -66,12 +66,12 @@ fn away(_: Role, content: &Content<'_>) -> Option<&'static str> {
     }
 }
 
-/// Whether an error is in the guest's own words.
+/// Whether an error is in the guest's format.
 pub(super) fn says(error: Raw<'_>) -> bool {
     error.get("type").is_some_and(|kind| kind.text() == "\"error\"")
 }
 
-/// Reads the guest's answer, into which the host may put an error of its own.
+/// Reads the guest's answer, in which the host may put an error of its own.
 pub(super) struct Guest(Reading);
 
 impl Guest {
@@ -80,7 +80,7 @@ impl Guest {
     }
 }
 
-/// An error in the host's words.
+/// An error in the host's format.
 fn of_host(answer: Raw<'_>) -> Result<(), UpstreamFault> {
     if says(answer) { Ok(()) } else { in_answer(answer).map_or(Ok(()), Err) }
 }
