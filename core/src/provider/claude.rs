@@ -9,7 +9,7 @@ use weir_hub::chat::Effort;
 
 use super::ToolName;
 
-/// A generation whose requests differ from others. An unknown Claude belongs to the newest.
+/// A generation; models whose requests are alike share one. An unknown Claude belongs to the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Generation {
     /// Not a Claude: other models with this API, which say themselves what they support.
