@@ -45,7 +45,7 @@ pub struct ReplyStart<'a> {
     pub id: &'a str,
     /// Now, in seconds since the Unix epoch. Used for `created` if the upstream does not give it.
     pub created: u64,
-    /// What the answer repeats of its request; see [`Dialect::echo`](dialect::Dialect::echo).
+    /// What the answer repeats from its request; see [`Dialect::echo`](dialect::Dialect::echo).
     pub echo: &'a str,
     /// The answer's `content-type`; empty if the upstream gives none.
     pub content_type: &'a str,

@@ -18,7 +18,7 @@ pub struct Embed<'a> {
     pub inputs: Vec<Cow<'a, str>>,
     /// How many numbers each vector must have.
     pub dimensions: Option<u64>,
-    /// How the vectors are to be written.
+    /// How the vectors are written.
     pub encoding: Encoding,
     /// The purpose of the vectors, in Gemini's terms: `RETRIEVAL_QUERY`.
     pub task: Option<Cow<'a, str>>,

@@ -16,7 +16,7 @@ pub(super) fn is_late(chat: &Chat<'_>) -> bool {
 /// Leaves only the first system message.
 pub(super) fn first(chat: &mut Chat<'_>) {
     let mut turns: Vec<Turn<'_>> = Vec::with_capacity(chat.turns.len());
-    // What must be said, but no message of the user has come yet to hold it.
+    // Parts of system messages that wait for the user's next message.
     let mut open: Vec<Part<'_>> = Vec::new();
     for mut turn in chat.turns.drain(..) {
         match (turn.role, turns.last_mut()) {

@@ -47,7 +47,7 @@ impl Brotli {
         let (mut at, mut unread, mut left) = (0, chunk.len(), self.cap);
         loop {
             let before = out.len();
-            // One byte more than is allowed, so that too many show.
+            // One byte more than allowed, to notice when there are too many.
             let mut room = STEP.min(left.saturating_add(1));
             out.resize(before + room, 0);
             let (mut written, mut total) = (0, 0);

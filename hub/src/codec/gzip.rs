@@ -141,7 +141,7 @@ impl Inflate {
         let mut rest = input;
         loop {
             let before = out.len();
-            // One byte more than is allowed, so that too many show.
+            // One byte more than allowed, to notice when there are too many.
             let room = STEP.min(self.left.saturating_add(1));
             out.resize(before + room, 0);
             let result = inflate(&mut self.state, rest, out.get_mut(before..).unwrap_or_default(), MZFlush::None);

@@ -67,7 +67,7 @@ pub enum Reject {
         /// As the caller wrote it.
         model: String,
     },
-    /// The key may use some models only, and a field could have another one answer.
+    /// The key may use only some models, and this field could choose another one.
     OtherModel {
         /// The field's path.
         field: String,
@@ -81,25 +81,25 @@ pub enum Reject {
     },
     /// No key was sent.
     NoKey,
-    /// A key was sent that nobody has.
+    /// The key that was sent is unknown.
     BadKey,
-    /// The key was somebody's, until it expired.
+    /// The key has expired.
     ExpiredKey,
-    /// The worker holds as much of bodies as it may; the next one has room once one of those has been answered.
+    /// The worker's room for bodies is full. There is room again when another request has been answered.
     Busy,
-    /// The key has as many requests under way as it may.
+    /// The key has reached its limit of requests under way.
     KeyBusy {
-        /// How many that is, in one worker.
+        /// The limit in one worker.
         limit: u32,
     },
-    /// The worker has as many requests under way as it may.
+    /// The worker has reached its limit of requests under way.
     WorkerBusy,
     /// The body is longer than the endpoint allows.
     BodyTooLarge {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The body grew beyond what Envoy holds when it was written for the provider.
+    /// The body grew beyond what Envoy can hold when it was written for the provider.
     Grown {
         /// The limit in bytes.
         limit: usize,
@@ -110,19 +110,19 @@ pub enum Reject {
     TooManyParts {
         /// How many it has of each: `3 messages, 70000 parts and calls, and 0 tools`.
         counted: String,
-        /// The most that all may be together.
+        /// The limit for all of them together.
         most: u64,
     },
     /// No such path.
     UnknownPath {
         /// The path, without its query.
         path: String,
-        /// The path that was meant, if one ends alike.
+        /// The path that the caller probably meant: one that ends like this one.
         meant: Option<String>,
     },
     /// The path exists, but not for this method.
     WrongMethod {
-        /// What it is for.
+        /// The method that it accepts.
         allowed: &'static str,
     },
 }
@@ -223,7 +223,7 @@ impl Reject {
         }
     }
 
-    /// No key, or one that opens nothing.
+    /// There is no key, or it is not valid.
     fn key(&self) -> Problem {
         let (code, message) = match self {
             Self::NoKey => ("missing_api_key", "No API key was sent: use the header 'Authorization: Bearer weir-…'."),
@@ -235,7 +235,7 @@ impl Reject {
         Problem::new(401, "authentication_error", code, message)
     }
 
-    /// More is under way than may be, for the moment.
+    /// A limit on what is under way is reached, for the moment.
     fn busy(&self) -> Problem {
         let (status, kind, code, message) = match self {
             Self::KeyBusy { limit } => (
@@ -262,7 +262,7 @@ impl Reject {
     }
 }
 
-/// `'a', 'b' and 'c'`: of very many the first.
+/// `'a', 'b' and 'c'`; if there are very many, only the first ones.
 fn listed(fields: &[String]) -> String {
     let mut list = String::new();
     for (at, field) in fields.iter().enumerate() {

@@ -58,7 +58,7 @@ pub(in crate::provider) struct Accent {
 pub(in crate::provider) enum Parts {
     /// As in OpenAI's API: text, images, files and audio; a tool's message has only text.
     OpenAi,
-    /// As in Mistral's API: also documents at a URL, and both also in a tool's message.
+    /// As in Mistral's API: also documents at a URL, and a tool's message may have more than text.
     Mistral,
 }
 
