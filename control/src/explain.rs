@@ -12,12 +12,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use weir_core::allow;
-use weir_core::attempt::{Attempt, Begun};
+use weir_core::attempt::{self, Attempt};
 use weir_core::config::{Gateway, Key, ProviderEntry, Signing};
-use weir_core::edge::Edge;
+use weir_core::edge::{self, Edge};
 use weir_core::key::KeyHash;
+use weir_core::load::Load;
 use weir_core::plan::Plan;
-use weir_core::provider::{self, Body, Provider};
+use weir_core::provider::{self, Provider};
+use weir_core::role::Effect;
 use weir_core::time::Instant;
 use weir_core::upstream::Credential;
 use weir_hub::endpoint::{BodyKind, Delivery, Endpoint, Family};
@@ -41,22 +43,29 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
         ("content-length", length.as_str()),
     ];
     let now = Instant::default();
+    let (mut load, shared, mut effects) = (Load::new(), BTreeMap::new(), Vec::new());
+    let mut around = edge::Around { routing: &routing, shared: &shared, load: &mut load };
     let mut edge = Edge::default();
-    edge.headers(&routing, &headers, body.is_empty()).map_err(Refusal::from)?;
-    let forward = edge.body(&routing, &BTreeMap::new(), now, body).map_err(Refusal::from)?;
-    let plan = Plan::from_text(&forward.plan).ok_or_else(Refusal::unreadable)?;
+    edge.request_headers(&headers, body.is_empty(), &mut around, &mut effects);
+    if !is_answered(&effects) {
+        edge.on(now, edge::Input::Body { size: body.len(), end: true }, &mut around, &mut effects);
+        edge.on(now, edge::Input::Bytes(body), &mut around, &mut effects);
+    }
+    let plan = planned(effects)?;
     let mut tries = Vec::new();
     for target in &plan.targets {
         let entry = gateway.providers().find(|entry| entry.name == target.provider).ok_or_else(Refusal::unreadable)?;
         // As if it were the only target.
         let alone = Plan { targets: vec![target.clone()], ..plan.clone() };
-        let mut begun =
-            Attempt::begin_next(&Arc::new(entry.upstream()), alone, now).map_err(|_| Refusal::unreadable())?;
+        let mut effects = Vec::new();
+        let attempt = Attempt::start(&Arc::new(entry.upstream()), Some(alone), now, &mut effects);
+        let mut attempt = attempt.ok_or_else(Refusal::unreadable)?;
+        attempt.on(now, attempt::Input::RequestBytes { content_type: "", body }, &mut effects);
         tries.push(Try {
             provider: entry.name.clone(),
             dialect: entry.dialect.to_owned(),
             model: target.model.clone(),
-            outcome: outcome(entry, &mut begun, plan.asked.endpoint, body),
+            outcome: outcome(entry, effects, plan.asked.endpoint, body),
         });
     }
     let passed_over = plan.passed_over.into_iter();
@@ -71,19 +80,41 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
     })
 }
 
-fn outcome(entry: &ProviderEntry, begun: &mut Begun, endpoint: Endpoint, body: &[u8]) -> Outcome {
-    let request = match begun.attempt.request("", body) {
-        Ok(request) => request,
-        Err(answer) => return Outcome::Refused(answer.into()),
-    };
+/// Whether the caller is answered at once.
+fn is_answered(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Answer(_)))
+}
+
+/// The plan that the edge has made, or what it answers.
+fn planned(effects: Vec<Effect>) -> Result<Plan, Refusal> {
+    let mut planned = None;
+    for effect in effects {
+        match effect {
+            Effect::Answer(answer) => return Err(answer.into()),
+            Effect::Planned(plan) => planned = Some(*plan),
+            _ => {}
+        }
+    }
+    planned.ok_or_else(Refusal::unreadable)
+}
+
+fn outcome(entry: &ProviderEntry, effects: Vec<Effect>, endpoint: Endpoint, body: &[u8]) -> Outcome {
+    let (mut path, mut own, mut written) = (None, Vec::new(), None);
+    for effect in effects {
+        match effect {
+            Effect::Answer(answer) => return Outcome::Refused(answer.into()),
+            Effect::RequestHeader(":path", value) => path = Some(value),
+            Effect::RequestHeader("content-length", _) => {}
+            Effect::RequestHeader(name, value) => own.push((name.to_owned(), value)),
+            Effect::RequestBody(with) => written = Some(with),
+            _ => {}
+        }
+    }
     let origin = match &entry.url {
         Some(url) => format!("{}://{}", url.scheme.name(), url.authority()),
         None => "weir-sidecar:".to_owned(),
     };
-    let body = match &request.body {
-        Body::AsIs => json(body),
-        Body::Replaced(body) => json(body),
-    };
+    let body = json(written.as_deref().unwrap_or(body));
     let speaks = provider::by_name(entry.dialect);
     let mut headers = entry.own_headers();
     headers.extend(allow::WRITTEN.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -94,7 +125,7 @@ fn outcome(entry: &ProviderEntry, begun: &mut Begun, endpoint: Endpoint, body: &
         };
         headers.push((header.name.to_owned(), reference));
     }
-    headers.extend(request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    headers.extend(own);
     headers.extend(entry.signing.as_ref().map(|signing| {
         let Signing { service, region, .. } = signing;
         ("authorization".to_owned(), format!("AWS4-HMAC-SHA256 «signed for {service} in {region}»"))
@@ -103,7 +134,7 @@ fn outcome(entry: &ProviderEntry, begun: &mut Begun, endpoint: Endpoint, body: &
         headers.push(("content-type".to_owned(), "application/json".to_owned()));
     }
     headers.sort();
-    let path = request.path.as_deref().unwrap_or(endpoint.path());
+    let path = path.as_deref().unwrap_or(endpoint.path());
     Outcome::Request(Request { method: "POST", url: format!("{origin}{path}"), headers, body })
 }
 

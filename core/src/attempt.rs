@@ -6,6 +6,7 @@
 
 mod answer;
 mod failure;
+mod input;
 mod pace;
 mod request;
 mod retry_after;
@@ -34,12 +35,14 @@ use crate::plan::{self, Origin, Plan, exhausted};
 use crate::provider::{self, Notes, Provider, Reach, Renamed};
 use crate::record::span::{self, Attribute};
 use crate::record::{Progress, Stage};
+use crate::role::{Effect, Flow};
 use crate::time::Instant;
 use crate::upstream::Upstream;
 
 pub use failure::PAUSE;
+use input::Awaits;
+pub use input::Input;
 use pace::Pace;
-pub use request::Request;
 
 /// At most this much of an error's body is read; providers' errors are much shorter.
 const MAX_ERROR_BODY: usize = 64 << 10;
@@ -54,57 +57,10 @@ pub const MAX_WHOLE: usize = 16 << 20;
 /// At most this much of an answer is written at once, even if the host would hold more.
 const MAX_WRITTEN: usize = 3 * MAX_WHOLE;
 
-/// What the host must now do, in order.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Store the plan's text.
-    Plan(String),
-    /// Store the text that describes the failed tries.
-    Tries(String),
-    /// Store how far the answer has come.
-    Progress(Progress),
-    /// Begin a target's cooldown.
-    Cool(Cooldown),
-    /// Note that this provider, which could not be reached before, has been reached.
-    Reached(String),
-    /// Store an attribute for Envoy's spans.
-    Span(Attribute, String),
-    /// Replace all response headers.
-    Headers(Vec<(&'static str, String)>),
-    /// Set the answer's `content-length`, in bytes.
-    Length(usize),
-    /// Replace the bytes that just came. If the host has held the answer, these are the whole answer.
-    Body(Vec<u8>),
-    /// Answer the caller in place of the provider, so that no other target is tried.
-    Answer(Answer),
-    /// End the answer once the caller has what was passed on so far. Nothing more is read from the provider.
-    End(End),
-}
-
-/// How to end an answer that its provider has not ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The answer is complete.
-    Whole,
-    /// It is incomplete, and an error in the answer has told the caller.
-    Told,
-    /// It is incomplete, and only a broken connection can tell the caller.
-    Broken,
-}
-
-/// Headers of an answer, which replace those that came.
+/// Headers of an answer, to be written in place of those that it came with.
 pub type Headers<'h> = Vec<(&'static str, Cow<'h, str>)>;
 
-/// What happens to the headers or bytes that just came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// They go on.
-    Continue,
-    /// The host holds them, headers included.
-    Hold,
-}
-
-/// What the host knows about a try's connection.
+/// What the host knows of a try's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
     /// A connection was made.
@@ -117,7 +73,7 @@ pub enum Connection {
 
 /// Why a try does not begin.
 #[derive(Debug)]
-pub enum Unbegun {
+enum Unbegun {
     /// A fault in Weir itself.
     Fault(HostFault),
     /// There is nothing left to try. The caller is told how all tries ended.
@@ -126,7 +82,7 @@ pub enum Unbegun {
 
 /// The end of a plan whose last try was never answered.
 #[derive(Debug)]
-pub struct Exhausted {
+struct Exhausted {
     /// The request.
     pub origin: Origin,
     /// The plan's text, to be stored.
@@ -164,6 +120,10 @@ pub struct Attempt {
     room: Room,
     /// Whether the try uses a connection that was open before it.
     kept: bool,
+    /// What must be known of the request's body before anything goes up.
+    awaits: Awaits,
+    /// How much of it has come, in bytes.
+    size: usize,
 }
 
 /// Whether the caller's answer can have a body.
@@ -233,7 +193,7 @@ enum Last {
 }
 
 /// A try that has begun.
-pub struct Begun {
+struct Begun {
     /// The try.
     pub attempt: Attempt,
     /// The plan's text, to be stored before anything else happens.
@@ -248,7 +208,7 @@ pub struct Begun {
 
 /// How the request is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestPlan {
+enum RequestPlan {
     /// The body is unchanged. `path` is set if the caller's own path does not fit.
     AsIs {
         /// The provider's path.
@@ -262,12 +222,13 @@ pub enum RequestPlan {
 
 impl Attempt {
     /// Begins the try that is next in the plan with this text.
-    pub fn begin(upstream: &Arc<Upstream>, plan: &str, now: Instant) -> Result<Begun, Unbegun> {
+    #[cfg(test)]
+    fn begin(upstream: &Arc<Upstream>, plan: &str, now: Instant) -> Result<Begun, Unbegun> {
         Self::begin_next(upstream, Plan::from_text(plan).ok_or(HostFault::NoPlan)?, now)
     }
 
     /// Begins the try that is next in `plan`.
-    pub fn begin_next(upstream: &Arc<Upstream>, mut plan: Plan, now: Instant) -> Result<Begun, Unbegun> {
+    fn begin_next(upstream: &Arc<Upstream>, mut plan: Plan, now: Instant) -> Result<Begun, Unbegun> {
         let provider = provider::by_name(&upstream.dialect).ok_or(HostFault::NoConfig)?;
         let Some(model) = plan.begin(&upstream.provider, now).map(|target| target.model.clone()) else {
             let exhausted = Exhausted::of(&plan, now).ok_or(HostFault::NoPlan)?;
@@ -307,6 +268,8 @@ impl Attempt {
             phase: Phase::Asked,
             room: Room::Body,
             kept: false,
+            awaits: Awaits::Nothing,
+            size: 0,
         };
         let span = upstream.traced.then(|| (span::PROVIDER, provider.name().to_string()));
         Ok(Begun { attempt, plan: text, tries, span, request })
@@ -395,17 +358,17 @@ impl Attempt {
     }
 
     /// Whether the answer's body must come in one piece. The host then holds it, and passes all of it when it ends.
-    pub fn wants_whole_answer(&self) -> bool {
+    fn wants_whole_answer(&self) -> bool {
         matches!(self.phase, Phase::Answering(_)) && self.plan.asked.delivery == Delivery::Whole
     }
 
     /// The answer that the host holds has become longer than [`MAX_WHOLE`], so the try has failed.
-    pub fn too_long(&mut self, now: Instant, effects: &mut Vec<Effect>) -> Flow {
+    fn too_long(&mut self, now: Instant, effects: &mut Vec<Effect>) -> Flow {
         self.fail(&too_long(), 200, None, now, effects)
     }
 
     /// Reads the next bytes of the answer; `end` if they are the last.
-    pub fn response_body(&mut self, chunk: &[u8], end: bool, now: Instant, effects: &mut Vec<Effect>) -> Flow {
+    fn response_body(&mut self, chunk: &[u8], end: bool, now: Instant, effects: &mut Vec<Effect>) -> Flow {
         match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Asked | Phase::Over => {
                 if !chunk.is_empty() {
@@ -448,7 +411,7 @@ impl Attempt {
     }
 
     /// The cooldown of this try's provider, if nobody could connect to it. The sidecar is local and never cools down.
-    pub fn unreachable(&self, connection: Connection, now: Instant) -> Option<Cooldown> {
+    fn unreachable(&self, connection: Connection, now: Instant) -> Option<Cooldown> {
         // If the caller leaves while the connection is being made, that proves nothing.
         let late = || now - self.plan.since + plan::LAG >= Duration::from_millis(self.upstream.connect_timeout);
         let failed = connection == Connection::Failed || connection == Connection::Missing && late();
@@ -481,7 +444,7 @@ impl Attempt {
     }
 
     /// Whether an earlier try has left its headers behind.
-    pub fn follows_another(&self) -> bool {
+    fn follows_another(&self) -> bool {
         self.plan.begun > 1
     }
 

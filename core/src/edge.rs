@@ -28,6 +28,7 @@ use crate::load::{Load, Share};
 use crate::plan::{Connection, Origin, Outcome, Plan};
 use crate::record::span::{self, Attribute};
 use crate::record::{self, Ending, Progress, Record, Stage, Subject};
+use crate::role::{Effect, Flow};
 use crate::shared::Shared;
 use crate::time::Instant;
 use crate::{allow, listing};
@@ -44,7 +45,10 @@ const SCHEME: &str = "x-forwarded-proto";
 /// The header with the request id that the caller sent; `x-request-id` has Weir's.
 pub const CALLERS_ID: &str = "x-weir-caller-request-id";
 
-/// A longer id from a caller is not recorded.
+/// How much of a form is read in one go, in bytes.
+const SLICE: usize = 256 << 10;
+
+/// The longest id of a caller's that is recorded.
 const LONGEST_ID: usize = 128;
 
 /// One request of a caller, from its headers to its record.
@@ -60,6 +64,66 @@ pub struct Edge {
     subject: Subject,
     /// The plan before any try.
     plan: Option<Plan>,
+    /// Its part of what its worker has under way.
+    share: Share,
+    /// How much of the body has come, in bytes.
+    size: usize,
+    /// That is all of it.
+    whole: bool,
+    /// How much of it has been read, if it is a form.
+    scanned: usize,
+}
+
+/// What the edge is told of a request after its [headers](Edge::request_headers), in this order.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// This much of the body has come, in bytes; `end` if that is all.
+    Body {
+        /// How much.
+        size: usize,
+        /// Nothing more comes.
+        end: bool,
+    },
+    /// The bytes that [`Flow::Read`] asked for. Fewer, or none, if the host has no more of them.
+    Bytes(&'a [u8]),
+    /// The request has ended with trailers.
+    Trailers,
+    /// The answer's headers have come, whoever gives it.
+    Answer,
+    /// The request has ended, and its record is to be written.
+    Ended(Box<Ended<'a>>),
+}
+
+/// How a request has ended.
+#[derive(Debug)]
+pub struct Ended<'a> {
+    /// The plan as the tries have left it, if the edge [asked](Edge::needs) for it.
+    pub plan: Option<Plan>,
+    /// How far the answer has come.
+    pub progress: Option<Progress>,
+    /// What Envoy knows, as far as the edge asked for it.
+    pub ending: Ending<'a>,
+}
+
+/// What the edge must know at the end, of what costs to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// The plan as the tries have left it: not if the first one answered.
+    pub plan: bool,
+    /// Why Envoy answered as it did: not if a complete answer passed as it came.
+    pub details: bool,
+    /// How the stream ended: not if the answer is complete.
+    pub flags: bool,
+}
+
+/// What is around a request: it outlives all requests of a worker.
+pub struct Around<'a> {
+    /// The configuration.
+    pub routing: &'a Routing,
+    /// What the workers share.
+    pub shared: &'a dyn Shared,
+    /// What this worker has under way.
+    pub load: &'a mut Load,
 }
 
 #[derive(Debug, Default)]
@@ -92,13 +156,13 @@ struct Form {
 
 /// A request that goes on to a provider.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Forward {
+struct Forward {
     /// The plan's text, for the filter state.
-    pub plan: String,
+    plan: String,
     /// The cooldowns to store if this request finds out whether a provider can be reached again.
-    pub trials: Vec<Cooldown>,
+    trials: Vec<Cooldown>,
     /// Attributes for Envoy's spans, if they are written.
-    pub span: Vec<(Attribute, String)>,
+    span: Vec<(Attribute, String)>,
 }
 
 impl Edge {
@@ -107,9 +171,143 @@ impl Edge {
         Self { origin, began: now, ..Self::default() }
     }
 
-    /// Reads the request's headers. Returns all headers that the request will have. Returns an answer if the edge
-    /// answers the request itself: an error, or a path that Weir serves.
-    pub fn headers<'h>(
+    /// Reads the request's headers. All headers of the request from here on come back, unless it is answered: while they have just been
+    /// read, changing them costs the least. What becomes of a request that is not answered is held until its body is known.
+    pub fn request_headers<'h>(
+        &mut self,
+        headers: &[(&'h str, &'h str)],
+        end: bool,
+        around: &mut Around<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Vec<(&'h str, Cow<'h, str>)>> {
+        let read = self.headers(around.routing, headers, end);
+        effects.extend(self.family.mark().map(|mark| Effect::Mark(mark, self.subject.request_id.clone())));
+        let entered = if read.is_ok() { self.enter(around.routing, around.load) } else { Ok(Share::default()) };
+        let passed = match read {
+            Ok(passed) => Some(passed),
+            Err(answer) => {
+                effects.push(Effect::Answer(answer));
+                return None;
+            }
+        };
+        match entered {
+            Ok(share) => self.share = share,
+            Err(answer) => effects.push(Effect::Answer(answer)),
+        }
+        passed
+    }
+
+    /// Advances by one input. Appends what the host must now do, in order.
+    pub fn on(&mut self, now: Instant, input: Input<'_>, around: &mut Around<'_>, effects: &mut Vec<Effect>) -> Flow {
+        let outcome = match input {
+            Input::Body { size, end } => self.arrived(now, size, end, around, effects),
+            Input::Trailers => self.arrived(now, self.size, true, around, effects),
+            Input::Bytes(bytes) => self.read(now, bytes, around, effects),
+            Input::Answer => {
+                effects.extend(self.answer_header().map(|(name, value)| Effect::Header(name, value.to_string())));
+                Ok(Flow::Continue)
+            }
+            Input::Ended(ended) => {
+                self.ended(*ended, effects);
+                Ok(Flow::Continue)
+            }
+        };
+        outcome.unwrap_or_else(|answer| {
+            effects.push(Effect::Answer(answer));
+            Flow::Hold
+        })
+    }
+
+    /// Gives back the request's part of what its worker has under way: its stream is gone, however it ended.
+    pub fn leave(&mut self, load: &mut Load) {
+        load.leave(core::mem::take(&mut self.share));
+    }
+
+    fn arrived(
+        &mut self,
+        now: Instant,
+        size: usize,
+        end: bool,
+        around: &mut Around<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Flow, Answer> {
+        if !matches!(self.phase, Phase::Body(..)) {
+            return Ok(if self.plan.is_some() { Flow::Continue } else { Flow::Hold });
+        }
+        (self.size, self.whole) = (size, end);
+        let mut share = core::mem::take(&mut self.share);
+        let room = self.body_so_far(around.routing, size as u64, around.load, &mut share);
+        self.share = share;
+        room?;
+        if self.reads_form() && self.scanned < size { Ok(self.next_slice()) } else { self.go_on(now, around, effects) }
+    }
+
+    /// Reads what it asked for of the body.
+    fn read(
+        &mut self,
+        now: Instant,
+        bytes: &[u8],
+        around: &mut Around<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Flow, Answer> {
+        if !self.reads_form() {
+            let forward = self.body(around.routing, around.shared, now, bytes)?;
+            return Ok(self.forwarded(forward, effects));
+        }
+        self.scanned += bytes.len();
+        self.slice(bytes)?;
+        let more = !bytes.is_empty() && self.scanned < self.size;
+        if more { Ok(self.next_slice()) } else { self.go_on(now, around, effects) }
+    }
+
+    fn next_slice(&self) -> Flow {
+        Flow::Read { start: self.scanned, end: self.size.min(self.scanned + SLICE) }
+    }
+
+    /// All that has come has been read, where that can be before the end.
+    fn go_on(&mut self, now: Instant, around: &mut Around<'_>, effects: &mut Vec<Effect>) -> Result<Flow, Answer> {
+        match (self.whole, self.reads_form()) {
+            (false, _) => Ok(Flow::Hold),
+            (true, false) => Ok(Flow::Read { start: 0, end: self.size }),
+            (true, true) => {
+                let forward = self.form(around.routing, around.shared, now, self.size as u64)?;
+                Ok(self.forwarded(forward, effects))
+            }
+        }
+    }
+
+    fn forwarded(&self, Forward { plan, trials, span }: Forward, effects: &mut Vec<Effect>) -> Flow {
+        effects.extend(trials.into_iter().map(Effect::Cool));
+        effects.push(Effect::Plan(plan));
+        effects.extend(self.plan.clone().map(|plan| Effect::Planned(Box::new(plan))));
+        effects.extend(span.into_iter().map(|(attribute, value)| Effect::Span(attribute, value)));
+        // The route was chosen before this role ran, by a filter state that was not there yet.
+        effects.push(Effect::ChooseRoute);
+        Flow::Continue
+    }
+
+    fn ended(&mut self, Ended { plan, progress, ending }: Ended<'_>, effects: &mut Vec<Effect>) {
+        // A caller who leaves before the answer leaves that behind.
+        let unanswered = plan.as_ref().filter(|_| ending.connected && progress.is_none());
+        effects.extend(unanswered.and_then(Plan::on_trial).map(|provider| Effect::Reached(provider.to_string())));
+        effects.push(Effect::Record(self.record(plan, progress.as_ref(), &ending)));
+    }
+
+    /// What it must know at the end of a request whose answer has come as far as `progress` says. `forwarded` requests alone have any.
+    pub fn needs(&self, progress: Option<&Progress>) -> Needs {
+        let complete = progress.is_some_and(|progress| progress.stage == Stage::Done);
+        let rewritten = progress.is_some_and(|progress| progress.rewritten);
+        Needs { plan: self.needs_plan(progress), details: !complete || rewritten, flags: !complete }
+    }
+
+    /// Whether it has a plan, so that tries may have something to tell.
+    pub fn is_forwarded(&self) -> bool {
+        self.plan.is_some()
+    }
+
+    /// Reads the request's headers: all headers of the request from here on. An answer, if there is nothing to wait for: an
+    /// error, or a path that Weir serves itself.
+    fn headers<'h>(
         &mut self,
         routing: &Routing,
         headers: &[(&'h str, &'h str)],
@@ -127,20 +325,14 @@ impl Edge {
     }
 
     /// Counts a request whose headers were read among those that its worker has under way, if there is room.
-    pub fn enter(&mut self, routing: &Routing, load: &mut Load) -> Result<Share, Answer> {
+    fn enter(&mut self, routing: &Routing, load: &mut Load) -> Result<Share, Answer> {
         let Phase::Body(_, key) = self.phase else { return Ok(Share::default()) };
         let outcome = load.enter(routing, key).map_err(|reject| self.reject(&reject));
         self.note(outcome)
     }
 
-    /// Refuses a body that is too long or for which the worker has no room. `len` is how many bytes have come so far.
-    pub fn body_so_far(
-        &mut self,
-        routing: &Routing,
-        len: u64,
-        load: &mut Load,
-        share: &mut Share,
-    ) -> Result<(), Answer> {
+    /// Refuses a body that has become too long, or that its worker has no room for: `len` is what has come so far, in bytes.
+    fn body_so_far(&mut self, routing: &Routing, len: u64, load: &mut Load, share: &mut Share) -> Result<(), Answer> {
         let Phase::Body(Wanted { endpoint, .. }, _) = self.phase else { return Ok(()) };
         let outcome = within(routing, endpoint, len).and_then(|()| load.hold(share, routing, len));
         let outcome = outcome.map_err(|reject| self.reject(&reject));
@@ -149,12 +341,12 @@ impl Edge {
 
     /// Whether the body is a form. Then all of it must be given to [`slice`](Self::slice), in order, and
     /// [`form`](Self::form) must be called at its end, instead of [`body`](Self::body).
-    pub fn reads_form(&self) -> bool {
+    fn reads_form(&self) -> bool {
         matches!(&self.phase, Phase::Body(Wanted { form: Some(_), .. }, _))
     }
 
     /// Reads the next bytes of a form.
-    pub fn slice(&mut self, bytes: &[u8]) -> Result<(), Answer> {
+    fn slice(&mut self, bytes: &[u8]) -> Result<(), Answer> {
         let Phase::Body(Wanted { form: Some(form), .. }, _) = &mut self.phase else { return Ok(()) };
         let outcome =
             form.scanner.read(bytes).map_err(|bad| Answer::problem(&Reject::from(bad).problem(), self.family));
@@ -162,7 +354,7 @@ impl Edge {
     }
 
     /// The form has ended and has `len` bytes: plans the tries.
-    pub fn form(&mut self, routing: &Routing, shared: &dyn Shared, now: Instant, len: u64) -> Result<Forward, Answer> {
+    fn form(&mut self, routing: &Routing, shared: &dyn Shared, now: Instant, len: u64) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Body(Wanted { endpoint, form: Some(form), .. }, key) => {
                 self.plan_form(routing, shared, now, (endpoint, key), form.scanner, len)
@@ -173,13 +365,7 @@ impl Edge {
     }
 
     /// Reads the whole body and plans the tries.
-    pub fn body(
-        &mut self,
-        routing: &Routing,
-        shared: &dyn Shared,
-        now: Instant,
-        body: &[u8],
-    ) -> Result<Forward, Answer> {
+    fn body(&mut self, routing: &Routing, shared: &dyn Shared, now: Instant, body: &[u8]) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Body(wanted, key) => self.plan(routing, shared, now, (wanted, key), body),
             Phase::Headers | Phase::Over => Err(HostFault::Host.problem()),
@@ -200,29 +386,13 @@ impl Edge {
         Ok(Forward { plan: text, trials, span })
     }
 
-    /// Whose API the caller speaks. Envoy's own errors are written in its format.
-    pub fn family(&self) -> Family {
-        self.family
-    }
-
-    /// What the edge knows about this request, for the record.
-    pub fn subject(&self) -> &Subject {
-        &self.subject
-    }
-
-    /// The plan before any try, once there is one.
-    pub fn planned(&self) -> Option<&Plan> {
-        self.plan.as_ref()
-    }
-
-    /// Whether [`record`](Self::record) needs the plan as the tries have left it. It does not if the first try
-    /// answered.
-    pub fn needs_plan(&self, progress: Option<&Progress>) -> bool {
+    /// Whether [`record`](Self::record) needs the plan as the tries have left it: not if the first one answered.
+    fn needs_plan(&self, progress: Option<&Progress>) -> bool {
         self.plan.is_some() && progress.is_none_or(|progress| progress.begun != 1 || progress.stage == Stage::Failed)
     }
 
-    /// Composes the record. `plan` is the plan as the tries have left it, if [`needs_plan`](Self::needs_plan) says so.
-    pub fn record(self, mut plan: Option<Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
+    /// Composes the record. `plan` is the plan as the tries have left it, where [`needs_plan`](Self::needs_plan) says so.
+    fn record(&mut self, mut plan: Option<Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
         if let (Some(plan), None, false) = (&mut plan, progress, ending.client_left) {
             plan.end_unanswered(if ending.connected { Connection::Own } else { Connection::Failed }, ending.now);
         }
@@ -231,7 +401,7 @@ impl Edge {
             failed.outcome = Outcome::Fault(kind);
         }
         let plan = plan.or_else(|| {
-            let mut plan = self.plan?;
+            let mut plan = self.plan.take()?;
             if let Some(progress) = progress {
                 (plan.begun, plan.since) = (progress.begun, progress.since);
             }
@@ -242,7 +412,7 @@ impl Edge {
 
     /// A header that every answer to this caller must have: the request's id, under the name that Anthropic's clients
     /// look for. The edge's own answers already have it.
-    pub fn answer_header(&self) -> Option<(&'static str, &str)> {
+    fn answer_header(&self) -> Option<(&'static str, &str)> {
         let id = self.subject.request_id.as_str();
         (self.family == Family::Anthropic && !id.is_empty()).then_some(("request-id", id))
     }

@@ -23,6 +23,7 @@ pub mod load;
 pub mod plan;
 pub mod provider;
 pub mod record;
+pub mod role;
 pub mod shared;
 pub mod steward;
 pub mod time;

@@ -1,7 +1,7 @@
 //! What a worker does for a cooldown in the cells that all workers share; see [`weir_core::health::cooldown`].
 
 use weir_core::health::cooldown::{Begun, Cooldown, Index};
-use weir_core::shared::Change;
+use weir_core::shared::{Cell, Change};
 use weir_core::time::Instant;
 
 use crate::host::Host;
@@ -21,7 +21,18 @@ pub(crate) fn begin(host: &impl Host, cooldown: &Cooldown) {
 /// The same in `cells`. An error says that the target cools down, but was not counted.
 fn begin_in(cells: &impl Store, cooldown: &Cooldown, now: Instant) -> Result<(), Uncounted> {
     let key = Cooldown::key(&cooldown.provider, &cooldown.model);
-    let Some(Change::Write(new)) = hint(cells, &key, |old| cooldown.over(old.as_ref(), now)) else { return Ok(()) };
+    let new = match hint(cells, &key, |old| cooldown.over(old.as_ref(), now)) {
+        Some(Change::Write(new)) => new,
+        // The index may have been outrun when the cooldown began that is there: whoever finds it missing names it again.
+        Some(Change::Keep) => {
+            let known = cells.get(key.as_str()).and_then(|(bytes, _)| Cooldown::read(&bytes));
+            if let Some(known) = known.filter(|known| known.until > now) {
+                hint(cells, &Index::KEY, |index| Index::with(index.as_ref(), &known, now));
+            }
+            return Ok(());
+        }
+        Some(Change::Clear) | None => return Ok(()),
+    };
     // Last, so that whoever finds the target in the index finds its cell.
     hint(cells, &Index::KEY, |index| Index::with(index.as_ref(), &new, now));
     if new.on_trial { Ok(()) } else { count(cells, &Begun::KEY, |begun| begun.count += 1) }
@@ -46,12 +57,12 @@ mod tests {
     use std::time::Duration;
 
     use weir_core::health::cooldown::{Cooldowns, Standing};
-    use weir_core::shared::{Cell, Shared};
+    use weir_core::shared::Shared;
     use weir_hub::fault::FaultKind;
 
     use super::*;
     use crate::native::Cells;
-    use crate::shared::View;
+    use crate::shared::{Swap, View};
 
     fn at(secs: u64) -> Instant {
         Instant::default().after(Duration::from_secs(secs))
@@ -79,6 +90,16 @@ mod tests {
         assert_eq!(begin_in(&cells, &until(8), at(1)), Ok(()));
         let (begun, _) = cells.get(Begun::KEY.as_str()).unwrap();
         assert_eq!(Begun::read(&begun).unwrap().count, 1);
+
+        // Whoever was first each time has kept it out of the index; the next failure brings it in.
+        let unreachable = Cooldown::unreachable("b", 1, at(1));
+        begin_in(&cells, &unreachable, at(1)).unwrap();
+        let (index, number) = cells.get(Index::KEY.as_str()).unwrap();
+        assert_eq!(cells.replace(Index::KEY.as_str(), b"", number), Swap::Done);
+        begin_in(&cells, &unreachable, at(1)).unwrap();
+        let (again, _) = cells.get(Index::KEY.as_str()).unwrap();
+        assert!(!again.is_empty() && again.len() < index.len());
+        hint(&cells, &Index::KEY, |_| Index::read(&index).map_or(Change::Keep, Change::Write));
 
         let target = [("a".to_owned(), "m".to_owned())];
         sweep(&cells, &target, at(7));

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use weir_core::answer::Answer;
-use weir_core::attempt::{Connection, End};
+use weir_core::attempt::Connection;
+use weir_core::role::End;
 use weir_core::time::Instant;
 
 use crate::shared::Store;

@@ -11,6 +11,7 @@
 mod attempt;
 mod cooldown;
 mod edge;
+mod effects;
 mod host;
 mod mailbox;
 #[cfg(not(target_arch = "wasm32"))]

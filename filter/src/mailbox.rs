@@ -74,8 +74,8 @@ pub(crate) fn origin(host: &impl Host, request: u32) -> Origin {
 }
 
 /// Keeps the plan of the edge that is called `request`, so that its first try need not read the text.
-pub(crate) fn plan(request: u32, plan: Option<&Plan>) {
-    with_open(request, |open| open.plan = plan.cloned());
+pub(crate) fn plan(request: u32, plan: Plan) {
+    with_open(request, |open| open.plan = Some(plan));
 }
 
 /// The plan of this text, if no try has begun yet.
@@ -100,14 +100,24 @@ pub(crate) fn take(host: &impl Host, request: u32) -> Option<Progress> {
         .or_else(|| Progress::from_text(&host.state(record::PROGRESS_KEY)?))
 }
 
+/// Whether `origin` is a request of this worker's filter. Another one has the same numbers, where the filter's code was replaced.
+pub(crate) fn is_own(host: &impl Host, origin: Origin) -> bool {
+    origin.vm == vm(host)
+}
+
 /// Leaves an attempt that was never answered for whoever reads the plan next.
-pub(crate) fn leave(attempt: Attempt, connection: Connection, at: Instant) {
+pub(crate) fn leave(host: &impl Host, attempt: Attempt, connection: Connection, at: Instant) {
+    if !is_own(host, attempt.origin()) {
+        return;
+    }
     with_open(attempt.origin().request, |open| open.left = Some(Left { attempt, connection, at }));
 }
 
 /// The plan's text with what its latest attempt left.
-pub(crate) fn settled(text: String) -> String {
-    let left = Plan::origin_of(&text).and_then(|origin| with_open(origin.request, |open| open.left.take()).flatten());
+pub(crate) fn settled(host: &impl Host, text: String) -> String {
+    let left = Plan::origin_of(&text)
+        .filter(|origin| is_own(host, *origin))
+        .and_then(|origin| with_open(origin.request, |open| open.left.take()).flatten());
     match left {
         Some(Left { mut attempt, connection, at }) => attempt.ended_unanswered(&text, connection, at).unwrap_or(text),
         None => text,

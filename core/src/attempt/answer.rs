@@ -11,10 +11,11 @@ use weir_hub::endpoint::Delivery;
 use weir_hub::fault::{FaultKind, UpstreamFault};
 use weir_hub::reply::Passage;
 
-use super::{Answering, Attempt, Effect, End, Flow, Headers, Last, MAX_HELD, Phase, too_long};
+use super::{Answering, Attempt, Headers, Last, MAX_HELD, Phase, too_long};
 use crate::allow;
 use crate::record::span;
 use crate::record::{Progress, Stage};
+use crate::role::{Effect, End, Flow};
 use crate::time::Instant;
 
 /// The assumed type of an answer that has no `content-type`.
@@ -208,7 +209,7 @@ impl Attempt {
             usage,
             ..self.progress(stage, String::new(), model)
         };
-        effects.push(Effect::Progress(progress));
+        effects.push(Effect::Progress(self.plan.origin, progress));
     }
 }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use weir_hub::fault::{FaultKind, Problem, Retry, UpstreamFault, Whose};
 
-use super::{Attempt, Effect, Failing, Flow, MAX_ERROR_BODY, Phase, Room};
+use super::{Attempt, Failing, MAX_ERROR_BODY, Phase, Room};
 use crate::answer::Answer;
 use crate::exchange;
 use crate::health::cooldown::{self, Cooldown};
@@ -14,6 +14,7 @@ use crate::plan::{Outcome, Plan, TooLong, exhausted_with};
 use crate::provider::Reach;
 use crate::record::span;
 use crate::record::{Progress, Stage};
+use crate::role::{Effect, Flow};
 use crate::time::Instant;
 
 /// How many seconds Envoy must at least wait before the next try. This header is on a failed try's answer, and never on
@@ -97,7 +98,7 @@ impl Attempt {
         effects.push(Effect::Tries(self.plan.tries()));
         let last = next.is_none();
         if last {
-            effects.push(Effect::Progress(self.refused(&answer)));
+            effects.push(Effect::Progress(self.plan.origin, self.refused(&answer)));
             if !callers {
                 // Envoy does not retry after an answer from a filter.
                 effects.push(Effect::Answer(answer));
@@ -127,7 +128,7 @@ impl Attempt {
     }
 
     /// The progress of an answer that is replaced by `answer`.
-    pub fn refused(&self, answer: &Answer) -> Progress {
+    pub(super) fn refused(&self, answer: &Answer) -> Progress {
         self.progress(Stage::Failed, answer.outcome.clone(), "".into())
     }
 }

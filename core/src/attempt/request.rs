@@ -17,7 +17,7 @@ use crate::provider::Body;
 
 /// The request for a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub(super) struct Request {
     /// The path, unless the headers already have it.
     pub path: Option<String>,
     /// Headers to set (name in lower case, value).
@@ -30,7 +30,7 @@ pub struct Request {
 
 impl Attempt {
     /// Writes a request whose body, of `len` bytes, is unchanged.
-    pub fn request_as_it_is(&mut self, len: usize) -> Result<Request, Answer> {
+    pub(super) fn request_as_it_is(&mut self, len: usize) -> Result<Request, Answer> {
         let mut request = self.request_of(&[], &Scan::default())?;
         // A later try finds the length that an earlier one wrote.
         request.length = (self.plan.begun > 1).then_some(len);
@@ -38,7 +38,7 @@ impl Attempt {
     }
 
     /// Writes the request. Gives an answer if this provider cannot express it. `content_type` is the caller's.
-    pub fn request(&mut self, content_type: &str, body: &[u8]) -> Result<Request, Answer> {
+    pub(super) fn request(&mut self, content_type: &str, body: &[u8]) -> Result<Request, Answer> {
         let family = self.plan.asked.endpoint.family();
         let refuse = |reject: Reject| Answer::problem(&reject.problem(), family);
         if self.plan.asked.endpoint.body() == BodyKind::Multipart {

@@ -7,6 +7,7 @@ use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use super::*;
 use crate::plan::{Candidate, Outcome, limits_of};
 use crate::provider::Body;
+use crate::role::End;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -71,12 +72,16 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
     seen.headers = written.into_iter().flatten().map(|(name, value)| (name, value.into_owned())).collect();
     for (i, chunk) in chunks.iter().enumerate() {
         let end = i + 1 == chunks.len();
-        if attempt.wants_whole_answer() && !end {
+        let held = if attempt.wants_whole_answer() { chunks[..=i].concat() } else { chunk.to_vec() };
+        let now = Instant::from_nanos(2000);
+        let mut flow = attempt.on(now, Input::Answer { size: held.len(), end }, &mut effects);
+        if flow == Flow::Hold && effects.is_empty() {
             continue;
         }
-        let chunk = if attempt.wants_whole_answer() { chunks.concat() } else { chunk.to_vec() };
-        let flow = attempt.response_body(&chunk, end, Instant::from_nanos(2000), &mut effects);
-        let mut body = Some(chunk);
+        if matches!(flow, Flow::Read { .. }) {
+            flow = attempt.on(now, Input::AnswerBytes { bytes: &held, end }, &mut effects);
+        }
+        let mut body = Some(held);
         for effect in effects.drain(..) {
             match effect {
                 Effect::Headers(headers) => seen.headers = headers,
@@ -86,7 +91,7 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
                 }
                 Effect::Body(with) => body = Some(with),
                 Effect::Cool(cooldown) => seen.cooldowns.push(cooldown),
-                Effect::Progress(progress) => seen.progress = Some(progress),
+                Effect::Progress(_, progress) => seen.progress = Some(progress),
                 Effect::Plan(text) => seen.plan = Plan::from_text(&text),
                 Effect::Answer(answer) => {
                     seen.headers = vec![(":status", answer.status.to_string())];
@@ -95,6 +100,7 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
                 }
                 Effect::End(end) => seen.ended = Some(end),
                 Effect::Tries(_) | Effect::Span(..) | Effect::Reached(_) => {}
+                of_the_request => panic!("{of_the_request:?}"),
             }
         }
         seen.body.extend(body.unwrap_or_default());

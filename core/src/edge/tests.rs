@@ -293,7 +293,7 @@ fn a_body_beyond_the_limit_is_refused_as_early_as_it_is_known() {
     edge.headers(&routing(), &CHAT, false).unwrap();
     assert!(edge.body_so_far(&routing(), 200, &mut Load::new(), &mut Share::default()).is_ok());
     assert_eq!(edge.body_so_far(&routing(), 201, &mut Load::new(), &mut Share::default()).unwrap_err().status, 413);
-    assert_eq!(edge.subject().answered.as_deref(), Some("request_too_large"));
+    assert_eq!(edge.subject.answered.as_deref(), Some("request_too_large"));
 }
 
 #[test]

@@ -11,7 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::cells::{CELLS, Cells};
 use super::headers::{Changes, Write};
 use weir_core::answer::Answer;
-use weir_core::attempt::{Connection, End};
+use weir_core::attempt::Connection;
+use weir_core::role::End;
 use weir_core::time::Instant;
 
 use super::abi::{self, Bytes, Header, attribute, body};

@@ -10,7 +10,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use weir_core::answer::Answer;
-use weir_core::attempt::{Connection, End};
+use weir_core::attempt::Connection;
+use weir_core::role::End;
 use weir_core::time::Instant;
 
 use super::cells::SharedData;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use allocation_counter::measure;
 use serde_json::Value;
-use weir_core::attempt::{Attempt, Effect};
+use weir_core::attempt::{Attempt, Input};
 use weir_core::plan::{Candidate, Limits, Origin, Plan};
 use weir_core::provider::{ALL, ChatApi, Provider};
+use weir_core::role::Effect;
 use weir_core::time::Instant;
 use weir_hub::codec::Unreadable;
 use weir_hub::codec::eventstream;
@@ -54,7 +55,7 @@ fn an_event_allocates_nothing_beside_what_is_written_of_it() {
 fn allocations(provider: &'static dyn Provider, endpoint: Endpoint, recorded: &Recorded, deltas: &[Vec<u8>]) -> u64 {
     let upstream = Arc::new(recorded.upstream.clone());
     let plan = plan(endpoint, provider.name(), &recorded.model).to_text();
-    let mut attempt = Attempt::begin(&upstream, &plan, Instant::default()).unwrap().attempt;
+    let mut attempt = Attempt::start(&upstream, Plan::from_text(&plan), Instant::default(), &mut Vec::new()).unwrap();
     let mut effects = Vec::new();
     let content_type = match provider.chat_api().map_or(Framing::Sse, ChatApi::framing) {
         Framing::Sse => "text/event-stream",
@@ -64,7 +65,7 @@ fn allocations(provider: &'static dyn Provider, endpoint: Endpoint, recorded: &R
     attempt.response_headers(&headers, false, Instant::default(), &mut effects);
     let read = |attempt: &mut Attempt, frame: &[u8], effects: &mut Vec<Effect>| {
         effects.clear();
-        attempt.response_body(frame, false, Instant::default(), effects);
+        attempt.on(Instant::default(), Input::AnswerBytes { bytes: frame, end: false }, effects);
     };
     for frame in &recorded.before {
         read(&mut attempt, frame, &mut effects);

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use allocation_counter::measure;
 use serde_json::json;
 use weir_core::config::{Class, Key, Model, Routing, Target};
-use weir_core::edge::Edge;
+use weir_core::edge::{Around, Edge, Input};
 use weir_core::key::KeyHash;
+use weir_core::load::Load;
 use weir_core::plan::Plan;
+use weir_core::role::Effect;
 use weir_core::time::Instant;
 use weir_core::upstream::Upstream;
 
@@ -41,12 +43,18 @@ fn a_plan_for_many_targets_takes_less_memory_than_the_body() {
     let body = json!({"model": "m", "messages": (0..401).map(said).collect::<Vec<_>>()}).to_string();
     let taken = |targets: usize| {
         let routing = routing(targets);
+        let (mut load, shared, mut effects) = (Load::new(), BTreeMap::new(), Vec::new());
+        let mut around = Around { routing: &routing, shared: &shared, load: &mut load };
         let mut edge = Edge::default();
-        edge.headers(&routing, &HEADERS, false).unwrap();
-        let mut planned = None;
-        let taken =
-            measure(|| planned = Some(edge.body(&routing, &BTreeMap::new(), Instant::default(), body.as_bytes())));
-        let plan = Plan::from_text(&planned.unwrap().unwrap().plan).unwrap();
+        edge.request_headers(&HEADERS, false, &mut around, &mut effects);
+        let (size, now) = (body.len(), Instant::default());
+        edge.on(now, Input::Body { size, end: true }, &mut around, &mut effects);
+        let taken = measure(|| {
+            edge.on(now, Input::Bytes(body.as_bytes()), &mut around, &mut effects);
+        });
+        let planned =
+            effects.into_iter().find_map(|effect| if let Effect::Planned(plan) = effect { Some(*plan) } else { None });
+        let plan: Plan = planned.unwrap();
         assert_eq!(plan.targets.len(), targets, "{:?}", plan.passed_over);
         taken.bytes_total
     };

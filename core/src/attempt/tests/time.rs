@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plan::{Outcome, limits_of};
+use crate::role::End;
 
 /// The outcome of a stream with one chunk every second: when it is over, at which stage, how the caller's stream ends,
 /// and what the host has seen.
@@ -20,7 +21,7 @@ fn every_second(limits: &str, chunks: impl IntoIterator<Item = &'static str>) ->
             match effect {
                 Effect::Body(with) => body = Some(with),
                 Effect::Plan(text) => seen.plan = Plan::from_text(&text),
-                Effect::Progress(progress) => seen.progress = Some(progress),
+                Effect::Progress(_, progress) => seen.progress = Some(progress),
                 _ => {}
             }
         }
@@ -85,7 +86,7 @@ fn passes(providers: &[&str], comments: u32) -> (u32, Option<Duration>) {
         passed = passed.or((flow == Flow::Continue).then_some(at));
     }
     let told = effects.iter().rev().find_map(|effect| match effect {
-        Effect::Progress(progress) => Some(progress.clone()),
+        Effect::Progress(_, progress) => Some(progress.clone()),
         _ => None,
     });
     let told = told.unwrap();
