@@ -21,7 +21,6 @@ use weir_hub::fault::{FaultKind, Whose};
 use crate::time::Instant;
 
 pub use exhausted::{exhausted, exhausted_with};
-#[cfg(test)]
 pub(crate) use limits::limits_of;
 pub use limits::{KEEP_ALIVE, Limits, class};
 pub use outcome::Outcome;

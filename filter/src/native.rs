@@ -87,7 +87,7 @@ unsafe fn play(player: *const Player, hook: impl FnOnce(&mut dyn Role<Stream>, &
 }
 
 fn configured(config: &[u8]) -> Option<Plays> {
-    match serde_json::from_slice(config) {
+    match Configured::read(config) {
         Ok(Configured::Edge(routing)) => Some(Plays::Edge(Arc::new(routing))),
         Ok(Configured::Attempt(upstream)) => Some(Plays::Attempt(Arc::new(upstream))),
         Ok(Configured::Steward(_)) => {

@@ -56,7 +56,7 @@ enum Plays {
 }
 
 fn configure(root: u32) -> Option<Plays> {
-    match serde_json::from_slice(&host::configuration()) {
+    match Configured::read(&host::configuration()) {
         Ok(Configured::Edge(routing)) => Some(Plays::Edge(Arc::new(routing))),
         Ok(Configured::Attempt(upstream)) => Some(Plays::Attempt(Arc::new(upstream))),
         Ok(Configured::Steward(settings)) => {

@@ -100,7 +100,7 @@ fn run(attempt: &mut Attempt, headers: &[(&str, &str)], chunks: &[&[u8]]) -> See
                 }
                 Effect::End(end) => seen.ended = Some(end),
                 Effect::Tries(_) | Effect::Span(..) | Effect::Reached(_) => {}
-                of_the_request => panic!("{of_the_request:?}"),
+                of_the_request => unreachable!("{of_the_request:?}"),
             }
         }
         seen.body.extend(body.unwrap_or_default());

@@ -9,7 +9,7 @@ use weir_hub::endpoint::{Delivery, Endpoint};
 
 use crate::attempt::MAX_WHOLE;
 use crate::key::KeyHash;
-use crate::plan::Limits;
+use crate::plan::{Limits, limits_of};
 use crate::steward::Settings;
 use crate::time::Instant;
 use crate::upstream::Upstream;
@@ -24,6 +24,17 @@ pub enum Role {
     Attempt(Upstream),
     /// Once for each process, apart from all requests.
     Steward(Settings),
+}
+
+impl Role {
+    /// Reads what Envoy has for one instance of the filter. What was written up to 2026-11 is read too: an operator may replace the
+    /// filter's code before the configuration, and a gateway that cannot read that serves nobody.
+    pub fn read(configuration: &[u8]) -> Result<Self, serde_json::Error> {
+        if configuration.trim_ascii() == b"\"steward\"" {
+            return Ok(Self::Steward(Settings::default()));
+        }
+        serde_json::from_slice(configuration)
+    }
 }
 
 /// Who may call which model, and which targets answer: the edge role's configuration.
@@ -132,11 +143,29 @@ pub struct Model {
 
 /// A delivery class: one of Envoy's routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Class {
     /// Its name; see [`plan::class`](crate::plan::class).
     pub name: String,
     /// The limits of its route.
     pub limits: Limits,
+}
+
+/// A delivery class as it is written. Up to 2026-11 it was its name alone, which says its limits.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Name(String),
+    Class { name: String, limits: Limits },
+}
+
+impl From<Written> for Class {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Name(name) => Self { limits: limits_of(&name).unwrap_or_default(), name },
+            Written::Class { name, limits } => Self { name, limits },
+        }
+    }
 }
 
 impl Model {
@@ -156,4 +185,26 @@ pub struct Target {
     pub provider: String,
     /// The model's name at the provider.
     pub model: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    /// A filter whose code is newer than its configuration refused it, and then every request.
+    #[test]
+    fn a_configuration_from_before_is_read() {
+        assert!(matches!(Role::read(b"\"steward\"\n"), Ok(Role::Steward(_))));
+        let model = r#"{"targets":[],"whole":"whole-300000-t600000","streamed":"stream-5000-9000","owned_by":"weir"}"#;
+        let model: Model = serde_json::from_str(model).unwrap();
+        assert_eq!(model.whole.limits.total, Some(Duration::from_secs(600)));
+        assert_eq!(
+            (model.streamed.name.as_str(), model.streamed.limits.gap),
+            ("stream-5000-9000", Duration::from_secs(9))
+        );
+        let written = serde_json::to_string(&model).unwrap();
+        assert_eq!(serde_json::from_str::<Model>(&written).unwrap(), model);
+    }
 }
