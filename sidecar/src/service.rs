@@ -33,11 +33,17 @@ impl Service for Models {
 
     async fn load(&self, request: Request<LoadRequest>) -> Result<Response<LoadResponse>, Status> {
         if self.sidecar.draining() {
-            return Err(Status::unavailable("the sidecar is stopping; it loads nothing any more"));
+            return Err(stopping());
         }
         let wanted = wanted(request.into_inner(), &self.sidecar.queue).map_err(Status::invalid_argument)?;
         let name = wanted.model.name.clone();
-        let ended = self.sidecar.models.load(wanted, Origin::Call).ended().await;
+        let started = self.sidecar.models.load(wanted, Origin::Call);
+        let ended = tokio::select! {
+            biased;
+            ended = started.ended() => ended,
+            // A model that is being read must not hold up the end: that waits for every call.
+            () = self.sidecar.until_draining() => return Err(stopping()),
+        };
         let found = self.sidecar.models.find(&name);
         match (ended, found) {
             (Ok(()), Some(entry)) => Ok(Response::new(LoadResponse { model: Some(listed(&entry)) })),
@@ -59,6 +65,10 @@ impl Service for Models {
         let _ = freed.await;
         Ok(Response::new(UnloadResponse {}))
     }
+}
+
+fn stopping() -> Status {
+    Status::unavailable("the sidecar is stopping; it loads nothing any more")
 }
 
 /// What a call asks for, by `queue` where it does not say.

@@ -1,6 +1,6 @@
 //! What all streams share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
 
 use crate::aside::Aside;
 use crate::budget::Budget;
@@ -18,7 +18,7 @@ pub struct Sidecar {
     pub(crate) budget: Budget,
     /// Reads long requests, on no more threads than inference had at the start: the two compete for cores.
     pub(crate) aside: Aside,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 impl Sidecar {
@@ -32,18 +32,24 @@ impl Sidecar {
             limits: settings.limits.clone(),
             budget: Budget::new(settings.limits.max_bytes_in_flight),
             aside: Aside::new(settings.queue.cores()),
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
         })
     }
 
     /// Refuses every new request from now on.
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
     }
 
     /// Whether it is stopping.
     pub fn draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
+    }
+
+    /// Completes when it is stopping.
+    pub(crate) async fn until_draining(&self) {
+        // The sender is in `self`, so the wait cannot fail.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// Whether every model of the settings file serves and the sidecar is not stopping. A model that was added by a call does not

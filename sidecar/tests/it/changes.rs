@@ -144,3 +144,21 @@ async fn a_wish_that_makes_no_sense_is_refused() {
     assert_eq!(unload(&sidecar, "m").await.unwrap_err().code(), Code::NotFound);
     sidecar.stop().await;
 }
+
+/// A model whose files are read for minutes held up the end for all of the time that running requests may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_runs_does_not_hold_up_the_end() {
+    let folder = tiny("tiny.onnx");
+    // The thread that reads a pipe waits for somebody who writes, here until the process ends.
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("config.json")).status();
+    assert!(made.unwrap().success());
+    let models = json!([{"name": "other", "path": folder.path().join("nowhere")}]);
+    let sidecar = Running::start(models, json!({"limits": {"shutdown_seconds": 3600}})).await;
+    let (mut client, request) = (ModelsClient::new(sidecar.channel.clone()), wanted("m", folder.path(), 1));
+    let loading = tokio::spawn(async move { client.load(request).await });
+    while !list(&sidecar).await.iter().any(|model| model.name == "m") {
+        tokio::task::yield_now().await;
+    }
+    let ((), refused) = tokio::join!(sidecar.stop(), loading);
+    assert_eq!(refused.unwrap().unwrap_err().code(), Code::Unavailable);
+}
