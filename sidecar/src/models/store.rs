@@ -5,10 +5,11 @@
 //! for it. Of several changes to one name the last one counts: a load whose place another change has taken is dropped, begun
 //! or not.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::Builder;
+use std::thread::{self, Builder, JoinHandle};
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
@@ -107,10 +108,14 @@ struct Shared {
     changes: watch::Sender<()>,
     metrics: Metrics,
     reader: Reader,
+    spawn: Spawn,
 }
 
 /// What reads a model. Tests have their own.
 type Reader = Box<dyn Fn(&Wanted) -> Result<Model, LoadError> + Send + Sync>;
+
+/// What starts the thread that loads. Tests have their own.
+type Spawn = fn(Box<dyn FnOnce() + Send>) -> io::Result<()>;
 
 #[derive(Default)]
 struct Slots {
@@ -145,16 +150,17 @@ impl Models {
     pub fn new(onnxruntime: Option<PathBuf>, metrics: &Metrics) -> Self {
         let measured = metrics.clone();
         let read = move |wanted: &Wanted| load(wanted, onnxruntime.as_deref(), measured.model(&wanted.model.name));
-        Self::read_by(Box::new(read), metrics)
+        Self::read_by(Box::new(read), spawn, metrics)
     }
 
-    fn read_by(reader: Reader, metrics: &Metrics) -> Self {
+    fn read_by(reader: Reader, spawn: Spawn, metrics: &Metrics) -> Self {
         let shared = Shared {
             table: ArcSwap::default(),
             slots: Mutex::default(),
             changes: watch::channel(()).0,
             metrics: metrics.clone(),
             reader,
+            spawn,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -214,12 +220,15 @@ impl Models {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        match Builder::new().name("load".to_owned()).spawn(move || shared.load_all()) {
-            Ok(_) => slots.loading = true,
-            // What waits is loaded with the next one that is asked for.
-            Err(error) => tracing::error!(%error, "no thread to load models with"),
+        match (self.shared.spawn)(Box::new(move || shared.load_all())) {
+            Ok(()) => slots.loading = true,
+            Err(error) => self.shared.give_up(slots, &format!("there is no thread to load it with: {error}")),
         }
     }
+}
+
+fn spawn(work: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    Builder::new().name("load".to_owned()).spawn(work).map(|_: JoinHandle<()>| ())
 }
 
 impl Slots {
@@ -252,8 +261,32 @@ impl Shared {
         self.changes.send_replace(());
     }
 
+    /// Fails all that waits: nobody is there to load it.
+    fn give_up(&self, slots: &mut Slots, error: &str) {
+        let mut ended = Vec::new();
+        for slot in &mut slots.all {
+            if let Some(Pending { wanted, outcome, .. }) = slot.pending.take() {
+                ended.push((outcome, self.failed(slot, wanted, error.to_owned())));
+            }
+        }
+        self.publish(slots);
+        for (outcome, failed) in ended {
+            outcome.send_replace(Some(failed));
+        }
+    }
+
+    /// Notes that a load has failed, and why.
+    fn failed(&self, slot: &mut Slot, wanted: Wanted, error: String) -> Outcome {
+        tracing::error!(model = slot.name, error, "model failed to load");
+        let failure = Arc::new(Failure { error, folder: wanted.model.path });
+        slot.failure = Some(Arc::clone(&failure));
+        self.metrics.loaded(&slot.name, LoadOutcome::Failed);
+        Err(NotLoaded::Failed(failure))
+    }
+
     /// Loads what waits, one after the other, until nothing does.
     fn load_all(&self) {
+        let _loading = Loading(self);
         loop {
             let mut slots = self.lock();
             let Some((id, wanted)) = slots.next() else {
@@ -291,13 +324,7 @@ impl Shared {
                 self.metrics.loaded(&name, LoadOutcome::Ready);
                 (Ok(()), before)
             }
-            Err(error) => {
-                tracing::error!(model = name, error, "model failed to load");
-                let failure = Arc::new(Failure { error, folder: wanted.model.path });
-                slot.failure = Some(Arc::clone(&failure));
-                self.metrics.loaded(&name, LoadOutcome::Failed);
-                (Err(NotLoaded::Failed(failure)), None)
-            }
+            Err(error) => (self.failed(slot, wanted, error), None),
         };
         self.publish(&slots);
         drop(slots);
@@ -305,6 +332,20 @@ impl Shared {
         if let Some(before) = before {
             before.model.free(&name);
         }
+    }
+}
+
+/// The thread that loads. If it panics, what waits for it has failed, and the next load starts another one.
+struct Loading<'a>(&'a Shared);
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        let mut slots = self.0.lock();
+        slots.loading = false;
+        self.0.give_up(&mut slots, "the thread that loads models panicked; load the model again");
     }
 }
 

@@ -60,6 +60,16 @@ struct Scene {
 const BROKEN: usize = 13;
 /// What makes a library panic.
 const PANICS: usize = 14;
+/// What makes a library panic with a payload that panics when it is dropped, which nothing catches.
+const PANICS_TWICE: usize = 15;
+
+struct Payload;
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        panic!("told to panic again");
+    }
+}
 
 fn scene() -> Scene {
     let (began, begins) = channel();
@@ -72,6 +82,9 @@ fn scene() -> Scene {
         began.send(max_waiting).unwrap();
         gate.lock().unwrap().recv().unwrap();
         assert_ne!(max_waiting, PANICS, "told to panic");
+        if max_waiting == PANICS_TWICE {
+            std::panic::panic_any(Payload);
+        }
         if max_waiting == BROKEN {
             return Err(LoadError::NoFolder(wanted.model.path.clone()));
         }
@@ -87,7 +100,7 @@ fn scene() -> Scene {
         let folder = tempfile::tempdir().unwrap();
         Ok(Model { tokens: tokens(folder.path()), pool, description, normalize: Normalize::No, vocabulary: 1 })
     };
-    let models = Models::read_by(Box::new(read), &metrics);
+    let models = Models::read_by(Box::new(read), spawn, &metrics);
     Scene { models, metrics, began: begins, let_go, memory }
 }
 
@@ -195,6 +208,36 @@ async fn a_load_that_failed_is_tried_again_with_the_same_settings_and_its_caller
     let State::Failed(failure) = &entry.state else { panic!("it serves") };
     assert!(failure.error.starts_with("/models/m: no such folder"), "{}", failure.error);
     assert!(failure.told().starts_with("the model's folder: no such folder"), "{}", failure.told());
+}
+
+/// What waited for a thread that had died waited for ever, and so did all that was asked for later.
+#[tokio::test]
+async fn a_thread_that_dies_fails_what_waits_and_the_next_load_has_another() {
+    let scene = scene();
+    let dies = scene.ask(PANICS_TWICE);
+    assert_eq!(scene.began.recv(), Ok(PANICS_TWICE));
+    let waits = scene.models.load(wanted("other", 1), Origin::Call);
+    scene.let_go.send(()).unwrap();
+    for started in [dies, waits] {
+        let Err(NotLoaded::Failed(failure)) = started.ended().await else { panic!("it was loaded") };
+        assert!(failure.error.starts_with("the thread that loads models panicked"), "{}", failure.error);
+    }
+    assert!(matches!(scene.models.find("other").unwrap().state, State::Failed(_)));
+    scene.load(1).await.unwrap();
+    assert_eq!(value(&scene.lease()).await, [1.0]);
+}
+
+#[tokio::test]
+async fn a_load_without_a_thread_fails() {
+    let read = |wanted: &Wanted| Err(LoadError::NoFolder(wanted.model.path.clone()));
+    let models = Models::read_by(Box::new(read), |_| Err(io::Error::other("too many")), &Metrics::new().unwrap());
+    for _ in 0..2 {
+        let Err(NotLoaded::Failed(failure)) = models.load(wanted("m", 1), Origin::Call).ended().await else {
+            panic!("it was loaded")
+        };
+        assert_eq!(failure.error, "there is no thread to load it with: too many");
+        assert!(matches!(models.find("m").unwrap().state, State::Failed(_)));
+    }
 }
 
 #[tokio::test]
