@@ -41,7 +41,7 @@ impl Places {
 
     /// The places that a set of environment variables gives. Empty variables count as unset, as XDG asks.
     pub fn of(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, NoHome> {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(absolute);
         let under = |own: &str, xdg: &str, home: &str| {
             set(own)
                 .or_else(|| Some(set(xdg)?.join("weir")))
@@ -78,6 +78,11 @@ impl Places {
     }
 }
 
+/// A relative path starts at the folder of this process: the programs it starts, and one that runs already, are elsewhere.
+fn absolute(path: OsString) -> PathBuf {
+    std::path::absolute(&path).unwrap_or_else(|_| path.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +102,15 @@ mod tests {
         let own = [("WEIR_CACHE", "/wc"), ("WEIR_STATE", "/ws"), ("XDG_RUNTIME_DIR", "/r")];
         check(&own, Ok(("/wc", "/ws", "/ws/run")));
         check(&[("HOME", "")], Err(NoHome));
+    }
+
+    #[test]
+    fn relative_folders_are_made_absolute() {
+        let here = std::env::current_dir().unwrap();
+        let at = |below: &str| here.join(below).display().to_string();
+        let own = [("WEIR_CACHE", "c"), ("WEIR_STATE", "./s")];
+        check(&own, Ok((&at("c"), &at("s"), &at("s/run"))));
+        let xdg = [("XDG_CACHE_HOME", "c"), ("XDG_STATE_HOME", "s"), ("XDG_RUNTIME_DIR", "r")];
+        check(&xdg, Ok((&at("c/weir"), &at("s/weir"), &at("r/weir"))));
     }
 }
