@@ -1,5 +1,6 @@
 //! The models of a running sidecar: listed, loaded and unloaded over its own gRPC service.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -126,6 +127,19 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
+    fn of(status: Status) -> Self {
+        match status.source() {
+            // Only a status that was made here, of a connection that broke, has a source.
+            Some(source) => Self::Unreached(innermost(source)),
+            None => Self::Told(status),
+        }
+    }
+
+    /// Whether the same call may be answered later: by this sidecar, or by the one that takes its place.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self.code(), None | Some(Code::Unavailable))
+    }
+
     /// The code of its answer, where there was one.
     pub(crate) fn code(&self) -> Option<Code> {
         match self {
@@ -160,14 +174,14 @@ pub async fn list(socket: &Path) -> Result<Vec<Model>, String> {
 
 /// Has the sidecar load a model, and returns when it serves.
 pub(crate) async fn load(socket: &Path, request: LoadRequest) -> Result<Model, Refused> {
-    let loaded = connect(socket).await?.load(request).await.map_err(Refused::Told)?;
+    let loaded = connect(socket).await?.load(request).await.map_err(Refused::of)?;
     Ok(loaded.into_inner().model.unwrap_or_default())
 }
 
 /// Has the sidecar unload a model, and returns when its memory is free.
 pub(crate) async fn unload(socket: &Path, name: &str) -> Result<(), Refused> {
     let request = UnloadRequest { name: name.to_owned() };
-    connect(socket).await?.unload(request).await.map(drop).map_err(Refused::Told)
+    connect(socket).await?.unload(request).await.map(drop).map_err(Refused::of)
 }
 
 async fn connect(socket: &Path) -> Result<ModelsClient<Channel>, Refused> {
@@ -222,7 +236,7 @@ pub fn line(model: &Model) -> String {
     format!("{}\t{state}", model.name)
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+fn innermost(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

@@ -199,6 +199,7 @@ impl Running {
     /// Lets requests end, then ends the programs. Envoy is the first, so that no new request arrives.
     async fn stop(&mut self, signals: &mut Signals) {
         say::line("stopping");
+        self.changes = Changes::default();
         let last = self.plan.loaded.gateway.clone().draining();
         let told = render::render(&last, &self.plan.node)
             .map_err(|error| error.to_string())

@@ -6,6 +6,7 @@ use weir_control::watch;
 use weir_sidecar::Settings;
 
 use super::Running;
+use crate::changes::Changes;
 use crate::child::Program;
 use crate::problem::{Outcome, Problem};
 use crate::programs;
@@ -65,14 +66,15 @@ impl Running {
         say::line(&format!("a provider is at {address} now; the simulated provider starts there"));
     }
 
-    /// Brings the sidecar to what the configuration says now. It is told which models have changed. It is restarted only for
-    /// settings of its own, which it reads once.
+    /// Brings the sidecar to what the configuration says now. It is told which models have changed, and to load again those
+    /// that it could not load. It is restarted only for settings of its own, which it reads once.
     async fn change_sidecar(&mut self) {
         let running = self.plan.sidecar;
         let wanted = programs::sidecar::admin(&self.plan.loaded, &self.options);
         self.plan.sidecar = wanted.map(|wanted| running.unwrap_or(wanted));
         let Some(admin) = self.plan.sidecar else {
             if running.is_some() {
+                self.changes = Changes::default();
                 self.supervisor.end(Program::Sidecar).await;
                 say::line("no local models are left; the sidecar has ended");
             }
@@ -80,9 +82,6 @@ impl Running {
         };
         let now = self.plan.sidecar_settings(admin);
         let before = running.and_then(|_| Settings::read(&self.plan.folders.sidecar_settings()).ok());
-        if before.as_ref() == Some(&now) {
-            return;
-        }
         let told = before.filter(|before| before.serves_as(&now));
         // A sidecar that cannot start must not replace one that runs.
         let whole = if running.is_some() && told.is_none() { self.models_are_here() } else { Ok(()) };
@@ -93,9 +92,11 @@ impl Running {
             return;
         }
         if let Some(before) = told {
-            self.changes.tell(&self.plan.folders.socket(), &before, &now);
+            self.changes.tell(&self.plan.folders.socket(), &before, &now).await;
             return;
         }
+        // What the old one was being told is in the settings of the new one.
+        self.changes = Changes::default();
         self.supervisor.end(Program::Sidecar).await;
         self.supervisor.keep(self.plan.sidecar());
         say::line(match running {
