@@ -88,8 +88,6 @@ pub enum Input<'a> {
     Bytes(&'a [u8]),
     /// The request has ended with trailers.
     Trailers,
-    /// The answer's headers have come, whoever gives it.
-    Answer,
     /// The request has ended, and its record is to be written.
     Ended(Box<Ended<'a>>),
 }
@@ -203,10 +201,6 @@ impl Edge {
             Input::Body { size, end } => self.arrived(now, size, end, around, effects),
             Input::Trailers => self.arrived(now, self.size, true, around, effects),
             Input::Bytes(bytes) => self.read(now, bytes, around, effects),
-            Input::Answer => {
-                effects.extend(self.answer_header().map(|(name, value)| Effect::Header(name, value.to_string())));
-                Ok(Flow::Continue)
-            }
             Input::Ended(ended) => {
                 self.ended(*ended, effects);
                 Ok(Flow::Continue)
@@ -412,7 +406,7 @@ impl Edge {
 
     /// A header that every answer to this caller must have: the request's id, under the name that Anthropic's clients
     /// look for. The edge's own answers already have it.
-    fn answer_header(&self) -> Option<(&'static str, &str)> {
+    pub fn answer_header(&self) -> Option<(&'static str, &str)> {
         let id = self.subject.request_id.as_str();
         (self.family == Family::Anthropic && !id.is_empty()).then_some(("request-id", id))
     }

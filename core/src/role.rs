@@ -50,8 +50,6 @@ pub enum Effect {
     Length(usize),
     /// Replace the bytes that just came (for an answer that was held by the host: all of them).
     Body(Vec<u8>),
-    /// Set one of the answer's headers.
-    Header(&'static str, String),
     /// Answer the caller in the provider's stead, and let no other target be tried.
     Answer(Answer),
     /// Store the record's line for the access log.

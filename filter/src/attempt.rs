@@ -6,10 +6,14 @@ use std::sync::Arc;
 use weir_core::attempt::{Attempt, Connection, Input};
 use weir_core::plan::{self, Plan};
 use weir_core::role::{Effect, Flow};
+use weir_core::time::Instant;
 use weir_core::upstream::Upstream;
 
 use crate::host::{Buffer, Host, Map, Next, Role};
 use crate::{effects, mailbox};
+
+/// About as many effects as a try has before its request goes on.
+const EFFECTS: usize = 8;
 
 /// One try at one provider.
 pub(crate) struct Try {
@@ -20,13 +24,13 @@ pub(crate) struct Try {
 
 impl Try {
     pub(crate) fn new(upstream: Arc<Upstream>) -> Self {
-        Self { upstream, attempt: None, effects: Vec::new() }
+        Self { upstream, attempt: None, effects: Vec::with_capacity(EFFECTS) }
     }
 
     /// Tells the role one thing; what it has decided is still to be performed.
-    fn tell(&mut self, host: &impl Host, input: Input<'_>) -> Flow {
+    fn tell(&mut self, now: Instant, input: Input<'_>) -> Flow {
         match &mut self.attempt {
-            Some(attempt) => attempt.on(host.now(), input, &mut self.effects),
+            Some(attempt) => attempt.on(now, input, &mut self.effects),
             None => Flow::Continue,
         }
     }
@@ -44,8 +48,8 @@ impl Try {
     }
 
     /// More of the request has come.
-    fn request(&mut self, host: &mut impl Host, input: Input<'_>) -> Next {
-        let mut flow = self.tell(host, input);
+    fn request(&mut self, host: &mut impl Host, now: Instant, input: Input<'_>) -> Next {
+        let mut flow = self.tell(now, input);
         let mut size = 0;
         if let Flow::Read { end, .. } = flow {
             size = end;
@@ -54,7 +58,7 @@ impl Try {
                 (content_type.map_or_else(String::new, |(_, value)| (*value).to_owned()), None)
             });
             let body = host.body(Buffer::Request, size);
-            flow = self.tell(host, Input::RequestBytes { content_type: &content_type, body: &body });
+            flow = self.tell(now, Input::RequestBytes { content_type: &content_type, body: &body });
         }
         self.perform(host, size, flow)
     }
@@ -62,11 +66,12 @@ impl Try {
     /// More of the answer has come.
     fn answer(&mut self, host: &mut impl Host, size: usize, end: bool) -> Next {
         let mut at_hand = size;
-        let mut flow = self.tell(host, Input::Answer { size, end });
+        let now = host.now();
+        let mut flow = self.tell(now, Input::Answer { size, end });
         if let Flow::Read { end: last, .. } = flow {
             let bytes: Cow<'_, [u8]> = host.body(Buffer::Response, last);
             at_hand = bytes.len();
-            flow = self.tell(host, Input::AnswerBytes { bytes: &bytes, end });
+            flow = self.tell(now, Input::AnswerBytes { bytes: &bytes, end });
         }
         self.perform(host, at_hand, flow)
     }
@@ -77,22 +82,23 @@ impl<H: Host> Role<H> for Try {
         let text = host.state(plan::KEY).unwrap_or_default();
         // Nothing has happened yet to a plan that waits for its first try.
         let plan = mailbox::planned(host, &text).or_else(|| Plan::from_text(&mailbox::settled(host, text)));
-        self.attempt = Attempt::start(&self.upstream, plan, host.now(), &mut self.effects);
+        let now = host.now();
+        self.attempt = Attempt::start(&self.upstream, plan, now, &mut self.effects);
         let Some(attempt) = &mut self.attempt else { return self.perform(host, 0, Flow::Hold) };
         // Envoy has asked for a connection before it runs this: what is there now was there before.
         if attempt.may_repeat() && host.has_connection() {
             attempt.keeps_connection();
         }
-        self.request(host, Input::Request { size: 0, end })
+        self.request(host, now, Input::Request { size: 0, end })
     }
 
     fn request_body(&mut self, host: &mut H, size: usize, end: bool) -> Next {
-        self.request(host, Input::Request { size, end })
+        self.request(host, host.now(), Input::Request { size, end })
     }
 
     fn request_trailers(&mut self, host: &mut H) -> Next {
         host.clear(Map::RequestTrailers);
-        self.request(host, Input::RequestTrailers)
+        self.request(host, host.now(), Input::RequestTrailers)
     }
 
     fn response_headers(&mut self, host: &mut H, end: bool) -> Next {

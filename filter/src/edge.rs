@@ -11,6 +11,7 @@ use weir_core::load::Load;
 use weir_core::plan::{self, Plan};
 use weir_core::record::Ending;
 use weir_core::role::{Effect, Flow};
+use weir_core::time::Instant;
 
 use crate::host::{Buffer, Host, Map, Next, Role};
 use crate::shared::View;
@@ -18,6 +19,9 @@ use crate::{effects, mailbox};
 
 /// `DownstreamConnectionTermination` among Envoy's response flags: the caller hung up.
 const CALLER_LEFT: u64 = 1 << 14;
+
+/// About as many effects as a request has before it goes on.
+const EFFECTS: usize = 8;
 
 thread_local! {
     /// What this worker has under way.
@@ -35,24 +39,25 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn new(host: &impl Host, id: u32, routing: Arc<Routing>) -> Self {
         let edge = Edge::new(mailbox::origin(host, id), host.now());
-        Self { id, routing, edge, effects: Vec::new() }
+        Self { id, routing, edge, effects: Vec::with_capacity(EFFECTS) }
     }
 
     /// Tells the role one thing, and performs what it has decided.
     fn on(&mut self, host: &mut impl Host, input: Input<'_>) -> Next {
-        let mut flow = self.tell(host, input);
+        let now = host.now();
+        let mut flow = self.tell(host, now, input);
         while let Flow::Read { start, end } = flow {
             let bytes = match start {
                 0 => host.body(Buffer::Request, end),
                 _ => Cow::Owned(host.slice(Buffer::Request, start, end - start)),
             };
-            flow = self.tell(host, Input::Bytes(&bytes));
+            flow = self.tell(host, now, Input::Bytes(&bytes));
         }
         self.perform(host, flow)
     }
 
-    fn tell(&mut self, host: &impl Host, input: Input<'_>) -> Flow {
-        let (shared, now) = (View(host.cells()), host.now());
+    fn tell(&mut self, host: &impl Host, now: Instant, input: Input<'_>) -> Flow {
+        let shared = View(host.cells());
         LOAD.with_borrow_mut(|load| {
             let mut around = Around { routing: &self.routing, shared: &shared, load };
             self.edge.on(now, input, &mut around, &mut self.effects)
@@ -94,7 +99,10 @@ impl<H: Host> Role<H> for Request {
     }
 
     fn response_headers(&mut self, host: &mut H, _: bool) -> Next {
-        self.on(host, Input::Answer)
+        if let Some((name, value)) = self.edge.answer_header() {
+            host.set_header(Map::Response, name, value);
+        }
+        Next::Continue
     }
 
     fn response_trailers(&mut self, host: &mut H) -> Next {

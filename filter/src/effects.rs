@@ -48,7 +48,6 @@ pub(crate) fn perform(
                     return None;
                 }
             }
-            Effect::Header(name, value) => host.set_header(Map::Response, name, &value),
             Effect::Headers(with) => host.rewrite_headers(Map::Response, |_| {
                 ((), Some(with.into_iter().map(|(name, value)| (name, Cow::Owned(value))).collect()))
             }),

@@ -16,7 +16,7 @@ use crate::time::Instant;
 use crate::upstream::Upstream;
 
 /// What a try is told, in this order. The answer's headers come by a [verb of their own](Attempt::response_headers).
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// This much of the request's body has come, in bytes; `end` if that is all.
     Request {
