@@ -54,13 +54,12 @@ impl Changes {
     }
 
     fn wish(&mut self, socket: &Path, name: &str, wish: Wish) {
-        match self.wishes.get(name) {
-            Some(wishes) => drop(wishes.send_replace(wish)),
-            None => {
-                let (wishes, told) = watch::channel(wish);
-                self.wishes.insert(name.to_owned(), wishes);
-                self.tasks.spawn(tell(socket.to_owned(), name.to_owned(), told));
-            }
+        if let Some(wishes) = self.wishes.get(name) {
+            drop(wishes.send_replace(wish));
+        } else {
+            let (wishes, told) = watch::channel(wish);
+            self.wishes.insert(name.to_owned(), wishes);
+            self.tasks.spawn(tell(socket.to_owned(), name.to_owned(), told));
         }
     }
 }

@@ -50,9 +50,10 @@ impl Models for Fake {
             listed.push(model.clone());
         }
         self.end(format!("loaded {name}")).await;
-        match error.is_empty() {
-            true => Ok(Response::new(LoadResponse { model: Some(model) })),
-            false => Err(Status::failed_precondition(error)),
+        if error.is_empty() {
+            Ok(Response::new(LoadResponse { model: Some(model) }))
+        } else {
+            Err(Status::failed_precondition(error))
         }
     }
 
