@@ -138,7 +138,7 @@ fn a_key_for_a_model_of_one_configuration_leaves_the_others_alone() {
     assert!(own.err.contains("keys[0].models[0]: no model is called \"codr\" (did you mean \"coder\"?)"), "{own:?}");
     home.weir(&["keys", "new", "team-b", "--models", "coder,codr"]);
     let typo = home.weir(&["check", "other.yaml"]);
-    assert!(typo.err.contains("no model here: codr (did you mean \"coder\"?)"), "{typo:?}");
+    assert!(typo.err.contains("this configuration does not have: codr (did you mean \"coder\"?)"), "{typo:?}");
 }
 
 /// A script that wrote a key to a full disk had been told that all was well, and the name was taken.
