@@ -24,7 +24,7 @@ use weir_hub::fault::HostFault;
 
 use self::abi::{Bytes, status, unused};
 #[cfg(test)]
-pub(crate) use self::cells::Cells;
+pub(crate) use self::cells::{Cells, Shared};
 use self::host::{Marks, Stream};
 use crate::attempt::Try;
 use crate::edge::Request;

@@ -39,10 +39,18 @@ async fn a_new_configuration_and_new_code_leave_it_running() {
     gateway.becomes(|builder| builder.model("other", ["second/m"])).await;
     assert_eq!(gateway.chat("other", "Hi").await.status(), 200);
     gateway.until_tick().await;
+    a_cooldown_is_seen(&gateway, &first, 60).await;
     gateway.takes_new_code().await;
     assert_eq!(gateway.chat("other", "Hi").await.status(), 200);
     gateway.until_tick().await;
-    assert_eq!(gateway.chat("gpt", "Hi").await.status(), 200);
+    // What the old code has learnt, the new code knows, and the reverse: attempts still run the old one.
+    let spared = gateway.chat("gpt", "Hi").await;
+    assert_eq!(gateway.record(spared.id()).await.tries(), ["second/m ok"]);
+    second.set_fault_times("m", Fault::RetryAfter(60), 1);
+    assert_eq!(gateway.chat("other", "Hi").await.status(), 429);
+    assert_eq!(gateway.chat("other", "Hi").await.code(), "rate_limited");
+    assert_eq!(second.served(), 6, "the last request was answered without asking");
+    gateway.until_steward_stat("weir_cooldowns_begun", 2).await;
 }
 
 #[tokio::test]
@@ -109,4 +117,24 @@ async fn a_call_out_is_answered_once_somebody_is_there() {
     is_told(&gateway, "control", "503: it is not there, or has no room").await;
     let _control = Canned::answering_at(&port, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     is_told(&gateway, "control", "it answers").await;
+}
+
+/// In a VM the filter had no role, and each request waited for ever.
+#[tokio::test]
+async fn its_settings_on_a_filter_are_an_error_and_not_a_wait() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o"]).start().await;
+    gateway.mistakes_the_edge_for_the_steward();
+    let told =
+        if gateway.has_heaps() { "weir: the steward is no filter" } else { "weir: the steward is no filter, but" };
+    let asked = async || {
+        let answer = gateway.chat("gpt", "Hi").await;
+        gateway.envoy_log().contains(told).then_some(answer)
+    };
+    let mut answer = asked().await;
+    while answer.is_none() {
+        answer = asked().await;
+    }
+    // A native filter's configuration is refused, and the old one serves on.
+    assert_eq!(answer.map(|answer| answer.status()), Some(if gateway.has_heaps() { 503 } else { 200 }));
 }

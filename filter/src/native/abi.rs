@@ -87,6 +87,10 @@ pub(super) type Stream = *mut c_void;
 unsafe extern "C" {
     #[link_name = "envoy_dynamic_module_callback_log"]
     pub(super) fn log(level: u32, line: Bytes);
+    #[link_name = "envoy_dynamic_module_callback_register_function"]
+    pub(super) fn register_function(name: Bytes, function: *const c_void) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_get_function"]
+    pub(super) fn get_function(name: Bytes, function: *mut *const c_void) -> bool;
     #[link_name = "envoy_dynamic_module_callback_http_get_headers_size"]
     pub(super) fn headers_size(stream: Stream, map: u32) -> usize;
     #[link_name = "envoy_dynamic_module_callback_http_get_headers"]

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::cells::{CELLS, Cells};
+use super::cells::{self, Shared};
 use super::headers::{Changes, Write};
 use weir_core::answer::Answer;
 use weir_core::attempt::Connection;
@@ -151,7 +151,7 @@ impl Stream {
 }
 
 impl Host for Stream {
-    type Cells = &'static Cells;
+    type Cells = Shared;
 
     fn now(&self) -> Instant {
         now()
@@ -320,7 +320,7 @@ impl Host for Stream {
     }
 
     fn cells(&self) -> Self::Cells {
-        &CELLS
+        cells::shared()
     }
 
     fn warn(&self, line: &str) {

@@ -14,7 +14,7 @@ use weir_core::steward::{Answer, COOLDOWNS, Call, Counter, Input, PERIOD};
 use weir_core::time::Instant;
 
 use super::abi::{self, Bytes, Header, unused};
-use super::cells::{CELLS, Cells};
+use super::cells::{self, Shared};
 use super::host;
 use crate::steward::{Hall, Keeper};
 
@@ -43,14 +43,14 @@ type Answered = Option<(u16, Vec<u8>)>;
 struct Present<'o>(&'o Office);
 
 impl Hall for Present<'_> {
-    type Cells = &'static Cells;
+    type Cells = Shared;
 
     fn now(&self) -> Instant {
         host::now()
     }
 
     fn cells(&self) -> Self::Cells {
-        &CELLS
+        cells::shared()
     }
 
     fn call(&mut self, call: &Call) -> Result<(), Answer<'static>> {
@@ -116,6 +116,8 @@ impl Office {
             // Envoy must not wait for one that is not there any more.
             self.complete();
             keeper = keeper.anew();
+            // It must know what has been counted already. If this fails too, the next tick tells.
+            let _ = catch_unwind(AssertUnwindSafe(|| keeper.on(&mut Present(self), Input::Start)));
         }
         self.keeper.set(Some(keeper));
     }

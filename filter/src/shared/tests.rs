@@ -7,14 +7,15 @@ use weir_core::health::cooldown::Begun;
 use weir_core::shared::{Cell, Fields};
 
 use super::*;
-use crate::native::Cells;
+use crate::native::{Cells, Shared};
 use crate::wasm::SharedData;
 
-/// Both shells' stores; the wasm one with a host that does what Envoy's does.
+/// Both shells' stores: the native one also as another library reaches it, the wasm one with a host that does what Envoy's does.
 fn both(check: impl Fn(&dyn Fn(&str) -> String, Box<dyn Store>), name: &str) {
     let native: &'static Cells = Box::leak(Box::new(Cells::new()));
     check(&|key| key.to_owned(), Box::new(native));
-    // All tests share the host's.
+    // All tests share these.
+    check(&|key| format!("{name} {key}"), Box::new(Shared::own()));
     check(&|key| format!("{name} {key}"), Box::new(SharedData));
 }
 
