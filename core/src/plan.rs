@@ -77,6 +77,8 @@ pub struct Plan {
     pub failed: Vec<Failed>,
     /// What the first provider said for which the request was too long.
     pub too_long: Option<TooLong>,
+    /// Additions to the text that another version of Weir wrote and this one does not know. They are passed on unchanged.
+    pub others: String,
 }
 
 /// The edge that wrote a plan. An attempt in the same VM can tell that edge things without asking the host.

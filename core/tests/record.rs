@@ -40,6 +40,7 @@ fn plan() -> Plan {
         since: at(100),
         failed: Vec::new(),
         too_long: None,
+        others: String::new(),
     };
     plan.begin("a", at(110)).unwrap();
     plan.fail(Outcome::Fault(FaultKind::Unavailable), 503, None, at(400));

@@ -1,7 +1,7 @@
 //! Reads what a request's body asks for, and makes its plan.
 
 use alloc::borrow::Cow;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use weir_hub::call::Call;
@@ -113,6 +113,7 @@ impl Edge {
             since: now,
             failed: Vec::new(),
             too_long: None,
+            others: String::new(),
         };
         Ok((plan, proving))
     }

@@ -46,6 +46,7 @@ fn plan(model: &str, providers: &[&str]) -> Plan {
         since: Instant::default(),
         failed: Vec::new(),
         too_long: None,
+        others: String::new(),
     }
 }
 
@@ -207,6 +208,10 @@ fn a_plan_of_another_version_says_what_it_knows() {
     assert_eq!((read.limits, read.targets.len()), (expect.limits, 2));
     assert_eq!(read.failed[0].outcome, Outcome::Unanswered);
     assert_eq!((read.next(), read.failed[0].status), (Some(1), 429));
+    // What it does not know goes on to whoever does, and what it cannot read has its default.
+    assert!(read.to_text().contains("|lease=a%3db.7#"), "{}", read.to_text());
+    let odd = after.replace("|l=5000.9000.300000.60000.1", "|l=soon");
+    assert_eq!(Plan::from_text(&odd).unwrap().limits, Limits { total: None, ..expect.limits });
     // Earlier filters read this text by position, without tags.
     let text = expect.to_text();
     let fields: Vec<&str> = text.split('|').collect();

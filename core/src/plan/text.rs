@@ -3,8 +3,8 @@
 //! `next|vm.request|begun.at.trials|made.since|kind|tenant|model|betas|targets|passed over|failed|too long|tag=value|…#class`
 //!
 //! The fields up to `too long` have fixed positions. Later additions to a plan follow them, each with a tag, so that
-//! the filters before and after a change of code can read each other's plans while requests run. A reader skips what it
-//! does not know, and uses the default for what is absent. [`VERSION`] counts the additions, for people.
+//! the filters before and after a change of code can read each other's plans while requests run. A reader passes on
+//! what it does not know, and uses the default for what is absent or unreadable. [`VERSION`] counts the additions, for people.
 
 use alloc::string::{String, ToString};
 use core::fmt::Write;
@@ -96,6 +96,7 @@ impl Plan {
             }
             number(&mut text, millis(limit));
         }
+        text.push_str(&self.others);
         text.push('#');
         text.push_str(&self.class);
         text
@@ -140,9 +141,15 @@ impl Plan {
             text => Some(read_too_long(text)?),
         };
         let mut limits = limits_of(class).unwrap_or_default();
-        for (tag, value) in fields.filter_map(|field| field.split_once('=')) {
-            if tag == "l" {
-                limits = read_limits(value)?;
+        let mut others = String::new();
+        for field in fields {
+            match field.split_once('=') {
+                Some(("v", _)) => {}
+                Some(("l", value)) => limits = read_limits(value).unwrap_or(limits),
+                _ => {
+                    others.push('|');
+                    others.push_str(field);
+                }
             }
         }
         let class = class.to_string();
@@ -163,6 +170,7 @@ impl Plan {
             since,
             failed,
             too_long,
+            others,
         })
     }
 }
