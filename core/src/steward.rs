@@ -19,6 +19,9 @@ use crate::time::Instant;
 /// From one tick to the next.
 pub const PERIOD: Duration = Duration::from_secs(1);
 
+/// The longest that a call may take. Envoy takes 0 for no limit, and waits for the call that is under way before it ends.
+const LONGEST_CALL: Duration = Duration::from_secs(1);
+
 /// The time limit of the last call, because Envoy waits for it before it ends.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
@@ -222,7 +225,7 @@ impl Steward {
         }
         if let Some(call) = self.call.as_ref().filter(|_| !self.calling && self.stop == Stop::Runs) {
             self.calling = true;
-            effects.push(Effect::Call(call.clone()));
+            effects.push(Effect::Call(within(call, LONGEST_CALL)));
         }
     }
 
@@ -245,11 +248,16 @@ impl Steward {
         match &self.call {
             Some(call) => {
                 (self.stop, self.calling) = (Stop::LastCall, true);
-                effects.push(Effect::Call(Call { timeout: call.timeout.min(LAST_CALL), ..call.clone() }));
+                effects.push(Effect::Call(within(call, LAST_CALL)));
             }
             None => effects.push(Effect::Stopped),
         }
     }
+}
+
+/// `call`, with a time limit that Envoy takes as one.
+fn within(call: &Call, longest: Duration) -> Call {
+    Call { timeout: call.timeout.clamp(Duration::from_millis(1), longest), ..call.clone() }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What a worker does for a cooldown in the cells that all workers share; see [`weir_core::health::cooldown`].
 
+use std::cell::Cell as Mutable;
+
 use weir_core::health::cooldown::{Begun, Cooldown, Index};
 use weir_core::shared::{Cell, Change};
 use weir_core::time::Instant;
@@ -7,13 +9,20 @@ use weir_core::time::Instant;
 use crate::host::Host;
 use crate::shared::{Store, Uncounted, count, hint};
 
+thread_local! {
+    /// The operator has been told that something is not counted. Each failure would be a line of the log otherwise.
+    static WARNED: Mutable<bool> = const { Mutable::new(false) };
+}
+
 /// Lets a target cool down.
 pub(crate) fn begin(host: &impl Host, cooldown: &Cooldown) {
     match begin_in(&host.cells(), cooldown, host.now()) {
         // Without a steward nobody asks how many there were.
         Ok(()) | Err(Uncounted::NotThere) => {}
         Err(why @ (Uncounted::Unreadable | Uncounted::Refused)) => {
-            host.warn(&format!("weir: a cooldown of {} was not counted: {why:?}", cooldown.provider));
+            if !WARNED.replace(true) {
+                host.warn(&format!("weir: cooldowns are not counted: {why:?}"));
+            }
         }
     }
 }
@@ -21,7 +30,12 @@ pub(crate) fn begin(host: &impl Host, cooldown: &Cooldown) {
 /// The same in `cells`. An error says that the target cools down, but was not counted.
 fn begin_in(cells: &impl Store, cooldown: &Cooldown, now: Instant) -> Result<(), Uncounted> {
     let key = Cooldown::key(&cooldown.provider, &cooldown.model);
-    let new = match hint(cells, &key, |old| cooldown.over(old.as_ref(), now)) {
+    let runs = Mutable::new(false);
+    let change = |old: Option<Cooldown>| {
+        runs.set(old.as_ref().is_some_and(|old| old.until > now && old.version == cooldown.version && !old.on_trial));
+        cooldown.over(old.as_ref(), now)
+    };
+    let new = match hint(cells, &key, change) {
         Some(Change::Write(new)) => new,
         // The index may have been outrun when the cooldown began that is there: whoever finds it missing names it again.
         Some(Change::Keep) => {
@@ -35,7 +49,7 @@ fn begin_in(cells: &impl Store, cooldown: &Cooldown, now: Instant) -> Result<(),
     };
     // Last, so that whoever finds the target in the index finds its cell.
     hint(cells, &Index::KEY, |index| Index::with(index.as_ref(), &new, now));
-    if new.on_trial { Ok(()) } else { count(cells, &Begun::KEY, |begun| begun.count += 1) }
+    if new.on_trial || runs.get() { Ok(()) } else { count(cells, &Begun::KEY, |begun| begun.count += 1) }
 }
 
 /// A provider has been reached. The index goes on naming it until the time that it says, since another worker may just now
@@ -87,9 +101,8 @@ mod tests {
         assert_eq!(begin_in(&cells, &until(4), at(0)), Err(Uncounted::NotThere), "no steward");
         assert!(matches!(standing(cells, "m", at(1)), Standing::Cooling(_)), "it cools down all the same");
         cells.create(Begun::KEY.as_str(), &Begun::default().write());
-        assert_eq!(begin_in(&cells, &until(8), at(1)), Ok(()));
-        let (begun, _) = cells.get(Begun::KEY.as_str()).unwrap();
-        assert_eq!(Begun::read(&begun).unwrap().count, 1);
+        let begun = || Begun::read(&cells.get(Begun::KEY.as_str()).unwrap().0).unwrap().count;
+        assert_eq!((begin_in(&cells, &until(8), at(1)), begun()), (Ok(()), 0), "it goes on for longer");
 
         let target = [("a".to_owned(), "m".to_owned())];
         sweep(&cells, &target, at(7));
@@ -99,6 +112,7 @@ mod tests {
         for key in [Index::KEY.as_str(), Cooldown::key("a", "m").as_str()] {
             assert!(View(cells).bytes(key).is_empty(), "{key}");
         }
+        assert_eq!((begin_in(&cells, &until(20), at(9)), begun()), (Ok(()), 1));
     }
 
     /// Nobody knew that it cooled down until it had ended, and each request waited for a connection.

@@ -21,8 +21,11 @@ use std::collections::BTreeMap;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
+use weir_core::answer::Answer;
 use weir_core::config::{Role as Configured, Routing};
 use weir_core::upstream::Upstream;
+use weir_hub::endpoint::Family;
+use weir_hub::fault::HostFault;
 
 #[cfg(test)]
 pub(crate) use self::cells::SharedData;
@@ -74,10 +77,28 @@ fn create(id: u32, root: u32) {
     let player: Option<Player> = match CONFIGURED.with_borrow(|configured| configured.get(&root).cloned()) {
         Some(Plays::Edge(routing)) => Some(Box::new(Request::new(&Stream::new(id), id, routing))),
         Some(Plays::Attempt(upstream)) => Some(Box::new(Try::new(upstream))),
-        Some(Plays::Nothing) | None => None,
+        Some(Plays::Nothing) => Some(Box::new(Misplaced)),
+        None => None,
     };
     if player.is_some() {
         STREAMS.with_borrow_mut(|streams| streams.insert(id, player));
+    }
+}
+
+/// A stream in whose chain somebody has put the steward's configuration. It would wait for ever.
+struct Misplaced;
+
+impl Role<Stream> for Misplaced {
+    fn request_headers(&mut self, _: &mut Stream, _: bool) -> Next {
+        host::log(
+            Level::Error,
+            "weir: the steward is no filter; configure it as a bootstrap extension (envoy.bootstrap.wasm)",
+        );
+        Next::Answer(Box::new(Answer::problem(&HostFault::NoConfig.problem(), Family::default())))
+    }
+
+    fn request_body(&mut self, _: &mut Stream, _: usize, _: bool) -> Next {
+        Next::Pause
     }
 }
 

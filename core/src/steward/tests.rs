@@ -11,7 +11,7 @@ fn at(secs: u64) -> Instant {
 }
 
 fn call() -> Call {
-    Call { cluster: "control".into(), path: "/exchange".into(), timeout: Duration::from_secs(2) }
+    Call { cluster: "control".into(), path: "/exchange".into(), timeout: Duration::from_millis(700) }
 }
 
 fn calling() -> Steward {
