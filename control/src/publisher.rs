@@ -92,7 +92,7 @@ impl<D: Deliver> Publisher<D> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
     use serde_json::json;
@@ -125,7 +125,7 @@ mod tests {
         }
     }
 
-    fn resources(provider: &str) -> Resources {
+    pub(crate) fn resources(provider: &str) -> Resources {
         let source = json!({
             "providers": { provider: { "dialect": "openai", "endpoint": "http://127.0.0.1:9" } },
             "models": { "m": { "targets": [{ "provider": provider }] } },

@@ -13,7 +13,7 @@ use crate::AdminAddress;
 use crate::admin::Admin;
 use crate::render::{Kind, Resources};
 use crate::rollout::{NotTaken, Taken};
-use state::State;
+use state::{State, Unanswered};
 
 /// How long an Envoy is given to take a file, if nobody can ask it.
 const UNASKED: Duration = Duration::from_secs(1);
@@ -52,11 +52,12 @@ impl Files {
         last.files_of(Kind::Edge).iter().try_for_each(|(name, text)| write(folder, name, text))
     }
 
-    /// Waits until Envoy has taken the resources of `kind`, and until the clusters among them can be used.
+    /// Waits until Envoy has taken the resources of `kind`, and until the clusters among them can be used. `before` is what it had
+    /// taken and refused before; if it was too busy to say so, its first answer now counts as that.
     async fn confirmed(
         &self,
         admin: &Admin,
-        before: &State,
+        mut before: Option<State>,
         kind: Kind,
         set: &Resources,
         wait: Duration,
@@ -64,11 +65,14 @@ impl Files {
         let Some(version) = set.version(kind) else { return Ok(Taken::Confirmed) };
         let deadline = tokio::time::Instant::now() + wait;
         loop {
-            let state = State::of(admin, set.routes_name()).await.unwrap_or_default();
-            if state.refused.get(&kind) > before.refused.get(&kind) {
+            let state = State::of(admin, set.routes_name()).await.ok();
+            if let (Some(state), Some(before)) = (&state, &before)
+                && state.refused.get(&kind) > before.refused.get(&kind)
+            {
                 return Err(NotTaken::Refused { kind, reasons: state::reasons(admin).await });
             }
-            if state.versions.get(&kind) == Some(&version) {
+            before = before.or_else(|| state.clone());
+            if state.is_some_and(|state| state.versions.get(&kind) == Some(&version)) {
                 let usable = kind != Kind::Clusters || {
                     let usable = state::clusters(admin).await.unwrap_or_default();
                     set.clusters().all(|name| usable.contains(name))
@@ -95,7 +99,7 @@ impl Deliver for Files {
         }
         let before = match (&self.admin, wait) {
             (Some(admin), Some(_)) => State::of(admin, set.routes_name()).await,
-            _ => None,
+            _ => Err(Unanswered::Down),
         };
         let replaces = self.folder.join(kind.file()).is_file();
         for (name, text) in stale {
@@ -103,9 +107,10 @@ impl Deliver for Files {
         }
         match (&self.admin, wait) {
             (Some(admin), Some(wait)) => match before {
-                Some(before) => self.confirmed(admin, &before, kind, set, wait).await,
-                // It does not run, and will read the files when it starts.
-                None => Ok(Taken::Unconfirmed),
+                Ok(before) => self.confirmed(admin, Some(before), kind, set, wait).await,
+                Err(Unanswered::Busy) => self.confirmed(admin, None, kind, set, wait).await,
+                // It will read the files when it starts.
+                Err(Unanswered::Down) => Ok(Taken::Unconfirmed),
             },
             (None, Some(_)) if replaces && set.version(kind).is_some() => {
                 tokio::time::sleep(self.unasked).await;
@@ -146,4 +151,59 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<(), NotTaken> {
 
 fn unwritable(path: PathBuf, error: &std::io::Error) -> NotTaken {
     NotTaken::Unwritable { path, problem: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::publisher::tests::resources;
+
+    /// An Envoy that leaves the first questions open, and then says that it has taken the edge of this version. With the questions.
+    async fn busy_at_first(open: usize, version: String) -> (AdminAddress, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, asked) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&asked);
+        tokio::spawn(async move {
+            let mut held = Vec::new();
+            loop {
+                let (mut tcp, _) = listener.accept().await.unwrap();
+                if count.fetch_add(1, Ordering::SeqCst) < open {
+                    held.push(tcp);
+                    continue;
+                }
+                let _ = tcp.read(&mut [0; 1024]).await.unwrap();
+                let name = "extension_config_discovery.http_filter.weir-edge.version_text";
+                let body = format!("{{\"stats\":[{{\"name\":\"{name}\",\"value\":\"{version}\"}}]}}");
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                tcp.write_all([head, body].concat().as_bytes()).await.unwrap();
+            }
+        });
+        (AdminAddress::Tcp(address), asked)
+    }
+
+    /// It was taken for one that does not run, and what comes next was published before it had this.
+    #[tokio::test]
+    async fn an_envoy_that_is_busy_when_it_is_asked_is_waited_for() {
+        let (folder, set) = (tempfile::tempdir().unwrap(), resources("a"));
+        let (admin, asked) = busy_at_first(2, set.version(Kind::Edge).unwrap()).await;
+        let mut files = Files::new(folder.path(), Some(admin));
+        let taken = files.put(Kind::Edge, &set, Some(Duration::from_secs(60))).await;
+        assert!(matches!(taken, Ok(Taken::Confirmed)), "{taken:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn an_envoy_that_does_not_run_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let nobody = AdminAddress::Socket(folder.path().join("admin.sock"));
+        let mut files = Files::new(folder.path(), Some(nobody));
+        let taken = files.put(Kind::Edge, &resources("a"), Some(Duration::from_secs(3600))).await;
+        assert!(matches!(taken, Ok(Taken::Unconfirmed)), "{taken:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What Envoy has taken and refused, as its admin interface says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 
 use serde_json::Value;
 
@@ -16,11 +17,20 @@ pub(super) struct State {
     pub(super) refused: BTreeMap<Kind, u64>,
 }
 
+/// Why Envoy does not say what it has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// Nobody listens: it does not run.
+    Down,
+    /// It runs, and has not answered in time, or not as it should.
+    Busy,
+}
+
 impl State {
-    /// The state now. `routes` is the name by which Envoy asks for its routes. `None` if Envoy does not answer.
-    pub(super) async fn of(admin: &Admin, routes: &str) -> Option<Self> {
+    /// The state now. `routes` is the name by which Envoy asks for its routes.
+    pub(super) async fn of(admin: &Admin, routes: &str) -> Result<Self, Unanswered> {
         let told = get(admin, "/stats?format=json&filter=(version_text|update_rejected|config_fail)$").await?;
-        Self::read(&told, routes)
+        Self::read(&told, routes).ok_or(Unanswered::Busy)
     }
 
     fn read(told: &Value, routes: &str) -> Option<Self> {
@@ -45,7 +55,7 @@ impl State {
 
 /// The clusters that requests can be sent to now.
 pub(super) async fn clusters(admin: &Admin) -> Option<BTreeSet<String>> {
-    let clusters = get(admin, "/clusters?format=json").await?;
+    let clusters = get(admin, "/clusters?format=json").await.ok()?;
     let clusters = clusters.get("cluster_statuses").and_then(Value::as_array);
     Some(clusters.into_iter().flatten().filter_map(|one| Some(one.get("name")?.as_str()?.to_owned())).collect())
 }
@@ -53,16 +63,20 @@ pub(super) async fn clusters(admin: &Admin) -> Option<BTreeSet<String>> {
 /// What Envoy says about what it refused last.
 pub(super) async fn reasons(admin: &Admin) -> Vec<String> {
     let mut reasons = Vec::new();
-    if let Some(dump) = get(admin, "/config_dump").await {
+    if let Ok(dump) = get(admin, "/config_dump").await {
         collect(&dump, &mut reasons);
     }
     reasons
 }
 
-/// The JSON at `path`; `None` if Envoy does not answer.
-async fn get(admin: &Admin, path: &str) -> Option<Value> {
-    let answer = admin.get(path).await.ok().filter(crate::admin::Answer::is_success)?;
-    serde_json::from_slice(&answer.body).ok()
+/// The JSON at `path`.
+async fn get(admin: &Admin, path: &str) -> Result<Value, Unanswered> {
+    let answer = admin.get(path).await.map_err(|error| match error.kind() {
+        ErrorKind::ConnectionRefused | ErrorKind::NotFound => Unanswered::Down,
+        _ => Unanswered::Busy,
+    })?;
+    let body = answer.is_success().then(|| serde_json::from_slice(&answer.body).ok()).flatten();
+    body.ok_or(Unanswered::Busy)
 }
 
 /// What the statistic `name` says about `kind`, if it is about that.
