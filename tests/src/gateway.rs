@@ -2,6 +2,7 @@
 
 mod builder;
 mod own;
+mod plan;
 mod steward;
 
 use std::collections::BTreeMap;
@@ -73,6 +74,9 @@ impl Gateway {
             let limit = routes.pointer_mut("/resources/0/virtual_hosts/0/request_body_buffer_limit");
             *limit.expect("the limit") = json!(holds);
             fs::write(&file, routes.to_string()).expect("the routes");
+        }
+        if let Some(text) = &builder.plan {
+            plan::replace(&paths.folder, text);
         }
 
         let mut bootstrap = paths.folder.join("bootstrap.json");

@@ -30,6 +30,8 @@ pub struct Builder {
     pub(super) concurrency: u32,
     /// The most that Envoy holds of a body, if that is less than the filter is told.
     pub(super) holds: Option<u64>,
+    /// The plan that each request gets in place of its own.
+    pub(super) plan: Option<String>,
     pub(super) inside: bool,
     pub(super) steward: Steward,
     /// Clusters that the bootstrap has besides.
@@ -129,6 +131,14 @@ impl Builder {
     #[must_use]
     pub fn holding(mut self, bytes: u64) -> Self {
         self.holds = Some(bytes);
+        self
+    }
+
+    /// Gives each request this plan in place of the edge's, as an edge of another version would write it; `{whole}` stands for the
+    /// delivery class of a whole answer.
+    #[must_use]
+    pub fn with_plan(mut self, text: &str) -> Self {
+        self.plan = Some(text.to_owned());
         self
     }
 
