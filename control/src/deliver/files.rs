@@ -170,11 +170,11 @@ mod tests {
         let (address, asked) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
         let count = Arc::clone(&asked);
         tokio::spawn(async move {
-            let mut held = Vec::new();
+            let mut left_open = Vec::new();
             loop {
                 let (mut tcp, _) = listener.accept().await.unwrap();
                 if count.fetch_add(1, Ordering::SeqCst) < open {
-                    held.push(tcp);
+                    left_open.push(tcp);
                     continue;
                 }
                 let _ = tcp.read(&mut [0; 1024]).await.unwrap();

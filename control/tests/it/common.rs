@@ -1,10 +1,13 @@
 //! What the tests share: the files that Weir ships, and a real Envoy.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use weir_control::Environment;
 use weir_control::render::{Door, MOST_CONNECTIONS, Module, Node, Resources, render};
+use weir_tests::Process;
+use weir_tests::envoy::{self, Start};
 
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -90,17 +93,29 @@ pub(crate) fn wasm() -> PathBuf {
     wasm
 }
 
-/// A real Envoy: the one that `weir up` would run.
-pub(crate) fn envoy() -> PathBuf {
-    let found = weir_places::envoy::find(&weir_places::Places::here().unwrap());
-    found.unwrap_or_else(|problem| panic!("{problem}")).path
+/// A real Envoy with one worker, what it says in `envoy.log` of `folder`, and the environment of the configurations there.
+pub(crate) fn running(bootstrap: &Path, folder: &Path, flags: &[&str]) -> Process {
+    running_with(bootstrap, folder, flags, environment(folder).vars)
+}
+
+/// The same in another environment.
+pub(crate) fn running_with(bootstrap: &Path, folder: &Path, flags: &[&str], env: BTreeMap<String, String>) -> Process {
+    let flags = ["-l", "warning"].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+    let (bootstrap, log) = (bootstrap.to_owned(), folder.join("envoy.log"));
+    Start { bootstrap, log, env, concurrency: 1, flags, under: Vec::new() }.spawn()
 }
 
 /// What Envoy says to `bootstrap`; panics with its words if it refuses.
 pub(crate) fn validate(bootstrap: &Path, environment: &Environment) {
-    let output = Command::new(envoy())
+    validate_with(bootstrap, environment, &[]);
+}
+
+/// The same with more of Envoy's arguments.
+pub(crate) fn validate_with(bootstrap: &Path, environment: &Environment, flags: &[&str]) {
+    let output = Command::new(envoy::binary())
         .args(["--mode", "validate", "-l", "warning", "-c"])
         .arg(bootstrap)
+        .args(flags)
         .env_clear()
         .envs(&environment.vars)
         .output()

@@ -1,12 +1,11 @@
 //! What `envoy/` ships, in a real Envoy. A test of `weir render` holds it against what is rendered now.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use weir_ports::free;
 
-use crate::common::{environment, envoy, repository, wasm};
+use crate::common::{environment, repository, running_with, validate_with, wasm};
 use crate::traffic;
 
 /// Where the folder will lie.
@@ -15,7 +14,7 @@ const FOLDER: &str = "/var/lib/weir/envoy";
 #[tokio::test]
 async fn an_operators_envoy_takes_every_file_that_ships() {
     let folder = tempfile::tempdir().unwrap();
-    let (here, environment) = (folder.path().to_str().unwrap(), environment(folder.path()));
+    let (here, mut environment) = (folder.path().to_str().unwrap(), environment(folder.path()));
     let mut secrets = 0;
     for file in std::fs::read_dir(repository().join("envoy")).unwrap().map(|entry| entry.unwrap().path()) {
         if file.extension().is_some_and(|extension| extension == "json") {
@@ -34,21 +33,14 @@ async fn an_operators_envoy_takes_every_file_that_ships() {
     let bootstrap = folder.path().join("own.json");
     std::fs::write(&bootstrap, own.to_string()).unwrap();
     let part = std::fs::read_to_string(folder.path().join("bootstrap.json")).unwrap();
-    let command = || {
-        let mut command = Command::new(envoy());
-        command.args(["--disable-hot-restart", "--concurrency", "1", "-l", "warning", "-c"]).arg(&bootstrap);
-        command.args(["--config-yaml", &part]).env_clear().envs(&environment.vars).env("GEMINI_API_KEY", "a-key");
-        command
-    };
-    let valid = command().args(["--mode", "validate"]).output().unwrap();
-    assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stderr));
+    environment.vars.insert("GEMINI_API_KEY".to_owned(), "a-key".to_owned());
+    validate_with(&bootstrap, &environment, &["--config-yaml", &part]);
 
     // Running, it says of each file whether it took it.
     let log = folder.path().join("envoy.log");
-    let mut running = command().stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let running = running_with(&bootstrap, folder.path(), &["--config-yaml", &part], environment.vars);
     let told = taken(admin, secrets).await;
-    running.kill().unwrap();
-    running.wait().unwrap();
+    drop(running);
     let words = std::fs::read_to_string(log).unwrap();
     assert!(told.is_ok(), "{told:?}\n{words}");
     for complaint in ["deprecated", "unknown field", "Unused"] {

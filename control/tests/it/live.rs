@@ -2,10 +2,9 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{envoy, resources};
+use crate::common::{resources, running};
 use crate::traffic;
 use hyper::Method;
 use weir_control::AdminAddress;
@@ -14,20 +13,19 @@ use weir_control::render::{Door, Kind, Resources};
 use weir_control::rollout::NotTaken;
 use weir_core::key::KeyHash;
 use weir_ports::free;
+use weir_tests::Process;
 
 /// An Envoy that runs on a folder, until it is dropped.
 struct Running {
     folder: tempfile::TempDir,
-    process: Option<Child>,
+    process: Option<Process>,
     listen: u16,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        // Before the folder that it reads.
+        drop(self.process.take());
     }
 }
 
@@ -86,15 +84,8 @@ impl Running {
 
     /// Starts Envoy and waits until it listens.
     async fn start(&mut self) {
-        let log = std::fs::File::create(self.path().join("envoy.log")).unwrap();
-        let process = Command::new(envoy())
-            .args(["--disable-hot-restart", "--concurrency", "1", "-l", "warning", "-c"])
-            .arg(self.path().join("envoy").join(Kind::Bootstrap.file()))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.process = Some(process);
+        let bootstrap = self.path().join("envoy").join(Kind::Bootstrap.file());
+        self.process = Some(running(&bootstrap, self.path(), &[]));
         let ready = async {
             while self.ask("/ready").await.is_none_or(|answer| !answer.contains("LIVE")) {
                 tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,7 +1,6 @@
 //! Weir in an Envoy of an operator's own: by an internal listener, and in the operator's own chain.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,9 @@ use weir_control::publisher::Publisher;
 use weir_control::render::{Door, Kind, Node, Resources, render};
 use weir_core::key::KeyHash;
 use weir_ports::free;
+use weir_tests::Process;
 
-use crate::common::{environment, envoy, node, resources};
+use crate::common::{environment, node, resources, running};
 use crate::guards::{self, ALICE, BOB, Guards};
 use crate::traffic;
 
@@ -51,7 +51,7 @@ fn routes() -> Value {
 /// An operator's Envoy, until it is dropped.
 struct Own {
     folder: tempfile::TempDir,
-    process: Option<Child>,
+    process: Option<Process>,
     listen: u16,
     admin: u16,
     way: Way,
@@ -59,10 +59,8 @@ struct Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        // Before the folder that it reads.
+        drop(self.process.take());
         if std::thread::panicking() {
             eprintln!("{}", std::fs::read_to_string(self.path().join("envoy.log")).unwrap_or_default());
         }
@@ -143,18 +141,9 @@ impl Own {
     async fn start(&mut self, before: &[Value], clusters: &[Value]) {
         let own = self.path().join("own.json");
         std::fs::write(&own, self.bootstrap(before, clusters).to_string()).unwrap();
-        let log = std::fs::File::create(self.path().join("envoy.log")).unwrap();
-        let process = Command::new(envoy())
-            .args(["--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "10", "-l", "warning"])
-            .arg("-c")
-            .arg(own)
-            .arg("--config-yaml")
-            .arg(std::fs::read_to_string(self.path().join("envoy").join(Kind::Bootstrap.file())).unwrap())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.process = Some(process);
+        let part = std::fs::read_to_string(self.path().join("envoy").join(Kind::Bootstrap.file())).unwrap();
+        let flags = ["--file-flush-interval-msec", "10", "--config-yaml", &part];
+        self.process = Some(running(&own, self.path(), &flags));
         let ready = async {
             while traffic::get(self.admin, "/ready").await.is_none_or(|answer| !answer.contains("LIVE")) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
