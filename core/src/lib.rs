@@ -22,6 +22,7 @@ pub mod listing;
 pub mod load;
 pub mod plan;
 pub mod provider;
+pub mod quota;
 pub mod record;
 pub mod role;
 pub mod shared;

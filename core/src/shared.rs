@@ -14,11 +14,13 @@
 mod fields;
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
+use core::num::NonZeroU32;
 
 pub use fields::{Fields, Reader};
 
@@ -26,6 +28,61 @@ pub use fields::{Fields, Reader};
 pub trait Shared {
     /// The bytes of the cell at `key`; empty if the cell is empty.
     fn bytes(&self, key: &str) -> Vec<u8>;
+
+    /// Write access, for what must be decided and written in one step: [quotas](crate::quota). `None` if nothing can be
+    /// written, as when a request is only explained.
+    fn store(&self) -> Option<&dyn Store> {
+        None
+    }
+}
+
+/// Which change of a cell was its last. Never zero: in proxy-wasm, a value that is set with zero replaces any other.
+pub type Number = NonZeroU32;
+
+/// Write access to the cells, by compare-and-swap. A cell cannot be removed; an empty one has no content.
+pub trait Store {
+    /// The bytes of a cell, and the number of its last change. `None` if nobody has created it.
+    fn get(&self, key: &str) -> Option<(Vec<u8>, Number)>;
+
+    /// Replaces the bytes of a cell, if `number` is still the number of its last change.
+    fn replace(&self, key: &str, with: &[u8], number: Number) -> Swap;
+
+    /// Creates a cell, if nobody has.
+    fn create(&self, key: &str, with: &[u8]) -> Swap;
+
+    /// Lets other threads run, while one of them must finish something first.
+    fn pause(&self) {
+        core::hint::spin_loop();
+    }
+}
+
+impl<S: Store + ?Sized> Store for Box<S> {
+    fn get(&self, key: &str) -> Option<(Vec<u8>, Number)> {
+        self.as_ref().get(key)
+    }
+
+    fn replace(&self, key: &str, with: &[u8], number: Number) -> Swap {
+        self.as_ref().replace(key, with, number)
+    }
+
+    fn create(&self, key: &str, with: &[u8]) -> Swap {
+        self.as_ref().create(key, with)
+    }
+
+    fn pause(&self) {
+        self.as_ref().pause();
+    }
+}
+
+/// The result of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// It is written.
+    Done,
+    /// Another thread was first: read again.
+    Outrun,
+    /// The host does not write it.
+    Refused,
 }
 
 impl dyn Shared + '_ {

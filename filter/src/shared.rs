@@ -2,38 +2,12 @@
 //!
 //! Each shell has a [`Store`]. What is in a cell, and what becomes of it, is [`weir_core::shared`]'s.
 
-use std::num::NonZeroU32;
-
 use weir_core::shared::{Change, Count, Hint, Key, Shared};
+
+pub(crate) use weir_core::shared::{Number, Store, Swap};
 
 /// How often a hint is tried before it is given up: whoever was first each time has given one as well.
 const SWAPS: u32 = 8;
-
-/// Which change of a cell was its last. Never zero: in proxy-wasm, who sets a value with zero overwrites whatever is there.
-pub(crate) type Number = NonZeroU32;
-
-/// Cells by key. A cell cannot be removed; an empty one has nothing in it.
-pub(crate) trait Store {
-    /// What is in a cell, and the number of its last change. `None` if nobody has created it.
-    fn get(&self, key: &str) -> Option<(Vec<u8>, Number)>;
-
-    /// Replaces what is in a cell, if `number` is still that of its last change.
-    fn replace(&self, key: &str, with: &[u8], number: Number) -> Swap;
-
-    /// Creates a cell, if nobody has.
-    fn create(&self, key: &str, with: &[u8]) -> Swap;
-}
-
-/// What became of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Swap {
-    Done,
-    /// Somebody else was first: read again.
-    Outrun,
-    /// Envoy does not do it.
-    #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "a native filter's own memory refuses nothing"))]
-    Refused,
-}
 
 /// A store as the core reads it.
 pub(crate) struct View<S>(pub(crate) S);
@@ -41,6 +15,10 @@ pub(crate) struct View<S>(pub(crate) S);
 impl<S: Store> Shared for View<S> {
     fn bytes(&self, key: &str) -> Vec<u8> {
         self.0.get(key).map(|(bytes, _)| bytes).unwrap_or_default()
+    }
+
+    fn store(&self) -> Option<&dyn Store> {
+        Some(&self.0)
     }
 }
 

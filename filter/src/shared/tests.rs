@@ -19,20 +19,6 @@ fn both(check: impl Fn(&dyn Fn(&str) -> String, Box<dyn Store>), name: &str) {
     check(&|key| format!("{name} {key}"), Box::new(SharedData));
 }
 
-impl Store for Box<dyn Store> {
-    fn get(&self, key: &str) -> Option<(Vec<u8>, Number)> {
-        self.as_ref().get(key)
-    }
-
-    fn replace(&self, key: &str, with: &[u8], number: Number) -> Swap {
-        self.as_ref().replace(key, with, number)
-    }
-
-    fn create(&self, key: &str, with: &[u8]) -> Swap {
-        self.as_ref().create(key, with)
-    }
-}
-
 #[test]
 fn a_cell_is_created_once_and_replaced_by_who_has_seen_its_last_change() {
     let check = |key: &dyn Fn(&str) -> String, cells: Box<dyn Store>| {

@@ -1,0 +1,22 @@
+//! Quotas: what callers may use, counted exactly across the workers of one Envoy.
+//!
+//! A request *reserves* what it may use before it is sent, and *settles* what it has used at its end. Settled and
+//! reserved amounts together never exceed a hard limit. An answer that costs more than was reserved leaves a debt, which
+//! counts before anything else.
+//!
+//! - [`limit`]: what a limit says. [`window`]: the windows of a budget.
+//! - `account`: what one subject has taken of one limit; `bucket`: the cells that hold accounts.
+//! - [`admission`]: takes from several accounts, all or nothing.
+
+mod account;
+pub mod admission;
+mod bucket;
+pub mod limit;
+mod pack;
+#[cfg(test)]
+mod testing;
+pub mod window;
+
+pub use account::Standing;
+pub use admission::{Refused, Shortfall, Taken, Want, Worker, admit, extend, settle};
+pub use limit::{Alone, Dimension, Kind, Limit, Meter, Subject, Who};
