@@ -3,6 +3,7 @@
 //! Three passes over one tree: [`shape`] holds it against the schema, [`credentials`] follows its references, and the core's
 //! [`Gateway::parse`] checks what it means. An error that only follows from another one is left out.
 
+mod calendar;
 mod credentials;
 mod exposed;
 mod foreign;
@@ -16,6 +17,7 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use weir_core::config::source::Source;
 use weir_core::config::{ConfigError, Gateway};
@@ -82,6 +84,7 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
     for found in unusable {
         sheet.found(ConfigError { path: found.path, problem: found.problem, hint: found.hint });
     }
+    source.calendar = calendar::edges(&source, Timestamp::now());
     let parsed = Gateway::parse(&source, &unset);
     for error in parsed.as_ref().err().into_iter().flatten() {
         match (&mut keys_sheet, keys::path_in_file(&error.path, own_keys)) {

@@ -11,12 +11,16 @@
 mod account;
 pub mod admission;
 mod bucket;
+pub mod estimate;
 pub mod limit;
 mod pack;
+mod quotas;
 #[cfg(test)]
 mod testing;
 pub mod window;
 
 pub use account::Standing;
 pub use admission::{Refused, Shortfall, Taken, Want, Worker, admit, extend, settle};
-pub use limit::{Alone, Dimension, Kind, Limit, Meter, Subject, Who};
+pub use limit::{Alone, Dimension, Kind, Limit, Meter, Subject, VALUES, Who};
+pub use quotas::Quotas;
+pub use window::{Edges, Window, Windows};

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod provider;
+mod quota;
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;

@@ -12,7 +12,7 @@ use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
 use super::entry::{Limits, LocalSettings, ProviderEntry, Telemetry};
 use super::preset::Preset;
-use super::routing::{Model, Routing};
+use super::routing::{Model, RESERVE_OUTPUT, Routing};
 use super::source::Source;
 use crate::upstream::Credential;
 
@@ -83,11 +83,14 @@ impl Gateway {
                 whole: own.class(Delivery::Whole),
                 streamed: own.class(Delivery::Streamed),
                 targets,
+                reserve_output: written.reserve_output,
+                max_output: written.max_output,
                 owned_by: written.owned_by.clone().unwrap_or_else(|| "weir".to_owned()),
             };
             models.insert(name.clone(), model);
         }
         let keys = check.keys(source);
+        let quotas = check.quotas(source);
         let local = check.local(&source.local);
         let cors = check.cors(&source.cors);
         let telemetry = check.telemetry(&source.telemetry);
@@ -117,6 +120,8 @@ impl Gateway {
                 models,
                 upstreams,
                 keys,
+                quotas,
+                reserve_output: source.reserve_output.unwrap_or(RESERVE_OUTPUT),
                 traced,
                 forgives_paths: false,
                 draining: false,

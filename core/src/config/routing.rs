@@ -10,6 +10,7 @@ use weir_hub::endpoint::{Delivery, Endpoint};
 use crate::attempt::MAX_WHOLE;
 use crate::key::KeyHash;
 use crate::plan::{Limits, limits_of};
+use crate::quota::Quotas;
 use crate::steward::Settings;
 use crate::time::Instant;
 use crate::upstream::Upstream;
@@ -61,6 +62,12 @@ pub struct Routing {
     pub upstreams: BTreeMap<String, Upstream>,
     /// Who may call, by the hash of their key.
     pub keys: BTreeMap<KeyHash, Key>,
+    /// What callers may use.
+    #[serde(default, skip_serializing_if = "Quotas::is_empty")]
+    pub quotas: Quotas,
+    /// How many output tokens a request reserves, unless the model says so.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reserve_output: u64,
     /// Whether a path may be written in more than one way, because nothing before Weir decides by the path.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgives_paths: bool,
@@ -70,6 +77,14 @@ pub struct Routing {
     /// Whether it is about to end: `/readyz` says so, and requests are served as before.
     #[serde(default, skip_serializing_if = "is_false")]
     pub draining: bool,
+}
+
+/// How many output tokens a request reserves, if the configuration does not say.
+pub(super) const RESERVE_OUTPUT: u64 = 8192;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -137,6 +152,12 @@ pub struct Model {
     pub whole: Class,
     /// The class of a streamed answer.
     pub streamed: Class,
+    /// How many output tokens a request reserves, if that differs from the general number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_output: Option<u64>,
+    /// The most output tokens that its targets answer with, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_output: Option<u64>,
     /// `owned_by` in the model list.
     pub owned_by: String,
 }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::quota::Edges;
 use crate::upstream::Quirks;
 
 /// A Weir configuration.
@@ -39,6 +40,13 @@ pub struct Source {
     /// access here.
     #[serde(default)]
     pub keys_file: Option<String>,
+    /// What callers may use: rates, budgets and concurrency, by name.
+    #[serde(default)]
+    pub quotas: BTreeMap<String, Quota>,
+    /// How many output tokens a request reserves, and may at most have under a hard limit of tokens or cost, if neither the caller
+    /// nor the model asks for less. Default 8192.
+    #[serde(default)]
+    pub reserve_output: Option<u64>,
     /// Models that the sidecar serves on this machine.
     #[serde(default)]
     pub local: Local,
@@ -48,6 +56,81 @@ pub struct Source {
     /// Access log and traces.
     #[serde(default)]
     pub telemetry: Telemetry,
+    /// When the windows of budgets begin, for each time zone and period that `quotas` names, as far as the zone is known. Not
+    /// in the file: whoever reads it knows the calendar.
+    #[serde(skip)]
+    pub calendar: BTreeMap<(String, Period), Edges>,
+}
+
+/// The period of a budget's windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Period {
+    /// From midnight.
+    Day,
+    /// From Monday's midnight.
+    Week,
+    /// From midnight of the first.
+    Month,
+}
+
+/// One limit of what callers may use. It has exactly one of `rate`, `budget` and `concurrency`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Quota {
+    /// The name of a key whose requests it counts, or `each`: then each key has its own count. With several such fields, all
+    /// must fit. Without any, it counts all requests.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The name of a team, or `each`.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// A user, as the caller names it, or `each`.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// An application, as the caller names it, or `each`.
+    #[serde(default)]
+    pub application: Option<String>,
+    /// A model that callers ask for, or `each`.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// A provider, or `each`. It is counted for each try; a provider whose limit is spent is passed over.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// A target, as `provider/model`, or `each`. It is counted for each try, like a provider.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// An amount that refills continuously: `600 requests per minute`, `100000 tokens per minute`, `5 USD per hour`. Also
+    /// `input tokens` and `output tokens`; per `second`, `minute` or `hour`.
+    #[serde(default)]
+    pub rate: Option<String>,
+    /// The most that a rate lets pass at once: a number in the unit of the rate. Default: the amount of the rate.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "size"))]
+    pub burst: Option<String>,
+    /// An amount for a window of the calendar: `500 USD per month`, `2000000 tokens per day`, `10 USD in total`. Per `day`,
+    /// `week` (from Monday), or `month`.
+    #[serde(default)]
+    pub budget: Option<String>,
+    /// How many requests may be under way at once, including open streams.
+    #[serde(default)]
+    pub concurrency: Option<u64>,
+    /// The time zone of a budget's windows, such as `Europe/Berlin`. Default `UTC`.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// It refuses nothing: a request beyond it gets the header `x-weir-over-limit` and is marked in the record. Default `false`.
+    #[serde(default)]
+    pub soft: bool,
+    /// What happens while `weir control`, which shares the limit among several Envoys, cannot be reached: `open` (requests go on,
+    /// within what the limit allows to one Envoy) or `closed` (they are refused once the Envoy's share is spent). Default `open`.
+    #[serde(default)]
+    pub alone: Option<String>,
+    /// For how many values `each` counts apart at the same time; values beyond that may share a count. Default 10000.
+    #[serde(default)]
+    pub values: Option<u32>,
+    /// Its former name, so that it goes on with what was spent under it.
+    #[serde(default)]
+    pub was: Option<String>,
 }
 
 /// Which web pages may call from a browser.
@@ -197,6 +280,12 @@ pub struct Aws {
 pub struct Model {
     /// What may answer, best first.
     pub targets: Vec<Target>,
+    /// Like the general `reserve_output`, for this model.
+    #[serde(default)]
+    pub reserve_output: Option<u64>,
+    /// The most output tokens that its targets can answer with, so that no more is reserved. Default: unknown.
+    #[serde(default)]
+    pub max_output: Option<u64>,
     /// Time limits that differ from the general ones (`first_token`, `gap`, `keep_alive`, `whole`, `total`).
     #[serde(default)]
     pub limits: Limits,

@@ -16,6 +16,8 @@ fn target(provider: &str) -> Target {
 
 fn routing() -> Routing {
     let model = |targets| Model {
+        reserve_output: None,
+        max_output: None,
         targets,
         whole: Class { name: "whole-1000-9000".into(), ..Class::default() },
         streamed: Class { name: "stream-1000-1000-9000".into(), ..Class::default() },

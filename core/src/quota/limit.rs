@@ -154,6 +154,7 @@ pub enum Kind {
     /// An amount for a window of the calendar.
     Budget {
         /// The amount for each window, in the meter's unit.
+        #[serde(with = "digits")]
         amount: u128,
         /// The windows.
         windows: Windows,
@@ -163,6 +164,22 @@ pub enum Kind {
         /// How many.
         amount: u64,
     },
+}
+
+/// A number as a text of digits: JSON's readers know numbers up to 64 bits.
+mod digits {
+    use alloc::string::String;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(number: &u128, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(number)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
 }
 
 /// What happens to a shared limit while the process that shares it cannot be reached.
@@ -197,7 +214,7 @@ pub struct Who<'w> {
 
 impl<'w> Who<'w> {
     /// Its value in a dimension; empty if it has none.
-    fn value(&self, dimension: Dimension) -> Cow<'w, str> {
+    pub(super) fn value(&self, dimension: Dimension) -> Cow<'w, str> {
         Cow::Borrowed(match dimension {
             Dimension::Key => self.key,
             Dimension::Team => self.team,

@@ -3,9 +3,10 @@
 //! The core knows no calendar and no time zones. The control plane writes the edges of the windows as instants in UTC,
 //! for the next years. After the last one, windows go on with the length of the last.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::time::Instant;
 
@@ -24,7 +25,30 @@ pub enum Windows {
         length: u64,
     },
     /// Windows of the calendar: when each begins, in seconds since the Unix epoch, in order.
-    Edges(Vec<u64>),
+    Edges(Edges),
+}
+
+/// When windows begin, in seconds since the Unix epoch, in order. Limits with the same calendar share one list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edges(pub Arc<[u64]>);
+
+impl Serialize for Edges {
+    /// Each edge as the time since the one before, in seconds: shorter by half.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let before = core::iter::once(0).chain(self.0.iter().copied());
+        to.collect_seq(self.0.iter().zip(before).map(|(edge, before)| edge - before))
+    }
+}
+
+impl<'de> Deserialize<'de> for Edges {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut at = 0_u64;
+        let edges = Vec::<u64>::deserialize(from)?.into_iter().map(|since| {
+            at = at.saturating_add(since);
+            at
+        });
+        Ok(Self(edges.collect()))
+    }
 }
 
 /// One window, in milliseconds since the Unix epoch.
@@ -53,6 +77,7 @@ impl Windows {
                 window(start, start.saturating_add(length))
             }
             Self::Edges(edges) => {
+                let edges = &edges.0;
                 let next = edges.partition_point(|edge| *edge <= secs);
                 let edge = |at: usize| edges.get(at).copied();
                 match (next.checked_sub(1).and_then(edge), edge(next)) {
@@ -75,7 +100,6 @@ impl Windows {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
     use core::time::Duration;
 
     use super::*;
@@ -92,13 +116,15 @@ mod tests {
         {
             assert_eq!(at(&days, now), (window.0, Some(window.1)), "{now}");
         }
-        let months = Windows::Edges(vec![100, 131, 159]);
+        let months = Windows::Edges(Edges([100, 131, 159].into()));
         for (now, window) in [(5, (0, 100)), (100, (100, 131)), (130, (100, 131)), (131, (131, 159))] {
             assert_eq!(at(&months, now), (window.0, Some(window.1)), "{now}");
         }
         assert_eq!(at(&months, 159), (159, Some(187)), "as long as the last one");
         assert_eq!(at(&months, 190), (187, Some(215)));
+        let text = serde_json::to_string(&months).unwrap();
+        assert_eq!((text.as_str(), serde_json::from_str(&text).unwrap()), (r#"{"edges":[100,31,28]}"#, months));
         assert_eq!(at(&Windows::Ever, 7), (0, None));
-        assert_eq!(at(&Windows::Edges(vec![9]), 12), (9, None));
+        assert_eq!(at(&Windows::Edges(Edges([9].into())), 12), (9, None));
     }
 }
