@@ -19,6 +19,7 @@ use weir_core::key::KeyHash;
 use weir_core::load::Load;
 use weir_core::plan::Plan;
 use weir_core::provider::{self, Provider};
+use weir_core::quota::Worker;
 use weir_core::role::Effect;
 use weir_core::time::Instant;
 use weir_core::upstream::Credential;
@@ -44,7 +45,8 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
     ];
     let now = Instant::default();
     let (mut load, shared, mut effects) = (Load::new(), BTreeMap::new(), Vec::new());
-    let mut around = edge::Around { routing: &routing, shared: &shared, load: &mut load };
+    let mut around =
+        edge::Around { routing: &routing, shared: &shared, load: &mut load, worker: &mut Worker::default() };
     let mut edge = Edge::default();
     edge.request_headers(&headers, body.is_empty(), &mut around, &mut effects);
     if !is_answered(&effects) {

@@ -241,7 +241,7 @@ impl Attempt {
         let endpoint = asked.endpoint;
         // Counts the texts, to check that each gets a vector. For the local sidecar there is no need.
         let counts = endpoint.embeds() && provider.reach() == Reach::Url;
-        let relays = same && first && !counts && provider.relays(&model, endpoint, upstream);
+        let relays = same && first && !counts && plan.cap.is_none() && provider.relays(&model, endpoint, upstream);
         let untouched = relays.then(|| provider.untouched(asked, upstream)).flatten();
         let passes = same && endpoint.body() == BodyKind::Multipart;
         let request = match untouched {

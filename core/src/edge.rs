@@ -10,6 +10,7 @@ mod other_models;
 mod parts;
 mod path;
 mod plan;
+mod quota;
 mod rank;
 
 use alloc::borrow::Cow;
@@ -29,7 +30,6 @@ use crate::load::{Load, Share};
 use crate::plan::{Connection, Origin, Outcome, Plan};
 use crate::record::span::{self, Attribute};
 use crate::record::{self, Ending, Progress, Record, Stage, Subject};
-use crate::shared::Shared;
 use crate::time::Instant;
 use crate::{allow, listing};
 
@@ -65,6 +65,8 @@ pub struct Edge {
     plan: Option<Plan>,
     /// Its part of what its worker has under way.
     share: Share,
+    /// What it has reserved under the limits that it meets.
+    reserved: quota::Reserved,
     /// How much of the body has come, in bytes.
     size: usize,
     /// That is all of it.
@@ -153,7 +155,7 @@ impl Edge {
     }
 
     /// Whether the body is a form. Then all of it must be given to [`slice`](Self::slice), in order, and
-    /// [`form`](Self::form) must be called at its end, instead of [`body`](Self::body).
+    /// [`read_form`](Self::read_form) must be called at its end, instead of [`read_body`](Self::read_body).
     fn reads_form(&self) -> bool {
         matches!(&self.phase, Phase::Body(Wanted { form: Some(_), .. }, _))
     }
@@ -167,23 +169,23 @@ impl Edge {
     }
 
     /// The form has ended and has `len` bytes: plans the tries.
-    fn form(&mut self, routing: &Routing, shared: &dyn Shared, now: Instant, len: u64) -> Result<Forward, Answer> {
+    fn read_form(&mut self, around: &mut Around<'_>, now: Instant, len: u64) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Body(Wanted { endpoint, form: Some(form), .. }, key) => {
-                self.plan_form(routing, shared, now, (endpoint, key), form.scanner, len)
+                self.plan_form(around, now, (endpoint, key), form.scanner, len)
             }
             _ => Err(HostFault::Host.problem()),
         };
-        self.forward(routing, outcome)
+        self.forward(around.routing, outcome)
     }
 
     /// Reads the whole body and plans the tries.
-    fn body(&mut self, routing: &Routing, shared: &dyn Shared, now: Instant, body: &[u8]) -> Result<Forward, Answer> {
+    fn read_body(&mut self, around: &mut Around<'_>, now: Instant, body: &[u8]) -> Result<Forward, Answer> {
         let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Body(wanted, key) => self.plan(routing, shared, now, (wanted, key), body),
+            Phase::Body(wanted, key) => self.plan(around, now, (wanted, key), body),
             Phase::Headers | Phase::Over => Err(HostFault::Host.problem()),
         };
-        self.forward(routing, outcome)
+        self.forward(around.routing, outcome)
     }
 
     fn forward(

@@ -7,6 +7,7 @@ mod count;
 mod embedding;
 mod fault_for_caller;
 mod judge;
+pub mod output;
 mod surrogates;
 #[cfg(test)]
 mod tests;

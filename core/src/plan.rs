@@ -77,6 +77,8 @@ pub struct Plan {
     pub failed: Vec<Failed>,
     /// What the first provider said for which the request was too long.
     pub too_long: Option<TooLong>,
+    /// The most output tokens that it may ask for, where a limit goes by them and the caller asks for more.
+    pub cap: Option<u64>,
     /// Additions to the text that another version of Weir wrote and this one does not know. They are passed on unchanged.
     pub others: String,
 }

@@ -12,12 +12,16 @@ mod account;
 pub mod admission;
 mod bucket;
 pub mod estimate;
+pub mod headers;
 pub mod limit;
 mod pack;
 mod quotas;
+pub mod refusal;
 #[cfg(test)]
 mod testing;
+pub mod upkeep;
 pub mod window;
+pub mod workers;
 
 pub use account::Standing;
 pub use admission::{Refused, Shortfall, Taken, Want, Worker, admit, extend, settle};

@@ -1,5 +1,7 @@
 //! Time as an argument: the host reads its clock and passes the reading in.
 
+use alloc::format;
+use alloc::string::String;
 use core::ops::Sub;
 use core::time::Duration;
 
@@ -69,6 +71,20 @@ pub(crate) fn days(year: u64, month: u64, day: u64) -> u64 {
     (year - 1970) * 365 + leaps(year - 1) - leaps(1969) + before + u64::from(is_leap && month > 2) + day - 1
 }
 
+/// Writes seconds since the Unix epoch as RFC 3339 in UTC: `2026-11-06T08:49:37Z`.
+pub fn rfc3339(secs: u64) -> String {
+    let (mut day, time) = (secs / 86_400, secs % 86_400);
+    let mut year = 1970 + day / 366;
+    while days(year + 1, 1, 1) <= day {
+        year += 1;
+    }
+    day -= days(year, 1, 1);
+    let first = |month| days(year, month, 1) - days(year, 1, 1);
+    let month = (1..=12).rev().find(|month| first(*month) <= day).unwrap_or(1);
+    let day = day - first(month) + 1;
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time / 3600, time / 60 % 60, time % 60)
+}
+
 impl Sub for Instant {
     type Output = Duration;
 
@@ -81,6 +97,15 @@ impl Sub for Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_day_is_written_as_it_is_read() {
+        assert_eq!(rfc3339(784_111_777), "1994-11-06T08:49:37Z");
+        for day in (0..60_000).map(|day| day * 86_400 + 86_399) {
+            let text = rfc3339(day);
+            assert_eq!(crate::config::units::moment(&text), Some(day), "{text}");
+        }
+    }
 
     #[test]
     fn every_form_of_a_date_is_read() {

@@ -25,7 +25,8 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
 
 /// The lines of a file that run outside tests, with their numbers.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let tests = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    let begins = ["#[cfg(test)]\nmod tests {", "#[cfg(test)]\npub(crate) mod tests {"];
+    let tests = begins.into_iter().find_map(|begin| text.find(begin)).unwrap_or(text.len());
     let lines = text.split_at(tests).0.lines().enumerate().map(|(at, line)| (at + 1, line));
     lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }

@@ -40,6 +40,7 @@ fn plan() -> Plan {
         since: at(100),
         failed: Vec::new(),
         too_long: None,
+        cap: None,
         others: String::new(),
     };
     plan.begin("a", at(110)).unwrap();

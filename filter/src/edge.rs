@@ -9,13 +9,15 @@ use weir_core::config::Routing;
 use weir_core::edge::{Around, Edge, Ended, Input};
 use weir_core::load::Load;
 use weir_core::plan::{self, Plan};
+use weir_core::quota::Worker;
+use weir_core::quota::headers::{OF_PROVIDERS, OVER};
 use weir_core::record::Ending;
 use weir_core::role::{Effect, Flow};
 use weir_core::time::Instant;
 
 use crate::host::{Buffer, Host, Map, Next, Role};
 use crate::shared::View;
-use crate::{effects, mailbox};
+use crate::{effects, mailbox, worker};
 
 /// `DownstreamConnectionTermination` among Envoy's response flags: the caller hung up.
 const CALLER_LEFT: u64 = 1 << 14;
@@ -58,9 +60,12 @@ impl Request {
 
     fn tell(&mut self, host: &impl Host, now: Instant, input: Input<'_>) -> Flow {
         let shared = View(host.cells());
-        LOAD.with_borrow_mut(|load| {
-            let mut around = Around { routing: &self.routing, shared: &shared, load };
-            self.edge.on(now, input, &mut around, &mut self.effects)
+        let Self { routing, edge, effects, .. } = self;
+        worker::with(host, |worker| {
+            LOAD.with_borrow_mut(|load| {
+                let mut around = Around { routing, shared: &shared, load, worker };
+                edge.on(now, input, &mut around, effects)
+            })
         })
     }
 
@@ -81,7 +86,8 @@ impl<H: Host> Role<H> for Request {
         let shared = View(host.cells());
         host.rewrite_headers(Map::Request, |headers| {
             LOAD.with_borrow_mut(|load| {
-                let mut around = Around { routing, shared: &shared, load };
+                // Nothing is taken before the body has come.
+                let mut around = Around { routing, shared: &shared, load, worker: &mut Worker::default() };
                 ((), edge.request_headers(headers, end, &mut around, effects))
             })
         });
@@ -101,6 +107,13 @@ impl<H: Host> Role<H> for Request {
     fn response_headers(&mut self, host: &mut H, _: bool) -> Next {
         if let Some((name, value)) = self.edge.answer_header() {
             host.set_header(Map::Response, name, value);
+        }
+        if !self.routing.quotas.is_empty() {
+            let headers = self.edge.limit_headers(&self.routing, host.now());
+            if headers.iter().any(|(name, _)| *name != OVER) {
+                OF_PROVIDERS.iter().for_each(|name| host.remove_header(Map::Response, name));
+            }
+            headers.iter().for_each(|(name, value)| host.set_header(Map::Response, name, value));
         }
         Next::Continue
     }

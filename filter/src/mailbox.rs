@@ -130,7 +130,7 @@ pub(crate) fn close(request: u32) {
 }
 
 /// This worker's filter, by when it was first asked.
-fn vm(host: &impl Host) -> u64 {
+pub(crate) fn vm(host: &impl Host) -> u64 {
     VM.get().unwrap_or_else(|| {
         let now = host.now().as_nanos();
         VM.set(Some(now));

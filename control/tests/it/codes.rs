@@ -87,6 +87,7 @@ fn failed_with(kind: FaultKind) -> Plan {
         since: Instant::default(),
         failed: vec![failed],
         too_long: None,
+        cap: None,
         others: String::new(),
     }
 }

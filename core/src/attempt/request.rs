@@ -13,6 +13,7 @@ use weir_hub::fault::Reject;
 use super::Attempt;
 use crate::answer::Answer;
 use crate::exchange;
+use crate::exchange::output::capped;
 use crate::provider::Body;
 
 /// The request for a provider.
@@ -52,7 +53,14 @@ impl Attempt {
             return Ok(Request { length: Some(with.len()), body: Body::Replaced(with), ..request });
         }
         let scan = json::scan(body).map_err(|bad| refuse(bad.into()))?;
-        self.request_of(body, &scan)
+        let capped = self.plan.cap.and_then(|cap| capped(self.plan.asked.endpoint, body, &scan, cap));
+        let Some(capped) = capped else { return self.request_of(body, &scan) };
+        let scan = json::scan(&capped).map_err(|bad| refuse(bad.into()))?;
+        let mut request = self.request_of(&capped, &scan)?;
+        if request.body == Body::AsIs {
+            (request.length, request.body) = (Some(capped.len()), Body::Replaced(capped));
+        }
+        Ok(request)
     }
 
     fn request_of(&mut self, body: &[u8], scan: &Scan) -> Result<Request, Answer> {

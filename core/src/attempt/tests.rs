@@ -30,6 +30,7 @@ fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
         since: Instant::default(),
         failed: vec![],
         too_long: None,
+        cap: None,
         others: String::new(),
     }
 }

@@ -10,6 +10,7 @@ use crate::answer::Answer;
 use crate::config::Routing;
 use crate::load::{Load, Share};
 use crate::plan::Plan;
+use crate::quota::Worker;
 use crate::record::{Ending, Progress, Stage};
 use crate::role::{Effect, Flow};
 use crate::shared::Shared;
@@ -66,6 +67,8 @@ pub struct Around<'a> {
     pub shared: &'a dyn Shared,
     /// What this worker has under way.
     pub load: &'a mut Load,
+    /// This worker, as limits know it.
+    pub worker: &'a mut Worker,
 }
 
 impl Edge {
@@ -102,6 +105,7 @@ impl Edge {
             Input::Trailers => self.arrived(now, self.size, true, around, effects),
             Input::Bytes(bytes) => self.read(now, bytes, around, effects),
             Input::Ended(ended) => {
+                self.settle(around, now, ended.progress.as_ref().map(|progress| progress.usage));
                 self.ended(*ended, effects);
                 Ok(Flow::Continue)
             }
@@ -145,7 +149,7 @@ impl Edge {
         effects: &mut Vec<Effect>,
     ) -> Result<Flow, Answer> {
         if !self.reads_form() {
-            let forward = self.body(around.routing, around.shared, now, bytes)?;
+            let forward = self.read_body(around, now, bytes)?;
             return Ok(self.forwarded(forward, effects));
         }
         self.scanned += bytes.len();
@@ -164,7 +168,7 @@ impl Edge {
             (false, _) => Ok(Flow::Hold),
             (true, false) => Ok(Flow::Read { start: 0, end: self.size }),
             (true, true) => {
-                let forward = self.form(around.routing, around.shared, now, self.size as u64)?;
+                let forward = self.read_form(around, now, self.size as u64)?;
                 Ok(self.forwarded(forward, effects))
             }
         }
@@ -197,5 +201,31 @@ impl Edge {
     /// Whether it has a plan, so that tries may have something to tell.
     pub fn is_forwarded(&self) -> bool {
         self.plan.is_some()
+    }
+}
+
+/// The same where nothing but the cells is around.
+#[cfg(test)]
+impl Edge {
+    pub(super) fn body(
+        &mut self,
+        routing: &Routing,
+        shared: &dyn Shared,
+        now: Instant,
+        body: &[u8],
+    ) -> Result<Forward, Answer> {
+        let (load, worker) = (&mut Load::new(), &mut Worker::new(1));
+        self.read_body(&mut Around { routing, shared, load, worker }, now, body)
+    }
+
+    pub(super) fn form(
+        &mut self,
+        routing: &Routing,
+        shared: &dyn Shared,
+        now: Instant,
+        len: u64,
+    ) -> Result<Forward, Answer> {
+        let (load, worker) = (&mut Load::new(), &mut Worker::new(1));
+        self.read_form(&mut Around { routing, shared, load, worker }, now, len)
     }
 }

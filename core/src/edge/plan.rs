@@ -12,23 +12,21 @@ use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::{Problem, Reject, shown};
 
 use super::rank::{Ranked, rank};
-use super::{Edge, Wanted, names, other_models, parts, within};
-use crate::config::Routing;
+use super::{Around, Edge, Wanted, names, other_models, parts, within};
 use crate::health::cooldown::{Cooldown, Cooldowns};
 use crate::key::KeyHash;
 use crate::plan::Plan;
-use crate::shared::Shared;
 use crate::time::Instant;
 
 impl Edge {
     pub(super) fn plan(
         &mut self,
-        routing: &Routing,
-        shared: &dyn Shared,
+        around: &mut Around<'_>,
         now: Instant,
         (wanted, key): (Wanted, KeyHash),
         body: &[u8],
     ) -> Result<(Plan, Vec<Cooldown>), Problem> {
+        let routing = around.routing;
         let Wanted { endpoint, in_path, .. } = wanted;
         within(routing, endpoint, body.len() as u64).map_err(refuse)?;
         let scan = json::scan(body).map_err(refuse)?;
@@ -44,19 +42,18 @@ impl Edge {
         };
         let betas = self.betas.clone();
         let call = Call { asked: Asked { endpoint, delivery, usage }, model: &name, betas: &betas, body, scan: &scan };
-        self.plan_call(routing, shared, now, key, &call)
+        self.plan_call(around, now, key, &call)
     }
 
     pub(super) fn plan_form(
         &mut self,
-        routing: &Routing,
-        shared: &dyn Shared,
+        around: &mut Around<'_>,
         now: Instant,
         (endpoint, key): (Endpoint, KeyHash),
         form: Scanner,
         len: u64,
     ) -> Result<(Plan, Vec<Cooldown>), Problem> {
-        within(routing, endpoint, len).map_err(refuse)?;
+        within(around.routing, endpoint, len).map_err(refuse)?;
         let parts = form.end().map_err(refuse)?;
         parts.iter().try_for_each(|part| names::check(&part.name)).map_err(refuse)?;
         let field = |name: &str| parts.iter().find(|part| part.name == name).and_then(|part| part.text.as_deref());
@@ -67,17 +64,17 @@ impl Edge {
         let scan = json::scan(&body).map_err(refuse)?;
         let asked = Asked { endpoint, delivery, usage: UsageChunk::Unwanted };
         let call = Call { asked, model, betas: "", body: &body, scan: &scan };
-        self.plan_call(routing, shared, now, key, &call)
+        self.plan_call(around, now, key, &call)
     }
 
     fn plan_call(
         &mut self,
-        routing: &Routing,
-        shared: &dyn Shared,
+        around: &mut Around<'_>,
         now: Instant,
         key: KeyHash,
         call: &Call<'_>,
     ) -> Result<(Plan, Vec<Cooldown>), Problem> {
+        let routing = around.routing;
         let Call { asked: Asked { endpoint, delivery, usage }, model: name, .. } = *call;
         self.subject.model = shown(name).into_owned();
         self.subject.delivery = Some(delivery);
@@ -90,11 +87,12 @@ impl Edge {
         if key.is_some_and(|key| key.models.is_some()) {
             other_models::check(call.body, call.scan).map_err(refuse)?;
         }
-        let Ranked { targets, passed_over, trials, proving } = rank(routing, model, call, &Cooldowns::of(shared), now)
-            .map_err(|unranked| {
-                self.subject.passed_over = unranked.passed_over;
-                unranked.problem
-            })?;
+        let mut ranked = rank(routing, model, call, &Cooldowns::of(around.shared), now).map_err(|unranked| {
+            self.subject.passed_over = unranked.passed_over;
+            unranked.problem
+        })?;
+        let cap = self.reserve(around, now, model, call, &mut ranked)?;
+        let Ranked { targets, passed_over, trials, proving } = ranked;
         let class = model.class(delivery);
         let plan = Plan {
             origin: self.origin,
@@ -113,6 +111,7 @@ impl Edge {
             since: now,
             failed: Vec::new(),
             too_long: None,
+            cap,
             others: String::new(),
         };
         Ok((plan, proving))

@@ -46,6 +46,7 @@ fn plan(model: &str, providers: &[&str]) -> Plan {
         since: Instant::default(),
         failed: Vec::new(),
         too_long: None,
+        cap: None,
         others: String::new(),
     }
 }

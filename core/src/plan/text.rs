@@ -17,7 +17,7 @@ use super::{Candidate, Failed, Origin, Outcome, Plan, TooLong};
 use crate::time::Instant;
 
 /// How many times the text has been extended; version 1 had no tags.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 impl Plan {
     /// The plan as text.
@@ -96,6 +96,10 @@ impl Plan {
             }
             number(&mut text, millis(limit));
         }
+        if let Some(cap) = self.cap {
+            text.push_str("|c=");
+            number(&mut text, cap);
+        }
         text.push_str(&self.others);
         text.push('#');
         text.push_str(&self.class);
@@ -141,10 +145,11 @@ impl Plan {
             text => Some(read_too_long(text)?),
         };
         let mut limits = limits_of(class).unwrap_or_default();
-        let mut others = String::new();
+        let (mut cap, mut others) = (None, String::new());
         for field in fields {
             match field.split_once('=') {
                 Some(("v", _)) => {}
+                Some(("c", value)) => cap = value.parse().ok(),
                 Some(("l", value)) => limits = read_limits(value).unwrap_or(limits),
                 _ => {
                     others.push('|');
@@ -170,6 +175,7 @@ impl Plan {
             since,
             failed,
             too_long,
+            cap,
             others,
         })
     }

@@ -11,7 +11,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::account::{Account, Pending};
+use super::account::{Account, Pending, Standing};
 use super::bucket::{Changed, Whose, change};
 use super::limit::Limit;
 use super::pack::{Packed, Unpacked};
@@ -81,6 +81,8 @@ pub struct Taken {
     pub worker: u64,
     /// Whether a soft limit was exceeded.
     pub over: bool,
+    /// How the account stood then.
+    pub standing: Standing,
 }
 
 impl Taken {
@@ -223,11 +225,12 @@ struct Placed {
     shared: bool,
     window: u64,
     over: bool,
+    standing: Standing,
 }
 
-fn taken(want: &Want<'_>, Placed { shared, window, over }: Placed, worker: u64) -> Taken {
+fn taken(want: &Want<'_>, Placed { shared, window, over, standing }: Placed, worker: u64) -> Taken {
     let Want { number, amount, .. } = *want;
-    Taken { number, subject: want.subject.clone(), shared, window, amount, worker, over }
+    Taken { number, subject: want.subject.clone(), shared, window, amount, worker, over, standing }
 }
 
 /// Places a reservation in an account, if it fits.
@@ -256,7 +259,8 @@ fn place(
             let over = limit.soft && account.standing(limit, now).left() < *amount;
             if account.has_room(limit, *amount, |_| true) {
                 put(account, window);
-                return (true, Found::Placed(Placed { shared: account.subject != *subject, window, over }));
+                let standing = account.standing(limit, now);
+                return (true, Found::Placed(Placed { shared: account.subject != *subject, window, over, standing }));
             }
             if account.has_room(limit, *amount, |pending| admitted.contains(pending)) {
                 let waits = account.pending.iter().filter(|pending| !admitted.contains(pending));

@@ -107,6 +107,7 @@ fn plan(endpoint: Endpoint, provider: &str, model: &str) -> Plan {
         since: Instant::default(),
         failed: Vec::new(),
         too_long: None,
+        cap: None,
         others: String::new(),
     }
 }

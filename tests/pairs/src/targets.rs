@@ -9,6 +9,7 @@ use weir_core::edge::{Around, Edge, Input};
 use weir_core::key::KeyHash;
 use weir_core::load::Load;
 use weir_core::plan::Plan;
+use weir_core::quota::Worker;
 use weir_core::role::Effect;
 use weir_core::time::Instant;
 use weir_core::upstream::Upstream;
@@ -44,7 +45,7 @@ fn a_plan_for_many_targets_takes_less_memory_than_the_body() {
     let taken = |targets: usize| {
         let routing = routing(targets);
         let (mut load, shared, mut effects) = (Load::new(), BTreeMap::new(), Vec::new());
-        let mut around = Around { routing: &routing, shared: &shared, load: &mut load };
+        let mut around = Around { routing: &routing, shared: &shared, load: &mut load, worker: &mut Worker::default() };
         let mut edge = Edge::default();
         edge.request_headers(&HEADERS, false, &mut around, &mut effects);
         let (size, now) = (body.len(), Instant::default());

@@ -2,7 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Check;
@@ -243,6 +243,7 @@ impl<'t> Amount<'t> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
     use std::collections::BTreeSet;
 
     use serde_json::{Value, json};

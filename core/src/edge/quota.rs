@@ -1,0 +1,165 @@
+//! What a request reserves before its first try, and settles at its end.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use weir_hub::call::Call;
+use weir_hub::fault::Problem;
+use weir_hub::usage::Usage;
+
+use super::rank::Ranked;
+use super::{Around, Edge};
+use crate::config::{Model, Routing};
+use crate::exchange::output::{Output, output};
+use crate::plan::Candidate;
+use crate::quota::estimate::{Factor, Size};
+use crate::quota::{Limit, Meter, Refused, Shortfall, Taken, Want, Who, admit, headers, refusal, settle};
+use crate::record::Subject;
+use crate::time::Instant;
+
+/// What a request has reserved.
+#[derive(Debug, Default)]
+pub(super) struct Reserved {
+    taken: Vec<Taken>,
+    /// What the estimate of the input went by.
+    size: Size,
+    /// The input tokens that were estimated.
+    input: u64,
+}
+
+/// What a request uses, or may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Amounts {
+    input: u64,
+    output: u64,
+    /// In pico-dollars.
+    cost: u128,
+}
+
+impl Amounts {
+    fn of(&self, meter: Meter) -> u128 {
+        match meter {
+            Meter::Requests => 1,
+            Meter::Tokens => u128::from(self.input) + u128::from(self.output),
+            Meter::InputTokens => self.input.into(),
+            Meter::OutputTokens => self.output.into(),
+            Meter::Cost => self.cost,
+        }
+    }
+}
+
+impl Edge {
+    /// Reserves what the request may use, under all limits that it meets, for the first of its targets that has enough left.
+    /// The cap that its output must have, if a hard limit goes by the output.
+    pub(super) fn reserve(
+        &mut self,
+        around: &mut Around<'_>,
+        now: Instant,
+        model: &Model,
+        call: &Call<'_>,
+        ranked: &mut Ranked,
+    ) -> Result<Option<u64>, Problem> {
+        let routing = around.routing;
+        let Some(store) = around.shared.store().filter(|_| !routing.quotas.is_empty()) else { return Ok(None) };
+        let who = who(&self.subject, call.model);
+        let limits: Vec<(usize, &Limit, String)> = routing.quotas.of(&who).collect();
+        let of_try = |target: &Candidate| {
+            let who = Who { provider: &target.provider, upstream_model: &target.model, ..who };
+            routing.quotas.of(&who).collect::<Vec<_>>()
+        };
+        let of_tries: Vec<_> = ranked.targets.iter().map(of_try).collect();
+        let met = || limits.iter().chain(of_tries.iter().flatten()).map(|(_, limit, _)| *limit);
+        if met().next().is_none() {
+            return Ok(None);
+        }
+        let goes_by_tokens = met().any(|limit| limit.meter != Meter::Requests);
+        let caps =
+            met().any(|limit| !limit.soft && matches!(limit.meter, Meter::Tokens | Meter::OutputTokens | Meter::Cost));
+        let (mut amounts, mut cap) = (Amounts::default(), None);
+        if goes_by_tokens {
+            self.reserved.size = Size::of(call.body);
+            amounts.input = Factor::of(around.shared, call.model).tokens(self.reserved.size);
+            self.reserved.input = amounts.input;
+            if let Some(Output { cap: asked, alternatives }) = output(call) {
+                let own = model.reserve_output.unwrap_or(routing.reserve_output);
+                let each = asked.unwrap_or(u64::MAX).min(model.max_output.unwrap_or(u64::MAX)).min(own);
+                amounts.output = each.saturating_mul(alternatives);
+                cap = (caps && asked.is_none_or(|asked| asked > each)).then_some(each);
+            }
+        }
+        let mut shortest: Option<(Shortfall, &Limit)> = None;
+        let mut passed_over = Vec::new();
+        for (at, of_try) in of_tries.iter().enumerate() {
+            let wants = limits.iter().chain(of_try).map(|(number, limit, subject)| {
+                let (number, limit, amount) = (*number, *limit, amounts.of(limit.meter));
+                Want { number, limit, subject: subject.clone(), amount }
+            });
+            let mut wants: Vec<Want<'_>> = wants.collect();
+            match admit(store, around.worker, &mut wants, now) {
+                Ok(taken) => {
+                    self.reserved.taken = taken;
+                    pass_over(ranked, at, passed_over);
+                    return Ok(cap);
+                }
+                Err(Refused::Short(short)) => {
+                    let Some(limit) = routing.quotas.get(short.number) else { continue };
+                    if !limit.is_of_a_try() {
+                        return Err(refusal::problem(&Refused::Short(short), Some(limit)));
+                    }
+                    passed_over.push(["limit ", &limit.name].concat());
+                    let sooner = |(known, _): &(Shortfall, &Limit)| {
+                        known.wait.unwrap_or(u64::MAX) <= short.wait.unwrap_or(u64::MAX)
+                    };
+                    if !shortest.as_ref().is_some_and(sooner) {
+                        shortest = Some((short, limit));
+                    }
+                }
+                Err(Refused::Lost) => return Err(refusal::problem(&Refused::Lost, None)),
+            }
+        }
+        let tried = of_tries.len();
+        pass_over(ranked, tried, passed_over);
+        self.subject.passed_over.clone_from(&ranked.passed_over);
+        match shortest {
+            Some((short, limit)) => Err(refusal::problem(&Refused::Short(short), Some(limit))),
+            None => Ok(cap),
+        }
+    }
+
+    /// Settles what was reserved with what was used.
+    pub(super) fn settle(&mut self, around: &mut Around<'_>, now: Instant, usage: Option<Usage>) {
+        let taken = core::mem::take(&mut self.reserved.taken);
+        let Some(store) = around.shared.store() else { return };
+        let usage = usage.unwrap_or_default();
+        let used = Amounts { input: usage.input, output: usage.output, cost: 0 };
+        for taken in &taken {
+            if let Some(limit) = around.routing.quotas.get(taken.number) {
+                settle(store, limit, taken, used.of(limit.meter), now);
+            }
+        }
+    }
+
+    /// The rate-limit headers of every answer to this caller; none, where no limit of Weir's applies.
+    pub fn limit_headers(&self, routing: &Routing, now: Instant) -> Vec<(&'static str, String)> {
+        let taken = &self.reserved.taken;
+        let limits = taken.iter().filter_map(|taken| Some((routing.quotas.get(taken.number)?, taken.standing)));
+        let mut headers = headers::headers(limits, self.family, now);
+        let over = taken.iter().filter(|taken| taken.over).filter_map(|taken| routing.quotas.get(taken.number));
+        let over: Vec<&str> = over.map(|limit| limit.name.as_str()).collect();
+        if !over.is_empty() {
+            headers.push((headers::OVER, over.join(", ")));
+        }
+        headers
+    }
+}
+
+/// Takes the first targets out of those that are tried, for these reasons.
+fn pass_over(ranked: &mut Ranked, first: usize, reasons: Vec<String>) {
+    let targets: Vec<Candidate> = ranked.targets.drain(..first.min(ranked.targets.len())).collect();
+    ranked.passed_over.extend(targets.into_iter().zip(reasons));
+    ranked.trials = ranked.trials.checked_shr(u32::try_from(first).unwrap_or(u32::MAX)).unwrap_or_default();
+}
+
+fn who<'w>(subject: &'w Subject, model: &'w str) -> Who<'w> {
+    Who { key: &subject.tenant, model, ..Who::default() }
+}

@@ -1,0 +1,141 @@
+//! The cap on an answer's output, as each API of callers writes it.
+
+use alloc::vec::Vec;
+
+use weir_hub::call::Call;
+use weir_hub::codec::json::{self, Edit, Scan};
+use weir_hub::endpoint::Endpoint;
+
+/// The default of OpenAI's legacy text completions, in tokens.
+const COMPLETION: u64 = 16;
+
+/// What a caller says about its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The most tokens of each alternative, if the caller says so.
+    pub cap: Option<u64>,
+    /// How many alternatives the caller asks for; at least one.
+    pub alternatives: u64,
+}
+
+/// The names of the cap in Gemini's API, in its `generationConfig`.
+const GEMINI: [&str; 2] = ["maxOutputTokens", "max_output_tokens"];
+
+/// What the caller says about its output; `None` if the output is not counted in tokens of text.
+pub fn output(call: &Call<'_>) -> Option<Output> {
+    let Call { asked, body, scan, .. } = call;
+    let number = |name: &str| scan.integer(body, name).ok().flatten();
+    let (cap, alternatives) = match asked.endpoint {
+        Endpoint::Chat => (number("max_completion_tokens").or_else(|| number("max_tokens")), number("n")),
+        Endpoint::Completions => (number("max_tokens").or(Some(COMPLETION)), number("best_of").max(number("n"))),
+        Endpoint::Messages => (number("max_tokens"), None),
+        Endpoint::Responses => (number("max_output_tokens"), None),
+        Endpoint::GenerateContent => {
+            let config = config(body, scan).and_then(|name| scan.raw(body, name));
+            let number = |names: [&str; 2]| config?.pick(names).into_iter().flatten().find_map(|found| found.integer());
+            (number(GEMINI), number(["candidateCount", "candidate_count"]))
+        }
+        Endpoint::CountTokens
+        | Endpoint::CountContent
+        | Endpoint::Embeddings
+        | Endpoint::EmbedContent
+        | Endpoint::BatchEmbedContents
+        | Endpoint::Images
+        | Endpoint::ImageEdits
+        | Endpoint::Transcriptions
+        | Endpoint::Translations
+        | Endpoint::Speech
+        | Endpoint::Moderations
+        | Endpoint::Rerank => return None,
+    };
+    Some(Output { cap, alternatives: alternatives.unwrap_or(1).max(1) })
+}
+
+/// The caller's body with `cap` as its cap, in tokens; `None` if its API has none.
+pub fn capped(endpoint: Endpoint, body: &[u8], scan: &Scan, cap: u64) -> Option<Vec<u8>> {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(cap).as_bytes();
+    let has = |name: &&str| scan.get(body, name).is_some();
+    let name = match endpoint {
+        // The one that the caller wrote. OpenAI's newer models know only the first.
+        Endpoint::Chat => {
+            ["max_completion_tokens", "max_tokens"].into_iter().find(has).unwrap_or("max_completion_tokens")
+        }
+        Endpoint::Completions | Endpoint::Messages => "max_tokens",
+        Endpoint::Responses => "max_output_tokens",
+        Endpoint::GenerateContent => {
+            let name = config(body, scan);
+            let inner = name.and_then(|name| scan.get(body, name)).filter(|inner| inner.starts_with(b"{"));
+            let inner = inner.unwrap_or(b"{}");
+            let inside = json::scan(inner).ok()?;
+            let own = GEMINI.into_iter().find(|name| inside.get(inner, name).is_some()).unwrap_or("maxOutputTokens");
+            let inner = json::patch(inner, &inside, &[(own, Edit::Set(digits))]);
+            return Some(json::patch(body, scan, &[(name.unwrap_or("generationConfig"), Edit::Set(&inner))]));
+        }
+        Endpoint::CountTokens
+        | Endpoint::CountContent
+        | Endpoint::Embeddings
+        | Endpoint::EmbedContent
+        | Endpoint::BatchEmbedContents
+        | Endpoint::Images
+        | Endpoint::ImageEdits
+        | Endpoint::Transcriptions
+        | Endpoint::Translations
+        | Endpoint::Speech
+        | Endpoint::Moderations
+        | Endpoint::Rerank => return None,
+    };
+    Some(json::patch(body, scan, &[(name, Edit::Set(digits))]))
+}
+
+/// The name that a body of Gemini's API has for its settings.
+fn config(body: &[u8], scan: &Scan) -> Option<&'static str> {
+    ["generationConfig", "generation_config"].into_iter().find(|name| scan.get(body, name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_hub::endpoint::{Asked, Delivery, UsageChunk};
+
+    use super::*;
+
+    fn both(endpoint: Endpoint, body: &str) -> (Option<Output>, Option<std::string::String>) {
+        let scan = json::scan(body.as_bytes()).unwrap();
+        let asked = Asked { endpoint, delivery: Delivery::Whole, usage: UsageChunk::Unwanted };
+        let call = Call { asked, model: "m", betas: "", body: body.as_bytes(), scan: &scan };
+        let capped = capped(endpoint, body.as_bytes(), &scan, 9);
+        (output(&call), capped.map(|capped| std::string::String::from_utf8(capped).unwrap()))
+    }
+
+    #[test]
+    fn a_cap_is_read_and_written_as_its_api_has_it() {
+        let check = |endpoint, body, cap, alternatives, with: &str| {
+            let (read, written) = both(endpoint, body);
+            assert_eq!(read, Some(Output { cap, alternatives }), "{body}");
+            assert_eq!(written.as_deref(), Some(with), "{body}");
+        };
+        check(Endpoint::Chat, r#"{"model":"m"}"#, None, 1, r#"{"model":"m","max_completion_tokens":9}"#);
+        check(Endpoint::Chat, r#"{"max_tokens":70,"n":3}"#, Some(70), 3, r#"{"max_tokens":9,"n":3}"#);
+        check(Endpoint::Chat, r#"{"max_completion_tokens":70}"#, Some(70), 1, r#"{"max_completion_tokens":9}"#);
+        check(Endpoint::Chat, r#"{"n":null}"#, None, 1, r#"{"n":null,"max_completion_tokens":9}"#);
+        check(Endpoint::Completions, r#"{"best_of":4,"n":2}"#, Some(16), 4, r#"{"best_of":4,"n":2,"max_tokens":9}"#);
+        check(Endpoint::Messages, r#"{"max_tokens":5}"#, Some(5), 1, r#"{"max_tokens":9}"#);
+        check(Endpoint::Responses, r#"{}"#, None, 1, r#"{"max_output_tokens":9}"#);
+        check(
+            Endpoint::GenerateContent,
+            r#"{"generationConfig":{"maxOutputTokens":7,"candidateCount":2}}"#,
+            Some(7),
+            2,
+            r#"{"generationConfig":{"maxOutputTokens":9,"candidateCount":2}}"#,
+        );
+        check(
+            Endpoint::GenerateContent,
+            r#"{"generation_config":{"top_k":1}}"#,
+            None,
+            1,
+            r#"{"generation_config":{"top_k":1,"maxOutputTokens":9}}"#,
+        );
+        check(Endpoint::GenerateContent, "{}", None, 1, r#"{"generationConfig":{"maxOutputTokens":9}}"#);
+        assert_eq!(both(Endpoint::Embeddings, "{}"), (None, None));
+    }
+}
