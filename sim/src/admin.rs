@@ -7,17 +7,20 @@ use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Fault, Outcome, Seen, faults, model,
+    Billed, Fault, Outcome, Seen, Spent, faults, model,
     reply::{self, Reply},
     state::State,
 };
 
 /// What can be called, and what it does.
-const CALLS: [(&str, &str); 9] = [
+const CALLS: [(&str, &str); 12] = [
     ("GET /_sim/", "this"),
     ("GET /_sim/requests", "the kept requests; with the token alone: WEIR_SIM_TOKEN of this simulator, as a bearer's"),
     ("DELETE /_sim/requests", "forgets them, and counts anew"),
     ("GET /_sim/served", "how many requests and refused connections there were"),
+    ("GET /_sim/billed", "what was billed: the latest requests one by one, and the sums by model"),
+    ("GET /_sim/billed/sums", "the sums alone"),
+    ("DELETE /_sim/billed", "forgets what was billed"),
     ("GET /_sim/faults", "the faults in force"),
     (
         "PUT /_sim/faults",
@@ -43,6 +46,12 @@ pub(crate) fn answer(state: &State, head: &Parts, path: &str, body: &[u8]) -> Re
             done()
         }
         ("GET", "served") => Ok(json!({"served": state.log.served(), "refused": state.log.refused()})),
+        ("GET", "billed") => Ok(billed(state)),
+        ("GET", "billed/sums") => Ok(sums(state)),
+        ("DELETE", "billed") => {
+            state.bill.clear();
+            done()
+        }
         ("GET", "faults") => {
             Ok(state.faults.all().into_iter().map(|(model, fault)| (model, fault.into())).collect::<Map<_, _>>().into())
         }
@@ -138,5 +147,60 @@ fn seen(seen: &Seen) -> Value {
             Outcome::Aborted => "aborted",
         },
         "ended_ms": seen.ended.map(|ended| ended.as_secs_f64() * 1e3),
+    })
+}
+
+/// What was billed, request by request, and the sums.
+fn billed(state: &State) -> Value {
+    let (listed, left_out) = state.bill.listed();
+    let one = |billed: &Billed| {
+        let names: Map<String, Value> =
+            billed.names.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+        json!({
+            "id": billed.id,
+            "dialect": billed.dialect,
+            "path": billed.path,
+            "model": billed.model,
+            "names": names,
+            "input": billed.input,
+            "cached": billed.cached,
+            "written": billed.written,
+            "output": billed.output,
+            "reasoning": billed.reasoning,
+            "told": billed.told,
+            "outcome": match billed.outcome {
+                Outcome::Open => "open",
+                Outcome::Finished => "finished",
+                Outcome::Aborted => "cut",
+            },
+        })
+    };
+    let mut all = sums(state);
+    if let Some(fields) = all.as_object_mut() {
+        fields.insert("requests".to_owned(), listed.iter().map(one).collect());
+        fields.insert("left_out".to_owned(), left_out.into());
+    }
+    all
+}
+
+/// What was billed for each model, and for all of them.
+fn sums(state: &State) -> Value {
+    let by_model = state.bill.by_model();
+    let total = by_model.values().fold(Spent::default(), |sum, spent| sum.plus(*spent));
+    let models: Map<String, Value> = by_model.into_iter().map(|(model, spent)| (model, written(&spent))).collect();
+    json!({"models": models, "total": written(&total)})
+}
+
+fn written(spent: &Spent) -> Value {
+    json!({
+        "requests": spent.requests,
+        "told": spent.told,
+        "finished": spent.finished,
+        "cut": spent.cut,
+        "input": spent.input,
+        "cached": spent.cached,
+        "written": spent.written,
+        "output": spent.output,
+        "reasoning": spent.reasoning,
     })
 }

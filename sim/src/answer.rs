@@ -3,11 +3,22 @@
 //! Everything here follows from the request, so a test can tell the answer beforehand and a stream counts the same
 //! tokens as the whole answer.
 
+mod pieces;
+mod usage;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::{Pace, model::Model, schema};
+use self::pieces::{filler, repeat};
+pub(crate) use self::{
+    pieces::{pieces, tokens},
+    usage::{Cache, Usage, UsageEvent},
+};
+use crate::{
+    model::{Cap, Model, Telling},
+    schema,
+};
 
 /// Whether an answer is asked for in one piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +33,7 @@ pub(crate) struct Ask {
     /// The model's name as asked for.
     pub(crate) model: String,
     pub(crate) delivery: Delivery,
-    /// Whether a stream is to end with the tokens used (OpenAI; Anthropic always tells).
+    /// Whether a stream is to tell the tokens used (OpenAI; Anthropic always tells).
     pub(crate) usage: UsageEvent,
     /// The last thing said to the model.
     pub(crate) heard: Heard,
@@ -60,13 +71,14 @@ impl Ask {
             thinking: false,
         }
     }
-}
 
-/// Whether a stream ends with an event that tells the tokens used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UsageEvent {
-    Wanted,
-    Unwanted,
+    /// What it costs `model` to read it.
+    pub(crate) fn read(&self, model: &Model) -> Usage {
+        let known = self.cache.read.saturating_add(self.cache.written);
+        let input = model.input(self.input_tokens).max(if model.cached.is_none() { known } else { 0 });
+        let cache = model.cached.map_or(self.cache, |read| Cache { read: read.min(input), written: 0 });
+        Usage { cache, ..Usage::read(input) }
+    }
 }
 
 /// The last thing said to the model.
@@ -74,13 +86,6 @@ pub(crate) enum UsageEvent {
 pub(crate) enum Heard {
     User(String),
     Tool(String),
-}
-
-/// Input tokens that prompt caching changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Cache {
-    pub(crate) read: u32,
-    pub(crate) written: u32,
 }
 
 /// A tool on offer.
@@ -137,22 +142,8 @@ pub(crate) enum End {
     Filtered,
 }
 
-/// Tokens used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    /// All of the input, cached or not.
-    pub(crate) input: u32,
-    pub(crate) cache: Cache,
-    /// All of the output, reasoning included.
-    pub(crate) output: u32,
-    pub(crate) reasoning: u32,
-}
-
 /// What a model says that refuses.
 const REFUSAL: &str = "I'm sorry, but I can't help with that.";
-
-/// The pieces of text so large that single tokens would be a waste.
-const LARGE_PIECE: usize = 8 << 10;
 
 impl Answer {
     /// Decides what to say to `ask`. `tokens` is how long an answer is by default.
@@ -166,17 +157,21 @@ impl Answer {
             })
             .collect();
         let thought: u32 = choices.iter().map(|choice| count(&choice.thinking)).sum();
-        let cache = model.cached.map_or(ask.cache, |read| Cache { read: read.min(ask.input_tokens), written: 0 });
-        let usage =
-            Usage { input: ask.input_tokens, cache, output, reasoning: thought.saturating_add(model.reasoning) };
+        let reasoning = thought.saturating_add(model.reasoning);
+        let usage = Usage { output, reasoning, hidden: model.reasoning, ..ask.read(model) };
+        let usage_event = if model.telling == Telling::Never { UsageEvent::Withheld } else { ask.usage };
         let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Self { id, model: ask.model.clone(), created, choices, usage, usage_event: ask.usage, echo: Value::Null }
+        Self { id, model: ask.model.clone(), created, choices, usage, usage_event, echo: Value::Null }
     }
 
-    /// How long it takes to say all of it.
-    pub(crate) fn takes(&self, pace: Pace) -> std::time::Duration {
-        let pieces = self.choices.iter().map(|choice| count(&choice.text) + count(&choice.thinking)).sum();
-        pace.whole(pieces)
+    /// How many pieces of text it has: each takes its time to say.
+    pub(crate) fn pieces(&self) -> u32 {
+        self.choices.iter().map(|choice| count(&choice.text) + count(&choice.thinking)).sum()
+    }
+
+    /// The field that tells the usage, as `write` writes it; nothing where the model never tells it.
+    pub(crate) fn told(&self, write: impl FnOnce(Usage) -> String) -> String {
+        if self.usage_event == UsageEvent::Withheld { String::new() } else { write(self.usage) }
     }
 }
 
@@ -189,7 +184,8 @@ pub(crate) fn called(offered: &[Tool], times: Option<u32>, model: &Model) -> Vec
 
 /// Decides on one choice and counts its tokens.
 fn choice(ask: &Ask, model: &Model, tokens: Option<u32>, id: &str, index: u32) -> (Choice, u32) {
-    let mut left = ask.limit.unwrap_or(u32::MAX);
+    let limit = ask.limit.filter(|_| model.cap != Cap::Ignored);
+    let mut left = limit.unwrap_or(u32::MAX);
     let mut end = End::Done;
     let mut thinking = Vec::new();
     if ask.thinking || model.thinking {
@@ -212,7 +208,8 @@ fn choice(ask: &Ask, model: &Model, tokens: Option<u32>, id: &str, index: u32) -
     }
     if calls.is_empty() {
         let said = if model.refuses { REFUSAL.to_owned() } else { sentence(ask, index) };
-        let said = match model.tokens.or(tokens) {
+        let to_cap = limit.filter(|_| model.cap == Cap::Filled).map(|_| left);
+        let said = match to_cap.or(model.tokens).or(tokens) {
             Some(count) if ask.shape.is_none() || model.refuses => repeat(&said, count),
             _ => pieces(&said),
         };
@@ -220,6 +217,8 @@ fn choice(ask: &Ask, model: &Model, tokens: Option<u32>, id: &str, index: u32) -
         text = take(said, &mut left, &mut end);
         if let (Some(stopped), End::Done) = (stopped, &end) {
             end = End::Stop(stopped);
+        } else if to_cap.is_some() && left == 0 {
+            end = End::Length;
         }
     } else if end == End::Done {
         end = End::Tools;
@@ -259,31 +258,6 @@ pub(crate) fn spoken(said: &str, model: &Model, tokens: Option<u32>) -> Vec<Stri
     }
 }
 
-/// Cuts text into what stands for tokens here: words with the space before them, long ones every eight characters.
-pub(crate) fn pieces(text: &str) -> Vec<String> {
-    cut(text).map(str::to_owned).collect()
-}
-
-/// How many tokens `text` is.
-pub(crate) fn tokens(text: &str) -> u32 {
-    u32::try_from(cut(text).count()).unwrap_or(u32::MAX)
-}
-
-fn cut(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let mut length = 0;
-        let end = rest.char_indices().find_map(|(at, c)| {
-            let new_word = at > 0 && c == ' ';
-            length += 1;
-            (new_word || length > 8).then_some(at)
-        });
-        let (piece, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
-}
-
 fn count(pieces: &[String]) -> u32 {
     u32::try_from(pieces.len()).unwrap_or(u32::MAX)
 }
@@ -299,13 +273,6 @@ fn take(mut pieces: Vec<String>, left: &mut u32, end: &mut End) -> Vec<String> {
     pieces
 }
 
-/// The sentence again and again until it is `count` tokens.
-fn repeat(said: &str, count: u32) -> Vec<String> {
-    let once = pieces(said);
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    once.iter().cycle().take(count).cloned().collect()
-}
-
 /// Ends the text before the first stop sequence in it.
 fn stop(said: Vec<String>, stops: &[String]) -> (Vec<String>, Option<String>) {
     let whole = said.concat();
@@ -315,15 +282,6 @@ fn stop(said: Vec<String>, stops: &[String]) -> (Vec<String>, Option<String>) {
         None => (said, None),
         Some((at, stop)) => (pieces(whole.get(..at).unwrap_or_default()), Some(stop.clone())),
     }
-}
-
-/// `size` bytes of text in large pieces.
-fn filler(size: usize) -> Vec<String> {
-    let line = "All work and no play makes a simulator a dull toy. ";
-    let piece: String = line.chars().cycle().take(LARGE_PIECE.min(size.max(1))).collect();
-    let mut pieces = vec![piece.clone(); size / piece.len()];
-    pieces.extend(piece.get(..size % piece.len()).filter(|rest| !rest.is_empty()).map(str::to_owned));
-    pieces
 }
 
 #[cfg(test)]
@@ -340,17 +298,6 @@ mod tests {
 
     fn answer(ask: &Ask, model: &str) -> Answer {
         Answer::to(ask, &Model::read(model), None, "id".into())
-    }
-
-    #[test]
-    fn pieces_put_together_are_the_text() {
-        for text in
-            ["", "a", "Hello there, wonderful world", "  two  spaces ", "zażółć gęślą jaźń", "東京は夜の七時、です"]
-        {
-            assert_eq!(pieces(text).concat(), text);
-        }
-        assert_eq!(pieces("Hi there you"), ["Hi", " there", " you"]);
-        assert_eq!(tokens("incomprehensibilities"), 3);
     }
 
     #[test]
@@ -379,6 +326,30 @@ mod tests {
         assert_eq!((limited.usage.output, &limited.choices[0].end), (3, &End::Length));
         let enough = answer(&Ask { limit: Some(9), ..ask("Hi") }, "m");
         assert_eq!(enough.choices[0].end, End::Done);
+    }
+
+    #[test]
+    fn a_model_name_ignores_the_limit_or_uses_it_up() {
+        let check = |model: &str, expect: (u32, End)| {
+            let said = answer(&Ask { limit: Some(3), ..ask("Hi") }, model);
+            assert_eq!((said.usage.output, said.choices[0].end.clone()), expect, "{model}");
+        };
+        check("m+no-cap", (9, End::Done));
+        check("m+no-cap+tokens-500", (500, End::Done));
+        check("m+to-cap", (3, End::Length));
+        check("m+to-cap+reasoning-64", (67, End::Length));
+        let long = answer(&Ask { limit: Some(40), ..ask("Hi") }, "m+to-cap+tokens-7");
+        assert_eq!((long.usage.output, &long.choices[0].end), (40, &End::Length));
+        let free = answer(&ask("Hi"), "m+to-cap");
+        assert_eq!((free.usage.output, &free.choices[0].end), (9, &End::Done));
+    }
+
+    #[test]
+    fn a_model_name_bills_another_input_than_there_is() {
+        let check = |model: &str, expect: u32| assert_eq!(answer(&ask("Hi"), model).usage.input, expect, "{model}");
+        check("m", 10);
+        check("m+input-3x", 30);
+        check("m+input-7", 7);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Dialect for Bedrock {
 
 /// Answers `count-tokens`, of what Converse would be asked. Only models count, and not all of them.
 pub(crate) fn count_tokens(call: &Call<'_>) -> Decision {
-    said::plain(call, |body, model| {
+    said::free(call, |body, model| {
         let refuse = |why: &str| Err(Failure::invalid(why, None, None));
         let Some(converse) = body.pointer("/input/converse") else {
             return refuse("Input must hold one of converse, invokeModel.");

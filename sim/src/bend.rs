@@ -2,16 +2,38 @@
 
 use bytes::{Bytes, BytesMut};
 use hyper::{HeaderMap, header::CONTENT_TYPE};
+use memchr::memmem;
 
 use crate::{
     Fault, Pace,
+    answer::Usage,
+    bill::Said,
     dialect::{Event, Moment, half},
     reply::{Length, Reply},
     script::Step,
 };
 
-/// A whole answer. `error` is what an in-band error looks like.
-pub(crate) fn whole(headers: HeaderMap, body: Bytes, fault: Option<Fault>, error: impl FnOnce() -> Bytes) -> Reply {
+/// Whether bytes of an answer tell the tokens used. What a message says cannot be mistaken for a field: within a string, quotes are
+/// escaped.
+pub(crate) fn tells(bytes: &[u8]) -> bool {
+    const FIELDS: [&[u8]; 5] = [
+        b"\"usage\":{",
+        b"\"usageMetadata\":{",
+        b"\"billed_units\":{",
+        b"\"inputTextTokenCount\":",
+        b"\"token_count\":",
+    ];
+    FIELDS.iter().any(|field| memmem::find(bytes, field).is_some())
+}
+
+/// A whole answer, which costs `usage`. `error` is what an in-band error looks like.
+pub(crate) fn whole(
+    headers: HeaderMap,
+    body: Bytes,
+    usage: Usage,
+    fault: Option<Fault>,
+    error: impl FnOnce() -> Bytes,
+) -> Reply {
     let full = body.len();
     let half = body.slice(..full / 2);
     let (script, length) = match fault {
@@ -25,22 +47,34 @@ pub(crate) fn whole(headers: HeaderMap, body: Bytes, fault: Option<Fault>, error
         Some(Fault::Malformed) => {
             (vec![Step::Send(half), Step::Send(Bytes::from_static(b"\x01\x02,,[{]}"))], Length::Known)
         }
-        _ => (vec![Step::Send(body)], Length::Known),
+        _ => {
+            let said = Said { output: usage.output, told: tells(&body), ends: true };
+            (vec![Step::Said(said), Step::Send(body)], Length::Known)
+        }
     };
     Reply { status: 200, headers, script, length }
 }
 
-/// A stream. `some` is how many tokens come before a fault in its middle, if the answer has that many. `error` writes an error after
-/// some events, `malformed` what comes in place of an event.
+/// How a stream goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Course {
+    pub(crate) pace: Pace,
+    /// What all of it costs.
+    pub(crate) usage: Usage,
+    /// How many tokens come before a fault in its middle, if the answer has that many.
+    pub(crate) some: usize,
+}
+
+/// A stream. `error` writes an error after some events, `malformed` what comes in place of an event.
 pub(crate) fn stream(
     headers: HeaderMap,
     mut events: Vec<Event>,
-    pace: Pace,
+    course: Course,
     fault: Option<Fault>,
-    some: usize,
     error: impl FnOnce(&[Event]) -> Bytes,
     malformed: impl FnOnce(&[u8]) -> Bytes,
 ) -> Reply {
+    let some = course.some;
     debug_assert!(headers.contains_key(CONTENT_TYPE), "a stream says that it is one");
     let last = match fault {
         Some(Fault::ErrorEvent) => Some((0, After::Error)),
@@ -52,7 +86,7 @@ pub(crate) fn stream(
         Some(Fault::Break) => Some((some, After::Break)),
         _ => None,
     };
-    let mut script = Script::new(pace);
+    let mut script = Script::new(course, &events);
     if let Some(Fault::SlowFirstToken(wait)) = fault {
         script.pace.first += wait;
     }
@@ -105,12 +139,33 @@ struct Script {
     pace: Pace,
     steps: Vec<Step>,
     pending: BytesMut,
-    spoke: bool,
+    usage: Usage,
+    /// How many events say something in the whole stream.
+    pieces: usize,
+    /// Which of all events tells the final usage.
+    telling: Option<usize>,
+    /// How many events were written, and how many of them said something.
+    written: usize,
+    spoken: usize,
+    /// What has been said with what is pending, and what was said before it.
+    said: Said,
+    sent: Said,
 }
 
 impl Script {
-    fn new(pace: Pace) -> Self {
-        Self { pace, steps: Vec::new(), pending: BytesMut::new(), spoke: false }
+    fn new(course: Course, events: &[Event]) -> Self {
+        Self {
+            pace: course.pace,
+            steps: Vec::new(),
+            pending: BytesMut::new(),
+            usage: course.usage,
+            pieces: events.iter().filter(|event| event.moment == Moment::Token).count(),
+            telling: events.iter().rposition(|event| tells(&event.bytes)),
+            written: 0,
+            spoken: 0,
+            said: Said::default(),
+            sent: Said::default(),
+        }
     }
 
     fn events(&mut self, events: &[Event]) {
@@ -121,14 +176,24 @@ impl Script {
 
     fn event(&mut self, event: &Event) {
         if event.moment == Moment::Token {
-            let wait = if self.spoke { self.pace.gap } else { self.pace.first };
-            self.spoke = true;
+            let wait = if self.spoken > 0 { self.pace.gap } else { self.pace.first };
+            self.spoken += 1;
             if !wait.is_zero() {
                 self.send();
                 self.steps.push(Step::Wait(wait));
             }
         }
+        self.count(event.moment);
         self.bytes(&event.bytes);
+    }
+
+    /// Counts what one more event says. The last one that says something ends the answer, and so does what follows it.
+    fn count(&mut self, moment: Moment) {
+        let after = self.spoken >= self.pieces && moment != Moment::Frame;
+        self.said.output = if after { self.usage.output } else { self.usage.after(self.spoken, self.pieces) };
+        self.said.ends |= after;
+        self.said.told |= self.telling == Some(self.written);
+        self.written += 1;
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -137,6 +202,10 @@ impl Script {
 
     fn send(&mut self) {
         if !self.pending.is_empty() {
+            if self.said != self.sent {
+                self.steps.push(Step::Said(self.said));
+                self.sent = self.said;
+            }
             self.steps.push(Step::Send(self.pending.split().freeze()));
         }
     }
@@ -181,10 +250,13 @@ mod tests {
         headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/event-stream"));
         let error = |_: &[Event]| Bytes::from_static(b"error|");
         let malformed = |event: &[u8]| Bytes::from([half(event), b"?|"].concat());
-        let reply = stream(headers, events(tokens), Pace::default(), fault, 3, error, malformed);
+        let usage = Usage::of(9, u32::try_from(tokens).unwrap());
+        let course = Course { pace: Pace::default(), usage, some: 3 };
+        let reply = stream(headers, events(tokens), course, fault, error, malformed);
         let written: String = reply
             .script
             .iter()
+            .filter(|step| !matches!(step, Step::Said(_)))
             .map(|step| match step {
                 Step::Send(bytes) => String::from_utf8_lossy(bytes).into_owned(),
                 other => format!("<{other:?}>"),
@@ -214,5 +286,28 @@ mod tests {
         check(2, Some(Fault::Cut), "open|token0|");
         check(1, Some(Fault::Cut), "open|");
         check(0, Some(Fault::Cut), "open|");
+    }
+
+    #[test]
+    fn what_is_said_is_counted_before_it_is_sent() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/event-stream"));
+        let usage = Usage { hidden: 10, ..Usage::of(9, 12) };
+        let pace = Pace { first: Duration::ZERO, gap: Duration::from_millis(1) };
+        let count = |fault| {
+            let mut all = events(2);
+            all[3].bytes = Bytes::from_static(b"{\"usage\":{}}");
+            let none = |_: &[Event]| Bytes::new();
+            let reply = stream(headers.clone(), all, Course { pace, usage, some: 1 }, fault, none, |_| Bytes::new());
+            let said = reply.script.into_iter().filter_map(|step| match step {
+                Step::Said(said) => Some((said.output, said.told, said.ends)),
+                _ => None,
+            });
+            said.collect::<Vec<_>>()
+        };
+        assert_eq!(count(None), [(11, false, false), (12, true, true)]);
+        assert_eq!(count(Some(Fault::NoDone)), [(11, false, false), (12, true, true)]);
+        assert_eq!(count(Some(Fault::Cut)), [(11, false, false)]);
+        assert_eq!(count(Some(Fault::CutBefore)), []);
     }
 }

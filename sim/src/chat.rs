@@ -1,15 +1,16 @@
 //! What a request to a model gets: checks in the order a provider makes them, then the answer, bent by its fault.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::Value;
 
 use crate::{
-    Fault,
-    answer::{Answer, Delivery, End},
-    bend,
+    Fault, Pace,
+    answer::{Answer, Delivery, End, Usage},
+    bend::{self, Course},
+    bill::Making,
     dialect::{Call, Event, Failure, Refusal, headers, known, set},
     model::Model,
     replay::{self, unavailable},
@@ -25,7 +26,11 @@ pub(crate) fn chat(call: &Call<'_>) -> Decision {
                 Faulty::Decided(decision) => decision,
                 // Prerendered answers are never bent.
                 Faulty::Bent(_) => match quick.reply(call.line, call.delivery(&Value::Null), call.body) {
-                    Some(reply) => Decision::now(reply),
+                    Some((reply, usage)) => {
+                        let model = call.options().models.first().map(String::as_str).unwrap_or_default();
+                        call.bill(model, usage, Making::Saying);
+                        Decision::now(reply)
+                    }
                     None => call.refuse(&Failure::Status(500)),
                 },
             },
@@ -36,7 +41,15 @@ pub(crate) fn chat(call: &Call<'_>) -> Decision {
         Err(why) => return call.refuse(&why),
     };
     let fault = match faulty(call, &model) {
-        Faulty::Decided(decision) => return decision,
+        Faulty::Decided(decision) => {
+            // It was read, and nothing came of it.
+            if decision.is_read()
+                && let Ok(ask) = call.dialect.ask(call, &body, &model)
+            {
+                call.bill(&model.name, ask.read(&model), Making::Saying);
+            }
+            return decision;
+        }
         Faulty::Bent(fault) => fault,
     };
     if let Some(reply) = replayed(call, &model) {
@@ -73,27 +86,41 @@ fn say(call: &Call<'_>, mut answer: Answer, delivery: Delivery, model: &Model, f
     let (mut after, reply) = match delivery {
         Delivery::Whole => {
             let error = || dialect.failed(&answer, &overload);
-            (answer.takes(pace), bend::whole(headers, dialect.whole(&answer), fault, error))
+            (pace.whole(answer.pieces()), bend::whole(headers, dialect.whole(&answer), answer.usage, fault, error))
         }
         Delivery::Streamed => {
             let events = dialect.events(&answer);
+            let course = Course { pace, usage: answer.usage, some: model.some() };
             let error = |told: &[Event]| dialect.broken(&answer, &overload, told);
             let malformed = |event: &[u8]| dialect.malformed(event);
-            (Duration::ZERO, bend::stream(headers, events, pace, fault, model.some(), error, malformed))
+            (Duration::ZERO, bend::stream(headers, events, course, fault, error, malformed))
         }
     };
     match (fault, delivery) {
         (Some(Fault::SlowWhole(wait)), _) | (Some(Fault::SlowFirstToken(wait)), Delivery::Whole) => after += wait,
         _ => {}
     }
+    let making = making(delivery, fault, after, pace, answer.pieces());
+    call.bill(&model.name, answer.usage, making);
     Decision::Answer { after, reply, fault }
+}
+
+/// When an answer is made that takes `after` to come: a whole one before it comes, unless it fails.
+pub(crate) fn making(delivery: Delivery, fault: Option<Fault>, after: Duration, pace: Pace, pieces: u32) -> Making {
+    match (delivery, fault) {
+        (Delivery::Streamed, _) | (_, Some(Fault::ErrorEvent | Fault::ErrorEventLate)) => Making::Saying,
+        (Delivery::Whole, _) => {
+            // A fault adds to the time before the first piece.
+            let first = after.saturating_sub(pace.whole(pieces)).saturating_add(pace.first);
+            Making::Before { from: Instant::now(), pace: Pace { first, gap: pace.gap }, pieces }
+        }
+    }
 }
 
 /// Leaves nothing of an answer but what it cost to read the question.
 fn silence(answer: &mut Answer) {
     answer.choices.clear();
-    answer.usage.output = 0;
-    answer.usage.reasoning = 0;
+    answer.usage = Usage { output: 0, reasoning: 0, hidden: 0, ..answer.usage };
 }
 
 /// Cuts an answer short as a provider's filter does.
@@ -106,8 +133,7 @@ fn filter(answer: &mut Answer, some: usize) {
         choice.end = End::Filtered;
         spoken += u32::try_from(choice.text.len()).unwrap_or(u32::MAX);
     }
-    answer.usage.output = spoken;
-    answer.usage.reasoning = 0;
+    answer.usage = Usage { output: spoken, reasoning: 0, hidden: 0, ..answer.usage };
 }
 
 /// What a fault makes of a request.

@@ -8,7 +8,7 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 use crate::{
-    answer::{Answer, Ask},
+    answer::{Answer, Ask, Usage},
     dialect::{Call, Dialect, Event, Failure, bearer, quote, set},
     field::list,
     model::Model,
@@ -101,10 +101,10 @@ fn words(status: u16) -> &'static str {
 
 /// Answers `/v1/rerank`.
 pub(crate) fn rerank(call: &Call<'_>) -> Decision {
-    said::plain(call, |body, model| write(body, &model.name))
+    said::plain(call, write)
 }
 
-fn write(body: &Value, model: &str) -> Result<Bytes, Failure> {
+fn write(body: &Value, model: &Model) -> Result<(Bytes, Usage), Failure> {
     let Some(query) = body.get("query").and_then(Value::as_str) else { return refuse("query: Field required") };
     let documents = list(body, "documents");
     if documents.is_empty() {
@@ -120,12 +120,12 @@ fn write(body: &Value, model: &str) -> Result<Bytes, Failure> {
             _ => return refuse("top_n: Input should be greater than 0"),
         },
     };
-    let total = cost(query, &texts);
+    let total = model.input(cost(query, &texts));
+    let usage = model.told(format!(r#","usage":{{"total_tokens":{total}}}"#));
     let results = results(&rank(query, texts, top), body);
-    Ok(Bytes::from(format!(
-        r#"{{"model":{},"object":"list","usage":{{"total_tokens":{total}}},"results":[{results}]}}"#,
-        quote(model)
-    )))
+    let name = quote(&model.name);
+    let body = format!(r#"{{"model":{name},"object":"list"{usage},"results":[{results}]}}"#);
+    Ok((Bytes::from(body), Usage::read(total)))
 }
 
 fn refuse<T>(message: &str) -> Result<T, Failure> {

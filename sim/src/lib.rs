@@ -28,6 +28,7 @@ mod anthropic;
 mod azure;
 mod bedrock;
 mod bend;
+mod bill;
 mod chat;
 mod coding;
 mod cohere;
@@ -43,6 +44,7 @@ pub mod model;
 mod oneinfer;
 mod openai;
 mod options;
+mod outcome;
 mod pace;
 mod past;
 mod percent;
@@ -66,13 +68,15 @@ mod tasks;
 mod tls;
 mod vertex;
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc};
 
+pub use bill::{Billed, Spent};
 pub use fault::{Fault, Listed, UnknownFault, faults};
 pub use options::{AwsKey, Compression, Effort, Keep, Keyless, Options, StartError, Tls, UnknownModels};
+pub use outcome::Outcome;
 pub use pace::{InvalidPace, Pace};
 pub use replay::ReplayError;
-pub use seen::{Outcome, Seen};
+pub use seen::Seen;
 
 /// A running simulator. Dropping it closes its port and every connection.
 pub struct Sim {
@@ -125,6 +129,22 @@ impl Sim {
     /// Forgets the requests seen so far and begins to count anew. Faults stay.
     pub fn clear(&self) {
         self.state.log.clear();
+    }
+
+    /// What was billed request by request, oldest first: the latest 65 536. Prerendered answers are not among them.
+    pub fn billed(&self) -> Vec<Billed> {
+        self.state.bill.listed().0
+    }
+
+    /// What was billed for each model, by its whole name: every request since the start or the last
+    /// [`clear_billed`](Self::clear_billed).
+    pub fn spent(&self) -> BTreeMap<String, Spent> {
+        self.state.bill.by_model()
+    }
+
+    /// Forgets what was billed. What is under way then is not billed again.
+    pub fn clear_billed(&self) {
+        self.state.bill.clear();
     }
 
     /// Makes every request for `model` (`*`: for any) fail with `fault` until told otherwise.

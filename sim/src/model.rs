@@ -12,7 +12,7 @@ use crate::{Fault, Pace, pace::duration};
 const SOME: usize = 3;
 
 /// What a name can have in it, and what that does.
-pub(crate) const WRITTEN: [(&str, &str); 16] = [
+pub(crate) const WRITTEN: [(&str, &str); 20] = [
     ("fault-NAME", "fails"),
     ("replay-CASE", "answers with a fixture"),
     ("+times-N", "the fault of its name befalls the first N requests only"),
@@ -23,7 +23,11 @@ pub(crate) const WRITTEN: [(&str, &str); 16] = [
     ("+parallel-N", "N tool calls at once, where tools are called"),
     ("+call-NAME", "where tools are called, this one if it is offered, and not the first"),
     ("+cached-N", "N of the input tokens came from the cache"),
-    ("+reasoning-N", "N hidden reasoning tokens (OpenAI, Gemini)"),
+    ("+reasoning-N", "N hidden reasoning tokens, billed beyond the cap (OpenAI and Gemini tell them apart)"),
+    ("+input-N, +input-Nx", "bills an input of N tokens, or N times what there is"),
+    ("+to-cap", "an answer that uses up the cap on its output, and ends there"),
+    ("+no-cap", "ignores the cap on its output"),
+    ("+no-usage", "never tells the tokens used"),
     ("+thinking", "thinks aloud before it answers: reasoning_content (OpenAI), else in the dialect's own form"),
     ("+refusal", "the model refuses: `refusal` in place of the text (OpenAI)"),
     ("+chunk-N", "a replay in chunks of N bytes"),
@@ -50,6 +54,9 @@ pub(crate) struct Model {
     pub(crate) call: Option<String>,
     pub(crate) cached: Option<u32>,
     pub(crate) reasoning: u32,
+    pub(crate) input: Input,
+    pub(crate) cap: Cap,
+    pub(crate) telling: Telling,
     pub(crate) thinking: bool,
     pub(crate) chunk: Option<NonZeroUsize>,
     pub(crate) no_prefill: bool,
@@ -58,6 +65,36 @@ pub(crate) struct Model {
     /// After how many tokens its fault befalls a stream.
     pub(crate) after: Option<usize>,
     pub(crate) refuses: bool,
+}
+
+/// What a model bills for its input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Input {
+    #[default]
+    Counted,
+    Times(u32),
+    Exactly(u32),
+}
+
+/// What a model makes of the cap on its output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Cap {
+    /// It keeps to it.
+    #[default]
+    Kept,
+    /// It uses it up.
+    Filled,
+    /// It says what it likes.
+    Ignored,
+}
+
+/// Whether a model tells the tokens used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Where its dialect does.
+    #[default]
+    Usual,
+    Never,
 }
 
 impl Model {
@@ -88,7 +125,14 @@ impl Model {
                 "thinking" => model.thinking = true,
                 "chunk" => model.chunk = value.parse().ok(),
                 "refusal" => model.refuses = true,
-                "no" => model.no_prefill |= value == "prefill",
+                "input" => model.input = input(value),
+                "to" if value == "cap" => model.cap = Cap::Filled,
+                "no" => match value {
+                    "prefill" => model.no_prefill = true,
+                    "cap" => model.cap = Cap::Ignored,
+                    "usage" => model.telling = Telling::Never,
+                    _ => {}
+                },
                 _ => {}
             }
         }
@@ -105,9 +149,30 @@ impl Model {
         Pace { first: self.first.unwrap_or(default.first), gap: self.gap.unwrap_or(default.gap) }
     }
 
+    /// The input it bills where `counted` tokens are there.
+    pub(crate) fn input(&self, counted: u32) -> u32 {
+        match self.input {
+            Input::Counted => counted,
+            Input::Times(times) => counted.saturating_mul(times),
+            Input::Exactly(tokens) => tokens,
+        }
+    }
+
+    /// The field that tells the usage; nothing where it never tells it.
+    pub(crate) fn told(&self, written: String) -> String {
+        if self.telling == Telling::Never { String::new() } else { written }
+    }
+
     /// Whether the name is one only a simulator knows.
     pub(crate) fn is_special(&self) -> bool {
         self.fault.is_some() || self.replay.is_some()
+    }
+}
+
+fn input(text: &str) -> Input {
+    match text.strip_suffix('x').map(str::parse) {
+        Some(times) => times.map_or(Input::Counted, Input::Times),
+        None => text.parse().map_or(Input::Counted, Input::Exactly),
     }
 }
 
@@ -133,6 +198,22 @@ mod tests {
         assert_eq!((model.tokens, model.size, model.parallel), (Some(500), Some(8 << 20), Some(2)));
         assert_eq!(model.pace(Pace::default()), Pace { first: Duration::ZERO, gap: Duration::from_millis(20) });
         assert!(model.thinking && model.no_prefill);
+    }
+
+    #[test]
+    fn a_name_says_what_is_billed() {
+        let check = |name: &str, expect: u32| assert_eq!(Model::read(name).input(10), expect, "{name}");
+        check("m", 10);
+        check("m+input-3x", 30);
+        check("m+input-0x", 0);
+        check("m+input-500", 500);
+        check("m+input-many", 10);
+        let model = Model::read("m+no-cap+no-usage+no-prefill+no-more+to-day");
+        assert_eq!((model.cap, model.told("usage".into())), (Cap::Ignored, String::new()));
+        assert!(model.no_prefill);
+        let plain = Model::read("m+no-more+to-day");
+        assert_eq!((plain.cap, plain.told("usage".into())), (Cap::Kept, "usage".into()));
+        assert_eq!(Model::read("m+to-cap").cap, Cap::Filled);
     }
 
     #[test]

@@ -18,6 +18,13 @@ impl Pace {
     pub(crate) fn whole(self, tokens: u32) -> Duration {
         self.first.saturating_add(self.gap.saturating_mul(tokens.saturating_sub(1)))
     }
+
+    /// How many of `tokens` have come after `time`.
+    pub(crate) fn said(self, time: Duration, tokens: u32) -> u32 {
+        let Some(since) = time.checked_sub(self.first) else { return 0 };
+        let Some(more) = since.as_nanos().checked_div(self.gap.as_nanos()) else { return tokens };
+        u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1).min(tokens)
+    }
 }
 
 /// A text that is not a pace.
@@ -56,6 +63,20 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pace_says_how_many_have_come() {
+        let ms = Duration::from_millis;
+        let pace = Pace { first: ms(100), gap: ms(20) };
+        let check = |time, expect| assert_eq!(pace.said(ms(time), 5), expect, "{time}");
+        check(99, 0);
+        check(100, 1);
+        check(119, 1);
+        check(120, 2);
+        check(180, 5);
+        check(9000, 5);
+        assert_eq!(Pace::default().said(ms(0), 5), 5);
+    }
 
     #[test]
     fn a_pace_reads_as_it_is_written() {

@@ -73,6 +73,10 @@ impl Body for Play {
                         return Poll::Ready(Some(Ok(Frame::data(bytes))));
                     }
                 }
+                Some(Step::Said(said)) => {
+                    self.ticket.say(*said);
+                    self.steps.next();
+                }
                 Some(Step::Trailers(_)) => {
                     if let Some(Step::Trailers(trailers)) = self.steps.next() {
                         return Poll::Ready(Some(Ok(Frame::trailers(trailers))));

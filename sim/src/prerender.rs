@@ -5,9 +5,10 @@ use bytes::Bytes;
 use crate::{
     Options,
     answer::{Answer, Ask, Delivery, UsageEvent},
+    bend::tells,
     dialect::{Dialect, headers},
     model::Model,
-    quick::{Quick, Rendered},
+    quick::{Quick, Rendered, Written},
     route,
 };
 
@@ -26,9 +27,12 @@ fn rendered(dialect: &dyn Dialect, options: &Options) -> Rendered {
         let events: Vec<Bytes> = dialect.events(&answer(usage)).into_iter().map(|event| event.bytes).collect();
         Bytes::from(events.concat())
     };
+    let written = |bytes: Bytes| Written { told: tells(&bytes), bytes };
+    let plain = answer(UsageEvent::Unwanted);
     Rendered {
-        whole: (headers(dialect, "prerendered", Delivery::Whole), dialect.whole(&answer(UsageEvent::Unwanted))),
-        stream: (headers(dialect, "prerendered", Delivery::Streamed), stream(UsageEvent::Unwanted)),
-        counted: stream(UsageEvent::Wanted),
+        whole: (headers(dialect, "prerendered", Delivery::Whole), written(dialect.whole(&plain))),
+        stream: (headers(dialect, "prerendered", Delivery::Streamed), written(stream(UsageEvent::Unwanted))),
+        counted: written(stream(UsageEvent::Wanted)),
+        usage: plain.usage,
     }
 }

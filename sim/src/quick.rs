@@ -5,7 +5,8 @@ use hyper::HeaderMap;
 use memchr::memmem;
 
 use crate::{
-    answer::Delivery,
+    answer::{Delivery, Usage},
+    bill::Said,
     reply::{Length, Reply},
     script::Step,
 };
@@ -15,10 +16,18 @@ pub(crate) struct Quick(Vec<Rendered>);
 
 /// The answers of one line.
 pub(crate) struct Rendered {
-    pub(crate) whole: (HeaderMap, Bytes),
-    pub(crate) stream: (HeaderMap, Bytes),
+    pub(crate) whole: (HeaderMap, Written),
+    pub(crate) stream: (HeaderMap, Written),
     /// The stream with the tokens used (OpenAI, on request).
-    pub(crate) counted: Bytes,
+    pub(crate) counted: Written,
+    pub(crate) usage: Usage,
+}
+
+/// A body, and whether it tells the tokens used.
+#[derive(Clone)]
+pub(crate) struct Written {
+    pub(crate) bytes: Bytes,
+    pub(crate) told: bool,
 }
 
 impl Quick {
@@ -29,14 +38,16 @@ impl Quick {
 
     /// Picks the answer to a chat request of the table's line `line` by searching its bytes. What a message says cannot be mistaken for a field:
     /// within a string, quotes are escaped.
-    pub(crate) fn reply(&self, line: usize, delivery: Delivery, body: &[u8]) -> Option<Reply> {
+    pub(crate) fn reply(&self, line: usize, delivery: Delivery, body: &[u8]) -> Option<(Reply, Usage)> {
         let rendered = self.0.get(line)?;
         let streamed = delivery == Delivery::Streamed || is_true(body, b"\"stream\"");
-        let ((headers, bytes), length) =
+        let ((headers, written), length) =
             if streamed { (&rendered.stream, Length::Chunked) } else { (&rendered.whole, Length::Known) };
         let counted = streamed && is_true(body, b"\"include_usage\"");
-        let bytes = if counted { &rendered.counted } else { bytes };
-        Some(Reply { status: 200, headers: headers.clone(), script: vec![Step::Send(bytes.clone())], length })
+        let Written { bytes, told } = if counted { &rendered.counted } else { written };
+        let said = Said { output: rendered.usage.output, told: *told, ends: true };
+        let script = vec![Step::Said(said), Step::Send(bytes.clone())];
+        Some((Reply { status: 200, headers: headers.clone(), script, length }, rendered.usage))
     }
 }
 

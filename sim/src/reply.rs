@@ -48,6 +48,11 @@ impl Decision {
     pub(crate) fn now(reply: Reply) -> Self {
         Self::Answer { after: Duration::ZERO, reply, fault: None }
     }
+
+    /// Whether the request was read by the model and gets no answer: its input costs something all the same.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self, Self::Hang | Self::Reset)
+    }
 }
 
 /// An answer of JSON with a known length.

@@ -8,9 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::HeaderMap;
 
+use crate::bill::Said;
+
 /// One thing that happens to a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// So much has been said once the bytes that follow are sent.
+    Said(Said),
     /// These bytes are sent.
     Send(Bytes),
     /// These follow the body.

@@ -1,6 +1,7 @@
 //! What has arrived: a bounded log of requests and how each ended.
 
 use std::{
+    cell::OnceCell,
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -13,7 +14,10 @@ use bytes::Bytes;
 use hyper::{Version, http::request::Parts};
 use tokio::sync::watch;
 
-use crate::{Fault, Keep};
+use crate::{
+    Fault, Keep, Outcome,
+    bill::{Meter, Said},
+};
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]
@@ -55,17 +59,6 @@ impl Seen {
     }
 }
 
-/// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is being answered, or left hanging.
-    Open,
-    /// Its answer was handed to the connection to the end.
-    Finished,
-    /// The peer hung up, or a fault broke the connection, before that.
-    Aborted,
-}
-
 /// The log. Counting goes on where keeping is off.
 pub(crate) struct Log {
     keep: Keep,
@@ -101,7 +94,7 @@ impl Log {
             self.served.fetch_add(1, Ordering::Relaxed);
         }
         if self.keep.requests == 0 {
-            return Ticket(None);
+            return Ticket::none();
         }
         let outcome = if arrival == Arrival::Whole { Outcome::Open } else { Outcome::Aborted };
         let seen = Seen {
@@ -119,7 +112,7 @@ impl Log {
         };
         let id = self.lock().push(seen, self.keep);
         self.changed.send_replace(());
-        Ticket((outcome == Outcome::Open).then(|| (Arc::clone(self), id)))
+        Ticket::at((outcome == Outcome::Open).then(|| (Arc::clone(self), id)))
     }
 
     pub(crate) fn count_refused(&self) {
@@ -193,36 +186,68 @@ pub(crate) enum Arrival {
     Partial,
 }
 
-/// One request's place in the log. Dropping it before [`finish`](Self::finish) marks the request as aborted.
-pub(crate) struct Ticket(Option<(Arc<Log>, u64)>);
+/// One request's place in the log, and in the bill where it costs something. Dropping it before [`finish`](Self::finish) marks the
+/// request as aborted.
+pub(crate) struct Ticket {
+    place: Option<(Arc<Log>, u64)>,
+    meter: OnceCell<Meter>,
+}
 
 impl Ticket {
     /// The place of a request that is not logged.
     pub(crate) fn none() -> Self {
-        Self(None)
+        Self::at(None)
+    }
+
+    fn at(place: Option<(Arc<Log>, u64)>) -> Self {
+        Self { place, meter: OnceCell::new() }
+    }
+
+    /// Has the request billed. A request is billed once.
+    pub(crate) fn bill(&self, meter: Meter) {
+        // A second meter would be a mistake, and shows as a request that was cut.
+        let _ = self.meter.set(meter);
+    }
+
+    /// Notes how much has been said.
+    pub(crate) fn say(&self, said: Said) {
+        if let Some(meter) = self.meter.get() {
+            meter.say(said);
+        }
+    }
+
+    /// Notes that an answer that comes in one piece has been made.
+    pub(crate) fn made(&self) {
+        if let Some(meter) = self.meter.get() {
+            meter.made();
+        }
     }
 
     /// Notes which fault the request was given.
     pub(crate) fn fault(&self, fault: Option<Fault>) {
-        if let (Some((log, id)), Some(fault)) = (&self.0, fault) {
+        if let (Some((log, id)), Some(fault)) = (&self.place, fault) {
             log.update(*id, |seen| seen.fault = Some(fault));
         }
     }
 
     /// Notes the status it is answered with.
     pub(crate) fn status(&self, status: u16) {
-        if let Some((log, id)) = &self.0 {
+        if let Some((log, id)) = &self.place {
             log.update(*id, |seen| seen.status = Some(status));
         }
     }
 
     /// Notes that the answer went out to its end.
     pub(crate) fn finish(&mut self) {
+        // The bill first: whoever waits for the log finds it settled.
+        if let Some(meter) = self.meter.get() {
+            meter.finish();
+        }
         self.end(Outcome::Finished);
     }
 
     fn end(&mut self, outcome: Outcome) {
-        if let Some((log, id)) = self.0.take() {
+        if let Some((log, id)) = self.place.take() {
             let ended = log.start.elapsed();
             log.update(id, |seen| {
                 seen.outcome = outcome;
@@ -234,6 +259,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        drop(self.meter.take());
         self.end(Outcome::Aborted);
     }
 }

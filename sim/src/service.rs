@@ -59,6 +59,7 @@ pub(crate) async fn serve(
             if !after.is_zero() {
                 tokio::time::sleep(after).await;
             }
+            ticket.made();
             let accepted = accepts_gzip(&head.headers);
             if fault == Some(Fault::Brotli) {
                 compress(&mut reply, Coding::Brotli);

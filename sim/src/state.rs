@@ -1,4 +1,4 @@
-//! What outlives a request: options, the log, the faults in force, what is being replayed.
+//! What outlives a request: options, the log, the bill, the faults in force, what is being replayed.
 
 use std::{
     collections::BTreeMap,
@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     Fault, Options, ReplayError,
+    bill::Bill,
     past::Past,
     prefixes::Prefixes,
     quick::Quick,
@@ -22,6 +23,7 @@ use crate::{
 pub(crate) struct State {
     pub(crate) options: Options,
     pub(crate) log: Arc<Log>,
+    pub(crate) bill: Arc<Bill>,
     pub(crate) faults: Faults,
     pub(crate) prefixes: Prefixes,
     pub(crate) past: Past,
@@ -34,6 +36,7 @@ impl State {
     pub(crate) fn new(options: Options, quick: Option<Quick>) -> Self {
         Self {
             log: Arc::new(Log::new(options.keep)),
+            bill: Arc::default(),
             faults: Faults::of(&options.faults),
             prefixes: Prefixes::default(),
             past: Past::default(),

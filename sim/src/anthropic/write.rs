@@ -39,9 +39,8 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
     }
     let (reason, stop) = answer.choices.first().map_or(("end_turn", "null".to_owned()), stop);
     let finish = format!(
-        r#""delta":{{"stop_reason":"{reason}","stop_sequence":{stop}}},"usage":{{{},"output_tokens":{}}}"#,
-        input(answer.usage),
-        answer.usage.output
+        r#""delta":{{"stop_reason":"{reason}","stop_sequence":{stop}}}{}"#,
+        answer.told(|usage| format!(r#","usage":{{{},"output_tokens":{}}}"#, input(usage), usage.output))
     );
     events.push(event(Moment::Finish, "message_delta", &finish));
     events.push(event(Moment::Terminal, "message_stop", ""));
@@ -119,11 +118,15 @@ fn blocks(choice: &Choice) -> Vec<Block<'_>> {
 
 fn message(answer: &Answer, content: &str, reason: &str, stop: &str, output: u32) -> String {
     let (id, model) = (&answer.id, quote(&answer.model));
-    let Usage { cache, .. } = answer.usage;
+    let usage = answer.told(|usage| {
+        format!(
+            r#","usage":{{{},"cache_creation":{{"ephemeral_5m_input_tokens":{},"ephemeral_1h_input_tokens":0}},"output_tokens":{output},"service_tier":"standard"}}"#,
+            input(usage),
+            usage.cache.written
+        )
+    });
     format!(
-        r#"{{"model":{model},"id":"msg_{id}","type":"message","role":"assistant","content":[{content}],"stop_reason":{reason},"stop_sequence":{stop},"usage":{{{},"cache_creation":{{"ephemeral_5m_input_tokens":{},"ephemeral_1h_input_tokens":0}},"output_tokens":{output},"service_tier":"standard"}}}}"#,
-        input(answer.usage),
-        cache.written
+        r#"{{"model":{model},"id":"msg_{id}","type":"message","role":"assistant","content":[{content}],"stop_reason":{reason},"stop_sequence":{stop}{usage}}}"#
     )
 }
 

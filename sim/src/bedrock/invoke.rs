@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::{
-    answer::tokens,
+    answer::{Usage, tokens},
     dialect::{Call, Failure, quote, uuid},
     field::{list, strings, text},
     model::Model,
@@ -30,7 +30,7 @@ pub(crate) fn invoke(call: &Call<'_>) -> Decision {
     })
 }
 
-fn titan(body: &Value, model: &Model) -> Result<Bytes, Failure> {
+fn titan(body: &Value, model: &Model) -> Result<(Bytes, Usage), Failure> {
     let old = model.base.contains("titan-embed-text-v1");
     let known: &[&str] = if old { &["inputText"] } else { &["inputText", "dimensions", "normalize", "embeddingTypes"] };
     keys(body, known, &["inputText"])?;
@@ -52,12 +52,13 @@ fn titan(body: &Value, model: &Model) -> Result<Bytes, Failure> {
         Some(_) => return malformed("#/dimensions: is not a valid enum value"),
     };
     let values = serde_json::to_string(&vector(said, dimensions)).unwrap_or_default();
-    let count = tokens(said);
+    let count = model.input(tokens(said));
+    let told = model.told(format!(r#","inputTextTokenCount":{count}"#));
     let by_type = if old { String::new() } else { format!(r#","embeddingsByType":{{"float":{values}}}"#) };
-    Ok(Bytes::from(format!(r#"{{"embedding":{values}{by_type},"inputTextTokenCount":{count}}}"#)))
+    Ok((Bytes::from(format!(r#"{{"embedding":{values}{by_type}{told}}}"#)), Usage::read(count)))
 }
 
-fn cohere(body: &Value, model: &Model, id: &str) -> Result<Bytes, Failure> {
+fn cohere(body: &Value, model: &Model, id: &str) -> Result<(Bytes, Usage), Failure> {
     let known =
         ["texts", "images", "inputs", "input_type", "truncate", "embedding_types", "output_dimension", "max_tokens"];
     keys(body, &known, &["texts", "input_type"])?;
@@ -84,10 +85,10 @@ fn cohere(body: &Value, model: &Model, id: &str) -> Result<Bytes, Failure> {
     } else {
         (format!(r#"{{"float":[{vectors}]}}"#), "embeddings_by_type")
     };
-    Ok(Bytes::from(format!(
-        r#"{{"embeddings":{embeddings},"id":"{id}","response_type":"{kind}","texts":[{}]}}"#,
-        said.join(",")
-    )))
+    let read = model.input(texts.iter().map(|said| tokens(said)).sum());
+    let body =
+        format!(r#"{{"embeddings":{embeddings},"id":"{id}","response_type":"{kind}","texts":[{}]}}"#, said.join(","));
+    Ok((Bytes::from(body), Usage::read(read)))
 }
 
 /// Refuses a key that the model does not take, or one that it lacks.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::frame::event;
 use crate::{
-    answer::{Answer, Choice, End},
+    answer::{Answer, Choice, End, Usage},
     dialect::{Event, Moment, quote},
 };
 
@@ -41,10 +41,10 @@ pub(super) fn whole(answer: &Answer) -> Bytes {
         }));
     }
     Bytes::from(format!(
-        r#"{{"metrics":{{"latencyMs":412}},"output":{{"message":{{"content":[{}],"role":"assistant"}}}},"stopReason":"{}","usage":{}}}"#,
+        r#"{{"metrics":{{"latencyMs":412}},"output":{{"message":{{"content":[{}],"role":"assistant"}}}},"stopReason":"{}"{}}}"#,
         blocks.join(","),
         stop(answer),
-        usage(answer)
+        answer.told(usage)
     ))
 }
 
@@ -56,7 +56,7 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
         blocks(&mut writer, choice);
     }
     writer.event(Moment::Finish, "messageStop", &format!(r#","stopReason":"{}""#, stop(answer)));
-    let metadata = format!(r#","metrics":{{"latencyMs":412}},"usage":{}"#, usage(answer));
+    let metadata = format!(r#","metrics":{{"latencyMs":412}}{}"#, answer.told(usage));
     writer.event(Moment::Terminal, "metadata", &metadata);
     writer.events
 }
@@ -127,12 +127,11 @@ fn stop(answer: &Answer) -> &'static str {
 }
 
 /// What was cached is counted apart from the input, and in the total.
-fn usage(answer: &Answer) -> String {
-    let used = answer.usage;
+fn usage(used: Usage) -> String {
     let (read, written, output) = (used.cache.read, used.cache.written, used.output);
     let fresh = used.input.saturating_sub(read).saturating_sub(written);
     let total = used.input.saturating_add(output);
     format!(
-        r#"{{"cacheReadInputTokenCount":{read},"cacheReadInputTokens":{read},"cacheWriteInputTokenCount":{written},"cacheWriteInputTokens":{written},"inputTokens":{fresh},"outputTokens":{output},"serverToolUsage":{{}},"totalTokens":{total}}}"#
+        r#","usage":{{"cacheReadInputTokenCount":{read},"cacheReadInputTokens":{read},"cacheWriteInputTokenCount":{written},"cacheWriteInputTokens":{written},"inputTokens":{fresh},"outputTokens":{output},"serverToolUsage":{{}},"totalTokens":{total}}}"#
     )
 }

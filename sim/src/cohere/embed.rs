@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::{
-    answer::tokens,
+    answer::{Usage, tokens},
     dialect::{Call, Failure, quote, uuid},
     field::{list, strings, text},
     model::Model,
@@ -22,7 +22,7 @@ pub(crate) fn embed(call: &Call<'_>) -> Decision {
     said::plain(call, |body, model| write(body, model, &call.id))
 }
 
-fn write(body: &Value, model: &Model, id: &str) -> Result<Bytes, Failure> {
+fn write(body: &Value, model: &Model, id: &str) -> Result<(Bytes, Usage), Failure> {
     let texts = texts(body)?;
     let dimensions = dimensions(body, model)?;
     let mut kinds = strings(body, "embedding_types");
@@ -41,12 +41,15 @@ fn write(body: &Value, model: &Model, id: &str) -> Result<Bytes, Failure> {
     }
     let said: Vec<String> = texts.iter().map(|said| quote(said)).collect();
     let billed: u32 = texts.iter().map(|said| tokens(said)).sum();
-    Ok(Bytes::from(format!(
-        r#"{{"id":"{}","embeddings":{{{}}},"texts":[{}],"meta":{{"api_version":{{"version":"2"}},"billed_units":{{"input_tokens":{billed}}}}},"response_type":"embeddings_by_type"}}"#,
+    let billed = model.input(billed);
+    let units = model.told(format!(r#","billed_units":{{"input_tokens":{billed}}}"#));
+    let body = format!(
+        r#"{{"id":"{}","embeddings":{{{}}},"texts":[{}],"meta":{{"api_version":{{"version":"2"}}{units}}},"response_type":"embeddings_by_type"}}"#,
         uuid(id),
         by_kind.join(","),
         said.join(",")
-    )))
+    );
+    Ok((Bytes::from(body), Usage::read(billed)))
 }
 
 /// What is to be embedded: `texts`, or `inputs` of text blocks.

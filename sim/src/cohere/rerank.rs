@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::UNPROCESSABLE;
 use crate::{
+    answer::Usage,
     dialect::{Call, Failure, uuid},
     field::{list, text},
     reply::Decision,
@@ -26,7 +27,7 @@ pub(crate) fn rerank(call: &Call<'_>) -> Decision {
     said::plain(call, |body, _| write(body, &call.id))
 }
 
-fn write(body: &Value, id: &str) -> Result<Bytes, Failure> {
+fn write(body: &Value, id: &str) -> Result<(Bytes, Usage), Failure> {
     let unknown = body.as_object().and_then(|fields| fields.keys().find(|name| !KNOWN.contains(&name.as_str())));
     if let Some(name) = unknown {
         let message = format!("unknown field: parameter '{name}' is not a valid field.");
@@ -56,10 +57,12 @@ fn write(body: &Value, id: &str) -> Result<Bytes, Failure> {
     };
     let units = texts.len().div_ceil(SEARCH);
     let results = results(&rank(query, texts, top), body);
-    Ok(Bytes::from(format!(
+    // It is paid by searches, not by tokens.
+    let body = format!(
         r#"{{"id":"{}","results":[{results}],"meta":{{"api_version":{{"version":"2"}},"billed_units":{{"search_units":{units}}}}}}}"#,
         uuid(id)
-    )))
+    );
+    Ok((Bytes::from(body), Usage::default()))
 }
 
 fn refuse<T>(message: impl Into<String>) -> Result<T, Failure> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::{
-    answer::{Answer, Choice, End, pieces},
+    answer::{Answer, Choice, End, Usage, pieces},
     dialect::{Event, Moment, quote, uuid},
 };
 
@@ -21,10 +21,10 @@ pub(super) fn whole(answer: &Answer) -> Bytes {
         message.extend([r#","citations":["#, &citation, "]"]);
     }
     Bytes::from(format!(
-        r#"{{"id":"{}","message":{{"role":"assistant"{message}}},"finish_reason":"{}","usage":{}}}"#,
+        r#"{{"id":"{}","message":{{"role":"assistant"{message}}},"finish_reason":"{}"{}}}"#,
         uuid(&answer.id),
         finish(answer),
-        usage(answer)
+        answer.told(usage)
     ))
 }
 
@@ -61,7 +61,7 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
     if let Some(choice) = answer.choices.first() {
         writer.choice(choice, citation(answer).as_deref());
     }
-    let end = format!(r#""delta":{{"finish_reason":"{}","usage":{}}}"#, finish(answer), usage(answer));
+    let end = format!(r#""delta":{{"finish_reason":"{}"{}}}"#, finish(answer), answer.told(usage));
     writer.event(Moment::Finish, "message-end", &end);
     writer.events.push(Event { moment: Moment::Terminal, bytes: Bytes::from_static(b"data: [DONE]\n\n") });
     writer.events
@@ -154,11 +154,10 @@ fn finish(answer: &Answer) -> &'static str {
     }
 }
 
-fn usage(answer: &Answer) -> String {
-    let used = answer.usage;
+fn usage(used: Usage) -> String {
     let (billed, output, cached) = (used.input, used.output, used.cache.read);
     let input = billed.saturating_add(TEMPLATE_TOKENS);
     format!(
-        r#"{{"billed_units":{{"input_tokens":{billed},"output_tokens":{output}}},"tokens":{{"input_tokens":{input},"output_tokens":{output}}},"cached_tokens":{cached}}}"#
+        r#","usage":{{"billed_units":{{"input_tokens":{billed},"output_tokens":{output}}},"tokens":{{"input_tokens":{input},"output_tokens":{output}}},"cached_tokens":{cached}}}"#
     )
 }

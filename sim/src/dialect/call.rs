@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::{Dialect, Failure, failure, headers};
 use crate::{
-    Options,
-    answer::Delivery,
+    Billed, Effort, Options, Outcome,
+    answer::{Delivery, Usage},
+    bill::{Making, NAMES},
     reply::{Decision, json},
     seen::Ticket,
     state::State,
@@ -49,6 +50,28 @@ impl Call<'_> {
             Some(true) => Delivery::Streamed,
             _ => self.delivery,
         }
+    }
+
+    /// Bills a request for `model`: what it cost to read at once, and what is said as it is [said](crate::bill::Said).
+    pub(crate) fn bill(&self, model: &str, usage: Usage, making: Making) {
+        let named = |name: &'static str| Some((name, self.header(name)?.to_owned()));
+        let billed = || Billed {
+            id: self.id.clone(),
+            dialect: self.dialect.folder(),
+            path: self.head.uri.path().to_owned(),
+            model: model.to_owned(),
+            names: NAMES.into_iter().filter_map(named).collect(),
+            input: usage.input.into(),
+            cached: usage.cache.read.into(),
+            written: usage.cache.written.into(),
+            output: 0,
+            reasoning: 0,
+            told: false,
+            outcome: Outcome::Open,
+        };
+        // A benchmark wants to measure something else.
+        let listed = (self.options().effort == Effort::Read).then(billed);
+        self.ticket.bill(self.state.bill.open(model, usage, making, listed));
     }
 
     /// Says no in the dialect's words.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::ask::field;
 use crate::{
+    answer::{Usage, tokens},
     dialect::{Call, Failure},
     field::{list, text},
     model::Model,
@@ -19,8 +20,8 @@ const MOST_REQUESTS: usize = 100;
 /// Answers `:embedContent`.
 pub(crate) fn one(call: &Call<'_>) -> Decision {
     said::plain(call, |body, model| {
-        let embedding = embedding(body, model, "EmbedContentRequest")?;
-        Ok(Bytes::from(format!(r#"{{"embedding":{embedding}}}"#)))
+        let (embedding, used) = embedding(body, model, "EmbedContentRequest")?;
+        Ok((Bytes::from(format!(r#"{{"embedding":{embedding}}}"#)), Usage::read(used)))
     })
 }
 
@@ -35,19 +36,25 @@ pub(crate) fn batch(call: &Call<'_>) -> Decision {
             return refuse("* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch\n");
         }
         let mut embeddings = Vec::with_capacity(requests.len());
+        let mut used = 0;
         for (index, request) in requests.iter().enumerate() {
             let place = format!("BatchEmbedContentsRequest.requests[{index}]");
             match text(request, "model").strip_prefix("models/") {
-                Some(name) if name == model.name => embeddings.push(embedding(request, model, &place)?),
+                Some(name) if name == model.name => {
+                    let (embedding, read) = embedding(request, model, &place)?;
+                    embeddings.push(embedding);
+                    used += read;
+                }
                 Some(_) => return refuse(format!("* {place}.model: model is not the one of the batch\n")),
                 None => return refuse(format!("* {place}.model: unexpected model name format\n")),
             }
         }
-        Ok(Bytes::from(format!(r#"{{"embeddings":[{}]}}"#, embeddings.join(","))))
+        Ok((Bytes::from(format!(r#"{{"embeddings":[{}]}}"#, embeddings.join(","))), Usage::read(used)))
     })
 }
 
-fn embedding(request: &Value, model: &Model, place: &str) -> Result<String, Failure> {
+/// An embedding, and the tokens read for it, which are not told.
+fn embedding(request: &Value, model: &Model, place: &str) -> Result<(String, u32), Failure> {
     let parts = request.get("content").map_or(&[][..], |content| list(content, "parts"));
     let said: String = parts.iter().map(|part| text(part, "text")).collect();
     if said.is_empty() {
@@ -68,7 +75,7 @@ fn embedding(request: &Value, model: &Model, place: &str) -> Result<String, Fail
             })?,
     };
     let values = serde_json::to_string(&vector(&said, dimensions)).unwrap_or_default();
-    Ok(format!(r#"{{"values":{values}}}"#))
+    Ok((format!(r#"{{"values":{values}}}"#), model.input(tokens(&said))))
 }
 
 fn refuse<T>(message: impl Into<String>) -> Result<T, Failure> {

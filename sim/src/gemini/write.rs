@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Api, Framing};
 use crate::{
-    answer::{Answer, Call, Choice, End},
+    answer::{Answer, Call, Choice, End, Usage},
     dialect::{Event, Moment, quote},
 };
 
@@ -150,19 +150,18 @@ fn response(answer: &Answer, candidates: &[String], said: u32, api: Api) -> Stri
         format!(r#""candidates":[{}]"#, candidates.join(","))
     };
     let (model, id) = (quote(&answer.model), &answer.id);
-    format!(r#"{{{body},"usageMetadata":{},"modelVersion":{model},"responseId":"{id}"}}"#, usage(answer, said, api))
+    format!(r#"{{{body}{},"modelVersion":{model},"responseId":"{id}"}}"#, answer.told(|used| usage(used, said, api)))
 }
 
 /// Thoughts are counted apart from what the candidates say.
-fn usage(answer: &Answer, said: u32, api: Api) -> String {
-    let used = answer.usage;
+fn usage(used: Usage, said: u32, api: Api) -> String {
     let thoughts = used.reasoning.min(said);
     let spoken = said - thoughts;
     let (input, cached) = (used.input, used.cache.read);
     let traffic = if api == Api::Vertex { r#","trafficType":"ON_DEMAND""# } else { "" };
     let some = |name: &str, count: u32| if count > 0 { format!(r#","{name}":{count}"#) } else { String::new() };
     format!(
-        r#"{{"promptTokenCount":{input}{}{},"totalTokenCount":{},"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{input}}}]{}{traffic}}}"#,
+        r#","usageMetadata":{{"promptTokenCount":{input}{}{},"totalTokenCount":{},"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{input}}}]{}{traffic}}}"#,
         some("cachedContentTokenCount", cached),
         some("candidatesTokenCount", spoken),
         input.saturating_add(said),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::{
-    answer::tokens,
+    answer::{Usage, tokens},
     dialect::{Call, Failure, quote},
     openai::{vector, written},
     reply::Decision,
@@ -48,11 +48,11 @@ pub(crate) fn embed(call: &Call<'_>) -> Decision {
             })
             .collect();
         let used: u32 = texts.iter().map(|text| tokens(text)).sum();
-        Ok(Bytes::from(format!(
-            r#"{{"id":"{}","object":"list","data":[{}],"model":{},"usage":{{"prompt_tokens":{used},"total_tokens":{used},"completion_tokens":0}}}}"#,
-            call.id,
-            data.join(","),
-            quote(&model.name)
-        )))
+        let used = model.input(used);
+        let usage = format!(r#","usage":{{"prompt_tokens":{used},"total_tokens":{used},"completion_tokens":0}}"#);
+        let (id, data, name) = (&call.id, data.join(","), quote(&model.name));
+        let usage = model.told(usage);
+        let body = format!(r#"{{"id":"{id}","object":"list","data":[{data}],"model":{name}{usage}}}"#);
+        Ok((Bytes::from(body), Usage::read(used)))
     })
 }

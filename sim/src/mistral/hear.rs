@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::{
-    answer::tokens,
+    answer::{Usage, tokens},
     dialect::{Call, Failure},
     form::{self, Form},
     model::Model,
@@ -35,7 +35,7 @@ pub(crate) fn hear(call: &Call<'_>) -> Decision {
     said::say(call, |call| form::read(call, None), write)
 }
 
-fn write(form: &Form, model: &Model) -> Result<Said, Failure> {
+fn write(form: &Form, model: &Model) -> Result<(Said, Option<Usage>), Failure> {
     let extra = |name: &str| Failure::invalid("Extra inputs are not permitted", Some(name), Some("extra_forbidden"));
     if let Some(unknown) = form.names().find(|name| !KNOWN.contains(name)) {
         return Err(extra(unknown));
@@ -53,5 +53,7 @@ fn write(form: &Form, model: &Model) -> Result<Said, Failure> {
     });
     let answer =
         json!({"model": model.name, "text": text, "language": form.text("language"), "segments": [], "usage": usage});
-    Ok(Said::Whole { kind: "application/json", body: Bytes::from(answer.to_string()), pieces: 0 })
+    let number = |tokens: u64| u32::try_from(tokens).unwrap_or(u32::MAX);
+    let said = Said::Whole { kind: "application/json", body: Bytes::from(answer.to_string()), pieces: 0 };
+    Ok((said, Some(Usage::of(number(input), number(output)))))
 }

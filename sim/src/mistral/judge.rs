@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    answer::tokens,
+    answer::{Usage, tokens},
     dialect::{Call, Failure},
     reply::Decision,
     said,
@@ -41,7 +41,7 @@ pub(crate) fn judge(call: &Call<'_>) -> Decision {
         let usage = json!({"prompt_tokens": used, "completion_tokens": 0, "total_tokens": used});
         let results: Vec<Value> = texts.into_iter().map(judged).collect();
         let answer = json!({"id": call.id, "model": model.name, "usage": usage, "results": results});
-        Ok(Bytes::from(answer.to_string()))
+        Ok((Bytes::from(answer.to_string()), Usage::read(used)))
     })
 }
 

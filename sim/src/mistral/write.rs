@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::{
-    answer::{Answer, Choice, End},
+    answer::{Answer, Choice, End, Usage},
     dialect::{Event, Moment, quote},
 };
 
@@ -32,8 +32,8 @@ pub(super) fn whole(answer: &Answer) -> Bytes {
         .collect();
     let (id, created, model) = (&answer.id, answer.created, quote(&answer.model));
     Bytes::from(format!(
-        r#"{{"id":"{id}","created":{created},"model":{model},"usage":{},"object":"chat.completion","choices":[{}]}}"#,
-        usage(answer),
+        r#"{{"id":"{id}","created":{created},"model":{model}{},"object":"chat.completion","choices":[{}]}}"#,
+        answer.told(usage),
         choices.join(",")
     ))
 }
@@ -52,7 +52,7 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
             writer.chunk(Moment::Token, index, &format!(r#""content":{}"#, quote(piece)), None, "");
         }
     }
-    let usage = format!(r#","usage":{}"#, usage(answer));
+    let usage = answer.told(usage);
     for (index, choice) in answer.choices.iter().enumerate() {
         let usage = if index + 1 == answer.choices.len() { usage.as_str() } else { "" };
         // With calls, this is the first that is said, too.
@@ -114,11 +114,10 @@ fn finish(end: &End) -> &'static str {
     }
 }
 
-fn usage(answer: &Answer) -> String {
-    let used = answer.usage;
-    let (input, output, cached) = (used.input, used.output, used.cache.read);
+fn usage(usage: Usage) -> String {
+    let (input, output, cached) = (usage.input, usage.output, usage.cache.read);
     let total = input.saturating_add(output);
     format!(
-        r#"{{"prompt_tokens":{input},"total_tokens":{total},"completion_tokens":{output},"prompt_tokens_details":{{"cached_tokens":{cached}}}}}"#
+        r#","usage":{{"prompt_tokens":{input},"total_tokens":{total},"completion_tokens":{output},"prompt_tokens_details":{{"cached_tokens":{cached}}}}}"#
     )
 }

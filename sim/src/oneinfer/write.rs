@@ -4,18 +4,18 @@
 use bytes::Bytes;
 
 use crate::{
-    answer::{Answer, End},
+    answer::{Answer, End, Usage},
     dialect::{Event, Moment, quote, uuid},
 };
 
 /// An answer in its envelope.
 pub(super) fn whole(answer: &Answer) -> Bytes {
     Bytes::from(format!(
-        r#"{{"api_details":{{"api_status":"success","api_message":"API has returned response successfully."}},"data":{{{},"text":{},"finish_reason":"{}","usage":{},"latency_ms":980}},"error":{{}}}}"#,
+        r#"{{"api_details":{{"api_status":"success","api_message":"API has returned response successfully."}},"data":{{{},"text":{},"finish_reason":"{}"{},"latency_ms":980}},"error":{{}}}}"#,
         head(answer),
         quote(&said(answer).concat()),
         finish(answer),
-        usage(answer)
+        answer.told(usage)
     ))
 }
 
@@ -25,7 +25,7 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
         let bytes = Bytes::from(format!("data: {{{},\"delta\":{}{more}}}\n\n", head(answer), quote(delta)));
         Event { moment, bytes }
     };
-    let end = format!(r#","finish_reason":"{}","usage":{}"#, finish(answer), usage(answer));
+    let end = format!(r#","finish_reason":"{}"{}"#, finish(answer), answer.told(usage));
     let said = said(answer).iter().map(|piece| event(Moment::Token, piece, ""));
     said.chain([event(Moment::Finish, "", &end)]).collect()
 }
@@ -47,8 +47,8 @@ fn finish(answer: &Answer) -> &'static str {
     }
 }
 
-fn usage(answer: &Answer) -> String {
-    let (input, output) = (answer.usage.input, answer.usage.output);
+fn usage(usage: Usage) -> String {
+    let Usage { input, output, .. } = usage;
     let total = input.saturating_add(output);
-    format!(r#"{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{total}}}"#)
+    format!(r#","usage":{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{total}}}"#)
 }

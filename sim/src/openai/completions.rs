@@ -73,6 +73,8 @@ impl Dialect for Completions {
                 Some(all) => {
                     all.choices.extend(answer.choices);
                     all.usage.output = all.usage.output.saturating_add(answer.usage.output);
+                    all.usage.reasoning = all.usage.reasoning.saturating_add(answer.usage.reasoning);
+                    all.usage.hidden = all.usage.hidden.saturating_add(answer.usage.hidden);
                 }
             }
         }
@@ -84,7 +86,7 @@ impl Dialect for Completions {
             .zip(&answer.choices)
             .map(|(index, choice)| written(index, &choice.text.concat(), Some(finish(choice))))
             .collect();
-        Bytes::from(format!("{{{},\"usage\":{}}}", head(answer, &choices.join(",")), usage(answer.usage)))
+        Bytes::from(format!("{{{}{}}}", head(answer, &choices.join(",")), answer.told(usage)))
     }
 
     fn events(&self, answer: &Answer) -> Vec<Event> {
@@ -99,7 +101,7 @@ impl Dialect for Completions {
             events.push(chunk(Moment::Finish, &written(index, "", Some(finish(choice)))));
         }
         if answer.usage_event == UsageEvent::Wanted {
-            let data = format!("data: {{{},\"usage\":{}}}\n\n", head(answer, ""), usage(answer.usage));
+            let data = format!("data: {{{}{}}}\n\n", head(answer, ""), usage(answer.usage));
             events.push(Event { moment: Moment::Finish, bytes: Bytes::from(data) });
         }
         events.push(Event { moment: Moment::Terminal, bytes: Bytes::from_static(b"data: [DONE]\n\n") });
@@ -181,5 +183,5 @@ fn finish(choice: &Choice) -> &'static str {
 fn usage(usage: Usage) -> String {
     let Usage { input, output, .. } = usage;
     let total = input.saturating_add(output);
-    format!(r#"{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{total}}}"#)
+    format!(r#","usage":{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{total}}}"#)
 }

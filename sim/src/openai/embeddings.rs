@@ -5,8 +5,9 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::{
-    answer::tokens,
+    answer::{Usage, tokens},
     dialect::{Call, Failure, quote},
+    model::Model,
     reply::Decision,
     said,
 };
@@ -16,12 +17,12 @@ const MOST_INPUTS: usize = 2048;
 
 /// Answers an embeddings request.
 pub(crate) fn embeddings(call: &Call<'_>) -> Decision {
-    said::plain(call, |body, model| write(body, &model.name))
+    said::plain(call, write)
 }
 
-fn write(body: &Value, model: &str) -> Result<Bytes, Failure> {
+fn write(body: &Value, model: &Model) -> Result<(Bytes, Usage), Failure> {
     let inputs = inputs(body)?;
-    let dimensions = dimensions(body, model)?;
+    let dimensions = dimensions(body, &model.name)?;
     let mut used = 0;
     let mut data = Vec::with_capacity(inputs.len());
     for (index, input) in inputs.iter().enumerate() {
@@ -29,11 +30,11 @@ fn write(body: &Value, model: &str) -> Result<Bytes, Failure> {
         let written = written(&vector(&input.text, dimensions), body);
         data.push(format!(r#"{{"object":"embedding","index":{index},"embedding":{written}}}"#));
     }
-    Ok(Bytes::from(format!(
-        r#"{{"object":"list","data":[{}],"model":{},"usage":{{"prompt_tokens":{used},"total_tokens":{used}}}}}"#,
-        data.join(","),
-        quote(model)
-    )))
+    let used = model.input(used);
+    let usage = model.told(format!(r#","usage":{{"prompt_tokens":{used},"total_tokens":{used}}}"#));
+    let (data, name) = (data.join(","), quote(&model.name));
+    let body = format!(r#"{{"object":"list","data":[{data}],"model":{name}{usage}}}"#);
+    Ok((Bytes::from(body), Usage::read(used)))
 }
 
 /// A vector as the request wants it: its numbers, or their bytes in base64.
@@ -152,7 +153,7 @@ mod tests {
     fn the_two_encodings_say_the_same() {
         let read = |encoding: &str| -> Value {
             let body = serde_json::json!({"model": "m", "input": ["one", [1, 2]], "dimensions": 4, "encoding_format": encoding});
-            serde_json::from_slice(&write(&body, "m").unwrap()).unwrap()
+            serde_json::from_slice(&write(&body, &Model::read("m")).unwrap().0).unwrap()
         };
         let (floats, base64) = (read("float"), read("base64"));
         let bytes = BASE64_STANDARD.decode(base64["data"][1]["embedding"].as_str().unwrap()).unwrap();
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn an_empty_input_is_refused() {
         for input in [serde_json::json!([]), serde_json::json!(""), Value::Null, serde_json::json!([true])] {
-            assert!(write(&serde_json::json!({"input": input}), "m").is_err(), "{input}");
+            assert!(write(&serde_json::json!({"input": input}), &Model::read("m")).is_err(), "{input}");
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn generations(call: &Call<'_>) -> Decision {
     let read = |call: &Call<'_>| chat::read_or(call, Some(USUAL));
     said::say(call, read, |body, model| {
         let order = Order::read(body, model)?;
-        Ok(say(call, &order, &[], "image_generation"))
+        Ok((say(call, &order, &[], "image_generation"), Some(order.used(0, order.count))))
     })
 }
 
@@ -39,7 +39,8 @@ pub(crate) fn edits(call: &Call<'_>) -> Decision {
         let fields = order::fields(form);
         let order = Order::read(&fields, model)?;
         let given = order::pictures(form, &order)?;
-        Ok(say(call, &order, &given, "image_edit"))
+        let used = order.used(given.len(), order.count);
+        Ok((say(call, &order, &given, "image_edit"), Some(used)))
     })
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn moderations(call: &Call<'_>) -> Decision {
     let read = |call: &Call<'_>| chat::read_or(call, Some(USUAL));
     said::say(call, read, |body, model| {
         let body = write(body, model, &call.id)?;
-        Ok(Said::Whole { kind: "application/json", body, pieces: 0 })
+        Ok((Said::Whole { kind: "application/json", body, pieces: 0 }, None))
     })
 }
 

@@ -101,7 +101,7 @@ fn said(failure: &Failure) -> super::Told {
 
 /// Answers `/v1/responses/input_tokens`.
 pub(crate) fn input_tokens(call: &Call<'_>) -> Decision {
-    said::plain(call, |body, model| {
+    said::free(call, |body, model| {
         let ask = call.dialect.ask(call, body, model)?;
         Ok(Bytes::from(format!(r#"{{"object":"response.input_tokens","input_tokens":{}}}"#, ask.input_tokens)))
     })

@@ -17,9 +17,9 @@ pub(super) fn whole(answer: &Answer) -> Bytes {
         answer.choices.iter().enumerate().map(|(index, choice)| message(index, choice)).collect();
     let head = head(answer, "chat.completion");
     Bytes::from(format!(
-        r#"{{{head},"choices":[{}],"usage":{},"service_tier":"default","system_fingerprint":"fp_5e1fb0a7c1"}}"#,
+        r#"{{{head},"choices":[{}]{},"service_tier":"default","system_fingerprint":"fp_5e1fb0a7c1"}}"#,
         choices.join(","),
-        usage(answer.usage),
+        answer.told(usage),
     ))
 }
 
@@ -32,7 +32,7 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
         ),
         after: match answer.usage_event {
             UsageEvent::Wanted => r#"],"usage":null,"obfuscation":"qX7"}"#,
-            UsageEvent::Unwanted => r#"],"obfuscation":"qX7"}"#,
+            UsageEvent::Unwanted | UsageEvent::Withheld => r#"],"obfuscation":"qX7"}"#,
         },
         events: Vec::new(),
     };
@@ -63,7 +63,7 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
         writer.chunk(Moment::Finish, index, "{}", Some(finish(&choice.end)));
     }
     if answer.usage_event == UsageEvent::Wanted {
-        let event = format!("{}],\"usage\":{},\"obfuscation\":\"\"}}\n\n", writer.before, usage(answer.usage));
+        let event = format!("{}]{},\"obfuscation\":\"\"}}\n\n", writer.before, usage(answer.usage));
         writer.events.push(Event { moment: Moment::Finish, bytes: Bytes::from(event) });
     }
     writer.events.push(Event { moment: Moment::Terminal, bytes: Bytes::from_static(b"data: [DONE]\n\n") });
@@ -145,10 +145,10 @@ fn head(answer: &Answer, object: &str) -> String {
 }
 
 fn usage(usage: Usage) -> String {
-    let Usage { input, cache, output, reasoning } = usage;
+    let Usage { input, cache, output, reasoning, .. } = usage;
     let (total, cached) = (input.saturating_add(output), cache.read);
     format!(
-        r#"{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{total},"prompt_tokens_details":{{"cached_tokens":{cached},"audio_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":{reasoning},"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}}"#
+        r#","usage":{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{total},"prompt_tokens_details":{{"cached_tokens":{cached},"audio_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":{reasoning},"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}}"#
     )
 }
 

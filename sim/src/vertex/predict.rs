@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::{
-    answer::tokens,
+    answer::{Usage, tokens},
     dialect::{Call, Failure},
     field::{list, text},
     openai::vector,
@@ -37,22 +37,25 @@ pub(crate) fn predict(call: &Call<'_>) -> Decision {
         };
         let mut predictions = Vec::with_capacity(instances.len());
         let mut characters = 0;
+        let mut used = 0;
         for instance in instances {
             let said = text(instance, "content");
             if said.is_empty() {
                 return refuse("The text content is empty.".to_owned());
             }
             characters += said.chars().filter(|c| !c.is_whitespace()).count();
+            let count = model.input(tokens(said));
+            used += count;
+            let told = model.told(format!(r#","token_count":{count}"#));
             let values = serde_json::to_string(&vector(said, dimensions)).unwrap_or_default();
-            predictions.push(format!(
-                r#"{{"embeddings":{{"values":{values},"statistics":{{"truncated":false,"token_count":{}}}}}}}"#,
-                tokens(said)
-            ));
+            predictions
+                .push(format!(r#"{{"embeddings":{{"values":{values},"statistics":{{"truncated":false{told}}}}}}}"#));
         }
-        Ok(Bytes::from(format!(
+        let body = format!(
             r#"{{"predictions":[{}],"metadata":{{"billableCharacterCount":{characters}}}}}"#,
             predictions.join(",")
-        )))
+        );
+        Ok((Bytes::from(body), Usage::read(used)))
     })
 }
 

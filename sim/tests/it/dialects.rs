@@ -20,11 +20,15 @@ const HEADERS: [(&str, &str); 6] = [
 ];
 
 /// A way to ask for a chat: a dialect, its fixtures, and paths and bodies by model.
-struct Dialect {
-    folder: &'static str,
-    whole: &'static str,
+pub(crate) struct Dialect {
+    pub(crate) folder: &'static str,
+    pub(crate) whole: &'static str,
     stream: &'static str,
     body: fn() -> Value,
+    /// Where in the body the cap on the output is.
+    cap: &'static [&'static str],
+    /// How an answer says that it ended there.
+    pub(crate) length: &'static str,
 }
 
 fn openai() -> Value {
@@ -56,45 +60,111 @@ fn bedrock() -> Value {
 }
 
 /// `{}` in a path stands for the model; without it, the model is in the body.
-const DIALECTS: [Dialect; 13] = [
-    Dialect { folder: "openai", whole: "/v1/chat/completions", stream: "/v1/chat/completions", body: openai },
-    Dialect { folder: "openai", whole: "/v1/responses", stream: "/v1/responses", body: responses },
-    Dialect { folder: "openai", whole: "/v1/completions", stream: "/v1/completions", body: completions },
-    Dialect { folder: "azure", whole: "/openai/v1/responses", stream: "/openai/v1/responses", body: responses },
-    Dialect { folder: "anthropic", whole: "/v1/messages", stream: "/v1/messages", body: anthropic },
+pub(crate) const DIALECTS: [Dialect; 13] = [
+    Dialect {
+        folder: "openai",
+        whole: "/v1/chat/completions",
+        stream: "/v1/chat/completions",
+        body: openai,
+        cap: &["max_completion_tokens"],
+        length: r#"finish_reason":"length"#,
+    },
+    Dialect {
+        folder: "openai",
+        whole: "/v1/responses",
+        stream: "/v1/responses",
+        body: responses,
+        cap: &["max_output_tokens"],
+        length: r#""reason":"max_output_tokens"#,
+    },
+    Dialect {
+        folder: "openai",
+        whole: "/v1/completions",
+        stream: "/v1/completions",
+        body: completions,
+        cap: &["max_tokens"],
+        length: r#"finish_reason":"length"#,
+    },
+    Dialect {
+        folder: "azure",
+        whole: "/openai/v1/responses",
+        stream: "/openai/v1/responses",
+        body: responses,
+        cap: &["max_output_tokens"],
+        length: r#""reason":"max_output_tokens"#,
+    },
+    Dialect {
+        folder: "anthropic",
+        whole: "/v1/messages",
+        stream: "/v1/messages",
+        body: anthropic,
+        cap: &["max_tokens"],
+        length: r#"stop_reason":"max_tokens"#,
+    },
     Dialect {
         folder: "azure",
         whole: "/openai/deployments/{}/chat/completions?api-version=2024-10-21",
         stream: "/openai/deployments/{}/chat/completions?api-version=2024-10-21",
         body: openai,
+        cap: &["max_tokens"],
+        length: r#"finish_reason":"length"#,
     },
     Dialect {
         folder: "mistral",
         whole: "/mistral/v1/chat/completions",
         stream: "/mistral/v1/chat/completions",
         body: openai,
+        cap: &["max_tokens"],
+        length: r#"finish_reason":"length"#,
     },
-    Dialect { folder: "cohere", whole: "/v2/chat", stream: "/v2/chat", body: openai },
-    Dialect { folder: "oneinfer", whole: "/v1/ula/chat/completions", stream: "/v1/ula/chat/completions", body: openai },
+    Dialect {
+        folder: "cohere",
+        whole: "/v2/chat",
+        stream: "/v2/chat",
+        body: openai,
+        cap: &["max_tokens"],
+        length: r#"finish_reason":"MAX_TOKENS"#,
+    },
+    Dialect {
+        folder: "oneinfer",
+        whole: "/v1/ula/chat/completions",
+        stream: "/v1/ula/chat/completions",
+        body: openai,
+        cap: &["max_tokens"],
+        length: r#"finish_reason":"length"#,
+    },
     Dialect {
         folder: "gemini",
         whole: "/v1beta/models/{}:generateContent",
         stream: "/v1beta/models/{}:streamGenerateContent?alt=sse",
         body: gemini,
+        cap: &["generationConfig", "maxOutputTokens"],
+        length: r#"finishReason":"MAX_TOKENS"#,
     },
     Dialect {
         folder: "vertex",
         whole: "/v1/projects/p/locations/l/publishers/google/models/{}:generateContent",
         stream: "/v1/projects/p/locations/l/publishers/google/models/{}:streamGenerateContent?alt=sse",
         body: gemini,
+        cap: &["generationConfig", "maxOutputTokens"],
+        length: r#"finishReason":"MAX_TOKENS"#,
     },
     Dialect {
         folder: "vertex",
         whole: "/v1/projects/p/locations/l/publishers/anthropic/models/{}:rawPredict",
         stream: "/v1/projects/p/locations/l/publishers/anthropic/models/{}:streamRawPredict",
         body: vertex,
+        cap: &["max_tokens"],
+        length: r#"stop_reason":"max_tokens"#,
     },
-    Dialect { folder: "bedrock", whole: "/model/{}/converse", stream: "/model/{}/converse-stream", body: bedrock },
+    Dialect {
+        folder: "bedrock",
+        whole: "/model/{}/converse",
+        stream: "/model/{}/converse-stream",
+        body: bedrock,
+        cap: &["inferenceConfig", "maxTokens"],
+        length: r#"stopReason":"max_tokens"#,
+    },
 ];
 
 impl Dialect {
@@ -112,9 +182,25 @@ impl Dialect {
         (path.replace("{}", model), body.to_string())
     }
 
-    async fn ask(&self, sim: &Sim, model: &str, streamed: bool) -> hyper::Result<Got> {
+    pub(crate) async fn ask(&self, sim: &Sim, model: &str, streamed: bool) -> hyper::Result<Got> {
         let (path, body) = self.request(model, streamed);
         send(sim, "POST", &path, &HEADERS, body).await
+    }
+
+    /// Asks for an answer of at most `cap` tokens, and to be told the tokens used.
+    pub(crate) async fn ask_capped(&self, sim: &Sim, model: &str, streamed: bool, cap: u32) -> Got {
+        let (path, body) = self.request(model, streamed);
+        let mut body: Value = serde_json::from_str(&body).unwrap();
+        let mut place = &mut body;
+        for name in self.cap {
+            place = &mut place[*name];
+        }
+        *place = cap.into();
+        // Where a stream tells the tokens used to those who ask alone.
+        if streamed && ["openai", "azure"].contains(&self.folder) && path.contains("completions") {
+            body["stream_options"] = json!({"include_usage": true});
+        }
+        send(sim, "POST", &path, &HEADERS, body.to_string()).await.unwrap()
     }
 }
 

@@ -11,6 +11,8 @@ mod anthropic;
 mod audio;
 mod azure;
 mod bedrock;
+mod bill;
+mod caps;
 mod client;
 mod cohere;
 mod completions;

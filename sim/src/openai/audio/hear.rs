@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    answer::{spoken, tokens},
+    answer::{Usage, spoken, tokens},
     dialect::{Call, Event, Failure, Moment, quote},
     form::{self, Form, Part},
     model::Model,
@@ -40,7 +40,7 @@ pub(crate) fn translations(call: &Call<'_>) -> Decision {
     said::say(call, |call| form::read(call, None), |form, model| hear(call, form, model, Task::Translate))
 }
 
-fn hear(call: &Call<'_>, form: &Form, model: &Model, task: Task) -> Result<Said, Failure> {
+fn hear(call: &Call<'_>, form: &Form, model: &Model, task: Task) -> Result<(Said, Option<Usage>), Failure> {
     let file = file(form)?;
     let format = format(form, model)?;
     temperature(form)?;
@@ -52,9 +52,10 @@ fn hear(call: &Call<'_>, form: &Form, model: &Model, task: Task) -> Result<Said,
         by_tokens: by_tokens(model),
         language: form.text("language").unwrap_or("english").to_owned(),
     };
+    let used = Some(heard.used());
     // Whisper does not stream: it answers as if it had not been asked to.
     if form.text("stream") == Some("true") && heard.by_tokens {
-        return Ok(Said::Events(heard.events()));
+        return Ok((Said::Events(heard.events()), used));
     }
     let words = form.texts("timestamp_granularities").any(|granularity| granularity == "word");
     let (kind, body) = match format {
@@ -64,7 +65,7 @@ fn hear(call: &Call<'_>, form: &Form, model: &Model, task: Task) -> Result<Said,
         "verbose_json" => ("application/json", heard.verbose(words)),
         _ => ("application/json", format!(r#"{{"text":{},"usage":{}}}"#, quote(&heard.text()), heard.usage())),
     };
-    Ok(Said::Whole { kind, body: Bytes::from(body), pieces: heard.pieces.len() })
+    Ok((Said::Whole { kind, body: Bytes::from(body), pieces: heard.pieces.len() }, used))
 }
 
 /// What is heard in an uploaded sound, and how long that is, in hundredths of a second.
@@ -161,13 +162,26 @@ impl Heard {
         if !self.by_tokens {
             return format!(r#"{{"type":"duration","seconds":{}}}"#, self.seconds.div_ceil(100));
         }
-        // Ten tokens are a second.
-        let (audio, text) = (self.seconds.div_ceil(10), u64::from(self.prompt));
+        let (audio, text) = (self.audio(), u64::from(self.prompt));
         let (input, output) = (audio + text, u64::try_from(self.pieces.len()).unwrap_or(u64::MAX));
         let total = input.saturating_add(output);
         format!(
             r#"{{"type":"tokens","total_tokens":{total},"input_tokens":{input},"input_token_details":{{"text_tokens":{text},"audio_tokens":{audio}}},"output_tokens":{output}}}"#
         )
+    }
+
+    /// What the sound is in tokens: ten are a second.
+    fn audio(&self) -> u64 {
+        self.seconds.div_ceil(10)
+    }
+
+    /// The tokens it costs; none where it is paid by the second.
+    fn used(&self) -> Usage {
+        if !self.by_tokens {
+            return Usage::default();
+        }
+        let audio = u32::try_from(self.audio()).unwrap_or(u32::MAX);
+        Usage::of(audio.saturating_add(self.prompt), u32::try_from(self.pieces.len()).unwrap_or(u32::MAX))
     }
 
     fn events(&self) -> Vec<Event> {

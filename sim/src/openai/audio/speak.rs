@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::sound::Sound;
 use crate::{
-    answer::{spoken, tokens},
+    answer::{Usage, spoken, tokens},
     chat,
     dialect::{Call, Event, Failure, Moment},
     model::Model,
@@ -29,7 +29,7 @@ pub(crate) fn speech(call: &Call<'_>) -> Decision {
     said::say(call, chat::read, |body, model| speak(call, body, model))
 }
 
-fn speak(call: &Call<'_>, body: &Value, model: &Model) -> Result<Said, Failure> {
+fn speak(call: &Call<'_>, body: &Value, model: &Model) -> Result<(Said, Option<Usage>), Failure> {
     let input = required(body, "input")?;
     let length = input.chars().count();
     if length > LONGEST {
@@ -46,19 +46,24 @@ fn speak(call: &Call<'_>, body: &Value, model: &Model) -> Result<Said, Failure> 
     let framing = word(body, "stream_format", "stream_format", &["sse", "audio"])?;
     let words = spoken(input, model, call.options().tokens);
     let chunks = sound.spoken(&words, speed);
+    let (read, said) = (tokens(input), u32::try_from(words.len()).unwrap_or(u32::MAX));
+    // Older models are paid by the character.
+    let by_tokens = !model.base.starts_with("tts-");
+    let used = Some(if by_tokens { Usage::of(read, said) } else { Usage::default() });
     if framing != Some("sse") {
         let chunk = |(number, bytes): (usize, Bytes)| {
             // What precedes the first word is a header.
             let moment = if number == 0 { Moment::Frame } else { Moment::Token };
             Event { moment, bytes }
         };
-        return Ok(Said::Chunks { kind: sound.kind(), chunks: chunks.into_iter().enumerate().map(chunk).collect() });
+        let chunks = chunks.into_iter().enumerate().map(chunk).collect();
+        return Ok((Said::Chunks { kind: sound.kind(), chunks }, used));
     }
-    if model.base.starts_with("tts-") {
+    if !by_tokens {
         let message = "stream_format 'sse' is not supported with this model.";
         return Err(Failure::invalid(message, Some("stream_format"), Some("unsupported_value")));
     }
-    Ok(Said::Events(events(&chunks, tokens(input), u32::try_from(words.len()).unwrap_or(u32::MAX))))
+    Ok((Said::Events(events(&chunks, read, said)), used))
 }
 
 fn events(chunks: &[Bytes], input: u32, output: u32) -> Vec<Event> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    answer::tokens,
+    answer::{Usage, tokens},
     dialect::Failure,
     form::{Form, Part},
     model::Model,
@@ -81,10 +81,27 @@ impl<'a> Order<'a> {
         format!(r#""background":"{background}","output_format":"png","quality":"{quality}","size":"{width}x{height}""#)
     }
 
-    /// What `painted` pictures cost that begin with `given` ones.
-    ///
-    /// <https://platform.openai.com/docs/guides/image-generation#cost-and-latency>
+    /// What `painted` pictures cost that begin with `given` ones, as a request that bills tokens tells it.
     pub(super) fn usage(&self, given: usize, painted: u32) -> String {
+        let Cost { text, image, output } = self.cost(given, painted);
+        let input = text.saturating_add(image);
+        let total = input.saturating_add(output);
+        format!(
+            r#"{{"total_tokens":{total},"input_tokens":{input},"output_tokens":{output},"input_tokens_details":{{"text_tokens":{text},"image_tokens":{image}}}}}"#
+        )
+    }
+
+    /// The tokens it costs; none where a picture has a price of its own.
+    pub(super) fn used(&self, given: usize, painted: u32) -> Usage {
+        if self.family != Family::Gpt {
+            return Usage::default();
+        }
+        let Cost { text, image, output } = self.cost(given, painted);
+        Usage::of(text.saturating_add(image), output)
+    }
+
+    /// <https://platform.openai.com/docs/guides/image-generation#cost-and-latency>
+    fn cost(&self, given: usize, painted: u32) -> Cost {
         let by_quality = match self.size {
             (width, height) if width == height => [272, 1056, 4160],
             (width, height) if width < height => [408, 1584, 6240],
@@ -98,12 +115,15 @@ impl<'a> Order<'a> {
         };
         let text = tokens(self.prompt);
         let image = u32::try_from(given).unwrap_or(u32::MAX).saturating_mul(PICTURE_TOKENS);
-        let (input, output) = (text.saturating_add(image), each * painted);
-        let total = input.saturating_add(output);
-        format!(
-            r#"{{"total_tokens":{total},"input_tokens":{input},"output_tokens":{output},"input_tokens_details":{{"text_tokens":{text},"image_tokens":{image}}}}}"#
-        )
+        Cost { text, image, output: each * painted }
     }
+}
+
+/// What pictures cost, in tokens.
+struct Cost {
+    text: u32,
+    image: u32,
+    output: u32,
 }
 
 fn prompt(body: &Value, family: Family) -> Result<&str, Failure> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::{
-    answer::{Answer, Call, Choice, End, Usage},
+    answer::{Answer, Call, Choice, End, Usage, UsageEvent},
     dialect::quote,
     field::{list, text},
     model::Model,
@@ -55,7 +55,8 @@ pub(super) fn response(answer: &Answer, stand: Stand<'_>) -> String {
     let incomplete = incomplete.map_or("null".to_owned(), |reason| format!(r#"{{"reason":"{reason}"}}"#));
     let output: Vec<String> =
         if ended { items(answer).iter().map(|item| item.written(answer)).collect() } else { Vec::new() };
-    let used = if ended { usage(answer.usage) } else { "null".to_owned() };
+    let told = ended && answer.usage_event != UsageEvent::Withheld;
+    let used = if told { usage(answer.usage) } else { "null".to_owned() };
     let reasoning = echo.get("reasoning").unwrap_or(&Value::Null);
     let thinks = if reasons(&Model::read(&answer.model)) { "\"medium\"" } else { "null" };
     let effort = reasoning.get("effort").map_or(thinks.to_owned(), Value::to_string);
@@ -207,7 +208,7 @@ fn function_call(call: &Call, status: &str, arguments: &str) -> String {
 }
 
 fn usage(usage: Usage) -> String {
-    let Usage { input, cache, output, reasoning } = usage;
+    let Usage { input, cache, output, reasoning, .. } = usage;
     let (total, cached) = (input.saturating_add(output), cache.read);
     format!(
         r#"{{"input_tokens":{input},"input_tokens_details":{{"cached_tokens":{cached}}},"output_tokens":{output},"output_tokens_details":{{"reasoning_tokens":{reasoning}}},"total_tokens":{total}}}"#
