@@ -20,6 +20,7 @@ mod exhausted;
 mod failover;
 mod inside;
 mod load;
+mod quota;
 mod records;
 mod relay;
 mod reload;

@@ -24,6 +24,7 @@ pub struct Builder {
     latest: String,
     limits: Map<String, Value>,
     keys: Vec<Value>,
+    quotas: Map<String, Value>,
     pages: Vec<String>,
     telemetry: Map<String, Value>,
     local: Map<String, Value>,
@@ -90,6 +91,13 @@ impl Builder {
     #[must_use]
     pub fn key(mut self, name: &str, key: &str, models: &[&str]) -> Self {
         self.keys.push(json!({ "name": name, "sha256": KeyHash::of(key.as_bytes()).to_string(), "models": models }));
+        self
+    }
+
+    /// Adds a limit of what callers may use, as the configuration has it.
+    #[must_use]
+    pub fn quota(mut self, name: &str, quota: Value) -> Self {
+        self.quotas.insert(name.to_owned(), quota);
         self
     }
 
@@ -224,6 +232,7 @@ impl Builder {
             "providers": providers,
             "models": self.models,
             "keys": keys,
+            "quotas": self.quotas,
             "cors": { "origins": self.pages },
             "telemetry": self.telemetry,
             "local": { "models": self.local },

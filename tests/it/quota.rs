@@ -1,0 +1,184 @@
+//! Limits of what callers may use: exact at any concurrency, and told in the caller's words.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use weir_tests::{Gateway, Manner, Upstream};
+
+/// What a request of [`spend_it`] may at most answer with, in tokens.
+const CAP: u64 = 20;
+
+#[tokio::test]
+async fn a_rate_of_requests_refuses_the_next_one_in_the_callers_words() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/gpt-4o"])
+        .quota("calls", json!({ "key": "each", "rate": "3 requests per hour" }))
+        .start()
+        .await;
+    for left in ["2", "1", "0"] {
+        let answer = gateway.chat("gpt", "Hi").await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        assert_eq!(answer.header("x-ratelimit-limit-requests"), "3");
+        assert_eq!(answer.header("x-ratelimit-remaining-requests"), left);
+        assert!(answer.header("x-ratelimit-reset-requests").contains('m'), "{:?}", answer.header_names());
+        assert_eq!(answer.header("x-ratelimit-limit-tokens"), "", "the provider's are not the caller's");
+    }
+    for manner in Manner::all() {
+        let refused = manner.ask(&gateway, "gpt", "Hi").await;
+        assert_eq!(refused.status(), 429, "{}", refused.text());
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1190..=1200).contains(&wait), "{wait}");
+        assert_eq!(refused.header("x-should-retry"), "false", "nobody waits for so long");
+        assert!(refused.text().contains("calls"), "{}", refused.text());
+    }
+    let refused = gateway.chat("gpt", "Hi").await;
+    assert_eq!(refused.code(), "rate_limit_exceeded");
+    let record = gateway.record(refused.id()).await;
+    assert_eq!((&record["outcome"], &record["status"]), (&json!("rate_limit_exceeded"), &json!(429)));
+    assert_eq!(upstream.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn where_no_limit_applies_the_providers_headers_pass() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/gpt-4o"])
+        .quota("others", json!({ "user": "somebody", "rate": "3 requests per hour" }))
+        .start()
+        .await;
+    let direct = upstream.asked_directly("/v1/chat/completions").json(json!({
+        "model": "gpt-4o", "messages": [{ "role": "user", "content": "Hi" }]
+    }));
+    let (direct, through) = (direct.await, gateway.chat("gpt", "Hi").await);
+    let name = "x-ratelimit-limit-requests";
+    assert_eq!(through.header(name), direct.header(name));
+}
+
+/// Asks with every caller until the budget is spent, as each is told to. How many tokens the simulator has billed.
+async fn spend_it(gateway: &Gateway, upstream: &Upstream, callers: usize) -> u64 {
+    let refused = AtomicU64::new(0);
+    let ask = |_| async {
+        loop {
+            let answer = gateway.chat("gpt", "Tell me more").with(json!({ "max_tokens": CAP })).await;
+            match answer.status() {
+                200 => {}
+                429 => {
+                    assert_eq!(answer.code(), "insufficient_quota");
+                    if answer.header("x-should-retry") == "false" {
+                        return;
+                    }
+                    refused.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                _ => panic!("{}", answer.text()),
+            }
+        }
+    };
+    join_all((0..callers).map(ask)).await;
+    let spent = upstream.spent();
+    spent.values().map(|spent| spent.input + spent.output).sum()
+}
+
+#[tokio::test]
+async fn sixty_four_callers_spend_a_budget_and_not_a_token_more() {
+    const BUDGET: u64 = 20_000;
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/gpt-4o"])
+        .quota("tokens", json!({ "key": "team", "budget": format!("{BUDGET} tokens per month") }))
+        .quota("calls", json!({ "budget": "100000 requests per day" }))
+        .quota("each", json!({ "model": "each", "concurrency": 1000 }))
+        .workers(4)
+        .start()
+        .await;
+    let spent = spend_it(&gateway, &upstream, 64).await;
+    assert!(spent <= BUDGET && spent * 100 >= BUDGET * 98, "{spent} of {BUDGET}");
+}
+
+#[tokio::test]
+async fn a_hard_limit_of_tokens_caps_what_a_caller_leaves_open() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/gpt-4o"])
+        .quota("tokens", json!({ "budget": "100000 tokens per month" }))
+        .quota("soft", json!({ "budget": "5 output tokens per month", "soft": true }))
+        .start()
+        .await;
+    let sent = || upstream.requests().last().unwrap().json();
+    assert_eq!(gateway.chat("gpt", "Hi").await.status(), 200);
+    assert_eq!(sent()["max_completion_tokens"], 8192);
+    assert_eq!(gateway.chat("gpt", "Hi").with(json!({ "max_tokens": 20 })).await.status(), 200);
+    assert_eq!((&sent()["max_tokens"], &sent()["max_completion_tokens"]), (&json!(20), &Value::Null));
+    let answer = gateway.chat("gpt", "Hi").with(json!({ "max_tokens": 9000 })).await;
+    assert_eq!((answer.status(), &sent()["max_tokens"]), (200, &json!(8192)));
+    assert_eq!(answer.header("x-weir-over-limit"), "soft");
+    let too_much = "word ".repeat(400_000);
+    let never = gateway.chat("gpt", &too_much).await;
+    assert_eq!((never.status(), never.code().as_str()), (400, "request_exceeds_limit"), "{}", never.text());
+    assert_eq!(never.header("retry-after"), "");
+}
+
+#[tokio::test]
+async fn so_many_are_under_way_and_one_that_leaves_makes_room() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/gpt-4o"])
+        .model("slow", ["sim/gpt-4o+gap-50ms+tokens-500"])
+        .quota("parallel", json!({ "key": "each", "concurrency": 2 }))
+        .workers(2)
+        .start()
+        .await;
+    for _ in 0..3 {
+        let mut first = gateway.chat("slow", "Hi").streamed().open().await;
+        let mut second = gateway.chat("slow", "Hi").streamed().open().await;
+        assert!(first.event().await.is_some() && second.event().await.is_some());
+        let refused = gateway.chat("gpt", "Hi").await;
+        assert_eq!((refused.status(), refused.code().as_str()), (429, "rate_limit_exceeded"), "{}", refused.text());
+        assert_eq!((refused.header("retry-after"), refused.header("x-should-retry")), ("1", "true"));
+        first.hang_up();
+        second.hang_up();
+        while gateway.chat("gpt", "Hi").await.status() != 200 {}
+    }
+}
+
+#[tokio::test]
+async fn a_target_whose_limit_is_spent_is_passed_over_and_the_last_one_is_told() {
+    let (first, second) = (Upstream::called("first").await, Upstream::called("second").await);
+    let gateway = Gateway::with(&first)
+        .and(&second)
+        .model("gpt", ["first/gpt-4o", "second/gpt-4o"])
+        .quota("first", json!({ "provider": "first", "budget": "2 requests per day" }))
+        .quota("targets", json!({ "target": "each", "budget": "3 requests per day" }))
+        .start()
+        .await;
+    for provider in ["first", "first", "second", "second", "second"] {
+        let answer = gateway.chat("gpt", "Hi").await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let record = gateway.record(answer.id()).await;
+        assert_eq!(record["provider"], provider);
+        if provider == "second" {
+            assert_eq!(record["passed_over"], json!([{ "target": "first/gpt-4o", "why": "limit first" }]));
+        }
+    }
+    let refused = gateway.chat("gpt", "Hi").await;
+    assert_eq!((refused.status(), refused.code().as_str()), (429, "insufficient_quota"), "{}", refused.text());
+    assert_eq!(gateway.record(refused.id()).await["passed_over"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_new_configuration_goes_on_with_what_was_spent() {
+    let upstream = Upstream::sim().await;
+    let quota = |amount: u64| json!({ "key": "each", "budget": format!("{amount} requests per month") });
+    let gateway = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o"]).quota("calls", quota(2));
+    let mut gateway = gateway.start().await;
+    for status in [200, 200, 429] {
+        assert_eq!(gateway.chat("gpt", "Hi").await.status(), status);
+    }
+    gateway.becomes(|builder| builder.quota("calls", quota(3))).await;
+    for status in [200, 429] {
+        assert_eq!(gateway.chat("gpt", "Hi").await.status(), status);
+    }
+}
