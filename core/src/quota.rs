@@ -15,6 +15,7 @@ pub mod estimate;
 pub mod headers;
 pub mod limit;
 mod pack;
+mod posted;
 mod quotas;
 pub mod refusal;
 #[cfg(test)]
@@ -26,5 +27,6 @@ pub mod workers;
 pub use account::Standing;
 pub use admission::{Refused, Shortfall, Taken, Want, Worker, admit, extend, settle};
 pub use limit::{Alone, Dimension, Kind, Limit, Meter, Subject, VALUES, Who};
+pub use posted::Posted;
 pub use quotas::Quotas;
 pub use window::{Edges, Window, Windows};

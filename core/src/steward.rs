@@ -13,6 +13,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::health::cooldown::{Begun, Index};
+use crate::quota::workers;
 use crate::shared::{Cell, Shared};
 use crate::time::Instant;
 
@@ -120,6 +121,8 @@ impl fmt::Display for Outcome {
 pub enum Effect {
     /// Create a cell with these bytes, if there is none.
     Create(String, Vec<u8>),
+    /// Give back what these workers, which are dead, hold under limits.
+    Forget(Vec<u64>),
     /// Clear the cooldowns of these providers and models that have ended.
     Sweep(Vec<(String, String)>),
     /// Call out, and pass the answer to the steward.
@@ -210,6 +213,10 @@ impl Steward {
 
     fn tick(&mut self, now: Instant, shared: &dyn Shared, effects: &mut Vec<Effect>) {
         effects.push(Effect::Add(Counter::Ticks, 1));
+        let dead = shared.store().map(|store| workers::living(store, now).1).unwrap_or_default();
+        if !dead.is_empty() {
+            effects.push(Effect::Forget(dead));
+        }
         let index = shared.read(&Index::KEY).unwrap_or_default();
         let ended = index.ended(now).map(|(provider, model)| (provider.to_string(), model.to_string()));
         let ended: Vec<_> = ended.collect();

@@ -61,7 +61,7 @@ impl Request {
     fn tell(&mut self, host: &impl Host, now: Instant, input: Input<'_>) -> Flow {
         let shared = View(host.cells());
         let Self { routing, edge, effects, .. } = self;
-        worker::with(host, |worker| {
+        worker::with(host, routing, |worker| {
             LOAD.with_borrow_mut(|load| {
                 let mut around = Around { routing, shared: &shared, load, worker };
                 edge.on(now, input, &mut around, effects)
@@ -77,6 +77,7 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         LOAD.with_borrow_mut(|load| self.edge.leave(load));
+        worker::abandon(&self.routing, self.edge.abandoned());
     }
 }
 
@@ -111,9 +112,13 @@ impl<H: Host> Role<H> for Request {
         if !self.routing.quotas.is_empty() {
             let headers = self.edge.limit_headers(&self.routing, host.now());
             if headers.iter().any(|(name, _)| *name != OVER) {
-                OF_PROVIDERS.iter().for_each(|name| host.remove_header(Map::Response, name));
+                for name in OF_PROVIDERS {
+                    host.remove_header(Map::Response, name);
+                }
             }
-            headers.iter().for_each(|(name, value)| host.set_header(Map::Response, name, value));
+            for (name, value) in &headers {
+                host.set_header(Map::Response, name, value);
+            }
         }
         Next::Continue
     }

@@ -29,6 +29,7 @@ use self::host::{Marks, Stream};
 use crate::attempt::Try;
 use crate::edge::Request;
 use crate::host::{Buffer, Next, Role};
+use crate::worker;
 
 /// One filter configuration, shared by all workers.
 enum Plays {
@@ -88,7 +89,10 @@ unsafe fn play(player: *const Player, hook: impl FnOnce(&mut dyn Role<Stream>, &
 
 fn configured(config: &[u8]) -> Option<Plays> {
     match Configured::read(config) {
-        Ok(Configured::Edge(routing)) => Some(Plays::Edge(Arc::new(routing))),
+        Ok(Configured::Edge(routing)) => {
+            worker::post(&cells::shared(), &routing);
+            Some(Plays::Edge(Arc::new(routing)))
+        }
         Ok(Configured::Attempt(upstream)) => Some(Plays::Attempt(Arc::new(upstream))),
         Ok(Configured::Steward(_)) => {
             host::log("weir: the steward is no filter, but a bootstrap extension");

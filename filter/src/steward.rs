@@ -1,5 +1,6 @@
 //! The steward role: one for each Envoy; see [`weir_core::steward`].
 
+use weir_core::quota::{Posted, upkeep, workers};
 use weir_core::steward::{Answer, Call, Counter, Effect, Input, Settings, Steward};
 use weir_core::time::Instant;
 
@@ -61,6 +62,11 @@ impl Keeper {
                 Effect::Create(key, cell) => {
                     // One that is there has been counted in.
                     let _ = host.cells().create(&key, &cell);
+                }
+                Effect::Forget(dead) => {
+                    let (cells, limits) = (host.cells(), Posted::of(&View(host.cells())));
+                    upkeep::forget(&cells, &limits, now, |worker| !dead.contains(&worker));
+                    workers::bury(&cells, &dead);
                 }
                 Effect::Sweep(targets) => cooldown::sweep(&host.cells(), &targets, now),
                 Effect::Call(call) => {

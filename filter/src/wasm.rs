@@ -23,17 +23,18 @@ use std::sync::Arc;
 
 use weir_core::answer::Answer;
 use weir_core::config::{Role as Configured, Routing};
+use weir_core::quota::workers::BEAT;
 use weir_core::upstream::Upstream;
 use weir_hub::endpoint::Family;
 use weir_hub::fault::HostFault;
 
-#[cfg(test)]
 pub(crate) use self::cells::SharedData;
 use self::host::{Level, Stream};
 use crate::attempt::Try;
 use crate::edge::Request;
 use crate::host::{Next, Role};
 use crate::mailbox::ByRequest;
+use crate::worker;
 
 /// What a hook has Envoy do next, in the ABI.
 const CONTINUE: u32 = 0;
@@ -60,7 +61,13 @@ enum Plays {
 
 fn configure(root: u32) -> Option<Plays> {
     match Configured::read(&host::configuration()) {
-        Ok(Configured::Edge(routing)) => Some(Plays::Edge(Arc::new(routing))),
+        Ok(Configured::Edge(routing)) => {
+            worker::post(&SharedData, &routing);
+            if !routing.quotas.is_empty() {
+                host::tick_every(BEAT);
+            }
+            Some(Plays::Edge(Arc::new(routing)))
+        }
         Ok(Configured::Attempt(upstream)) => Some(Plays::Attempt(Arc::new(upstream))),
         Ok(Configured::Steward(settings)) => {
             steward::start(root, settings);
@@ -177,11 +184,14 @@ extern "C" fn configuration(id: u32, _: usize) -> bool {
     sound
 }
 
-/// Asked for by the steward, and by [`Host::end`](crate::host::Host::end).
+/// Asked for by the steward, by an edge with limits, and by [`Host::end`](crate::host::Host::end).
 #[unsafe(export_name = "proxy_on_tick")]
 extern "C" fn tick(root: u32) {
+    let is_edge = CONFIGURED.with_borrow(|configured| matches!(configured.get(&root), Some(Plays::Edge(_))));
     if steward::is(root) {
         steward::tick(root);
+    } else if is_edge {
+        worker::tick(&SharedData, host::now());
     } else {
         host::tick();
     }

@@ -139,6 +139,11 @@ impl Edge {
         }
     }
 
+    /// What it had reserved and could not settle: its role failed.
+    pub fn abandoned(&mut self) -> Vec<Taken> {
+        core::mem::take(&mut self.reserved.taken)
+    }
+
     /// The rate-limit headers of every answer to this caller; none, where no limit of Weir's applies.
     pub fn limit_headers(&self, routing: &Routing, now: Instant) -> Vec<(&'static str, String)> {
         let taken = &self.reserved.taken;

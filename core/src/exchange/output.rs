@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use weir_hub::call::Call;
-use weir_hub::codec::json::{self, Edit, Scan};
+use weir_hub::codec::json::{self, Edit, Raw, Scan};
 use weir_hub::endpoint::Endpoint;
 
 /// The default of OpenAI's legacy text completions, in tokens.
@@ -32,7 +32,7 @@ pub fn output(call: &Call<'_>) -> Option<Output> {
         Endpoint::Responses => (number("max_output_tokens"), None),
         Endpoint::GenerateContent => {
             let config = config(body, scan).and_then(|name| scan.raw(body, name));
-            let number = |names: [&str; 2]| config?.pick(names).into_iter().flatten().find_map(|found| found.integer());
+            let number = |names: [&str; 2]| config?.pick(names).into_iter().flatten().find_map(Raw::integer);
             (number(GEMINI), number(["candidateCount", "candidate_count"]))
         }
         Endpoint::CountTokens
@@ -120,7 +120,7 @@ mod tests {
         check(Endpoint::Chat, r#"{"n":null}"#, None, 1, r#"{"n":null,"max_completion_tokens":9}"#);
         check(Endpoint::Completions, r#"{"best_of":4,"n":2}"#, Some(16), 4, r#"{"best_of":4,"n":2,"max_tokens":9}"#);
         check(Endpoint::Messages, r#"{"max_tokens":5}"#, Some(5), 1, r#"{"max_tokens":9}"#);
-        check(Endpoint::Responses, r#"{}"#, None, 1, r#"{"max_output_tokens":9}"#);
+        check(Endpoint::Responses, "{}", None, 1, r#"{"max_output_tokens":9}"#);
         check(
             Endpoint::GenerateContent,
             r#"{"generationConfig":{"maxOutputTokens":7,"candidateCount":2}}"#,

@@ -266,8 +266,8 @@ fn place(
                 let waits = account.pending.iter().filter(|pending| !admitted.contains(pending));
                 return (false, Found::Waits(waits.copied().collect()));
             }
-            let wait = account.wait(limit, *amount, now);
-            (false, Found::Short(Shortfall { number: *number, subject: subject.clone(), amount: *amount, wait }))
+            let until = account.wait(limit, *amount, now);
+            (false, Found::Short(Shortfall { number: *number, subject: subject.clone(), amount: *amount, wait: until }))
         });
         match found {
             Changed::Lost => return Err(Refused::Lost),

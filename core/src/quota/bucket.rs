@@ -82,7 +82,7 @@ fn hash(text: &str) -> u32 {
     let hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    (hash ^ (hash >> 32)) as u32
+    u32::try_from((hash ^ (hash >> 32)) & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 /// The accounts of one cell.
@@ -269,8 +269,7 @@ pub(super) fn change_each(
     mut change: impl FnMut(&mut Account) -> bool,
 ) {
     for place in Place::all(store, &limit.name) {
-        loop {
-            let Some((bytes, number)) = store.get(&place.key) else { break };
+        while let Some((bytes, number)) = store.get(&place.key) {
             let Some(mut bucket) = Bucket::read(&bytes) else { break };
             let mut writes = false;
             for account in &mut bucket.accounts {

@@ -98,7 +98,7 @@ fn duration(millis: u64) -> String {
     let (hours, minutes, secs) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
     match millis {
         0..1000 => format!("{millis}ms"),
-        1000..60_000 if millis % 1000 > 0 => {
+        1000..60_000 if !millis.is_multiple_of(1000) => {
             let text = format!("{secs}.{:03}", millis % 1000);
             format!("{}s", text.trim_end_matches('0'))
         }
@@ -136,7 +136,7 @@ mod tests {
             (&tokens, standing(90, 30)),
             (&cost, standing(1, 0)),
         ];
-        let now = Instant::default().after(Duration::from_millis(1_000_000_000));
+        let now = Instant::default().after(Duration::from_secs(1_000_000));
         let told = |family| headers(all.into_iter(), family, now);
         assert_eq!(
             told(Family::OpenAi),

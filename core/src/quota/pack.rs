@@ -12,17 +12,17 @@ impl Packed {
         // Almost every number fits, and 128 bits cost several instructions each in wasm.
         if let Ok(mut small) = u64::try_from(number) {
             while small >= 0x80 {
-                self.0.push(small as u8 | 0x80);
+                self.0.push(small.to_le_bytes()[0] | 0x80);
                 small >>= 7;
             }
-            return self.0.push(small as u8);
+            return self.0.push(small.to_le_bytes()[0]);
         }
         let mut large = number;
         while large >= 0x80 {
-            self.0.push(large as u8 | 0x80);
+            self.0.push(large.to_le_bytes()[0] | 0x80);
             large >>= 7;
         }
-        self.0.push(large as u8);
+        self.0.push(large.to_le_bytes()[0]);
     }
 
     /// Adds bytes, after their length.

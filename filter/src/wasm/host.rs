@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "calls the host by raw pointers")]
 
 use core::ptr::{null, null_mut};
+use core::time::Duration;
 use std::borrow::Cow;
 use std::cell::RefCell;
 
@@ -135,6 +136,12 @@ const LATE: u32 = 100;
 /// A stream is gone: there is nothing to break any more. The host may still know its number.
 pub(super) fn gone(stream: u32) {
     ENDING.with_borrow_mut(|ending| ending.retain(|(ending, _)| *ending != stream));
+}
+
+/// Has the plugin configuration at hand tick so often.
+pub(super) fn tick_every(period: Duration) {
+    // SAFETY: a number only.
+    unsafe { proxy_set_tick_period_milliseconds(u32::try_from(period.as_millis()).unwrap_or(u32::MAX)) };
 }
 
 /// Breaks the streams whose time has come.

@@ -91,7 +91,7 @@ impl Check {
             if value.is_empty() {
                 self.error(&path, "it is empty", Some(format!("write a name, or \"{EACH}\"")));
             } else if let Some(known) = known.filter(|known| value != EACH && !known.contains(&value.as_str())) {
-                let hint = did_you_mean(value, known.into_iter());
+                let hint = did_you_mean(value, known);
                 self.error(&path, format!("there is no {} \"{value}\"", of.name()), hint);
             }
             subjects.push(Subject { of, value: (value != EACH).then(|| value.clone()) });
@@ -134,7 +134,7 @@ impl Check {
                 "per day" => 86_400,
                 _ => return None,
             };
-            Some((amount.meter, u64::try_from(amount.amount).ok()?, period * 1_000_000_000))
+            Some((amount.meter, u64::try_from(amount.number).ok()?, period * 1_000_000_000))
         });
         let Some((meter, amount, period)) = read else {
             self.error(place, format!("\"{text}\" is no rate"), Some(RATE.to_owned()));
@@ -163,7 +163,7 @@ impl Check {
             "in total" => Some(None),
             _ => None,
         };
-        let read = Amount::read(text).and_then(|amount| Some((amount.meter, amount.amount, period(amount.rest)?)));
+        let read = Amount::read(text).and_then(|amount| Some((amount.meter, amount.number, period(amount.rest)?)));
         let Some((meter, amount, period)) = read else {
             self.error(place, format!("\"{text}\" is no budget"), Some(BUDGET.to_owned()));
             return None;
@@ -176,14 +176,14 @@ impl Check {
             (Some(Period::Day), "UTC") => Windows::Regular { from: 0, length: 86_400 },
             (Some(Period::Week), "UTC") => Windows::Regular { from: MONDAY, length: 7 * 86_400 },
             (Some(Period::Month), "UTC") => Windows::Edges(Edges(months().collect())),
-            (Some(period), zone) => match source.calendar.get(&(zone.to_owned(), period)) {
-                Some(edges) => Windows::Edges(edges.clone()),
-                None => {
+            (Some(period), zone) => {
+                let edges = source.calendar.get(&(zone.to_owned(), period));
+                if edges.is_none() {
                     let hint = "write the name of a place in the time zone database, such as Europe/Berlin".to_owned();
                     self.error(format!("{path}.zone"), format!("there is no time zone \"{zone}\""), Some(hint));
-                    Windows::Ever
                 }
-            },
+                edges.map_or(Windows::Ever, |edges| Windows::Edges(edges.clone()))
+            }
         };
         Some((meter, Kind::Budget { amount, windows }))
     }
@@ -196,7 +196,7 @@ fn months() -> impl Iterator<Item = u64> {
 
 /// An amount with its unit.
 struct Amount<'t> {
-    amount: u128,
+    number: u128,
     meter: Meter,
     /// What follows the unit.
     rest: &'t str,
@@ -221,7 +221,7 @@ impl<'t> Amount<'t> {
             .into_iter()
             .find(|(unit, _)| text.strip_prefix(unit).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))?;
         let rest = text.strip_prefix(unit)?.trim();
-        Some(Self { amount: Self::number(number, meter)?, meter, rest })
+        Some(Self { number: Self::number(number, meter)?, meter, rest })
     }
 
     /// Reads a number: a whole one, except for dollars, with `_` between digits if that helps.

@@ -41,6 +41,13 @@ fn taken_of(store: &dyn Store, limit: &Limit) -> (u128, u128) {
     sums
 }
 
+/// Settles all that was taken with so much.
+fn give_back(store: &dyn Store, limits: &[Limit], taken: &[Taken], used: u128) {
+    for taken in taken {
+        settle(store, &limits[taken.number], taken, used, now());
+    }
+}
+
 #[test]
 fn all_are_taken_or_none() {
     let store = Memory::default();
@@ -98,7 +105,7 @@ fn interleave(amounts: &[u128], threads: &[Vec<Ask>], seed: u64) {
             let (limits, memory, order, problems) = (&limits, &memory, &order, &problems);
             scope.spawn(move || {
                 // A write happens while no other thread does anything, so the memory is as it says.
-                let seen = |key: &str, _: &[u8]| {
+                let check = |key: &str, _: &[u8]| {
                     if key.starts_with("weir.quota/") {
                         for limit in limits {
                             let (settled, held) = taken_of(memory, limit);
@@ -108,7 +115,7 @@ fn interleave(amounts: &[u128], threads: &[Vec<Ask>], seed: u64) {
                         }
                     }
                 };
-                let store = Stepped { memory, order, thread, seen };
+                let store = Stepped { memory, order, thread, seen: check };
                 let mut worker = Worker::new(thread as u64 + 1);
                 for ask in asks {
                     let mut wants: Vec<Want<'_>> =
@@ -117,9 +124,7 @@ fn interleave(amounts: &[u128], threads: &[Vec<Ask>], seed: u64) {
                         want.number = *n;
                     }
                     match admit(&store, &mut worker, &mut wants, now()) {
-                        Ok(taken) => {
-                            taken.iter().for_each(|taken| settle(&store, &limits[taken.number], taken, 0, now()))
-                        }
+                        Ok(taken) => give_back(&store, limits, &taken, 0),
                         Err(refused) if ask.always_fits => {
                             problems.lock().unwrap().push(format!("thread {thread}: {refused:?}"));
                         }
@@ -186,7 +191,7 @@ fn many_threads_spend_a_budget_to_its_last_token() {
                         match admit(memory, &mut worker, &mut wants, now()) {
                             Ok(taken) => {
                                 spent += 1;
-                                taken.iter().for_each(|taken| settle(memory, &limits[taken.number], taken, 1, now()));
+                                give_back(memory, limits, &taken, 1);
                             }
                             Err(Refused::Short(Shortfall { wait: Some(_), .. })) => thread::yield_now(),
                             Err(_) => return spent,
