@@ -182,3 +182,32 @@ async fn a_new_configuration_goes_on_with_what_was_spent() {
         assert_eq!(gateway.chat("gpt", "Hi").await.status(), status);
     }
 }
+
+/// A wasm VM that fails takes with it what its requests had reserved, without a word; natively only the role fails.
+#[tokio::test]
+async fn what_a_worker_that_failed_had_reserved_is_given_back() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/gpt-4o"])
+        .model("fails", ["sim/gpt-4o"])
+        .model("slow", ["sim/gpt-4o+gap-50ms+tokens-900"])
+        .quota("parallel", json!({ "concurrency": 2 }))
+        .quota("tokens", json!({ "budget": "10000 tokens per day" }))
+        .failing_on("fails")
+        .start()
+        .await;
+    let mut stream = gateway.chat("slow", "Hi").with(json!({ "max_tokens": 1000 })).streamed().open().await;
+    assert!(stream.event().await.is_some());
+    assert!(gateway.chat("fails", "Hi").with(json!({ "max_tokens": 8000 })).await.status() >= 500);
+    drop(stream);
+    let ask = || gateway.chat("gpt", "Hi").with(json!({ "max_tokens": 8000 }));
+    loop {
+        let answer = ask().await;
+        match answer.status() {
+            200 => break,
+            429 | 500.. => tokio::time::sleep(Duration::from_millis(200)).await,
+            _ => panic!("{}", answer.text()),
+        }
+    }
+    assert_eq!(ask().await.status(), 200, "all of it is back");
+}

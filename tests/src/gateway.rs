@@ -1,6 +1,7 @@
 //! A gateway as its operator would run it: a configuration, read and rendered by `weir_control`, in a real Envoy.
 
 mod builder;
+mod fail;
 mod own;
 mod plan;
 mod steward;
@@ -74,6 +75,9 @@ impl Gateway {
             let limit = routes.pointer_mut("/resources/0/virtual_hosts/0/request_body_buffer_limit");
             *limit.expect("the limit") = json!(holds);
             fs::write(&file, routes.to_string()).expect("the routes");
+        }
+        if let Some(model) = &builder.fails_on {
+            fail::on(&paths.folder, model);
         }
         if let Some(text) = &builder.plan {
             plan::replace(&paths.folder, text);

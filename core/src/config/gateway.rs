@@ -123,6 +123,7 @@ impl Gateway {
                 quotas,
                 reserve_output: source.reserve_output.unwrap_or(RESERVE_OUTPUT),
                 traced,
+                fails_on: None,
                 forgives_paths: false,
                 draining: false,
             },

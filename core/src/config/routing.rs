@@ -68,6 +68,9 @@ pub struct Routing {
     /// How many output tokens a request reserves, unless the model says so.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reserve_output: u64,
+    /// Makes each request for this model fail once it has reserved, for tests which show that nothing stays reserved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fails_on: Option<String>,
     /// Whether a path may be written in more than one way, because nothing before Weir decides by the path.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgives_paths: bool,

@@ -92,6 +92,7 @@ impl Edge {
             unranked.problem
         })?;
         let cap = self.reserve(around, now, model, call, &mut ranked)?;
+        assert!(routing.fails_on.as_deref() != Some(name), "as asked");
         let Ranked { targets, passed_over, trials, proving } = ranked;
         let class = model.class(delivery);
         let plan = Plan {

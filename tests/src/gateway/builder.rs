@@ -33,6 +33,8 @@ pub struct Builder {
     pub(super) holds: Option<u64>,
     /// The plan that each request gets in place of its own.
     pub(super) plan: Option<String>,
+    /// The model for which the edge fails.
+    pub(super) fails_on: Option<String>,
     pub(super) inside: bool,
     pub(super) steward: Steward,
     /// Clusters that the bootstrap has besides.
@@ -147,6 +149,13 @@ impl Builder {
     #[must_use]
     pub fn with_plan(mut self, text: &str) -> Self {
         self.plan = Some(text.to_owned());
+        self
+    }
+
+    /// Has the edge fail at each request for `model`, when it has reserved.
+    #[must_use]
+    pub fn failing_on(mut self, model: &str) -> Self {
+        self.fails_on = Some(model.to_owned());
         self
     }
 
