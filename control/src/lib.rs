@@ -12,6 +12,7 @@ pub mod deliver;
 pub mod diagnostic;
 pub mod environment;
 pub mod explain;
+pub mod ledger;
 pub mod load;
 pub mod publisher;
 pub mod render;

@@ -1,0 +1,142 @@
+//! The embedded store: one SQLite file, which several processes may read while one writes.
+
+mod append;
+mod layout;
+mod look;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+
+use super::gap::{Booking, Gap};
+use super::moment::{DAY, floor};
+use super::series::Series;
+use super::store::{Aged, Ages, Batch, Position, Slice, Span, Spent, Store, StoreError};
+use super::sums::Sums;
+
+/// How long a writer waits for another one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The ledger in a SQLite file.
+#[derive(Debug)]
+pub struct Sqlite {
+    connection: Connection,
+    /// The numbers of series that are in the file.
+    series: HashMap<Series, i64>,
+}
+
+impl Sqlite {
+    /// Opens a ledger to write in it, and makes it if there is none.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(|error| named(path, &error))?;
+        connection.busy_timeout(PATIENCE)?;
+        // Pages that old rows leave go back to the file system. It must be said before the first table.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| named(path, &error))?;
+        // A power cut may take the last transactions, positions included: their lines are read again.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.set_prepared_statement_cache_capacity(64);
+        let mut sqlite = Self { connection, series: HashMap::new() };
+        layout::bring_up_to_date(&mut sqlite.connection)?;
+        Ok(sqlite)
+    }
+
+    /// Opens a ledger to read it, also while somebody writes.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing(path.display().to_string()));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|error| named(path, &error))?;
+        connection.busy_timeout(PATIENCE)?;
+        layout::check(&connection)?;
+        Ok(Self { connection, series: HashMap::new() })
+    }
+}
+
+impl Store for Sqlite {
+    fn positions(&mut self) -> Result<Vec<Position>, StoreError> {
+        look::positions(&self.connection)
+    }
+
+    fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let new = append::write(&transaction, &self.series, batch)?;
+        transaction.commit()?;
+        // Numbers of series are known only once they are in the file.
+        self.series.extend(new);
+        Ok(())
+    }
+
+    fn sums(&mut self, slice: Slice, each: &mut dyn FnMut(i64, i64, &Sums)) -> Result<(), StoreError> {
+        look::sums(&self.connection, slice, each)
+    }
+
+    fn series(&mut self) -> Result<Vec<(i64, Series)>, StoreError> {
+        look::series(&self.connection)
+    }
+
+    fn hours_from(&mut self) -> Result<i64, StoreError> {
+        look::hours_from(&self.connection)
+    }
+
+    fn gaps(&mut self, from_ms: i64, until_ms: i64) -> Result<Vec<Gap>, StoreError> {
+        look::gaps(&self.connection, from_ms, until_ms)
+    }
+
+    fn bookings(&mut self, from_ms: i64, until_ms: i64) -> Result<Vec<Booking>, StoreError> {
+        look::bookings(&self.connection, from_ms, until_ms)
+    }
+
+    fn spent(&mut self, node: Option<&str>) -> Result<Vec<Spent>, StoreError> {
+        look::spent(&self.connection, node)
+    }
+
+    fn age(&mut self, ages: Ages, now_ms: i64) -> Result<Aged, StoreError> {
+        let mut gone = Aged::default();
+        let before = |days: Option<u32>| Some(floor(now_ms, DAY) - i64::from(days?) * DAY);
+        if let Some(before) = before(ages.rows) {
+            let day = before.div_euclid(DAY);
+            // A day at a time, so that nobody who writes waits for long.
+            while let Some(oldest) = append::oldest_day(&self.connection)?.filter(|oldest| *oldest < day) {
+                let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                for table in ["settled", "tries", "requests"] {
+                    let count = transaction.execute(&format!("DELETE FROM {table} WHERE day = ?1"), params![oldest])?;
+                    gone.rows += if table == "requests" { count as u64 } else { 0 };
+                }
+                transaction.commit()?;
+            }
+        }
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (span, days) in [(Span::Hour, ages.hours), (Span::Day, ages.days)] {
+            let Some(before) = before(days) else { continue };
+            let sql = "DELETE FROM sums WHERE span = ?1 AND start_ms < ?2";
+            gone.sums += transaction.execute(sql, params![layout::number(span), before])? as u64;
+            if span == Span::Hour {
+                let sql = "INSERT INTO facts (name, value) VALUES ('hours_from', ?1)
+                    ON CONFLICT (name) DO UPDATE SET value = max(facts.value, excluded.value)";
+                transaction.execute(sql, params![before])?;
+            } else {
+                transaction.execute("DELETE FROM gaps WHERE until_ms < ?1", params![before])?;
+            }
+        }
+        transaction.commit()?;
+        self.connection.execute_batch("PRAGMA incremental_vacuum")?;
+        Ok(gone)
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+fn named(path: &Path, error: &rusqlite::Error) -> StoreError {
+    StoreError::Database(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;
