@@ -18,6 +18,7 @@ pub mod edge;
 pub mod exchange;
 pub mod health;
 pub mod key;
+pub mod lease;
 pub mod listing;
 pub mod load;
 pub mod plan;

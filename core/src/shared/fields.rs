@@ -20,6 +20,13 @@ impl Fields {
         self
     }
 
+    /// Adds a number of 128 bits: sixteen bytes, the lowest first.
+    #[must_use]
+    pub fn amount(mut self, amount: u128) -> Self {
+        self.0.extend_from_slice(&amount.to_le_bytes());
+        self
+    }
+
     /// Adds bytes, after their length in four bytes.
     #[must_use]
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
@@ -65,6 +72,13 @@ impl<'b> Reader<'b> {
         Some(u64::from_le_bytes(*number))
     }
 
+    /// The next field, a number of 128 bits.
+    pub fn amount(&mut self) -> Option<u128> {
+        let (amount, fields) = self.0.split_first_chunk()?;
+        self.0 = fields;
+        Some(u128::from_le_bytes(*amount))
+    }
+
     /// The next field, bytes.
     pub fn bytes(&mut self) -> Option<&'b [u8]> {
         let (len, fields) = self.0.split_first_chunk()?;
@@ -90,8 +104,9 @@ mod tests {
 
     #[test]
     fn fields_are_read_as_they_were_written() {
-        let bytes = Fields::of(7).number(u64::MAX).text("é").bytes(&[]).end_with(&[1, 2]);
+        let bytes = Fields::of(7).amount(u128::MAX - 1).number(u64::MAX).text("é").bytes(&[]).end_with(&[1, 2]);
         let mut fields = Reader::of(7, &bytes).unwrap();
+        assert_eq!(fields.amount(), Some(u128::MAX - 1));
         assert_eq!((fields.number(), fields.text(), fields.bytes()), (Some(u64::MAX), Some("é"), Some(&[][..])));
         assert_eq!(fields.unknown(), [1, 2]);
         assert_eq!((fields.number(), fields.text()), (None, None));

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Every source, relative to the crate. A new file is a new line here.
-const SOURCES: [&str; 1] = ["weir/sidecar/v1/models.proto"];
+const SOURCES: [&str; 2] = ["weir/control/v1/exchange.proto", "weir/sidecar/v1/models.proto"];
 
 /// Generates the code of the sources under `here` into `out`.
 pub(crate) fn write(here: &Path, out: &Path) -> Result<(), String> {

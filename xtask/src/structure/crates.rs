@@ -20,7 +20,7 @@ pub(super) struct Crate {
 /// that it tests. The sidecar knows no configuration, and the filter no operating system.
 const MAY: &[(&str, &[&str])] = &[
     ("weir-hub", &[]),
-    ("weir-core", &["weir-hub"]),
+    ("weir-core", &["weir-hub", "weir-proto"]),
     ("weir-filter", &["weir-core", "weir-hub"]),
     ("weir-control", &["weir-core", "weir-hub"]),
     ("weir-proto", &[]),
