@@ -23,7 +23,7 @@ use weir_hub::call::ReplyStart;
 use weir_hub::codec::encoding::Decoder;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{BodyKind, Delivery};
-use weir_hub::fault::{FaultKind, HostFault, UpstreamFault};
+use weir_hub::fault::{FaultKind, HostFault, Problem, UpstreamFault};
 use weir_hub::piece::Calls;
 use weir_hub::reply::Reply;
 use weir_hub::usage::Usage;
@@ -441,6 +441,19 @@ impl Attempt {
             usage: Usage::default(),
             model,
         }
+    }
+
+    /// The place of its target in the plan, if what that needs is still to be taken: an earlier try asked another one, or the
+    /// same one before.
+    pub fn takes(&self) -> Option<usize> {
+        (self.plan.begun > 1).then_some(self.plan.at)
+    }
+
+    /// A limit of its target is spent: the caller is told.
+    pub fn refuse(&mut self, problem: &Problem, effects: &mut Vec<Effect>) {
+        let answer = Answer::problem(problem, self.plan.asked.endpoint.family());
+        effects.push(Effect::Progress(self.plan.origin, self.refused(&answer)));
+        effects.push(Effect::Answer(answer));
     }
 
     /// Whether an earlier try has left its headers behind.

@@ -13,6 +13,7 @@ pub mod admission;
 mod bucket;
 pub mod estimate;
 pub mod headers;
+mod later;
 pub mod limit;
 mod pack;
 mod posted;
@@ -25,7 +26,8 @@ pub mod window;
 pub mod workers;
 
 pub use account::Standing;
-pub use admission::{Refused, Shortfall, Taken, Want, Worker, admit, extend, settle};
+pub use admission::{Refused, Shortfall, Taken, Want, Worker, admit, extend, has_room, settle};
+pub use later::{Claim, Later};
 pub use limit::{Alone, Dimension, Kind, Limit, Meter, Subject, VALUES, Who};
 pub use posted::Posted;
 pub use quotas::Quotas;

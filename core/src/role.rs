@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use crate::answer::Answer;
 use crate::health::cooldown::Cooldown;
 use crate::plan::{Origin, Plan};
+use crate::quota::Later;
 use crate::record::Progress;
 use crate::record::span::Attribute;
 
@@ -20,6 +21,8 @@ pub enum Effect {
     Plan(String),
     /// Keep the plan for the first try on this worker, which then need not read its text.
     Planned(Box<Plan>),
+    /// Keep what later tries must take under limits of their targets.
+    Later(Box<Later>),
     /// Choose the route anew: the filter state that it goes by has changed.
     ChooseRoute,
     /// Store the request's id where it marks whose API the caller speaks.

@@ -85,6 +85,11 @@ impl<H: Host> Role<H> for Try {
         let now = host.now();
         self.attempt = Attempt::start(&self.upstream, plan, now, &mut self.effects);
         let Some(attempt) = &mut self.attempt else { return self.perform(host, 0, Flow::Hold) };
+        let refused = attempt.takes().map(|target| mailbox::take_later(host, attempt.origin(), target, now));
+        if let Some(Err(problem)) = refused {
+            attempt.refuse(&problem, &mut self.effects);
+            return self.perform(host, 0, Flow::Hold);
+        }
         // Envoy has asked for a connection before it runs this: what is there now was there before.
         if attempt.may_repeat() && host.has_connection() {
             attempt.keeps_connection();

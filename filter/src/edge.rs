@@ -134,6 +134,7 @@ impl<H: Host> Role<H> for Request {
         let needs = self.edge.needs(progress.as_ref());
         let text = needs.plan.then(|| host.state(plan::KEY)).flatten().map(|text| mailbox::settled(host, text));
         let plan = text.and_then(|text| Plan::from_text(&text));
+        let taken = mailbox::taken(self.id);
         mailbox::close(self.id);
         let details = needs.details.then(|| host.details()).flatten();
         let ending = Ending {
@@ -143,6 +144,6 @@ impl<H: Host> Role<H> for Request {
             caller_paused: needs.flags && host.caller_is_paused(),
             details: details.as_deref().unwrap_or_default(),
         };
-        self.on(host, Input::Ended(Box::new(Ended { plan, progress, ending })));
+        self.on(host, Input::Ended(Box::new(Ended { plan, progress, taken, ending })));
     }
 }

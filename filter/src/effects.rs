@@ -29,6 +29,11 @@ pub(crate) fn perform(
                     mailbox::plan(request, *plan);
                 }
             }
+            Effect::Later(later) => {
+                if let Some(request) = request {
+                    mailbox::later(request, *later);
+                }
+            }
             Effect::ChooseRoute => host.clear_route_cache(),
             Effect::Mark(name, id) => host.set_state(name, &id),
             Effect::Tries(text) => host.set_state(plan::TRIES_KEY, &text),

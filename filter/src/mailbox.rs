@@ -11,10 +11,13 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use weir_core::attempt::{Attempt, Connection};
 use weir_core::plan::{Origin, Plan};
+use weir_core::quota::{Later, Taken};
 use weir_core::record::{self, Progress};
 use weir_core::time::Instant;
+use weir_hub::fault::Problem;
 
 use crate::host::Host;
+use crate::worker;
 
 thread_local! {
     static VM: Cell<Option<u64>> = const { Cell::new(None) };
@@ -52,6 +55,9 @@ struct Open {
     /// Its plan, until the first try takes it.
     plan: Option<Plan>,
     progress: Option<Progress>,
+    /// What later tries must take under limits of their targets, and what they have taken.
+    later: Option<Later>,
+    taken: Vec<Taken>,
     left: Option<Left>,
 }
 
@@ -82,6 +88,32 @@ pub(crate) fn plan(request: u32, plan: Plan) {
 pub(crate) fn planned(host: &impl Host, text: &str) -> Option<Plan> {
     let origin = Plan::origin_of(text).filter(|origin| origin.vm == vm(host))?;
     with_open(origin.request, |open| open.plan.take())?
+}
+
+/// Keeps what later tries of the edge that is called `request` must take.
+pub(crate) fn later(request: u32, later: Later) {
+    with_open(request, |open| open.later = Some(later));
+}
+
+/// Takes what the target at this place of the plan of `origin` needs, or says what the caller is told. Where the filter's code was
+/// replaced meanwhile, nothing is known of it, and nothing is taken.
+pub(crate) fn take_later(host: &impl Host, origin: Origin, target: usize, now: Instant) -> Result<(), Problem> {
+    if !is_own(host, origin) {
+        return Ok(());
+    }
+    let taken = with_open(origin.request, |open| {
+        let later = open.later.as_ref()?;
+        Some(worker::with_known(host, |worker| later.take(&host.cells(), worker, target, now)))
+    });
+    let Some(taken) = taken.flatten() else { return Ok(()) };
+    let taken = taken?;
+    with_open(origin.request, |open| open.taken.extend(taken));
+    Ok(())
+}
+
+/// What later tries of the edge that is called `request` have taken.
+pub(crate) fn taken(request: u32) -> Vec<Taken> {
+    with_open(request, |open| core::mem::take(&mut open.taken)).unwrap_or_default()
 }
 
 /// Tells the edge of `origin` how far its answer has come.

@@ -46,6 +46,7 @@ impl Keeper {
     }
 
     /// One in the place of this, which has failed.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "in wasm the VM is gone with it"))]
     pub(crate) fn anew(&self) -> Self {
         Self::new(self.settings.clone())
     }

@@ -27,6 +27,11 @@ thread_local! {
     static ABANDONED: RefCell<Vec<(Arc<Routing>, Vec<Taken>)>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Does something with this worker, which is known.
+pub(crate) fn with_known<T>(host: &impl Host, with: impl FnOnce(&mut Worker) -> T) -> T {
+    WORKER.with_borrow_mut(|worker| with(worker.get_or_insert_with(|| new(host))))
+}
+
 /// Does something with this worker, for a request under `routing`.
 pub(crate) fn with<T>(host: &impl Host, routing: &Routing, with: impl FnOnce(&mut Worker) -> T) -> T {
     if routing.quotas.is_empty() {

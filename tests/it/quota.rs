@@ -211,3 +211,23 @@ async fn what_a_worker_that_failed_had_reserved_is_given_back() {
     }
     assert_eq!(ask().await.status(), 200, "all of it is back");
 }
+
+#[tokio::test]
+async fn a_later_try_takes_what_its_own_target_allows() {
+    let (first, second) = (Upstream::called("first").await, Upstream::called("second").await);
+    let gateway = Gateway::with(&first)
+        .and(&second)
+        .model("gpt", ["first/fault-503", "second/gpt-4o", "first/gpt-4o"])
+        .quota("second", json!({ "provider": "second", "budget": "2 requests per day" }))
+        .start()
+        .await;
+    for (provider, tries) in [("second", 2), ("second", 2), ("first", 2), ("first", 2)] {
+        let answer = gateway.chat("gpt", "Hi").await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let record = gateway.record(answer.id()).await;
+        assert_eq!((record["provider"].as_str(), record.tries().len()), (Some(provider), tries), "{}", *record);
+        let passed_over = json!([{ "target": "second/gpt-4o", "why": "limit second" }]);
+        assert_eq!(record["passed_over"], if provider == "first" { passed_over } else { json!([]) });
+    }
+    assert_eq!(second.requests().len(), 2);
+}

@@ -10,7 +10,7 @@ use crate::answer::Answer;
 use crate::config::Routing;
 use crate::load::{Load, Share};
 use crate::plan::Plan;
-use crate::quota::Worker;
+use crate::quota::{Taken, Worker};
 use crate::record::{Ending, Progress, Stage};
 use crate::role::{Effect, Flow};
 use crate::shared::Shared;
@@ -44,6 +44,8 @@ pub struct Ended<'a> {
     pub plan: Option<Plan>,
     /// How far the answer has come.
     pub progress: Option<Progress>,
+    /// What later tries have taken under limits of their targets.
+    pub taken: Vec<Taken>,
     /// What Envoy knows, as far as the edge asked for it.
     pub ending: Ending<'a>,
 }
@@ -104,7 +106,8 @@ impl Edge {
             Input::Body { size, end } => self.arrived(now, size, end, around, effects),
             Input::Trailers => self.arrived(now, self.size, true, around, effects),
             Input::Bytes(bytes) => self.read(now, bytes, around, effects),
-            Input::Ended(ended) => {
+            Input::Ended(mut ended) => {
+                self.keep(core::mem::take(&mut ended.taken));
                 self.settle(around, now, ended.progress.as_ref().map(|progress| progress.usage));
                 self.ended(*ended, effects);
                 Ok(Flow::Continue)
@@ -174,17 +177,18 @@ impl Edge {
         }
     }
 
-    fn forwarded(&self, Forward { plan, trials, span }: Forward, effects: &mut Vec<Effect>) -> Flow {
+    fn forwarded(&mut self, Forward { plan, trials, span }: Forward, effects: &mut Vec<Effect>) -> Flow {
         effects.extend(trials.into_iter().map(Effect::Cool));
         effects.push(Effect::Plan(plan));
         effects.extend(self.plan.clone().map(|plan| Effect::Planned(Box::new(plan))));
+        effects.extend(self.later().map(|later| Effect::Later(Box::new(later))));
         effects.extend(span.into_iter().map(|(attribute, value)| Effect::Span(attribute, value)));
         // The route was chosen before this role ran, by a filter state that was not there yet.
         effects.push(Effect::ChooseRoute);
         Flow::Continue
     }
 
-    fn ended(&mut self, Ended { plan, progress, ending }: Ended<'_>, effects: &mut Vec<Effect>) {
+    fn ended(&mut self, Ended { plan, progress, ending, .. }: Ended<'_>, effects: &mut Vec<Effect>) {
         // A caller who leaves before the answer leaves that behind.
         let unanswered = plan.as_ref().filter(|_| ending.connected && progress.is_none());
         effects.extend(unanswered.and_then(Plan::on_trial).map(|provider| Effect::Reached(provider.to_string())));

@@ -13,8 +13,11 @@ use crate::config::{Model, Routing};
 use crate::exchange::output::{Output, output};
 use crate::plan::Candidate;
 use crate::quota::estimate::{Factor, Size};
-use crate::quota::{Limit, Meter, Refused, Shortfall, Taken, Want, Who, admit, headers, refusal, settle};
+use crate::quota::{
+    Claim, Later, Limit, Meter, Refused, Shortfall, Taken, Want, Who, admit, has_room, headers, refusal, settle,
+};
 use crate::record::Subject;
+use crate::shared::Store;
 use crate::time::Instant;
 
 /// What a request has reserved.
@@ -25,6 +28,8 @@ pub(super) struct Reserved {
     size: Size,
     /// The input tokens that were estimated.
     input: u64,
+    /// What later tries must take.
+    later: Option<Later>,
 }
 
 /// What a request uses, or may use.
@@ -67,7 +72,7 @@ impl Edge {
             let who = Who { provider: &target.provider, upstream_model: &target.model, ..who };
             routing.quotas.of(&who).collect::<Vec<_>>()
         };
-        let of_tries: Vec<_> = ranked.targets.iter().map(of_try).collect();
+        let mut of_tries: Vec<_> = ranked.targets.iter().map(of_try).collect();
         let met = || limits.iter().chain(of_tries.iter().flatten()).map(|(_, limit, _)| *limit);
         if met().next().is_none() {
             return Ok(None);
@@ -99,6 +104,12 @@ impl Edge {
                 Ok(taken) => {
                     self.reserved.taken = taken;
                     pass_over(ranked, at, passed_over);
+                    of_tries.drain(..at);
+                    let mut later = later(&of_tries, &amounts);
+                    if let Some(later) = &mut later {
+                        without_room(store, ranked, later, now);
+                    }
+                    self.reserved.later = later;
                     return Ok(cap);
                 }
                 Err(Refused::Short(short)) => {
@@ -139,6 +150,16 @@ impl Edge {
         }
     }
 
+    /// Keeps what later tries have taken, to be settled with the rest.
+    pub(super) fn keep(&mut self, taken: Vec<Taken>) {
+        self.reserved.taken.extend(taken);
+    }
+
+    /// What later tries must take; it is told once.
+    pub(super) fn later(&mut self) -> Option<Later> {
+        self.reserved.later.take()
+    }
+
     /// What it had reserved and could not settle: its role failed.
     pub fn abandoned(&mut self) -> Vec<Taken> {
         core::mem::take(&mut self.reserved.taken)
@@ -155,6 +176,31 @@ impl Edge {
             headers.push((headers::OVER, over.join(", ")));
         }
         headers
+    }
+}
+
+/// What later tries must take, if there are limits of targets. The first target's is there for its second try.
+fn later(of_tries: &[Vec<(usize, &Limit, String)>], amounts: &Amounts) -> Option<Later> {
+    let claim = |(number, limit, subject): &(usize, &Limit, String)| Claim {
+        number: *number,
+        limit: (*limit).clone(),
+        subject: subject.clone(),
+        amount: amounts.of(limit.meter),
+    };
+    let claims = of_tries.iter().map(|limits| limits.iter().map(claim).collect()).collect();
+    of_tries.iter().any(|limits| !limits.is_empty()).then_some(Later(claims))
+}
+
+/// Passes over the later targets whose limits are spent now.
+fn without_room(store: &dyn Store, ranked: &mut Ranked, later: &mut Later, now: Instant) {
+    for at in (1..later.0.len().min(ranked.targets.len())).rev() {
+        let claims = later.0.get(at).map(Vec::as_slice).unwrap_or_default();
+        let spent = claims.iter().find(|claim| !has_room(store, &claim.want(), now));
+        let Some(why) = spent.map(|claim| ["limit ", &claim.limit.name].concat()) else { continue };
+        later.0.remove(at);
+        ranked.passed_over.push((ranked.targets.remove(at), why));
+        let below = (1_u16 << at) - 1;
+        ranked.trials = ranked.trials & below | (ranked.trials >> 1) & !below;
     }
 }
 

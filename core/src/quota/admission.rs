@@ -353,6 +353,14 @@ fn withdraw(store: &dyn Store, wants: &[Want<'_>], placed: &[Taken], (id, serial
     }
 }
 
+/// Whether a limit has enough left at this moment. Nothing is taken, so it may be another answer when it is.
+pub fn has_room(store: &dyn Store, want: &Want<'_>, now: Instant) -> bool {
+    let looked = change(store, want.limit, Whose::own(&want.subject), now, |account| {
+        (false, account.has_room(want.limit, want.amount, |_| false))
+    });
+    matches!(looked, Changed::Done(true))
+}
+
 /// Replaces what was reserved by what was used, in the limit's unit.
 pub fn settle(store: &dyn Store, limit: &Limit, taken: &Taken, used: u128, now: Instant) {
     let Taken { window, amount, worker, .. } = taken;
