@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use weir_core::attempt::{Attempt, Connection, Input};
-use weir_core::plan::{self, Plan};
+use weir_core::plan::{self, Origin, Plan};
 use weir_core::role::{Effect, Flow};
 use weir_core::time::Instant;
 use weir_core::upstream::Upstream;
+use weir_hub::fault::Problem;
 
 use crate::host::{Buffer, Host, Map, Next, Role};
-use crate::{effects, mailbox};
+use crate::{effects, mailbox, worker};
 
 /// About as many effects as a try has before its request goes on.
 const EFFECTS: usize = 8;
@@ -77,6 +78,17 @@ impl Try {
     }
 }
 
+/// Takes what the target at this place of the plan needs under limits of targets, or says what the caller is told. Where the filter's
+/// code was replaced meanwhile, nothing is known of it, and nothing is taken.
+fn take_later(host: &impl Host, origin: Origin, target: usize, now: Instant) -> Result<(), Problem> {
+    if !mailbox::is_own(host, origin) {
+        return Ok(());
+    }
+    mailbox::take_later(origin.request, |later| {
+        worker::with_known(host, |worker| later.take(&host.cells(), worker, target, now))
+    })
+}
+
 impl<H: Host> Role<H> for Try {
     fn request_headers(&mut self, host: &mut H, end: bool) -> Next {
         let text = host.state(plan::KEY).unwrap_or_default();
@@ -85,8 +97,7 @@ impl<H: Host> Role<H> for Try {
         let now = host.now();
         self.attempt = Attempt::start(&self.upstream, plan, now, &mut self.effects);
         let Some(attempt) = &mut self.attempt else { return self.perform(host, 0, Flow::Hold) };
-        let refused = attempt.takes().map(|target| mailbox::take_later(host, attempt.origin(), target, now));
-        if let Some(Err(problem)) = refused {
+        if let Some(Err(problem)) = attempt.takes().map(|target| take_later(host, attempt.origin(), target, now)) {
             attempt.refuse(&problem, &mut self.effects);
             return self.perform(host, 0, Flow::Hold);
         }

@@ -14,10 +14,8 @@ use weir_core::plan::{Origin, Plan};
 use weir_core::quota::{Later, Taken};
 use weir_core::record::{self, Progress};
 use weir_core::time::Instant;
-use weir_hub::fault::Problem;
 
 use crate::host::Host;
-use crate::worker;
 
 thread_local! {
     static VM: Cell<Option<u64>> = const { Cell::new(None) };
@@ -95,20 +93,15 @@ pub(crate) fn later(request: u32, later: Later) {
     with_open(request, |open| open.later = Some(later));
 }
 
-/// Takes what the target at this place of the plan of `origin` needs, or says what the caller is told. Where the filter's code was
-/// replaced meanwhile, nothing is known of it, and nothing is taken.
-pub(crate) fn take_later(host: &impl Host, origin: Origin, target: usize, now: Instant) -> Result<(), Problem> {
-    if !is_own(host, origin) {
-        return Ok(());
-    }
-    let taken = with_open(origin.request, |open| {
-        let later = open.later.as_ref()?;
-        Some(worker::with_known(host, |worker| later.take(&host.cells(), worker, target, now)))
-    });
-    let Some(taken) = taken.flatten() else { return Ok(()) };
-    let taken = taken?;
-    with_open(origin.request, |open| open.taken.extend(taken));
-    Ok(())
+/// Does something with what later tries of the edge that is called `request` must take, if there is such a thing, and keeps what that
+/// has taken.
+pub(crate) fn take_later<E>(request: u32, take: impl FnOnce(&Later) -> Result<Vec<Taken>, E>) -> Result<(), E> {
+    with_open(request, |open| {
+        let taken = open.later.as_ref().map_or_else(|| Ok(Vec::new()), take)?;
+        open.taken.extend(taken);
+        Ok(())
+    })
+    .unwrap_or(Ok(()))
 }
 
 /// What later tries of the edge that is called `request` have taken.
