@@ -7,6 +7,7 @@ mod count;
 mod embeddings;
 mod envoy;
 mod load;
+mod quota;
 mod report;
 mod setups;
 
@@ -122,6 +123,8 @@ async fn one(setup: &str, kind: &str, place: Place) -> io::Result<(Sim, envoy::R
         "bare" => setups::bare(folder, up, place)?,
         "noop" => setups::noop(folder, up, place)?,
         "translate" => setups::weir(folder, setup, setups::NATIVE, "anthropic", up, place)?,
+        "limits" => setups::limited(folder, setup, setups::NATIVE, up, place)?,
+        "limits, wasm" => setups::limited(folder, setup, setups::WASM, up, place)?,
         "relay, wasm" => setups::weir(folder, setup, setups::WASM, "openai", up, place)?,
         "translate, wasm" => setups::weir(folder, setup, setups::WASM, "anthropic", up, place)?,
         _ => setups::weir(folder, setup, setups::NATIVE, "openai", up, place)?,
@@ -143,6 +146,8 @@ async fn bench(rounds: usize) -> io::Result<()> {
         ("noop", Some(setups::noop(folder, up, ENVOY_CORE)?)),
         ("relay", Some(setups::weir(folder, "relay", setups::NATIVE, "openai", up, ENVOY_CORE)?)),
         ("relay, wasm", Some(setups::weir(folder, "relay-wasm", setups::WASM, "openai", up, ENVOY_CORE)?)),
+        ("limits", Some(setups::limited(folder, "limits", setups::NATIVE, up, ENVOY_CORE)?)),
+        ("limits, wasm", Some(setups::limited(folder, "limits-wasm", setups::WASM, up, ENVOY_CORE)?)),
         ("translate", Some(setups::weir(folder, "translate", setups::NATIVE, "anthropic", up, ENVOY_CORE)?)),
         ("translate, wasm", Some(setups::weir(folder, "translate-wasm", setups::WASM, "anthropic", up, ENVOY_CORE)?)),
     ];
@@ -170,7 +175,8 @@ async fn bench(rounds: usize) -> io::Result<()> {
     drop(setups);
     let event_us = events(folder, &long, rounds).await?;
     let embeddings = embeddings::measure(folder, rounds.div_ceil(2)).await?;
-    let table = Table::new(cells, event_us, embeddings);
+    let overshoot = quota::overshoot(folder, &bodies()).await?;
+    let table = Table::new(cells, event_us, embeddings, overshoot);
     println!("{table}");
     std::fs::write(folder.join("summary.json"), table.summary().to_string())?;
     Ok(())

@@ -9,7 +9,8 @@ use crate::embeddings::{Cores, Embeddings};
 use crate::load::median;
 
 /// The setups, in the table's order. Without "wasm", Weir's filter is native, as `weir up` runs it.
-const SETUPS: [&str; 7] = ["direct", "bare", "noop", "relay", "relay, wasm", "translate", "translate, wasm"];
+const SETUPS: [&str; 9] =
+    ["direct", "bare", "noop", "relay", "relay, wasm", "limits", "limits, wasm", "translate", "translate, wasm"];
 
 /// What one setup did with one kind of request in one round.
 #[derive(Clone, Copy)]
@@ -29,11 +30,18 @@ pub(crate) struct Table {
     cells: BTreeMap<(String, String), Cell>,
     event_us: f64,
     embeddings: Embeddings,
+    /// By how many tokens 64 callers exceeded a budget.
+    overshoot: u64,
 }
 
 impl Table {
     /// Takes the median of each figure.
-    pub(crate) fn new(rounds: BTreeMap<(String, String), Vec<Cell>>, event_us: f64, embeddings: Embeddings) -> Self {
+    pub(crate) fn new(
+        rounds: BTreeMap<(String, String), Vec<Cell>>,
+        event_us: f64,
+        embeddings: Embeddings,
+        overshoot: u64,
+    ) -> Self {
         let middle = |cells: &[Cell], figure: fn(&Cell) -> f64| median(cells.iter().map(figure).collect());
         let cells = rounds.into_iter().map(|(key, cells)| {
             let cell = Cell {
@@ -44,7 +52,7 @@ impl Table {
             };
             (key, cell)
         });
-        Self { cells: cells.collect(), event_us, embeddings }
+        Self { cells: cells.collect(), event_us, embeddings, overshoot }
     }
 
     fn cell(&self, kind: &str, setup: &str) -> Cell {
@@ -56,6 +64,7 @@ impl Table {
     pub(crate) fn summary(&self) -> Value {
         let [relay, wasm, noop, bare] =
             ["relay", "relay, wasm", "noop", "bare"].map(|setup| self.cell("whole, 1 KB", setup));
+        let [limits, limits_wasm] = ["limits", "limits, wasm"].map(|setup| self.cell("whole, 1 KB", setup));
         let first = |setup: &str| self.cell("streamed, 1 KB", setup).first_token_us;
         json!({
             "relay_vs_noop_throughput": relay.rate / noop.rate,
@@ -68,6 +77,9 @@ impl Table {
             "wasm_relay_vs_noop_added_p50_us": wasm.p50_us - noop.p50_us,
             "wasm_relay_vs_bare_added_p50_us": wasm.p50_us - bare.p50_us,
             "wasm_stream_added_ttft_p50_us": first("translate, wasm") - first("bare"),
+            "quota_added_p50_us": limits.p50_us - relay.p50_us,
+            "quota_added_p50_us_wasm": limits_wasm.p50_us - wasm.p50_us,
+            "quota_overshoot_tokens": self.overshoot,
             "event_us": self.event_us,
             "embeddings_ratio": self.embeddings.ratio(Cores::Shared),
             "embeddings_ratio_own_core": self.embeddings.ratio(Cores::Own),

@@ -58,6 +58,47 @@ pub(crate) fn weir(
     configured(folder, &setup, &folder.join("sidecar.sock"), place)
 }
 
+/// The same under six limits that every request meets and none reaches.
+pub(crate) fn limited(
+    folder: &Path,
+    name: &str,
+    filter: &str,
+    upstream: SocketAddr,
+    place: Place,
+) -> io::Result<Running> {
+    let limits = "quotas:\n  key-rate: {key: each, rate: 100000000 requests per minute}\n  \
+                  key-tokens: {key: each, rate: 1000000000000 tokens per minute}\n  \
+                  key-parallel: {key: each, concurrency: 100000}\n  \
+                  key-budget: {key: bench, budget: 1000000000000 tokens per month}\n  \
+                  model-budget: {model: each, budget: 1000000000000 output tokens per day}\n  \
+                  all: {budget: 1000000000 requests per day}\n";
+    quotas(folder, (name, filter), limits, upstream, place)
+}
+
+/// The same with one budget of so many tokens for everybody.
+pub(crate) fn budget(
+    folder: &Path,
+    name: &str,
+    filter: &str,
+    tokens: u64,
+    upstream: SocketAddr,
+) -> io::Result<Running> {
+    let limits = format!("quotas:\n  all: {{budget: {tokens} tokens per month}}\n");
+    quotas(folder, (name, filter), &limits, upstream, Place::Anywhere)
+}
+
+fn quotas(
+    folder: &Path,
+    (name, filter): (&str, &str),
+    limits: &str,
+    upstream: SocketAddr,
+    place: Place,
+) -> io::Result<Running> {
+    let provider = format!("{{dialect: openai, endpoint: \"http://{upstream}/v1\", credential: \"env:BENCH_KEY\"}}");
+    let setup = Setup { name, filter, model: "gpt-4o", provider: &provider, more: limits };
+    configured(folder, &setup, &folder.join("sidecar.sock"), place)
+}
+
 /// Weir, with `model` answered by the sidecar at `socket`.
 pub(crate) fn local(folder: &Path, model: &str, socket: &Path, place: Place) -> io::Result<Running> {
     let local = format!("local: {{models: {{{model}: {{engine: onnx}}}}}}\n");
