@@ -20,6 +20,9 @@ use crate::record::Subject;
 use crate::shared::Store;
 use crate::time::Instant;
 
+/// How many tokens are left for the answer where a model first thinks.
+const ANSWER: u64 = 1024;
+
 /// What a request has reserved.
 #[derive(Debug, Default)]
 pub(super) struct Reserved {
@@ -85,9 +88,13 @@ impl Edge {
             self.reserved.size = Size::of(call.body);
             amounts.input = Factor::of(around.shared, call.model).tokens(self.reserved.size);
             self.reserved.input = amounts.input;
-            if let Some(Output { cap: asked, alternatives }) = output(call) {
+            if let Some(Output { cap: asked, alternatives, thinking }) = output(call) {
                 let own = model.reserve_output.unwrap_or(routing.reserve_output);
                 let each = asked.unwrap_or(u64::MAX).min(model.max_output.unwrap_or(u64::MAX)).min(own);
+                // Below what the caller gives the model for thinking there would be no answer.
+                let least =
+                    if thinking == 0 { 0 } else { thinking.saturating_add(ANSWER).min(asked.unwrap_or(u64::MAX)) };
+                let each = each.max(least);
                 amounts.output = each.saturating_mul(alternatives);
                 cap = (caps && asked.is_none_or(|asked| asked > each)).then_some(each);
             }

@@ -16,6 +16,8 @@ pub struct Output {
     pub cap: Option<u64>,
     /// How many alternatives the caller asks for; at least one.
     pub alternatives: u64,
+    /// How many tokens the caller gives the model for thinking. A provider refuses a cap that is not above that.
+    pub thinking: u64,
 }
 
 /// The names of the cap in Gemini's API, in its `generationConfig`.
@@ -25,13 +27,23 @@ const GEMINI: [&str; 2] = ["maxOutputTokens", "max_output_tokens"];
 pub fn output(call: &Call<'_>) -> Option<Output> {
     let Call { asked, body, scan, .. } = call;
     let number = |name: &str| scan.integer(body, name).ok().flatten();
+    let inside = |outer: &str, name: &str| scan.raw(body, outer)?.get(name)?.integer();
+    let mut thinking = None;
     let (cap, alternatives) = match asked.endpoint {
         Endpoint::Chat => (number("max_completion_tokens").or_else(|| number("max_tokens")), number("n")),
         Endpoint::Completions => (number("max_tokens").or(Some(COMPLETION)), number("best_of").max(number("n"))),
-        Endpoint::Messages => (number("max_tokens"), None),
+        Endpoint::Messages => {
+            thinking = inside("thinking", "budget_tokens");
+            (number("max_tokens"), None)
+        }
         Endpoint::Responses => (number("max_output_tokens"), None),
         Endpoint::GenerateContent => {
             let config = config(body, scan).and_then(|name| scan.raw(body, name));
+            let of_thinking = ["thinkingConfig", "thinking_config"];
+            let found = config.and_then(|config| config.pick(of_thinking).into_iter().flatten().next());
+            let budgets =
+                found.into_iter().flat_map(|found| found.pick(["thinkingBudget", "thinking_budget"])).flatten();
+            thinking = budgets.filter_map(Raw::integer).next();
             let number = |names: [&str; 2]| config?.pick(names).into_iter().flatten().find_map(Raw::integer);
             (number(GEMINI), number(["candidateCount", "candidate_count"]))
         }
@@ -48,7 +60,7 @@ pub fn output(call: &Call<'_>) -> Option<Output> {
         | Endpoint::Moderations
         | Endpoint::Rerank => return None,
     };
-    Some(Output { cap, alternatives: alternatives.unwrap_or(1).max(1) })
+    Some(Output { cap, alternatives: alternatives.unwrap_or(1).max(1), thinking: thinking.unwrap_or_default() })
 }
 
 /// The caller's body with `cap` as its cap, in tokens; `None` if its API has none.
@@ -111,7 +123,7 @@ mod tests {
     fn a_cap_is_read_and_written_as_its_api_has_it() {
         let check = |endpoint, body, cap, alternatives, with: &str| {
             let (read, written) = both(endpoint, body);
-            assert_eq!(read, Some(Output { cap, alternatives }), "{body}");
+            assert_eq!(read, Some(Output { cap, alternatives, thinking: 0 }), "{body}");
             assert_eq!(written.as_deref(), Some(with), "{body}");
         };
         check(Endpoint::Chat, r#"{"model":"m"}"#, None, 1, r#"{"model":"m","max_completion_tokens":9}"#);
@@ -137,5 +149,12 @@ mod tests {
         );
         check(Endpoint::GenerateContent, "{}", None, 1, r#"{"generationConfig":{"maxOutputTokens":9}}"#);
         assert_eq!(both(Endpoint::Embeddings, "{}"), (None, None));
+        let thinking = |endpoint, body| both(endpoint, body).0.map(|output| output.thinking);
+        let claude = r#"{"thinking":{"type":"enabled","budget_tokens":5000}}"#;
+        assert_eq!(thinking(Endpoint::Messages, claude), Some(5000));
+        let gemini = r#"{"generationConfig":{"thinkingConfig":{"thinkingBudget":600}}}"#;
+        assert_eq!(thinking(Endpoint::GenerateContent, gemini), Some(600));
+        let dynamic = r#"{"generationConfig":{"thinkingConfig":{"thinkingBudget":-1}}}"#;
+        assert_eq!(thinking(Endpoint::GenerateContent, dynamic), Some(0));
     }
 }
