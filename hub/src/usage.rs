@@ -16,6 +16,9 @@ pub struct Usage {
     pub cached_read: u64,
     /// Input tokens written to the provider's prompt cache.
     pub cache_write: u64,
+    /// Those of them that are kept for an hour instead of five minutes, if the provider tells them apart.
+    #[serde(default)]
+    pub cache_write_1h: u64,
     /// Output tokens spent on reasoning.
     pub reasoning: u64,
     /// Input tokens of audio.

@@ -127,8 +127,22 @@ fn write_progress(text: &mut String, progress: &Progress, made: Option<Instant>)
             millis(text, progress.since.after(first) - made);
         }
     }
-    let Usage { input, output, cached_read, cache_write, reasoning, audio_input, audio_output, estimated } =
-        progress.usage;
+    write_tokens(text, &progress.usage);
+}
+
+/// The counts of tokens, as a member of an object.
+fn write_tokens(text: &mut String, usage: &Usage) {
+    let Usage {
+        input,
+        output,
+        cached_read,
+        cache_write,
+        cache_write_1h,
+        reasoning,
+        audio_input,
+        audio_output,
+        estimated,
+    } = *usage;
     let counts = [
         ("\"input\":", input),
         ("\"output\":", output),
@@ -140,7 +154,10 @@ fn write_progress(text: &mut String, progress: &Progress, made: Option<Instant>)
     ];
     text.push_str(",\"tokens\":{");
     // If the provider has given no counts, only those above zero are known.
-    for (name, count) in counts.into_iter().filter(|(_, count)| !estimated || *count > 0) {
+    let counts = counts.into_iter().filter(|(_, count)| !estimated || *count > 0);
+    // Few providers tell this apart.
+    let for_an_hour = Some(("\"cache_write_1h\":", cache_write_1h)).filter(|(_, count)| *count > 0);
+    for (name, count) in counts.chain(for_an_hour) {
         text.push_str(name);
         number(text, count);
         text.push(',');

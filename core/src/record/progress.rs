@@ -59,13 +59,22 @@ impl Progress {
             Stage::Cut(kind) => ('c', kind.name()),
             Stage::Failed => ('x', self.code.as_str()),
         };
-        let Usage { input, output, cached_read, cache_write, reasoning, audio_input, audio_output, estimated } =
-            self.usage;
+        let Usage {
+            input,
+            output,
+            cached_read,
+            cache_write,
+            cache_write_1h,
+            reasoning,
+            audio_input,
+            audio_output,
+            estimated,
+        } = self.usage;
         let first = self.first_token.map_or(0, |first| first.as_micros().max(1));
         let (begun, status, since) = (self.begun, self.status, self.since.as_nanos());
         let (estimated, rewritten) = (u8::from(estimated), u8::from(self.rewritten));
         format!(
-            "{stage}|{begun}.{status}.{rewritten}|{since}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{audio_input}|\
+            "{stage}|{begun}.{status}.{rewritten}.{cache_write_1h}|{since}|{first}|{input}|{output}|{cached_read}|{cache_write}|{reasoning}|{audio_input}|\
              {audio_output}|{estimated}|{code}|{}",
             self.model
         )
@@ -78,6 +87,8 @@ impl Progress {
         let mut answer = fields.next()?.split('.');
         let (begun, status) = (answer.next()?.parse().ok()?, answer.next()?.parse().ok()?);
         let rewritten = answer.next()? == "1";
+        // Filters before 2026-12 do not write it.
+        let cache_write_1h = answer.next().and_then(|count| count.parse().ok()).unwrap_or_default();
         let mut number = || fields.next()?.parse::<u64>().ok();
         let since = Instant::from_nanos(number()?);
         let first = number()?;
@@ -86,6 +97,7 @@ impl Progress {
             output: number()?,
             cached_read: number()?,
             cache_write: number()?,
+            cache_write_1h,
             reasoning: number()?,
             audio_input: number()?,
             audio_output: number()?,
@@ -125,6 +137,7 @@ mod tests {
                 output: 2,
                 cached_read: 3,
                 cache_write: 4,
+                cache_write_1h: 3,
                 reasoning: 5,
                 audio_input: 6,
                 audio_output: 7,
@@ -132,6 +145,13 @@ mod tests {
             },
             model: "a|b".into(),
         };
-        assert_eq!(Progress::from_text(&progress.to_text()), Some(progress));
+        assert_eq!(Progress::from_text(&progress.to_text()).as_ref(), Some(&progress));
+        let earlier = progress.to_text().replacen("2.200.1.3|", "2.200.1|", 1);
+        let usage = Usage { cache_write_1h: 0, ..progress.usage };
+        assert_eq!(
+            Progress::from_text(&earlier),
+            Some(Progress { usage, ..progress }),
+            "as an earlier filter writes it"
+        );
     }
 }

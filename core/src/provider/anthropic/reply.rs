@@ -286,6 +286,10 @@ impl Reading {
                 let thinking = value.get("thinking_tokens").and_then(Raw::integer);
                 self.usage.reasoning = thinking.unwrap_or(self.usage.reasoning);
             }
+            if name == "cache_creation" {
+                let for_an_hour = value.get("ephemeral_1h_input_tokens").and_then(Raw::integer);
+                self.usage.cache_write_1h = for_an_hour.unwrap_or(self.usage.cache_write_1h);
+            }
             let Some(value) = value.integer() else { continue };
             match &*name {
                 "input_tokens" => input = value,
