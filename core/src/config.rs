@@ -11,6 +11,7 @@ mod routing;
 pub mod source;
 pub mod units;
 
+pub use check::price::prices;
 pub use entry::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
 pub use gateway::Gateway;
 pub use hint::did_you_mean;

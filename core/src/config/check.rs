@@ -1,6 +1,7 @@
 //! The checks of the configuration, one function for each section. All errors are noted, and none stops the checking.
 
 mod endpoint;
+pub(super) mod price;
 mod provider;
 mod quota;
 

@@ -41,6 +41,8 @@ pub struct ProviderEntry {
     pub api_version: Option<String>,
     /// How it deviates from its dialect.
     pub quirks: Quirks,
+    /// The section of the prices that holds for it, if the configuration says so; else that of its host.
+    pub priced_as: Option<String>,
     /// Whether it simulates real providers.
     pub simulated: bool,
     /// The time limit for a connection to it.

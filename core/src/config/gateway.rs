@@ -12,7 +12,7 @@ use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
 use super::entry::{Limits, LocalSettings, ProviderEntry, Telemetry};
 use super::preset::Preset;
-use super::routing::{Model, RESERVE_OUTPUT, Routing};
+use super::routing::{Model, RESERVE_OUTPUT, Routing, Target};
 use super::source::Source;
 use crate::upstream::Credential;
 
@@ -91,6 +91,8 @@ impl Gateway {
         }
         let keys = check.keys(source);
         let quotas = check.quotas(source);
+        check.priced_as(source);
+        let prices = check.prices(source, &models, &providers);
         let local = check.local(&source.local);
         let cors = check.cors(&source.cors);
         let telemetry = check.telemetry(&source.telemetry);
@@ -121,6 +123,7 @@ impl Gateway {
                 upstreams,
                 keys,
                 quotas,
+                prices,
                 reserve_output: source.reserve_output.unwrap_or(RESERVE_OUTPUT),
                 traced,
                 fails_on: None,
@@ -164,6 +167,15 @@ impl Gateway {
     /// The edge role's configuration.
     pub fn routing(&self) -> &Routing {
         &self.routing
+    }
+
+    /// The targets without a known price: the model that names each, its place among the model's targets, and the target.
+    pub fn unpriced(&self) -> impl Iterator<Item = (&str, usize, &Target)> {
+        self.routing.models.iter().flat_map(|(name, model)| {
+            let targets = model.targets.iter().enumerate();
+            let unpriced = targets.filter(|(_, target)| self.routing.price(&target.provider, &target.model).is_none());
+            unpriced.map(move |(at, target)| (name.as_str(), at, target))
+        })
     }
 
     /// What the sidecar serves.

@@ -10,6 +10,7 @@ use weir_hub::endpoint::{Delivery, Endpoint};
 use crate::attempt::MAX_WHOLE;
 use crate::key::KeyHash;
 use crate::plan::{Limits, limits_of};
+use crate::price::Price;
 use crate::quota::Quotas;
 use crate::steward::Settings;
 use crate::time::Instant;
@@ -65,6 +66,9 @@ pub struct Routing {
     /// What callers may use.
     #[serde(default, skip_serializing_if = "Quotas::is_empty")]
     pub quotas: Quotas,
+    /// What targets cost, as far as it is known, by provider and model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: BTreeMap<String, BTreeMap<String, Price>>,
     /// How many output tokens a request reserves, unless the model says so.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reserve_output: u64,
@@ -96,6 +100,11 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Routing {
+    /// What a target costs, if that is known.
+    pub fn price(&self, provider: &str, model: &str) -> Option<&Price> {
+        self.prices.get(provider)?.get(model)
+    }
+
     /// The owner of a key, with the hash under which it is listed.
     pub fn key(&self, sent: &str) -> Option<(KeyHash, &Key)> {
         let hash = KeyHash::of(sent.as_bytes());

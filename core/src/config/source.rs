@@ -2,14 +2,20 @@
 //!
 //! `config/schema.json` is generated from these types; their docs are the field descriptions in it.
 
+mod price;
+
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::price::List;
 use crate::quota::Edges;
 use crate::upstream::Quirks;
+
+pub(super) use price::Written as WrittenRates;
+pub use price::{Price, PriceCase, PriceSection, Prices};
 
 /// A Weir configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -47,6 +53,9 @@ pub struct Source {
     /// nor the model asks for less. Default 8192.
     #[serde(default)]
     pub reserve_output: Option<u64>,
+    /// A prices file, as `weir prices import` writes it. Its prices replace those that Weir brings along, model by model.
+    #[serde(default)]
+    pub prices_file: Option<String>,
     /// Models that the sidecar serves on this machine.
     #[serde(default)]
     pub local: Local,
@@ -60,6 +69,9 @@ pub struct Source {
     /// in the file: whoever reads it knows the calendar.
     #[serde(skip)]
     pub calendar: BTreeMap<(String, Period), Edges>,
+    /// The prices that are known, of all models. Not in the file.
+    #[serde(skip)]
+    pub prices: List,
 }
 
 /// The period of a budget's windows.
@@ -238,6 +250,10 @@ pub struct Provider {
     /// How it deviates from its dialect. This replaces the quirks of its preset.
     #[serde(default)]
     pub quirks: Option<Quirks>,
+    /// The provider in the prices whose prices hold here, such as `openai` for a proxy in front of it. Default: the preset, if it has
+    /// no other endpoint, else the provider whose host the endpoint names.
+    #[serde(default)]
+    pub priced_as: Option<String>,
     /// How many requests to it may be under way at once. One more is answered 503 `overloaded`, even if another target is free.
     /// Default 4096.
     #[serde(default)]
@@ -304,6 +320,9 @@ pub struct Target {
     /// The model's name at the provider. Default: the name that callers use.
     #[serde(default)]
     pub model: Option<String>,
+    /// What it costs. Default: what the prices say of this provider and model, if anything.
+    #[serde(default)]
+    pub price: Option<Price>,
 }
 
 /// A caller's key, as a hash.

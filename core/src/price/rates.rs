@@ -85,7 +85,7 @@ impl Rates {
     }
 
     /// Every rate, in the order of [`named`](Self::named).
-    pub(super) fn each(&mut self) -> [&mut Option<Picodollars>; 12] {
+    pub(crate) fn each(&mut self) -> [&mut Option<Picodollars>; 12] {
         [
             &mut self.input,
             &mut self.output,

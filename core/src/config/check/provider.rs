@@ -154,6 +154,7 @@ impl Check {
             drop_unsupported: from.drop_unsupported,
             api_version: from.api_version.clone(),
             quirks,
+            priced_as: from.priced_as.clone().or_else(|| from.preset.clone().filter(|_| from.endpoint.is_none())),
             connect_timeout,
             keep_idle,
             longest_rest,
