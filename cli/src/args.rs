@@ -45,6 +45,8 @@ pub(crate) enum Command {
     },
     /// List the hosts that a provider's `preset` can name
     Presets,
+    /// List and show prices of models, or take newer ones from a file
+    Prices(Prices),
     /// Make, list and revoke callers' keys
     Keys {
         /// The keys file, as `keys_file` in a configuration names it [default: keys.yaml in Weir's state folder]
@@ -148,6 +150,41 @@ pub(crate) struct Up {
     /// Write this file once everything is ready: JSON with the address, the admin address and the process ids
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Prices {
+    /// A prices file, as `prices_file` in a configuration names it: its prices replace those that Weir brings along
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) file: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: PricesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PricesCommand {
+    /// List the models with a price, by provider
+    List {
+        /// Only those whose name contains this
+        #[arg(long)]
+        model: Option<String>,
+    },
+    /// Print every rate of a model, and where it comes from
+    Show {
+        /// The model, as its provider names it; `openai/gpt-4o` names the provider, too
+        model: String,
+    },
+    /// Make a prices file from the JSON in the PyPI package litellm (model_prices_and_context_window*.json)
+    Import {
+        /// The JSON
+        json: PathBuf,
+        /// The prices file [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Where the prices come from, such as "litellm 1.110.2, 2026-11-30" [default: the name of the JSON]
+        #[arg(long, value_name = "TEXT")]
+        source: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

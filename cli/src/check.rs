@@ -22,6 +22,9 @@ pub(crate) fn run(file: &Path) -> Outcome {
         counted(loaded.gateway.routing().models.len(), "model"),
         counted(loaded.gateway.providers().count(), "provider"),
     ];
+    for note in &loaded.notes {
+        say::line(&format!("note: {note}"));
+    }
     let warnings = loaded.warnings.len() + alone.len();
     if warnings > 0 {
         found.push(counted(warnings, "warning"));

@@ -9,6 +9,7 @@ mod fetch;
 mod keys;
 mod models;
 mod presets;
+mod prices;
 mod render;
 mod schema;
 mod sim;
@@ -41,6 +42,7 @@ fn run(command: Command) -> Outcome {
             explain::run(&file, &request, path.as_deref(), form)
         }
         Command::Presets => presets::run(),
+        Command::Prices(args) => prices::run(args),
         Command::Keys { file, command } => keys::run(file, command),
         Command::Models(args) => models::run(args),
         Command::Admin(args) => admin::run(&args),

@@ -8,6 +8,7 @@ mod credentials;
 mod exposed;
 mod foreign;
 mod keys;
+pub mod prices;
 mod references;
 mod routes;
 mod shape;
@@ -15,12 +16,13 @@ mod sheet;
 mod text;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::Value;
 use weir_core::config::source::Source;
-use weir_core::config::{ConfigError, Gateway};
+use weir_core::config::{ConfigError, Gateway, Target};
 
 use crate::{Diagnostic, Environment, References, schema};
 pub use routes::own_routes;
@@ -33,6 +35,8 @@ pub struct Loaded {
     pub gateway: Gateway,
     /// What is allowed, but may not be what was meant.
     pub warnings: Vec<Diagnostic>,
+    /// What is worth knowing and needs no change: the targets of which no price is known.
+    pub notes: Vec<Diagnostic>,
     /// The keys file, which need not exist.
     pub keys_file: PathBuf,
     /// The files to watch: the configuration, the keys file (which need not exist), credentials and CA bundles.
@@ -80,6 +84,14 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
         Err(errors) => diagnostics = errors,
     }
 
+    source.prices = prices::shipped().clone();
+    let prices_file = source.prices_file.as_ref().map(|written| environment.absolute(written, &folder));
+    match prices_file.as_deref().map(prices::read) {
+        Some(Ok(own)) => source.prices.overlay(own),
+        Some(Err(errors)) => diagnostics.extend(errors),
+        None => {}
+    }
+
     let (unset, unusable) = if here { credentials::check(&source, environment) } else { Default::default() };
     for found in unusable {
         sheet.found(ConfigError { path: found.path, problem: found.problem, hint: found.hint });
@@ -98,17 +110,42 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
     if here {
         warnings.extend(references::missing_models(&sheet, &source, environment));
     }
+    let notes = parsed.as_ref().map(|gateway| unpriced(&sheet, gateway)).unwrap_or_default();
     let mut all = sheet.diagnostics();
     all.extend(keys_sheet.map(Sheet::diagnostics).unwrap_or_default());
     all.append(&mut diagnostics);
     match parsed {
         Ok(gateway) if all.is_empty() => {
             let mut files = vec![path.to_owned(), keys_file.clone()];
+            files.extend(prices_file);
             if here {
                 files.extend(references::files(&gateway));
             }
-            Ok(Loaded { gateway, warnings, keys_file, files })
+            Ok(Loaded { gateway, warnings, notes, keys_file, files })
         }
         _ => Err(all),
     }
+}
+
+/// For each model, the targets of which no price is known. Simulated ones cost nothing, and are not told.
+fn unpriced(sheet: &Sheet, gateway: &Gateway) -> Vec<Diagnostic> {
+    let mut models: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
+    for (model, _, target) in gateway.unpriced() {
+        let entry = gateway.providers().find(|entry| entry.name == target.provider);
+        if entry.is_some_and(|entry| !entry.simulated) {
+            models.entry(model).or_default().push(target);
+        }
+    }
+    let is_local = |name: &str| gateway.providers().any(|entry| entry.name == name && entry.url.is_none());
+    let tell = |(model, targets): (&str, Vec<&Target>)| {
+        let names: Vec<String> = targets.iter().map(|target| format!("{}/{}", target.provider, target.model)).collect();
+        let problem = format!("no price is known of {}, so what they cost is not counted", names.join(", "));
+        let hint = if targets.iter().all(|target| is_local(&target.provider)) {
+            "add `price: {second: …}` to the target; `price: {second: 0}` says that it costs nothing"
+        } else {
+            "add `price: {input: …, output: …}` to the target, or its model to a `prices_file`"
+        };
+        sheet.warning(format!("models.{model}"), problem, hint.to_owned())
+    };
+    models.into_iter().map(tell).collect()
 }

@@ -270,7 +270,7 @@ mod tests {
         fn no_text_is_misread(text in "-?[0-9]{0,30}[.]?[0-9]{0,14}") {
             if let Ok(amount) = Picodollars::parse(&text) {
                 let (whole, part) = text.trim_start_matches('-').split_once('.').unwrap_or((text.trim_start_matches('-'), ""));
-                let digits = format!("{whole}{:0<12.12}", part);
+                let digits = format!("{whole}{part:0<12.12}");
                 prop_assert_eq!(amount.get().unsigned_abs(), digits.parse::<u128>().unwrap());
             }
         }

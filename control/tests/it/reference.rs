@@ -8,7 +8,7 @@ use serde_json::Value;
 use weir_control::schema;
 
 /// Where each type of the schema stands in the file, in the order in which the page has them.
-const SECTIONS: [(&str, &str); 12] = [
+const SECTIONS: [(&str, &str); 15] = [
     ("", "Top level"),
     ("Limits", "`limits` (general, or of one model)"),
     ("Provider", "`providers.NAME`"),
@@ -16,6 +16,9 @@ const SECTIONS: [(&str, &str); 12] = [
     ("Quirks", "`providers.NAME.quirks`"),
     ("Model", "`models.NAME`"),
     ("Target", "`models.NAME.targets[]`"),
+    ("Price", "`models.NAME.targets[].price`"),
+    ("PriceCase", "`models.NAME.targets[].price.when[]`"),
+    ("Quota", "`quotas.NAME`"),
     ("Key", "`keys[]`"),
     ("Local", "`local`"),
     ("LocalModel", "`local.models.NAME`"),

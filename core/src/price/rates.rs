@@ -168,10 +168,10 @@ impl Rates {
         let text_output = self.output.max(self.reasoning);
         let tokens = [
             (text_input, ahead.input),
-            (over(self.cache_write_1h, text_input), ahead.cache_write_1h),
-            (over(self.audio_input, text_input), ahead.audio_input),
+            (Some(over(self.cache_write_1h, text_input)), ahead.cache_write_1h),
+            (Some(over(self.audio_input, text_input)), ahead.audio_input),
             (text_output, ahead.output),
-            (over(self.audio_output, text_output), ahead.audio_output),
+            (Some(over(self.audio_output, text_output)), ahead.audio_output),
         ];
         rounded_up(sum(tokens) + self.besides(billed))
     }
@@ -189,9 +189,9 @@ impl Rates {
 }
 
 /// By how much `rate` is dearer than `other`.
-fn over(rate: Option<Picodollars>, other: Option<Picodollars>) -> Option<Picodollars> {
+fn over(rate: Option<Picodollars>, other: Option<Picodollars>) -> Picodollars {
     let rest = rate.unwrap_or_default().saturating_sub(other.unwrap_or_default());
-    Some(rest.max(Picodollars::ZERO))
+    rest.max(Picodollars::ZERO)
 }
 
 /// Counts at rates by the million, in millionths of a pico-dollar.

@@ -8,6 +8,7 @@ fn dollars(text: &str) -> Picodollars {
     Picodollars::parse(text).unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as rates have it")]
 fn some(text: &str) -> Option<Picodollars> {
     Some(dollars(text))
 }
@@ -19,20 +20,20 @@ fn cost(price: &Price, usage: Usage) -> Picodollars {
     price.cost(&usage, &Billed::default(), NOON).unwrap()
 }
 
-fn base(rates: Rates) -> Price {
-    Price { base: rates, when: Vec::new() }
+fn base(rates: &Rates) -> Price {
+    Price { base: *rates, when: Vec::new() }
 }
 
 #[test]
 fn a_token_costs_a_millionth_of_the_rate() {
-    let price = base(Rates { input: some("0.15"), output: some("0.6"), ..Rates::default() });
+    let price = base(&Rates { input: some("0.15"), output: some("0.6"), ..Rates::default() });
     let usage = Usage { input: 1, output: 2, ..Usage::default() };
     assert_eq!(cost(&price, usage), Picodollars::new(150_000 + 2 * 600_000));
 }
 
 #[test]
 fn parts_of_a_picodollar_add_up_before_they_are_rounded_up() {
-    let price = base(Rates { input: some("0.0000002"), output: some("0.0000003"), ..Rates::default() });
+    let price = base(&Rates { input: some("0.0000002"), output: some("0.0000003"), ..Rates::default() });
     let of = |input, output| cost(&price, Usage { input, output, ..Usage::default() }).get();
     assert_eq!((of(0, 0), of(1, 0), of(1, 1), of(2, 2), of(3, 2)), (0, 1, 1, 1, 2));
 }
@@ -62,20 +63,20 @@ fn no_token_counts_twice() {
         estimated: false,
     };
     // 0.4 plain, 0.1 read, 0.2 and 0.1 written, 0.2 audio; 0.25 text, 0.5 reasoning, 0.25 audio.
-    assert_eq!(cost(&base(all), usage), dollars("31.26"));
+    assert_eq!(cost(&base(&all), usage), dollars("31.26"));
     let main = Rates { input: some("1"), output: some("10"), ..Rates::default() };
-    assert_eq!(cost(&base(main), usage), dollars("11"), "what has no rate of its own has the main one");
+    assert_eq!(cost(&base(&main), usage), dollars("11"), "what has no rate of its own has the main one");
     let written = Rates { cache_write: some("3"), ..main };
-    assert_eq!(cost(&base(written), usage), dollars("11.6"), "for an hour as for five minutes");
+    assert_eq!(cost(&base(&written), usage), dollars("11.6"), "for an hour as for five minutes");
 }
 
 #[test]
 fn pieces_and_seconds_cost() {
     let rates = Rates { image: some("0.04"), request: some("0.005"), second: some("0.001"), ..Rates::default() };
     let billed = Billed { requests: 2, images: 3, local_ms: 1500, ..Billed::default() };
-    let cost = base(rates).cost(&Usage::default(), &billed, NOON);
+    let cost = base(&rates).cost(&Usage::default(), &billed, NOON);
     assert_eq!(cost, some("0.1315"));
-    let by_the_second = base(Rates { audio_second: some("0.0001"), ..Rates::default() });
+    let by_the_second = base(&Rates { audio_second: some("0.0001"), ..Rates::default() });
     let of = |audio_ms| by_the_second.cost(&Usage::default(), &Billed { audio_ms, ..Billed::default() }, NOON);
     assert_eq!((of(None), of(Some(2500))), (None, some("0.00025")), "audio of an unknown length has no known cost");
 }

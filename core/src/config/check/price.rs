@@ -148,7 +148,7 @@ fn case(path: &str, written: &source::PriceCase, note: &mut impl FnMut(String, &
         match DAYS.iter().position(|known| known == day) {
             Some(bit) => days |= 1 << bit,
             None => {
-                note(format!("{path}.days[{at}]"), "this is no day of the week", "mon, tue, wed, thu, fri, sat, sun")
+                note(format!("{path}.days[{at}]"), "this is no day of the week", "mon, tue, wed, thu, fri, sat, sun");
             }
         }
     }
