@@ -43,7 +43,7 @@ pub fn output(call: &Call<'_>) -> Option<Output> {
             let found = config.and_then(|config| config.pick(of_thinking).into_iter().flatten().next());
             let budgets =
                 found.into_iter().flat_map(|found| found.pick(["thinkingBudget", "thinking_budget"])).flatten();
-            thinking = budgets.filter_map(Raw::integer).next();
+            thinking = budgets.find_map(Raw::integer);
             let number = |names: [&str; 2]| config?.pick(names).into_iter().flatten().find_map(Raw::integer);
             (number(GEMINI), number(["candidateCount", "candidate_count"]))
         }
