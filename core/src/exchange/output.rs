@@ -41,7 +41,7 @@ pub fn output(call: &Call<'_>) -> Option<Output> {
             let config = config(body, scan).and_then(|name| scan.raw(body, name));
             let of_thinking = ["thinkingConfig", "thinking_config"];
             let found = config.and_then(|config| config.pick(of_thinking).into_iter().flatten().next());
-            let budgets =
+            let mut budgets =
                 found.into_iter().flat_map(|found| found.pick(["thinkingBudget", "thinking_budget"])).flatten();
             thinking = budgets.find_map(Raw::integer);
             let number = |names: [&str; 2]| config?.pick(names).into_iter().flatten().find_map(Raw::integer);
