@@ -150,7 +150,7 @@ async fn works(agent: &Agent, up: &Up, programs: &Path, folder: &Path) -> String
 async fn agents_work_on_every_provider_of_the_example() {
     let programs: PathBuf = programs().await;
     for (provider, model) in targets() {
-        let up = Up::beside(&[("key", "sk-of-an-account")], &configuration(provider, model), &[]).await;
+        let up = Up::with(&configuration(provider, model)).file("key", "sk-of-an-account").start().await;
         for agent in AGENTS {
             let before = up.records().len();
             let folder = up.path(agent.name);

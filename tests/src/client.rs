@@ -2,6 +2,7 @@
 //! [`Connection`].
 
 use std::future::IntoFuture;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use socket2::SockRef;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::answer::Answer;
 use crate::connection::{Connection, Sent};
@@ -150,16 +151,29 @@ impl Ask {
     /// Sends it and returns once the answer's headers are there. An error: the connection broke before.
     pub async fn try_open(self) -> hyper::Result<Stream> {
         logs::show_on_failure(&self.log);
-        tokio::time::timeout(PATIENCE, self.send()).await.expect("waited in vain for an answer")
+        let opened = async { self.send(self.connect().await.expect("the gateway listens")).await };
+        tokio::time::timeout(PATIENCE, opened).await.expect("waited in vain for an answer")
     }
 
-    async fn send(self) -> hyper::Result<Stream> {
+    /// Sends it and returns the whole answer; none if nobody listens there, or the connection breaks before the answer's headers.
+    pub async fn if_answered(self) -> Option<Answer> {
+        logs::show_on_failure(&self.log);
+        let opened = async { self.send(self.connect().await.ok()?).await.ok() };
+        let stream = tokio::time::timeout(PATIENCE, opened).await.expect("waited in vain for an answer")?;
+        Some(stream.rest().await)
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4().expect("a socket");
         if let Some(window) = self.window {
             SockRef::from(&socket).set_recv_buffer_size(window).expect("a smaller buffer");
         }
-        let tcp = socket.connect(self.address).await.expect("the gateway listens");
+        let tcp = socket.connect(self.address).await?;
         let _ = tcp.set_nodelay(true);
+        Ok(tcp)
+    }
+
+    async fn send(&self, tcp: TcpStream) -> hyper::Result<Stream> {
         match self.version {
             Version::Http1 => Connection::over(tcp).await?.send(self.request("")).await,
             Version::Http2 => {

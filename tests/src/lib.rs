@@ -6,8 +6,8 @@
 //! assert_eq!(gateway.chat("gpt", "Hi").await.status(), 200);
 //! ```
 //!
-//! Start with [`Upstream`] and [`Gateway`]; [`Ask`] says what is sent, [`Answer`] and [`Stream`] what came back. Ports are
-//! picked free, and what Envoy logs is shown only if the test fails.
+//! Start with [`Upstream`] and [`Gateway`], or with [`Up`] for all that `weir up` starts; [`Ask`] says what is sent, [`Answer`] and
+//! [`Stream`] what came back. Ports are picked free, and what Envoy logs is shown only if the test fails.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -37,7 +37,7 @@ mod provider;
 mod record;
 mod shell;
 mod stream;
-mod up;
+pub mod up;
 mod upstream;
 
 pub use answer::{Answer, Ended, Event};
@@ -48,10 +48,10 @@ pub use client::Ask;
 pub use collector::{Collector, Span};
 pub use connection::Connection;
 pub use gateway::{Builder, Gateway, KEY};
-pub use home::{AUTHORITY, SIM_TOKEN};
+pub use home::{AUTHORITY, Home, SIM_TOKEN, Said};
 pub use manner::Manner;
 pub use port::Port;
-pub use process::Process;
+pub use process::{Process, lives};
 pub use provider::Provider;
 pub use record::Record;
 pub use shell::Shell;

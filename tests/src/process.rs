@@ -58,3 +58,10 @@ impl Drop for Process {
         let _ = child.wait();
     }
 }
+
+/// Whether a process runs. One that has ended, and whose parent has not asked yet how, does not.
+pub fn lives(id: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
+}

@@ -10,8 +10,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::envoy;
-use crate::folder::Folder;
-use crate::home::{at_home, binary};
+use crate::home::{Home, binary};
 use crate::logs;
 
 /// How long a block may take: only one that hangs takes so long.
@@ -24,14 +23,14 @@ pub struct Shell {
     input: ChildStdin,
     blocks: usize,
     read: u64,
-    folder: Folder,
+    home: Home,
 }
 
 impl Shell {
     /// A shell that finds `weir` and `envoy` by their names. It ends at the first command that fails.
     pub fn start() -> Self {
-        let folder = Folder::new();
-        let programs = folder.path().join("programs");
+        let home = Home::new();
+        let programs = home.path("programs");
         fs::create_dir(&programs).expect("a folder");
         // Nothing is shared with the other Envoys of this machine.
         let wrapper =
@@ -42,21 +41,21 @@ impl Shell {
         let beside = binary().parent().map(Path::to_owned);
         let others = env::var_os("PATH").unwrap_or_default();
         let path = env::join_paths([programs].into_iter().chain(beside).chain(env::split_paths(&others)));
-        let output = File::create(folder.path().join("output")).expect("a log");
-        logs::show_on_failure(&folder.path().join("output"));
+        let output = File::create(home.path("output")).expect("a log");
+        logs::show_on_failure(&home.path("output"));
         let mut shell = Command::new("sh");
-        at_home(&mut shell, &folder).arg("-eu").env("PATH", path.expect("a path")).process_group(0);
+        home.applies_to(&mut shell).arg("-eu").env("PATH", path.expect("a path")).process_group(0);
         shell.stdin(Stdio::piped()).stdout(output.try_clone().expect("a log")).stderr(output);
         let mut child = shell.spawn().expect("a shell");
         let mut input = child.stdin.take().expect("its input");
         // When this process is killed, the shell's input ends: it exits, and kills what it has started.
         input.write_all(b"trap 'kill $(jobs -p) 2>/dev/null' EXIT\n").expect("the shell reads");
-        Self { child, input, blocks: 0, read: 0, folder }
+        Self { child, input, blocks: 0, read: 0, home }
     }
 
-    /// A path in its folder.
+    /// A path in its home.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.home.path(name)
     }
 
     /// Runs a block, and returns what it printed, once it has ended.

@@ -1,10 +1,11 @@
 //! `weir up` as its users run it: the binary, with a home and ports of its own.
 
+mod start;
+
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -15,11 +16,12 @@ use weir_ports::free;
 
 use crate::Ask;
 use crate::envoy::admin;
-use crate::folder::Folder;
-use crate::home::{SIM_TOKEN, at_home, binary};
+use crate::home::{Home, SIM_TOKEN, binary};
 use crate::logs;
 use crate::process::Process;
 use crate::record::Record;
+
+pub use self::start::Start;
 
 /// How long a test waits for processes: only one that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -29,7 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Up {
     process: Process,
     ports: Ports,
-    folder: Folder,
+    start: Start,
+    /// Removed last.
+    home: Home,
 }
 
 /// Where things listen.
@@ -44,7 +48,8 @@ pub struct Ports {
 }
 
 impl Ports {
-    fn free() -> Self {
+    /// Free ones.
+    pub fn free() -> Self {
         Self { listen: free(), sim: free(), sidecar: free() }
     }
 
@@ -56,38 +61,28 @@ impl Ports {
 }
 
 impl Up {
-    /// Starts it with these flags and a configuration that is written for the usual ports. Returns once all is ready.
-    pub async fn start(configuration: &str, flags: &[&str]) -> Self {
-        Self::beside(&[], configuration, flags).await
+    /// Begins the description of one with this configuration, which is written for the usual ports.
+    pub fn with(configuration: &str) -> Start {
+        Start::new(configuration)
     }
 
-    /// The same, with these files (name, content) beside the configuration. It trusts the certificate authority in the file
-    /// [`AUTHORITY`](crate::AUTHORITY), if there is one, in place of those of this machine.
-    pub async fn beside(files: &[(&str, &str)], configuration: &str, flags: &[&str]) -> Self {
-        Self::started(files, configuration, flags, false).await
-    }
-
-    async fn started(files: &[(&str, &str)], configuration: &str, flags: &[&str], watched: bool) -> Self {
-        let (folder, ports) = (Folder::new(), Ports::free());
-        for (name, content) in files {
-            fs::write(folder.path().join(name), content).expect("a file beside the configuration");
-        }
-        let file = folder.path().join("weir.yaml");
-        fs::write(file, ports.replace(configuration)).expect("the configuration");
-        let process = spawn(&folder, &ports, flags, watched);
-        let up = Self { process, ports, folder };
+    fn new(process: Process, ports: Ports, home: Home, start: Start) -> Self {
         for log in ["out", "err", "run/logs/envoy.log", "run/logs/sidecar.log"] {
-            logs::show_on_failure(&up.folder.path().join(log));
+            logs::show_on_failure(&home.path(log));
         }
-        let ready = up.path("ready.json");
-        up.until("it is ready", async || ready.is_file().then_some(())).await;
-        up
+        Self { process, ports, start, home }
     }
 
-    /// The same with a home of its own, under `strace` if the machine has it. The file `calls` then lists the network calls of
-    /// it and its children.
-    pub async fn watched(configuration: &str) -> Self {
-        Self::started(&[], configuration, &[], true).await
+    async fn until_ready(&self) {
+        let ready = self.path("ready.json");
+        self.until("it is ready", async || ready.is_file().then_some(())).await;
+    }
+
+    /// Waits until it has ended by itself, and starts the same again, with a fresh output. Returns once all is ready.
+    pub async fn again(&mut self) {
+        self.ended().await;
+        self.process = self.start.spawn(&self.home, &self.ports);
+        self.until_ready().await;
     }
 
     /// Where things listen.
@@ -95,9 +90,14 @@ impl Up {
         self.ports
     }
 
-    /// A path in its folder: `weir.yaml`, `out`, `err`, `run`.
+    /// Its home, where other commands can run too.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// A path in its home: `weir.yaml`, `out`, `err`, `run`.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.home.path(name)
     }
 
     /// Writes the configuration anew where it is, as some editors do.
@@ -123,15 +123,8 @@ impl Up {
         let beside = binary().parent().map(Path::to_owned);
         let others = env::var_os("PATH").unwrap_or_default();
         let path = env::join_paths(beside.into_iter().chain(env::split_paths(&others))).expect("a path");
-        at_home(&mut command, &self.folder).env("PATH", path).stdin(Stdio::null());
+        self.home.applies_to(&mut command).env("PATH", path).stdin(Stdio::null());
         command
-    }
-
-    /// Runs `weir` with other arguments in the same home, and returns what it prints.
-    pub fn weir(&self, arguments: &[&str]) -> String {
-        let output = self.command(binary()).args(arguments).output().expect("weir runs");
-        assert!(output.status.success(), "weir {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
 
     /// The key that the first start made.
@@ -177,10 +170,10 @@ impl Up {
         line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
     }
 
-    /// What the simulated provider answers under `/_sim/`.
-    pub async fn sim(&self, path: &str) -> Value {
+    /// Asks the simulated provider itself, under `/_sim/`, with the token of tests.
+    pub fn sim(&self, path: &str) -> Ask {
         let log = self.path("run/logs/sim.log");
-        Ask::new(self.ports.sim, log, SIM_TOKEN, Method::GET, &format!("/_sim/{path}")).await.json()
+        Ask::new(self.ports.sim, log, SIM_TOKEN, Method::GET, &format!("/_sim/{path}"))
     }
 
     /// Waits for the record of the request with this id.
@@ -207,14 +200,23 @@ impl Up {
         if let Some((_, after)) = self.said().rsplit_once(&again) {
             return after.split(')').next().and_then(|id| id.parse().ok()).expect("a process id");
         }
+        id(&self.at_start()[name])
+    }
+
+    /// The process ids of all its children, as of their first start.
+    pub fn children(&self) -> Vec<u32> {
+        self.at_start().as_object().expect("an object").values().map(id).collect()
+    }
+
+    fn at_start(&self) -> Value {
         let ready = fs::read(self.path("ready.json")).expect("ready.json");
-        let ready: Value = serde_json::from_slice(&ready).expect("JSON");
-        ready["children"][name].as_u64().and_then(|id| u32::try_from(id).ok()).expect("a process id")
+        let mut ready: Value = serde_json::from_slice(&ready).expect("JSON");
+        ready["children"].take()
     }
 
     /// Every process that it has started and that still runs, found by what they were started with.
     pub fn processes(&self) -> Vec<String> {
-        let marks = [self.folder.path().display().to_string(), self.ports.sim.to_string()];
+        let marks = [self.path("").display().to_string(), self.ports.sim.to_string()];
         let mut found = Vec::new();
         for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
@@ -273,25 +275,11 @@ pub fn has_strace() -> bool {
 
 /// Sends a signal, by its name without SIG.
 pub fn signal(process: u32, signal: &str) {
-    let sent = Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
+    // The shell's own `kill`: not every machine has it as a program.
+    let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {process}")]).status();
     assert!(sent.is_ok_and(|status| status.success()), "no process {process} to send {signal} to");
 }
 
-fn spawn(folder: &Folder, ports: &Ports, flags: &[&str], watched: bool) -> Process {
-    let mut weir = Process::tied();
-    at_home(&mut weir, folder).process_group(0);
-    if watched {
-        let cache = weir_places::Places::here().expect("a home").cache;
-        weir.env("HOME", folder.path().join("home")).env("WEIR_CACHE", cache).env_remove("XDG_CACHE_HOME");
-        // What cargo sets for its own children.
-        weir.env_remove("ORT_DISABLE_TELEMETRY");
-        if has_strace() {
-            // As a process beside it, so that it keeps its id and its parent.
-            weir.args(["strace", "-D", "-f", "-qq", "-o", "calls", "-e", "trace=connect,sendto,sendmsg,sendmmsg"]);
-        }
-    }
-    weir.arg(binary());
-    weir.args(["up", "--config", "weir.yaml", "--run", "run", "--ready-file", "ready.json", "--concurrency", "2"]);
-    weir.args(["--sim", &ports.sim.to_string(), "--sidecar-admin", &ports.sidecar.to_string()]).args(flags);
-    Process::start(weir, &folder.path().join("out"), &folder.path().join("err"))
+fn id(value: &Value) -> u32 {
+    value.as_u64().and_then(|id| u32::try_from(id).ok()).expect("a process id")
 }

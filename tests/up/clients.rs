@@ -76,8 +76,8 @@ fn configuration() -> String {
 
 #[tokio::test]
 async fn other_clients_and_other_endpoints_work_too() {
-    let aws = ("aws", "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n");
-    let up = Up::beside(&[aws], &configuration(), &[]).await;
+    let aws = "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n";
+    let up = Up::with(&configuration()).file("aws", aws).start().await;
     let mut pytest = Command::new(kit::python_of_all().await);
     pytest.args(["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "--color=no"]);
     pytest.current_dir(kit::for_clients()).kill_on_drop(true).env("PYTHONDONTWRITEBYTECODE", "1");

@@ -31,7 +31,7 @@ const HOSTED: &str = "sim/text-embedding-3-small ok";
 /// One test at a time: each does harm to the same sidecar.
 async fn shared() -> MutexGuard<'static, Up> {
     static SHARED: OnceCell<Mutex<Up>> = OnceCell::const_new();
-    let start = async || Mutex::new(Up::start(CONFIGURATION, &[]).await);
+    let start = async || Mutex::new(Up::with(CONFIGURATION).start().await);
     SHARED.get_or_init(start).await.lock().await
 }
 
@@ -171,7 +171,7 @@ async fn a_change_of_one_model_disturbs_no_other() {
             folder.display()
         )
     };
-    let up = Up::start(&with("", ""), &[]).await;
+    let up = Up::with(&with("", "")).start().await;
     let sidecar = up.child("sidecar");
     let over = AtomicBool::new(false);
     let callers = (0..2).map(|_| async {

@@ -94,9 +94,8 @@ type Cells = BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>;
 
 #[tokio::test]
 async fn every_dialect_is_answered_by_every_provider_that_can() {
-    let files =
-        [("aws", "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n"), ("key", "sk-key")];
-    let up = Up::beside(&files, &configuration(), &[]).await;
+    let aws = "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n";
+    let up = Up::with(&configuration()).file("aws", aws).file("key", "sk-key").start().await;
     let out = up.path("matrix.json");
     let names: Vec<&str> = PROVIDERS.iter().map(|column| column.name).collect();
     let mut pytest = Command::new(kit::python_of_all().await);

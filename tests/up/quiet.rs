@@ -19,10 +19,10 @@ local: { models: { all-minilm-l6-v2: {} } }
 /// ONNX Runtime wrote a device's id into the home folder and looked its maker's host up, before it could be told not to.
 #[tokio::test]
 async fn nobody_is_told_but_who_is_configured_and_nothing_is_written_about_the_machine() {
-    let up = Up::watched(CONFIGURATION).await;
+    let up = Up::with(CONFIGURATION).watched().start().await;
     assert_eq!(up.embed("embedder", "Hi").await.status(), 200, "ONNX Runtime is loaded");
     assert_eq!(up.chat("gpt", "Hi").await.status(), 200);
-    assert!(up.weir(&["models", "--run", "run"]).contains("onnx"), "by ONNX Runtime");
+    assert!(up.home().weir(&["models", "--run", "run"]).out.contains("onnx"), "by ONNX Runtime");
     let home =
         fs::read_dir(up.path("home")).map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>());
     assert_eq!(home.unwrap_or_default(), Vec::<PathBuf>::new(), "nothing in the home folder");

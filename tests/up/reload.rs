@@ -36,7 +36,7 @@ models:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_changes_under_load_fail_no_request() {
-    let up = Up::start(&version(0), &[]).await;
+    let up = Up::with(&version(0)).start().await;
     let (over, served) = (AtomicBool::new(false), AtomicUsize::new(0));
     let asks = ["retried", "plain", "slow"].map(|model| [up.chat(model, "Hi"), up.chat(model, "Hi").streamed()]);
     let caller = async |number: usize| {
@@ -73,7 +73,7 @@ async fn ten_changes_under_load_fail_no_request() {
 
 #[tokio::test]
 async fn a_file_with_errors_is_refused_with_their_lines_and_the_old_one_stays() {
-    let up = Up::start(&version(0), &[]).await;
+    let up = Up::with(&version(0)).start().await;
     let bad = version(1).replace("provider: provider-1, model: gpt-4o", "provider: provider-7, model: gpt-4o");
     let line = 1 + bad.lines().position(|line| line.contains("provider-7")).unwrap();
     up.configure(&bad);
@@ -105,8 +105,8 @@ models:
 ",
         upstream.url()
     );
-    let files = [("oneinfer.key", "sk-key/+="), ("oneinfer.token", "sk-ula-old")];
-    let up = Up::beside(&files, &configuration, &[]).await;
+    let up = Up::with(&configuration).file("oneinfer.key", "sk-key/+=").file("oneinfer.token", "sk-ula-old");
+    let up = up.start().await;
     let asked_with = async || {
         upstream.clear();
         assert_eq!(up.chat("gpt", "Hi").await.said(), SAID);

@@ -22,8 +22,11 @@ pub(crate) async fn shared() -> &'static Shared {
     SHARED
         .get_or_init(async || {
             let annotated = include_str!("../../config/weir.yaml");
-            let up = Up::start(&annotated.replace("\nmodels:\n", &format!("\nmodels:\n{}", models())), &[]).await;
-            let limited = up.weir(&["keys", "new", "limited", "--models", "gpt-4o-mini"]);
+            let configuration = annotated.replace("\nmodels:\n", &format!("\nmodels:\n{}", models()));
+            let up = Up::with(&configuration).start().await;
+            let made = up.home().weir(&["keys", "new", "limited", "--models", "gpt-4o-mini"]);
+            assert_eq!(made.code, Some(0), "{made:?}");
+            let limited = made.out.trim().to_owned();
             let ask = up.chat("gpt-4o-mini", "Hi").key(&limited);
             up.until("the new key works", async || (ask.clone().await.status() == 200).then_some(())).await;
             Shared { up, limited }

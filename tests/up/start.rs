@@ -17,7 +17,7 @@ listen: 127.0.0.1:10000
 
 #[tokio::test]
 async fn a_stream_without_end_is_cut_when_the_limit_passes_and_no_process_is_left() {
-    let up = Up::start(CONFIGURATION, &["--drain", "1s"]).await;
+    let up = Up::with(CONFIGURATION).flags(&["--drain", "1s"]).start().await;
     let mut endless = up.chat("endless", "Hi").streamed().open().await;
     assert!(endless.event().await.is_some());
     assert!(up.processes().len() >= 3, "weir, its simulator and its Envoy: {:?}", up.processes());
@@ -33,7 +33,7 @@ async fn a_stream_without_end_is_cut_when_the_limit_passes_and_no_process_is_lef
 
 #[tokio::test]
 async fn what_ends_is_not_ready_but_serves_and_a_second_ctrl_c_does_not_wait() {
-    let up = Up::start(CONFIGURATION, &["--drain", "600s"]).await;
+    let up = Up::with(CONFIGURATION).flags(&["--drain", "600s"]).start().await;
     assert_eq!(up.get("/readyz").await.status(), 200);
     let mut endless = up.chat("endless", "Hi").streamed().open().await;
     assert!(endless.event().await.is_some());

@@ -20,7 +20,7 @@ async fn a_local_models_queue_and_inference_are_in_its_callers_trace() {
     let authority = Authority::new();
     let collector = Collector::with_tls(authority.certify("127.0.0.1")).await;
     let configuration = format!("{CONFIGURATION}telemetry: {{ otlp: '{}' }}\n", collector.url());
-    let up = Up::beside(&[(AUTHORITY, &authority.bundle())], &configuration, &[]).await;
+    let up = Up::with(&configuration).file(AUTHORITY, &authority.bundle()).start().await;
     let ask = up.embed("all-minilm-l6-v2", "A private matter");
     let answer = ask.header("traceparent", &format!("00-{TRACE}-{CALLER}-01")).await;
     assert_eq!(answer.status(), 200, "{}", answer.text());

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
-use crate::home::Home;
+use weir_tests::Home;
 
 const GOOD: &str = "\
 providers:

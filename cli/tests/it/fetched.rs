@@ -4,10 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use weir_ports::free;
+use weir_tests::{Home, Ports};
 
-use crate::home::Home;
-use crate::running::config;
+use crate::up::CONFIGURATION;
 
 /// A program that says it is this Envoy.
 fn envoy(home: &Home, folder: &str, version: &str) -> PathBuf {
@@ -48,7 +47,7 @@ fn a_named_envoy_goes_before_all_and_must_be_new_enough() {
 #[test]
 fn what_is_missing_is_told_before_anything_starts() {
     let home = Home::new();
-    home.write("weir.yaml", &config(free(), free(), ""));
+    home.write("weir.yaml", &Ports::free().replace(CONFIGURATION));
     let mut command = home.command(&["up", "weir.yaml", "--no-sim", "--cache", "empty"]);
     let said = command.env("SIM_KEY", "sk-test").env("PATH", "/nowhere").env_remove("WEIR_ENVOY").output().unwrap();
     let err = String::from_utf8(said.stderr).unwrap();

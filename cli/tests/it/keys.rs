@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use crate::home::Home;
+use weir_tests::Home;
 
 #[test]
 fn a_key_is_shown_once_and_kept_as_a_hash() {

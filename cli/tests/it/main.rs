@@ -11,9 +11,7 @@
 
 mod check;
 mod fetched;
-mod home;
 mod includes;
 mod keys;
-mod running;
 mod sim;
 mod up;

@@ -1,0 +1,86 @@
+//! Its end and its children's: what dies comes back, and what has ended leaves nothing behind.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use weir_tests::{Ended, Home, Upstream, eventually, signal};
+
+use super::{CONFIGURATION, LOCAL, chats, embeds, gone, until_chats, until_embeds, with, with_configuration};
+
+#[tokio::test]
+async fn what_dies_comes_back() {
+    let up = with(LOCAL).start().await;
+    assert!(chats(&up).await && embeds(&up).await);
+    for name in ["sidecar", "envoy", "sim"] {
+        signal(up.child(name), "KILL");
+    }
+    until_chats(&up).await;
+    until_embeds(&up).await;
+    for name in ["sidecar", "envoy", "sim"] {
+        assert!(up.said().contains(&format!("{name} was killed by signal 9; restarting it in 0.1 s")));
+        assert!(up.said().contains(&format!("{name} was restarted")));
+    }
+}
+
+/// An Envoy that came back while somebody else had its port ran on without a listener, for good, and nobody was told.
+#[tokio::test]
+async fn an_envoy_that_comes_back_without_its_port_is_told_and_started_until_it_has_it() {
+    let up = with("").start().await;
+    let listen = up.ports().listen;
+    signal(up.child("envoy"), "KILL");
+    let taken = eventually("its port", || TcpListener::bind(listen).ok()).await;
+    up.until_said(&format!("envoy does not listen on {listen}; restarting it")).await;
+    drop(taken);
+    until_chats(&up).await;
+}
+
+#[tokio::test]
+async fn killed_outright_it_leaves_nothing_behind_either() {
+    let up = with(LOCAL).start().await;
+    let children = up.children();
+    assert_eq!(children.len(), 3);
+    signal(up.id(), "KILL");
+    up.ended().await;
+    gone(&children).await;
+}
+
+#[tokio::test]
+async fn a_stream_under_way_is_not_cut_by_a_stop() {
+    // The simulator is slow, and is not the supervisor's.
+    let upstream = Upstream::sim().await;
+    let slow = format!("  slow: {{ dialect: openai, endpoint: '{}/v1', credential: 'env:SIM_KEY' }}\n", upstream.url());
+    let configuration = CONFIGURATION.replace("  local: { dialect: local }\n", &slow);
+    let model = "  slow: { targets: [{ provider: slow, model: gpt-4o-mini+tokens-20+gap-100ms }] }\n";
+    let up = with_configuration(&format!("{configuration}{model}")).flags(&["--drain", "60s"]).start().await;
+    let mut stream = up.chat("slow", "Hi").streamed().open().await;
+    assert!(stream.event().await.is_some());
+    signal(up.id(), "TERM");
+    let answer = stream.rest().await;
+    assert!(answer.is_done() && answer.ended() == Ended::Cleanly, "{}", answer.text());
+    assert!(up.ended().await.success());
+    assert!(up.said().contains("waiting for 1 running request"));
+}
+
+/// An Envoy that never gets ready, so that whatever comes comes before that.
+#[tokio::test]
+async fn a_signal_before_everything_is_up_ends_what_has_been_started() {
+    let home = Home::new();
+    let ids = home.path("ids");
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec echo 'envoy  version: 0/1.40.0/Clean/RELEASE/BoringSSL'\necho $$ >> {}\nexec \
+         tail -f /dev/null\n",
+        ids.display()
+    );
+    let envoy = home.write("envoy", &text);
+    fs::set_permissions(&envoy, fs::Permissions::from_mode(0o755)).unwrap();
+    for name in ["INT", "TERM"] {
+        let _ = fs::remove_file(&ids);
+        let up = with("").flags(&["--no-sim"]).env("WEIR_ENVOY", &envoy).begin();
+        let started = up.until("its Envoy runs", async || home.read("ids").trim().parse().ok()).await;
+        signal(up.id(), name);
+        assert!(up.ended().await.success(), "{name}");
+        assert!(up.home().read("err").ends_with("stopping before everything was up\n"), "{name}");
+        gone(&[started]).await;
+    }
+}
