@@ -170,7 +170,7 @@ struct Answering {
     pace: Option<Pace>,
     first_token: Option<Duration>,
     /// The usage that the host was last told.
-    told: Option<Usage>,
+    reported: Option<Usage>,
     /// The model that the host was last told.
     model: Rc<str>,
     /// Whether a whole answer was written anew.
@@ -337,7 +337,7 @@ impl Attempt {
                 last: Last::Passes,
                 pace: None,
                 first_token: None,
-                told: None,
+                reported: None,
                 model: "".into(),
                 rewritten: false,
                 written: 0,

@@ -30,7 +30,7 @@ use weir_hub::reply::Reply;
 use crate::provider::{Ask, Provider, To, by_name};
 use crate::upstream::Upstream;
 
-pub use fault_for_caller::told as fault_for_caller;
+pub use fault_for_caller::fault_for_caller;
 pub use judge::{Judge, Reworded};
 
 /// Writes `call` for `model` at `upstream`: relays it if both sides speak the same dialect, else goes through a hub.
@@ -52,7 +52,8 @@ pub fn ask(call: &Call<'_>, upstream: &Upstream, model: &str) -> Result<Ask, Rej
     } else {
         Err(to.wrong_endpoint())
     };
-    let ask = to.told(ask).map(|ask| Ask { notes: to.notes, calls: to.calls, renamed: to.renamed, ..ask })?;
+    let ask =
+        to.refuse_unsupported(ask).map(|ask| Ask { notes: to.notes, calls: to.calls, renamed: to.renamed, ..ask })?;
     let (limit, length) = (upstream.longest(), ask.body.written());
     if length > limit { Err(Reject::Grown { limit, provider: upstream.provider.clone() }) } else { Ok(ask) }
 }

@@ -66,8 +66,8 @@ pub enum Effect {
 pub enum End {
     /// It is complete.
     Whole,
-    /// It is not, and the caller has been told so within it.
-    Told,
+    /// It is not, and its last event is an error, which tells the caller so.
+    Error,
     /// It is not, and nothing but a broken connection can tell the caller so.
     Broken,
 }

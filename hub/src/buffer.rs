@@ -10,9 +10,9 @@ const MAX_BODY: usize = 64 << 20;
 
 /// The chunks of an answer so far.
 #[derive(Default)]
-pub struct Held(Vec<u8>);
+pub struct Buffer(Vec<u8>);
 
-impl Held {
+impl Buffer {
     /// Appends `chunk`.
     pub fn add(&mut self, chunk: &[u8]) -> Result<(), UpstreamFault> {
         if self.0.len() + chunk.len() > MAX_BODY {

@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 use crate::reply::Passage;
 
 /// The part of one chunk that passes.
-pub struct Passing<'c> {
+pub struct Passthrough<'c> {
     chunk: &'c [u8],
     /// This many bytes from the chunk's start pass, and are not copied yet.
     passed: usize,
     copies: bool,
 }
 
-impl<'c> Passing<'c> {
+impl<'c> Passthrough<'c> {
     /// Begins a chunk. If bytes of earlier chunks are `held`, its first block begins in them and not in this chunk.
     pub fn new(chunk: &'c [u8], held: bool) -> Self {
         Self { chunk, passed: 0, copies: held }

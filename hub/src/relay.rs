@@ -3,14 +3,14 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::buffer::{Held, parse_into};
+use crate::buffer::{Buffer, parse_into};
 use crate::call::ReplyStart;
 use crate::codec::json::Spans;
 use crate::codec::sse;
 use crate::endpoint::Delivery;
 use crate::fault::UpstreamFault;
 use crate::frames::event;
-use crate::passthrough::Passing;
+use crate::passthrough::Passthrough;
 use crate::progress::Progress;
 use crate::reply::{Event, Flow, Passage, Reader, Reply};
 
@@ -21,7 +21,7 @@ pub fn reply(reader: Box<dyn Reader>, start: &ReplyStart<'_>) -> Box<dyn Reply> 
         Delivery::Streamed => {
             Box::new(Stream { frames: sse::Reader::new(sse::MAX_EVENT), spans: Spans::default(), watch })
         }
-        Delivery::Whole => Box::new(Whole { held: Held::default(), watch }),
+        Delivery::Whole => Box::new(Whole { buffer: Buffer::default(), watch }),
     }
 }
 
@@ -38,12 +38,12 @@ struct Stream {
 
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let mut passing = Passing::new(chunk, self.frames.holds());
+        let mut passthrough = Passthrough::new(chunk, self.frames.holds());
         let (Watch { reader, progress }, spans) = (&mut self.watch, &mut self.spans);
         let read = self.frames.read(chunk, |block| {
             // Whatever follows the end of the answer is not for the caller.
             if progress.is_done() {
-                passing.stop(out);
+                passthrough.stop(out);
                 return Ok(());
             }
             match event(&block, spans)? {
@@ -52,15 +52,15 @@ impl Reply for Stream {
             }
             // Clients would read a comment that stands in place of an event as JSON.
             match block.data.as_deref() {
-                Some([b':', ..]) => passing.stop(out),
-                _ => passing.pass(block.raw, out),
+                Some([b':', ..]) => passthrough.stop(out),
+                _ => passthrough.pass(block.raw, out),
             }
             Ok(())
         });
         if read.is_err() {
-            passing.stop(out);
+            passthrough.stop(out);
         }
-        read.map(|()| passing.end(out))
+        read.map(|()| passthrough.end(out))
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
@@ -112,21 +112,21 @@ fn watch_event(event: Event<'_>, reader: &mut dyn Reader, progress: &mut Progres
 }
 
 struct Whole {
-    held: Held,
+    buffer: Buffer,
     watch: Watch,
 }
 
 impl Reply for Whole {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        self.held.add(chunk)?;
+        self.buffer.add(chunk)?;
         Ok(Passage::AsIs)
     }
 
     fn end(&mut self, _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         let Watch { reader, progress } = &mut self.watch;
-        let held = self.held.take();
+        let body = self.buffer.take();
         let mut spans = Spans::default();
-        reader.whole(parse_into(&held, &mut spans)?, &mut |piece| _ = progress.note(piece))?;
+        reader.whole(parse_into(&body, &mut spans)?, &mut |piece| _ = progress.note(piece))?;
         progress.finish();
         Ok(Passage::AsIs)
     }

@@ -60,12 +60,12 @@ impl Dialect for Anthropic {
     }
 
     fn failure(&self, failure: &Failure, request: &str) -> (u16, String) {
-        let (status, kind, message) = told(failure);
+        let (status, kind, message) = error(failure);
         (status, json(kind, &message, details(failure), request))
     }
 
     fn failure_event(&self, failure: &Failure, request: &str) -> Bytes {
-        let (_, kind, message) = told(failure);
+        let (_, kind, message) = error(failure);
         let event = json(kind, &message, details(failure), request);
         Bytes::from(format!("event: error\ndata: {event}\n\n"))
     }
@@ -160,7 +160,7 @@ fn details(failure: &Failure) -> Option<&'static str> {
     }
 }
 
-fn told(failure: &Failure) -> (u16, &'static str, String) {
+fn error(failure: &Failure) -> (u16, &'static str, String) {
     let (status, message) = match failure {
         Failure::NoKey => (401, "x-api-key header is required"),
         Failure::WrongKey(_) => (401, "invalid x-api-key"),

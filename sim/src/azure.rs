@@ -107,7 +107,7 @@ impl Dialect for Azure {
     }
 
     fn failure(&self, failure: &Failure, request: &str) -> (u16, String) {
-        match told(failure) {
+        match error(failure) {
             Some((status, code, message)) => {
                 (status, format!(r#"{{"error":{{"code":"{code}","message":{}}}}}"#, quote(&message)))
             }
@@ -167,7 +167,7 @@ fn prompt() -> String {
 }
 
 /// A failure where Azure has other words than OpenAI: status, code and message.
-fn told(failure: &Failure) -> Option<(u16, &'static str, String)> {
+fn error(failure: &Failure) -> Option<(u16, &'static str, String)> {
     let say = |status, code, message: &str| Some((status, code, message.to_owned()));
     match failure {
         Failure::NoKey | Failure::WrongKey(_) | Failure::Status(401) => say(

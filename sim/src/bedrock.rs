@@ -6,10 +6,10 @@
 
 mod ask;
 mod check;
+mod exception;
 mod frame;
 mod invoke;
 mod sign;
-mod told;
 mod write;
 
 use bytes::Bytes;
@@ -64,13 +64,13 @@ impl Dialect for Bedrock {
     }
 
     fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
-        let told = told::told(failure);
-        (told.status, told.body())
+        let exception = exception::exception(failure);
+        (exception.status, exception.body())
     }
 
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
-        let told = told::told(failure);
-        frame::exception(&told::member(told.kind), &told.body())
+        let exception = exception::exception(failure);
+        frame::exception(&exception::member(exception.kind), &exception.body())
     }
 
     fn headers(&self, headers: &mut HeaderMap, request: &str) {
@@ -78,7 +78,7 @@ impl Dialect for Bedrock {
     }
 
     fn failure_headers(&self, headers: &mut HeaderMap, failure: &Failure, _: u16) {
-        let kind = told::told(failure).kind;
+        let kind = exception::exception(failure).kind;
         set(headers, "x-amzn-errortype", &format!("{kind}:http://internal.amazon.com/coral/com.amazon.bedrock/"));
     }
 

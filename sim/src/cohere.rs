@@ -56,13 +56,13 @@ impl Dialect for Cohere {
     }
 
     fn failure(&self, failure: &Failure, request: &str) -> (u16, String) {
-        let (status, message) = told(failure);
+        let (status, message) = error(failure);
         (status, format!(r#"{{"id":"{}","message":{}}}"#, uuid(request), quote(&message)))
     }
 
     /// An end like any other, with a reason of its own.
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
-        let message = quote(&told(failure).1);
+        let message = quote(&error(failure).1);
         write::event("message-end", &format!(r#""delta":{{"error":{message},"finish_reason":"ERROR"}}"#))
     }
 
@@ -100,7 +100,7 @@ impl Dialect for Cohere {
     }
 }
 
-fn told(failure: &Failure) -> (u16, String) {
+fn error(failure: &Failure) -> (u16, String) {
     let (status, message) = match failure {
         Failure::NoKey => (401, "no api key supplied"),
         Failure::WrongKey(_) => (401, "invalid api token"),

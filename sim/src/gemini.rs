@@ -8,7 +8,7 @@ mod ask;
 mod check;
 mod embed;
 mod models;
-mod told;
+mod status;
 mod write;
 
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use serde_json::Value;
 pub(crate) use self::{
     embed::{batch, one as embed},
     models::models,
-    told::{Told, told},
+    status::{Status, status},
 };
 use crate::{
     Keyless,
@@ -83,13 +83,13 @@ impl Dialect for Gemini {
     }
 
     fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
-        told(failure).body()
+        status(failure).body()
     }
 
     /// Not an event at all: where the model gives up in the middle of a stream, the error's JSON follows as it is, over
     /// several lines and without `data:`, and the body ends. <https://github.com/theopenco/llmgateway/pull/3616>
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
-        Bytes::from(told(failure).body().1)
+        Bytes::from(status(failure).body().1)
     }
 
     fn headers(&self, headers: &mut HeaderMap, _: &str) {

@@ -43,7 +43,7 @@ impl Dialect for Jina {
     }
 
     fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
-        let (status, message) = told(failure);
+        let (status, message) = error(failure);
         (status, format!(r#"{{"detail":{}}}"#, quote(&message)))
     }
 
@@ -69,7 +69,7 @@ impl Dialect for Jina {
     }
 }
 
-fn told(failure: &Failure) -> (u16, String) {
+fn error(failure: &Failure) -> (u16, String) {
     let (status, message) = match failure {
         Failure::NoKey => (401, "Unauthorized: no API key was given."),
         Failure::WrongKey(_) => (401, "Invalid API key, please get a new one from https://jina.ai."),

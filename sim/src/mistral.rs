@@ -51,12 +51,12 @@ impl Dialect for Mistral {
     }
 
     fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
-        let (status, body) = told(failure);
+        let (status, body) = error(failure);
         (status, body.to_string())
     }
 
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
-        Bytes::from(format!("data: {}\n\n", told(failure).1))
+        Bytes::from(format!("data: {}\n\n", error(failure).1))
     }
 
     fn headers(&self, headers: &mut HeaderMap, request: &str) {
@@ -99,7 +99,7 @@ impl Dialect for Mistral {
 const VALIDATION: [&str; 6] =
     ["missing", "extra_forbidden", "less_than_equal", "greater_than_equal", "union_tag_invalid", "enum"];
 
-fn told(failure: &Failure) -> (u16, Value) {
+fn error(failure: &Failure) -> (u16, Value) {
     let say = |status: u16, kind: &str, code: &str, message: &str| {
         (status, json!({"object": "error", "message": message, "type": kind, "param": null, "code": code}))
     };

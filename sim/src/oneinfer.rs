@@ -65,12 +65,12 @@ impl Dialect for OneInfer {
     }
 
     fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
-        let (status, body) = told(failure);
+        let (status, body) = error(failure);
         (status, body.to_string())
     }
 
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
-        Bytes::from(format!("data: {}\n\n", told(failure).1))
+        Bytes::from(format!("data: {}\n\n", error(failure).1))
     }
 
     fn headers(&self, _: &mut HeaderMap, _: &str) {}
@@ -89,7 +89,7 @@ impl Dialect for OneInfer {
 /// What does not fit the schema, as `ask` calls it: told with 422, in a list.
 const MISFIT: &str = "misfit";
 
-fn told(failure: &Failure) -> (u16, Value) {
+fn error(failure: &Failure) -> (u16, Value) {
     let detail = |status: u16, detail: &str| (status, json!({"detail": detail}));
     match failure {
         Failure::NoKey => detail(401, "Missing or invalid Authorization header"),

@@ -65,12 +65,12 @@ impl Dialect for OpenAi {
     }
 
     fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
-        let told = told(failure);
-        (told.status, told.body())
+        let error = error(failure);
+        (error.status, error.body())
     }
 
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
-        Bytes::from(told(failure).event())
+        Bytes::from(error(failure).event())
     }
 
     fn headers(&self, headers: &mut HeaderMap, request: &str) {
@@ -102,7 +102,7 @@ impl Dialect for OpenAi {
 }
 
 /// A failure in OpenAI's words.
-struct Told {
+struct ErrorObject {
     status: u16,
     message: String,
     kind: &'static str,
@@ -110,7 +110,7 @@ struct Told {
     code: Option<&'static str>,
 }
 
-impl Told {
+impl ErrorObject {
     /// As a body: over several lines, as the real one.
     fn body(&self) -> String {
         self.json("\n    ", "\n        ", "\n")
@@ -131,8 +131,14 @@ impl Told {
     }
 }
 
-fn told(failure: &Failure) -> Told {
-    let say = |status, kind, code, message: &str| Told { status, message: message.to_owned(), kind, param: None, code };
+fn error(failure: &Failure) -> ErrorObject {
+    let say = |status, kind, code, message: &str| ErrorObject {
+        status,
+        message: message.to_owned(),
+        kind,
+        param: None,
+        code,
+    };
     let invalid = "invalid_request_error";
     match failure {
         Failure::NoKey => {
@@ -141,7 +147,7 @@ fn told(failure: &Failure) -> Told {
         Failure::WrongKey(key) => {
             say(401, invalid, Some("invalid_api_key"), &format!("Incorrect API key provided: {key}."))
         }
-        Failure::NoModel(model) => Told {
+        Failure::NoModel(model) => ErrorObject {
             param: None,
             ..say(
                 404,
@@ -151,9 +157,11 @@ fn told(failure: &Failure) -> Told {
             )
         },
         Failure::NoPath { method, path } => say(404, invalid, None, &format!("Invalid URL ({method} {path})")),
-        Failure::Invalid { message, param, code } => Told { param: param.clone(), ..say(400, invalid, *code, message) },
+        Failure::Invalid { message, param, code } => {
+            ErrorObject { param: param.clone(), ..say(400, invalid, *code, message) }
+        }
         Failure::TooLarge => say(413, invalid, None, "The request body is too large."),
-        Failure::ContextLength => Told {
+        Failure::ContextLength => ErrorObject {
             param: Some("messages".to_owned()),
             ..say(
                 400,
@@ -186,7 +194,7 @@ fn told(failure: &Failure) -> Told {
     }
 }
 
-fn of_status(status: u16) -> Told {
+fn of_status(status: u16) -> ErrorObject {
     let (kind, code, message) = match status {
         401 => ("invalid_request_error", Some("invalid_api_key"), "Incorrect API key provided: sk-sim****."),
         402 => ("billing_error", Some("billing_hard_limit_reached"), "Billing hard limit has been reached."),
@@ -201,12 +209,12 @@ fn of_status(status: u16) -> Told {
             "The model does not exist or you do not have access to it.",
         ),
         408 => ("server_error", None, "Request timed out."),
-        429 => return told(&Failure::RateLimited(None)),
+        429 => return error(&Failure::RateLimited(None)),
         503 => ("service_unavailable_error", None, "The engine is currently overloaded, please try again later."),
         529 => ("server_error", Some("overloaded"), "The server is overloaded."),
         _ => ("server_error", None, "The server had an error while processing your request. Sorry about that!"),
     };
-    Told { status, message: message.to_owned(), kind, param: None, code }
+    ErrorObject { status, message: message.to_owned(), kind, param: None, code }
 }
 
 /// A key as error messages show it: its ends.

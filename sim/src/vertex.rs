@@ -5,7 +5,7 @@
 
 mod claude;
 mod predict;
-mod told;
+mod status;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -51,11 +51,11 @@ impl Dialect for Vertex {
     }
 
     fn failure(&self, failure: &Failure, _: &str) -> (u16, String) {
-        told::told(failure).body()
+        status::status(failure).body()
     }
 
     fn failure_event(&self, failure: &Failure, _: &str) -> Bytes {
-        Bytes::from(told::told(failure).body().1)
+        Bytes::from(status::status(failure).body().1)
     }
 
     fn headers(&self, headers: &mut HeaderMap, request: &str) {

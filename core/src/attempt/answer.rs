@@ -113,7 +113,7 @@ impl Attempt {
         let ending = match &fault {
             // What still comes is not read: its provider may keep the stream open for as long as it likes.
             Some(_) if !self.sends_events(&answering) => Some(End::Broken),
-            Some(_) => Some(End::Told),
+            Some(_) => Some(End::Error),
             None if answering.reply.done() => Some(End::Whole),
             None => None,
         };
@@ -179,10 +179,10 @@ impl Attempt {
     fn tell(&self, answering: &mut Answering, fault: Option<&UpstreamFault>, end: bool, effects: &mut Vec<Effect>) {
         let usage = answering.reply.usage();
         let over = end || fault.is_some() || answering.reply.done();
-        if answering.told == Some(usage) && !over {
+        if answering.reported == Some(usage) && !over {
             return;
         }
-        answering.told = Some(usage);
+        answering.reported = Some(usage);
         let stage = match fault {
             Some(fault) => Stage::Cut(fault.kind),
             None if over => Stage::Done,

@@ -109,7 +109,7 @@ mod tests {
     use crate::provider::by_name;
 
     /// What a caller of `endpoint` receives of this answer, or its fault.
-    fn told(dialect: &str, endpoint: Endpoint, delivery: Delivery, answer: &str) -> Result<String, FaultKind> {
+    fn translated(dialect: &str, endpoint: Endpoint, delivery: Delivery, answer: &str) -> Result<String, FaultKind> {
         let start = ReplyStart { asked: Asked { endpoint, delivery, ..START.asked }, ..START };
         let mut reply = reply(by_name(dialect).unwrap(), &upstream(dialect), &start);
         let mut out = Vec::new();
@@ -136,10 +136,13 @@ mod tests {
                 + "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
         };
         for endpoint in [Endpoint::Messages, Endpoint::GenerateContent] {
-            assert!(told("openai", endpoint, Delivery::Whole, &whole(10_000)).is_ok());
-            assert_eq!(told("openai", endpoint, Delivery::Whole, &whole(10_001)), Err(FaultKind::Malformed));
-            assert!(told("openai", endpoint, Delivery::Streamed, &streamed(10_000)).is_ok());
-            assert_eq!(told("openai", endpoint, Delivery::Streamed, &streamed(10_001)), Err(FaultKind::Malformed));
+            assert!(translated("openai", endpoint, Delivery::Whole, &whole(10_000)).is_ok());
+            assert_eq!(translated("openai", endpoint, Delivery::Whole, &whole(10_001)), Err(FaultKind::Malformed));
+            assert!(translated("openai", endpoint, Delivery::Streamed, &streamed(10_000)).is_ok());
+            assert_eq!(
+                translated("openai", endpoint, Delivery::Streamed, &streamed(10_001)),
+                Err(FaultKind::Malformed)
+            );
         }
     }
 
@@ -152,10 +155,11 @@ mod tests {
             let events = said.map(|delta| format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n"));
             events.collect::<String>() + "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
         };
-        let told = |endpoint, turns| told("mistral", endpoint, Delivery::Streamed, &answer(turns)).map(drop);
-        assert_eq!(told(Endpoint::Responses, 10_000), Ok(()));
-        assert_eq!(told(Endpoint::Responses, 10_001), Err(FaultKind::Malformed));
-        assert_eq!(told(Endpoint::Messages, 10_001), Ok(()));
+        let translated =
+            |endpoint, turns| translated("mistral", endpoint, Delivery::Streamed, &answer(turns)).map(drop);
+        assert_eq!(translated(Endpoint::Responses, 10_000), Ok(()));
+        assert_eq!(translated(Endpoint::Responses, 10_001), Err(FaultKind::Malformed));
+        assert_eq!(translated(Endpoint::Messages, 10_001), Ok(()));
     }
 
     #[test]
@@ -168,8 +172,8 @@ mod tests {
             let content = r#""content":{"parts":[{"text":"a"}]}"#;
             format!(r#"{{"candidates":[{{{content},"finishReason":"STOP","groundingMetadata":{grounding}}}]}}"#)
         };
-        assert!(told("gemini", Endpoint::Chat, Delivery::Whole, &cited(3)).is_ok());
-        assert_eq!(told("gemini", Endpoint::Chat, Delivery::Whole, &cited(4)), Err(FaultKind::Malformed));
+        assert!(translated("gemini", Endpoint::Chat, Delivery::Whole, &cited(3)).is_ok());
+        assert_eq!(translated("gemini", Endpoint::Chat, Delivery::Whole, &cited(4)), Err(FaultKind::Malformed));
     }
 
     /// Each event of a stream repeats both.
@@ -180,10 +184,11 @@ mod tests {
             let end = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
             format!("data: {event}\n\ndata: {end}\n\ndata: {{\"type\":\"message_stop\"}}\n\n")
         };
-        let told = |name: &str| told("anthropic", Endpoint::Chat, Delivery::Streamed, &answer(name)).unwrap();
+        let translated =
+            |name: &str| translated("anthropic", Endpoint::Chat, Delivery::Streamed, &answer(name)).unwrap();
         let usual = "n".repeat(512);
-        assert!(told(&usual).contains(&format!(r#""id":"{usual}""#)));
-        let long = told(&"n".repeat(513));
+        assert!(translated(&usual).contains(&format!(r#""id":"{usual}""#)));
+        let long = translated(&"n".repeat(513));
         assert!(
             !long.contains("nnn") && long.contains(&format!(r#""id":"{}""#, START.id)),
             "{}",

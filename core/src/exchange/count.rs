@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use weir_hub::buffer::{Held, malformed, parse};
+use weir_hub::buffer::{Buffer, malformed, parse};
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::codec::json::write::object;
@@ -40,7 +40,7 @@ fn read(provider: &dyn Provider, dialect: &dyn Dialect, call: &Call<'_>, to: &mu
 /// An answer being read.
 pub(super) struct Counted {
     provider: &'static dyn Provider,
-    held: Held,
+    buffer: Buffer,
     progress: Progress,
     /// The name of the member with the count.
     name: &'static str,
@@ -49,19 +49,19 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn new(provider: &'static dyn Provider, start: &ReplyStart<'_>) -> Self {
         let name = if start.asked.endpoint.family() == Family::Gemini { "totalTokens" } else { "input_tokens" };
-        Self { provider, held: Held::default(), progress: Progress::new(start), name }
+        Self { provider, buffer: Buffer::default(), progress: Progress::new(start), name }
     }
 }
 
 impl Reply for Counted {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        self.held.add(chunk)?;
+        self.buffer.add(chunk)?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let held = self.held.take();
-        let answer = parse(&held)?;
+        let body = self.buffer.take();
+        let answer = parse(&body)?;
         if let Some(fault) = self.provider.fault_in_answer(answer) {
             return Err(fault);
         }

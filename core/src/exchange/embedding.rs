@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use weir_hub::buffer::{Held, malformed, parse};
+use weir_hub::buffer::{Buffer, malformed, parse};
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::write::{object, string};
 use weir_hub::codec::json::{Kind, Raw, scan};
@@ -128,7 +128,7 @@ pub(super) fn encoding(call: &Call<'_>) -> Encoding {
 /// An answer being read.
 pub(super) struct Embedded {
     provider: &'static dyn Provider,
-    held: Held,
+    buffer: Buffer,
     endpoint: Endpoint,
     encoding: Encoding,
     /// Whether the answer is in OpenAI's format.
@@ -140,21 +140,21 @@ pub(super) struct Embedded {
 impl Embedded {
     pub(super) fn new(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Self {
         let ReplyStart { asked: Asked { endpoint, .. }, encoding, texts, .. } = *start;
-        let (held, openais, progress) =
-            (Held::default(), speaks_openais(provider, upstream, start.model), Progress::new(start));
-        Self { provider, held, endpoint, encoding, openais, texts, progress }
+        let (buffer, openais, progress) =
+            (Buffer::default(), speaks_openais(provider, upstream, start.model), Progress::new(start));
+        Self { provider, buffer, endpoint, encoding, openais, texts, progress }
     }
 }
 
 impl Reply for Embedded {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        self.held.add(chunk)?;
+        self.buffer.add(chunk)?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let held = self.held.take();
-        let answer = parse(&held)?;
+        let body = self.buffer.take();
+        let answer = parse(&body)?;
         if let Some(fault) = self.provider.fault_in_answer(answer) {
             return Err(fault);
         }

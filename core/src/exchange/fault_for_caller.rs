@@ -28,7 +28,7 @@ const NAMES: [(&str, &[&str]); 11] = [
 
 /// A caller's fault as the caller is told: in the provider's words. If those are another API's, the phrase of the
 /// caller's own API is added.
-pub fn told(
+pub fn fault_for_caller(
     fault: &UpstreamFault,
     provider: &dyn Provider,
     upstream: &Upstream,
@@ -71,7 +71,7 @@ mod tests {
         let provider = by_name("vertex").unwrap();
         let fault = UpstreamFault::new(FaultKind::ContextLength, "Too long.");
         let check = |model, endpoint, expect: &str| {
-            let message = told(&fault, provider, &upstream("vertex"), model, endpoint).message;
+            let message = fault_for_caller(&fault, provider, &upstream("vertex"), model, endpoint).message;
             assert_eq!(message, expect, "{model} {endpoint:?}");
         };
         check("claude-sonnet-4-5", Endpoint::Messages, "Too long.");

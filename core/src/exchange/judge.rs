@@ -107,7 +107,7 @@ impl<'a> Judge<'a> {
         } else {
             Err(to.wrong_endpoint())
         };
-        to.told(outcome)
+        to.refuse_unsupported(outcome)
     }
 }
 

@@ -10,7 +10,7 @@ use weir_hub::piece::Piece;
 
 /// Holds the first half of a character until the second comes.
 #[derive(Default)]
-pub(super) struct Pairs {
+pub(super) struct Surrogates {
     /// Where the half was said, and its escape.
     held: Option<(Place, String)>,
     choice: u32,
@@ -46,7 +46,7 @@ impl Place {
     }
 }
 
-impl Pairs {
+impl Surrogates {
     /// Passes `piece` on: adds the half that it completes, and removes the half that it begins.
     pub(super) fn put(&mut self, piece: Piece<'_>, mut on: impl FnMut(Piece<'_>)) {
         let Some((place, text)) = Place::of(&piece) else {
@@ -113,12 +113,12 @@ mod tests {
 
     /// What comes out for these texts, each given as one piece, and what is left at the end.
     fn texts(pieces: &[Piece<'_>]) -> Vec<String> {
-        let (mut pairs, mut out) = (Pairs::default(), Vec::new());
+        let (mut surrogates, mut out) = (Surrogates::default(), Vec::new());
         let mut on = |piece: Piece<'_>| out.extend(Place::of(&piece).map(|(_, text)| text.written().into()));
         for piece in pieces {
-            pairs.put(*piece, &mut on);
+            surrogates.put(*piece, &mut on);
         }
-        pairs.end(on);
+        surrogates.end(on);
         out
     }
 

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use weir_hub::buffer::{Held, parse_into};
+use weir_hub::buffer::{Buffer, parse_into};
 use weir_hub::call::ReplyStart;
 use weir_hub::codec::json::{Spans, Str};
 use weir_hub::dialect::{Dialect, Writer};
@@ -17,7 +17,7 @@ use weir_hub::progress::Progress;
 use weir_hub::reply::{Event, Flow, Passage, Reader, Reply};
 
 use super::bound::Bound;
-use super::surrogates::Pairs;
+use super::surrogates::Surrogates;
 use crate::provider::Renamed;
 use crate::provider::tool_names::restored;
 
@@ -32,23 +32,23 @@ pub(crate) fn reply(
     match start.asked.delivery {
         Delivery::Streamed => {
             let calls = start.calls;
-            let told = Told {
+            let translation = Translation {
                 writer: dialect.stream(start),
                 progress,
                 started: false,
-                pairs: Pairs::default(),
+                surrogates: Surrogates::default(),
                 calls,
                 renamed: start.renamed.to_vec(),
                 bound: Bound::default(),
             };
-            Box::new(Stream { frames: Frames::new(framing), reader, told })
+            Box::new(Stream { frames: Frames::new(framing), reader, translation })
         }
         Delivery::Whole => Box::new(Whole {
-            held: Held::default(),
+            buffer: Buffer::default(),
             reader,
             dialect,
             answer: Answer::default(),
-            start: Kept::from(start),
+            start: OwnedStart::from(start),
             progress,
         }),
     }
@@ -57,21 +57,21 @@ pub(crate) fn reply(
 struct Stream {
     frames: Frames,
     reader: Box<dyn Reader>,
-    told: Told,
+    translation: Translation,
 }
 
 /// What the caller receives, and how far the answer has come.
-struct Told {
+struct Translation {
     writer: Box<dyn Writer>,
     progress: Progress,
     started: bool,
-    pairs: Pairs,
+    surrogates: Surrogates,
     calls: Calls,
     renamed: Renamed,
     bound: Bound,
 }
 
-impl Told {
+impl Translation {
     /// Writes the next piece. An answer whose start is missing or repeated still starts exactly once.
     fn piece(&mut self, piece: Piece<'_>, out: &mut Vec<u8>) {
         match piece {
@@ -80,11 +80,11 @@ impl Told {
             Piece::Usage(_) => {}
             _ => self.start(out),
         }
-        let Self { writer, progress, pairs, calls, renamed, bound, .. } = self;
+        let Self { writer, progress, surrogates, calls, renamed, bound, .. } = self;
         let left_out = calls.leave_out(&piece) || !bound.admits(&piece, writer.keeps(&piece));
         let piece = restored(progress.note(piece), renamed);
         if !left_out {
-            pairs.put(piece, |piece| writer.piece(piece, out));
+            surrogates.put(piece, |piece| writer.piece(piece, out));
         }
     }
 
@@ -110,39 +110,39 @@ impl Told {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.start(out);
-        let Self { writer, progress, pairs, .. } = self;
+        let Self { writer, progress, surrogates, .. } = self;
         progress.finish();
-        pairs.end(|piece| writer.piece(piece, out));
+        surrogates.end(|piece| writer.piece(piece, out));
         writer.end(&progress.usage, out);
     }
 }
 
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let Self { frames, reader, told } = self;
+        let Self { frames, reader, translation } = self;
         frames.read(chunk, |event| {
             if let Some(event) = event {
-                return told.event(event, &mut **reader, out);
+                return translation.event(event, &mut **reader, out);
             }
-            told.progress.beat();
+            translation.progress.beat();
             Ok(())
         })?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let Self { frames, reader, told } = self;
-        frames.end(|event| told.event(event, &mut **reader, out))?;
-        if !told.progress.is_done() {
-            reader.end(&mut |piece| told.piece(piece, out))?;
-            told.bound.check(reader.kept())?;
-            told.end(out);
+        let Self { frames, reader, translation } = self;
+        frames.end(|event| translation.event(event, &mut **reader, out))?;
+        if !translation.progress.is_done() {
+            reader.end(&mut |piece| translation.piece(piece, out))?;
+            translation.bound.check(reader.kept())?;
+            translation.end(out);
         }
         Ok(Passage::Rewritten)
     }
 
     fn progress(&self) -> &Progress {
-        &self.told.progress
+        &self.translation.progress
     }
 
     fn awaits_end(&self) -> bool {
@@ -150,21 +150,21 @@ impl Reply for Stream {
     }
 
     fn next_number(&self) -> u64 {
-        self.told.writer.next_number()
+        self.translation.writer.next_number()
     }
 }
 
 struct Whole {
-    held: Held,
+    buffer: Buffer,
     reader: Box<dyn Reader>,
     dialect: &'static dyn Dialect,
     answer: Answer,
-    start: Kept,
+    start: OwnedStart,
     progress: Progress,
 }
 
 /// An owned [`ReplyStart`].
-struct Kept {
+struct OwnedStart {
     asked: Asked,
     encoding: Encoding,
     created: u64,
@@ -175,7 +175,7 @@ struct Kept {
     renamed: Renamed,
 }
 
-impl From<&ReplyStart<'_>> for Kept {
+impl From<&ReplyStart<'_>> for OwnedStart {
     fn from(start: &ReplyStart<'_>) -> Self {
         let ReplyStart { asked, encoding, model, id, created, echo, calls, renamed, .. } = *start;
         let (model, id, echo, renamed) = (model.into(), id.into(), echo.into(), renamed.to_vec());
@@ -183,7 +183,7 @@ impl From<&ReplyStart<'_>> for Kept {
     }
 }
 
-impl Kept {
+impl OwnedStart {
     fn get(&self) -> ReplyStart<'_> {
         let Self { asked, encoding, created, ref model, ref id, ref echo, calls, ref renamed } = *self;
         ReplyStart { asked, encoding, model, id, created, echo, content_type: "", calls, renamed, texts: None }
@@ -192,14 +192,14 @@ impl Kept {
 
 impl Reply for Whole {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        self.held.add(chunk)?;
+        self.buffer.add(chunk)?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let Self { held, reader, dialect, answer, start, progress } = self;
-        let (held, mut spans, mut bound) = (held.take(), Spans::default(), Bound::default());
-        reader.whole(parse_into(&held, &mut spans)?, &mut |piece| {
+        let Self { buffer, reader, dialect, answer, start, progress } = self;
+        let (body, mut spans, mut bound) = (buffer.take(), Spans::default(), Bound::default());
+        reader.whole(parse_into(&body, &mut spans)?, &mut |piece| {
             let left_out = start.calls.leave_out(&piece) || !bound.admits(&piece, false);
             let piece = restored(progress.note(piece), &start.renamed);
             if !left_out {

@@ -110,7 +110,7 @@ impl<'t> To<'t> {
 
     /// Refuses the request if it has fields that cannot be expressed here. The caller is told all of them at once, and
     /// before any other error in the request.
-    pub(crate) fn told<T>(&mut self, outcome: Result<T, Reject>) -> Result<T, Reject> {
+    pub(crate) fn refuse_unsupported<T>(&mut self, outcome: Result<T, Reject>) -> Result<T, Reject> {
         match core::mem::take(&mut self.refused) {
             fields if fields.is_empty() => outcome,
             fields => Err(Reject::Unsupported { fields, provider: self.provider }),

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::Value;
 
-use super::told;
+use super::{ErrorObject, error};
 use crate::{
     answer::{Answer, Ask},
     dialect::{Call, Dialect, Event, Failure},
@@ -69,8 +69,8 @@ impl Dialect for Responses {
 
     fn failure(&self, failure: &Failure, request: &str) -> (u16, String) {
         if *failure == Failure::ContextLength {
-            let told = said(failure);
-            return (told.status, told.body());
+            let error = said(failure);
+            return (error.status, error.body());
         }
         self.0.failure(failure, request)
     }
@@ -89,14 +89,14 @@ impl Dialect for Responses {
 }
 
 /// A failure as this endpoint tells it.
-fn said(failure: &Failure) -> super::Told {
-    let mut told = told(failure);
+fn said(failure: &Failure) -> ErrorObject {
+    let mut error = error(failure);
     if *failure == Failure::ContextLength {
-        told.param = Some("input".to_owned());
+        error.param = Some("input".to_owned());
         "Your input exceeds the context window of this model. Please adjust your input and try again."
-            .clone_into(&mut told.message);
+            .clone_into(&mut error.message);
     }
-    told
+    error
 }
 
 /// Answers `/v1/responses/input_tokens`.

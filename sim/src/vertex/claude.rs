@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::Value;
 
-use super::{admit, told::told};
+use super::{admit, status::status};
 use crate::{
     answer::{Answer, Ask},
     anthropic::{self, Anthropic},
@@ -66,7 +66,7 @@ impl Dialect for Claude {
             | Failure::ContextLength
             | Failure::ContentFilter
             | Failure::Status(408 | 500..) => Anthropic.failure(failure, &format!("vrtx_{request}")),
-            other => told(other).body(),
+            other => status(other).body(),
         }
     }
 

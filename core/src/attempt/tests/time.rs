@@ -106,7 +106,7 @@ fn an_answer_that_is_over_is_ended_also_where_its_provider_goes_on() {
     let ended = |chunks: &[&str]| stream(chunks).ended;
     assert_eq!(ended(&[ROLE, TOKEN, FINISH, DONE, "", ""]), Some(End::Whole));
     assert_eq!(ended(&[ROLE, TOKEN, &[FINISH, DONE].concat()]), None, "its provider has ended it");
-    assert_eq!(ended(&[ROLE, TOKEN, "data: {\"error\":{\"message\":\"no\"}}\n\n", ""]), Some(End::Told));
+    assert_eq!(ended(&[ROLE, TOKEN, "data: {\"error\":{\"message\":\"no\"}}\n\n", ""]), Some(End::Error));
     assert_eq!(ended(&[ROLE, TOKEN, ""]), None);
     // Audio has no such comments.
     let mut speech = plan(Delivery::Streamed, &["a"]);

@@ -39,7 +39,7 @@ fn asked(body: &str, dialect: &str, model: &str) -> Result<(Value, provider::Not
     let chat = GenerateContent.read(&Call { body, scan: &again, ..call })?;
     to.known(&chat);
     let ask = provider.chat_api().unwrap().write(&chat, &mut to);
-    let Body::Replaced(up) = to.told(ask)?.body else { panic!("it is written") };
+    let Body::Replaced(up) = to.refuse_unsupported(ask)?.body else { panic!("it is written") };
     Ok((serde_json::from_slice(&up).unwrap(), to.notes))
 }
 

@@ -32,7 +32,7 @@ fn there_and_back(body: &str, model: &str) -> Result<(Value, provider::Notes), R
     let chat = Messages.read(&call)?;
     to.known(&chat);
     let ask = anthropic.chat_api().unwrap().write(&chat, &mut to);
-    let Body::Replaced(up) = to.told(ask)?.body else { panic!("it is written") };
+    let Body::Replaced(up) = to.refuse_unsupported(ask)?.body else { panic!("it is written") };
     Ok((serde_json::from_slice(&up).unwrap(), to.notes))
 }
 

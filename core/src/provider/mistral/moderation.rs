@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use weir_hub::buffer::{Held, parse};
+use weir_hub::buffer::{Buffer, parse};
 use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::write::{Object, object};
 use weir_hub::codec::json::{Kind, Raw};
@@ -30,25 +30,25 @@ pub(super) fn check(call: &Call<'_>, to: &To<'_>) -> Result<(), Reject> {
 
 /// Starts reading an answer.
 pub(super) fn reply(start: &ReplyStart<'_>) -> Box<dyn Reply> {
-    Box::new(Judged { held: Held::default(), watched: openai::relayed(start) })
+    Box::new(Judged { buffer: Buffer::default(), watched: openai::relayed(start) })
 }
 
 struct Judged {
-    held: Held,
+    buffer: Buffer,
     watched: Box<dyn Reply>,
 }
 
 impl Reply for Judged {
     fn read(&mut self, chunk: &[u8], _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        self.held.add(chunk)?;
+        self.buffer.add(chunk)?;
         Ok(Passage::Rewritten)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let held = self.held.take();
-        self.watched.read(&held, out)?;
+        let body = self.buffer.take();
+        self.watched.read(&body, out)?;
         self.watched.end(out)?;
-        let answer = parse(&held)?;
+        let answer = parse(&body)?;
         object(out, |to| {
             for (name, value) in answer.members() {
                 if name == "results" {

@@ -5,7 +5,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use weir_hub::buffer::{Held, malformed, parse};
+use weir_hub::buffer::{Buffer, malformed, parse};
 use weir_hub::call::ReplyStart;
 use weir_hub::endpoint::Endpoint;
 use weir_hub::fault::{FaultKind, UpstreamFault};
@@ -25,7 +25,7 @@ pub(super) fn relayed(start: &ReplyStart<'_>) -> Box<dyn Reply> {
     }
     // A transcription may be plain text. A model without streaming answers with JSON anyway.
     let content = match start.asked.endpoint {
-        _ if is("application/json") => Content::Json(Held::default()),
+        _ if is("application/json") => Content::Json(Buffer::default()),
         Endpoint::Speech => Content::Sound,
         _ => Content::Text,
     };
@@ -44,7 +44,7 @@ enum Content {
     /// Is complete at its end; it may be empty, for silence.
     Text,
     /// The bytes so far.
-    Json(Held),
+    Json(Buffer),
 }
 
 impl Reply for Audio {
@@ -52,7 +52,7 @@ impl Reply for Audio {
         match &mut self.content {
             Content::Sound if !chunk.is_empty() => self.progress.begin(),
             Content::Sound | Content::Text => {}
-            Content::Json(held) => held.add(chunk)?,
+            Content::Json(buffer) => buffer.add(chunk)?,
         }
         Ok(Passage::AsIs)
     }
@@ -63,9 +63,9 @@ impl Reply for Audio {
                 return Err(UpstreamFault::new(FaultKind::Cut, "The provider's answer ended before it began."));
             }
             Content::Sound | Content::Text => {}
-            Content::Json(held) => {
-                let held = held.take();
-                let answer = parse(&held)?;
+            Content::Json(buffer) => {
+                let body = buffer.take();
+                let answer = parse(&body)?;
                 let members = Members::read(answer);
                 if members.is_error() {
                     return Err(in_answer(answer));

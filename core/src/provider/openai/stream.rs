@@ -7,7 +7,7 @@ use weir_hub::buffer::{cut, malformed};
 use weir_hub::codec::sse::{self, Block};
 use weir_hub::endpoint::UsageChunk;
 use weir_hub::fault::{FaultKind, UpstreamFault};
-use weir_hub::passthrough::Passing;
+use weir_hub::passthrough::Passthrough;
 use weir_hub::progress::Progress;
 use weir_hub::reply::{Passage, Reply};
 
@@ -48,19 +48,19 @@ impl Stream {
 
 impl Reply for Stream {
     fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
-        let mut passing = Passing::new(chunk, self.reader.holds());
+        let mut passthrough = Passthrough::new(chunk, self.reader.holds());
         let watch = &mut self.watch;
         let read = self.reader.read(chunk, |block| {
             match watch.block(&block)? {
-                Fate::Passed => passing.pass(block.raw, out),
-                Fate::LeftOut => passing.stop(out),
+                Fate::Passed => passthrough.pass(block.raw, out),
+                Fate::LeftOut => passthrough.stop(out),
             }
             Ok(())
         });
         if read.is_err() {
-            passing.stop(out);
+            passthrough.stop(out);
         }
-        read.map(|()| passing.end(out))
+        read.map(|()| passthrough.end(out))
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {

@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use weir_hub::buffer::{Held, cut_whole, malformed, parse_by};
+use weir_hub::buffer::{Buffer, cut_whole, malformed, parse_by};
 use weir_hub::codec::json::{Kind, Raw};
 use weir_hub::embed::one_for_each;
 use weir_hub::endpoint::Endpoint;
@@ -19,13 +19,13 @@ pub(super) struct Whole {
     /// How many texts were to be embedded, if that is known.
     texts: Option<usize>,
     /// The bytes so far, unless the answer was complete at once.
-    held: Held,
+    buffer: Buffer,
     progress: Progress,
 }
 
 impl Whole {
     pub(super) fn new(endpoint: Endpoint, texts: Option<usize>) -> Self {
-        Self { endpoint, texts, held: Held::default(), progress: Progress::default() }
+        Self { endpoint, texts, buffer: Buffer::default(), progress: Progress::default() }
     }
 
     fn inspect(&mut self, (answer, members): (Raw<'_>, Members<'_>)) -> Result<(), UpstreamFault> {
@@ -80,7 +80,7 @@ impl Reply for Whole {
             return Err(malformed("The provider's answer goes on after its end."));
         }
         // Most answers come in one piece, and then nothing is copied.
-        if self.held.is_empty() && chunk.trim_ascii_end().ends_with(b"}") {
+        if self.buffer.is_empty() && chunk.trim_ascii_end().ends_with(b"}") {
             match parse_by(chunk, Members::check) {
                 Ok(answer) => {
                     self.inspect(answer)?;
@@ -90,14 +90,14 @@ impl Reply for Whole {
                 Err(_) => {}
             }
         }
-        self.held.add(chunk)?;
+        self.buffer.add(chunk)?;
         Ok(Passage::AsIs)
     }
 
     fn end(&mut self, _: &mut Vec<u8>) -> Result<Passage, UpstreamFault> {
         if !self.done() {
-            let held = self.held.take();
-            self.inspect(parse_by(&held, Members::check)?)?;
+            let body = self.buffer.take();
+            self.inspect(parse_by(&body, Members::check)?)?;
         }
         Ok(Passage::AsIs)
     }

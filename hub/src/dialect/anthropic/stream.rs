@@ -29,7 +29,7 @@ pub(super) struct Stream {
     calls: u32,
     ids: Ids,
     /// The pieces that came while a call was incomplete.
-    held: Held,
+    queue: Queue,
     /// The alternative that the pieces belong to; only the first is written.
     choice: u32,
     refused: bool,
@@ -39,7 +39,7 @@ pub(super) struct Stream {
 
 /// Blocks that wait, in the order in which they came.
 #[derive(Default)]
-struct Held {
+struct Queue {
     blocks: Choice,
     /// How many of them have been written.
     out: usize,
@@ -47,7 +47,7 @@ struct Held {
     calls: u32,
 }
 
-impl Held {
+impl Queue {
     /// Keeps one more piece. `calls` have begun; arguments that come for one of those now are too late.
     fn add(&mut self, piece: Piece<'_>, calls: u32) {
         if self.blocks.blocks.is_empty() {
@@ -139,7 +139,7 @@ impl Stream {
         let latest = self.calls.saturating_sub(1);
         match (self.open, piece) {
             (Open::Call(_), Piece::Arguments { index, .. }) if index == latest => self.say(piece, out),
-            (Open::Call(nesting), _) if !nesting.is_closed() => self.held.add(piece, self.calls),
+            (Open::Call(nesting), _) if !nesting.is_closed() => self.queue.add(piece, self.calls),
             _ => self.say(piece, out),
         }
         self.release(out);
@@ -152,7 +152,7 @@ impl Stream {
     /// Writes the kept blocks, up to the next incomplete call.
     fn release(&mut self, out: &mut Vec<u8>) {
         while !self.is_in_call()
-            && let Some(block) = self.held.next()
+            && let Some(block) = self.queue.next()
         {
             self.block(&block, out);
         }
@@ -161,7 +161,7 @@ impl Stream {
     /// Writes all kept blocks, complete or not.
     fn flush(&mut self, out: &mut Vec<u8>) {
         self.close(out);
-        while let Some(block) = self.held.next() {
+        while let Some(block) = self.queue.next() {
             self.block(&block, out);
             self.close(out);
         }

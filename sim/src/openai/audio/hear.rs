@@ -46,7 +46,7 @@ fn hear(call: &Call<'_>, form: &Form, model: &Model, task: Task) -> Result<(Said
     temperature(form)?;
     let heard = Heard {
         task,
-        pieces: spoken(&told(file), model, call.options().tokens),
+        pieces: spoken(&transcript(file), model, call.options().tokens),
         seconds: seconds(&file.body),
         prompt: form.text("prompt").map_or(0, tokens),
         by_tokens: by_tokens(model),
@@ -71,7 +71,7 @@ fn hear(call: &Call<'_>, form: &Form, model: &Model, task: Task) -> Result<(Said
 /// What is heard in an uploaded sound, and how long that is, in hundredths of a second.
 pub(crate) fn heard(form: &Form) -> Result<(String, u64), Failure> {
     let file = file(form)?;
-    Ok((told(file), seconds(&file.body)))
+    Ok((transcript(file), seconds(&file.body)))
 }
 
 fn file(form: &Form) -> Result<&Part, Failure> {
@@ -129,7 +129,7 @@ fn temperature(form: &Form) -> Result<(), Failure> {
 }
 
 /// What a file says.
-fn told(file: &Part) -> String {
+fn transcript(file: &Part) -> String {
     let hash = Sha256::digest(&file.body).first_chunk().copied().map_or(0, u32::from_be_bytes);
     let name = file.file.as_deref().unwrap_or_default();
     format!("I heard {name}: {} bytes, SHA-256 {hash:08x}.", file.body.len())

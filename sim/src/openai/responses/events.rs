@@ -8,7 +8,7 @@ use super::write::{Item, Stand, part, reason, response};
 use crate::{
     answer::{Answer, Choice},
     dialect::{Event, Moment, quote},
-    openai::Told,
+    openai::ErrorObject,
 };
 
 /// All events, from `response.created` to how it ended.
@@ -27,23 +27,23 @@ pub(super) fn events(answer: &Answer) -> Vec<Event> {
 
 /// How a stream breaks off. Seen are both: an `error` and then `response.failed` where nothing was said yet, and
 /// `response.failed` alone.
-pub(super) fn broken(answer: &Answer, told: &Told, events: &[Event]) -> Bytes {
+pub(super) fn broken(answer: &Answer, error: &ErrorObject, events: &[Event]) -> Bytes {
     let spoke = events.iter().any(|event| event.moment == Moment::Token);
     let mut number = events.len();
     let mut bytes = Vec::new();
     if !spoke {
-        bytes.extend_from_slice(&error(told, number));
+        bytes.extend_from_slice(&self::error(error, number));
         number += 1;
     }
-    let failed = response(answer, Stand::Failed(told));
+    let failed = response(answer, Stand::Failed(error));
     bytes.extend_from_slice(&framed("response.failed", number, &format!(r#""response":{failed}"#)));
     Bytes::from(bytes)
 }
 
 /// An `error` event.
-pub(super) fn error(told: &Told, number: usize) -> Bytes {
-    let param = told.param.as_deref().map_or("null".to_owned(), quote);
-    let (kind, code, message) = (told.kind, told.code.unwrap_or("server_error"), quote(&told.message));
+pub(super) fn error(error: &ErrorObject, number: usize) -> Bytes {
+    let param = error.param.as_deref().map_or("null".to_owned(), quote);
+    let (kind, code, message) = (error.kind, error.code.unwrap_or("server_error"), quote(&error.message));
     let error = format!(r#"{{"type":"{kind}","code":"{code}","message":{message},"param":{param}}}"#);
     framed("error", number, &format!(r#""error":{error}"#))
 }

@@ -12,7 +12,7 @@ use crate::{
     dialect::quote,
     field::{list, text},
     model::Model,
-    openai::{Told, ask::reasons},
+    openai::{ErrorObject, ask::reasons},
 };
 
 /// How far an answer has come.
@@ -20,7 +20,7 @@ use crate::{
 pub(super) enum Stand<'a> {
     Begun,
     Ended,
-    Failed(&'a Told),
+    Failed(&'a ErrorObject),
 }
 
 /// A finished response.
@@ -29,8 +29,8 @@ pub(super) fn whole(answer: &Answer) -> Bytes {
 }
 
 /// A response that failed.
-pub(super) fn failed(answer: &Answer, told: &Told) -> Bytes {
-    Bytes::from(response(answer, Stand::Failed(told)))
+pub(super) fn failed(answer: &Answer, error: &ErrorObject) -> Bytes {
+    Bytes::from(response(answer, Stand::Failed(error)))
 }
 
 pub(super) fn response(answer: &Answer, stand: Stand<'_>) -> String {
@@ -44,9 +44,9 @@ pub(super) fn response(answer: &Answer, stand: Stand<'_>) -> String {
         Stand::Begun => ("in_progress", "null".to_owned(), "null".to_owned()),
         Stand::Ended if reason(answer).is_some() => ("incomplete", "null".to_owned(), "null".to_owned()),
         Stand::Ended => ("completed", created.to_string(), "null".to_owned()),
-        Stand::Failed(told) => {
-            let code = told.code.unwrap_or("server_error");
-            let error = format!(r#"{{"code":"{code}","message":{}}}"#, quote(&told.message));
+        Stand::Failed(failed) => {
+            let code = failed.code.unwrap_or("server_error");
+            let error = format!(r#"{{"code":"{code}","message":{}}}"#, quote(&failed.message));
             ("failed", "null".to_owned(), error)
         }
     };

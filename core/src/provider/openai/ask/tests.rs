@@ -23,7 +23,7 @@ fn through(body: &str, model: &str, quirks: &Quirks, delivery: Delivery) -> Resu
     let mut to = To::new(&OpenAi, &upstream, model, &call);
     let chat = dialect::of(endpoint).unwrap().read(&call)?;
     let body = write(&chat, &PLAIN, &mut to);
-    let body = to.told(body)?;
+    let body = to.refuse_unsupported(body)?;
     Ok((String::from_utf8(body).unwrap(), to.notes))
 }
 

@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use crate::dialect::{Failure, quote};
 
 /// A failure in Google's words.
-pub(crate) struct Told {
+pub(crate) struct Status {
     code: u16,
     message: String,
-    status: &'static str,
+    name: &'static str,
     details: Vec<Value>,
 }
 
-impl Told {
+impl Status {
     pub(crate) fn new(code: u16, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), status: status(code), details: Vec::new() }
+        Self { code, message: message.into(), name: name(code), details: Vec::new() }
     }
 
     pub(crate) fn with(mut self, kind: &str, mut detail: Value) -> Self {
@@ -35,21 +35,21 @@ impl Told {
         } else {
             format!(",\n    \"details\": [{}\n    ]", details.join(","))
         };
-        let (code, message, status) = (self.code, quote(&self.message), self.status);
+        let (code, message, name) = (self.code, quote(&self.message), self.name);
         let body = format!(
-            "{{\n  \"error\": {{\n    \"code\": {code},\n    \"message\": {message},\n    \"status\": \"{status}\"{details}\n  }}\n}}\n"
+            "{{\n  \"error\": {{\n    \"code\": {code},\n    \"message\": {message},\n    \"status\": \"{name}\"{details}\n  }}\n}}\n"
         );
         (code, body)
     }
 }
 
-pub(crate) fn told(failure: &Failure) -> Told {
+pub(crate) fn status(failure: &Failure) -> Status {
     match failure {
-        Failure::NoKey => Told::new(
+        Failure::NoKey => Status::new(
             403,
             "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API.",
         ),
-        Failure::WrongKey(_) => Told::new(400, "API key not valid. Please pass a valid API key.").with(
+        Failure::WrongKey(_) => Status::new(400, "API key not valid. Please pass a valid API key.").with(
             "ErrorInfo",
             json!({
                 "reason": "API_KEY_INVALID",
@@ -57,35 +57,35 @@ pub(crate) fn told(failure: &Failure) -> Told {
                 "metadata": {"service": "generativelanguage.googleapis.com"},
             }),
         ),
-        Failure::NoModel(model) => Told::new(
+        Failure::NoModel(model) => Status::new(
             404,
             format!(
                 "models/{model} is not found for API version v1beta, or is not supported for generateContent. Call ListModels to see the list of available models and their supported methods."
             ),
         ),
-        Failure::NoPath { method, path } => Told::new(404, format!("Nothing is at {method} {path}.")),
-        Failure::Invalid { message, param: None, .. } => Told::new(400, message),
-        Failure::Invalid { message, param: Some(field), .. } => Told::new(400, message)
+        Failure::NoPath { method, path } => Status::new(404, format!("Nothing is at {method} {path}.")),
+        Failure::Invalid { message, param: None, .. } => Status::new(400, message),
+        Failure::Invalid { message, param: Some(field), .. } => Status::new(400, message)
             .with("BadRequest", json!({"fieldViolations": [{"field": field, "description": message}]})),
-        Failure::TooLarge => Told::new(400, "Request payload size exceeds the limit: 20971520 bytes."),
+        Failure::TooLarge => Status::new(400, "Request payload size exceeds the limit: 20971520 bytes."),
         Failure::ContextLength => {
-            Told::new(400, "The input token count (1200001) exceeds the maximum number of tokens allowed (1048576).")
+            Status::new(400, "The input token count (1200001) exceeds the maximum number of tokens allowed (1048576).")
         }
         // Only where nothing else can be said: a chat is answered, without candidates.
-        Failure::ContentFilter => Told::new(400, "The request was blocked: PROHIBITED_CONTENT."),
-        Failure::RateLimited(None) => Told::new(429, "Resource has been exhausted (e.g. check quota)."),
+        Failure::ContentFilter => Status::new(400, "The request was blocked: PROHIBITED_CONTENT."),
+        Failure::RateLimited(None) => Status::new(429, "Resource has been exhausted (e.g. check quota)."),
         Failure::RateLimited(Some(seconds)) => limited(*seconds),
-        Failure::InsufficientQuota => Told::new(
+        Failure::InsufficientQuota => Status::new(
             429,
             "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to manage your project and billing.",
         ),
-        Failure::Status(code) => Told::new(*code, words(*code)),
+        Failure::Status(code) => Status::new(*code, words(*code)),
     }
 }
 
 /// A rate limit that says when to come again: only in its details, and in its words.
-fn limited(seconds: u32) -> Told {
-    Told::new(
+fn limited(seconds: u32) -> Status {
+    Status::new(
         429,
         format!(
             "You exceeded your current quota, please check your plan and billing details. Please retry in {seconds}.0s."
@@ -128,7 +128,7 @@ fn words(code: u16) -> &'static str {
 }
 
 /// The name of a code. <https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>
-fn status(code: u16) -> &'static str {
+fn name(code: u16) -> &'static str {
     match code {
         400 => "INVALID_ARGUMENT",
         401 => "UNAUTHENTICATED",

@@ -5,13 +5,13 @@
 use crate::dialect::{Failure, quote};
 
 /// A failure in AWS's words.
-pub(super) struct Told {
+pub(super) struct Exception {
     pub(super) status: u16,
     pub(super) kind: &'static str,
     message: String,
 }
 
-impl Told {
+impl Exception {
     pub(super) fn body(&self) -> String {
         if self.kind == UNKNOWN {
             return format!(r#"{{"Output":{{"__type":"com.amazon.coral.service#{UNKNOWN}"}},"Version":"1.0"}}"#);
@@ -22,8 +22,8 @@ impl Told {
 
 const UNKNOWN: &str = "UnknownOperationException";
 
-pub(super) fn told(failure: &Failure) -> Told {
-    let say = |status, kind, message: &str| Told { status, kind, message: message.to_owned() };
+pub(super) fn exception(failure: &Failure) -> Exception {
+    let say = |status, kind, message: &str| Exception { status, kind, message: message.to_owned() };
     let invalid = "ValidationException";
     match failure {
         Failure::NoKey | Failure::WrongKey(_) => {
@@ -51,7 +51,7 @@ pub(super) fn told(failure: &Failure) -> Told {
     }
 }
 
-fn of_status(status: u16) -> Told {
+fn of_status(status: u16) -> Exception {
     let (kind, message) = match status {
         401 | 402 => ("UnrecognizedClientException", "The security token included in the request is invalid."),
         403 => ("AccessDeniedException", "You don't have access to the model with the specified model ID."),
@@ -66,7 +66,7 @@ fn of_status(status: u16) -> Told {
             "The system encountered an unexpected error during processing. Try your request again.",
         ),
     };
-    Told { status, kind, message: message.to_owned() }
+    Exception { status, kind, message: message.to_owned() }
 }
 
 /// An exception as a member of a stream: with a small first letter.
