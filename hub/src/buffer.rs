@@ -10,26 +10,31 @@ const MAX_BODY: usize = 64 << 20;
 
 /// The chunks of an answer so far.
 #[derive(Default)]
-pub struct Buffer(Vec<u8>);
+pub struct Buffer {
+    bytes: Vec<u8>,
+    /// Whether the answer is too long: then nothing of it is held, and nothing more is added.
+    overflowed: bool,
+}
 
 impl Buffer {
-    /// Appends `chunk`.
+    /// Appends `chunk`. After the first error, nothing more is added.
     pub fn add(&mut self, chunk: &[u8]) -> Result<(), UpstreamFault> {
-        if self.0.len() + chunk.len() > MAX_BODY {
+        if self.overflowed || self.bytes.len() + chunk.len() > MAX_BODY {
+            *self = Self { bytes: Vec::new(), overflowed: true };
             return Err(malformed("The provider's answer is too long."));
         }
-        self.0.extend_from_slice(chunk);
+        self.bytes.extend_from_slice(chunk);
         Ok(())
     }
 
-    /// Whether nothing is held.
+    /// Whether nothing has come yet, or all of it was taken out.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty() && !self.overflowed
     }
 
     /// Takes all of it out; the buffer is empty afterwards.
     pub fn take(&mut self) -> Vec<u8> {
-        core::mem::take(&mut self.0)
+        core::mem::take(&mut self.bytes)
     }
 }
 
@@ -68,4 +73,21 @@ pub fn cut() -> UpstreamFault {
 /// The fault of an answer that its API does not allow.
 pub fn malformed(message: &str) -> UpstreamFault {
     UpstreamFault::new(FaultKind::Malformed, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    /// A chunk that still fitted was added behind one that did not.
+    #[test]
+    fn a_body_that_is_too_long_stays_so() {
+        let mut buffer = Buffer::default();
+        buffer.add(b"{").unwrap();
+        let fault = buffer.add(&vec![b' '; MAX_BODY]).unwrap_err();
+        assert_eq!(buffer.add(b"}"), Err(fault));
+        assert!(!buffer.is_empty(), "what comes next is no whole answer");
+        assert_eq!(parse(&buffer.take()).map(|_| ()), Err(cut_whole()));
+    }
 }

@@ -22,7 +22,7 @@ pub enum Framing {
 /// Finds the events in the bytes of a stream, by its framing.
 pub enum Frames {
     /// Server-sent events; the spans are reused for each event's JSON.
-    Sse(sse::Reader, Spans),
+    Sse(sse::Reader<UpstreamFault>, Spans),
     /// AWS's messages.
     EventStream(eventstream::Reader<UpstreamFault>),
 }

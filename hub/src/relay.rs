@@ -31,7 +31,7 @@ struct Watch {
 }
 
 struct Stream {
-    frames: sse::Reader,
+    frames: sse::Reader<UpstreamFault>,
     spans: Spans,
     watch: Watch,
 }

@@ -9,10 +9,15 @@ use super::flaw::Unreadable;
 use super::gzip::Inflate;
 
 /// Decompresses one answer.
-pub enum Decoder {
+pub struct Decoder {
+    coding: Coding,
+    /// The first error; every later call returns it.
+    fault: Option<Unreadable>,
+}
+
+enum Coding {
     /// gzip and deflate.
     Inflate(Box<Inflate>),
-    /// Brotli.
     Brotli(Box<Brotli>),
 }
 
@@ -24,30 +29,37 @@ impl Decoder {
     /// would delay a stream to its end.
     pub fn of(content_encoding: &str, cap: usize) -> Result<Option<Self>, Unreadable> {
         let is = |name: &str| content_encoding.trim().eq_ignore_ascii_case(name);
-        if is("") || is("identity") {
-            Ok(None)
+        let coding = if is("") || is("identity") {
+            return Ok(None);
         } else if is("gzip") || is("x-gzip") || is("deflate") {
-            Ok(Some(Self::Inflate(Box::new(Inflate::new(cap)))))
+            Coding::Inflate(Box::new(Inflate::new(cap)))
         } else if is("br") {
-            Ok(Some(Self::Brotli(Box::new(Brotli::new(cap)))))
+            Coding::Brotli(Box::new(Brotli::new(cap)))
         } else {
-            Err(Unreadable::Broken("The provider's answer has an encoding that nobody asked for.".into()))
-        }
+            return Err(Unreadable::Broken("The provider's answer has an encoding that nobody asked for.".into()));
+        };
+        Ok(Some(Self { coding, fault: None }))
     }
 
-    /// Reads the next bytes and appends what they unpack to.
+    /// Reads the next bytes and appends what they unpack to. After the first error, nothing more is read.
     pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
-        match self {
-            Self::Inflate(inflate) => inflate.read(chunk, out),
-            Self::Brotli(brotli) => brotli.read(chunk, out),
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
         }
+        let outcome = match &mut self.coding {
+            Coding::Inflate(inflate) => inflate.read(chunk, out),
+            Coding::Brotli(brotli) => brotli.read(chunk, out),
+        };
+        self.fault = outcome.as_ref().err().cloned();
+        outcome
     }
 
     /// The answer ended. Gives an error unless its compression ended, too; an answer without any bytes is valid.
     pub fn end(&mut self) -> Result<(), Unreadable> {
-        match self {
-            Self::Inflate(inflate) => inflate.end(),
-            Self::Brotli(brotli) => brotli.end(),
+        match (&self.fault, &mut self.coding) {
+            (Some(fault), _) => Err(fault.clone()),
+            (None, Coding::Inflate(inflate)) => inflate.end(),
+            (None, Coding::Brotli(brotli)) => brotli.end(),
         }
     }
 }
@@ -74,5 +86,20 @@ mod tests {
         for name in ["zstd", "compress", "gzip, br", "brotli"] {
             assert!(matches!(Decoder::of(name, 0), Err(Unreadable::Broken(_))), "{name}");
         }
+    }
+
+    /// What unpacked to too much went on unpacking at the next chunk.
+    #[test]
+    fn the_first_error_is_final() {
+        let check = |name: &str, packed: &[u8]| {
+            let mut decoder = Decoder::of(name, 3).unwrap().unwrap();
+            let mut out = Vec::new();
+            let fault = decoder.read(packed, &mut out).unwrap_err();
+            out.clear();
+            assert_eq!(decoder.read(packed, &mut out), Err(fault.clone()), "{name}");
+            assert_eq!((decoder.end(), out), (Err(fault), Vec::new()), "{name}");
+        };
+        check("deflate", b"\xcbH\xcd\xc9\xc9\x07\0");
+        check("br", b"\x0b\x02\x80hello\x03");
     }
 }

@@ -15,12 +15,14 @@ pub const MAX_EVENT: usize = 4 << 20;
 
 /// Finds the blocks of one stream.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub struct Reader<E> {
     /// The beginning of a block that is not complete.
     held: Vec<u8>,
     search: Search,
     place: Place,
     cap: usize,
+    /// The first error; every later call returns it.
+    fault: Option<E>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +41,10 @@ struct Search {
     seen: usize,
 }
 
-impl Reader {
+impl<E: From<Unreadable> + Clone> Reader<E> {
     /// A reader that refuses events of more than `cap` bytes.
     pub fn new(cap: usize) -> Self {
-        Self { held: Vec::new(), search: Search::default(), place: Place::Start, cap }
+        Self { held: Vec::new(), search: Search::default(), place: Place::Start, cap, fault: None }
     }
 
     /// Whether the beginning of a block is held.
@@ -52,12 +54,40 @@ impl Reader {
 
     /// Reads the next bytes and calls `on` for every block that is now complete, in order.
     ///
-    /// A block that lies within one chunk is not copied. After an error, the reader must not be used again.
-    pub fn read<E: From<Unreadable>>(
-        &mut self,
-        chunk: &[u8],
-        mut on: impl FnMut(Block<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// A block that lies within one chunk is not copied. After the first error, also an error of `on`, nothing more is
+    /// read.
+    pub fn read(&mut self, chunk: &[u8], on: impl FnMut(Block<'_>) -> Result<(), E>) -> Result<(), E> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let outcome = self.blocks(chunk, on);
+        self.keep_fault(&outcome);
+        outcome
+    }
+
+    /// The stream ended: calls `on` with the rest, if there is any. The rest is a block without its blank line, which
+    /// the format does not count as an event. The caller decides whether it counts.
+    pub fn end(&mut self, on: impl FnOnce(Block<'_>) -> Result<(), E>) -> Result<(), E> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let held = mem::take(&mut self.held);
+        if held.is_empty() {
+            return Ok(());
+        }
+        let outcome = on(self.block(&held));
+        self.keep_fault(&outcome);
+        outcome
+    }
+
+    fn keep_fault(&mut self, outcome: &Result<(), E>) {
+        if let Err(fault) = outcome {
+            self.held = Vec::new();
+            self.fault = Some(fault.clone());
+        }
+    }
+
+    fn blocks(&mut self, chunk: &[u8], mut on: impl FnMut(Block<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut rest = chunk;
         if self.holds() {
             let before = self.held.len();
@@ -73,7 +103,7 @@ impl Reader {
                     None => taken = (taken * 4).min(rest.len()),
                 }
             };
-            let Some(end) = end else { return Ok(self.keep_within_cap()?) };
+            let Some(end) = end else { return Ok(self.check_held()?) };
             rest = rest.get(end.saturating_sub(before)..).unwrap_or_default();
             let mut held = mem::take(&mut self.held);
             held.truncate(end);
@@ -87,21 +117,10 @@ impl Reader {
             rest = after;
         }
         self.held.extend_from_slice(rest);
-        Ok(self.keep_within_cap()?)
+        Ok(self.check_held()?)
     }
 
-    /// The stream ended: calls `on` with the rest, if there is any. The rest is a block without its blank line, which
-    /// the format does not count as an event. The caller decides whether it counts.
-    pub fn end<E>(&mut self, on: impl FnOnce(Block<'_>) -> Result<(), E>) -> Result<(), E> {
-        let held = mem::take(&mut self.held);
-        if held.is_empty() { Ok(()) } else { on(self.block(&held)) }
-    }
-
-    fn emit<E: From<Unreadable>>(
-        &mut self,
-        bytes: &[u8],
-        on: &mut impl FnMut(Block<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn emit(&mut self, bytes: &[u8], on: &mut impl FnMut(Block<'_>) -> Result<(), E>) -> Result<(), E> {
         if bytes.len() > self.cap {
             return Err(too_long().into());
         }
@@ -119,12 +138,8 @@ impl Reader {
         Block::parse(bytes, text)
     }
 
-    fn keep_within_cap(&mut self) -> Result<(), Unreadable> {
-        if self.held.len() > self.cap {
-            self.held = Vec::new();
-            return Err(too_long());
-        }
-        Ok(())
+    fn check_held(&self) -> Result<(), Unreadable> {
+        if self.held.len() > self.cap { Err(too_long()) } else { Ok(()) }
     }
 }
 
@@ -270,6 +285,34 @@ mod tests {
             assert_eq!(read(108), Ok(()));
             assert!(matches!(read(107), Err(Unreadable::Broken(_))), "{size}");
         }
+    }
+
+    /// A reader that had refused an event began anew in the middle of it.
+    #[test]
+    fn the_first_error_is_final() {
+        let (mut reader, mut seen) = (Reader::new(20), 0);
+        let mut read = |chunk: &[u8]| {
+            reader.read(chunk, |_| {
+                seen += 1;
+                Ok(())
+            })
+        };
+        let fault: Unreadable = read(&[b'x'; 30]).unwrap_err();
+        assert_eq!(read(b"\n\ndata: a\n\n"), Err(fault.clone()));
+        assert_eq!(reader.end(|_| Ok(())), Err(fault));
+        assert_eq!(seen, 0);
+
+        // Also if it is not the format's, but whoever's who reads the events.
+        let mut reader = Reader::new(20);
+        let fault = Unreadable::Cut("no");
+        assert_eq!(reader.read(b"data: a\n\ndata", |_| Err(fault.clone())), Err(fault.clone()));
+        assert_eq!(reader.read(b": b\n\n", |_| Ok(())), Err(fault.clone()));
+        assert_eq!(reader.end(|_| Ok(())), Err(fault));
+        let mut reader = Reader::new(20);
+        reader.read(b"data: a", |_| Ok::<(), Unreadable>(())).unwrap();
+        let fault = Unreadable::Cut("no");
+        assert_eq!(reader.end(|_| Err(fault.clone())), Err(fault.clone()));
+        assert_eq!(reader.end(|_| Ok(())), Err(fault));
     }
 
     fn stream() -> impl Strategy<Value = Vec<u8>> {

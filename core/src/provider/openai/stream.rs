@@ -15,7 +15,7 @@ use super::event::{Beginning, Deltas, is_ping};
 use super::fault::{failed, in_answer, stray};
 
 pub(super) struct Stream {
-    reader: sse::Reader,
+    reader: sse::Reader<UpstreamFault>,
     watch: Watch,
 }
 
