@@ -32,8 +32,8 @@ fn fail(value: &mut Value, model: &str) -> bool {
             }
             _ => false,
         },
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| fail(item, model) || found),
-        Value::Object(members) => members.values_mut().fold(false, |found, item| fail(item, model) || found),
+        Value::Array(items) => items.iter_mut().any(|item| fail(item, model)),
+        Value::Object(members) => members.values_mut().any(|item| fail(item, model)),
         _ => false,
     }
 }
