@@ -23,6 +23,8 @@ fn routing(targets: usize) -> Routing {
     let upstream = |dialect: &str| Upstream { dialect: dialect.into(), drop_unsupported: true, ..Upstream::default() };
     let target = |at: usize| Target { provider: dialects[at % dialects.len()].into(), model: format!("m{at}") };
     let model = Model {
+        reserve_output: None,
+        max_output: None,
         targets: (0..targets).map(target).collect(),
         whole: Class { name: "whole-1".into(), ..Class::default() },
         streamed: Class { name: "stream-1-1".into(), ..Class::default() },
