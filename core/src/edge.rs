@@ -207,7 +207,13 @@ impl Edge {
     }
 
     /// Composes the record. `plan` is the plan as the tries have left it, where [`needs_plan`](Self::needs_plan) says so.
-    fn record(&mut self, mut plan: Option<Plan>, progress: Option<&Progress>, ending: &Ending<'_>) -> String {
+    fn record(
+        &mut self,
+        routing: &Routing,
+        mut plan: Option<Plan>,
+        progress: Option<&Progress>,
+        ending: &Ending<'_>,
+    ) -> String {
         if let (Some(plan), None, false) = (&mut plan, progress, ending.client_left) {
             plan.end_unanswered(if ending.connected { Connection::Own } else { Connection::Failed }, ending.now);
         }
@@ -222,7 +228,7 @@ impl Edge {
             }
             Some(plan)
         });
-        Record::of(&self.subject, plan.as_ref(), progress, ending).line()
+        Record::of(&self.subject, plan.as_ref(), progress, ending).priced(routing.record_prices()).line()
     }
 
     /// A header that every answer to this caller must have: the request's id, under the name that Anthropic's clients

@@ -7,6 +7,8 @@ mod case;
 mod list;
 mod rates;
 
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,9 @@ use crate::time::Instant;
 pub use case::{Case, Days, Hours, Tier};
 pub use list::{List, Listed, Section};
 pub use rates::Rates;
+
+/// What targets cost, by provider and model.
+pub type Tariff = BTreeMap<String, BTreeMap<String, Price>>;
 
 /// What one model at one provider costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

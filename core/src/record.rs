@@ -3,11 +3,13 @@
 //!
 //! It has no prompts and no secrets: only names, counts and times.
 
+mod bill;
 mod line;
 mod progress;
 pub mod span;
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -16,8 +18,11 @@ use weir_hub::endpoint::{Delivery, Endpoint};
 use weir_hub::fault::{BROKEN_OFF, FaultKind};
 
 use crate::plan::{Candidate, Outcome, Plan, exhausted};
+use crate::price::{Tariff, Tier};
 use crate::time::Instant;
+use crate::upstream::Upstream;
 
+pub use bill::{Bill, BilledTry, Total, may_bill};
 pub use line::ACCESS_LOG_FORMAT;
 pub use progress::{PROGRESS_KEY, Progress, Stage};
 
@@ -39,6 +44,12 @@ pub struct Subject {
     pub delivery: Option<Delivery>,
     /// The model that the caller named.
     pub model: String,
+    /// How many input tokens it has, as far as that can be estimated; 0 if nobody has.
+    pub input_estimate: u64,
+    /// The service tier that it asks for.
+    pub tier: Tier,
+    /// How many images it asks for.
+    pub images: u64,
     /// The outcome, if the edge answered the request itself.
     pub answered: Option<String>,
     /// The targets that were not tried, and why, if no others were left and so there is no plan.
@@ -82,8 +93,19 @@ pub struct Record<'r> {
     pub plan: Option<&'r Plan>,
     /// How far the answer has come, if it has begun or if the caller was told an error in its place.
     pub progress: Option<&'r Progress>,
+    /// What targets cost, and the upstreams that they name.
+    pub prices: Option<Prices<'r>>,
     /// How the request ended, according to Envoy.
     pub ending: Ending<'r>,
+}
+
+/// What is needed to tell what tries cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Prices<'r> {
+    /// What targets cost, as far as it is known.
+    pub tariff: &'r Tariff,
+    /// The upstreams that targets name: local ones are billed by the time that they work.
+    pub upstreams: &'r BTreeMap<String, Upstream>,
 }
 
 /// One try in the record.
@@ -97,6 +119,8 @@ pub struct Try<'r> {
     pub status: u16,
     /// How long it took.
     pub took: Duration,
+    /// What its provider may bill; `None` if it cannot have billed anything.
+    pub bill: Option<Bill>,
 }
 
 impl<'r> Record<'r> {
@@ -107,27 +131,48 @@ impl<'r> Record<'r> {
         progress: Option<&'r Progress>,
         ending: &Ending<'r>,
     ) -> Self {
-        Self { outcome: outcome(subject, plan, progress, ending), subject, plan, progress, ending: *ending }
+        let outcome = outcome(subject, plan, progress, ending);
+        Self { outcome, subject, plan, progress, prices: None, ending: *ending }
+    }
+
+    /// The same record with prices.
+    #[must_use]
+    pub fn priced(self, prices: Prices<'r>) -> Self {
+        Self { prices: Some(prices), ..self }
     }
 
     /// The tries, in order.
     pub fn tries(&self) -> impl Iterator<Item = Try<'r>> {
-        let failed = self.plan.into_iter().flat_map(|plan| {
-            plan.failed.iter().map(|failed| Try {
-                target: plan.targets.get(failed.target),
-                outcome: failed.outcome.name(),
-                status: failed.status,
-                took: failed.took,
-            })
+        let record = self.clone();
+        let failed = self.plan.into_iter().flat_map(|plan| plan.failed.iter().map(move |failed| (plan, failed)));
+        let failed = failed.map(move |(plan, failed)| {
+            let target = plan.targets.get(failed.target);
+            let bills = may_bill(Some(failed.outcome), failed.status);
+            let bill = bills.then(|| {
+                let usage = bill::usage(record.subject, None);
+                bill::bill(&record, target, usage, None, millis(failed.took))
+            });
+            Try { target, outcome: failed.outcome.name(), status: failed.status, took: failed.took, bill }
         });
-        let latest = self.plan.filter(|plan| plan.begun > 0 && !plan.latest_has_failed()).map(|plan| Try {
-            target: plan.targets.get(plan.at),
-            outcome: latest(self.progress, &self.ending),
-            status: self.progress.map_or(0, |progress| progress.status),
-            took: self.ending.now - plan.since,
-        });
-        failed.chain(latest)
+        failed.chain(self.latest())
     }
+
+    /// The latest try, unless it failed before it was answered.
+    fn latest(&self) -> Option<Try<'r>> {
+        let plan = self.plan.filter(|plan| plan.begun > 0 && !plan.latest_has_failed())?;
+        let (target, took) = (plan.targets.get(plan.at), self.ending.now - plan.since);
+        let (outcome, word) = latest(self.progress, &self.ending);
+        let bills = bill::latest_may_bill(outcome, self.progress, self.ending.connected);
+        let bill = bills.then(|| {
+            let usage = bill::usage(self.subject, self.progress.map(|progress| progress.usage));
+            bill::bill(self, target, usage, self.progress.map(|progress| progress.stage), millis(took))
+        });
+        Some(Try { target, outcome: word, status: self.progress.map_or(0, |progress| progress.status), took, bill })
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The outcome in one word: `ok`, or the code of the error that the caller received, as far as it is known.
@@ -152,24 +197,23 @@ fn outcome<'r>(
         None if ending.details == "cors_response" => "preflight",
         Some(Stage::Cut(_)) => BROKEN_OFF,
         Some(Stage::Flowing) if !ending.client_left && !ending.caller_paused => BROKEN_OFF,
-        _ => latest(progress, ending),
+        _ => latest(progress, ending).1,
     };
     Cow::Borrowed(word)
 }
 
-/// The outcome of the latest try, unless it failed before it was answered.
-fn latest<'p>(progress: Option<&'p Progress>, ending: &Ending<'_>) -> &'p str {
-    if let Some((kind, _)) = refused(ending.details) {
-        return kind.name();
-    }
+/// The outcome of the latest try, unless it failed before it was answered, and its name: for an error that the caller
+/// was told, only the error's code.
+fn latest<'p>(progress: Option<&'p Progress>, ending: &Ending<'_>) -> (Option<Outcome>, &'p str) {
     let outcome = match progress.map(|progress| (progress.stage, progress.code.as_str())) {
-        Some((Stage::Failed, code)) => return code,
-        Some((Stage::Done, _)) => Outcome::Answered,
-        Some((Stage::Cut(kind), _)) => Outcome::Fault(kind),
-        _ if ending.client_left => Outcome::ClientLeft,
-        Some((Stage::Flowing, _)) if ending.caller_paused => Outcome::SlowCaller,
-        Some((Stage::Flowing, _)) => Outcome::Fault(FaultKind::Cut),
-        None => Outcome::Unanswered,
+        _ if refused(ending.details).is_some() => refused(ending.details).map(|(kind, _)| Outcome::Fault(kind)),
+        Some((Stage::Failed, code)) => return (None, code),
+        Some((Stage::Done, _)) => Some(Outcome::Answered),
+        Some((Stage::Cut(kind), _)) => Some(Outcome::Fault(kind)),
+        _ if ending.client_left => Some(Outcome::ClientLeft),
+        Some((Stage::Flowing, _)) if ending.caller_paused => Some(Outcome::SlowCaller),
+        Some((Stage::Flowing, _)) => Some(Outcome::Fault(FaultKind::Cut)),
+        None => Some(Outcome::Unanswered),
     };
-    outcome.name()
+    (outcome, outcome.map_or("", Outcome::name))
 }

@@ -6,10 +6,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use weir_core::config::Routing;
+use weir_core::money::Picodollars;
 use weir_core::plan::{Candidate, Limits, Origin, Outcome, Plan, class};
+use weir_core::price::{Price, Rates};
 use weir_core::record::{ACCESS_LOG_FORMAT, Ending, Progress, Record, Stage, Subject};
 use weir_core::time::Instant;
+use weir_core::upstream::Upstream;
 use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::FaultKind;
 use weir_hub::usage::Usage;
@@ -156,4 +160,61 @@ fn what_was_passed_over_is_told_without_a_plan_too() {
     let line = line(&subject, None, None, &ending(false));
     let expect = serde_json::json!([{ "target": "a/m", "why": "resting after rate_limited" }]);
     assert_eq!((&line["passed_over"], &line["tries"]), (&expect, &serde_json::json!([])));
+}
+
+/// Two providers, of which the second runs on this machine, and what a million of their tokens or a second costs.
+fn routing() -> Routing {
+    let price = |rates| Price { base: rates, when: Vec::new() };
+    let dollars = |text| Some(Picodollars::parse(text).unwrap());
+    let tokens = price(Rates { input: dollars("1"), output: dollars("10"), ..Rates::default() });
+    let seconds = price(Rates { second: dollars("0.002"), ..Rates::default() });
+    let prices = [("a", tokens), ("b", seconds)];
+    let local = Upstream { dialect: "local".to_owned(), ..Upstream::default() };
+    Routing {
+        prices: prices.map(|(provider, price)| (provider.to_owned(), [("m".to_owned(), price)].into())).into(),
+        upstreams: [("b".to_owned(), local)].into(),
+        ..Routing::default()
+    }
+}
+
+#[test]
+fn a_line_says_what_each_try_costs_and_all_together() {
+    let (plan, routing) = (plan(), routing());
+    let subject = Subject { input_estimate: 70, ..Subject::default() };
+    let counts = Usage { input: 66, output: 5, ..Usage::default() };
+    let answered = Progress { usage: counts, ..progress(Stage::Done, "") };
+    let line = |progress: Option<&Progress>, ending: &Ending<'_>, routing: &Routing| {
+        let record = Record::of(&subject, Some(&plan), progress, ending).priced(routing.record_prices());
+        let total = record.total();
+        let line: Value = serde_json::from_str(&format!("{{\"outcome\":\"{}\"}}", record.line())).unwrap();
+        assert_eq!(line["cost_picodollars"].as_i64().map(i128::from), total.cost.map(Picodollars::get));
+        line
+    };
+    let done = line(Some(&answered), &ending(false), &routing);
+    assert_eq!(done["admitted_ms"], 100);
+    assert_eq!(done["tries"][0]["tokens"], json!({ "input": 70, "estimated": true }), "a 503 may be billed");
+    assert_eq!(done["tries"][0]["cost_picodollars"], 70_000_000);
+    assert_eq!(done["tries"][1]["tokens"]["output"], 5);
+    assert_eq!(done["tries"][1]["cost_picodollars"], 180_000_000, "0.09 s");
+    assert_eq!((&done["cost_picodollars"], &done["local_ms"]), (&json!(250_000_000), &json!(90)));
+    assert_eq!(done.get("unpriced"), None);
+
+    let unpriced = Routing {
+        prices: [routing.prices.iter().next().unwrap()].map(|(p, of)| (p.clone(), of.clone())).into(),
+        ..routing.clone()
+    };
+    let half = line(Some(&answered), &ending(false), &unpriced);
+    assert_eq!((&half["cost_picodollars"], &half["unpriced"]), (&json!(70_000_000), &json!(true)));
+    assert_eq!(half["tries"][1].get("cost_picodollars"), None);
+    assert!(half["tries"][1]["tokens"].is_object());
+
+    let counted = Progress { usage: Usage { input: 0, estimated: true, ..counts }, ..progress(Stage::Flowing, "") };
+    let left = line(Some(&counted), &ending(true), &routing);
+    assert_eq!(left["tries"][1]["tokens"], json!({ "input": 70, "output": 5, "estimated": true }));
+    let nowhere = line(None, &Ending { connected: false, ..ending(true) }, &routing);
+    assert_eq!(nowhere["tries"][1].get("tokens"), None, "what was never sent costs nothing");
+    let refused = Progress { status: 400, ..progress(Stage::Failed, "invalid_request") };
+    let refused = line(Some(&refused), &ending(false), &routing);
+    assert_eq!(refused["tries"][1].get("tokens"), None);
+    assert_eq!(refused["cost_picodollars"], 70_000_000);
 }

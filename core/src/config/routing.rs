@@ -10,8 +10,9 @@ use weir_hub::endpoint::{Delivery, Endpoint};
 use crate::attempt::MAX_WHOLE;
 use crate::key::KeyHash;
 use crate::plan::{Limits, limits_of};
-use crate::price::Price;
+use crate::price::{Price, Tariff};
 use crate::quota::Quotas;
+use crate::record::Prices;
 use crate::steward::Settings;
 use crate::time::Instant;
 use crate::upstream::Upstream;
@@ -68,7 +69,7 @@ pub struct Routing {
     pub quotas: Quotas,
     /// What targets cost, as far as it is known, by provider and model.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub prices: BTreeMap<String, BTreeMap<String, Price>>,
+    pub prices: Tariff,
     /// How many output tokens a request reserves, unless the model says so.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reserve_output: u64,
@@ -100,6 +101,11 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Routing {
+    /// What a record needs to tell what tries cost.
+    pub fn record_prices(&self) -> Prices<'_> {
+        Prices { tariff: &self.prices, upstreams: &self.upstreams }
+    }
+
     /// What a target costs, if that is known.
     pub fn price(&self, provider: &str, model: &str) -> Option<&Price> {
         self.prices.get(provider)?.get(model)

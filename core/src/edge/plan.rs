@@ -16,6 +16,7 @@ use super::{Around, Edge, Wanted, names, other_models, parts, within};
 use crate::health::cooldown::{Cooldown, Cooldowns};
 use crate::key::KeyHash;
 use crate::plan::Plan;
+use crate::price::Tier;
 use crate::time::Instant;
 
 impl Edge {
@@ -67,6 +68,19 @@ impl Edge {
         self.plan_call(around, now, key, &call)
     }
 
+    /// Notes what the request asks for that is billed besides tokens.
+    fn note_billed(&mut self, call: &Call<'_>) {
+        let Call { asked: Asked { endpoint, .. }, body, scan, .. } = *call;
+        let tier = ["service_tier", "serviceTier"].into_iter().find_map(|name| scan.string(body, name).ok().flatten());
+        self.subject.tier = tier.map(|tier| Tier::asked(&tier)).unwrap_or_default();
+        if matches!(endpoint, Endpoint::Images | Endpoint::ImageEdits) {
+            let count = scan.raw(body, "n");
+            // In a form it is text.
+            let count = count.and_then(|count| count.integer().or_else(|| count.string()?.parse().ok()));
+            self.subject.images = count.unwrap_or(1);
+        }
+    }
+
     fn plan_call(
         &mut self,
         around: &mut Around<'_>,
@@ -78,6 +92,9 @@ impl Edge {
         let Call { asked: Asked { endpoint, delivery, usage }, model: name, .. } = *call;
         self.subject.model = shown(name).into_owned();
         self.subject.delivery = Some(delivery);
+        if !routing.prices.is_empty() {
+            self.note_billed(call);
+        }
         let unknown = || Reject::UnknownModel { model: name.to_string() }.problem();
         let model = routing.models.get(name).ok_or_else(unknown)?;
         let key = routing.keys.get(&key);

@@ -65,9 +65,10 @@ impl Tier {
         Self::ALL.into_iter().find(|tier| tier.name() == name)
     }
 
-    /// The tier that a request's `service_tier` asks for. A value that Weir does not know is the standard one.
+    /// The tier that a request's `service_tier` asks for. Nobody is asked for a batch that way, and a value that Weir does
+    /// not know is the standard one.
     pub fn asked(service_tier: &str) -> Self {
-        Self::from_name(service_tier).unwrap_or_default()
+        Self::from_name(service_tier).filter(|tier| *tier != Self::Batch).unwrap_or_default()
     }
 }
 

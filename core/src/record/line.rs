@@ -7,7 +7,8 @@ use core::time::Duration;
 use weir_hub::endpoint::{Delivery, Endpoint};
 use weir_hub::usage::Usage;
 
-use super::{Progress, Record, Try};
+use super::{Progress, Record, Total, Try};
+use crate::money::Picodollars;
 use crate::plan::Candidate;
 use crate::time::Instant;
 
@@ -30,7 +31,7 @@ impl Record<'_> {
 }
 
 fn write(record: &Record<'_>) -> String {
-    let Record { ref outcome, subject, plan, progress, ref ending } = *record;
+    let Record { ref outcome, subject, plan, progress, prices: _, ref ending } = *record;
     let mut text = String::with_capacity(512);
     quoted(&mut text, outcome);
     text.push('"');
@@ -53,8 +54,11 @@ fn write(record: &Record<'_>) -> String {
             field("provider", &target.provider);
             field("upstream_model", &target.model);
         }
+        text.push_str(",\"admitted_ms\":");
+        number(&mut text, plan.made.as_millis());
         write_targets(&mut text, &plan.targets, &plan.passed_over);
-        write_tries(&mut text, record);
+        let total = write_tries(&mut text, record);
+        write_total(&mut text, &total);
     } else if !subject.passed_over.is_empty() {
         write_targets(&mut text, &[], &subject.passed_over);
         text.push_str(",\"tries\":[]");
@@ -91,10 +95,11 @@ fn write_targets(text: &mut String, targets: &[Candidate], passed_over: &[(Candi
     text.push(']');
 }
 
-fn write_tries(text: &mut String, record: &Record<'_>) {
+fn write_tries(text: &mut String, record: &Record<'_>) -> Total {
+    let mut total = Total::default();
     text.push_str(",\"tries\":[");
     let mut comma = "";
-    for Try { target, outcome, status, took } in record.tries() {
+    for Try { target, outcome, status, took, bill } in record.tries() {
         text.push_str(comma);
         text.push_str("{\"target\":\"");
         comma = ",";
@@ -107,9 +112,35 @@ fn write_tries(text: &mut String, record: &Record<'_>) {
         number(text, u64::from(status));
         text.push_str(",\"ms\":");
         millis(text, took);
+        if let Some(bill) = bill {
+            write_tokens(text, &bill.usage);
+            write_cost(text, bill.cost);
+            total.add(&bill);
+        }
         text.push('}');
     }
     text.push(']');
+    total
+}
+
+/// What all tries cost together.
+fn write_total(text: &mut String, total: &Total) {
+    let Total { cost, unpriced, local_ms } = *total;
+    write_cost(text, cost);
+    if unpriced {
+        text.push_str(",\"unpriced\":true");
+    }
+    if local_ms > 0 {
+        text.push_str(",\"local_ms\":");
+        number(text, local_ms);
+    }
+}
+
+fn write_cost(text: &mut String, cost: Option<Picodollars>) {
+    if let Some(cost) = cost {
+        text.push_str(",\"cost_picodollars\":");
+        text.push_str(itoa::Buffer::new().format(cost.get()));
+    }
 }
 
 /// `made` is when the whole request had come.

@@ -13,15 +13,12 @@ use crate::config::routing::Model;
 use crate::config::source::{self, Source};
 use crate::config::{ConfigError, units};
 use crate::money::{NoAmount, Picodollars};
-use crate::price::{Case, Days, Hours, List, Listed, Price, Rates, Section, Tier};
+use crate::price::{Case, Days, Hours, List, Listed, Price, Rates, Section, Tariff, Tier};
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// How a rate is written.
 const RATE: &str = "write dollars, such as 0.15";
-
-/// The prices of targets, by provider and model.
-type Prices = BTreeMap<String, BTreeMap<String, Price>>;
 
 impl Check {
     /// The price of each target that `models` name, as far as it is known: the target's own, else the list's.
@@ -30,7 +27,7 @@ impl Check {
         source: &Source,
         models: &BTreeMap<String, Model>,
         providers: &BTreeMap<String, Option<ProviderEntry>>,
-    ) -> Prices {
+    ) -> Tariff {
         let mut prices = self.own_prices(source);
         for target in models.values().flat_map(|model| &model.targets) {
             let of = prices.entry(target.provider.clone()).or_default();
@@ -54,8 +51,8 @@ impl Check {
     }
 
     /// The prices that targets themselves have. Two models may name the same target, but not two prices of it.
-    fn own_prices(&mut self, source: &Source) -> Prices {
-        let mut prices = Prices::new();
+    fn own_prices(&mut self, source: &Source) -> Tariff {
+        let mut prices = Tariff::new();
         let mut errors = Vec::new();
         for (name, model) in &source.models {
             for (at, target) in model.targets.iter().enumerate() {
@@ -234,7 +231,7 @@ mod tests {
         source
     }
 
-    fn priced(targets: &Value) -> Result<Prices, Vec<String>> {
+    fn priced(targets: &Value) -> Result<Tariff, Vec<String>> {
         let gateway = Gateway::parse(&source(targets), &BTreeSet::new());
         gateway
             .map(|gateway| gateway.routing().prices.clone())
