@@ -174,7 +174,7 @@ pub(crate) enum PricesCommand {
         /// The model, as its provider names it; `openai/gpt-4o` names the provider, too
         model: String,
     },
-    /// Make a prices file from the JSON in the PyPI package `litellm` (`model_prices_and_context_window*.json`)
+    /// Make a prices file from the JSON in the `PyPI` package `litellm` (`model_prices_and_context_window*.json`)
     Import {
         /// The JSON
         json: PathBuf,
