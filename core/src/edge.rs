@@ -30,6 +30,7 @@ use crate::load::{Load, Share};
 use crate::plan::{Connection, Origin, Outcome, Plan};
 use crate::record::span::{self, Attribute};
 use crate::record::{self, Ending, Progress, Record, Stage, Subject};
+use crate::shared::Store;
 use crate::time::Instant;
 use crate::{allow, listing};
 
@@ -210,6 +211,7 @@ impl Edge {
     fn record(
         &mut self,
         routing: &Routing,
+        store: Option<&dyn Store>,
         mut plan: Option<Plan>,
         progress: Option<&Progress>,
         ending: &Ending<'_>,
@@ -228,7 +230,10 @@ impl Edge {
             }
             Some(plan)
         });
-        Record::of(&self.subject, plan.as_ref(), progress, ending).priced(routing.record_prices()).line()
+        let reserved = core::mem::take(&mut self.reserved);
+        let record = Record::of(&self.subject, plan.as_ref(), progress, ending).priced(routing.record_prices());
+        let spent = store.map(|store| reserved.settle(&record, &routing.quotas, store)).unwrap_or_default();
+        Record { limits: &spent, ..record }.line()
     }
 
     /// A header that every answer to this caller must have: the request's id, under the name that Anthropic's clients

@@ -95,8 +95,25 @@ pub struct Record<'r> {
     pub progress: Option<&'r Progress>,
     /// What targets cost, and the upstreams that they name.
     pub prices: Option<Prices<'r>>,
+    /// What it has spent of limits.
+    pub limits: &'r [Spent],
     /// How the request ended, according to Envoy.
     pub ending: Ending<'r>,
+}
+
+/// What a request has spent of one limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// The limit's name.
+    pub limit: String,
+    /// Whose account.
+    pub subject: String,
+    /// The window in which it counts: its start in milliseconds since the Unix epoch, or 0.
+    pub window: u64,
+    /// How much, in the limit's unit.
+    pub amount: u128,
+    /// Whether it was over the limit, which is soft.
+    pub over: bool,
 }
 
 /// What is needed to tell what tries cost.
@@ -132,7 +149,7 @@ impl<'r> Record<'r> {
         ending: &Ending<'r>,
     ) -> Self {
         let outcome = outcome(subject, plan, progress, ending);
-        Self { outcome, subject, plan, progress, prices: None, ending: *ending }
+        Self { outcome, subject, plan, progress, prices: None, limits: &[], ending: *ending }
     }
 
     /// The same record with prices.

@@ -231,3 +231,69 @@ async fn a_later_try_takes_what_its_own_target_allows() {
     }
     assert_eq!(second.requests().len(), 2);
 }
+
+/// The sum of what a limit's accounts were settled with, by the records.
+fn spent(gateway: &Gateway, limit: &str) -> u64 {
+    let records = gateway.records();
+    let limits = records.iter().filter_map(|record| record["limits"].as_array()).flatten();
+    limits.filter(|spent| spent["limit"] == limit).filter_map(|spent| spent["spent"].as_u64()).sum()
+}
+
+#[tokio::test]
+async fn a_budget_of_dollars_holds_and_the_records_sum_is_what_was_spent() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/gpt-4o"])
+        .costing(&json!({ "input": 2.5, "output": 10 }))
+        .quota("dollars", json!({ "key": "each", "budget": "0.02 USD per month" }))
+        .quota("tokens", json!({ "budget": "1000000 tokens per month" }))
+        .workers(4)
+        .start()
+        .await;
+    let billed = spend_it(&gateway, &upstream, 16).await;
+    let sums = upstream.spent();
+    // Pico-dollars: 2.5 dollars a million tokens, and 10.
+    let cost: u64 = sums.values().map(|spent| spent.input * 2_500_000 + spent.output * 10_000_000).sum();
+    let budget = 20_000_000_000;
+    assert!(cost <= budget && cost * 100 >= budget * 95, "{cost}");
+    while gateway.records().iter().filter(|record| record["outcome"] == "ok").count() < upstream.requests().len() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((spent(&gateway, "dollars"), spent(&gateway, "tokens")), (cost, billed));
+    let told: u64 = gateway.records().iter().filter_map(|record| record["cost_picodollars"].as_u64()).sum();
+    assert_eq!(told, cost);
+}
+
+/// A caller who hangs up pays for what was made for it, and an answer that bills more than was reserved leaves a debt.
+#[tokio::test]
+async fn what_was_used_is_settled_however_the_request_ends() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("slow", ["sim/gpt-4o+gap-20ms+tokens-500"])
+        .model("hidden", ["sim/gpt-4o+reasoning-5000"])
+        .model("gpt", ["sim/gpt-4o"])
+        .model("fails", ["sim/fault-429"])
+        .quota("tokens", json!({ "budget": "6000 tokens per month" }))
+        .start()
+        .await;
+    let cap = || json!({ "max_tokens": 600 });
+    let mut stream = gateway.chat("slow", "Hi").with(cap()).streamed().open().await;
+    let id = stream.id();
+    for _ in 0..10 {
+        stream.event().await.expect("a token");
+    }
+    stream.hang_up();
+    let record = gateway.record(&id).await;
+    let left = record["limits"][0]["spent"].as_u64().unwrap();
+    assert!((10..200).contains(&left), "{}", *record);
+    assert_eq!(record["tries"][0]["tokens"]["estimated"], true);
+
+    let refused = gateway.chat("fails", "Hi").with(cap()).await;
+    assert_eq!(gateway.record(refused.id()).await["limits"][0]["spent"], 0, "nobody bills a 429");
+
+    let answer = gateway.chat("hidden", "Hi").with(cap()).await;
+    let record = gateway.record(answer.id()).await;
+    assert!(record["limits"][0]["spent"].as_u64() > Some(5000), "{}", *record);
+    let refused = gateway.chat("gpt", "Hi").with(json!({ "max_tokens": 1500 })).await;
+    assert_eq!((refused.status(), refused.header("x-should-retry")), (429, "false"), "{}", refused.text());
+}

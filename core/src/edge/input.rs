@@ -108,8 +108,7 @@ impl Edge {
             Input::Bytes(bytes) => self.read(now, bytes, around, effects),
             Input::Ended(mut ended) => {
                 self.keep(core::mem::take(&mut ended.taken));
-                self.settle(around, now, ended.progress.as_ref().map(|progress| progress.usage));
-                self.ended(*ended, around.routing, effects);
+                self.ended(*ended, around, effects);
                 Ok(Flow::Continue)
             }
         };
@@ -188,11 +187,13 @@ impl Edge {
         Flow::Continue
     }
 
-    fn ended(&mut self, Ended { plan, progress, ending, .. }: Ended<'_>, routing: &Routing, effects: &mut Vec<Effect>) {
+    fn ended(&mut self, ended: Ended<'_>, around: &Around<'_>, effects: &mut Vec<Effect>) {
+        let Ended { plan, progress, ending, .. } = ended;
         // A caller who leaves before the answer leaves that behind.
         let unanswered = plan.as_ref().filter(|_| ending.connected && progress.is_none());
         effects.extend(unanswered.and_then(Plan::on_trial).map(|provider| Effect::Reached(provider.to_string())));
-        effects.push(Effect::Record(self.record(routing, plan, progress.as_ref(), &ending)));
+        let (routing, store) = (around.routing, around.shared.store());
+        effects.push(Effect::Record(self.record(routing, store, plan, progress.as_ref(), &ending)));
     }
 
     /// What it must know at the end of a request whose answer has come as far as `progress` says. Only a request that was forwarded has an answer.

@@ -12,11 +12,13 @@ use super::{Around, Edge};
 use crate::config::{Model, Routing};
 use crate::exchange::output::{Output, output};
 use crate::plan::Candidate;
+use crate::price::Billed;
 use crate::quota::estimate::{Factor, Size};
 use crate::quota::{
-    Claim, Later, Limit, Meter, Refused, Shortfall, Taken, Want, Who, admit, has_room, headers, refusal, settle,
+    Claim, Kind, Later, Limit, Meter, Quotas, Refused, Shortfall, Taken, Want, Who, admit, has_room, headers, refusal,
+    settle,
 };
-use crate::record::Subject;
+use crate::record::{BilledTry, Record, Spent, Stage, Subject};
 use crate::shared::Store;
 use crate::time::Instant;
 
@@ -29,10 +31,53 @@ pub(super) struct Reserved {
     taken: Vec<Taken>,
     /// What the estimate of the input went by.
     size: Size,
-    /// The input tokens that were estimated.
-    input: u64,
     /// What later tries must take.
     later: Option<Later>,
+}
+
+impl Reserved {
+    /// Settles what was reserved with what the request has used, and says what it was. Follows what the provider has counted.
+    pub(super) fn settle(self, record: &Record<'_>, quotas: &Quotas, store: &dyn Store) -> Vec<Spent> {
+        let now = record.ending.now;
+        let who = who(record.subject, &record.subject.model);
+        let mut spent: Vec<Spent> = Vec::with_capacity(self.taken.len());
+        for taken in &self.taken {
+            let Some(limit) = quotas.get(taken.number) else { continue };
+            let counts = |one: &BilledTry<'_>| {
+                let target = one.target.filter(|_| limit.is_of_a_try());
+                let who = target.map(|target| Who { provider: &target.provider, upstream_model: &target.model, ..who });
+                who.is_none_or(|who| limit.subject(&who).as_deref() == Some(&taken.subject))
+            };
+            // Several tries of one target have taken from the same account.
+            let known = spent.iter().any(|spent| spent.limit == limit.name && spent.subject == taken.subject);
+            let tries = record.billed().filter(|one| !known && counts(one));
+            let used = if limit.is_of_a_try() || limit.meter != Meter::Requests {
+                tries.map(|one| Amounts::from(&one).of(limit.meter)).fold(0, u128::saturating_add)
+            } else {
+                // It was admitted, whatever became of it.
+                1
+            };
+            settle(store, limit, taken, used, now);
+            if !matches!(limit.kind, Kind::Concurrency { .. }) && !known {
+                let (limit, subject) = (limit.name.clone(), taken.subject.clone());
+                spent.push(Spent { limit, subject, window: taken.window, amount: used, over: taken.over });
+            }
+        }
+        if let Some(progress) = record.progress.filter(|progress| progress.stage == Stage::Done) {
+            let counted = progress.usage.input;
+            if !progress.usage.estimated && self.size.text > 0 {
+                Factor::learn(store, &record.subject.model, self.size, counted);
+            }
+        }
+        spent
+    }
+}
+
+impl From<&BilledTry<'_>> for Amounts {
+    fn from(one: &BilledTry<'_>) -> Self {
+        let cost = one.bill.cost.map_or(0, |cost| u128::from(cost.to_u64()));
+        Self { input: one.bill.usage.input, output: one.bill.usage.output, cost }
+    }
 }
 
 /// What a request uses, or may use.
@@ -68,6 +113,7 @@ impl Edge {
         ranked: &mut Ranked,
     ) -> Result<Option<u64>, Problem> {
         let routing = around.routing;
+        self.subject.input_estimate = roughly(call.body);
         let Some(store) = around.shared.store().filter(|_| !routing.quotas.is_empty()) else { return Ok(None) };
         let who = who(&self.subject, call.model);
         let limits: Vec<(usize, &Limit, String)> = routing.quotas.of(&who).collect();
@@ -87,7 +133,7 @@ impl Edge {
         if goes_by_tokens {
             self.reserved.size = Size::of(call.body);
             amounts.input = Factor::of(around.shared, call.model).tokens(self.reserved.size);
-            self.reserved.input = amounts.input;
+            self.subject.input_estimate = amounts.input;
             if let Some(Output { cap: asked, alternatives, thinking }) = output(call) {
                 let own = model.reserve_output.unwrap_or(routing.reserve_output);
                 let each = asked.unwrap_or(u64::MAX).min(model.max_output.unwrap_or(u64::MAX)).min(own);
@@ -98,6 +144,9 @@ impl Edge {
                 amounts.output = each.saturating_mul(alternatives);
                 cap = (caps && asked.is_none_or(|asked| asked > each)).then_some(each);
             }
+        }
+        if met().any(|limit| limit.meter == Meter::Cost) {
+            amounts.cost = self.dearest(routing, &ranked.targets, &amounts, now);
         }
         let mut shortest: Option<(Shortfall, &Limit)> = None;
         let mut passed_over = Vec::new();
@@ -144,17 +193,12 @@ impl Edge {
         }
     }
 
-    /// Settles what was reserved with what was used.
-    pub(super) fn settle(&mut self, around: &mut Around<'_>, now: Instant, usage: Option<Usage>) {
-        let taken = core::mem::take(&mut self.reserved.taken);
-        let Some(store) = around.shared.store() else { return };
-        let usage = usage.unwrap_or_default();
-        let used = Amounts { input: usage.input, output: usage.output, cost: 0 };
-        for taken in &taken {
-            if let Some(limit) = around.routing.quotas.get(taken.number) {
-                settle(store, limit, taken, used.of(limit.meter), now);
-            }
-        }
+    /// What the dearest of the targets may cost, in pico-dollars. A target without a price costs nothing.
+    fn dearest(&self, routing: &Routing, targets: &[Candidate], amounts: &Amounts, now: Instant) -> u128 {
+        let ahead = Usage { input: amounts.input, output: amounts.output, ..Usage::default() };
+        let billed = Billed { tier: self.subject.tier, images: self.subject.images, ..Billed::default() };
+        let prices = targets.iter().filter_map(|target| routing.price(&target.provider, &target.model));
+        prices.map(|price| u128::from(price.most(&ahead, &billed, now).to_u64())).max().unwrap_or_default()
     }
 
     /// Keeps what later tries have taken, to be settled with the rest.
@@ -209,6 +253,13 @@ fn without_room(store: &dyn Store, ranked: &mut Ranked, later: &mut Later, now: 
         let below = (1_u16 << at) - 1;
         ranked.trials = ranked.trials & below | (ranked.trials >> 1) & !below;
     }
+}
+
+/// About how many input tokens a body has. A short one is not read for it; a long one may be an image.
+fn roughly(body: &[u8]) -> u64 {
+    const LONG: usize = 256 << 10;
+    let size = if body.len() > LONG { Size::of(body) } else { Size { text: body.len() as u64, data: 0 } };
+    Factor::default().tokens(size)
 }
 
 /// Takes the first targets out of those that are tried, for these reasons.

@@ -119,7 +119,7 @@ fn a_callers_own_id_stands_beside_ours() {
         let mut edge = Edge::default();
         let passed = edge.headers(&routing(), &headers, false).unwrap();
         assert!(passed.iter().all(|(name, _)| *name != CALLERS_ID), "it is for nobody else");
-        let record = edge.record(&routing(), None, None, &ending());
+        let record = edge.record(&routing(), None, None, None, &ending());
         let told = format!(r#""caller_request_id":"{kept}","request_id":"r-1"#);
         assert_eq!(record.contains(&told), !kept.is_empty(), "{record}");
         assert!(record.ends_with(r#""request_id":"r-1"#), "{record}");

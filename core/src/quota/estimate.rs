@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use memchr::{memchr, memmem};
 
 use super::pack::{Packed, Unpacked};
-use crate::shared::{Cell, Hint, Key, Shared};
+use crate::shared::{Cell, Hint, Key, Shared, Store};
 
 /// Tokens of what every request has besides its text: what a provider adds around messages.
 const AROUND: u64 = 16;
@@ -110,6 +110,18 @@ impl Factor {
     /// The factor of a model.
     pub fn of(shared: &dyn Shared, model: &str) -> Self {
         shared.read(&Self::key(model)).unwrap_or_default()
+    }
+
+    /// Follows a count of a model's provider. It may be lost, if another worker is quicker: the next one makes up for it.
+    pub fn learn(store: &dyn Store, model: &str, size: Size, tokens: u64) {
+        let key = Self::key(model);
+        let found = store.get(key.as_str());
+        let known = found.as_ref().and_then(|(bytes, _)| Self::read(bytes)).unwrap_or_default();
+        let Some(after) = known.after(size, tokens).filter(|after| *after != known) else { return };
+        let _ = match found {
+            Some((_, number)) => store.replace(key.as_str(), &after.write(), number),
+            None => store.create(key.as_str(), &after.write()),
+        };
     }
 
     /// The tokens of a request, erring high.

@@ -7,7 +7,7 @@ use core::time::Duration;
 use weir_hub::endpoint::{Delivery, Endpoint};
 use weir_hub::usage::Usage;
 
-use super::{Progress, Record, Total, Try};
+use super::{Progress, Record, Spent, Total, Try};
 use crate::money::Picodollars;
 use crate::plan::Candidate;
 use crate::time::Instant;
@@ -31,7 +31,7 @@ impl Record<'_> {
 }
 
 fn write(record: &Record<'_>) -> String {
-    let Record { ref outcome, subject, plan, progress, prices: _, ref ending } = *record;
+    let Record { ref outcome, subject, plan, progress, prices: _, limits, ref ending } = *record;
     let mut text = String::with_capacity(512);
     quoted(&mut text, outcome);
     text.push('"');
@@ -66,6 +66,9 @@ fn write(record: &Record<'_>) -> String {
     if let Some(progress) = progress {
         write_progress(&mut text, progress, plan.map(|plan| plan.made));
     }
+    if !limits.is_empty() {
+        write_limits(&mut text, limits);
+    }
     text.push_str(",\"details\":\"");
     quoted(&mut text, ending.details);
     if !subject.callers_id.is_empty() {
@@ -75,6 +78,31 @@ fn write(record: &Record<'_>) -> String {
     text.push_str("\",\"request_id\":\"");
     quoted(&mut text, &subject.request_id);
     text
+}
+
+fn write_limits(text: &mut String, limits: &[Spent]) {
+    text.push_str(",\"limits\":[");
+    for (i, Spent { limit, subject, window, amount, .. }) in limits.iter().enumerate() {
+        text.push_str(if i == 0 { "{\"limit\":\"" } else { ",{\"limit\":\"" });
+        quoted(text, limit);
+        text.push_str("\",\"subject\":\"");
+        quoted(text, subject);
+        text.push_str("\",\"window\":");
+        number(text, *window);
+        text.push_str(",\"spent\":");
+        text.push_str(itoa::Buffer::new().format(*amount));
+        text.push('}');
+    }
+    text.push(']');
+    if limits.iter().any(|spent| spent.over) {
+        text.push_str(",\"soft\":[");
+        for (i, spent) in limits.iter().filter(|spent| spent.over).enumerate() {
+            text.push_str(if i == 0 { "\"" } else { ",\"" });
+            quoted(text, &spent.limit);
+            text.push('"');
+        }
+        text.push(']');
+    }
 }
 
 fn write_targets(text: &mut String, targets: &[Candidate], passed_over: &[(Candidate, String)]) {

@@ -82,6 +82,15 @@ impl Builder {
         self
     }
 
+    /// Gives the targets of the model that was added last this price, as the configuration has it.
+    #[must_use]
+    pub fn costing(mut self, price: &Value) -> Self {
+        for target in self.models[&self.latest]["targets"].as_array_mut().expect("targets") {
+            target["price"] = price.clone();
+        }
+        self
+    }
+
     /// Sets a general limit, such as `first_token` or `body`.
     #[must_use]
     pub fn limit(mut self, name: &str, limit: impl Into<Value>) -> Self {

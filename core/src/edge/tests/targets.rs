@@ -45,7 +45,7 @@ fn the_record_tells_who_was_not_asked_where_nobody_was() {
     assert_eq!(refused.unwrap_err().outcome, "rate_limited");
     let ending =
         Ending { now: Instant::from_nanos(6), client_left: false, caller_paused: false, connected: true, details: "" };
-    let record = edge.record(&routing(), None, None, &ending);
+    let record = edge.record(&routing(), None, None, None, &ending);
     for target in ["a/gpt", "b/gpt"] {
         let told = format!(r#"{{"target":"{target}","why":"resting after rate_limited"}}"#);
         assert!(record.contains(&told), "{record}");
