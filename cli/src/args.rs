@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use weir_control::AdminAddress;
+use weir_control::ledger::Dimension;
 use weir_node::filter::Wanted;
 use weir_node::keys::moment;
 use weir_node::sim;
@@ -54,6 +55,15 @@ pub(crate) enum Command {
         file: Option<PathBuf>,
         #[command(subcommand)]
         command: Keys,
+    },
+    /// Sum what was used and what it cost
+    Usage(Usage),
+    /// Compare the ledger with what a provider says it has billed
+    Reconcile(Reconcile),
+    /// Fill the ledger that `weir usage` reads
+    Ledger {
+        #[command(subcommand)]
+        command: Ledger,
     },
     /// List the local models of a running sidecar, load or unload one
     Models(Models),
@@ -232,6 +242,128 @@ pub(crate) enum Keys {
         /// Whose key
         name: String,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Usage {
+    /// What to count by, separated by commas: team, key, user, application, endpoint, model, provider, `upstream_model`, outcome, node, day, hour
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "team,model")]
+    pub(crate) by: Vec<Dimension>,
+    /// From when: 7d, 24h, today, 2026-12-01 or 2026-12-01T09:00:00Z; its whole hour, in UTC
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub(crate) since: String,
+    /// Until when, written in the same way
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    pub(crate) until: String,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Only these teams, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) team: Vec<String>,
+    /// Only these keys
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) key: Vec<String>,
+    /// Only these users
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) user: Vec<String>,
+    /// Only these applications
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) application: Vec<String>,
+    /// Only these models, as callers name them
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) model: Vec<String>,
+    /// Only these providers
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) provider: Vec<String>,
+    /// Only these outcomes, such as ok
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) outcome: Vec<String>,
+    /// The ledger [default: ledger.sqlite in Weir's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reconcile {
+    /// The provider's export: JSON of OpenAI's or Anthropic's usage or cost API, or CSV with day, model, input, output, cached, cost
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The provider, as the configuration names it [default: the only one of that time]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// The ledger [default: ledger.sqlite in Weir's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Columns, for people.
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    /// Follow the access log of a configuration, rotated files included, until stopped
+    Follow(Follow),
+    /// Read files of an access log that were kept; what has been read already counts once
+    Read {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The name of the Envoy that wrote them [default: the name of their folder]
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+        /// The ledger [default: ledger.sqlite in Weir's state folder]
+        #[arg(long, value_name = "FILE")]
+        store: Option<PathBuf>,
+    },
+    /// Remove old rows and sums
+    Age {
+        /// How many days of single requests to keep
+        #[arg(long, value_name = "DAYS", default_value_t = 90)]
+        rows: u32,
+        /// How many days of sums by hour to keep
+        #[arg(long, value_name = "DAYS", default_value_t = 400)]
+        hours: u32,
+        /// How many days of sums by day to keep [default: all]
+        #[arg(long, value_name = "DAYS")]
+        days: Option<u32>,
+        /// The ledger [default: ledger.sqlite in Weir's state folder]
+        #[arg(long, value_name = "FILE")]
+        store: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Follow {
+    /// The configuration that `weir up` runs [default: as for `weir up`]
+    #[arg(value_name = "CONFIG")]
+    pub(crate) file: Option<PathBuf>,
+    /// The folder that `weir up --run` was given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run: Option<PathBuf>,
+    /// The access log, instead of a configuration's
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "run"])]
+    pub(crate) log: Option<PathBuf>,
+    /// The name of the Envoy that writes it [default: the name of the log's folder]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    /// Read what there is, and stop
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// The ledger [default: ledger.sqlite in Weir's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

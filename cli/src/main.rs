@@ -7,13 +7,16 @@ mod check;
 mod explain;
 mod fetch;
 mod keys;
+mod ledger;
 mod models;
 mod presets;
 mod prices;
+mod reconcile;
 mod render;
 mod schema;
 mod sim;
 mod up;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -44,6 +47,9 @@ fn run(command: Command) -> Outcome {
         Command::Presets => presets::run(),
         Command::Prices(args) => prices::run(args),
         Command::Keys { file, command } => keys::run(file, command),
+        Command::Usage(args) => usage::run(args),
+        Command::Reconcile(args) => reconcile::run(args),
+        Command::Ledger { command } => ledger::run(command),
         Command::Models(args) => models::run(args),
         Command::Admin(args) => admin::run(&args),
         Command::Sidecar { config } => serve::sidecar(&config),

@@ -5,10 +5,12 @@
 //! [`usage`] sums what is there, and [`reconcile`] compares it with what a provider says. What is missing is a row of its own,
 //! a [`Gap`].
 
+mod columns;
 pub mod follow;
 pub mod gap;
 pub mod moment;
 pub mod question;
+pub mod reconcile;
 pub mod row;
 pub mod series;
 pub mod sqlite;

@@ -15,3 +15,4 @@ mod includes;
 mod keys;
 mod sim;
 mod up;
+mod usage;

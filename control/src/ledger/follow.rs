@@ -9,6 +9,7 @@ mod identity;
 mod lines;
 mod listing;
 mod pairing;
+mod place;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -22,6 +23,7 @@ use super::gap::{Gap, GapKind};
 use super::store::{Batch, Move, Position, Store, StoreError};
 
 pub use listing::Scope;
+pub use place::{NoFile, place};
 
 /// How many bytes are read for one batch. A longer line is not read.
 const MOST: usize = 2 << 20;

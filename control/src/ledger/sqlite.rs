@@ -5,6 +5,9 @@ mod layout;
 mod look;
 
 use std::collections::HashMap;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,8 +31,9 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens a ledger to write in it, and makes it if there is none.
+    /// Opens a ledger to write in it, and makes it if there is none. Only its user can read it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        make(path).map_err(|error| StoreError::Database(format!("{}: {error}", path.display())))?;
         let connection = Connection::open(path).map_err(|error| named(path, &error))?;
         connection.busy_timeout(PATIENCE)?;
         // Pages that old rows leave go back to the file system. It must be said before the first table.
@@ -132,6 +136,14 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error.to_string())
     }
+}
+
+/// Makes an empty file, if there is none: SQLite gives the files beside it the same mode.
+fn make(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
 fn named(path: &Path, error: &rusqlite::Error) -> StoreError {
