@@ -2,19 +2,24 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
-
-use crate::home::Home;
+use weir_tests::Home;
 
 fn line(number: u32, key: &str, cost: u32) -> String {
     format!(
         r#"{{"time":"2026-11-30T10:00:00.000Z","status":200,"duration_ms":5,"outcome":"ok","key":"{key}","team":"search","model":"assistant","provider":"openai","upstream_model":"gpt-x","tries":[{{"target":"openai/gpt-x","outcome":"answered","status":200,"ms":5.000,"tokens":{{"input":10,"output":2,"estimated":false}},"cost_picodollars":{cost}}}],"tokens":{{"input":10,"output":2,"estimated":false}},"cost_picodollars":{cost},"request_id":"r-{number:06}"}}"#
     ) + "\n"
+}
+
+/// An empty log, in a folder of its own.
+fn log(home: &Home) -> PathBuf {
+    std::fs::create_dir_all(home.path("logs")).unwrap();
+    home.write("logs/access.log", "")
 }
 
 fn append(log: &Path, text: &str) {
@@ -38,7 +43,7 @@ fn without_a_ledger_it_says_what_makes_one() {
 #[test]
 fn a_log_is_read_once_and_summed() {
     let home = Home::new();
-    let log = home.write("logs/access.log", "");
+    let log = log(&home);
     append(&log, &(line(1, "ada", 1_500_000) + &line(2, "bob", 2_500_000)));
     let said = home.weir(&["ledger", "read", "logs/access.log"]);
     assert!(said.out.contains("2 new requests"), "{said:?}");
@@ -65,7 +70,7 @@ total               2      2     20       4  0.000004
 #[test]
 fn what_is_lost_is_shown() {
     let home = Home::new();
-    let log = home.write("logs/access.log", "");
+    let log = log(&home);
     append(&log, &(line(1, "ada", 1) + "oops\n"));
     home.weir(&["ledger", "read", "logs/access.log"]);
     let said = home.weir(&["usage", "--since", "2026-11-01", "--until", "2100-01-01"]);
@@ -76,7 +81,7 @@ fn what_is_lost_is_shown() {
 #[test]
 fn a_providers_export_is_compared() {
     let home = Home::new();
-    let log = home.write("logs/access.log", "");
+    let log = log(&home);
     append(&log, &(line(1, "ada", 1) + &line(2, "bob", 1)));
     home.weir(&["ledger", "read", "logs/access.log"]);
     home.write("export.csv", "day,model,input,output\n2026-11-30,gpt-x-2026-07-18,25,4\n");
@@ -96,7 +101,7 @@ openai: 0 of 1 days and models agree
 #[test]
 fn kills_at_any_point_neither_lose_nor_double_a_row() {
     let home = Home::new();
-    let log = home.write("logs/access.log", "");
+    let log = log(&home);
     let follow = |once: bool| -> Child {
         let mut arguments = vec!["ledger", "follow", "--log", "logs/access.log", "--node", "here"];
         arguments.extend(once.then_some("--once"));
