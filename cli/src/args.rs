@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use weir_control::AdminAddress;
 use weir_control::ledger::Dimension;
 use weir_node::filter::Wanted;
-use weir_node::keys::moment;
+use weir_node::keys::{self, moment};
 use weir_node::sim;
 
 /// An AI inference gateway inside Envoy.
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Presets,
     /// List and show prices of models, or take newer ones from a file
     Prices(Prices),
-    /// Make, list and revoke callers' keys
+    /// Make, list, change and remove callers' keys
     Keys {
         /// The keys file, as `keys_file` in a configuration names it [default: keys.yaml in Weir's state folder]
         #[arg(long, global = true)]
@@ -203,10 +203,19 @@ pub(crate) enum Keys {
     New {
         /// Who it is for; the access log names it
         name: String,
+        /// The team that it belongs to [default: none]
+        #[arg(long, value_name = "TEAM")]
+        team: Option<String>,
         /// The models that it may use, separated by commas [default: all]
-        #[arg(long, value_delimiter = ',', value_name = "MODELS", value_parser = model)]
+        #[arg(long, alias = "model", value_delimiter = ',', value_name = "MODELS", value_parser = model)]
         models: Option<Vec<String>>,
-        /// How long it is valid, such as 90d or 24h [default: until it is revoked]
+        /// The endpoints that it may use, such as chat,embeddings [default: all]
+        #[arg(long, alias = "endpoint", value_delimiter = ',', value_name = "ENDPOINTS", value_parser = keys::endpoint)]
+        endpoints: Option<Vec<String>>,
+        /// The networks that it may be used from, such as 10.0.0.0/8,192.0.2.7 [default: all]
+        #[arg(long, alias = "network", value_delimiter = ',', value_name = "NETWORKS", value_parser = keys::network)]
+        networks: Option<Vec<String>>,
+        /// How long it is valid, such as 90d or 24h [default: until it is removed]
         #[arg(long, value_name = "TIME", value_parser = moment::term)]
         expires: Option<Duration>,
     },
@@ -219,29 +228,69 @@ pub(crate) enum Keys {
         overlap: Duration,
     },
     /// Change what a key may do; the key itself stays
-    Edit {
-        /// Whose key
-        name: String,
-        /// The models that it may use, separated by commas
-        #[arg(long, value_delimiter = ',', value_name = "MODELS", value_parser = model)]
-        models: Option<Vec<String>>,
-        /// Let it use all models
-        #[arg(long, conflicts_with = "models")]
-        all_models: bool,
-        /// How long it is valid from now on, such as 90d or 24h
-        #[arg(long, value_name = "TIME", value_parser = moment::term)]
-        expires: Option<Duration>,
-        /// Let it be valid until it is revoked
-        #[arg(long, conflicts_with = "expires")]
-        never_expires: bool,
-    },
+    Edit(Edit),
     /// List the keys by name; the keys themselves are not kept
     List,
-    /// Revoke a key
-    Revoke {
+    /// Let a key be invalid until it is enabled
+    Disable {
         /// Whose key
         name: String,
     },
+    /// Let a disabled key be valid again
+    Enable {
+        /// Whose key
+        name: String,
+    },
+    /// Remove a key for good
+    #[command(alias = "revoke")]
+    Remove {
+        /// Whose key
+        name: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Edit {
+    /// Whose key
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) changes: Changes,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+#[expect(clippy::struct_excessive_bools, reason = "a flag each")]
+pub(crate) struct Changes {
+    /// The team that it belongs to
+    #[arg(long, value_name = "TEAM")]
+    pub(crate) team: Option<String>,
+    /// Let it belong to no team
+    #[arg(long, conflicts_with = "team")]
+    pub(crate) no_team: bool,
+    /// The models that it may use, separated by commas
+    #[arg(long, alias = "model", value_delimiter = ',', value_name = "MODELS", value_parser = model)]
+    pub(crate) models: Option<Vec<String>>,
+    /// Let it use all models
+    #[arg(long, conflicts_with = "models")]
+    pub(crate) all_models: bool,
+    /// The endpoints that it may use, separated by commas
+    #[arg(long, alias = "endpoint", value_delimiter = ',', value_name = "ENDPOINTS", value_parser = keys::endpoint)]
+    pub(crate) endpoints: Option<Vec<String>>,
+    /// Let it use all endpoints
+    #[arg(long, conflicts_with = "endpoints")]
+    pub(crate) all_endpoints: bool,
+    /// The networks that it may be used from, separated by commas
+    #[arg(long, alias = "network", value_delimiter = ',', value_name = "NETWORKS", value_parser = keys::network)]
+    pub(crate) networks: Option<Vec<String>>,
+    /// Let it be used from all networks
+    #[arg(long, conflicts_with = "networks")]
+    pub(crate) all_networks: bool,
+    /// How long it is valid from now on, such as 90d or 24h
+    #[arg(long, value_name = "TIME", value_parser = moment::term)]
+    pub(crate) expires: Option<Duration>,
+    /// Let it be valid until it is removed
+    #[arg(long, conflicts_with = "expires")]
+    pub(crate) never_expires: bool,
 }
 
 #[derive(Debug, clap::Args)]

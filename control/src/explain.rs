@@ -33,7 +33,7 @@ pub fn explain(gateway: &Gateway, body: &[u8], path: &str) -> Result<Explanation
     const KEY: &str = "explain";
     let mut routing = gateway.routing().clone();
     routing.forgives_paths = true;
-    routing.keys.insert(KeyHash::of(KEY.as_bytes()), Key { name: KEY.to_owned(), models: None, expires: None });
+    routing.keys.insert(KeyHash::of(KEY.as_bytes()), Key { name: KEY.to_owned(), ..Key::default() });
     let key = format!("Bearer {KEY}");
     let length = body.len().to_string();
     let headers = [

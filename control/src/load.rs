@@ -77,6 +77,7 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Diagno
     match keys::read(&keys_file, defs) {
         Ok(Some((sheet, mut keys))) => {
             warnings = keys::models_of_others(&sheet, &mut keys, &source);
+            warnings.extend(keys::of_other_teams(&sheet, &mut keys, &source));
             source.keys.extend(keys);
             keys_sheet = Some(sheet);
         }

@@ -178,7 +178,7 @@ fn written(file: &Path) -> Option<PathBuf> {
 /// Revoking the last key leaves a comment in the file.
 fn gone(file: &Path) -> Diagnostic {
     let problem = "the keys in this file are gone; they stay in force until they are there again";
-    let hint = "`weir keys revoke` takes one away; [] in the file means that there is none";
+    let hint = "`weir keys remove` takes one away; [] in the file means that there is none";
     Diagnostic::of_file(file, problem.to_owned(), Some(hint.to_owned()))
 }
 

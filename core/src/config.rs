@@ -2,21 +2,25 @@
 //!
 //! Only [`Gateway::parse`] makes a `Gateway`, so whoever has one has a configuration without errors.
 
+mod access;
 mod check;
 mod entry;
 mod gateway;
 mod hint;
+mod network;
 mod preset;
 mod routing;
 pub mod source;
 pub mod units;
 
+pub use access::{Access, Claim, Identities, Key, Team};
 pub use check::price::prices;
-pub use entry::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
+pub use entry::{AccessLog, Jwt, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
 pub use gateway::Gateway;
 pub use hint::did_you_mean;
+pub use network::{Network, NoNetwork};
 pub use preset::Preset;
-pub use routing::{BodyLimits, Class, Key, Model, Role, Routing, Target};
+pub use routing::{BodyLimits, Class, Model, Role, Routing, Target};
 
 use alloc::string::String;
 

@@ -3,6 +3,7 @@
 //! One [`Edge`] lives as long as one request of a caller. It sees the request before any route is chosen. It either
 //! answers the request itself or forwards it with a [`Plan`]. At the end it composes the [record](crate::record).
 
+mod caller;
 mod input;
 mod meant;
 mod names;
@@ -23,7 +24,7 @@ use weir_hub::endpoint::{BodyKind, Delivery, Endpoint, Family};
 use weir_hub::fault::{HostFault, Problem, Reject};
 
 use crate::answer::Answer;
-use crate::config::{Key, Routing};
+use crate::config::Routing;
 use crate::health::cooldown::Cooldown;
 use crate::key::KeyHash;
 use crate::load::{Load, Share};
@@ -37,9 +38,6 @@ use crate::{allow, listing};
 /// The fields of a form that Weir reads.
 const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];
 
-/// The headers that hold only a key: Anthropic's clients send the first, Google's the second, Azure's the last.
-const BARE: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
-
 /// Envoy's own header. Without it Envoy finds no route. Each try removes it.
 const SCHEME: &str = "x-forwarded-proto";
 
@@ -49,7 +47,10 @@ pub const CALLERS_ID: &str = "x-weir-caller-request-id";
 /// The longest id of a caller's that is recorded.
 const LONGEST_ID: usize = 128;
 
+pub use caller::{ADDRESS, CERTIFICATE, CLAIM, Client, USER};
 pub use input::{Around, Ended, Input, Needs};
+
+use caller::Caller;
 
 /// One request of a caller, from its headers to its record.
 #[derive(Debug, Default)]
@@ -61,6 +62,7 @@ pub struct Edge {
     /// `anthropic-beta`, as the caller sent it.
     betas: String,
     phase: Phase,
+    client: Client,
     subject: Subject,
     /// The plan before any try.
     plan: Option<Plan>,
@@ -119,6 +121,11 @@ impl Edge {
     /// A request that begins now; its plan will have this `origin`.
     pub fn new(origin: Origin, now: Instant) -> Self {
         Self { origin, began: now, ..Self::default() }
+    }
+
+    /// Tells what is known of the client besides its request. This comes before the headers, if at all.
+    pub fn comes_from(&mut self, client: Client) {
+        self.client = client;
     }
 
     /// Reads the request's headers: all headers of the request from here on. An answer, if there is nothing to wait for: an
@@ -276,11 +283,14 @@ impl Edge {
             "/healthz" | "/readyz" => return Err(Answer::json(br#"{"status":"ok"}"#.to_vec())),
             _ => {}
         }
-        let (hash, key) = caller(routing, value).map_err(|reject| self.reject(&reject))?;
-        self.subject.tenant.clone_from(&key.name);
-        if key.has_expired(self.began) {
-            return Err(self.reject(&Reject::ExpiredKey));
-        }
+        self.subject.application = caller::application(routing, value);
+        let client = core::mem::take(&mut self.client);
+        let caller = Caller::of(routing, &client, value).map_err(|reject| self.reject(&reject))?;
+        self.subject.key = caller.name.to_string();
+        self.subject.team = caller.team.to_string();
+        self.subject.user = caller.user.clone().unwrap_or_default();
+        caller.admit(routing, &client, self.began).map_err(|reject| self.reject(&reject))?;
+        let rights = caller.rights(routing);
         if !routing.forgives_paths {
             let plain = path::plain(path);
             if path != plain {
@@ -290,10 +300,14 @@ impl Edge {
         }
         if listing::is_at(path) && Endpoint::at(path).is_none() && !(method == "POST" && names_action(path)) {
             only("GET", method).map_err(|reject| self.reject(&reject))?;
-            return Err(listing::answer(routing, key, path, self.family).unwrap_or_else(|reject| self.reject(&reject)));
+            let list = listing::answer(routing, |model| rights.have_model(model), path, self.family);
+            return Err(list.unwrap_or_else(|reject| self.reject(&reject)));
         }
         let wanted = self.wanted(routing, path, query, value);
         let wanted = wanted.map_err(|reject| self.reject(&reject))?;
+        if !rights.have_endpoint(wanted.endpoint) {
+            return Err(self.reject(&Reject::EndpointNotAllowed { path: wanted.endpoint.path() }));
+        }
         if end {
             let problem = "expected a JSON object, found an empty body";
             return Err(self.reject(&Reject::InvalidJson { offset: 0, line: 1, column: 1, problem }));
@@ -302,7 +316,7 @@ impl Edge {
             self.betas = value("anthropic-beta").filter(|betas| plausible_betas(betas)).unwrap_or_default().to_string();
         }
         let endpoint = wanted.endpoint;
-        self.phase = Phase::Body(wanted, hash);
+        self.phase = Phase::Body(wanted, caller.hash);
         Ok(endpoint)
     }
 
@@ -374,21 +388,6 @@ impl Edge {
 fn names_action(path: &str) -> bool {
     let model = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"));
     model.is_some_and(|model| model.contains(':'))
-}
-
-/// Finds the owner of the caller's key. Each family's clients have their own header for it, and some also send a key of
-/// another service. The first known key counts.
-fn caller<'r, 'h>(routing: &'r Routing, value: impl Fn(&str) -> Option<&'h str>) -> Result<(KeyHash, &'r Key), Reject> {
-    let bearer = value("authorization").map(|sent| {
-        let scheme = sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        scheme.map(|(_, key)| key.trim())
-    });
-    let bare = BARE.iter().filter_map(|name| value(name)).map(|key| Some(key.trim()));
-    let mut sent = bearer.into_iter().chain(bare).peekable();
-    if sent.peek().is_none() {
-        return Err(Reject::NoKey);
-    }
-    sent.flatten().find_map(|key| routing.key(key)).ok_or(Reject::BadKey)
 }
 
 /// Whether a request header goes on with the caller's value.

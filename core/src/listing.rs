@@ -8,7 +8,7 @@ use weir_hub::endpoint::Family;
 use weir_hub::fault::Reject;
 
 use crate::answer::Answer;
-use crate::config::{Key, Model, Routing};
+use crate::config::{Model, Routing};
 
 /// Whether `path` lists models, or shows one.
 pub fn is_at(path: &str) -> bool {
@@ -17,12 +17,12 @@ pub fn is_at(path: &str) -> bool {
 }
 
 /// The list at `/v1/models`, or the one model at `/v1/models/{id}`, in the format of the caller's family.
-pub fn answer(routing: &Routing, key: &Key, path: &str, family: Family) -> Result<Answer, Reject> {
+pub fn answer(routing: &Routing, may_use: impl Fn(&str) -> bool, path: &str, family: Family) -> Result<Answer, Reject> {
     let rest = path.strip_prefix("/v1beta/models").or_else(|| path.strip_prefix("/v1/models"));
     let id = rest.and_then(|rest| rest.strip_prefix('/')).filter(|id| !id.is_empty());
     let body = match id {
         None => {
-            let usable = routing.models.iter().filter(|(name, _)| key.may_use(name));
+            let usable = routing.models.iter().filter(|(name, _)| may_use(name));
             let entries: Vec<Value> = usable.map(|(name, model)| entry(name, model, family)).collect();
             match family {
                 Family::OpenAi => json!({"object": "list", "data": entries}),
@@ -37,7 +37,7 @@ pub fn answer(routing: &Routing, key: &Key, path: &str, family: Family) -> Resul
         }
         Some(id) => {
             let id = percent_decoded(id);
-            let found = routing.models.get(&id).filter(|_| key.may_use(&id));
+            let found = routing.models.get(&id).filter(|_| may_use(&id));
             entry(&id, found.ok_or_else(|| Reject::UnknownModel { model: id.clone() })?, family)
         }
     };

@@ -36,8 +36,14 @@ pub struct Subject {
     pub request_id: String,
     /// The request id that the caller sent; empty if none.
     pub callers_id: String,
-    /// The owner of the key; empty until it is known.
-    pub tenant: String,
+    /// The name of the caller's key, or of what it is known by in place of one (`jwt:…`, `spiffe://…`); empty until it is known.
+    pub key: String,
+    /// The caller's team; empty if none.
+    pub team: String,
+    /// The user, as the caller's token or else the caller names it; empty if not at all.
+    pub user: String,
+    /// The application, as the caller names it; empty if not at all.
+    pub application: String,
     /// What was asked for.
     pub endpoint: Option<Endpoint>,
     /// How the answer was to be delivered.

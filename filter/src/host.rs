@@ -76,11 +76,17 @@ pub(crate) trait Host {
     #[must_use]
     fn replace_body(&mut self, buffer: Buffer, size: usize, with: &[u8]) -> bool;
 
-    /// A filter state, whose name begins with `wasm.`.
+    /// A filter state that is a text.
     fn state(&self, name: &str) -> Option<String>;
 
     /// Sets a filter state, whose name begins with `wasm.`.
     fn set_state(&mut self, name: &str, value: &str);
+
+    /// The client's address and port, as the connection manager sees it.
+    fn address(&self) -> Option<String>;
+
+    /// The URI in the client's certificate, which Envoy has verified; its first one, if there are several.
+    fn certificate(&self) -> Option<String>;
 
     /// Why the caller got the answer that it got: Envoy's response code details.
     fn details(&self) -> Option<String>;

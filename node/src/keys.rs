@@ -9,7 +9,9 @@ mod secret;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use weir_core::config::{Network, did_you_mean};
 use weir_core::key::KeyHash;
+use weir_hub::endpoint::Endpoint;
 use weir_places::Places;
 
 use crate::private;
@@ -30,27 +32,32 @@ pub fn list(path: &Path) -> Outcome<Vec<Entry>> {
     Ok(read(path)?.entries().cloned().collect())
 }
 
-/// Makes a key for `name` and adds its hash to the file at `path`.
-pub fn new(path: &Path, name: &str, models: Option<Vec<String>>, expires: Option<Duration>) -> Outcome<String> {
+/// Makes a key as `entry` describes it, and adds its hash to the file at `path`.
+pub fn new(path: &Path, entry: Entry) -> Outcome<String> {
+    let name = &entry.name;
     if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
         return Err(Problem::Usage("a key's name has 1 to 128 characters, no control characters".to_owned()));
     }
+    if name.starts_with("jwt:") || name.starts_with("spiffe:") {
+        let problem = "names that begin with jwt: or spiffe: belong to callers without a key";
+        return Err(Problem::Usage(problem.to_owned()));
+    }
     let _lock = lock(path)?;
     let mut register = read(path)?;
-    if register.entries().any(|entry| entry.name == name) {
+    if register.entries().any(|entry| entry.name == *name) {
         let problem = format!(
-            "{}: \"{name}\" has a key; choose another name, `weir keys rotate {name}` for another key, or `weir keys revoke` that one first",
+            "{}: \"{name}\" has a key; choose another name, `weir keys rotate {name}` for another key, or `weir keys remove` that one first",
             path.display()
         );
         return Err(Problem::Failed(problem));
     }
     let (key, sha256) = fresh()?;
-    register.add(&Entry { name: name.to_owned(), sha256, models, expires: expires.map(moment::after) });
+    register.add(&Entry { sha256, ..entry });
     write(path, register.text())?;
     Ok(key)
 }
 
-/// Adds another key for `name`, which may do what the latest one may. The earlier keys end after `overlap`, if not before.
+/// Adds another key for `name`, which may do what the latest one may, and is valid even if that one is disabled. The earlier keys end after `overlap`, if not before.
 ///
 /// Returns the key, and the file as it was: [`restore`] takes that.
 pub fn rotate(path: &Path, name: &str, overlap: Duration) -> Outcome<(String, String)> {
@@ -62,7 +69,7 @@ pub fn rotate(path: &Path, name: &str, overlap: Duration) -> Outcome<(String, St
     let end = moment::after(overlap);
     register.change(name, |entry| entry.expires = Some(moment::earlier(entry.expires.take(), end.clone())));
     let (key, sha256) = fresh()?;
-    register.add(&Entry { sha256, expires: None, ..latest });
+    register.add(&Entry { sha256, expires: None, disabled: false, ..latest });
     write(path, register.text())?;
     Ok((key, before))
 }
@@ -83,13 +90,32 @@ pub fn restore(path: &Path, before: &str) -> Outcome {
 }
 
 /// Removes the keys of `name` from the file at `path`.
-pub fn revoke(path: &Path, name: &str) -> Outcome {
+pub fn remove(path: &Path, name: &str) -> Outcome {
     let _lock = lock(path)?;
     let mut register = read(path)?;
     if !register.remove(name) {
         return Err(unknown(path, name, &register));
     }
     write(path, register.text())
+}
+
+/// Reads the name of an endpoint that a key may use.
+pub fn endpoint(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if let Some(endpoint) = Endpoint::from_name(name) {
+        return Ok(endpoint.name().to_owned());
+    }
+    let hint = did_you_mean(name, Endpoint::ALL.into_iter().map(Endpoint::name));
+    Err(hint.unwrap_or_else(|| format!("the endpoints are {}", Endpoint::ALL.map(Endpoint::name).join(", "))))
+}
+
+/// Reads a network that a key may be used from.
+pub fn network(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    Network::parse(text).map(|_| text.to_owned()).map_err(|none| match none.meant {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => "write it as 10.0.0.0/8, 2001:db8::/32, or as one address".to_owned(),
+    })
 }
 
 /// The command that makes another key in the keys file `keys`, ready to paste.
@@ -112,7 +138,7 @@ fn fresh() -> Outcome<(String, String)> {
 
 fn unknown(path: &Path, name: &str, register: &Register) -> Problem {
     let known: Vec<_> = register.entries().map(|entry| entry.name.as_str()).collect();
-    let hint = weir_core::config::did_you_mean(name, known).map(|hint| format!(" ({hint})"));
+    let hint = did_you_mean(name, known).map(|hint| format!(" ({hint})"));
     Problem::Failed(format!("{}: no key belongs to \"{name}\"{}", path.display(), hint.unwrap_or_default()))
 }
 

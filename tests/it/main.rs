@@ -9,6 +9,7 @@
 
 mod again;
 mod bombs;
+mod callers;
 mod cooldown;
 mod corpus;
 mod cors;

@@ -1,4 +1,4 @@
-//! Making, listing and revoking keys.
+//! Making, listing, changing and removing keys.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,17 +21,17 @@ fn a_key_is_shown_once_and_kept_as_a_hash() {
 }
 
 #[test]
-fn keys_are_listed_and_revoked_by_name() {
+fn keys_are_listed_and_removed_by_name() {
     let home = Home::new();
     home.weir(&["keys", "new", "ada"]);
     home.weir(&["keys", "new", "bob", "--models", "gpt-4o-mini,assistant"]);
     let listed = home.weir(&["keys", "list"]).out;
     let lines: Vec<_> = listed.lines().collect();
     assert_eq!(lines.len(), 2, "{listed}");
-    assert!(lines[0].starts_with("ada\t") && lines[0].ends_with("\tall models"), "{listed}");
-    assert!(lines[1].starts_with("bob\t") && lines[1].ends_with("\tgpt-4o-mini, assistant"), "{listed}");
+    assert!(lines[0].starts_with("ada\t") && lines[0].ends_with("\tno team\tall models\tvalid"), "{listed}");
+    assert!(lines[1].starts_with("bob\t") && lines[1].ends_with("\tgpt-4o-mini, assistant\tvalid"), "{listed}");
 
-    assert_eq!(home.weir(&["keys", "revoke", "ada"]).code, Some(0));
+    assert_eq!(home.weir(&["keys", "remove", "ada"]).code, Some(0));
     let listed = home.weir(&["keys", "list"]).out;
     assert!(listed.starts_with("bob\t") && listed.lines().count() == 1, "{listed}");
 }
@@ -55,14 +55,59 @@ fn a_key_that_expires_says_when_and_can_be_changed() {
     let listed = home.weir(&["keys", "list"]).out;
     assert!(listed.contains("\tgpt-4o\tuntil 20") && listed.ends_with("Z\n"), "{listed}");
     assert_eq!(home.weir(&["keys", "edit", "ada", "--never-expires", "--all-models"]).code, Some(0));
-    assert!(home.weir(&["keys", "list"]).out.ends_with("\tall models\n"));
+    assert!(home.weir(&["keys", "list"]).out.ends_with("\tall models\tvalid\n"));
     assert_eq!(home.weir(&["keys", "edit", "ada", "--expires", "0s"]).code, Some(0));
     assert!(home.weir(&["keys", "list"]).out.contains("\tall models\texpired 20"));
     let nothing = home.weir(&["keys", "edit", "ada"]);
-    assert!(nothing.code == Some(2) && nothing.err.contains("name what changes"), "{nothing:?}");
+    assert!(nothing.code == Some(2) && nothing.err.contains("--never-expires"), "{nothing:?}");
     let nobody = home.weir(&["keys", "edit", "adda", "--all-models"]);
     assert!(nobody.code == Some(1) && nobody.err.contains("did you mean \"ada\"?"), "{nobody:?}");
     assert_eq!(home.weir(&["keys", "new", "bob", "--expires", "soon"]).code, Some(2));
+}
+
+#[test]
+fn a_key_belongs_to_a_team_and_may_be_limited_to_endpoints_and_networks() {
+    let home = Home::new();
+    let limits = ["--team", "search", "--endpoint", "chat", "--endpoint", "embeddings", "--network", "10.0.0.0/8"];
+    home.weir(&[&["keys", "new", "ada", "--model", "gpt-4o"][..], &limits].concat());
+    let list = || home.weir(&["keys", "list"]).out;
+    assert!(list().ends_with("\tsearch\tgpt-4o; chat, embeddings only; from 10.0.0.0/8\tvalid\n"), "{}", list());
+    let edit = |flags: &[&str]| home.weir(&[&["keys", "edit", "ada"], flags].concat());
+    assert_eq!(edit(&["--no-team", "--all-endpoints", "--networks", "192.0.2.7,2001:db8::/32"]).code, Some(0));
+    assert!(list().ends_with("\tno team\tgpt-4o; from 192.0.2.7, 2001:db8::/32\tvalid\n"), "{}", list());
+    assert_eq!(edit(&["--team", "ads", "--all-networks"]).code, Some(0));
+    assert!(list().ends_with("\tads\tgpt-4o\tvalid\n"), "{}", list());
+
+    for (flags, said) in [
+        (["--endpoint", "embedings"], "did you mean \"embeddings\"?"),
+        (["--network", "10.1.0.0/8"], "did you mean 10.0.0.0/8?"),
+        (["--network", "office"], "write it as 10.0.0.0/8"),
+    ] {
+        let wrong = edit(&flags);
+        assert!(wrong.code == Some(2) && wrong.err.contains(said), "{wrong:?}");
+    }
+    let taken = home.weir(&["keys", "new", "jwt:ada"]);
+    assert!(taken.code == Some(2) && taken.err.contains("callers without a key"), "{taken:?}");
+}
+
+#[test]
+fn a_disabled_key_is_kept_and_its_successor_is_valid() {
+    let home = Home::new();
+    home.weir(&["keys", "new", "ada", "--team", "search"]);
+    assert_eq!(home.weir(&["keys", "disable", "ada"]).code, Some(0));
+    let list = || home.weir(&["keys", "list"]).out;
+    assert!(list().ends_with("\tall models\tdisabled\n"), "{}", list());
+    home.weir(&["keys", "rotate", "ada", "--overlap", "0s"]);
+    let listed = list();
+    let lines: Vec<_> = listed.lines().collect();
+    assert!(lines[0].contains("\tsearch\tall models\texpired 20"), "{listed}");
+    assert!(lines[1].ends_with("\tsearch\tall models\tvalid"), "{listed}");
+    home.weir(&["keys", "remove", "ada"]);
+    home.weir(&["keys", "new", "ada"]);
+    home.weir(&["keys", "disable", "ada"]);
+    assert_eq!(home.weir(&["keys", "enable", "ada"]).code, Some(0));
+    assert!(list().ends_with("\tvalid\n"), "{}", list());
+    assert_eq!(home.weir(&["keys", "disable", "adda"]).code, Some(1));
 }
 
 /// Who had to change a key had to have nobody call meanwhile.
@@ -74,7 +119,10 @@ fn of_a_key_that_is_rotated_both_live_for_a_while() {
     assert!(second.starts_with("weir-") && first != second, "{second}");
     let listed = home.weir(&["keys", "list"]).out;
     let lines: Vec<_> = listed.lines().collect();
-    assert!(lines.len() == 2 && lines[0].contains("\tgpt-4o\tuntil 20") && lines[1].ends_with("\tgpt-4o"), "{listed}");
+    assert!(
+        lines.len() == 2 && lines[0].contains("\tgpt-4o\tuntil 20") && lines[1].ends_with("\tgpt-4o\tvalid"),
+        "{listed}"
+    );
     // What was to end sooner does.
     let before = home.read("state/keys.yaml");
     let end = before.split("expires: ").nth(1).unwrap().split('\n').next().unwrap();

@@ -31,6 +31,23 @@ pub(super) fn path_in_file(path: &str, own: usize) -> Option<String> {
     Some(format!("[{}]{below}", index.parse::<usize>().ok()?.checked_sub(own)?))
 }
 
+/// Disables the keys of the keys file whose team `source` does not have, and warns about them: no key may be used without its team's
+/// limits. As for [models](models_of_others), that is no error.
+pub(super) fn of_other_teams(sheet: &Sheet, keys: &mut [Key], source: &Source) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for (i, key) in keys.iter_mut().enumerate() {
+        let Some(team) = key.team.take_if(|team| !source.teams.contains_key(team)) else { continue };
+        key.disabled = true;
+        let near = did_you_mean(&team, source.teams.keys().map(String::as_str));
+        let near = near.filter(|hint| hint.starts_with("did you mean"));
+        let problem =
+            format!("this configuration has no team \"{team}\", so the key \"{}\" is disabled here", key.name);
+        let hint = near.unwrap_or_else(|| "this is right if another configuration has it".to_owned());
+        warnings.push(sheet.warning(format!("[{i}].team"), problem, hint));
+    }
+    warnings
+}
+
 /// Takes the models that `source` does not have from the keys of the keys file, and warns about them.
 ///
 /// Several configurations may share a keys file. What a key may do in one of them grants nothing in another one, and is no

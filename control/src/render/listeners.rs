@@ -1,6 +1,7 @@
 //! Where connections come in: the door, and the way to the sidecar.
 
 mod access_log;
+mod claims;
 mod edge;
 mod local;
 mod local_reply;

@@ -107,6 +107,10 @@ fn rejects() -> Vec<Reject> {
         Reject::NoKey,
         Reject::BadKey,
         Reject::ExpiredKey,
+        Reject::DisabledKey,
+        Reject::NoTeam,
+        Reject::EndpointNotAllowed { path: "" },
+        Reject::NetworkNotAllowed,
         Reject::Busy,
         Reject::KeyBusy { limit: 0 },
         Reject::WorkerBusy,
@@ -131,6 +135,10 @@ fn rejects() -> Vec<Reject> {
             | Reject::NoKey
             | Reject::BadKey
             | Reject::ExpiredKey
+            | Reject::DisabledKey
+            | Reject::NoTeam
+            | Reject::EndpointNotAllowed { .. }
+            | Reject::NetworkNotAllowed
             | Reject::Busy
             | Reject::KeyBusy { .. }
             | Reject::WorkerBusy

@@ -51,19 +51,27 @@ pub(crate) fn rate_limits() -> Value {
     json!([{ "actions": [{ "generic_key": { "descriptor_value": "ai" } }, header] }])
 }
 
-/// Filter state of what the token says, which goes with internal connections.
+/// Filter state of what the token says, and of where the client is, which goes with internal connections.
 pub(crate) fn identity() -> Value {
-    let value = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:claims:sub)%";
+    let state = |name: &str, value: &str| {
+        json!({
+            "object_key": name,
+            "factory_key": "envoy.hashable_string",
+            "format_string": { "text_format_source": { "inline_string": value }, "omit_empty_values": true },
+            "skip_if_empty": true,
+            "shared_with_upstream": "ONCE",
+        })
+    };
     filter(
         "set_filter_state",
         &json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
-            "on_request_headers": [{
-                "object_key": "weir.caller",
-                "factory_key": "envoy.hashable_string",
-                "format_string": { "text_format_source": { "inline_string": value } },
-                "shared_with_upstream": "ONCE",
-            }],
+            "on_request_headers": [
+                state("weir.claim", "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:claims:sub)%"),
+                state("weir.user", "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:claims:sub)%"),
+                state("weir.address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+                state("weir.certificate", "%DOWNSTREAM_PEER_URI_SAN%"),
+            ],
         }),
     )
 }

@@ -294,32 +294,45 @@ async fn a_request_that_passes_by_the_edge_reaches_no_key() {
     assert_eq!(served.load(Ordering::SeqCst), 0);
 }
 
-/// Verified by the operator's filters, and never taken from a header: an internal connection carries it, so that nobody's is
+/// What the operator's filters have verified, and never what a header says. An internal connection carries it, so that nobody's is
 /// taken for another's on a connection that is used again.
-#[tokio::test]
-async fn a_verified_identity_crosses_to_the_internal_listener() {
+async fn callers_are_known_by_their_tokens(way: Way) {
     let upstream = traffic::upstream().await;
     let guards = Guards::start().await;
-    let mut own = Own::prepared(Way::Internal);
-    own.publisher().publish(own.answered_by("p", upstream, ""), Instant::now()).await.unwrap();
-    let listeners = own.path().join("envoy/lds.json");
-    let text = std::fs::read_to_string(&listeners).unwrap();
-    let marked =
-        text.replacen("{\\\"time\\\"", "{\\\"who\\\":\\\"%FILTER_STATE(weir.caller:PLAIN)%\\\",\\\"time\\\"", 1);
-    assert_ne!(text, marked);
-    std::fs::write(&listeners, marked).unwrap();
+    let mut own = Own::prepared(way);
+    let more = "teams: {search: {networks: [127.0.0.1]}, ads: {endpoints: [embeddings]}}\n\
+                callers: {jwt: {team: sub, teams: {alice: search, bob: ads}, user: sub}}\n";
+    own.publisher().publish(own.answered_by("p", upstream, more), Instant::now()).await.unwrap();
     let mut filters = guards.filters();
-    filters.push(guards::identity());
+    if way == Way::Internal {
+        filters.push(guards::identity());
+    }
     own.start(&filters, &guards.clusters()).await;
-    for token in [ALICE, BOB, ALICE, BOB] {
-        assert_eq!(own.ask(CHAT, &[KEY, ("x-jwt", token), ("weir.caller", "mallory")]).await.0, 200);
+    for (token, status) in [(ALICE, 200), (BOB, 403), (ALICE, 200), (BOB, 403)] {
+        let claims = [("weir.claim", "alice"), ("weir-claim", "alice"), ("authorization", "Bearer of.a.token")];
+        let (told, body) = own.ask(CHAT, &[&[("x-jwt", token)], &claims[..]].concat()).await;
+        assert_eq!(told, status, "{body}");
+        assert!(told == 200 || body.contains("endpoint_not_allowed"), "{body}");
     }
     let log = own.path().join("access.log");
     let whole = || std::fs::read_to_string(&log).ok().filter(|log| log.ends_with('\n') && log.lines().count() == 4);
     let records = traffic::eventually(whole).await;
-    let who: Vec<Value> =
-        records.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["who"].clone()).collect();
-    assert_eq!(who, ["alice", "bob", "alice", "bob"]);
+    let who = records.lines().map(|line| {
+        let record: Value = serde_json::from_str(line).unwrap();
+        ["key", "team", "user"].map(|field| record[field].as_str().unwrap_or_default().to_owned()).join(" ")
+    });
+    let [alice, bob] = ["jwt:alice search alice", "jwt:bob ads bob"];
+    assert_eq!(who.collect::<Vec<_>>(), [alice, bob, alice, bob]);
+}
+
+#[tokio::test]
+async fn a_verified_token_crosses_to_the_internal_listener() {
+    callers_are_known_by_their_tokens(Way::Internal).await;
+}
+
+#[tokio::test]
+async fn a_verified_token_is_known_in_one_chain() {
+    callers_are_known_by_their_tokens(Way::Chain).await;
 }
 
 async fn changes_beside_an_operators_routes_fail_no_request(way: Way) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use weir_control::schema;
 
 /// Where each type of the schema stands in the file, in the order in which the page has them.
-const SECTIONS: [(&str, &str); 15] = [
+const SECTIONS: [(&str, &str); 18] = [
     ("", "Top level"),
     ("Limits", "`limits` (general, or of one model)"),
     ("Provider", "`providers.NAME`"),
@@ -20,6 +20,9 @@ const SECTIONS: [(&str, &str); 15] = [
     ("PriceCase", "`models.NAME.targets[].price.when[]`"),
     ("Quota", "`quotas.NAME`"),
     ("Key", "`keys[]`"),
+    ("Team", "`teams.NAME`"),
+    ("Callers", "`callers`"),
+    ("Jwt", "`callers.jwt`"),
     ("Local", "`local`"),
     ("LocalModel", "`local.models.NAME`"),
     ("Cors", "`cors`"),

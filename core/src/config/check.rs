@@ -1,5 +1,6 @@
 //! The checks of the configuration, one function for each section. All errors are noted, and none stops the checking.
 
+mod access;
 mod endpoint;
 pub(super) mod price;
 mod provider;
@@ -8,7 +9,7 @@ mod quota;
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -18,10 +19,9 @@ use weir_hub::endpoint::Endpoint;
 use super::entry::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
 use super::hint::did_you_mean;
 use super::preset::Preset;
-use super::routing::{BodyLimits, Key, Target};
+use super::routing::{BodyLimits, Target};
 use super::source::{self, Source};
 use super::{ConfigError, units};
-use crate::key::KeyHash;
 use crate::plan::KEEP_ALIVE;
 use crate::upstream::url::Url;
 
@@ -69,6 +69,16 @@ impl Check {
             self.error(path, format!("\"{written}\" is no IP address with a port"), Some(hint));
         }
         address
+    }
+
+    /// The address of Envoy's admin interface, which is not the one that clients connect to.
+    pub(super) fn admin(&mut self, written: Option<&str>, listen: &str) -> Option<String> {
+        let admin = self.address("admin", Some(written?), "127.0.0.1:10001");
+        if admin == listen {
+            let hint = Some("use another port than for listen".to_owned());
+            self.error("admin", "clients connect to this address", hint);
+        }
+        Some(admin)
     }
 
     pub(super) fn limits(&mut self, path: &str, written: &source::Limits, general: Limits) -> Limits {
@@ -325,43 +335,6 @@ impl Check {
             let problem = "a model's name has 1 to 256 characters, none of them a control character";
             self.error(path, problem, Some(hint.to_owned()));
         }
-    }
-
-    pub(super) fn keys(&mut self, source: &Source) -> BTreeMap<KeyHash, Key> {
-        let mut keys = BTreeMap::new();
-        for (i, key) in source.keys.iter().enumerate() {
-            let path = format!("keys[{i}]");
-            if key.name.is_empty() || key.name.len() > 128 || key.name.chars().any(char::is_control) {
-                let hint = Some("it stands in the access log: write whose key it is".to_owned());
-                self.error(format!("{path}.name"), "a key's name has 1 to 128 characters, no control characters", hint);
-            }
-            for (j, model) in key.models.iter().flatten().enumerate() {
-                if !source.models.contains_key(model) {
-                    let hint = did_you_mean(model, source.models.keys().map(String::as_str));
-                    self.error(format!("{path}.models[{j}]"), format!("no model is called \"{model}\""), hint);
-                }
-            }
-            let Some(hash) = KeyHash::from_hex(&key.sha256) else {
-                let hint = "64 hex digits, as `weir keys new` prints them; never the key itself".to_string();
-                self.error(format!("{path}.sha256"), "this is no SHA-256", Some(hint));
-                continue;
-            };
-            let expires = key.expires.as_deref().map(|text| (text, units::moment(text)));
-            if let Some((text, None)) = expires {
-                let hint = Some("such as 2027-03-01T00:00:00Z".to_owned());
-                self.error(format!("{path}.expires"), format!("\"{text}\" is no moment"), hint);
-            }
-            let expires = expires.and_then(|(_, expires)| expires);
-            let entry = Key { name: key.name.clone(), models: key.models.clone(), expires };
-            if keys.insert(hash, entry).is_some() {
-                self.error(
-                    format!("{path}.sha256"),
-                    "this key is listed twice",
-                    Some("remove one of the two".to_owned()),
-                );
-            }
-        }
-        keys
     }
 }
 

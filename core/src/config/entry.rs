@@ -151,6 +151,17 @@ pub struct LocalSettings {
     pub threads: Option<u32>,
 }
 
+/// Where Envoy finds what a token says about its bearer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwt {
+    /// The key of the dynamic metadata of `jwt_authn` that has the claims.
+    pub payload: String,
+    /// The path to the claim that names the team; never empty.
+    pub team: Vec<String>,
+    /// The path to the claim that names the user.
+    pub user: Option<Vec<String>>,
+}
+
 /// Where records go, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {

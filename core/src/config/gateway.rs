@@ -10,7 +10,7 @@ use weir_hub::endpoint::Delivery;
 
 use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
-use super::entry::{Limits, LocalSettings, ProviderEntry, Telemetry};
+use super::entry::{Jwt, Limits, LocalSettings, ProviderEntry, Telemetry};
 use super::preset::Preset;
 use super::routing::{Model, RESERVE_OUTPUT, Routing, Target};
 use super::source::Source;
@@ -27,6 +27,7 @@ pub struct Gateway {
     local: LocalSettings,
     cors: Vec<String>,
     telemetry: Telemetry,
+    jwt: Option<Jwt>,
     left_out: Vec<String>,
 }
 
@@ -37,14 +38,7 @@ impl Gateway {
         let presets = Preset::all();
         let mut check = Check { traced, buffer: 0, presets, errors: Vec::new(), left_out: Vec::new() };
         let listen = check.address("listen", source.listen.as_deref(), "127.0.0.1:10000");
-        let admin = source.admin.as_deref().map(|admin| check.address("admin", Some(admin), "127.0.0.1:10001"));
-        if admin.as_ref() == Some(&listen) {
-            check.error(
-                "admin",
-                "clients connect to this address",
-                Some("use another port than for listen".to_owned()),
-            );
-        }
+        let admin = check.admin(source.admin.as_deref(), &listen);
         let general = check.limits("limits", &source.limits, DEFAULT_LIMITS);
         let body = check.body_limits(&source.limits);
         check.buffer = body.buffer();
@@ -89,10 +83,11 @@ impl Gateway {
             };
             models.insert(name.clone(), model);
         }
-        let keys = check.keys(source);
+        let callers = check.callers(source);
         let quotas = check.quotas(source);
         check.priced_as(source);
         let prices = check.prices(source, &models, &providers);
+        let jwt = check.jwt(source);
         let local = check.local(&source.local);
         let cors = check.cors(&source.cors);
         let telemetry = check.telemetry(&source.telemetry);
@@ -121,7 +116,6 @@ impl Gateway {
                 parts,
                 models,
                 upstreams,
-                keys,
                 quotas,
                 prices,
                 reserve_output: source.reserve_output.unwrap_or(RESERVE_OUTPUT),
@@ -129,10 +123,12 @@ impl Gateway {
                 fails_on: None,
                 forgives_paths: false,
                 draining: false,
+                ..callers
             },
             local,
             cors,
             telemetry,
+            jwt,
             left_out: check.left_out,
         })
     }
@@ -191,6 +187,11 @@ impl Gateway {
     /// Where records go.
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
+    }
+
+    /// Where Envoy finds what a caller's token says; `None` if nobody is known by a token.
+    pub fn jwt(&self) -> Option<&Jwt> {
+        self.jwt.as_ref()
     }
 
     /// Messages about what was left out because a credential is not set.

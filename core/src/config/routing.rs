@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use weir_hub::endpoint::{Delivery, Endpoint};
 
+use super::access::{Identities, Key, Team};
 use crate::attempt::MAX_WHOLE;
 use crate::key::KeyHash;
 use crate::plan::{Limits, limits_of};
@@ -14,7 +15,6 @@ use crate::price::{Price, Tariff};
 use crate::quota::Quotas;
 use crate::record::Prices;
 use crate::steward::Settings;
-use crate::time::Instant;
 use crate::upstream::Upstream;
 
 /// The configuration of one instance of the filter, as JSON in its plugin configuration.
@@ -76,6 +76,15 @@ pub struct Routing {
     /// Makes each request for this model fail once it has reserved, for tests which show that nothing stays reserved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fails_on: Option<String>,
+    /// The teams, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub teams: BTreeMap<String, Team>,
+    /// By what callers are known, besides their keys.
+    #[serde(default, skip_serializing_if = "Identities::is_empty")]
+    pub identities: Identities,
+    /// The request header in which callers name their application; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub application_header: String,
     /// Whether a path may be written in more than one way, because nothing before Weir decides by the path.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgives_paths: bool,
@@ -134,30 +143,6 @@ impl BodyLimits {
     pub fn buffer(&self) -> u64 {
         let largest = Endpoint::ALL.into_iter().map(|endpoint| self.of(endpoint)).max().unwrap_or_default();
         largest.max(MAX_WHOLE as u64) + (1 << 20)
-    }
-}
-
-/// The owner of a key, and what it may use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
-    /// The owner's name, which is in the access log.
-    pub name: String,
-    /// The models that it may use; `None` for all.
-    pub models: Option<Vec<String>>,
-    /// When it expires, in seconds since the epoch; `None` for never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<u64>,
-}
-
-impl Key {
-    /// Whether it has expired at `now`.
-    pub fn has_expired(&self, now: Instant) -> bool {
-        self.expires.is_some_and(|expires| now.as_millis() / 1000 >= expires)
-    }
-
-    /// Whether this key may use `model`.
-    pub fn may_use(&self, model: &str) -> bool {
-        self.models.as_ref().is_none_or(|models| models.iter().any(|allowed| allowed == model))
     }
 }
 

@@ -38,6 +38,9 @@ pub struct Source {
     /// The models that callers can name, and their targets.
     #[serde(default)]
     pub models: BTreeMap<String, Model>,
+    /// Groups of callers, by name. Keys, and callers without a key, belong to them.
+    #[serde(default)]
+    pub teams: BTreeMap<String, Team>,
     /// Who may call. The keys in `keys_file` are added to these.
     #[serde(default)]
     pub keys: Vec<Key>,
@@ -56,6 +59,13 @@ pub struct Source {
     /// A prices file, as `weir prices import` writes it. Its prices replace those that Weir brings along, model by model.
     #[serde(default)]
     pub prices_file: Option<String>,
+    /// Callers that are known without a key, by what Envoy has verified.
+    #[serde(default)]
+    pub callers: Callers,
+    /// The request header in which callers name their application, such as `x-application`. The access log shows its first 64
+    /// characters, if all of it is printable ASCII. It never goes to a provider. Default: none.
+    #[serde(default)]
+    pub application_header: Option<String>,
     /// Models that the sidecar serves on this machine.
     #[serde(default)]
     pub local: Local,
@@ -325,6 +335,25 @@ pub struct Target {
     pub price: Option<Price>,
 }
 
+/// A group of callers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Team {
+    /// Who they are, for people.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The models that its callers may use. Default: all.
+    #[serde(default)]
+    pub models: Option<Vec<String>>,
+    /// The endpoints that its callers may use: `chat`, `embeddings`, `transcriptions` and so on. Default: all.
+    #[serde(default)]
+    pub endpoints: Option<Vec<String>>,
+    /// The networks that its callers may be in, such as `10.0.0.0/8`. Default: all.
+    #[serde(default)]
+    pub networks: Option<Vec<String>>,
+}
+
 /// A caller's key, as a hash.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -334,13 +363,59 @@ pub struct Key {
     pub name: String,
     /// SHA-256 of the key in hex (64 digits), as `weir keys new` prints it.
     pub sha256: String,
+    /// The team that it belongs to, a name under `teams`. What the team may not use, the key may not. Default: none.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// Whether it is not valid for now. Default `false`.
+    #[serde(default)]
+    pub disabled: bool,
     /// The models it may use. Default: all. A key with such a list may not send fields that could make another model answer, at a
     /// provider with several: `models`, `fallbacks`, `preset`, `plugins`, tools that name a model, and similar ones.
     #[serde(default)]
     pub models: Option<Vec<String>>,
+    /// The endpoints it may use: `chat`, `embeddings`, `transcriptions` and so on. Default: all.
+    #[serde(default)]
+    pub endpoints: Option<Vec<String>>,
+    /// The networks that its callers may be in, in CIDR notation: `10.0.0.0/8`, `2001:db8::/32`, or one address. Default: all.
+    #[serde(default)]
+    pub networks: Option<Vec<String>>,
     /// When it becomes invalid, such as `2027-03-01T00:00:00Z`. Default: never.
     #[serde(default)]
     pub expires: Option<String>,
+}
+
+/// Callers that are known without a key. A known key goes before what is said here.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Callers {
+    /// By a token that Envoy's filter `jwt_authn` has verified.
+    #[serde(default)]
+    pub jwt: Option<Jwt>,
+    /// By the SPIFFE name in the client's certificate, which Envoy has verified: the team of each name. A name that ends with a
+    /// slash stands for all names that begin with it, such as `spiffe://example.org/ns/search/`. The longest one counts.
+    #[serde(default)]
+    pub spiffe: BTreeMap<String, String>,
+}
+
+/// What a verified token says about its bearer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Jwt {
+    /// The claim that names the team: a text, or a list of texts, of which the first that names a team counts. A dot leads into a
+    /// claim: `realm_access.roles`.
+    pub team: String,
+    /// The teams that the claim's values stand for. Default: each value is the name of a team.
+    #[serde(default)]
+    pub teams: Option<BTreeMap<String, String>>,
+    /// The claim that names the user. The access log shows it, and it takes the place of the user that a request names. Default:
+    /// none.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Where your `jwt_authn` puts the token's claims: its `payload_in_metadata`. Default `claims`.
+    #[serde(default)]
+    pub payload: Option<String>,
 }
 
 /// The models of the sidecar.

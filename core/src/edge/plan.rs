@@ -11,6 +11,7 @@ use weir_hub::codec::multipart::{Part, Scanner};
 use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::{Problem, Reject, shown};
 
+use super::caller::{self, Rights};
 use super::rank::{Ranked, rank};
 use super::{Around, Edge, Wanted, names, other_models, parts, within};
 use crate::health::cooldown::{Cooldown, Cooldowns};
@@ -95,13 +96,16 @@ impl Edge {
         if !routing.prices.is_empty() {
             self.note_billed(call);
         }
+        if self.subject.user.is_empty() {
+            self.subject.user = caller::user(self.family, call.body, call.scan);
+        }
         let unknown = || Reject::UnknownModel { model: name.to_string() }.problem();
         let model = routing.models.get(name).ok_or_else(unknown)?;
-        let key = routing.keys.get(&key);
-        if !key.is_some_and(|key| key.may_use(name)) {
+        let rights = Rights::of(routing, &key, &self.subject.team);
+        if !rights.have_model(name) {
             return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem());
         }
-        if key.is_some_and(|key| key.models.is_some()) {
+        if rights.name_models() {
             other_models::check(call.body, call.scan).map_err(refuse)?;
         }
         let mut ranked = rank(routing, model, call, &Cooldowns::of(around.shared), now).map_err(|unranked| {
@@ -117,7 +121,7 @@ impl Edge {
             asked: Asked { endpoint, delivery, usage },
             class: class.name.clone(),
             limits: class.limits,
-            tenant: self.subject.tenant.clone(),
+            tenant: self.subject.key.clone(),
             model: name.to_string(),
             betas: self.betas.clone(),
             targets,

@@ -270,5 +270,6 @@ fn pass_over(ranked: &mut Ranked, first: usize, reasons: Vec<String>) {
 }
 
 fn who<'w>(subject: &'w Subject, model: &'w str) -> Who<'w> {
-    Who { key: &subject.tenant, model, ..Who::default() }
+    let Subject { key, team, user, application, .. } = subject;
+    Who { key, team, user, application, model, ..Who::default() }
 }

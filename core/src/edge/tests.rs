@@ -1,4 +1,5 @@
 mod bodies;
+mod caller;
 mod keys;
 mod paths;
 mod targets;
@@ -10,7 +11,7 @@ use weir_hub::endpoint::UsageChunk;
 use weir_hub::fault::FaultKind;
 
 use super::*;
-use crate::config::{Class, Key, Model, Target};
+use crate::config::{Access, Class, Key, Model, Target};
 use crate::health::cooldown::Cooldown;
 use crate::health::cooldown::tests::{Cells, cool};
 use crate::upstream::Upstream;
@@ -39,8 +40,11 @@ fn routing() -> Routing {
     routing.models.insert("local".into(), model(vec![target("l")]));
     let key = |models: Option<&[&str]>| Key {
         name: "team".into(),
-        models: models.map(|models| models.iter().map(|model| (*model).into()).collect()),
-        expires: None,
+        access: Access {
+            models: models.map(|models| models.iter().map(|model| (*model).into()).collect()),
+            ..Access::default()
+        },
+        ..Key::default()
     };
     routing.keys.insert(KeyHash::of(b"weir-1"), key(Some(&["gpt", "local"])));
     routing

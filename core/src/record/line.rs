@@ -42,7 +42,11 @@ fn write(record: &Record<'_>) -> String {
         quoted(&mut text, value);
         text.push('"');
     };
-    field("tenant", &subject.tenant);
+    field("key", &subject.key);
+    // The name of `key` up to 2026-11.
+    field("tenant", &subject.key);
+    let caller = [("team", &subject.team), ("user", &subject.user), ("application", &subject.application)];
+    caller.into_iter().filter(|(_, value)| !value.is_empty()).for_each(|(name, value)| field(name, value));
     field("endpoint", subject.endpoint.map_or("", Endpoint::name));
     field(
         "delivery",

@@ -52,6 +52,8 @@ pub(super) mod body {
 pub(super) mod attribute {
     pub(in crate::native) const RESPONSE_CODE_DETAILS: u32 = 16;
     pub(in crate::native) const RESPONSE_FLAGS: u32 = 17;
+    pub(in crate::native) const SOURCE_ADDRESS: u32 = 24;
+    pub(in crate::native) const URI_SAN_PEER_CERTIFICATE: u32 = 37;
     pub(in crate::native) const UPSTREAM_TRANSPORT_FAILURE_REASON: u32 = 52;
 }
 

@@ -265,6 +265,14 @@ impl Host for Stream {
         unsafe { abi::set_filter_state(self.stream, Bytes::of(name.as_bytes()), Bytes::of(value.as_bytes())) };
     }
 
+    fn address(&self) -> Option<String> {
+        self.attribute(attribute::SOURCE_ADDRESS).map(str::to_owned)
+    }
+
+    fn certificate(&self) -> Option<String> {
+        self.attribute(attribute::URI_SAN_PEER_CERTIFICATE).map(str::to_owned)
+    }
+
     fn details(&self) -> Option<String> {
         self.attribute(attribute::RESPONSE_CODE_DETAILS).map(str::to_owned)
     }

@@ -253,6 +253,14 @@ impl Host for Stream {
         unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
     }
 
+    fn address(&self) -> Option<String> {
+        text("source\0address")
+    }
+
+    fn certificate(&self) -> Option<String> {
+        text("connection\0uri_san_peer_certificate")
+    }
+
     fn details(&self) -> Option<String> {
         text("response\0code_details")
     }

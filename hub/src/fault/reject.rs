@@ -85,6 +85,17 @@ pub enum Reject {
     BadKey,
     /// The key has expired.
     ExpiredKey,
+    /// The key is not valid for now.
+    DisabledKey,
+    /// The caller is known without a key, and belongs to no team.
+    NoTeam,
+    /// The caller may not use this endpoint.
+    EndpointNotAllowed {
+        /// The endpoint's path.
+        path: &'static str,
+    },
+    /// The caller may not call from where it is.
+    NetworkNotAllowed,
     /// The worker's room for bodies is full. There is room again when another request has been answered.
     Busy,
     /// The key has reached its limit of requests under way.
@@ -198,7 +209,8 @@ impl Reject {
                 format!("The model '{model}' does not serve {path}."),
                 Some("model"),
             ),
-            Self::NoKey | Self::BadKey | Self::ExpiredKey => self.key(),
+            Self::NoKey | Self::BadKey | Self::ExpiredKey | Self::DisabledKey => self.key(),
+            Self::NoTeam | Self::EndpointNotAllowed { .. } | Self::NetworkNotAllowed => self.rights(),
             Self::Busy | Self::KeyBusy { .. } | Self::WorkerBusy => self.busy(),
             Self::BodyTooLarge { limit } => invalid(
                 413,
@@ -230,9 +242,27 @@ impl Reject {
             Self::ExpiredKey => {
                 ("expired_api_key", "The API key has expired: ask whoever runs this gateway for another.")
             }
+            Self::DisabledKey => (
+                "disabled_api_key",
+                "The API key is disabled: ask whoever runs this gateway whether it will be valid again.",
+            ),
             _ => ("invalid_api_key", "The API key is not known here."),
         };
         Problem::new(401, "authentication_error", code, message)
+    }
+
+    /// The caller is known, and may not do this.
+    fn rights(&self) -> Problem {
+        let (code, message) = match self {
+            Self::EndpointNotAllowed { path } => {
+                ("endpoint_not_allowed", format!("This key or its team may not use {path}."))
+            }
+            Self::NetworkNotAllowed => {
+                ("network_not_allowed", "This key or its team may not be used from this network.".to_string())
+            }
+            _ => ("no_team", "It is known who you are, but you belong to no team here.".to_string()),
+        };
+        Problem::new(403, "permission_error", code, message)
     }
 
     /// A limit on what is under way is reached, for the moment.

@@ -7,7 +7,7 @@ use weir_core::key::KeyHash;
 use weir_places::Places;
 
 use super::file::private;
-use super::{new, revoke};
+use super::{Entry, new, remove};
 use crate::problem::Outcome;
 
 /// The name of that key.
@@ -15,9 +15,9 @@ const NAME: &str = "default";
 
 /// Makes the first key of the keys file `keys`, and keeps it in a file that only its owner can read.
 pub(crate) fn make(places: &Places, keys: &Path) -> Outcome {
-    let key = new(keys, NAME, None, None)?;
+    let key = new(keys, Entry { name: NAME.to_owned(), ..Entry::default() })?;
     // A key that could not be kept must not be valid.
-    private(&place(places, keys), &key).inspect_err(|_| drop(revoke(keys, NAME)))
+    private(&place(places, keys), &key).inspect_err(|_| drop(remove(keys, NAME)))
 }
 
 /// The first key of the keys file `keys`, if it was made and kept.

@@ -9,14 +9,22 @@ const HEAD: &str = "\
 ";
 
 /// One key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     /// Who it is for.
     pub name: String,
     /// The hash of the key.
     pub sha256: String,
+    /// The team that it belongs to.
+    pub team: Option<String>,
+    /// Whether it is not valid for now.
+    pub disabled: bool,
     /// The models that it may use; `None` for all.
     pub models: Option<Vec<String>>,
+    /// The endpoints that it may use; `None` for all.
+    pub endpoints: Option<Vec<String>>,
+    /// The networks that it may be used from; `None` for all.
+    pub networks: Option<Vec<String>>,
     /// When it expires, in RFC 3339.
     pub expires: Option<String>,
 }
@@ -42,7 +50,7 @@ impl Register {
             }
             let known = if let Some(name) = line.strip_prefix("- name: ") {
                 string(name).map(|name| {
-                    entries.push((Entry { name, sha256: String::new(), models: None, expires: None }, range));
+                    entries.push((Entry { name, ..Entry::default() }, range));
                 })
             } else if let Some((entry, whole)) = entries.last_mut() {
                 whole.end = range.end;
@@ -78,9 +86,13 @@ impl Register {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let mut lines =
             vec![format!("- name: {}", quoted(&entry.name)), format!("  sha256: {}", quoted(&entry.sha256))];
-        if let Some(models) = &entry.models {
-            let models: Vec<_> = models.iter().map(|model| quoted(model)).collect();
-            lines.push(format!("  models: [{}]", models.join(", ")));
+        lines.extend(entry.team.as_ref().map(|team| format!("  team: {}", quoted(team))));
+        lines.extend(entry.disabled.then(|| "  disabled: true".to_owned()));
+        let lists = [("models", &entry.models), ("endpoints", &entry.endpoints), ("networks", &entry.networks)];
+        for (name, list) in lists {
+            let Some(list) = list else { continue };
+            let list: Vec<_> = list.iter().map(|one| quoted(one)).collect();
+            lines.push(format!("  {name}: [{}]", list.join(", ")));
         }
         lines.extend(entry.expires.as_ref().map(|expires| format!("  expires: {}", quoted(expires))));
         lines.push(String::new());
@@ -117,14 +129,19 @@ impl Register {
     }
 }
 
-/// Reads `  sha256: …`, `  models: […]` or `  expires: …` into the entry that is being read.
+/// Reads `  sha256: …` or another field into the entry that is being read.
 fn field(entry: &mut Entry, line: &str) -> Option<()> {
-    if let Some(sha256) = line.strip_prefix("  sha256: ") {
-        entry.sha256 = string(sha256)?;
-    } else if let Some(expires) = line.strip_prefix("  expires: ") {
-        entry.expires = Some(string(expires)?);
-    } else {
-        entry.models = Some(serde_json::from_str(line.strip_prefix("  models: ")?).ok()?);
+    let (name, value) = line.strip_prefix("  ")?.split_once(": ")?;
+    let list = || serde_json::from_str(value).ok();
+    match name {
+        "sha256" => entry.sha256 = string(value)?,
+        "team" => entry.team = Some(string(value)?),
+        "disabled" => entry.disabled = value.parse().ok()?,
+        "models" => entry.models = Some(list()?),
+        "endpoints" => entry.endpoints = Some(list()?),
+        "networks" => entry.networks = Some(list()?),
+        "expires" => entry.expires = Some(string(value)?),
+        _ => return None,
     }
     Some(())
 }
@@ -144,7 +161,7 @@ mod tests {
 
     fn entry(name: &str, models: Option<&[&str]>) -> Entry {
         let models = models.map(|models| models.iter().map(|model| (*model).to_owned()).collect());
-        Entry { name: name.to_owned(), sha256: "ab".repeat(32), models, expires: None }
+        Entry { name: name.to_owned(), sha256: "ab".repeat(32), models, ..Entry::default() }
     }
 
     #[test]
@@ -162,6 +179,22 @@ mod tests {
         assert_eq!(read.entries().cloned().collect::<Vec<_>>(), all[1..2]);
         read.add(&all[0]);
         assert_eq!(Register::read(read.text()).unwrap().entries().count(), 2);
+    }
+
+    #[test]
+    fn every_field_of_a_key_is_kept() {
+        let list = |text: &str| Some(vec![text.to_owned()]);
+        let whole = Entry {
+            team: Some("search & ranking".to_owned()),
+            disabled: true,
+            endpoints: list("chat"),
+            networks: list("2001:db8::/32"),
+            expires: Some("2027-03-01T00:00:00Z".to_owned()),
+            ..entry("ada", Some(&["m"]))
+        };
+        let mut register = Register::read("").unwrap();
+        register.add(&whole);
+        assert_eq!(Register::read(register.text()).unwrap().entries().next(), Some(&whole));
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn routing(targets: usize) -> Routing {
     Routing {
         models: BTreeMap::from([("m".into(), model)]),
         upstreams: dialects.map(|dialect| (dialect.into(), upstream(dialect))).into(),
-        keys: BTreeMap::from([(KeyHash::of(b"weir-1"), Key { name: "team".into(), models: None, expires: None })]),
+        keys: BTreeMap::from([(KeyHash::of(b"weir-1"), Key { name: "team".into(), ..Key::default() })]),
         ..Routing::default()
     }
 }

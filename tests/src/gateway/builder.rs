@@ -25,6 +25,8 @@ pub struct Builder {
     limits: Map<String, Value>,
     keys: Vec<Value>,
     quotas: Map<String, Value>,
+    /// Sections of the configuration besides.
+    sections: Map<String, Value>,
     pages: Vec<String>,
     telemetry: Map<String, Value>,
     local: Map<String, Value>,
@@ -109,6 +111,30 @@ impl Builder {
     #[must_use]
     pub fn quota(mut self, name: &str, quota: Value) -> Self {
         self.quotas.insert(name.to_owned(), quota);
+        self
+    }
+
+    /// Adds a key with these fields, such as `team` or `networks`.
+    #[must_use]
+    pub fn key_with(mut self, name: &str, key: &str, fields: Value) -> Self {
+        let mut entry = json!({ "name": name, "sha256": KeyHash::of(key.as_bytes()).to_string() });
+        if let (Some(entry), Value::Object(fields)) = (entry.as_object_mut(), fields) {
+            entry.extend(fields);
+        }
+        self.keys.push(entry);
+        self
+    }
+
+    /// Removes the keys that were added.
+    #[must_use]
+    pub fn without_keys(self) -> Self {
+        Self { keys: Vec::new(), ..self }
+    }
+
+    /// Sets a section of the configuration, such as `teams` or `application_header`.
+    #[must_use]
+    pub fn section(mut self, name: &str, value: Value) -> Self {
+        self.sections.insert(name.to_owned(), value);
         self
     }
 
@@ -244,7 +270,7 @@ impl Builder {
         }
         let mut keys = vec![json!({ "name": "team", "sha256": KeyHash::of(KEY.as_bytes()).to_string() })];
         keys.extend(self.keys.iter().cloned());
-        let source = json!({
+        let mut source = json!({
             "listen": listen.to_string(),
             "limits": self.limits,
             "providers": providers,
@@ -255,6 +281,9 @@ impl Builder {
             "telemetry": self.telemetry,
             "local": { "models": self.local },
         });
+        if let Some(source) = source.as_object_mut() {
+            source.extend(self.sections.clone());
+        }
         (source, vars)
     }
 }

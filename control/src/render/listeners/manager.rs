@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use weir_core::config::Gateway;
 use weir_core::edge::CALLERS_ID;
 
-use super::{access_log, local_reply, router, tracing};
+use super::{access_log, claims, local_reply, router, tracing};
 use crate::render::kind::Kind;
 use crate::render::message::source;
 use crate::render::names::{EDGE_LISTENER, NODE};
@@ -14,6 +14,10 @@ use crate::render::{cors, filters, routes};
 /// The connection manager of a listener of Weir's.
 pub(super) fn manager(gateway: &Gateway, node: &Node) -> Value {
     let mut filters = vec![filters::edge_slot(node), router::router()];
+    // Tokens are verified before the internal listener, and what they say comes with the connection.
+    if let Some(jwt) = gateway.jwt().filter(|_| node.door != Door::Internal) {
+        filters.insert(0, claims::filter(jwt));
+    }
     if !gateway.cors().is_empty() {
         filters.insert(0, cors::filter());
     }

@@ -79,7 +79,7 @@ fn the_model_list_is_in_the_shape_of_the_callers_api() {
 #[test]
 fn a_key_that_may_use_some_models_only_chooses_no_other_behind_them() {
     let mut all = routing();
-    all.keys.insert(KeyHash::of(b"weir-1"), Key { name: "team".into(), models: None, expires: None });
+    all.keys.insert(KeyHash::of(b"weir-1"), Key { name: "team".into(), ..Key::default() });
     let asked = |routing: &Routing, path, body: &str| {
         let mut edge = Edge::default();
         edge.headers(routing, &with(":path", path), false)?;
