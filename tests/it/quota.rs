@@ -297,3 +297,34 @@ async fn what_was_used_is_settled_however_the_request_ends() {
     let refused = gateway.chat("gpt", "Hi").with(json!({ "max_tokens": 1500 })).await;
     assert_eq!((refused.status(), refused.header("x-should-retry")), (429, "false"), "{}", refused.text());
 }
+
+#[tokio::test]
+async fn teams_users_and_applications_have_limits_of_their_own() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/gpt-4o"])
+        .section("teams", json!({ "search": {}, "ads": {} }))
+        .section("application_header", json!("x-application"))
+        .key_with("one", "weir-test-key-of-one", json!({ "team": "search" }))
+        .key_with("two", "weir-test-key-of-two", json!({ "team": "search" }))
+        .key_with("three", "weir-test-key-of-three", json!({ "team": "ads" }))
+        .quota("team", json!({ "team": "search", "budget": "3 requests per day" }))
+        .quota("users", json!({ "team": "ads", "user": "each", "budget": "1 requests per day" }))
+        .quota("apps", json!({ "application": "each", "budget": "1 requests per day" }))
+        .start()
+        .await;
+    let ask = |key: &str, more: Value| gateway.chat("gpt", "Hi").key(&format!("weir-test-key-of-{key}")).with(more);
+    for (key, status) in [("one", 200), ("two", 200), ("one", 200), ("two", 429), ("three", 200)] {
+        let answer = ask(key, json!({})).await;
+        assert_eq!(answer.status(), status, "{}", answer.text());
+    }
+    for (user, status) in [("a", 200), ("b", 200), ("a", 429)] {
+        assert_eq!(ask("three", json!({ "user": user })).await.status(), status, "{user}");
+    }
+    for (application, status) in [("x", 200), ("y", 200), ("x", 429)] {
+        let answer = ask("three", json!({})).header("x-application", application).await;
+        assert_eq!(answer.status(), status, "{application}: {}", answer.text());
+    }
+    let record = gateway.records().into_iter().find(|record| record["user"] == "a").unwrap();
+    assert_eq!(record["limits"][0]["subject"], "ads/a", "{}", *record);
+}

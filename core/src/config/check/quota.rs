@@ -85,9 +85,14 @@ impl Check {
                 Dimension::Model => Some(models().collect()),
                 Dimension::Provider => Some(providers().collect()),
                 Dimension::Target => Some(targets.iter().map(String::as_str).collect()),
+                Dimension::Team => Some(source.teams.keys().map(String::as_str).collect()),
                 // A key is made and removed while Weir runs, and a limit of one that is gone limits nobody.
-                Dimension::Key | Dimension::Team | Dimension::User | Dimension::Application => None,
+                Dimension::Key | Dimension::User | Dimension::Application => None,
             };
+            if of == Dimension::Application && source.application_header.is_none() {
+                let hint = "say which header names it: application_header: x-application".to_owned();
+                self.error(&path, "no request tells its application", Some(hint));
+            }
             if value.is_empty() {
                 self.error(&path, "it is empty", Some(format!("write a name, or \"{EACH}\"")));
             } else if let Some(known) = known.filter(|known| value != EACH && !known.contains(&value.as_str())) {
@@ -320,6 +325,8 @@ mod tests {
         wrong(json!({ "concurrency": 1, "model": "gtp" }), "quotas.q.model: there is no model");
         wrong(json!({ "concurrency": 1, "target": "p/x" }), "quotas.q.target: ");
         wrong(json!({ "concurrency": 1, "team": "" }), "quotas.q.team: ");
+        wrong(json!({ "concurrency": 1, "team": "nobody" }), "quotas.q.team: there is no team");
+        wrong(json!({ "concurrency": 1, "application": "each" }), "quotas.q.application: no request");
         wrong(json!({ "concurrency": 1, "was": "q" }), "quotas.q.was: ");
         wrong(json!({ "concurrency": 1, "alone": "maybe" }), "quotas.q.alone: ");
         wrong(json!({ "concurrency": 1, "values": 0 }), "quotas.q.values: ");
