@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use weir_control::AdminAddress;
 use weir_control::ledger::Dimension;
+use weir_control::state::{listen, store};
 use weir_node::filter::Wanted;
 use weir_node::keys::{self, moment};
 use weir_node::sim;
@@ -69,6 +70,10 @@ pub(crate) enum Command {
     Models(Models),
     /// Ask the admin interface of the Envoy that `weir up` runs
     Admin(Admin),
+    /// Let several Envoys share the limits of a configuration
+    Control(Control),
+    /// List what is spent of each shared limit, or give somebody more
+    Limits(Limits),
     /// Serve local models to Envoy
     Sidecar {
         /// The sidecar's settings as JSON; `weir up` writes them
@@ -482,6 +487,63 @@ pub(crate) struct Admin {
     /// The folder that `weir up --run` was given
     #[arg(long, value_name = "DIR")]
     pub(crate) run: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Control {
+    /// The configuration, whose limits are followed as it changes [default: as for `weir up`]
+    #[arg(long, value_name = "CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen: unix:PATH or an address with a port. Beyond this machine it needs a certificate and a token
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10004")]
+    pub(crate) listen: listen::Address,
+    /// Where leases are kept: sqlite:PATH, postgres://…, redis://…, or memory [default: a SQLite file in Weir's state folder]
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<store::Address>,
+    /// The ledger [default: in Weir's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// A certificate in PEM, with those that sign it
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// A file with the token that every caller must send
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Limits {
+    /// Where `weir control` listens: unix:PATH or an address with a port
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10004", global = true)]
+    pub(crate) control: listen::Address,
+    /// A file with its token
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Print JSON; costs are in pico-dollars
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<LimitsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LimitsCommand {
+    /// Give somebody more of a budget, in the window that is now; the ledger keeps a row of it
+    Credit {
+        /// The limit's name
+        name: String,
+        /// Whose, as `weir limits` lists it
+        subject: String,
+        /// How much, in the limit's unit: tokens, requests or US dollars. With a minus: less
+        #[arg(allow_negative_numbers = true)]
+        amount: String,
+        /// Why, for the ledger
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,10 +4,12 @@
 mod admin;
 mod args;
 mod check;
+mod control;
 mod explain;
 mod fetch;
 mod keys;
 mod ledger;
+mod limits;
 mod models;
 mod presets;
 mod prices;
@@ -52,6 +54,8 @@ fn run(command: Command) -> Outcome {
         Command::Ledger { command } => ledger::run(command),
         Command::Models(args) => models::run(args),
         Command::Admin(args) => admin::run(&args),
+        Command::Control(args) => control::run(args),
+        Command::Limits(args) => limits::run(args),
         Command::Sidecar { config } => serve::sidecar(&config),
         Command::Sim(args) => sim::run(args),
         Command::Fetch => fetch::run(),

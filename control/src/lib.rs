@@ -18,6 +18,7 @@ pub mod publisher;
 pub mod render;
 pub mod rollout;
 pub mod schema;
+pub mod state;
 pub mod watch;
 
 pub use admin::AdminAddress;

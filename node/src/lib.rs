@@ -11,6 +11,7 @@ mod banner;
 mod changes;
 mod child;
 pub mod configuration;
+pub mod control;
 mod drain;
 mod file;
 pub mod filter;

@@ -13,6 +13,7 @@ mod diagnosed;
 mod explained;
 mod guards;
 mod includes;
+mod leases;
 mod live;
 mod nodes;
 mod own;

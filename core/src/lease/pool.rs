@@ -5,6 +5,7 @@ mod demand;
 mod holder;
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::{BELIEVED, Grant, LEASE, Report, Rule, State};
 use crate::time::Instant;
@@ -12,6 +13,9 @@ use holder::{Holder, Phase};
 
 /// The most starts that have ended and are remembered one by one. Older ones become a sum.
 const REMEMBERED: usize = 256;
+
+/// How far the clocks of processes that share a store may differ. A time earlier by more than this is a clock that was set back.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
 
 /// One account, as control keeps it.
 ///
@@ -104,14 +108,14 @@ impl Pool {
     }
 
     /// Begins a new epoch of the store, which may have lost what was written last.
-    pub fn renew(&mut self, epoch: u64) {
+    pub fn renew(&mut self, epoch: u64, now: Instant) {
         if epoch == self.epoch {
             return;
         }
         (self.epoch, self.is_whole) = (epoch, false);
         self.level = self.level.min(0);
         for holder in &mut self.holders {
-            holder.first = holder.settled;
+            holder.first = (holder.settled, now);
         }
     }
 
@@ -121,10 +125,11 @@ impl Pool {
         self.is_whole
     }
 
-    /// Books what the ledger knows to be spent, with what is lost. It must have counted what each start had used up when it
-    /// first reported in this epoch. What was used up since then may be booked twice, never too seldom.
-    pub fn refill(&mut self, spent: u128) {
-        let known = self.holders.iter().map(|holder| holder.first).fold(0, u128::saturating_add);
+    /// Books what the ledger knows to be spent, with what is lost. It must have counted what each start had used up [`LEASE`] ago.
+    /// What was used up since then may be booked twice, never too seldom.
+    pub fn refill(&mut self, spent: u128, now: Instant) {
+        let known = self.holders.iter().filter(|holder| holder.first.1.after(LEASE) <= now);
+        let known = known.map(|holder| holder.first.0).fold(0, u128::saturating_add);
         self.settled = self.settled.max(spent.saturating_sub(known));
         self.is_whole = true;
     }
@@ -269,7 +274,7 @@ impl Pool {
     fn fill(&mut self, rule: &Rule, now: Instant) {
         let Rule::Rate { amount, period, .. } = *rule else { return };
         let passed = now.as_nanos().saturating_sub(self.filled.as_nanos());
-        if now < self.filled {
+        if now.after(CLOCKS_DIFFER) < self.filled {
             // The clock was set back. The rate goes on from here.
             self.filled = now;
         }

@@ -65,7 +65,7 @@ impl Rule {
     }
 
     /// In how many milliseconds the limit is whole again, if it lacks `spent`; 0 if never.
-    pub(super) fn reset_ms(&self, now: Instant, spent: u128) -> u64 {
+    pub fn reset_ms(&self, now: Instant, spent: u128) -> u64 {
         match *self {
             Self::Budget { window, .. } => {
                 window.end.map_or(0, |end| end.as_millis().saturating_sub(now.as_millis()).max(1))

@@ -256,7 +256,7 @@ fn a_store_that_has_lost_its_data_is_filled_before_it_grants() {
     assert_eq!(a.held.epoch, 2);
     assert!(!pool.is_whole());
     // 300 are of starts that are over.
-    pool.refill(380);
+    pool.refill(380, at(5100));
     assert!(pool.is_whole());
     a.ask(&mut pool, &MONTH, 0, at(12_100));
     // This one had not reported until its lease was over.

@@ -62,7 +62,7 @@ fn holder(bytes: &[u8]) -> Option<Holder> {
         granted: fields.amount()?,
         settled: fields.amount()?,
         reserved: fields.amount()?,
-        first: fields.amount()?,
+        first: (fields.amount()?, Instant::from_nanos(fields.number()?)),
         pace: fields.amount()?,
         paced: (fields.amount()?, Instant::from_nanos(fields.number()?)),
         born: Instant::from_nanos(fields.number()?),
@@ -87,7 +87,8 @@ fn written(holder: &Holder) -> Vec<u8> {
         .amount(holder.granted)
         .amount(holder.settled)
         .amount(holder.reserved)
-        .amount(holder.first)
+        .amount(holder.first.0)
+        .number(holder.first.1.as_nanos())
         .amount(holder.pace)
         .amount(holder.paced.0)
         .number(holder.paced.1.as_nanos())

@@ -17,8 +17,8 @@ pub(super) struct Holder {
     pub(super) granted: u128,
     pub(super) settled: u128,
     pub(super) reserved: u128,
-    /// What was settled when this was first heard of.
-    pub(super) first: u128,
+    /// What was settled when this was first heard of in this epoch, and when that was.
+    pub(super) first: (u128, Instant),
     /// What it uses up in a second, of late.
     pub(super) pace: u128,
     /// What it had taken when that was last measured, and when that was.
@@ -65,7 +65,7 @@ impl Holder {
             granted: 0,
             settled: 0,
             reserved: 0,
-            first: state.settled,
+            first: (state.settled, now),
             pace: 0,
             paced: (state.settled.saturating_add(state.reserved), now),
             born: now,

@@ -290,11 +290,10 @@ impl World {
             pool.exchange(Exchange { rule: &self.rule, report, state, refilling }, now)
         };
         let is_whole = pool.is_whole();
-        let mut grant = ask(&mut pool, refilling || !is_whole, self.now);
         if !refilling && !is_whole {
-            pool.refill(self.spent());
-            grant = ask(&mut pool, false, self.now);
+            pool.refill(self.spent(), self.now);
         }
+        let grant = ask(&mut pool, refilling, self.now);
         self.cell = Some(pool.write());
         let grants = Grants { sequence: report.sequence, epoch: self.epoch, grants: [grant].into() };
         let to = (report.node.parse().unwrap(), report.start);

@@ -1,0 +1,89 @@
+//! A client of control's API, for the command line and for tests.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{AUTHORIZATION, HOST};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use weir_core::lease::{Grants, PATH, Report};
+
+use super::listen::Address;
+pub use super::serve::api::{Credit, Shown};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A client. Each request has a connection of its own. It speaks no TLS: on other machines it is run there.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Where control listens.
+    pub address: Address,
+    /// Its token, if it has one.
+    pub token: Option<String>,
+}
+
+impl Client {
+    /// All accounts.
+    pub async fn limits(&self) -> Result<Vec<Shown>, String> {
+        self.json(Method::GET, "/v1/limits", Vec::new()).await
+    }
+
+    /// Adds to a budget.
+    pub async fn credit(&self, credit: &Credit) -> Result<Credit, String> {
+        let body = serde_json::to_vec(credit).map_err(|error| error.to_string())?;
+        self.json(Method::POST, "/v1/limits/credit", body).await
+    }
+
+    /// What a steward does.
+    pub async fn exchange(&self, report: &Report) -> Result<Grants, String> {
+        let body = self.ask(Method::POST, PATH, report.encode()).await?;
+        Grants::decode(&body).map_err(|malformed| malformed.to_string())
+    }
+
+    async fn json<T: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> Result<T, String> {
+        let body = self.ask(method, path, body).await?;
+        serde_json::from_slice(&body).map_err(|error| format!("control at {} answers oddly: {error}", self.address))
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Bytes, String> {
+        let answered = timeout(PATIENCE, self.send(method, path, body)).await;
+        let answered = answered.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        match answered.map_err(|error| format!("control at {}: {error}; does `weir control` run?", self.address))? {
+            (200, body) => Ok(body),
+            (_, body) => Err(String::from_utf8_lossy(&body).trim_end().to_owned()),
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> io::Result<(u16, Bytes)> {
+        let mut request = Request::builder().method(method).uri(path).header(HOST, "weir");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(Bytes::from(body))).map_err(io::Error::other)?;
+        match &self.address {
+            Address::Tcp(address) => send(TcpStream::connect(address).await?, request).await,
+            Address::Socket(path) => send(UnixStream::connect(path).await?, request).await,
+        }
+    }
+}
+
+async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> io::Result<(u16, Bytes)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    let connection = tokio::spawn(connection);
+    let answer = sender.send_request(request).await.map_err(io::Error::other)?;
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+    connection.abort();
+    Ok((status, body))
+}

@@ -1,0 +1,177 @@
+//! Real servers, if they are installed. `.ci/run` installs them; where they are missing, each test says so.
+
+use std::net::TcpStream;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use weir_control::state::store::Address;
+
+/// A program in the path, or where Debian hides it.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    folders.extend(versions.map(|version| version.path().join("bin")));
+    let found = folders.into_iter().map(|folder| folder.join(program)).find(|file| file.is_file());
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "{program} is not installed");
+        eprintln!("NOT TESTED: {program} is not installed; `apt-get install redis-server postgresql`");
+    }
+    found
+}
+
+fn port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until the server listens. Whether it does; if not, it has ended.
+fn listens(child: &mut Child, port: u16) -> bool {
+    for _ in 0..600 {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("nobody listens on {port}");
+}
+
+pub(super) struct Redis {
+    program: PathBuf,
+    arguments: Vec<String>,
+    port: u16,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Redis {
+    pub(super) fn start(arguments: &[&str]) -> Option<Self> {
+        let program = find("redis-server")?;
+        let (folder, port) = (tempfile::tempdir().unwrap(), port());
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let child = Self::spawn(&program, &arguments, port, folder.path());
+        Some(Self { program, arguments, port, folder, child })
+    }
+
+    fn spawn(program: &Path, arguments: &[String], port: u16, folder: &Path) -> Child {
+        let mut command = Command::new(program);
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(folder).args(arguments);
+        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+        assert!(listens(&mut child, port), "redis-server has ended");
+        child
+    }
+
+    pub(super) fn address(&self) -> Address {
+        format!("redis://127.0.0.1:{}", self.port).parse().unwrap()
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(super) fn start_again(&mut self) {
+        self.child = Self::spawn(&self.program, &self.arguments, self.port, self.folder.path());
+    }
+
+    pub(super) fn empty(&self) {
+        use std::io::{Read, Write};
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(b"FLUSHALL\r\n").unwrap();
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+OK\r\n");
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// PostgreSQL refuses to run as root, so root runs it as somebody without rights.
+const NOBODY: u32 = 65_534;
+
+pub(super) struct Postgres {
+    program: PathBuf,
+    port: u16,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Postgres {
+    pub(super) fn start() -> Option<Self> {
+        let (program, initdb) = (find("postgres")?, find("initdb")?);
+        let (folder, port) = (tempfile::tempdir().unwrap(), port());
+        if is_root() {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let mut init = as_user(&initdb);
+        init.args(["-A", "trust", "-U", "weir", "-E", "UTF8", "--no-locale", "-D"]).arg(folder.path().join("data"));
+        let done = init.output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let mut child = Self::spawn(&program, port, folder.path());
+        assert!(listens(&mut child, port), "postgres has ended");
+        Some(Self { program, port, folder, child })
+    }
+
+    fn spawn(program: &Path, port: u16, folder: &Path) -> Child {
+        let mut command = as_user(program);
+        command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string(), "-k"]).arg(folder);
+        // A killed process loses nothing by it, only a machine does.
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    pub(super) fn address(&self) -> Address {
+        format!("postgres://weir@127.0.0.1:{}/postgres", self.port).parse().unwrap()
+    }
+
+    /// The server and all that serve its connections.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        // Its children end when they notice, and only then can it start again.
+        let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
+    }
+
+    pub(super) fn start_again(&mut self) {
+        for _ in 0..100 {
+            self.child = Self::spawn(&self.program, self.port, self.folder.path());
+            if listens(&mut self.child, self.port) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("PostgreSQL does not start again");
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+}
+
+fn as_user(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command.current_dir("/");
+    command
+}
