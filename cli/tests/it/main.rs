@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod control;
 mod fetched;
 mod includes;
 mod keys;
