@@ -39,7 +39,8 @@ impl Lines {
         if lines.length == 0 && bytes.len() >= most {
             lines.refuse(Unreadable::TooLong);
             lines.length = bytes.len();
-        } else if end == End::Closed {
+        } else if end == End::Closed && bytes.len() < most {
+            // With as many bytes as were asked for, the line goes on behind them.
             match Row::read(rest) {
                 Ok(row) => lines.rows.push(row),
                 Err(_) => lines.refuse(Unreadable::Unfinished),
@@ -99,6 +100,10 @@ mod tests {
     fn at_the_end_half_a_line_is_read_if_it_is_one() {
         let lines = Lines::of(LINE.trim_end().as_bytes(), 1000, End::Closed);
         assert_eq!((lines.rows.len(), lines.length), (1, LINE.len() - 1));
+        // A line that was cut by what was asked for has not ended.
+        let cut = format!("{LINE}{{\"time\"");
+        let lines = Lines::of(cut.as_bytes(), cut.len(), End::Closed);
+        assert_eq!((lines.rows.len(), lines.unreadable, lines.length), (1, 0, LINE.len()));
         let lines = Lines::of(br#"{"time":"2026"#, 1000, End::Closed);
         assert_eq!(lines.first, Some((0, Unreadable::Unfinished)));
     }

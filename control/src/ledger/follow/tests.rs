@@ -279,3 +279,17 @@ fn another_log_in_the_same_folder_is_left_alone() {
     scene.restart();
     scene.check();
 }
+
+/// A kept log of more than one batch lost the line at the end of each.
+#[test]
+fn a_kept_log_of_several_batches_is_read_whole() {
+    let mut scene = Scene::new();
+    let user = "u".repeat(2000);
+    let lines: String = (0..2500)
+        .map(|at| format!("{{\"time\":\"2026-12-01T00:00:00Z\",\"request_id\":\"{at:08}\",\"details\":\"{user}\"}}\n"))
+        .collect();
+    assert!(lines.len() > 2 * MOST);
+    scene.append("kept.log", &lines);
+    let step = Follower::new("here", &scene.path("kept.log"), Scope::File).catch_up(&mut scene.store, 0).unwrap();
+    assert_eq!((step.rows, step.unreadable, scene.requests()), (2500, 0, 2500));
+}
