@@ -45,21 +45,50 @@ impl Access {
 
 /// The owner of a key, and what it may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Key {
     /// The owner's name, which is in the access log.
     pub name: String,
     /// The team that it belongs to; empty for none. The team's limits hold besides its own.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub team: String,
     /// Whether it is not valid for now.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub disabled: bool,
     /// When it expires, in seconds since the epoch; `None` for never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
     /// What it may use.
-    #[serde(flatten)]
     pub access: Access,
+}
+
+/// A key as it is written, with its access among its other fields: `flatten` would do the same, with much more code.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    team: String,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    disabled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    models: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoints: Option<Vec<Endpoint>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    networks: Option<Vec<Network>>,
+}
+
+impl From<Written> for Key {
+    fn from(written: Written) -> Self {
+        let Written { name, team, disabled, expires, models, endpoints, networks } = written;
+        Self { name, team, disabled, expires, access: Access { models, endpoints, networks } }
+    }
+}
+
+impl From<Key> for Written {
+    fn from(key: Key) -> Self {
+        let Key { name, team, disabled, expires, access: Access { models, endpoints, networks } } = key;
+        Self { name, team, disabled, expires, models, endpoints, networks }
+    }
 }
 
 impl Key {
@@ -71,9 +100,9 @@ impl Key {
 
 /// A group of callers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Team {
     /// What all its callers may use. A key of the team may be limited further.
-    #[serde(flatten)]
     pub access: Access,
 }
 
