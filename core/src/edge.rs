@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 
 use weir_hub::codec::multipart::{Boundary, Scanner};
 use weir_hub::endpoint::{BodyKind, Delivery, Endpoint, Family};
-use weir_hub::fault::{HostFault, Problem, Reject};
+use weir_hub::fault::{HostFault, Reject};
 
 use crate::answer::Answer;
 use crate::config::Routing;
@@ -29,6 +29,7 @@ use crate::health::cooldown::Cooldown;
 use crate::key::KeyHash;
 use crate::load::{Load, Share};
 use crate::plan::{Connection, Origin, Outcome, Plan};
+use crate::quota::Claim;
 use crate::record::span::{self, Attribute};
 use crate::record::{self, Ending, Progress, Record, Stage, Subject};
 use crate::shared::Store;
@@ -49,6 +50,8 @@ const LONGEST_ID: usize = 128;
 
 pub use caller::{ADDRESS, CERTIFICATE, CLAIM, Client, USER};
 pub use input::{Around, Ended, Input, Needs};
+pub use quota::Leased;
+use quota::Unplanned;
 
 use caller::Caller;
 
@@ -117,6 +120,14 @@ struct Forward {
     span: Vec<(Attribute, String)>,
 }
 
+/// What becomes of a request whose body was read.
+#[derive(Debug, PartialEq, Eq)]
+enum Planned {
+    Forward(Forward),
+    /// It waits until control was asked for these.
+    Waits(Vec<Claim>),
+}
+
 impl Edge {
     /// A request that begins now; its plan will have this `origin`.
     pub fn new(origin: Origin, now: Instant) -> Self {
@@ -177,36 +188,53 @@ impl Edge {
     }
 
     /// The form has ended and has `len` bytes: plans the tries.
-    fn read_form(&mut self, around: &mut Around<'_>, now: Instant, len: u64) -> Result<Forward, Answer> {
-        let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Body(Wanted { endpoint, form: Some(form), .. }, key) => {
-                self.plan_form(around, now, (endpoint, key), form.scanner, len)
+    fn read_form(&mut self, around: &mut Around<'_>, now: Instant, len: u64) -> Result<Planned, Answer> {
+        let (outcome, before) = match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Body(Wanted { endpoint, form: Some(form), in_path }, key) => {
+                // Only what may have to wait is read again.
+                let kept = around.worker.is_sharing().then(|| form.clone());
+                let outcome = self.plan_form(around, now, (endpoint, key), form.scanner, len);
+                (outcome, kept.map(|form| Phase::Body(Wanted { endpoint, in_path, form: Some(form) }, key)))
             }
-            _ => Err(HostFault::Host.problem()),
+            _ => (Err(HostFault::Host.problem().into()), None),
         };
-        self.forward(around.routing, outcome)
+        self.planned(around.routing, outcome, before)
     }
 
     /// Reads the whole body and plans the tries.
-    fn read_body(&mut self, around: &mut Around<'_>, now: Instant, body: &[u8]) -> Result<Forward, Answer> {
-        let outcome = match core::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Body(wanted, key) => self.plan(around, now, (wanted, key), body),
-            Phase::Headers | Phase::Over => Err(HostFault::Host.problem()),
+    fn read_body(&mut self, around: &mut Around<'_>, now: Instant, body: &[u8]) -> Result<Planned, Answer> {
+        let (outcome, before) = match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Body(wanted, key) => {
+                let outcome = self.plan(around, now, (&wanted, key), body);
+                (outcome, Some(Phase::Body(wanted, key)))
+            }
+            Phase::Headers | Phase::Over => (Err(HostFault::Host.problem().into()), None),
         };
-        self.forward(around.routing, outcome)
+        self.planned(around.routing, outcome, before)
     }
 
-    fn forward(
+    /// `before` is the phase of a request that has to wait.
+    fn planned(
         &mut self,
         routing: &Routing,
-        outcome: Result<(Plan, Vec<Cooldown>), Problem>,
-    ) -> Result<Forward, Answer> {
+        outcome: Result<(Plan, Vec<Cooldown>), Unplanned>,
+        before: Option<Phase>,
+    ) -> Result<Planned, Answer> {
+        let outcome = match (outcome, before) {
+            (Err(Unplanned::Lease(claims)), Some(before)) => {
+                self.phase = before;
+                return Ok(Planned::Waits(claims));
+            }
+            (Err(Unplanned::Lease(_)), None) => Err(HostFault::Host.problem()),
+            (Err(Unplanned::Problem(problem)), _) => Err(problem),
+            (Ok(plan), _) => Ok(plan),
+        };
         let outcome = outcome.map_err(|problem| Answer::problem(&problem, self.family));
         let (plan, trials) = self.note(outcome)?;
         let span = if routing.traced { attributes(&plan) } else { Vec::new() };
         let text = plan.to_text();
         self.plan = Some(plan);
-        Ok(Forward { plan: text, trials, span })
+        Ok(Planned::Forward(Forward { plan: text, trials, span }))
     }
 
     /// Whether [`record`](Self::record) needs the plan as the tries have left it: not if the first one answered.

@@ -7,27 +7,32 @@
 //! - [`limit`]: what a limit says. [`window`]: the windows of a budget.
 //! - `account`: what one subject has taken of one limit; `bucket`: the cells that hold accounts.
 //! - [`admission`]: takes from several accounts, all or nothing.
+//! - [`link`] and [`exchange`]: what workers and steward know of control, which shares limits among Envoys, and tell it.
 
 mod account;
 pub mod admission;
 mod bucket;
+mod claim;
 pub mod estimate;
+pub mod exchange;
 pub mod headers;
 mod later;
 pub mod limit;
+pub mod link;
 mod pack;
 mod posted;
 mod quotas;
 pub mod refusal;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod upkeep;
 pub mod window;
 pub mod workers;
 
 pub use account::Standing;
-pub use admission::{Refused, Shortfall, Taken, Want, Worker, admit, extend, has_room, settle};
-pub use later::{Claim, Later};
+pub use admission::{Asking, Refused, Shortfall, Taken, Worker, admit, extend, has_room, settle};
+pub use claim::{Claim, Want};
+pub use later::Later;
 pub use limit::{Alone, Dimension, Kind, Limit, Meter, Subject, VALUES, Who};
 pub use posted::Posted;
 pub use quotas::Quotas;

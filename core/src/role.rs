@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::answer::Answer;
 use crate::health::cooldown::Cooldown;
 use crate::plan::{Origin, Plan};
-use crate::quota::Later;
+use crate::quota::{Claim, Later};
 use crate::record::Progress;
 use crate::record::span::Attribute;
 
@@ -23,6 +23,8 @@ pub enum Effect {
     Planned(Box<Plan>),
     /// Keep what later tries must take under limits of their targets.
     Later(Box<Later>),
+    /// Ask control for these, which no lease covers, and tell the role what became of it. The request is held meanwhile.
+    Lease(Vec<Claim>),
     /// Choose the route anew: the filter state that it goes by has changed.
     ChooseRoute,
     /// Store the request's id where it marks whose API the caller speaks.

@@ -1,8 +1,8 @@
 //! The steward: one for each Envoy, apart from all requests.
 //!
 //! It does what no request should wait for. It creates the counts that the workers share, clears away what has ended,
-//! reports to the operator through Envoy's statistics, and can call out. Requests do not need it: an Envoy without a
-//! steward serves them as usual, but counts nothing.
+//! reports to the operator through Envoy's statistics, and tells control what was used under limits that several Envoys
+//! share. Requests do not need it: an Envoy without a steward serves them as usual, but counts nothing.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -13,47 +13,69 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::health::cooldown::{Begun, Index};
-use crate::quota::workers;
+use crate::lease;
+use crate::quota::exchange::{self, Post, Sent, Which};
+use crate::quota::link::Link;
+use crate::quota::{Posted, workers};
 use crate::shared::{Cell, Shared};
 use crate::time::Instant;
 
-/// From one tick to the next.
-pub const PERIOD: Duration = Duration::from_secs(1);
+/// From one tick to the next, where control is to be told.
+const PERIOD: Duration = Duration::from_millis(200);
 
-/// The longest that a call may take. Envoy takes 0 for no limit, and waits for the call that is under way before it ends.
-const LONGEST_CALL: Duration = Duration::from_secs(1);
+/// How many such ticks are a second. What is not urgent is done once a second.
+const SECOND: u32 = 5;
 
 /// The time limit of the last call, because Envoy waits for it before it ends.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
-/// The configuration of a steward.
+/// The configuration of a steward. It cannot change while Envoy runs; what can change is told by [cells](Posted).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The call to make at every tick. Nothing that Weir renders sets it yet.
+    /// Control, if this Envoy shares its limits with others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<Call>,
+    pub control: Option<Control>,
     /// Makes each tick fail, for tests which show that a failing steward harms no request.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub fails: bool,
 }
 
-/// A call out: a POST without a body.
+/// How control is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Control {
+    /// The name of its cluster in Envoy.
+    pub cluster: String,
+    /// This Envoy's name. It stays the same when the process starts again, and no other Envoy has it.
+    pub node: String,
+}
+
+/// A call out: a POST.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The name of the cluster in Envoy.
     pub cluster: String,
     /// The path to call.
-    pub path: String,
-    /// The time limit.
+    pub path: &'static str,
+    /// What is posted.
+    pub body: Vec<u8>,
+    /// The time limit; not zero, which Envoy would take for none.
     pub timeout: Duration,
 }
 
+impl Call {
+    /// One that posts a report.
+    pub fn of(post: Post, timeout: Duration) -> Self {
+        let timeout = timeout.max(Duration::from_millis(1));
+        Self { cluster: post.cluster, path: lease::PATH, body: post.body, timeout }
+    }
+}
+
 /// What the host tells a steward.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
     /// The steward begins. The host may say so more than once.
     Start,
-    /// [`PERIOD`] has passed.
+    /// Its [period](Steward::period) has passed.
     Tick,
     /// The call has ended.
     Answer(Answer<'a>),
@@ -63,7 +85,7 @@ pub enum Input<'a> {
 }
 
 /// How a call ended, according to Envoy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer<'a> {
     /// With a response. It may be Envoy's own: 503 if no host of the cluster listens, 504 if none answered in time.
     Response {
@@ -88,6 +110,8 @@ enum Outcome {
     NoCluster,
     NotMade,
     Broken,
+    /// The response is none of control's.
+    Strange,
 }
 
 impl Outcome {
@@ -112,6 +136,7 @@ impl fmt::Display for Outcome {
             Self::NoCluster => f.write_str("Envoy has no such cluster"),
             Self::NotMade => f.write_str("Envoy did not make the call"),
             Self::Broken => f.write_str("the call ended without an answer"),
+            Self::Strange => f.write_str("what it answers is not of Weir's control"),
         }
     }
 }
@@ -129,16 +154,35 @@ pub enum Effect {
     Call(Call),
     /// Add to one of Envoy's counters.
     Add(Counter, u64),
-    /// Set the gauge [`COOLDOWNS`].
-    Cooldowns(u64),
+    /// Set one of Envoy's gauges.
+    Set(Gauge, u64),
     /// Write a line to Envoy's log, for the operator.
     Warn(String),
     /// Let Envoy end.
     Stopped,
 }
 
-/// The gauge with the number of targets that cool down.
-pub const COOLDOWNS: &str = "weir_cooldowns";
+/// One of Envoy's gauges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gauge {
+    /// How many targets cool down.
+    Cooldowns,
+    /// 1 while control is away, so that limits go by what they say of that.
+    ControlAway,
+}
+
+impl Gauge {
+    /// All gauges.
+    pub const ALL: [Self; 2] = [Self::Cooldowns, Self::ControlAway];
+
+    /// Its name in Envoy, after the prefix that Envoy adds.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cooldowns => "weir_cooldowns",
+            Self::ControlAway => "weir_control_away",
+        }
+    }
+}
 
 /// One of Envoy's counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,17 +191,20 @@ pub enum Counter {
     Ticks,
     /// How many cooldowns have begun.
     Begun,
+    /// How many amounts were admitted under a limit that no lease covered, because control was away.
+    Uncovered,
 }
 
 impl Counter {
     /// All counters.
-    pub const ALL: [Self; 2] = [Self::Ticks, Self::Begun];
+    pub const ALL: [Self; 3] = [Self::Ticks, Self::Begun, Self::Uncovered];
 
     /// Its name in Envoy, after the prefix that Envoy adds.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ticks => "weir_steward_ticks",
             Self::Begun => "weir_cooldowns_begun",
+            Self::Uncovered => "weir_limits_uncovered",
         }
     }
 }
@@ -165,13 +212,17 @@ impl Counter {
 /// The steward of one Envoy.
 #[derive(Debug, Default)]
 pub struct Steward {
-    call: Option<Call>,
-    /// Whether a call is under way.
-    calling: bool,
+    control: Option<Control>,
+    /// The report that is under way.
+    sent: Option<Sent>,
     /// The result of the last call.
     last: Option<Outcome>,
+    /// How many ticks there were.
+    ticks: u32,
     /// How many cooldowns had begun at the last tick.
     begun: u64,
+    /// How many amounts had been admitted without a lease.
+    uncovered: u64,
     stop: Stop,
 }
 
@@ -189,29 +240,55 @@ enum Stop {
 impl Steward {
     /// A steward with these settings.
     pub fn new(settings: &Settings) -> Self {
-        Self { call: settings.call.clone(), ..Self::default() }
+        Self { control: settings.control.clone(), ..Self::default() }
+    }
+
+    /// From one tick to the next.
+    pub fn period(settings: &Settings) -> Duration {
+        if settings.control.is_some() { PERIOD } else { PERIOD * SECOND }
     }
 
     /// Advances by one input. Appends what the host must now do to `effects`, in order.
     pub fn on(&mut self, now: Instant, input: Input<'_>, shared: &dyn Shared, effects: &mut Vec<Effect>) {
         match input {
             Input::Start => {
-                // Cooldowns that began before this steward were reported by the one before it.
+                // What happened before this steward was reported by the one before it.
                 self.begun = shared.read(&Begun::KEY).map_or(0, |begun| begun.count);
+                self.uncovered = shared.read(&Link::KEY).map_or(0, |link| link.uncovered);
                 effects.push(Effect::Create(Begun::KEY.as_str().to_string(), Begun::default().write()));
+                if let Some(Control { cluster, node }) = &self.control {
+                    let link = Link::new(cluster, node, now);
+                    effects.push(Effect::Create(Link::KEY.as_str().to_string(), link.write()));
+                }
             }
             Input::Tick => self.tick(now, shared, effects),
-            Input::Answer(answer) => self.answered(&answer, effects),
+            Input::Answer(answer) => self.answered(now, answer, shared, effects),
             Input::Stop => {
                 self.stop = Stop::Asked;
-                if !self.calling {
-                    self.call_last(effects);
+                if self.sent.is_none() {
+                    self.call_last(now, shared, effects);
                 }
             }
         }
     }
 
     fn tick(&mut self, now: Instant, shared: &dyn Shared, effects: &mut Vec<Effect>) {
+        let a_second = self.control.is_none() || self.ticks.is_multiple_of(SECOND);
+        self.ticks = self.ticks.wrapping_add(1);
+        if a_second {
+            self.upkeep(now, shared, effects);
+        }
+        if self.control.is_some() && self.sent.is_none() && self.stop == Stop::Runs {
+            let limits = Posted::of(shared);
+            // So it is known whether control is there before anybody waits for it.
+            let always = a_second && !limits.is_empty();
+            let report = |store| exchange::report(store, &limits, Which::Due, always, now);
+            self.call(shared.store().and_then(report), lease::ANSWERED, effects);
+        }
+    }
+
+    /// What is done once a second.
+    fn upkeep(&mut self, now: Instant, shared: &dyn Shared, effects: &mut Vec<Effect>) {
         effects.push(Effect::Add(Counter::Ticks, 1));
         let dead = shared.store().map(|store| workers::living(store, now).1).unwrap_or_default();
         if !dead.is_empty() {
@@ -223,48 +300,63 @@ impl Steward {
         if !ended.is_empty() {
             effects.push(Effect::Sweep(ended));
         }
-        effects.push(Effect::Cooldowns(index.cooling(now) as u64));
+        effects.push(Effect::Set(Gauge::Cooldowns, index.cooling(now) as u64));
         if let Some(Begun { count, .. }) = shared.read(&Begun::KEY) {
             if count > self.begun {
                 effects.push(Effect::Add(Counter::Begun, count - self.begun));
             }
             self.begun = count;
         }
-        if let Some(call) = self.call.as_ref().filter(|_| !self.calling && self.stop == Stop::Runs) {
-            self.calling = true;
-            effects.push(Effect::Call(within(call, LONGEST_CALL)));
+        if let Some(link) = self.control.as_ref().and_then(|_| shared.read(&Link::KEY)) {
+            effects.push(Effect::Set(Gauge::ControlAway, link.is_away(now).into()));
+            if link.uncovered > self.uncovered {
+                effects.push(Effect::Add(Counter::Uncovered, link.uncovered - self.uncovered));
+            }
+            self.uncovered = link.uncovered;
         }
     }
 
-    fn answered(&mut self, answer: &Answer<'_>, effects: &mut Vec<Effect>) {
-        self.calling = false;
-        let outcome = Outcome::of(answer);
-        // Reports only changes; otherwise a failure would be reported every second.
+    fn call(&mut self, report: Option<(Post, Sent)>, timeout: Duration, effects: &mut Vec<Effect>) -> bool {
+        let Some((post, sent)) = report else { return false };
+        self.sent = Some(sent);
+        effects.push(Effect::Call(Call::of(post, timeout)));
+        true
+    }
+
+    fn answered(&mut self, now: Instant, answer: Answer<'_>, shared: &dyn Shared, effects: &mut Vec<Effect>) {
+        let Some(sent) = self.sent.take() else { return };
+        let mut outcome = Outcome::of(&answer);
+        if let Some(store) = shared.store() {
+            match answer {
+                Answer::Response { status: 200..=299, body } => {
+                    if !exchange::answered(store, &sent, body, now) {
+                        outcome = Outcome::Strange;
+                    }
+                }
+                _ => exchange::failed(store, now),
+            }
+        }
+        // Reports only changes; otherwise a failure would be reported at every tick.
         if self.last.replace(outcome).unwrap_or(Outcome::Answered) != outcome {
-            let cluster = self.call.as_ref().map(|call| call.cluster.as_str()).unwrap_or_default();
+            let cluster = self.control.as_ref().map(|control| control.cluster.as_str()).unwrap_or_default();
             effects.push(Effect::Warn(format!("weir: the steward calls cluster {cluster:?}: {outcome}")));
         }
         match self.stop {
             Stop::Runs => {}
-            Stop::Asked => self.call_last(effects),
+            Stop::Asked => self.call_last(now, shared, effects),
             Stop::LastCall => effects.push(Effect::Stopped),
         }
     }
 
-    fn call_last(&mut self, effects: &mut Vec<Effect>) {
-        match &self.call {
-            Some(call) => {
-                (self.stop, self.calling) = (Stop::LastCall, true);
-                effects.push(Effect::Call(within(call, LAST_CALL)));
-            }
-            None => effects.push(Effect::Stopped),
+    /// Gives back all leases.
+    fn call_last(&mut self, now: Instant, shared: &dyn Shared, effects: &mut Vec<Effect>) {
+        self.stop = Stop::LastCall;
+        let report = |store| exchange::report(store, &Posted::of(shared), Which::Last, true, now);
+        let report = self.control.as_ref().and_then(|_| shared.store()).and_then(report);
+        if !self.call(report, LAST_CALL, effects) {
+            effects.push(Effect::Stopped);
         }
     }
-}
-
-/// `call`, with a time limit that Envoy takes as one.
-fn within(call: &Call, longest: Duration) -> Call {
-    Call { timeout: call.timeout.clamp(Duration::from_millis(1), longest), ..call.clone() }
 }
 
 #[cfg(test)]

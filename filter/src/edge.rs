@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weir_core::attempt::Connection;
 use weir_core::config::Routing;
-use weir_core::edge::{ADDRESS, Around, CERTIFICATE, CLAIM, Client, Edge, Ended, Input, USER};
+use weir_core::edge::{ADDRESS, Around, CERTIFICATE, CLAIM, Client, Edge, Ended, Input, Leased, USER};
 use weir_core::load::Load;
 use weir_core::plan::{self, Plan};
 use weir_core::quota::Worker;
@@ -17,7 +17,7 @@ use weir_core::time::Instant;
 
 use crate::host::{Buffer, Host, Map, Next, Role};
 use crate::shared::View;
-use crate::{effects, mailbox, worker};
+use crate::{effects, mailbox, waiting, worker};
 
 /// `DownstreamConnectionTermination` among Envoy's response flags: the caller hung up.
 const CALLER_LEFT: u64 = 1 << 14;
@@ -39,16 +39,29 @@ pub(crate) struct Request {
     routing: Arc<Routing>,
     edge: Edge,
     effects: Vec<Effect>,
+    /// Since when it waits until control was asked.
+    waits: Option<Instant>,
 }
 
 impl Request {
     pub(crate) fn new(host: &impl Host, id: u32, routing: Arc<Routing>) -> Self {
         let edge = Edge::new(mailbox::origin(host, id), host.now());
-        Self { id, routing, edge, effects: Vec::with_capacity(EFFECTS) }
+        Self { id, routing, edge, effects: Vec::with_capacity(EFFECTS), waits: None }
     }
 
     /// Tells the role one thing, and performs what it has decided.
     fn on(&mut self, host: &mut impl Host, input: Input<'_>) -> Next {
+        let mut flow = self.read(host, input);
+        while let Some(Effect::Lease(claims)) = self.effects.pop_if(|effect| matches!(effect, Effect::Lease(_))) {
+            let since = *self.waits.get_or_insert_with(|| host.now());
+            let Some(leased) = waiting::wait(host, self.id, claims, since) else { break };
+            flow = self.read(host, Input::Leased(leased));
+        }
+        self.perform(host, flow)
+    }
+
+    /// Tells the role one thing, and what it then wants to see of the body.
+    fn read(&mut self, host: &impl Host, input: Input<'_>) -> Flow {
         let now = host.now();
         let mut flow = self.tell(host, now, input);
         while let Flow::Read { start, end } = flow {
@@ -58,7 +71,7 @@ impl Request {
             };
             flow = self.tell(host, now, Input::Bytes(&bytes));
         }
-        self.perform(host, flow)
+        flow
     }
 
     fn tell(&mut self, host: &impl Host, now: Instant, input: Input<'_>) -> Flow {
@@ -80,6 +93,7 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         LOAD.with_borrow_mut(|load| self.edge.leave(load));
+        waiting::leave(self.id);
         worker::abandon(&self.routing, self.edge.abandoned());
     }
 }
@@ -111,6 +125,10 @@ impl<H: Host> Role<H> for Request {
         self.on(host, Input::Trailers)
     }
 
+    fn leased(&mut self, host: &mut H, leased: Leased) -> Next {
+        self.on(host, Input::Leased(leased))
+    }
+
     fn response_headers(&mut self, host: &mut H, _: bool) -> Next {
         if let Some((name, value)) = self.edge.answer_header() {
             host.set_header(Map::Response, name, value);
@@ -135,6 +153,7 @@ impl<H: Host> Role<H> for Request {
     }
 
     fn log(&mut self, host: &mut H) {
+        waiting::leave(self.id);
         let progress = if self.edge.is_forwarded() { mailbox::take(host, self.id) } else { None };
         // What Envoy knows costs a wasm filter about a microsecond.
         let needs = self.edge.needs(progress.as_ref());

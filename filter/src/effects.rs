@@ -34,6 +34,8 @@ pub(crate) fn perform(
                     mailbox::later(request, *later);
                 }
             }
+            // Only an edge waits, and it does so before this.
+            Effect::Lease(_) => {}
             Effect::ChooseRoute => host.clear_route_cache(),
             Effect::Mark(name, id) => host.set_state(name, &id),
             Effect::Tries(text) => host.set_state(plan::TRIES_KEY, &text),

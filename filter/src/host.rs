@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use weir_core::answer::Answer;
 use weir_core::attempt::Connection;
+use weir_core::edge::Leased;
 use weir_core::role::End;
+use weir_core::steward::Call;
 use weir_core::time::Instant;
 
 use crate::shared::Store;
@@ -113,6 +115,10 @@ pub(crate) trait Host {
     /// The cells that all workers share.
     fn cells(&self) -> Self::Cells;
 
+    /// Makes a call to control, for all of this worker. Its number in Envoy; `None` if it was not made. The shell is told how it
+    /// ended, perhaps before this returns; natively not, if the stream is gone by then.
+    fn call_control(&self, call: &Call) -> Option<u64>;
+
     /// Writes a line to Envoy's log, for the operator.
     fn warn(&self, line: &str);
 }
@@ -142,6 +148,11 @@ pub(crate) trait Role<H: Host> {
 
     /// The answer has ended with trailers.
     fn response_trailers(&mut self, _: &mut H) -> Next {
+        Next::Continue
+    }
+
+    /// Control was asked for what the request waits for.
+    fn leased(&mut self, _: &mut H, _: Leased) -> Next {
         Next::Continue
     }
 

@@ -18,6 +18,7 @@ mod mailbox;
 mod native;
 mod shared;
 mod steward;
+mod waiting;
 mod worker;
 // Linted and tested natively too, where it is not part of the library.
 #[cfg(any(target_arch = "wasm32", clippy, test))]

@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "Envoy calls hooks by their names and passes raw pointers")]
 
 mod abi;
+mod callout;
 mod cells;
 mod headers;
 mod host;
@@ -12,7 +13,7 @@ mod steward;
 
 use core::ffi::{c_char, c_void};
 use core::ptr::null;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -22,13 +23,15 @@ use weir_core::upstream::Upstream;
 use weir_hub::endpoint::Family;
 use weir_hub::fault::HostFault;
 
-use self::abi::{Bytes, status, unused};
+use self::abi::{Bytes, Header, status, unused};
 #[cfg(test)]
 pub(crate) use self::cells::{Cells, Shared};
 use self::host::{Marks, Stream};
 use crate::attempt::Try;
 use crate::edge::Request;
 use crate::host::{Buffer, Next, Role};
+use crate::mailbox::ByRequest;
+use crate::waiting::{self, Told};
 use crate::worker;
 
 /// One filter configuration, shared by all workers.
@@ -50,6 +53,8 @@ struct Player {
 thread_local! {
     /// How many requests this worker's edges have seen: what the next one calls itself.
     static REQUESTS: Cell<u32> = const { Cell::new(0) };
+    /// The edges whose streams are not destroyed, by what they call their requests.
+    static EDGES: RefCell<ByRequest<*const Player>> = RefCell::default();
 }
 
 /// Runs one hook of the stream that `player` plays in.
@@ -144,7 +149,12 @@ unsafe extern "C" fn filter_new(plays: *const Plays, stream: *mut c_void) -> *co
         Some(Plays::Attempt(upstream)) => (Box::new(Try::new(Arc::clone(upstream))), None),
         None => return core::ptr::null(),
     };
-    Box::into_raw(Box::new(Player { stream, role: Cell::new(Some(role)), marks: Marks::default(), request }))
+    let player = Player { stream, role: Cell::new(Some(role)), marks: Marks::default(), request };
+    let player: *const Player = Box::into_raw(Box::new(player));
+    if let Some(request) = request {
+        EDGES.with_borrow_mut(|edges| edges.insert(request, player));
+    }
+    player
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_http_filter_request_headers")]
@@ -262,23 +272,78 @@ unsafe extern "C" fn stream_complete(_: *mut c_void, player: *const Player) {
 unsafe extern "C" fn destroy(player: *mut Player) {
     // SAFETY: `filter_new` made it, and Envoy gives it back once.
     let Some(Player { stream, role, marks, request }) = (unsafe { player.as_ref() }) else { return };
+    let request = *request;
     if let Some(request) = request {
-        host::gone(*request);
+        host::gone(request);
+        EDGES.with_borrow_mut(|edges| edges.remove(&request));
     }
     let Some(mut role) = role.take() else {
         // One of its hooks runs.
         marks.gone.set(true);
-        return;
+        return hand_over(request);
     };
     // SAFETY: Envoy's part of the filter is still there, though it can say nothing of its stream.
     let mut stream = unsafe { Stream::new(*stream, null()) };
     let _ = catch_unwind(AssertUnwindSafe(|| role.done(&mut stream)));
     // SAFETY: as above; no hook runs that could still need it.
     drop(unsafe { Box::from_raw(player) });
+    hand_over(request);
+}
+
+/// A call to control ends with the stream in which it was made: another one of those who wait makes the next.
+fn hand_over(request: Option<u32>) {
+    if request.is_some_and(waiting::is_lost) {
+        tell(waiting::next(reached));
+    }
+}
+
+/// The stream of an edge that is not destroyed.
+fn reached(request: u32) -> Option<Stream> {
+    let player = EDGES.with_borrow(|edges| edges.get(&request).copied())?;
+    // SAFETY: what is among the edges is not destroyed.
+    let Player { stream, marks, .. } = unsafe { player.as_ref() }?;
+    // SAFETY: it is used only until Envoy runs again.
+    Some(unsafe { Stream::new(*stream, marks) })
+}
+
+/// Tells requests what became of what they wait for, until nobody is to be told.
+fn tell(mut told: Told) {
+    while !told.is_empty() {
+        for (request, leased) in told {
+            let Some(player) = EDGES.with_borrow(|edges| edges.get(&request).copied()) else { continue };
+            // SAFETY: what is among the edges is not destroyed.
+            let Some(Player { stream, .. }) = (unsafe { player.as_ref() }) else { continue };
+            let stream = *stream;
+            // SAFETY: as above.
+            if unsafe { play(player, |role, stream| role.leased(stream, leased)) } == status::CONTINUE {
+                // SAFETY: a stream that goes on is not destroyed. What follows from it may destroy it; it is not looked at again.
+                unsafe { abi::continue_decoding(stream) };
+            }
+        }
+        told = waiting::next(reached);
+    }
+}
+
+/// A call to control has ended that was made in this stream, for all that wait.
+#[unsafe(export_name = "envoy_dynamic_module_on_http_filter_http_callout_done")]
+unsafe extern "C" fn callout_done(
+    _: *mut c_void,
+    _player: *const Player,
+    id: u64,
+    result: u32,
+    headers: *const Header,
+    headers_len: usize,
+    chunks: *const Bytes,
+    chunks_len: usize,
+) {
+    // SAFETY: Envoy's headers and bytes live as long as the call.
+    let response = unsafe { callout::response(result, (headers, headers_len), (chunks, chunks_len)) };
+    let response = response.as_ref().map(|(status, body)| (*status, body.as_slice()));
+    let told = catch_unwind(AssertUnwindSafe(|| waiting::ended(&cells::shared(), id, response, host::now())));
+    tell(told.unwrap_or_default());
 }
 
 unused! {
-    callout_done = "envoy_dynamic_module_on_http_filter_http_callout_done",
     callout_headers = "envoy_dynamic_module_on_http_filter_http_stream_headers",
     callout_data = "envoy_dynamic_module_on_http_filter_http_stream_data",
     callout_trailers = "envoy_dynamic_module_on_http_filter_http_stream_trailers",

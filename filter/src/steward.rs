@@ -1,7 +1,7 @@
 //! The steward role: one for each Envoy; see [`weir_core::steward`].
 
 use weir_core::quota::{Posted, upkeep, workers};
-use weir_core::steward::{Answer, Call, Counter, Effect, Input, Settings, Steward};
+use weir_core::steward::{Answer, Call, Counter, Effect, Gauge, Input, Settings, Steward};
 use weir_core::time::Instant;
 
 use crate::cooldown;
@@ -24,8 +24,8 @@ pub(crate) trait Hall {
     /// Adds to a counter of Envoy's.
     fn add(&mut self, counter: Counter, by: u64);
 
-    /// Sets the gauge of cooldowns.
-    fn set_cooldowns(&mut self, count: u64);
+    /// Sets a gauge of Envoy's.
+    fn set(&mut self, gauge: Gauge, value: u64);
 
     /// Writes a line to Envoy's log, for the operator.
     fn warn(&self, line: &str);
@@ -49,6 +49,11 @@ impl Keeper {
     #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "in wasm the VM is gone with it"))]
     pub(crate) fn anew(&self) -> Self {
         Self::new(self.settings.clone())
+    }
+
+    /// From one tick to the next, in milliseconds.
+    pub(crate) fn period(&self) -> u64 {
+        u64::try_from(Steward::period(&self.settings).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Tells the steward, and does what it says.
@@ -76,7 +81,7 @@ impl Keeper {
                     }
                 }
                 Effect::Add(counter, by) => host.add(counter, by),
-                Effect::Cooldowns(count) => host.set_cooldowns(count),
+                Effect::Set(gauge, value) => host.set(gauge, value),
                 Effect::Warn(line) => host.warn(&line),
                 Effect::Stopped => host.stopped(),
             }

@@ -11,6 +11,7 @@
 //! Source: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 #![allow(unsafe_code, reason = "Envoy calls hooks by their names and passes raw pointers")]
 
+mod calls;
 mod cells;
 mod host;
 mod steward;
@@ -34,6 +35,7 @@ use crate::attempt::Try;
 use crate::edge::Request;
 use crate::host::{Next, Role};
 use crate::mailbox::ByRequest;
+use crate::waiting::{self, Told};
 use crate::worker;
 
 /// What a hook has Envoy do next, in the ABI.
@@ -65,6 +67,7 @@ fn configure(root: u32) -> Option<Plays> {
             worker::post(&SharedData, &routing);
             if !routing.quotas.is_empty() {
                 host::tick_every(BEAT);
+                calls::come_from(root);
             }
             Some(Plays::Edge(Arc::new(routing)))
         }
@@ -192,15 +195,33 @@ extern "C" fn tick(root: u32) {
         steward::tick(root);
     } else if is_edge {
         worker::tick(&SharedData, host::now());
+        tell(waiting::overdue(host::now()));
     } else {
         host::tick();
     }
 }
 
-/// The answer to a call of the steward's.
+/// The answer to a call of the steward's, or to one that was made for requests that wait.
 #[unsafe(export_name = "proxy_on_http_call_response")]
-extern "C" fn call_response(root: u32, _token: u32, headers: usize, size: usize, _trailers: usize) {
-    steward::answered(root, headers, size);
+extern "C" fn call_response(root: u32, token: u32, headers: usize, size: usize, _trailers: usize) {
+    if steward::is(root) {
+        return steward::answered(root, headers, size);
+    }
+    let response = (headers > 0).then(|| calls::response(size));
+    let response = response.as_ref().map(|(status, body)| (*status, body.as_slice()));
+    tell(waiting::ended(&SharedData, token.into(), response, host::now()));
+}
+
+/// Tells requests what became of what they wait for, until nobody is to be told.
+fn tell(mut told: Told) {
+    while !told.is_empty() {
+        for (id, leased) in told {
+            if is_there(id) && host::turn_to(id) && play(id, |role, stream| role.leased(stream, leased)) == CONTINUE {
+                host::go_on();
+            }
+        }
+        told = waiting::next(|id| (is_there(id) && host::turn_to(id)).then(|| Stream::new(id)));
+    }
 }
 
 #[unsafe(export_name = "proxy_on_request_headers")]

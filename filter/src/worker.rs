@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use weir_core::config::Routing;
+use weir_core::quota::link::Link;
 use weir_core::quota::workers::{BEAT, beat};
 use weir_core::quota::{Posted, Taken, Worker, settle};
 use weir_core::shared::Change;
@@ -67,7 +68,11 @@ fn new(host: &impl Host) -> Worker {
     while cells.create(&format!("weir.worker/{id}"), &[1]) == Swap::Outrun {
         id += 1;
     }
-    Worker::new(id)
+    let mut worker = Worker::new(id);
+    if Link::is_there(&cells) {
+        worker.shares();
+    }
+    worker
 }
 
 /// Notes that this worker lives, if it has not done so for long. It has nothing to note before its first request.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weir_sim::Fault;
-use weir_tests::{Canned, Gateway, Port, Upstream, eventually};
+use weir_tests::{Builder, Canned, Gateway, Port, Upstream, eventually};
 
 /// Has `first/m` fail for a reason that outlasts the try, then sees that the next request passes it over.
 async fn a_cooldown_is_seen(gateway: &Gateway, first: &Upstream, seconds: u32) {
@@ -78,8 +78,15 @@ async fn an_envoy_without_it_serves_as_before() {
     assert!(!gateway.envoy_log().contains("weir:"), "{}", gateway.envoy_log());
 }
 
+/// The settings of one that shares a limit.
 fn calling(cluster: &str) -> Value {
-    json!({ "call": { "cluster": cluster, "path": "/", "timeout": { "secs": 0, "nanos": 300_000_000 } } })
+    json!({ "control": { "cluster": cluster, "node": "here" } })
+}
+
+/// Only where there is a limit is there anything to share.
+fn limited(upstream: &Upstream) -> Builder {
+    let quota = json!({ "budget": "100000 requests per month" });
+    Gateway::with(upstream).model("gpt", ["sim/gpt-4o"]).quota("calls", quota)
 }
 
 async fn is_told(gateway: &Gateway, cluster: &str, what: &str) {
@@ -99,7 +106,7 @@ async fn a_call_out_that_fails_is_told_as_what_it_is() {
     ];
     for (cluster, native, wasm) in cases {
         let upstream = Upstream::sim().await;
-        let builder = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o"]).cluster("silent", silent.address());
+        let builder = limited(&upstream).cluster("silent", silent.address());
         let gateway = builder.steward(calling(cluster)).start().await;
         is_told(&gateway, cluster, if gateway.has_heaps() { wasm } else { native }).await;
         gateway.until_tick().await;
@@ -112,11 +119,11 @@ async fn a_call_out_that_fails_is_told_as_what_it_is() {
 async fn a_call_out_is_answered_once_somebody_is_there() {
     let port = Port::reserve();
     let upstream = Upstream::sim().await;
-    let builder = Gateway::with(&upstream).model("gpt", ["sim/gpt-4o"]).cluster("control", port.address());
+    let builder = limited(&upstream).cluster("control", port.address());
     let gateway = builder.steward(calling("control")).start().await;
     is_told(&gateway, "control", "503: it is not there, or has no room").await;
     let _control = Canned::answering_at(&port, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    is_told(&gateway, "control", "it answers").await;
+    is_told(&gateway, "control", "what it answers is not of Weir's control").await;
 }
 
 /// In a VM the filter had no role, and each request waited for ever.

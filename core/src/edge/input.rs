@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::{Edge, Forward, Phase};
+use super::{Edge, Forward, Leased, Phase, Planned};
 use crate::answer::Answer;
 use crate::config::Routing;
 use crate::load::{Load, Share};
@@ -33,6 +33,8 @@ pub enum Input<'a> {
     Bytes(&'a [u8]),
     /// The request has ended with trailers.
     Trailers,
+    /// Control was asked for what the request [waits](Effect::Lease) for.
+    Leased(Leased),
     /// The request has ended, and its record is to be written.
     Ended(Box<Ended<'a>>),
 }
@@ -106,6 +108,10 @@ impl Edge {
             Input::Body { size, end } => self.arrived(now, size, end, around, effects),
             Input::Trailers => self.arrived(now, self.size, true, around, effects),
             Input::Bytes(bytes) => self.read(now, bytes, around, effects),
+            Input::Leased(leased) => {
+                self.leased(leased);
+                self.go_on(now, around, effects)
+            }
             Input::Ended(mut ended) => {
                 self.keep(core::mem::take(&mut ended.taken));
                 self.ended(*ended, around, effects);
@@ -151,8 +157,8 @@ impl Edge {
         effects: &mut Vec<Effect>,
     ) -> Result<Flow, Answer> {
         if !self.reads_form() {
-            let forward = self.read_body(around, now, bytes)?;
-            return Ok(self.forwarded(forward, effects));
+            let planned = self.read_body(around, now, bytes)?;
+            return Ok(self.tells(planned, effects));
         }
         self.scanned += bytes.len();
         self.slice(bytes)?;
@@ -170,8 +176,18 @@ impl Edge {
             (false, _) => Ok(Flow::Hold),
             (true, false) => Ok(Flow::Read { start: 0, end: self.size }),
             (true, true) => {
-                let forward = self.read_form(around, now, self.size as u64)?;
-                Ok(self.forwarded(forward, effects))
+                let planned = self.read_form(around, now, self.size as u64)?;
+                Ok(self.tells(planned, effects))
+            }
+        }
+    }
+
+    fn tells(&mut self, planned: Planned, effects: &mut Vec<Effect>) -> Flow {
+        match planned {
+            Planned::Forward(forward) => self.forwarded(forward, effects),
+            Planned::Waits(claims) => {
+                effects.push(Effect::Lease(claims));
+                Flow::Hold
             }
         }
     }
@@ -220,7 +236,7 @@ impl Edge {
         body: &[u8],
     ) -> Result<Forward, Answer> {
         let (load, worker) = (&mut Load::new(), &mut Worker::new(1));
-        self.read_body(&mut Around { routing, shared, load, worker }, now, body)
+        self.read_body(&mut Around { routing, shared, load, worker }, now, body).map(forwarded)
     }
 
     pub(super) fn form(
@@ -231,6 +247,14 @@ impl Edge {
         len: u64,
     ) -> Result<Forward, Answer> {
         let (load, worker) = (&mut Load::new(), &mut Worker::new(1));
-        self.read_form(&mut Around { routing, shared, load, worker }, now, len)
+        self.read_form(&mut Around { routing, shared, load, worker }, now, len).map(forwarded)
+    }
+}
+
+#[cfg(test)]
+fn forwarded(planned: Planned) -> Forward {
+    match planned {
+        Planned::Forward(forward) => forward,
+        Planned::Waits(claims) => panic!("it waits for {claims:?}"),
     }
 }

@@ -12,6 +12,7 @@ use weir_hub::endpoint::{Asked, Delivery, Endpoint, UsageChunk};
 use weir_hub::fault::{Problem, Reject, shown};
 
 use super::caller::{self, Rights};
+use super::quota::Unplanned;
 use super::rank::{Ranked, rank};
 use super::{Around, Edge, Wanted, names, other_models, parts, within};
 use crate::health::cooldown::{Cooldown, Cooldowns};
@@ -25,16 +26,17 @@ impl Edge {
         &mut self,
         around: &mut Around<'_>,
         now: Instant,
-        (wanted, key): (Wanted, KeyHash),
+        (wanted, key): (&Wanted, KeyHash),
         body: &[u8],
-    ) -> Result<(Plan, Vec<Cooldown>), Problem> {
+    ) -> Result<(Plan, Vec<Cooldown>), Unplanned> {
         let routing = around.routing;
         let Wanted { endpoint, in_path, .. } = wanted;
+        let endpoint = *endpoint;
         within(routing, endpoint, body.len() as u64).map_err(refuse)?;
         let scan = json::scan(body).map_err(refuse)?;
         scan.names(body).try_for_each(|name| names::check(&name)).map_err(refuse)?;
         parts::within(routing.parts, endpoint, body, &scan).map_err(refuse)?;
-        let (name, (delivery, usage)) = if let Some((model, delivery)) = &in_path {
+        let (name, (delivery, usage)) = if let Some((model, delivery)) = in_path {
             (Cow::Borrowed(model.as_str()), (*delivery, UsageChunk::Unwanted))
         } else {
             let name = scan.string(body, "model").map_err(refuse)?;
@@ -54,7 +56,7 @@ impl Edge {
         (endpoint, key): (Endpoint, KeyHash),
         form: Scanner,
         len: u64,
-    ) -> Result<(Plan, Vec<Cooldown>), Problem> {
+    ) -> Result<(Plan, Vec<Cooldown>), Unplanned> {
         within(around.routing, endpoint, len).map_err(refuse)?;
         let parts = form.end().map_err(refuse)?;
         parts.iter().try_for_each(|part| names::check(&part.name)).map_err(refuse)?;
@@ -88,7 +90,7 @@ impl Edge {
         now: Instant,
         key: KeyHash,
         call: &Call<'_>,
-    ) -> Result<(Plan, Vec<Cooldown>), Problem> {
+    ) -> Result<(Plan, Vec<Cooldown>), Unplanned> {
         let routing = around.routing;
         let Call { asked: Asked { endpoint, delivery, usage }, model: name, .. } = *call;
         self.subject.model = shown(name).into_owned();
@@ -103,7 +105,7 @@ impl Edge {
         let model = routing.models.get(name).ok_or_else(unknown)?;
         let rights = Rights::of(routing, &key, &self.subject.team);
         if !rights.have_model(name) {
-            return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem());
+            return Err(Reject::ModelNotAllowed { model: name.to_string() }.problem().into());
         }
         if rights.name_models() {
             other_models::check(call.body, call.scan).map_err(refuse)?;

@@ -15,8 +15,8 @@ use crate::plan::Candidate;
 use crate::price::Billed;
 use crate::quota::estimate::{Factor, Size};
 use crate::quota::{
-    Claim, Kind, Later, Limit, Meter, Quotas, Refused, Shortfall, Taken, Want, Who, admit, has_room, headers, refusal,
-    settle,
+    Asking, Claim, Kind, Later, Limit, Meter, Quotas, Refused, Shortfall, Taken, Want, Who, admit, has_room, headers,
+    refusal, settle,
 };
 use crate::record::{BilledTry, Record, Spent, Stage, Subject};
 use crate::shared::Store;
@@ -33,6 +33,36 @@ pub(super) struct Reserved {
     size: Size,
     /// What later tries must take.
     later: Option<Later>,
+    /// How often control was asked for it.
+    asked: u8,
+    /// Whether it waits no more.
+    waited: bool,
+}
+
+/// Why a request goes nowhere yet, or not at all.
+#[derive(Debug)]
+pub(super) enum Unplanned {
+    /// The caller is told this.
+    Problem(Problem),
+    /// It waits until control is asked for these.
+    Lease(Vec<Claim>),
+}
+
+impl From<Problem> for Unplanned {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// What became of asking control for what a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leased {
+    /// It has answered.
+    Answered,
+    /// It has answered, but was asked before this request waited.
+    Unasked,
+    /// It has not, or not in time.
+    Failed,
 }
 
 impl Reserved {
@@ -111,9 +141,10 @@ impl Edge {
         model: &Model,
         call: &Call<'_>,
         ranked: &mut Ranked,
-    ) -> Result<Option<u64>, Problem> {
+    ) -> Result<Option<u64>, Unplanned> {
         let routing = around.routing;
         self.subject.input_estimate = roughly(call.body);
+        let asking = if self.reserved.waited { Asking::Never } else { Asking::Again(self.reserved.asked) };
         let Some(store) = around.shared.store().filter(|_| !routing.quotas.is_empty()) else { return Ok(None) };
         let who = who(&self.subject, call.model);
         let limits: Vec<(usize, &Limit, String)> = routing.quotas.of(&who).collect();
@@ -156,7 +187,7 @@ impl Edge {
                 Want { number, limit, subject: subject.clone(), amount }
             });
             let mut wants: Vec<Want<'_>> = wants.collect();
-            match admit(store, around.worker, &mut wants, now) {
+            match admit(store, around.worker, &mut wants, asking, now) {
                 Ok(taken) => {
                     self.reserved.taken = taken;
                     pass_over(ranked, at, passed_over);
@@ -171,7 +202,7 @@ impl Edge {
                 Err(Refused::Short(short)) => {
                     let Some(limit) = routing.quotas.get(short.number) else { continue };
                     if !limit.is_of_a_try() {
-                        return Err(refusal::problem(&Refused::Short(short), Some(limit)));
+                        return Err(refusal::problem(&Refused::Short(short), Some(limit)).into());
                     }
                     passed_over.push(["limit ", &limit.name].concat());
                     let sooner = |(known, _): &(Shortfall, &Limit)| {
@@ -181,14 +212,15 @@ impl Edge {
                         shortest = Some((short, limit));
                     }
                 }
-                Err(Refused::Lost) => return Err(refusal::problem(&Refused::Lost, None)),
+                Err(Refused::Lease(claims)) => return Err(Unplanned::Lease(claims)),
+                Err(Refused::Lost) => return Err(refusal::problem(&Refused::Lost, None).into()),
             }
         }
         let tried = of_tries.len();
         pass_over(ranked, tried, passed_over);
         self.subject.passed_over.clone_from(&ranked.passed_over);
         match shortest {
-            Some((short, limit)) => Err(refusal::problem(&Refused::Short(short), Some(limit))),
+            Some((short, limit)) => Err(refusal::problem(&Refused::Short(short), Some(limit)).into()),
             None => Ok(cap),
         }
     }
@@ -199,6 +231,15 @@ impl Edge {
         let billed = Billed { tier: self.subject.tier, images: self.subject.images, ..Billed::default() };
         let prices = targets.iter().filter_map(|target| routing.price(&target.provider, &target.model));
         prices.map(|price| u128::from(price.most(&ahead, &billed, now).to_u64())).max().unwrap_or_default()
+    }
+
+    /// Notes what became of asking control.
+    pub(super) fn leased(&mut self, leased: Leased) {
+        match leased {
+            Leased::Answered => self.reserved.asked = self.reserved.asked.saturating_add(1),
+            Leased::Unasked => {}
+            Leased::Failed => self.reserved.waited = true,
+        }
     }
 
     /// Keeps what later tries have taken, to be settled with the rest.

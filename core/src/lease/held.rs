@@ -63,6 +63,11 @@ impl Held {
         self.from <= now && now < self.until
     }
 
+    /// When the report was sent whose answer told what is [left](Self::left); zero if there was none.
+    pub fn told(&self) -> Instant {
+        self.from
+    }
+
     /// What is neither used up nor reserved, whether the lease lasts or not.
     pub fn free(&self) -> u128 {
         self.granted.saturating_sub(self.taken())

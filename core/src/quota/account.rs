@@ -3,9 +3,14 @@
 //! Amounts are in the limit's unit. An account of a rate keeps its level in units times the rate's period in
 //! nanoseconds, so that what refills in a nanosecond is a whole number and nothing is ever rounded.
 
+pub(super) mod lease;
+mod terms;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use self::lease::Lease;
+pub(super) use self::terms::Terms;
 use super::limit::{Kind, Limit};
 use super::pack::{Packed, Unpacked};
 use super::window::Window;
@@ -33,6 +38,8 @@ pub(super) struct Account {
     held: Vec<Held>,
     /// What requests have reserved that are still being admitted.
     pub(super) pending: Vec<Pending>,
+    /// What control has granted to this Envoy, for each window in which something is counted; none where nothing is shared.
+    pub(super) leases: Vec<Lease>,
     /// Additions by another version of Weir.
     unknown: Vec<u8>,
 }
@@ -84,7 +91,8 @@ impl Account {
 
     /// Takes over what was used in an account of the limit's former name. What is reserved there stays there.
     pub(super) fn after(former: &Self, subject: &str) -> Self {
-        Self { subject: subject.to_string(), held: Vec::new(), pending: Vec::new(), ..former.clone() }
+        let subject = subject.to_string();
+        Self { subject, held: Vec::new(), pending: Vec::new(), leases: Vec::new(), ..former.clone() }
     }
 
     /// Brings it to `now`: lets a rate refill, and begins the window that `now` is in.
@@ -165,6 +173,12 @@ impl Account {
         self.pending.push(Pending { worker, serial, window, amount });
     }
 
+    /// What is pending in a window.
+    pub(super) fn pending_in(&self, window: u64) -> u128 {
+        let pending = self.pending.iter().filter(|pending| pending.window == window);
+        pending.fold(0, |sum, pending| sum.saturating_add(pending.amount))
+    }
+
     /// Takes back the reservation of an admission that came to nothing. Whether it was there.
     pub(super) fn withdraw(&mut self, worker: u64, serial: u64) -> bool {
         let before = self.pending.len();
@@ -190,11 +204,18 @@ impl Account {
             Some(held) => held.amount = held.amount.saturating_add(amount),
             None => self.held.push(Held { worker, window, amount }),
         }
+        if let Some(lease) = self.lease_of(window) {
+            lease.reserve(amount);
+        }
     }
 
     /// Replaces a reservation of `reserved`, made in `window`, by what was `used`.
     pub(super) fn settle(&mut self, limit: &Limit, worker: u64, window: u64, reserved: u128, used: u128) {
         let known = self.release(worker, window, reserved);
+        let used_up = if matches!(limit.kind, Kind::Concurrency { .. }) { 0 } else { used };
+        if let Some(lease) = self.lease_of(window) {
+            lease.settle(known, used_up);
+        }
         match &limit.kind {
             Kind::Concurrency { .. } => {}
             Kind::Rate { .. } => {
@@ -230,13 +251,21 @@ impl Account {
     }
 
     /// Reserves more for a request that has a reservation already, if there is room. Whether there was.
-    pub(super) fn extend(&mut self, limit: &Limit, worker: u64, window: u64, amount: u128) -> bool {
+    pub(super) fn extend(
+        &mut self,
+        limit: &Limit,
+        worker: u64,
+        window: u64,
+        amount: u128,
+        terms: Terms,
+        now: Instant,
+    ) -> bool {
         // What belongs to a window that is over limits nobody any more.
-        let has_room = window != self.window || self.has_room(limit, amount, |_| true);
-        if has_room {
+        let fits = window != self.window || self.fits(limit, amount, terms, now, |_| true);
+        if fits {
             self.hold(limit, worker, window, amount);
         }
-        has_room
+        fits
     }
 
     /// Gives back everything that workers hold of which `is_live` says no. Whether there was anything.
@@ -261,11 +290,15 @@ impl Account {
             Kind::Budget { .. } | Kind::Rate { .. } => self.settled > 0,
             Kind::Concurrency { .. } => false,
         };
-        !is_spent && self.held.is_empty() && self.pending.is_empty()
+        !is_spent && self.held.is_empty() && self.pending.is_empty() && self.leases.is_empty()
     }
 
-    /// How much is taken, at the time to which it was [brought](Self::advance).
+    /// How much is taken, at the time to which it was [brought](Self::advance). Where control has told how much is left of the
+    /// whole limit, that counts.
     pub(super) fn standing(&self, limit: &Limit, now: Instant) -> Standing {
+        if let Some(standing) = self.shared_standing(limit, now) {
+            return standing;
+        }
         let unit = Self::unit(limit);
         let pending = self.pending.iter().fold(0, |sum: u128, pending| sum.saturating_add(pending.amount));
         let (settled, held, reset) = match &limit.kind {
@@ -326,6 +359,13 @@ impl Account {
             to.number((*window).into());
             to.number(*amount);
         }
+        // As long as there was none, the cell is as it was before there were leases.
+        if !self.leases.is_empty() || !self.unknown.is_empty() {
+            to.number(self.leases.len() as u128);
+            for lease in &self.leases {
+                to.bytes(&lease.pack());
+            }
+        }
         to.rest(&self.unknown);
     }
 
@@ -346,7 +386,12 @@ impl Account {
             let (worker, serial, window) = (from.small()?, from.small()?, from.small()?);
             pending.push(Pending { worker, serial, window, amount: from.number()? });
         }
-        Some(Self { subject, window, settled, other, at, period, held, pending, unknown: from.rest().to_vec() })
+        let mut leases = Vec::new();
+        let count = if from.is_empty() { 0 } else { from.small()? };
+        for _ in 0..count {
+            leases.push(Lease::unpack(from.bytes()?)?);
+        }
+        Some(Self { subject, window, settled, other, at, period, held, pending, leases, unknown: from.rest().to_vec() })
     }
 }
 

@@ -8,18 +8,21 @@
 //!
 //! An admission under one limit needs one swap.
 
+mod decision;
+mod place;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::account::{Account, Pending, Standing};
+use self::decision::{State, cell, decide, open};
+use self::place::{How, Placed, place};
+use super::account::{Standing, Terms};
 use super::bucket::{Changed, Whose, change};
+use super::claim::{Claim, Want};
 use super::limit::Limit;
-use super::pack::{Packed, Unpacked};
-use crate::shared::{Number, Store, Swap};
+use super::link::Link;
+use crate::shared::Store;
 use crate::time::Instant;
-
-/// How often a worker looks again at a pending reservation before it aborts it, the first time.
-const PATIENCE: u32 = 16;
 
 /// How often a worker begins again before it gives up, as if the limits were just busy.
 const ATTEMPTS: u32 = 10_000;
@@ -33,12 +36,24 @@ pub struct Worker {
     serial: u64,
     /// The key of its cell.
     cell: String,
+    /// Whether this Envoy shares its limits with others.
+    shares: bool,
 }
 
 impl Worker {
-    /// The worker with this number.
+    /// The worker with this number, of an Envoy that shares its limits with no other.
     pub fn new(id: u64) -> Self {
-        Self { id, serial: 0, cell: cell(id) }
+        Self { id, serial: 0, cell: cell(id), shares: false }
+    }
+
+    /// Has it admit by leases of control's.
+    pub fn shares(&mut self) {
+        self.shares = true;
+    }
+
+    /// Whether it admits by leases of control's.
+    pub fn is_sharing(&self) -> bool {
+        self.shares
     }
 
     /// Its number.
@@ -47,21 +62,14 @@ impl Worker {
     }
 }
 
-fn cell(worker: u64) -> String {
-    ["weir.admission/", itoa::Buffer::new().format(worker)].concat()
-}
-
-/// What a request takes of one limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Want<'l> {
-    /// The number by which the caller knows the limit.
-    pub number: usize,
-    /// The limit.
-    pub limit: &'l Limit,
-    /// Whose account.
-    pub subject: String,
-    /// How much, in the limit's unit.
-    pub amount: u128,
+/// Whether an admission may wait until control is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asking {
+    /// It cannot wait, or has waited long enough.
+    #[default]
+    Never,
+    /// It may. Control was asked, and has answered, so often already.
+    Again(u8),
 }
 
 /// What was taken of one limit, to be settled once.
@@ -96,6 +104,8 @@ impl Taken {
 pub enum Refused {
     /// A limit has too little left.
     Short(Shortfall),
+    /// Leases do not cover this, and control may have more.
+    Lease(Vec<Claim>),
     /// A cell cannot be read, because another version of Weir has written it, or cannot be written.
     Lost,
 }
@@ -113,68 +123,54 @@ pub struct Shortfall {
     pub wait: Option<u64>,
 }
 
-/// The state of a worker's latest admission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    Admitted,
-    Aborted,
-}
-
-const LAYOUT: u8 = 1;
-
-fn written(serial: u64, state: State) -> Vec<u8> {
-    let mut to = Packed::default();
-    to.rest(&[LAYOUT]);
-    to.number(serial.into());
-    to.number(match state {
-        State::Open => 0,
-        State::Admitted => 1,
-        State::Aborted => 2,
-    });
-    to.end()
-}
-
-fn read(bytes: &[u8]) -> Option<(u64, State)> {
-    let (layout, rest) = bytes.split_first()?;
-    let mut from = (*layout == LAYOUT).then_some(Unpacked::of(rest))?;
-    let serial = from.small()?;
-    Some((
-        serial,
-        match from.small()? {
-            0 => State::Open,
-            1 => State::Admitted,
-            2 => State::Aborted,
-            _ => return None,
-        },
-    ))
-}
-
 /// Takes all of `wants`, or nothing. They are taken in the order of their accounts.
 pub fn admit(
     store: &dyn Store,
     worker: &mut Worker,
     wants: &mut [Want<'_>],
+    asking: Asking,
     now: Instant,
 ) -> Result<Vec<Taken>, Refused> {
-    match wants {
+    let outcome = match &mut *wants {
         [] => Ok(Vec::new()),
-        [want] => one(store, worker, want, now).map(|taken| [taken].into()),
+        [want] => one(store, worker, want, asking, now).map(|taken| [taken].into()),
         wants => {
             // Two admissions that meet in two accounts meet in the same one first.
             wants.sort_by(|a, b| (&a.limit.name, &a.subject).cmp(&(&b.limit.name, &b.subject)));
-            for attempt in 0..ATTEMPTS {
-                if let Some(outcome) = all(store, worker, wants, now, attempt) {
-                    return outcome;
-                }
-            }
-            Err(Refused::Lost)
+            let mut attempts = 0..ATTEMPTS;
+            attempts.find_map(|attempt| all(store, worker, wants, (asking, attempt), now)).unwrap_or(Err(Refused::Lost))
         }
+    };
+    match outcome {
+        Err(Refused::Lease(first)) => Err(Refused::Lease(uncovered(store, wants, first, now))),
+        outcome => outcome,
     }
 }
 
-fn one(store: &dyn Store, worker: &mut Worker, want: &Want<'_>, now: Instant) -> Result<Taken, Refused> {
-    let placed = place(store, want, now, 0, |account, window| {
+/// All that a lease does not cover now, so that control is asked once; `first` is known.
+fn uncovered(store: &dyn Store, wants: &[Want<'_>], first: Vec<Claim>, now: Instant) -> Vec<Claim> {
+    let mut claims = first;
+    for want in wants {
+        let is_known = |claim: &Claim| claim.limit.name == want.limit.name && claim.subject == want.subject;
+        let looked = change(store, want.limit, Whose::own(&want.subject), now, |account| {
+            (false, account.fits(want.limit, want.amount, Terms::Lease, now, |_| true))
+        });
+        if matches!(looked, Changed::Done(false)) && !claims.iter().any(is_known) {
+            claims.push(Claim::of(want));
+        }
+    }
+    claims
+}
+
+fn one(
+    store: &dyn Store,
+    worker: &mut Worker,
+    want: &Want<'_>,
+    asking: Asking,
+    now: Instant,
+) -> Result<Taken, Refused> {
+    let how = How { shares: worker.shares, asking, attempt: 0 };
+    let placed = place(store, want, now, how, &mut |account, window| {
         account.hold(want.limit, worker.id, window, want.amount);
     })?;
     Ok(taken(want, placed, worker.id))
@@ -185,18 +181,19 @@ fn all(
     store: &dyn Store,
     worker: &mut Worker,
     wants: &[Want<'_>],
+    (asking, attempt): (Asking, u32),
     now: Instant,
-    attempt: u32,
 ) -> Option<Result<Vec<Taken>, Refused>> {
     worker.serial += 1;
-    let Worker { id, serial, cell } = worker;
+    let Worker { id, serial, cell, shares } = worker;
     let (id, serial) = (*id, *serial);
+    let how = How { shares: *shares, asking, attempt };
     if !open(store, cell, serial) {
         return Some(Err(Refused::Lost));
     }
     let mut placed = Vec::with_capacity(wants.len());
     for want in wants {
-        match place(store, want, now, attempt, |account, window| account.pend(id, serial, window, want.amount)) {
+        match place(store, want, now, how, &mut |account, window| account.pend(id, serial, window, want.amount)) {
             Ok(at) => placed.push(taken(want, at, id)),
             Err(refused) => {
                 withdraw(store, wants, &placed, (id, serial), now);
@@ -220,129 +217,9 @@ fn all(
     Some(Ok(placed))
 }
 
-/// Where a reservation is.
-struct Placed {
-    shared: bool,
-    window: u64,
-    over: bool,
-    standing: Standing,
-}
-
 fn taken(want: &Want<'_>, Placed { shared, window, over, standing }: Placed, worker: u64) -> Taken {
     let Want { number, amount, .. } = *want;
     Taken { number, subject: want.subject.clone(), shared, window, amount, worker, over, standing }
-}
-
-/// Places a reservation in an account, if it fits.
-fn place(
-    store: &dyn Store,
-    want: &Want<'_>,
-    now: Instant,
-    attempt: u32,
-    mut put: impl FnMut(&mut Account, u64),
-) -> Result<Placed, Refused> {
-    enum Found {
-        Placed(Placed),
-        Short(Shortfall),
-        /// It would fit beside what is decided.
-        Waits(Vec<Pending>),
-    }
-    let Want { number, limit, subject, amount } = want;
-    let mut void: Vec<Pending> = Vec::new();
-    let mut admitted: Vec<Pending> = Vec::new();
-    let mut over: Vec<Pending> = Vec::new();
-    let mut looks = 0;
-    loop {
-        let found = change(store, limit, Whose::own(subject), now, |account| {
-            account.pending.retain(|pending| !void.contains(pending));
-            let window = account.advance(limit, now).start;
-            let over = limit.soft && account.standing(limit, now).left() < *amount;
-            if account.has_room(limit, *amount, |_| true) {
-                put(account, window);
-                let standing = account.standing(limit, now);
-                return (true, Found::Placed(Placed { shared: account.subject != *subject, window, over, standing }));
-            }
-            if account.has_room(limit, *amount, |pending| admitted.contains(pending)) {
-                let waits = account.pending.iter().filter(|pending| !admitted.contains(pending));
-                return (false, Found::Waits(waits.copied().collect()));
-            }
-            let until = account.wait(limit, *amount, now);
-            (false, Found::Short(Shortfall { number: *number, subject: subject.clone(), amount: *amount, wait: until }))
-        });
-        match found {
-            Changed::Lost => return Err(Refused::Lost),
-            Changed::Done(Found::Placed(placed)) => return Ok(placed),
-            Changed::Done(Found::Short(short)) => return Err(Refused::Short(short)),
-            Changed::Done(Found::Waits(waits)) => {
-                if looks < PATIENCE.saturating_mul(attempt + 1) {
-                    looks += 1;
-                    store.pause();
-                    continue;
-                }
-                for pending in waits {
-                    match abort(store, &pending) {
-                        Decided::Aborted => void.push(pending),
-                        Decided::Admitted => admitted.push(pending),
-                        // Its worker has gone on, and had changed the account before: read again. If it is still there, its
-                        // worker could not.
-                        Decided::Over if over.contains(&pending) => void.push(pending),
-                        Decided::Over => over.push(pending),
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What became of a pending reservation.
-enum Decided {
-    Aborted,
-    Admitted,
-    Over,
-}
-
-/// Aborts the admission to which a pending reservation belongs, if it is not decided.
-fn abort(store: &dyn Store, pending: &Pending) -> Decided {
-    let key = cell(pending.worker);
-    loop {
-        let Some((bytes, number)) = store.get(&key) else { return Decided::Aborted };
-        match read(&bytes) {
-            Some((serial, State::Open)) if serial == pending.serial => {
-                match store.replace(&key, &written(serial, State::Aborted), number) {
-                    Swap::Done => return Decided::Aborted,
-                    Swap::Outrun => {}
-                    Swap::Refused => return Decided::Admitted,
-                }
-            }
-            Some((serial, State::Aborted)) if serial == pending.serial => return Decided::Aborted,
-            Some((serial, State::Admitted)) if serial == pending.serial => return Decided::Admitted,
-            Some(_) => return Decided::Over,
-            None => return Decided::Admitted,
-        }
-    }
-}
-
-/// Begins an admission in the worker's cell.
-fn open(store: &dyn Store, cell: &str, serial: u64) -> bool {
-    let bytes = written(serial, State::Open);
-    loop {
-        let swap = match store.get(cell) {
-            Some((_, number)) => store.replace(cell, &bytes, number),
-            None => store.create(cell, &bytes),
-        };
-        match swap {
-            Swap::Done => return true,
-            Swap::Outrun => {}
-            Swap::Refused => return false,
-        }
-    }
-}
-
-/// Decides the admission in the worker's cell, if nobody has aborted it.
-fn decide(store: &dyn Store, cell: &str, serial: u64, state: State) -> bool {
-    let open = written(serial, State::Open);
-    let found = store.get(cell).filter(|(bytes, _): &(Vec<u8>, Number)| *bytes == open);
-    found.is_some_and(|(_, number)| store.replace(cell, &written(serial, state), number) == Swap::Done)
 }
 
 /// Takes back what is pending.
@@ -356,7 +233,12 @@ fn withdraw(store: &dyn Store, wants: &[Want<'_>], placed: &[Taken], (id, serial
 /// Whether a limit has enough left at this moment. Nothing is taken, so it may be another answer when it is.
 pub fn has_room(store: &dyn Store, want: &Want<'_>, now: Instant) -> bool {
     let looked = change(store, want.limit, Whose::own(&want.subject), now, |account| {
-        (false, account.has_room(want.limit, want.amount, |_| false))
+        account.advance(want.limit, now);
+        let is_shared = !account.leases.is_empty();
+        let fits = |terms| account.fits(want.limit, want.amount, terms, now, |_| false);
+        // Control may have more than the lease.
+        let may = is_shared && !account.is_spent(want.limit, want.amount, now);
+        (false, if is_shared { may || fits(Terms::Lease) } else { fits(Terms::Own) })
     });
     matches!(looked, Changed::Done(true))
 }
@@ -373,11 +255,26 @@ pub fn settle(store: &dyn Store, limit: &Limit, taken: &Taken, used: u128, now: 
 /// Reserves `more` for a request that is under way. Whether there was room.
 pub fn extend(store: &dyn Store, limit: &Limit, taken: &mut Taken, more: u128, now: Instant) -> bool {
     let (worker, window) = (taken.worker, taken.window);
-    let extended = change(store, limit, taken.whose(), now, |account| {
-        let done = account.extend(limit, worker, window, more);
-        (done, done)
-    });
-    let done = matches!(extended, Changed::Done(true));
+    let by = |terms: Option<Terms>| {
+        let extended = change(store, limit, taken.whose(), now, |account| {
+            account.advance(limit, now);
+            let is_leased = account.leases.iter().any(|lease| lease.window == window);
+            let terms = terms.unwrap_or(if is_leased { Terms::Lease } else { Terms::Own });
+            let done = account.extend(limit, worker, window, more, terms, now);
+            if !done && terms == Terms::Lease {
+                account.leased(window, now).want(more);
+            }
+            (done || terms == Terms::Lease, (done, terms))
+        });
+        if let Changed::Done(done) = extended { done } else { (false, Terms::Own) }
+    };
+    let (mut done, terms) = by(None);
+    if !done && terms == Terms::Lease && Link::of(store).is_none_or(|link| link.is_away(now)) {
+        done = by(Some(Terms::Alone)).0;
+        if done {
+            Link::change(store, |link| link.uncovered += 1);
+        }
+    }
     if done {
         taken.amount = taken.amount.saturating_add(more);
     }

@@ -31,7 +31,8 @@ pub(super) struct Place {
     /// The cell's key.
     pub(super) key: String,
     index: String,
-    number: u32,
+    /// Its number among those of its limit.
+    pub(super) number: u32,
 }
 
 impl Place {
@@ -53,8 +54,9 @@ impl Place {
     /// All places of a limit that exist.
     pub(super) fn all(store: &dyn Store, name: &str) -> Vec<Self> {
         let bits = store.get(&["weir.quotas/", name].concat()).map(|(bits, _)| bits).unwrap_or_default();
-        let numbers = (0..BUCKETS)
-            .filter(|number| bits.get((number / 8) as usize).is_some_and(|byte| byte >> (number % 8) & 1 == 1));
+        let bytes = (0_u32..).step_by(8).zip(&bits).filter(|(_, byte)| **byte > 0);
+        let numbers =
+            bytes.flat_map(|(first, byte)| (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| first + bit));
         numbers.map(|number| Self::numbered(name, number)).collect()
     }
 
@@ -199,6 +201,23 @@ pub(super) fn change<T>(
     now: Instant,
     mut change: impl FnMut(&mut Account) -> (bool, T),
 ) -> Changed<T> {
+    let mut last = None;
+    let is_done = swap(store, limit, whose, now, &mut |account| {
+        let (writes, told) = change(account);
+        last = Some(told);
+        writes
+    });
+    last.filter(|_| is_done).map_or(Changed::Lost, Changed::Done)
+}
+
+/// The same, once for all who call it: whether it was done.
+fn swap(
+    store: &dyn Store,
+    limit: &Limit,
+    whose: Whose<'_>,
+    now: Instant,
+    change: &mut dyn FnMut(&mut Account) -> bool,
+) -> bool {
     let subject = whose.account();
     let place = Place::of(&limit.name, limit.most_values(), whose.subject);
     loop {
@@ -208,7 +227,7 @@ pub(super) fn change<T>(
             Some((bytes, _)) if bytes.is_empty() => (Bucket::default(), true),
             Some((bytes, _)) => match Bucket::read(bytes) {
                 Some(bucket) => (bucket, false),
-                None => return Changed::Lost,
+                None => return false,
             },
         };
         let former = match &limit.was {
@@ -217,9 +236,8 @@ pub(super) fn change<T>(
             }
             _ => None,
         };
-        let (writes, told) = change(bucket.account(limit, whose, former, now));
-        if !writes {
-            return Changed::Done(told);
+        if !change(bucket.account(limit, whose, former, now)) {
+            return true;
         }
         let bytes = bucket.write();
         let swap = match found {
@@ -231,10 +249,10 @@ pub(super) fn change<T>(
                 if is_new {
                     place.list(store);
                 }
-                return Changed::Done(told);
+                return true;
             }
             Swap::Outrun => {}
-            Swap::Refused => return Changed::Lost,
+            Swap::Refused => return false,
         }
     }
 }
@@ -269,16 +287,22 @@ pub(super) fn change_each(
     mut change: impl FnMut(&mut Account) -> bool,
 ) {
     for place in Place::all(store, &limit.name) {
-        while let Some((bytes, number)) = store.get(&place.key) {
-            let Some(mut bucket) = Bucket::read(&bytes) else { break };
-            let mut writes = false;
-            for account in &mut bucket.accounts {
+        visit(store, &place, &mut |accounts| {
+            accounts.iter_mut().fold(false, |writes, account| {
                 account.advance(limit, now);
-                writes |= change(account);
-            }
-            if !writes || store.replace(&place.key, &bucket.write(), number) != Swap::Outrun {
-                break;
-            }
+                change(account) || writes
+            })
+        });
+    }
+}
+
+/// Changes the accounts of one cell, as they were written last, if `change` says that they must be written. It is asked again if
+/// another worker was first.
+pub(super) fn visit(store: &dyn Store, place: &Place, change: &mut dyn FnMut(&mut [Account]) -> bool) {
+    while let Some((bytes, number)) = store.get(&place.key) {
+        let Some(mut bucket) = Bucket::read(&bytes) else { return };
+        if !change(&mut bucket.accounts) || store.replace(&place.key, &bucket.write(), number) != Swap::Outrun {
+            return;
         }
     }
 }

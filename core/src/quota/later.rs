@@ -2,11 +2,10 @@
 //!
 //! The edge writes it when it plans, since it knows the caller and what the request may use. The first target's is taken then.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::admission::{Refused, Taken, Want, Worker, admit};
-use super::limit::Limit;
+use super::admission::{Asking, Refused, Taken, Worker, admit};
+use super::claim::{Claim, Want};
 use super::refusal;
 use crate::shared::Store;
 use crate::time::Instant;
@@ -15,19 +14,6 @@ use weir_hub::fault::Problem;
 /// What one request must take for each of its targets, by the target's place in the plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Later(pub Vec<Vec<Claim>>);
-
-/// What must be taken of one limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// The number by which the edge knows the limit.
-    pub number: usize,
-    /// The limit.
-    pub limit: Limit,
-    /// Whose account.
-    pub subject: String,
-    /// How much, in the limit's unit.
-    pub amount: u128,
-}
 
 impl Later {
     /// Takes what the target at this place needs, or says what the caller is told.
@@ -40,17 +26,10 @@ impl Later {
     ) -> Result<Vec<Taken>, Problem> {
         let claims = self.0.get(target).map(Vec::as_slice).unwrap_or_default();
         let mut wants: Vec<Want<'_>> = claims.iter().map(Claim::want).collect();
-        admit(store, worker, &mut wants, now).map_err(|refused| {
+        admit(store, worker, &mut wants, Asking::Never, now).map_err(|refused| {
             let number = if let Refused::Short(short) = &refused { Some(short.number) } else { None };
             let limit = claims.iter().find(|claim| Some(claim.number) == number).map(|claim| &claim.limit);
             refusal::problem(&refused, limit)
         })
-    }
-}
-
-impl Claim {
-    /// It, to be taken.
-    pub fn want(&self) -> Want<'_> {
-        Want { number: self.number, limit: &self.limit, subject: self.subject.clone(), amount: self.amount }
     }
 }

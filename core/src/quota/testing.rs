@@ -5,11 +5,29 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use std::sync::{Condvar, Mutex};
 
-use crate::shared::{Number, Store, Swap};
+use crate::shared::{Number, Shared, Store, Swap};
+
+/// Numbers that a seed decides.
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// Those of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// One that is less than `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % end.max(1)
+    }
+}
 
 /// Cells in memory.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<BTreeMap<String, (Vec<u8>, Number)>>);
+pub(crate) struct Memory(Mutex<BTreeMap<String, (Vec<u8>, Number)>>);
 
 impl Default for Turn {
     fn default() -> Self {
@@ -21,6 +39,16 @@ impl Memory {
     /// How many bytes all cells have.
     pub(super) fn bytes(&self) -> usize {
         self.0.lock().unwrap().iter().map(|(key, (bytes, _))| key.len() + bytes.len()).sum()
+    }
+}
+
+impl Shared for Memory {
+    fn bytes(&self, key: &str) -> Vec<u8> {
+        self.get(key).map(|(bytes, _)| bytes).unwrap_or_default()
+    }
+
+    fn store(&self) -> Option<&dyn Store> {
+        Some(self)
     }
 }
 

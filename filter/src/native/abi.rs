@@ -140,6 +140,20 @@ unsafe extern "C" {
     pub(super) fn set_filter_state(stream: Stream, name: Bytes, value: Bytes) -> bool;
     #[link_name = "envoy_dynamic_module_callback_http_get_filter_state_bytes"]
     pub(super) fn get_filter_state(stream: Stream, name: Bytes, into: *mut Bytes) -> bool;
+    /// Lets a request go on that was held. Envoy may call hooks from within.
+    #[link_name = "envoy_dynamic_module_callback_http_filter_continue_decoding"]
+    pub(super) fn continue_decoding(stream: Stream);
+    /// Makes a call, which ends with the stream. Envoy may call the hook of the answer before this returns.
+    #[link_name = "envoy_dynamic_module_callback_http_filter_http_callout"]
+    pub(super) fn callout(
+        stream: Stream,
+        id: *mut u64,
+        cluster: Bytes,
+        headers: *const Header,
+        headers_len: usize,
+        body: Bytes,
+        timeout_milliseconds: u64,
+    ) -> u32;
     #[link_name = "envoy_dynamic_module_callback_http_clear_route_cache"]
     pub(super) fn clear_route_cache(stream: Stream);
     /// The number of the connection to the provider; 0 if there is none.

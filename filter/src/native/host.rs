@@ -8,11 +8,13 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::callout;
 use super::cells::{self, Shared};
 use super::headers::{Changes, Write};
 use weir_core::answer::Answer;
 use weir_core::attempt::Connection;
 use weir_core::role::End;
+use weir_core::steward::Call;
 use weir_core::time::Instant;
 
 use super::abi::{self, Bytes, Header, attribute, body};
@@ -331,6 +333,14 @@ impl Host for Stream {
         cells::shared()
     }
 
+    fn call_control(&self, made: &Call) -> Option<u64> {
+        callout::begin(made, |id, cluster, headers, body, timeout| {
+            // SAFETY: the stream lives as long as its hook; Envoy copies what the pointers show before it returns.
+            unsafe { abi::callout(self.stream, id, cluster, headers.as_ptr(), headers.len(), body, timeout) }
+        })
+        .ok()
+    }
+
     fn warn(&self, line: &str) {
         log(line);
     }
@@ -378,7 +388,7 @@ pub(super) unsafe fn seen<'a>(bytes: Bytes) -> &'a [u8] {
     if bytes.data.is_null() { &[] } else { unsafe { slice::from_raw_parts(bytes.data, bytes.len) } }
 }
 
-fn header(name: &str, value: &str) -> Header {
+pub(super) fn header(name: &str, value: &str) -> Header {
     Header { name: Bytes::of(name.as_bytes()), value: Bytes::of(value.as_bytes()) }
 }
 

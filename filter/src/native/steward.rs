@@ -7,13 +7,13 @@ use core::ffi::c_void;
 use core::ptr::null;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::slice;
 
 use weir_core::config::Role as Configured;
-use weir_core::steward::{Answer, COOLDOWNS, Call, Counter, Input, PERIOD};
+use weir_core::steward::{Answer, Call, Counter, Gauge, Input};
 use weir_core::time::Instant;
 
 use super::abi::{self, Bytes, Header, unused};
+use super::callout;
 use super::cells::{self, Shared};
 use super::host;
 use crate::steward::{Hall, Keeper};
@@ -23,12 +23,14 @@ struct Office {
     /// Envoy's part of it, which lives longer.
     config: *mut c_void,
     timer: *mut c_void,
+    /// From one tick to the next, in milliseconds.
+    period: u64,
     /// Not there while one of its hooks runs: Envoy may call another from within.
     keeper: Cell<Option<Keeper>>,
     /// Answers that came while a hook ran.
     late: RefCell<Vec<Answered>>,
     counters: [Option<usize>; Counter::ALL.len()],
-    cooldowns: Option<usize>,
+    gauges: [Option<usize>; Gauge::ALL.len()],
     /// What Envoy waits for before it ends.
     completion: Cell<Option<Completion>>,
 }
@@ -54,29 +56,18 @@ impl Hall for Present<'_> {
     }
 
     fn call(&mut self, call: &Call) -> Result<(), Answer<'static>> {
-        let header =
-            |name: &'static [u8], value: &str| Header { name: Bytes::of(name), value: Bytes::of(value.as_bytes()) };
-        let headers = [header(b":method", "POST"), header(b":path", &call.path), header(b":authority", &call.cluster)];
-        let timeout = u64::try_from(call.timeout.as_millis()).unwrap_or(u64::MAX);
-        let (mut id, cluster) = (0, Bytes::of(call.cluster.as_bytes()));
-        // SAFETY: Envoy's part lives longer than the office, and copies what the pointers show before it returns.
-        let begun = unsafe {
-            abi::bootstrap_callout(
-                self.0.config,
-                &raw mut id,
-                cluster,
-                headers.as_ptr(),
-                headers.len(),
-                Bytes::NONE,
-                timeout,
-            )
-        };
+        let begun = callout::begin(call, |id, cluster, headers, body, timeout| {
+            // SAFETY: Envoy's part lives longer than the office, and copies what the pointers show before it returns.
+            unsafe {
+                abi::bootstrap_callout(self.0.config, id, cluster, headers.as_ptr(), headers.len(), body, timeout)
+            }
+        });
         match begun {
-            abi::callout::BEGUN => Ok(()),
-            abi::callout::NO_CLUSTER => Err(Answer::NoCluster),
+            Ok(_) => Ok(()),
+            Err(abi::callout::NO_CLUSTER) => Err(Answer::NoCluster),
             // Envoy may have answered it already.
-            _ if !self.0.late.borrow().is_empty() => Ok(()),
-            _ => Err(Answer::NotMade),
+            Err(_) if !self.0.late.borrow().is_empty() => Ok(()),
+            Err(_) => Err(Answer::NotMade),
         }
     }
 
@@ -86,10 +77,10 @@ impl Hall for Present<'_> {
         unsafe { abi::add_to_counter(self.0.config, id, null(), 0, by) };
     }
 
-    fn set_cooldowns(&mut self, count: u64) {
-        let Some(id) = self.0.cooldowns else { return };
+    fn set(&mut self, gauge: Gauge, value: u64) {
+        let Some(id) = self.0.gauges.get(gauge as usize).copied().flatten() else { return };
         // SAFETY: as above.
-        unsafe { abi::set_gauge(self.0.config, id, null(), 0, count) };
+        unsafe { abi::set_gauge(self.0.config, id, null(), 0, value) };
     }
 
     fn warn(&self, line: &str) {
@@ -155,19 +146,21 @@ unsafe extern "C" fn config_new(config: *mut c_void, _name: Bytes, settings: Byt
     };
     // SAFETY: Envoy's part of it is there, and this is its main thread. (So for the calls below.)
     let timer = unsafe { abi::timer_new(config) };
+    let keeper = Keeper::new(settings);
     let office = Office {
         config,
         timer,
-        keeper: Cell::new(Some(Keeper::new(settings))),
+        period: keeper.period(),
+        keeper: Cell::new(Some(keeper)),
         late: RefCell::default(),
         counters: Counter::ALL.map(|counter| defined(config, counter.name(), abi::define_counter)),
-        cooldowns: defined(config, COOLDOWNS, abi::define_gauge),
+        gauges: Gauge::ALL.map(|gauge| defined(config, gauge.name(), abi::define_gauge)),
         completion: Cell::new(None),
     };
     office.on(Input::Start);
     // SAFETY: as above.
     unsafe {
-        abi::timer_enable(timer, millis());
+        abi::timer_enable(timer, office.period);
         // Envoy opens no listener before.
         abi::signal_init_complete(config);
     }
@@ -180,10 +173,6 @@ fn defined(config: *mut c_void, name: &str, define: abi::Define) -> Option<usize
     // SAFETY: Envoy's part is there, and Envoy copies the name before it returns.
     let defined = unsafe { define(config, Bytes::of(name.as_bytes()), null(), 0, &raw mut id) };
     (defined == abi::METRIC_DEFINED).then_some(id)
-}
-
-fn millis() -> u64 {
-    u64::try_from(PERIOD.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[unsafe(export_name = "envoy_dynamic_module_on_bootstrap_extension_config_destroy")]
@@ -206,7 +195,7 @@ unsafe extern "C" fn timer_fired(_: *mut c_void, office: *const Office, timer: *
     let Some(office) = (unsafe { office.as_ref() }) else { return };
     // First, so that a tick that fails is not the last one.
     // SAFETY: this timer's hook runs.
-    unsafe { abi::timer_enable(timer, millis()) };
+    unsafe { abi::timer_enable(timer, office.period) };
     office.on(Input::Tick);
 }
 
@@ -223,17 +212,8 @@ unsafe extern "C" fn callout_done(
 ) {
     // SAFETY: `config_new` made it, and it is not destroyed.
     let Some(office) = (unsafe { office.as_ref() }) else { return };
-    let answered = (result == abi::callout::RESPONSE).then(|| {
-        // SAFETY: Envoy's headers and bytes live as long as the call.
-        let (headers, chunks) = unsafe { (all(headers, headers_len), all(chunks, chunks_len)) };
-        // SAFETY: as above.
-        let header = headers.iter().find(|header| unsafe { host::seen(header.name) } == b":status");
-        // SAFETY: as above.
-        let status = header.and_then(|header| str::from_utf8(unsafe { host::seen(header.value) }).ok());
-        // SAFETY: as above.
-        let body = chunks.iter().map(|chunk| unsafe { host::seen(*chunk) }).collect::<Vec<_>>().concat();
-        (status.and_then(|status| status.parse().ok()).unwrap_or_default(), body)
-    });
+    // SAFETY: Envoy's headers and bytes live as long as the call.
+    let answered = unsafe { callout::response(result, (headers, headers_len), (chunks, chunks_len)) };
     match office.keeper.take() {
         Some(keeper) => {
             office.keeper.set(Some(keeper));
@@ -241,15 +221,6 @@ unsafe extern "C" fn callout_done(
         }
         None => office.late.borrow_mut().push(answered),
     }
-}
-
-/// What Envoy shows; empty if it shows nothing.
-///
-/// # Safety
-/// `first` is null or the first of `len`, and they must live, unchanged, for `'a`.
-unsafe fn all<'a, T>(first: *const T, len: usize) -> &'a [T] {
-    // SAFETY: as the caller says.
-    if first.is_null() { &[] } else { unsafe { slice::from_raw_parts(first, len) } }
 }
 
 /// Envoy is about to end, and waits until it is told that it may.

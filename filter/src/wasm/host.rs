@@ -13,20 +13,15 @@ use std::cell::RefCell;
 use weir_core::answer::Answer;
 use weir_core::attempt::Connection;
 use weir_core::role::End;
+use weir_core::steward::Call;
 use weir_core::time::Instant;
 
 use super::cells::SharedData;
-use super::is_there;
+use super::{calls, is_there};
 use crate::host::{self, Buffer, Host, Map};
 
 /// The plugin's configuration, among the ABI's buffers.
 const CONFIGURATION: u32 = 7;
-/// The body of a call's response.
-const CALL_RESPONSE_BODY: u32 = 4;
-
-/// The headers of a call's response, among the ABI's header maps.
-const CALL_RESPONSE: u32 = 6;
-
 /// How loud a line of the log is.
 #[derive(Clone, Copy)]
 pub(super) enum Level {
@@ -34,7 +29,9 @@ pub(super) enum Level {
     Critical = 5,
 }
 
-/// An answer, among the ABI's kinds of streams.
+/// A request, among the ABI's kinds of streams.
+const REQUEST: u32 = 0;
+/// An answer.
 const RESPONSE: u32 = 1;
 
 const OK: u32 = 0;
@@ -45,6 +42,7 @@ unsafe extern "C" {
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_close_stream(kind: u32) -> u32;
+    fn proxy_continue_stream(kind: u32) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, len: usize) -> u32;
@@ -308,9 +306,28 @@ impl Host for Stream {
         SharedData
     }
 
+    /// By the plugin configuration, which outlives every stream.
+    fn call_control(&self, made: &Call) -> Option<u64> {
+        let token = calls::by_configuration(made);
+        turn_to(self.0);
+        token
+    }
+
     fn warn(&self, line: &str) {
         log(Level::Error, line);
     }
+}
+
+/// Lets a request go on that was held. It is the one that is [at hand](turn_to).
+pub(super) fn go_on() {
+    // SAFETY: a number only.
+    unsafe { proxy_continue_stream(REQUEST) };
+}
+
+/// Has all that follows in this hook be about a stream. Whether it is there.
+pub(super) fn turn_to(stream: u32) -> bool {
+    // SAFETY: a number only.
+    unsafe { proxy_set_effective_context(stream) == OK }
 }
 
 /// The time; 1970 if the host has no clock.
@@ -319,14 +336,6 @@ pub(super) fn now() -> Instant {
     // SAFETY: the host writes one number into a variable that outlives the call.
     unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) };
     Instant::from_nanos(nanos)
-}
-
-/// The response to a call: its status, and its body of so many bytes.
-pub(super) fn call_response(size: usize) -> (u16, Vec<u8>) {
-    let headers = headers_of(CALL_RESPONSE);
-    let status = headers.pairs().into_iter().find(|(name, _)| *name == ":status");
-    let status = status.and_then(|(_, status)| status.parse().ok()).unwrap_or_default();
-    (status, if size == 0 { Vec::new() } else { bytes(CALL_RESPONSE_BODY, 0, size) })
 }
 
 /// A header map's number in the ABI.
@@ -340,7 +349,7 @@ fn number(map: Map) -> u32 {
 }
 
 /// At most `max` bytes of a buffer, from `start`; requests are 0 in the ABI, answers 1.
-fn bytes(buffer: u32, start: usize, max: usize) -> Vec<u8> {
+pub(super) fn bytes(buffer: u32, start: usize, max: usize) -> Vec<u8> {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: the host writes a pointer and a size into two variables that outlive the call.
     let status = unsafe { proxy_get_buffer_bytes(buffer, start, max, &raw mut data, &raw mut size) };
@@ -364,7 +373,7 @@ fn headers(map: Map) -> Headers {
 }
 
 /// The headers of a map, by its number in the ABI.
-fn headers_of(map: u32) -> Headers {
+pub(super) fn headers_of(map: u32) -> Headers {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: the host writes a pointer and a size into two variables that outlive the call.
     let status = unsafe { proxy_get_header_map_pairs(map, &raw mut data, &raw mut size) };
@@ -372,11 +381,11 @@ fn headers_of(map: u32) -> Headers {
 }
 
 /// Headers as the host has written them: a count, then the sizes, then each name and value with a NUL behind it.
-struct Headers(Vec<u8>);
+pub(super) struct Headers(Vec<u8>);
 
 impl Headers {
     /// Name and value of each.
-    fn pairs(&self) -> Vec<(&str, &str)> {
+    pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
         let bytes = self.0.as_slice();
         let number = |at: usize| -> Option<usize> {
             let bytes = bytes.get(at..at.checked_add(4)?)?;

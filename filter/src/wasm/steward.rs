@@ -4,12 +4,12 @@
 //! hold it; the counts then stand still, and so do the statistics. It makes no last call: Envoy has no cluster any more when it
 //! tells a VM that it ends, and a call from there ends Envoy with a segmentation fault (seen in 1.40).
 
-use core::ptr::null;
 use std::cell::RefCell;
 
-use weir_core::steward::{Answer, COOLDOWNS, Call, Counter, Input, PERIOD, Settings};
+use weir_core::steward::{Answer, Call, Counter, Gauge, Input, Settings};
 use weir_core::time::Instant;
 
+use super::calls;
 use super::cells::SharedData;
 use super::host::{self, Level};
 use crate::steward::{Hall, Keeper};
@@ -27,18 +27,6 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, by: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
-    fn proxy_http_call(
-        cluster: *const u8,
-        cluster_size: usize,
-        headers: *const u8,
-        headers_size: usize,
-        body: *const u8,
-        body_size: usize,
-        trailers: *const u8,
-        trailers_size: usize,
-        timeout: u32,
-        token: *mut u32,
-    ) -> u32;
 }
 
 /// The steward of this VM.
@@ -47,7 +35,7 @@ struct Office {
     root: u32,
     keeper: Keeper,
     counters: [Option<u32>; Counter::ALL.len()],
-    cooldowns: Option<u32>,
+    gauges: [Option<u32>; Gauge::ALL.len()],
 }
 
 thread_local! {
@@ -58,7 +46,7 @@ thread_local! {
 /// The office during one hook.
 struct Present {
     counters: [Option<u32>; Counter::ALL.len()],
-    cooldowns: Option<u32>,
+    gauges: [Option<u32>; Gauge::ALL.len()],
 }
 
 impl Hall for Present {
@@ -73,30 +61,10 @@ impl Hall for Present {
     }
 
     fn call(&mut self, call: &Call) -> Result<(), Answer<'static>> {
-        let headers = [(":method", "POST"), (":path", &*call.path), (":authority", &*call.cluster)];
-        let headers = host::serialized(&headers);
-        let trailers = host::serialized::<&str, &str>(&[]);
-        let timeout = u32::try_from(call.timeout.as_millis()).unwrap_or(u32::MAX);
-        let (cluster, mut token) = (&call.cluster, 0);
-        // SAFETY: what the pointers show outlives the call, and the host copies it.
-        let begun = unsafe {
-            proxy_http_call(
-                cluster.as_ptr(),
-                cluster.len(),
-                headers.as_ptr(),
-                headers.len(),
-                null(),
-                0,
-                trailers.as_ptr(),
-                trailers.len(),
-                timeout,
-                &raw mut token,
-            )
-        };
-        match begun {
-            OK => Ok(()),
-            BAD_ARGUMENT => Err(Answer::NoCluster),
-            _ => Err(Answer::NotMade),
+        match calls::begin(call) {
+            Ok(_) => Ok(()),
+            Err(BAD_ARGUMENT) => Err(Answer::NoCluster),
+            Err(_) => Err(Answer::NotMade),
         }
     }
 
@@ -106,10 +74,10 @@ impl Hall for Present {
         unsafe { proxy_increment_metric(id, i64::try_from(by).unwrap_or(i64::MAX)) };
     }
 
-    fn set_cooldowns(&mut self, count: u64) {
-        let Some(id) = self.cooldowns else { return };
+    fn set(&mut self, gauge: Gauge, value: u64) {
+        let Some(id) = self.gauges.get(gauge as usize).copied().flatten() else { return };
         // SAFETY: numbers only.
-        unsafe { proxy_record_metric(id, count) };
+        unsafe { proxy_record_metric(id, value) };
     }
 
     fn warn(&self, line: &str) {
@@ -126,12 +94,13 @@ pub(super) fn start(root: u32, settings: Settings) {
         root,
         keeper: Keeper::new(settings),
         counters: Counter::ALL.map(|counter| defined(COUNTER, counter.name())),
-        cooldowns: defined(GAUGE, COOLDOWNS),
+        gauges: Gauge::ALL.map(|gauge| defined(GAUGE, gauge.name())),
     };
+    let period = office.keeper.period();
     OFFICE.set(Some(office));
     on(root, Input::Start);
     // SAFETY: a number only.
-    unsafe { proxy_set_tick_period_milliseconds(u32::try_from(PERIOD.as_millis()).unwrap_or(u32::MAX)) };
+    unsafe { proxy_set_tick_period_milliseconds(u32::try_from(period).unwrap_or(u32::MAX)) };
 }
 
 fn defined(kind: u32, name: &str) -> Option<u32> {
@@ -156,7 +125,7 @@ pub(super) fn answered(root: u32, headers: usize, size: usize) {
     if headers == 0 {
         return on(root, Input::Answer(Answer::Broken));
     }
-    let (status, body) = host::call_response(size);
+    let (status, body) = calls::response(size);
     on(root, Input::Answer(Answer::Response { status, body: &body }));
 }
 
@@ -165,7 +134,7 @@ fn on(root: u32, input: Input<'_>) {
         return;
     }
     let Some(mut office) = OFFICE.take() else { return };
-    let (counters, cooldowns) = (office.counters, office.cooldowns);
-    office.keeper.on(&mut Present { counters, cooldowns }, input);
+    let (counters, gauges) = (office.counters, office.gauges);
+    office.keeper.on(&mut Present { counters, gauges }, input);
     OFFICE.set(Some(office));
 }

@@ -53,9 +53,9 @@ fn all_are_taken_or_none() {
     let store = Memory::default();
     let (a, b) = (budget("a", 10), budget("b", 5));
     let mut worker = Worker::new(1);
-    let taken = admit(&store, &mut worker, &mut [want(&b, 3), want(&a, 3)], now()).unwrap();
+    let taken = admit(&store, &mut worker, &mut [want(&b, 3), want(&a, 3)], Asking::Never, now()).unwrap();
     assert_eq!((taken_of(&store, &a), taken_of(&store, &b)), ((0, 3), (0, 3)));
-    let refused = admit(&store, &mut worker, &mut [want(&a, 3), want(&b, 3)], now());
+    let refused = admit(&store, &mut worker, &mut [want(&a, 3), want(&b, 3)], Asking::Never, now());
     let Err(Refused::Short(short)) = refused else { panic!("{refused:?}") };
     assert_eq!(short.wait, Some(1000), "what is held may come back");
     assert_eq!((taken_of(&store, &a), taken_of(&store, &b)), ((0, 3), (0, 3)));
@@ -68,7 +68,7 @@ fn all_are_taken_or_none() {
 #[test]
 fn a_reservation_is_extended_while_there_is_room() {
     let (store, a) = (Memory::default(), budget("a", 10));
-    let mut taken = admit(&store, &mut Worker::new(1), &mut [want(&a, 6)], now()).unwrap();
+    let mut taken = admit(&store, &mut Worker::new(1), &mut [want(&a, 6)], Asking::Never, now()).unwrap();
     assert!(extend(&store, &a, &mut taken[0], 3, now()));
     assert!(!extend(&store, &a, &mut taken[0], 2, now()));
     settle(&store, &a, &taken[0], 9, now());
@@ -84,7 +84,7 @@ fn what_a_worker_left_pending_when_it_died_holds_nobody_up() {
         account.pend(9, 1, 0, 10);
         (true, ())
     });
-    assert!(admit(&store, &mut Worker::new(1), &mut [want(&a, 10)], now()).is_ok());
+    assert!(admit(&store, &mut Worker::new(1), &mut [want(&a, 10)], Asking::Never, now()).is_ok());
     assert_eq!(taken_of(&store, &a), (0, 10));
 }
 
@@ -123,7 +123,7 @@ fn interleave(amounts: &[u128], threads: &[Vec<Ask>], seed: u64) {
                     for (want, (n, _)) in wants.iter_mut().zip(&ask.wants) {
                         want.number = *n;
                     }
-                    match admit(&store, &mut worker, &mut wants, now()) {
+                    match admit(&store, &mut worker, &mut wants, Asking::Never, now()) {
                         Ok(taken) => give_back(&store, limits, &taken, 0),
                         Err(refused) if ask.always_fits => {
                             problems.lock().unwrap().push(format!("thread {thread}: {refused:?}"));
@@ -188,7 +188,7 @@ fn many_threads_spend_a_budget_to_its_last_token() {
                     loop {
                         let mut wants = [want(&limits[0], 3), want(&limits[1], 3)];
                         wants[1].number = 1;
-                        match admit(memory, &mut worker, &mut wants, now()) {
+                        match admit(memory, &mut worker, &mut wants, Asking::Never, now()) {
                             Ok(taken) => {
                                 spent += 1;
                                 give_back(memory, limits, &taken, 1);

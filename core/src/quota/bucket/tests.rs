@@ -3,6 +3,7 @@ use alloc::format;
 use alloc::string::ToString;
 use core::time::Duration;
 
+use super::super::Asking;
 use super::super::limit::{Alone, Dimension, Kind, Meter, Subject};
 use super::super::testing::Memory;
 use super::super::window::Windows;
@@ -72,7 +73,7 @@ fn values_beyond_the_most_share_an_account_and_settle_there() {
     let mut want = [super::super::Want { number: 0, limit: &limit, subject: subject.clone(), amount: 5 }];
     let left = |now| spend(&store, &limit, &subject, 0, now).1;
     let before = left(secs(1));
-    let taken = super::super::admit(&store, &mut worker, &mut want, secs(1)).unwrap();
+    let taken = super::super::admit(&store, &mut worker, &mut want, Asking::Never, secs(1)).unwrap();
     assert!(taken[0].shared);
     assert_eq!(left(secs(1)), before - 5);
     super::super::settle(&store, &limit, &taken[0], 2, secs(1));
