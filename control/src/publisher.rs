@@ -139,6 +139,7 @@ pub(crate) mod tests {
             access_log: "/access.log".into(),
             ca_bundle: None,
             connections: 1,
+            control: None,
             door: Door::Port,
         };
         render(&gateway, &node).unwrap()

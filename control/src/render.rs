@@ -25,7 +25,7 @@ use weir_core::config::Gateway;
 
 pub use error::RenderError;
 pub use kind::Kind;
-pub use node::{Door, MOST_CONNECTIONS, Module, Node, admin, connections};
+pub use node::{Control, ControlAddress, Door, MOST_CONNECTIONS, Module, Node, admin, connections};
 pub use resources::Resources;
 
 /// The resources of an Envoy at `node` that runs `gateway`.

@@ -119,6 +119,7 @@ impl Folders {
             access_log: self.access_log(),
             ca_bundle: environment.ca_bundle().map(Path::to_owned),
             connections,
+            control: None,
             door: Door::Port,
         }
     }

@@ -116,6 +116,7 @@ impl Include {
             // The operator's Envoy has an admin interface and a limit of connections of its own.
             admin_socket: folder.join("admin.sock"),
             connections: MOST_CONNECTIONS,
+            control: None,
             access_log: folder.join("access.log"),
             ca_bundle: Some(ca_bundle(&environment, prefix.is_some())),
             door,

@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_control::publisher::Publisher;
 use weir_control::render::{Door, MOST_CONNECTIONS, Module, Node, Resources, render};
 use weir_control::{AdminAddress, Environment, load};
+use weir_core::quota::Limit;
 
 use crate::client::Ask;
 use crate::envoy::{Start, admin, heaps, module};
@@ -59,6 +60,7 @@ impl Gateway {
             access_log: folder.path().join("access.log"),
             ca_bundle: None,
             connections: MOST_CONNECTIONS,
+            control: builder.control.clone(),
             door: if builder.inside { Door::Internal } else { Door::Port },
         };
         let (resources, mut vars) = rendered(&builder, &port, &folder, &paths);
@@ -115,6 +117,16 @@ impl Gateway {
         publisher.publish(before, Instant::now()).await.expect("what is running");
         publisher.publish(after, Instant::now()).await.expect("Envoy takes the change");
         self.builder = builder;
+    }
+
+    /// Tells Envoy to end, as a supervisor does.
+    pub fn ends(&self) {
+        crate::signal(self.envoy.id(), "TERM");
+    }
+
+    /// The limits of its configuration, as control is told them.
+    pub fn limits(&self) -> Vec<Limit> {
+        self.builder.limits()
     }
 
     /// Where it listens.
@@ -269,6 +281,18 @@ fn rendered(builder: &Builder, port: &Port, folder: &Folder, paths: &Node) -> (R
     });
     let paths = Node { ca_bundle: environment.ca_bundle().map(ToOwned::to_owned), ..paths.clone() };
     (render(&loaded.gateway, &paths).expect("Envoy's resources"), vars)
+}
+
+impl Builder {
+    /// The limits of its configuration, as control is told them.
+    pub fn limits(&self) -> Vec<Limit> {
+        let (configuration, vars) = self.configuration(SocketAddr::from(([127, 0, 0, 1], 1)), Folder::new().path());
+        let folder = Folder::new();
+        let file = folder.path().join("weir.yaml");
+        fs::write(&file, format!("{configuration:#}")).expect("weir.yaml");
+        let loaded = load(&file, &Environment::new(vars)).expect("a configuration without errors");
+        loaded.gateway.routing().quotas.all().to_vec()
+    }
 }
 
 async fn answers(address: SocketAddr) -> bool {

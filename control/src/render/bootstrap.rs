@@ -22,6 +22,7 @@ pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Value {
     if node.door == Door::Internal {
         clusters.push(clusters::door());
     }
+    clusters.extend(node.control.as_ref().map(clusters::control));
     let mut bootstrap = json!({
         // File SDS needs both.
         "node": { "id": NODE, "cluster": NODE },

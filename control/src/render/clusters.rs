@@ -2,6 +2,7 @@
 
 mod breakers;
 mod collector;
+mod control;
 mod door;
 mod host;
 mod no_plan;
@@ -9,6 +10,7 @@ mod provider;
 mod sidecar;
 
 pub(super) use collector::collector;
+pub(super) use control::control;
 pub(super) use door::door;
 pub(super) use no_plan::no_plan;
 pub(super) use provider::provider;

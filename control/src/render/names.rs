@@ -18,6 +18,9 @@ pub(super) const LOCAL_LISTENER: &str = "weir-local";
 /// The sidecar's cluster.
 pub(super) const SIDECAR: &str = "weir-sidecar";
 
+/// The cluster of the process that shares limits.
+pub(super) const CONTROL: &str = "weir-control";
+
 /// The collector's cluster.
 pub(super) const COLLECTOR: &str = "weir-otlp";
 

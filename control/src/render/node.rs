@@ -25,8 +25,28 @@ pub struct Node {
     pub ca_bundle: Option<PathBuf>,
     /// The most connections that clients may have at once; see [`connections`].
     pub connections: u32,
+    /// Control, if this Envoy shares its limits with others.
+    pub control: Option<Control>,
     /// How callers' requests come in.
     pub door: Door,
+}
+
+/// How an Envoy reaches the process that shares limits among several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Where it listens, as that Envoy sees it.
+    pub at: ControlAddress,
+    /// This Envoy's name. It stays the same when the process starts again, and no other Envoy has it.
+    pub node: String,
+}
+
+/// Where control listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlAddress {
+    /// A Unix socket.
+    Socket(PathBuf),
+    /// A host, by name or IP address, and a port.
+    Host(String, u16),
 }
 
 /// The most connections that clients may have at once, however many files Envoy may open.

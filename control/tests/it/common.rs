@@ -60,6 +60,7 @@ pub(crate) fn node(folder: &Path, environment: &Environment) -> Node {
         access_log: folder.join("access.log"),
         ca_bundle: environment.ca_bundle().map(Path::to_owned),
         connections: MOST_CONNECTIONS,
+        control: None,
         door: Door::Port,
     }
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
+use serde_json::{Value, json};
 use weir_control::publisher::Publisher;
-use weir_control::render::{Door, Kind, Module, Node, Resources, render};
+use weir_control::render::{Control, ControlAddress, Door, Kind, Module, Node, Resources, render};
 use weir_core::config::Gateway;
 
 use crate::common::{copy, environment, node, repository};
@@ -43,6 +44,46 @@ fn two_nodes_are_rendered_side_by_side_and_each_names_its_own_places() {
         assert!(text.contains(&format!("{own}sidecar.sock")), "{own}");
         assert!(text.contains(&format!("{own}envoy/cds.json")), "{own}");
         assert!(!text.contains(&format!("/srv/{other}/")) && !text.contains(&format!("/opt/{other}/")), "{own}");
+    }
+}
+
+#[test]
+fn a_node_that_shares_its_limits_knows_how_to_reach_control() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(folder.path());
+    let [alone, _] = nodes(folder.path());
+    assert!(!text(&render(&gateway, &alone).unwrap()).contains("weir-control"));
+    let places = [
+        (
+            ControlAddress::Socket("/run/control.sock".into()),
+            "STATIC",
+            json!({ "pipe": { "path": "/run/control.sock" } }),
+        ),
+        (
+            ControlAddress::Host("10.1.2.3".into(), 7),
+            "STATIC",
+            json!({ "socket_address": { "address": "10.1.2.3", "port_value": 7 } }),
+        ),
+        (
+            ControlAddress::Host("control.example".into(), 7),
+            "STRICT_DNS",
+            json!({ "socket_address": { "address": "control.example", "port_value": 7 } }),
+        ),
+    ];
+    for (at, kind, address) in places {
+        let shares = Node { control: Some(Control { at, node: "one".into() }), ..alone.clone() };
+        let resources = render(&gateway, &shares).unwrap();
+        let (_, _, bootstrap) = resources.files().into_iter().find(|(_, name, _)| name == "bootstrap.json").unwrap();
+        let bootstrap: Value = serde_json::from_str(&bootstrap).unwrap();
+        let clusters = bootstrap["static_resources"]["clusters"].as_array().unwrap();
+        let cluster = clusters.iter().find(|cluster| cluster["name"] == "weir-control").unwrap();
+        let known = cluster.pointer("/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address").unwrap();
+        assert_eq!((&cluster["type"], known), (&json!(kind), &address));
+        let settings = json!({ "steward": { "control": { "cluster": "weir-control", "node": "one" } } });
+        let extensions = bootstrap["bootstrap_extensions"].as_array().unwrap();
+        let told = extensions.iter().filter_map(|one| one.pointer("/typed_config/config/configuration/value"));
+        let told: Vec<Value> = told.map(|told| serde_json::from_str(told.as_str().unwrap()).unwrap()).collect();
+        assert_eq!(told, [settings]);
     }
 }
 

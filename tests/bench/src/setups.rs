@@ -142,6 +142,7 @@ fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, place: Place) -> 
         access_log: folder.join(format!("{name}{ACCESS_LOG}")),
         ca_bundle: None,
         connections: MOST_CONNECTIONS,
+        control: None,
         door: Door::Port,
     };
     let resources = render(&loaded.gateway, &paths).map_err(io::Error::other)?;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use weir_control::render::{Control, ControlAddress};
 use weir_core::key::KeyHash;
 
 use super::Gateway;
@@ -39,6 +40,7 @@ pub struct Builder {
     pub(super) fails_on: Option<String>,
     pub(super) inside: bool,
     pub(super) steward: Steward,
+    pub(super) control: Option<Control>,
     /// Clusters that the bootstrap has besides.
     pub(super) clusters: Vec<(String, SocketAddr)>,
 }
@@ -212,6 +214,13 @@ impl Builder {
     #[must_use]
     pub fn steward(mut self, settings: Value) -> Self {
         self.steward = Steward::With(settings);
+        self
+    }
+
+    /// Shares its limits with other Envoys by the control at this address, under this name.
+    #[must_use]
+    pub fn shares(mut self, at: ControlAddress, node: &str) -> Self {
+        self.control = Some(Control { at, node: node.to_owned() });
         self
     }
 

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use weir_core::config::{Role, Routing};
-use weir_core::steward::Settings;
+use weir_core::steward::{Control, Settings};
 
 use crate::render::kind::Kind;
 use crate::render::message::source;
-use crate::render::names::EDGE_FILTER;
+use crate::render::names::{CONTROL, EDGE_FILTER};
 use crate::render::node::{Door, Module, Node};
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
@@ -37,7 +37,9 @@ pub(crate) fn edge_slot(node: &Node) -> Value {
 
 /// The steward: a bootstrap extension, one for each process. In wasm it also keeps the shared data alive when no worker has a VM.
 pub(crate) fn steward(node: &Node) -> Value {
-    let role = Role::Steward(Settings::default());
+    let control =
+        node.control.as_ref().map(|control| Control { cluster: CONTROL.to_owned(), node: control.node.clone() });
+    let role = Role::Steward(Settings { control, ..Settings::default() });
     match &node.filter {
         Module::Wasm(module) => json!({
             "name": "envoy.bootstrap.wasm",

@@ -51,6 +51,7 @@ pub(super) fn node(folder: &Path) -> Node {
         access_log: folder.join("access.log"),
         ca_bundle: None,
         connections: 1,
+        control: None,
         door: Door::Port,
     }
 }
