@@ -20,6 +20,7 @@ mod edge;
 mod exhausted;
 mod failover;
 mod inside;
+mod leases;
 mod load;
 mod quota;
 mod records;

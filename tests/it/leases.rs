@@ -1,0 +1,263 @@
+//! Limits that several Envoys share: exact together, and nobody waits for long, whatever becomes of control.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use weir_control::render::ControlAddress;
+use weir_tests::{Builder, Canned, Control, Gateway, Port, Upstream};
+
+/// What a request may at most answer with, in tokens.
+const CAP: u64 = 20;
+
+fn shared(upstream: &Upstream, quota: Value) -> Builder {
+    Gateway::with(upstream).model("gpt", ["sim/gpt-4o"]).quota("shared", quota).workers(2)
+}
+
+/// Two Envoys that share a limit by control, which runs.
+async fn two(upstream: &Upstream, control: &mut Control, quota: Value) -> [Gateway; 2] {
+    let builder = shared(upstream, quota);
+    control.start(&builder.limits()).await;
+    let start = |node| builder.clone().shares(control.address(), node).start();
+    [start("one").await, start("two").await]
+}
+
+fn billed(upstream: &Upstream) -> u64 {
+    upstream.spent().values().map(|spent| spent.input + spent.output).sum()
+}
+
+#[tokio::test]
+async fn sixty_four_callers_of_two_envoys_spend_a_budget_and_not_a_token_more() {
+    const BUDGET: u64 = 20_000;
+    let (upstream, mut control) = (Upstream::sim().await, Control::new());
+    let quota = json!({ "key": "team", "budget": format!("{BUDGET} tokens per month") });
+    let gateways = two(&upstream, &mut control, quota).await;
+    let ask = |caller: usize| {
+        let gateway = &gateways[caller % 2];
+        async move {
+            loop {
+                let answer = gateway.chat("gpt", "Tell me more").with(json!({ "max_tokens": CAP })).await;
+                match answer.status() {
+                    200 => {}
+                    429 if answer.header("x-should-retry") == "false" => return,
+                    429 => tokio::time::sleep(Duration::from_millis(50)).await,
+                    _ => panic!("{}", answer.text()),
+                }
+            }
+        }
+    };
+    join_all((0..64).map(ask)).await;
+    let spent = billed(&upstream);
+    assert!(spent <= BUDGET && spent * 100 >= BUDGET * 98, "{spent} of {BUDGET}");
+    let limits = gateways[0].limits();
+    let standing = async || control.standing(&limits, "shared").await;
+    while standing().await.spent != u128::from(spent) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(standing().await.debts, 0);
+    for gateway in &gateways {
+        assert_eq!(gateway.steward_stat("weir_limits_uncovered").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_one_envoy_uses_the_other_one_sees() {
+    let (upstream, mut control) = (Upstream::sim().await, Control::new());
+    let [one, two] = two(&upstream, &mut control, json!({ "budget": "3 requests per month" })).await;
+    let answer = one.chat("gpt", "Hi").await;
+    assert_eq!((answer.status(), answer.header("x-ratelimit-remaining-requests")), (200, "2"), "{}", answer.text());
+    let mut served = 1;
+    loop {
+        let answer = two.chat("gpt", "Hi").await;
+        match answer.status() {
+            200 => served += 1,
+            // What the other one holds comes back.
+            429 if answer.header("x-should-retry") == "true" => tokio::time::sleep(Duration::from_millis(50)).await,
+            429 => break,
+            _ => panic!("{}", answer.text()),
+        }
+    }
+    assert_eq!(served, 3);
+    assert_eq!(one.chat("gpt", "Hi").await.code(), "insufficient_quota");
+}
+
+#[tokio::test]
+async fn so_many_are_under_way_at_both_together() {
+    let (upstream, mut control) = (Upstream::sim().await, Control::new());
+    let builder = shared(&upstream, json!({ "concurrency": 4 })).model("slow", ["sim/gpt-4o+gap-50ms+tokens-500"]);
+    control.start(&builder.limits()).await;
+    let one = builder.clone().shares(control.address(), "one").start().await;
+    let two = builder.shares(control.address(), "two").start().await;
+    let mut streams = Vec::new();
+    for gateway in [&one, &two, &one, &two] {
+        loop {
+            let mut stream = gateway.chat("slow", "Hi").streamed().open().await;
+            if stream.status() == 200 {
+                assert!(stream.event().await.is_some());
+                streams.push(stream);
+                break;
+            }
+            assert_eq!(stream.status(), 429);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    for gateway in [&one, &two] {
+        let refused = gateway.chat("gpt", "Hi").await;
+        assert_eq!((refused.status(), refused.code().as_str()), (429, "rate_limit_exceeded"), "{}", refused.text());
+    }
+    streams.pop().unwrap().hang_up();
+    while one.chat("gpt", "Hi").await.status() != 200 {}
+}
+
+/// A gateway with a limit of each kind for what happens while control is away, each of a model of its own.
+async fn both(upstream: &Upstream, at: &ControlAddress) -> Gateway {
+    let quota = |alone: &str| json!({ "model": alone, "budget": "1000000 tokens per month", "alone": alone });
+    let builder = Gateway::with(upstream).model("open", ["sim/gpt-4o"]).model("closed", ["sim/gpt-4o"]).workers(2);
+    let builder = builder.quota("goes-on", quota("open")).quota("stops", quota("closed"));
+    builder.shares(at.clone(), "here").start().await
+}
+
+/// Who can wait does, and gets an answer: the request goes on by itself where the limit is open, and is told when to come back
+/// where it is closed.
+async fn all_are_answered(gateway: &Gateway) {
+    for model in ["open", "closed"] {
+        let asks = (0..24).map(|n| {
+            let text = "word ".repeat(n * 400);
+            async move { gateway.chat(model, &text).with(json!({ "max_tokens": CAP })).await }
+        });
+        for answer in join_all(asks).await {
+            if model == "open" {
+                assert_eq!(answer.status(), 200, "{}", answer.text());
+            } else {
+                assert_eq!((answer.status(), answer.header("retry-after")), (429, "1"), "{}", answer.text());
+                assert_eq!(answer.header("x-should-retry"), "true");
+            }
+        }
+    }
+}
+
+fn host(port: &Port) -> ControlAddress {
+    ControlAddress::Host(port.address().ip().to_string(), port.address().port())
+}
+
+#[tokio::test]
+async fn a_control_that_is_silent_or_not_there_holds_nobody_up() {
+    let upstream = Upstream::sim().await;
+    let (silent, dead) = (Port::reserve(), Port::reserve());
+    let _silent = Canned::silent_at(&silent).await;
+    for port in [&silent, &dead] {
+        let gateway = both(&upstream, &host(port)).await;
+        all_are_answered(&gateway).await;
+        gateway.until_steward_stat("weir_control_away", 1).await;
+        all_are_answered(&gateway).await;
+        while gateway.steward_stat("weir_limits_uncovered").await < 24 {}
+    }
+}
+
+#[tokio::test]
+async fn a_control_that_answers_nonsense_holds_nobody_up() {
+    let upstream = Upstream::sim().await;
+    let html = "<html>It works!</html>";
+    let answer =
+        |status: &str, body: &str| format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let answers = [
+        answer("400 Bad Request", "no"),
+        answer("500 Internal Server Error", html),
+        answer("200 OK", html),
+        answer("200 OK", ""),
+        answer("200 OK", &"\0".repeat(20 << 20)),
+        "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nit breaks off".to_owned(),
+        "no HTTP at all".to_owned(),
+        String::new(),
+    ];
+    for answer in answers {
+        let port = Port::reserve();
+        let _control = Canned::answering_at(&port, answer).await;
+        all_are_answered(&both(&upstream, &host(&port)).await).await;
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_while_all_wait_takes_nobody_along() {
+    let upstream = Upstream::sim().await;
+    let silent = Port::reserve();
+    let _silent = Canned::silent_at(&silent).await;
+    let gateway = both(&upstream, &host(&silent)).await;
+    for (model, status) in [("closed", 429), ("open", 200)].repeat(10) {
+        let leaves = tokio::time::timeout(Duration::from_millis(5), gateway.chat(model, "Hi"));
+        let ask = || async { gateway.chat(model, "Hi").await.status() };
+        let (_, statuses) = tokio::join!(leaves, join_all((0..8).map(|_| ask())));
+        assert_eq!(statuses, [status; 8]);
+    }
+}
+
+#[tokio::test]
+async fn control_is_killed_under_load_and_comes_back() {
+    let (upstream, mut control) = (Upstream::sim().await, Control::new());
+    let quota = json!({ "budget": "1000000 tokens per month", "alone": "closed" });
+    let gateways = two(&upstream, &mut control, quota).await;
+    let (ends, served) = (AtomicBool::new(false), AtomicU64::new(0));
+    let ask = |caller: usize| {
+        let (gateway, ends, served) = (&gateways[caller % 2], &ends, &served);
+        async move {
+            while !ends.load(Ordering::Relaxed) {
+                let answer = gateway.chat("gpt", "Tell me more").with(json!({ "max_tokens": CAP })).await;
+                match answer.status() {
+                    200 => drop(served.fetch_add(1, Ordering::Relaxed)),
+                    429 => {
+                        assert_eq!(answer.header("x-should-retry"), "true", "{}", answer.text());
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                    _ => panic!("{}", answer.text()),
+                }
+            }
+        }
+    };
+    let limits = gateways[0].limits();
+    let more = async |than: u64| {
+        while served.load(Ordering::Relaxed) < than + 50 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let breaks = async {
+        for pause in [300, 1500, 7000] {
+            more(served.load(Ordering::Relaxed)).await;
+            control.kill();
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            control.start(&limits).await;
+        }
+        more(served.load(Ordering::Relaxed)).await;
+        ends.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(breaks, join_all((0..16).map(ask)));
+    let spent = u128::from(billed(&upstream));
+    let mut standing = control.standing(&limits, "shared").await;
+    while (standing.spent, standing.reserved) != (spent, 0) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        standing = control.standing(&limits, "shared").await;
+    }
+    assert_eq!((standing.debts, standing.lost), (0, 0));
+    for gateway in &gateways {
+        assert_eq!(gateway.steward_stat("weir_limits_uncovered").await, 0);
+    }
+}
+
+/// Only natively is a steward told that Envoy ends.
+#[tokio::test]
+async fn an_envoy_that_ends_gives_its_lease_back() {
+    let (upstream, mut control) = (Upstream::sim().await, Control::new());
+    let [one, two] = two(&upstream, &mut control, json!({ "budget": "1000000 tokens per month" })).await;
+    let limits = one.limits();
+    assert_eq!(one.chat("gpt", "Hi").await.status(), 200);
+    while control.standing(&limits, "shared").await.leased == 0 {}
+    let native = !one.has_heaps();
+    one.ends();
+    if native {
+        while control.standing(&limits, "shared").await.leased > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(control.standing(&limits, "shared").await.lost, 0);
+    }
+    assert_eq!(two.chat("gpt", "Hi").await.status(), 200);
+}

@@ -1,0 +1,103 @@
+//! Control, as a test starts, kills and restarts it: the real server over cells in memory, in this process.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::runtime::{Builder, Runtime};
+use weir_control::render::ControlAddress;
+use weir_control::state::book::NoBook;
+use weir_control::state::limits::Limits;
+use weir_control::state::listen::{Address, Guard, Listener};
+use weir_control::state::pools::Pools;
+use weir_control::state::serve::serve;
+use weir_control::state::store::{self, Memory};
+use weir_core::lease::Standing;
+use weir_core::quota::Limit;
+use weir_core::time::Instant;
+
+use crate::folder::Folder;
+
+/// Control on a Unix socket. What it has written down outlives its death.
+#[derive(Debug)]
+pub struct Control {
+    store: Memory,
+    running: Option<Runtime>,
+    folder: Folder,
+}
+
+impl Control {
+    /// One that is not running yet.
+    pub fn new() -> Self {
+        Self { store: Memory::default(), running: None, folder: Folder::new() }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> ControlAddress {
+        ControlAddress::Socket(self.socket())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("control.sock")
+    }
+
+    /// Starts it for these limits.
+    pub async fn start(&mut self, limits: &[Limit]) {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+        let (address, pools) = (Address::Socket(self.socket()), self.pools(limits));
+        let listens = runtime.spawn(async move {
+            let listener = Listener::bind(&address, Guard::default()).await.expect("a socket");
+            tokio::spawn(serve(listener, pools, std::future::pending()));
+        });
+        listens.await.expect("it listens");
+        self.running = Some(runtime);
+    }
+
+    /// Ends it between two instructions, and all its connections.
+    pub fn kill(&mut self) {
+        self.running.take().expect("it runs").shutdown_background();
+    }
+
+    fn pools(&self, limits: &[Limit]) -> Arc<Pools> {
+        let store = store::Address::Memory(self.store.clone());
+        Arc::new(Pools::new(
+            store,
+            Limits::of(limits),
+            Arc::new(NoBook),
+            Arc::new(|line: &str| eprintln!("control: {line}")),
+        ))
+    }
+
+    /// What became of a limit, over all its accounts.
+    pub async fn standing(&self, limits: &[Limit], limit: &str) -> Standing {
+        let listed = self.pools(limits).list(now()).await.expect("the store");
+        let mut sum = Standing::default();
+        for one in listed.into_iter().filter(|one| one.account.limit == limit) {
+            sum.spent += one.standing.spent;
+            sum.lost += one.standing.lost;
+            sum.reserved += one.standing.reserved;
+            sum.leased += one.standing.leased;
+            sum.debts += one.standing.debts;
+        }
+        sum
+    }
+}
+
+fn now() -> Instant {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
+    Instant::default().after(since)
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.shutdown_background();
+        }
+    }
+}
