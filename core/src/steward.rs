@@ -16,7 +16,7 @@ use crate::health::cooldown::{Begun, Index};
 use crate::lease;
 use crate::quota::exchange::{self, Post, Sent, Which};
 use crate::quota::link::Link;
-use crate::quota::{Posted, workers};
+use crate::quota::{Limit, Posted, workers};
 use crate::shared::{Cell, Shared};
 use crate::time::Instant;
 
@@ -217,6 +217,8 @@ pub struct Steward {
     sent: Option<Sent>,
     /// The result of the last call.
     last: Option<Outcome>,
+    /// The limits, and the cell in which they were posted.
+    limits: (Vec<u8>, Vec<Limit>),
     /// How many ticks there were.
     ticks: u32,
     /// How many cooldowns had begun at the last tick.
@@ -279,11 +281,22 @@ impl Steward {
             self.upkeep(now, shared, effects);
         }
         if self.control.is_some() && self.sent.is_none() && self.stop == Stop::Runs {
-            let limits = Posted::of(shared);
+            self.read_limits(shared);
+            let limits = &self.limits.1;
             // So it is known whether control is there before anybody waits for it.
             let always = a_second && !limits.is_empty();
-            let report = |store| exchange::report(store, &limits, Which::Due, always, now);
-            self.call(shared.store().and_then(report), lease::ANSWERED, effects);
+            let report = |store| exchange::report(store, limits, Which::Due, always, now);
+            let report = shared.store().and_then(report);
+            self.call(report, lease::ANSWERED, effects);
+        }
+    }
+
+    /// Reads the limits, if they were posted anew: there may be very many.
+    fn read_limits(&mut self, shared: &dyn Shared) {
+        let bytes = shared.bytes(Posted::KEY.as_str());
+        if bytes != self.limits.0 {
+            let limits = Posted::read(&bytes).unwrap_or_default().0;
+            self.limits = (bytes, limits);
         }
     }
 
@@ -351,7 +364,9 @@ impl Steward {
     /// Gives back all leases.
     fn call_last(&mut self, now: Instant, shared: &dyn Shared, effects: &mut Vec<Effect>) {
         self.stop = Stop::LastCall;
-        let report = |store| exchange::report(store, &Posted::of(shared), Which::Last, true, now);
+        self.read_limits(shared);
+        let limits = &self.limits.1;
+        let report = |store| exchange::report(store, limits, Which::Last, true, now);
         let report = self.control.as_ref().and_then(|_| shared.store()).and_then(report);
         if !self.call(report, LAST_CALL, effects) {
             effects.push(Effect::Stopped);

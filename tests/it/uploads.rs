@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use weir_sim::Fault;
-use weir_tests::{Answer, Ask, Gateway, Upstream};
+use weir_tests::{Answer, Ask, Control, Gateway, Upstream};
 
 const PATH: &str = "/v1/audio/transcriptions";
 
@@ -200,4 +200,25 @@ async fn a_form_goes_where_its_fields_are_known() {
     let elsewhere = form("either", prompt).await;
     assert_eq!((elsewhere.status(), elsewhere.header("x-weir-provider")), (200, "sim"), "{}", elsewhere.text());
     assert_eq!((mistral.served(), upstream.served()), (1, 1));
+}
+
+/// It is read again when control has answered, and Envoy holds it meanwhile, or lets the caller wait.
+#[tokio::test]
+async fn a_form_that_waits_for_a_lease_arrives_whole() {
+    let (upstream, mut control) = (Upstream::sim().await, Control::new());
+    let quota = json!({ "budget": "5 requests per month" });
+    let builder = Gateway::with(&upstream).model("whisper", ["sim/whisper-1"]).quota("uploads", quota);
+    control.start(&builder.limits()).await;
+    let gateway = builder.shares(control.address(), "here").start().await;
+    let uploads: Vec<Upload> = (0..5).map(|number| Upload::new("whisper", number, 2_000_000 * number + 1)).collect();
+    let arrives = async |upload: &Upload| {
+        let mut answer = upload.to(&gateway).await;
+        // On a machine that is busy, control's answer can be late.
+        while answer.header("x-should-retry") == "true" {
+            answer = upload.to(&gateway).await;
+        }
+        upload.is_heard(&answer);
+    };
+    join_all(uploads.iter().map(arrives)).await;
+    assert_eq!(uploads[0].to(&gateway).await.status(), 429);
 }

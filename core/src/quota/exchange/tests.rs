@@ -238,6 +238,23 @@ fn what_is_spent_is_refused_truthfully_and_without_asking() {
     assert!(matches!(envoy.admit(&limit, 20, Asking::Again(0), ms(2000)), Err(Refused::Lease(_))));
 }
 
+/// Nobody waits for a soft limit, but all Envoys know when it is spent.
+#[test]
+fn a_soft_limit_refuses_nothing_and_counts_for_all() {
+    let limit = Limit { soft: true, ..budget(100) };
+    let mut control = Control::default();
+    let (mut one, mut two) = (Envoy::new("a", 1, ms(0)), Envoy::new("b", 2, ms(0)));
+    one.admit(&limit, 90, Asking::Again(0), ms(0)).unwrap();
+    one.settles(&limit, 0, 90, ms(0));
+    two.admit(&limit, 5, Asking::Again(0), ms(0)).unwrap();
+    for envoy in [&one, &two] {
+        envoy.reports(&mut control, &limit, ms(200));
+    }
+    two.admit(&limit, 20, Asking::Again(0), ms(300)).unwrap();
+    assert!(!two.taken[0].over && two.taken[1].over);
+    assert_eq!(two.taken[1].standing.left(), 0);
+}
+
 #[test]
 fn the_last_report_gives_all_back_and_nobody_asks_after_it() {
     let (limit, mut control) = (budget(1000), Control::default());
