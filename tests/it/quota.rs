@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use weir_tests::{Gateway, Manner, Upstream};
+use weir_tests::{Gateway, Manner, Upstream, eventually};
 
 /// What a request of [`spend_it`] may at most answer with, in tokens.
 const CAP: u64 = 20;
@@ -325,6 +325,7 @@ async fn teams_users_and_applications_have_limits_of_their_own() {
         let answer = ask("three", json!({})).header("x-application", application).await;
         assert_eq!(answer.status(), status, "{application}: {}", answer.text());
     }
-    let record = gateway.records().into_iter().find(|record| record["user"] == "a").unwrap();
+    let of_a = || gateway.records().into_iter().find(|record| record["user"] == "a");
+    let record = eventually("the record", of_a).await;
     assert_eq!(record["limits"][0]["subject"], "ads/a", "{}", *record);
 }
