@@ -95,9 +95,9 @@ pub(crate) fn later(request: u32, later: Later) {
 
 /// Does something with what later tries of the edge that is called `request` must take, if there is such a thing, and keeps what that
 /// has taken.
-pub(crate) fn take_later<E>(request: u32, take: impl FnOnce(&Later) -> Result<Vec<Taken>, E>) -> Result<(), E> {
+pub(crate) fn take_later<E>(request: u32, take: impl FnOnce(&mut Later) -> Result<Vec<Taken>, E>) -> Result<(), E> {
     with_open(request, |open| {
-        let taken = open.later.as_ref().map_or_else(|| Ok(Vec::new()), take)?;
+        let taken = open.later.as_mut().map_or_else(|| Ok(Vec::new()), take)?;
         open.taken.extend(taken);
         Ok(())
     })

@@ -329,3 +329,19 @@ async fn teams_users_and_applications_have_limits_of_their_own() {
     let record = eventually("the record", of_a).await;
     assert_eq!(record["limits"][0]["subject"], "ads/a", "{}", *record);
 }
+
+/// The second try of the same target met the reservation of the first.
+#[tokio::test]
+async fn a_request_does_not_stand_in_its_own_way() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("gpt", ["sim/fault-503+times-1", "sim/gpt-4o"])
+        .quota("provider", json!({ "provider": "sim", "concurrency": 1 }))
+        .quota("calls", json!({ "provider": "sim", "budget": "10 requests per day" }))
+        .start()
+        .await;
+    let answer = gateway.chat("gpt", "Hi").await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(gateway.record(answer.id()).await.tries().len(), 2);
+    assert_eq!(gateway.chat("gpt", "Hi").await.status(), 200, "and nothing stays taken");
+}

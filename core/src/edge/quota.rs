@@ -280,16 +280,16 @@ fn later(of_tries: &[Vec<(usize, &Limit, String)>], amounts: &Amounts) -> Option
         amount: amounts.of(limit.meter),
     };
     let claims = of_tries.iter().map(|limits| limits.iter().map(claim).collect()).collect();
-    of_tries.iter().any(|limits| !limits.is_empty()).then_some(Later(claims))
+    of_tries.iter().any(|limits| !limits.is_empty()).then(|| Later::new(claims))
 }
 
 /// Passes over the later targets whose limits are spent now.
 fn without_room(store: &dyn Store, ranked: &mut Ranked, later: &mut Later, now: Instant) {
-    for at in (1..later.0.len().min(ranked.targets.len())).rev() {
-        let claims = later.0.get(at).map(Vec::as_slice).unwrap_or_default();
+    for at in (1..later.claims.len().min(ranked.targets.len())).rev() {
+        let claims = later.claims.get(at).map(Vec::as_slice).unwrap_or_default();
         let spent = claims.iter().find(|claim| !has_room(store, &claim.want(), now));
         let Some(why) = spent.map(|claim| ["limit ", &claim.limit.name].concat()) else { continue };
-        later.0.remove(at);
+        later.claims.remove(at);
         ranked.passed_over.push((ranked.targets.remove(at), why));
         let below = (1_u16 << at) - 1;
         ranked.trials = ranked.trials & below | (ranked.trials >> 1) & !below;

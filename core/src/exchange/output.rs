@@ -20,6 +20,9 @@ pub struct Output {
     pub thinking: u64,
 }
 
+/// The names of the cap in chat completions.
+const CHAT: [&str; 2] = ["max_completion_tokens", "max_tokens"];
+
 /// The names of the cap in Gemini's API, in its `generationConfig`.
 const GEMINI: [&str; 2] = ["maxOutputTokens", "max_output_tokens"];
 
@@ -31,7 +34,11 @@ pub fn output(call: &Call<'_>) -> Option<Output> {
     let mut thinking = None;
     let (cap, alternatives) = match asked.endpoint {
         Endpoint::Chat => (number("max_completion_tokens").or_else(|| number("max_tokens")), number("n")),
-        Endpoint::Completions => (number("max_tokens").or(Some(COMPLETION)), number("best_of").max(number("n"))),
+        Endpoint::Completions => {
+            let each = number("best_of").max(number("n")).unwrap_or(1).max(1);
+            let cap = number("max_tokens").or(Some(COMPLETION));
+            (cap, Some(each.saturating_mul(prompts(scan.raw(body, "prompt")))))
+        }
         Endpoint::Messages => {
             thinking = inside("thinking", "budget_tokens");
             (number("max_tokens"), None)
@@ -70,9 +77,7 @@ pub fn capped(endpoint: Endpoint, body: &[u8], scan: &Scan, cap: u64) -> Option<
     let has = |name: &&str| scan.get(body, name).is_some();
     let name = match endpoint {
         // The one that the caller wrote. OpenAI's newer models know only the first.
-        Endpoint::Chat => {
-            ["max_completion_tokens", "max_tokens"].into_iter().find(has).unwrap_or("max_completion_tokens")
-        }
+        Endpoint::Chat => CHAT.into_iter().find(has).unwrap_or(CHAT[0]),
         Endpoint::Completions | Endpoint::Messages => "max_tokens",
         Endpoint::Responses => "max_output_tokens",
         Endpoint::GenerateContent => {
@@ -97,7 +102,16 @@ pub fn capped(endpoint: Endpoint, body: &[u8], scan: &Scan, cap: u64) -> Option<
         | Endpoint::Moderations
         | Endpoint::Rerank => return None,
     };
-    Some(json::patch(body, scan, &[(name, Edit::Set(digits))]))
+    let other = if endpoint == Endpoint::Chat && name == CHAT[0] { CHAT.into_iter().skip(1).find(has) } else { None };
+    let edits: Vec<(&str, Edit<'_>)> =
+        [Some(name), other].into_iter().flatten().map(|name| (name, Edit::Set(digits))).collect();
+    Some(json::patch(body, scan, &edits))
+}
+
+/// How many prompts there are: a list of texts or of lists of tokens has several, a list of tokens is one.
+fn prompts(prompt: Option<Raw<'_>>) -> u64 {
+    let of_several = |item: &Raw<'_>| item.integer().is_none();
+    prompt.map_or(1, |prompt| prompt.items().filter(of_several).count() as u64).max(1)
 }
 
 /// The name that a body of Gemini's API has for its settings.
@@ -129,6 +143,12 @@ mod tests {
         check(Endpoint::Chat, r#"{"model":"m"}"#, None, 1, r#"{"model":"m","max_completion_tokens":9}"#);
         check(Endpoint::Chat, r#"{"max_tokens":70,"n":3}"#, Some(70), 3, r#"{"max_tokens":9,"n":3}"#);
         check(Endpoint::Chat, r#"{"max_completion_tokens":70}"#, Some(70), 1, r#"{"max_completion_tokens":9}"#);
+        let named_twice = r#"{"max_tokens":80,"max_completion_tokens":70}"#;
+        check(Endpoint::Chat, named_twice, Some(70), 1, r#"{"max_tokens":9,"max_completion_tokens":9}"#);
+        let several = r#"{"prompt":["a","b"],"n":3}"#;
+        check(Endpoint::Completions, several, Some(16), 6, r#"{"prompt":["a","b"],"n":3,"max_tokens":9}"#);
+        let tokens = r#"{"prompt":[1,2,3]}"#;
+        check(Endpoint::Completions, tokens, Some(16), 1, r#"{"prompt":[1,2,3],"max_tokens":9}"#);
         check(Endpoint::Chat, r#"{"n":null}"#, None, 1, r#"{"n":null,"max_completion_tokens":9}"#);
         check(Endpoint::Completions, r#"{"best_of":4,"n":2}"#, Some(16), 4, r#"{"best_of":4,"n":2,"max_tokens":9}"#);
         check(Endpoint::Messages, r#"{"max_tokens":5}"#, Some(5), 1, r#"{"max_tokens":9}"#);

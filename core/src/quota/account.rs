@@ -103,15 +103,23 @@ impl Account {
             Kind::Budget { amount, windows } => {
                 let window = windows.at(now);
                 // A worker whose clock is a little behind is not in the window before.
-                let is_behind = window.start < self.window && self.window - now.as_millis().min(self.window) <= SKEW;
+                let millis = now.as_millis();
+                let is_behind = millis < self.window && self.window - millis <= SKEW;
                 if window.start == self.window || is_behind {
                     return Window { start: self.window, ..window };
                 }
                 let before = (self.window, self.settled);
                 let debt =
                     if window.start > self.window && !limit.soft { self.settled.saturating_sub(*amount) } else { 0 };
-                // A clock that was stepped back finds the window that it left.
-                self.settled = if self.other.0 == window.start { self.other.1 } else { debt };
+                self.settled = if self.other.0 == window.start {
+                    // A clock that was stepped back finds the window that it left.
+                    self.other.1
+                } else if window.start < self.window && self.window <= millis {
+                    // The configuration has longer windows now: this one has what was spent in the shorter one.
+                    self.settled
+                } else {
+                    debt
+                };
                 (self.window, self.other) = (window.start, before);
                 return window;
             }

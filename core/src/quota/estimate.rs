@@ -69,11 +69,19 @@ fn encoded(text: &[u8]) -> Option<u64> {
     let bytes = base64.len() as u64 / 4 * 3;
     let begins = |with: &[&[u8]]| with.iter().any(|with| base64.starts_with(with));
     Some(if kind.starts_with(b"audio") || begins(&[b"UklGR", b"SUQz", b"T2dnUw", b"ZkxhQw", b"//s", b"//v"]) {
-        (bytes / AUDIO).max(1)
+        // A WebP image begins as a WAV file does.
+        if begins(&[b"UklGR"]) && !kind.starts_with(b"audio") {
+            (bytes / AUDIO).max(IMAGE)
+        } else {
+            (bytes / AUDIO).max(1)
+        }
     } else if kind.starts_with(b"application/pdf") || begins(&[b"JVBERi0"]) {
         bytes / DOCUMENT
-    } else {
+    } else if kind.starts_with(b"image") || begins(&[b"iVBORw0KGgo", b"/9j/", b"R0lGOD"]) {
         IMAGE
+    } else {
+        // Whatever it is, a model may read it as text.
+        return None;
     })
 }
 
@@ -184,7 +192,9 @@ mod tests {
         let image = "iVBORw0KGgo".repeat(2000);
         let with = format!(r#"{{"image_url":{{"url":"data:image/png;base64,{image}"}},"text":"{text}"}}"#);
         assert_eq!(Size::of(with.as_bytes()), Size { text: 5034, data: IMAGE });
-        let audio = "UklGR".repeat(20_000);
+        let words = "words_without_spaces/".repeat(100);
+        assert_eq!(Size::of(format!(r#"{{"content":"{words}"}}"#).as_bytes()).data, 0, "it may be read as text");
+        let audio = ["SUQz", &"A".repeat(100_000)].concat();
         assert_eq!(Size::of(format!(r#"{{"data":"{audio}"}}"#).as_bytes()).data, 75);
         let linked = br#"{"type":"image_url","image_url":{"url":"https://a/b.png"}}"#;
         assert_eq!(Size::of(linked).data, 2 * IMAGE, "rather two than none");

@@ -1,12 +1,13 @@
 //! What a limit says: how much, of what, in which time, and for whom.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::window::Windows;
+use crate::key::KeyHash;
 
 /// One limit of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Limit {
     #[serde(default = "usual_values", skip_serializing_if = "is_usual")]
     pub values: u32,
 }
+
+/// The longest text of a subject, in bytes. A longer one is told by its hash.
+const LONGEST: usize = 512;
 
 /// How many values a limit with `each` counts apart, if the configuration does not say.
 pub const VALUES: u32 = 10_000;
@@ -255,7 +259,8 @@ impl Limit {
                 }
             }
         }
-        Some(text)
+        // What is longer could not be told to control.
+        Some(if text.len() > LONGEST { ["sha256:", &KeyHash::of(text.as_bytes()).to_string()].concat() } else { text })
     }
 
     /// How many values it can count apart: one, unless it says `each`.
@@ -275,7 +280,6 @@ impl Limit {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
     use alloc::vec;
 
     use super::*;
@@ -312,6 +316,16 @@ mod tests {
         assert_eq!(subject(vec![each(Dimension::User)]), None, "it has no user");
         assert_eq!(subject(vec![each(Dimension::Target)]).as_deref(), Some("p/m/n"));
         assert_eq!(subject(vec![each(Dimension::Model), one(Dimension::Key, "k")]).as_deref(), Some("a%2Fb/k"));
+    }
+
+    /// Control reads no report with a longer name.
+    #[test]
+    fn a_long_subject_is_told_by_its_hash() {
+        let limit = limit(vec![each(Dimension::User)]);
+        let subject = |user: &str| limit.subject(&Who { user, ..Who::default() }).unwrap();
+        let long = "a".repeat(600);
+        assert!(subject(&long).starts_with("sha256:") && subject(&long).len() < 100);
+        assert_ne!(subject(&long), subject(&[&long, "b"].concat()));
     }
 
     /// `a/b` of `c` and `a` of `b/c` would be one.

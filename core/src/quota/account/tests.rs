@@ -137,6 +137,17 @@ fn a_new_amount_or_period_keeps_what_was_spent() {
     assert_eq!(left(&mut account, hourly, secs(3)), 6);
 }
 
+/// The account stayed in the short window until the next long one.
+#[test]
+fn a_longer_window_has_what_was_spent_in_the_shorter_one() {
+    let long = &limit(Kind::Budget { amount: 50, windows: Windows::Regular { from: 50, length: 1000 } });
+    let mut account = Account::of("");
+    account.advance(&budget(10), secs(150));
+    account.settle(&budget(10), W, 100_000, 0, 4);
+    assert_eq!(account.advance(long, secs(160)).start, 50_000);
+    assert_eq!(left(&mut account, long, secs(160)), 46);
+}
+
 #[test]
 fn what_a_dead_worker_held_comes_back_once() {
     for limit in [rate(60, 10), budget(10), limit(Kind::Concurrency { amount: 10 })] {
