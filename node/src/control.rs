@@ -1,4 +1,4 @@
-//! `weir control`: limits that several Envoys share. A node starts it for its own Envoy, and a person starts it for many.
+//! `weir control`: limits that several Envoys share.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

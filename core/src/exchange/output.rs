@@ -26,25 +26,59 @@ const CHAT: [&str; 2] = ["max_completion_tokens", "max_tokens"];
 /// The names of the cap in Gemini's API, in its `generationConfig`.
 const GEMINI: [&str; 2] = ["maxOutputTokens", "max_output_tokens"];
 
+/// An API whose output is counted in tokens of text.
+#[derive(Clone, Copy)]
+enum Api {
+    Chat,
+    Completions,
+    Responses,
+    Messages,
+    Gemini,
+}
+
+impl Api {
+    fn of(endpoint: Endpoint) -> Option<Self> {
+        Some(match endpoint {
+            Endpoint::Chat => Self::Chat,
+            Endpoint::Completions => Self::Completions,
+            Endpoint::Responses => Self::Responses,
+            Endpoint::Messages => Self::Messages,
+            Endpoint::GenerateContent => Self::Gemini,
+            Endpoint::CountTokens
+            | Endpoint::CountContent
+            | Endpoint::Embeddings
+            | Endpoint::EmbedContent
+            | Endpoint::BatchEmbedContents
+            | Endpoint::Images
+            | Endpoint::ImageEdits
+            | Endpoint::Transcriptions
+            | Endpoint::Translations
+            | Endpoint::Speech
+            | Endpoint::Moderations
+            | Endpoint::Rerank => return None,
+        })
+    }
+}
+
 /// What the caller says about its output; `None` if the output is not counted in tokens of text.
 pub fn output(call: &Call<'_>) -> Option<Output> {
     let Call { asked, body, scan, .. } = call;
     let number = |name: &str| scan.integer(body, name).ok().flatten();
     let inside = |outer: &str, name: &str| scan.raw(body, outer)?.get(name)?.integer();
     let mut thinking = None;
-    let (cap, alternatives) = match asked.endpoint {
-        Endpoint::Chat => (number("max_completion_tokens").or_else(|| number("max_tokens")), number("n")),
-        Endpoint::Completions => {
+    let (cap, alternatives) = match Api::of(asked.endpoint)? {
+        Api::Chat => (number("max_completion_tokens").or_else(|| number("max_tokens")), number("n")),
+        Api::Completions => {
             let each = number("best_of").max(number("n")).unwrap_or(1).max(1);
             let cap = number("max_tokens").or(Some(COMPLETION));
             (cap, Some(each.saturating_mul(prompts(scan.raw(body, "prompt")))))
         }
-        Endpoint::Messages => {
+        Api::Messages => {
             thinking = inside("thinking", "budget_tokens");
             (number("max_tokens"), None)
         }
-        Endpoint::Responses => (number("max_output_tokens"), None),
-        Endpoint::GenerateContent => {
+        Api::Responses => (number("max_output_tokens"), None),
+        Api::Gemini => {
             let config = config(body, scan).and_then(|name| scan.raw(body, name));
             let of_thinking = ["thinkingConfig", "thinking_config"];
             let found = config.and_then(|config| config.pick(of_thinking).into_iter().flatten().next());
@@ -54,18 +88,6 @@ pub fn output(call: &Call<'_>) -> Option<Output> {
             let number = |names: [&str; 2]| config?.pick(names).into_iter().flatten().find_map(Raw::integer);
             (number(GEMINI), number(["candidateCount", "candidate_count"]))
         }
-        Endpoint::CountTokens
-        | Endpoint::CountContent
-        | Endpoint::Embeddings
-        | Endpoint::EmbedContent
-        | Endpoint::BatchEmbedContents
-        | Endpoint::Images
-        | Endpoint::ImageEdits
-        | Endpoint::Transcriptions
-        | Endpoint::Translations
-        | Endpoint::Speech
-        | Endpoint::Moderations
-        | Endpoint::Rerank => return None,
     };
     Some(Output { cap, alternatives: alternatives.unwrap_or(1).max(1), thinking: thinking.unwrap_or_default() })
 }
@@ -75,12 +97,13 @@ pub fn capped(endpoint: Endpoint, body: &[u8], scan: &Scan, cap: u64) -> Option<
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(cap).as_bytes();
     let has = |name: &&str| scan.get(body, name).is_some();
-    let name = match endpoint {
+    let api = Api::of(endpoint)?;
+    let name = match api {
         // The one that the caller wrote. OpenAI's newer models know only the first.
-        Endpoint::Chat => CHAT.into_iter().find(has).unwrap_or(CHAT[0]),
-        Endpoint::Completions | Endpoint::Messages => "max_tokens",
-        Endpoint::Responses => "max_output_tokens",
-        Endpoint::GenerateContent => {
+        Api::Chat => CHAT.into_iter().find(has).unwrap_or(CHAT[0]),
+        Api::Completions | Api::Messages => "max_tokens",
+        Api::Responses => "max_output_tokens",
+        Api::Gemini => {
             let name = config(body, scan);
             let inner = name.and_then(|name| scan.get(body, name)).filter(|inner| inner.starts_with(b"{"));
             let inner = inner.unwrap_or(b"{}");
@@ -89,22 +112,10 @@ pub fn capped(endpoint: Endpoint, body: &[u8], scan: &Scan, cap: u64) -> Option<
             let inner = json::patch(inner, &inside, &[(own, Edit::Set(digits))]);
             return Some(json::patch(body, scan, &[(name.unwrap_or("generationConfig"), Edit::Set(&inner))]));
         }
-        Endpoint::CountTokens
-        | Endpoint::CountContent
-        | Endpoint::Embeddings
-        | Endpoint::EmbedContent
-        | Endpoint::BatchEmbedContents
-        | Endpoint::Images
-        | Endpoint::ImageEdits
-        | Endpoint::Transcriptions
-        | Endpoint::Translations
-        | Endpoint::Speech
-        | Endpoint::Moderations
-        | Endpoint::Rerank => return None,
     };
-    let other = if endpoint == Endpoint::Chat && name == CHAT[0] { CHAT.into_iter().skip(1).find(has) } else { None };
-    let edits: Vec<(&str, Edit<'_>)> =
-        [Some(name), other].into_iter().flatten().map(|name| (name, Edit::Set(digits))).collect();
+    // A caller may have written both, and a provider may know only the other one.
+    let other = CHAT.into_iter().filter(has).filter(|other| matches!(api, Api::Chat) && *other != name);
+    let edits: Vec<(&str, Edit<'_>)> = [name].into_iter().chain(other).map(|name| (name, Edit::Set(digits))).collect();
     Some(json::patch(body, scan, &edits))
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::window::Windows;
 use crate::key::KeyHash;
+use crate::money::Picodollars;
 
 /// One limit of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +139,23 @@ impl Meter {
             Self::InputTokens => "input tokens",
             Self::OutputTokens => "output tokens",
             Self::Cost => "USD",
+        }
+    }
+
+    /// Reads an amount as people write it, in the unit in which it is counted: dollars in decimal become pico-dollars,
+    /// anything else is a whole number. `None` if it is no such amount.
+    pub fn read(self, text: &str) -> Option<i128> {
+        match self {
+            Self::Cost => Picodollars::parse(text).ok().map(Picodollars::get),
+            Self::Requests | Self::Tokens | Self::InputTokens | Self::OutputTokens => text.parse().ok(),
+        }
+    }
+
+    /// Writes an amount as [`read`](Self::read) reads it.
+    pub fn show(self, amount: i128) -> String {
+        match self {
+            Self::Cost => Picodollars::new(amount).dollars(),
+            Self::Requests | Self::Tokens | Self::InputTokens | Self::OutputTokens => amount.to_string(),
         }
     }
 }
@@ -316,6 +334,22 @@ mod tests {
         assert_eq!(subject(vec![each(Dimension::User)]), None, "it has no user");
         assert_eq!(subject(vec![each(Dimension::Target)]).as_deref(), Some("p/m/n"));
         assert_eq!(subject(vec![each(Dimension::Model), one(Dimension::Key, "k")]).as_deref(), Some("a%2Fb/k"));
+    }
+
+    #[test]
+    fn amounts_are_read_as_they_are_shown() {
+        for (meter, text, amount) in [
+            (Meter::Cost, "12.5", 12_500_000_000_000),
+            (Meter::Cost, "-0.000000000001", -1),
+            (Meter::Tokens, "123", 123),
+            (Meter::Requests, "-4", -4),
+        ] {
+            assert_eq!((meter.read(text), meter.show(amount).as_str()), (Some(amount), text));
+        }
+        for (meter, wrong) in [(Meter::Cost, ".5"), (Meter::Cost, "1e3"), (Meter::Tokens, "1.5"), (Meter::Requests, "")]
+        {
+            assert_eq!(meter.read(wrong), None, "{wrong}");
+        }
     }
 
     /// Control reads no report with a longer name.

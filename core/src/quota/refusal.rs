@@ -12,9 +12,6 @@ use super::limit::{Kind, Limit, Meter};
 /// The longest time that a caller is asked to wait within one call: the official SDKs do not wait longer.
 const WORTH_WAITING: u64 = 60_000;
 
-/// Pico-dollars in a dollar.
-const DOLLAR: u128 = 1_000_000_000_000;
-
 /// The problem of a request that was not admitted. `limit` is the one that had too little left.
 pub fn problem(refused: &Refused, limit: Option<&Limit>) -> Problem {
     let (Refused::Short(short), Some(limit)) = (refused, limit) else {
@@ -74,14 +71,8 @@ fn whose(subject: &str) -> String {
 
 /// An amount in words: `1000 tokens`, `0.15 USD`.
 pub fn amount(meter: Meter, amount: u128) -> String {
-    let unit = meter.unit();
-    if meter != Meter::Cost {
-        return format!("{amount} {unit}");
-    }
-    let decimals = format!("{:012}", amount % DOLLAR);
-    let decimals = decimals.trim_end_matches('0');
-    let whole = amount / DOLLAR;
-    if decimals.is_empty() { format!("{whole} {unit}") } else { format!("{whole}.{decimals} {unit}") }
+    let amount = meter.show(i128::try_from(amount).unwrap_or(i128::MAX));
+    [&amount, " ", meter.unit()].concat()
 }
 
 /// A time in words, rounded up.

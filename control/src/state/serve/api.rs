@@ -3,6 +3,8 @@
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use weir_core::quota::Meter;
+
 use super::super::now;
 use super::super::pools::{Listed, NotCredited, Pools};
 use super::{Answer, problem, reply, unavailable};
@@ -36,6 +38,14 @@ pub struct Shown {
     pub reset_ms: u64,
 }
 
+impl Shown {
+    /// One of its amounts for people: pico-dollars as dollars.
+    pub fn for_people(&self, amount: &str) -> String {
+        let read = amount.parse().ok().filter(|_| self.unit == Meter::Cost.unit());
+        read.map_or_else(|| amount.to_owned(), |amount| Meter::Cost.show(amount))
+    }
+}
+
 /// What `POST /v1/limits/credit` takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +54,7 @@ pub struct Credit {
     pub limit: String,
     /// Whose.
     pub subject: String,
-    /// How much more there is, in the limit's unit (pico-dollars for USD), as digits. With a minus: less.
+    /// How much more there is, in the limit's unit: US dollars in decimal, else a whole number. With a minus: less.
     pub amount: String,
     /// Why, for the ledger.
     pub why: String,
@@ -67,8 +77,12 @@ pub(super) async fn credit(pools: &Pools, body: &[u8]) -> Answer {
         Ok(credit) => credit,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &format!("this is no credit: {error}")),
     };
-    let Ok(amount) = credit.amount.parse::<i128>() else {
-        return problem(StatusCode::BAD_REQUEST, &format!("\"{}\" is no whole number", credit.amount));
+    let Some(meter) = pools.limits().get(&credit.limit).map(|limit| limit.meter) else {
+        return problem(StatusCode::BAD_REQUEST, &NotCredited::NoLimit(credit.limit).to_string());
+    };
+    let Some(amount) = meter.read(&credit.amount) else {
+        let expected = if meter == Meter::Cost { "amount of dollars, such as 12.50" } else { "whole number" };
+        return problem(StatusCode::BAD_REQUEST, &format!("\"{}\" is no {expected}", credit.amount));
     };
     if credit.why.trim().is_empty() {
         return problem(StatusCode::BAD_REQUEST, "say why");

@@ -14,9 +14,6 @@ use crate::time::days;
 /// The value of a subject that stands for every value.
 const EACH: &str = "each";
 
-/// Pico-dollars in a dollar.
-const DOLLAR: u128 = 1_000_000_000_000;
-
 /// Midnight of a Monday: 1970-01-05, in seconds since the epoch.
 const MONDAY: u64 = 4 * 86_400;
 
@@ -229,20 +226,9 @@ impl<'t> Amount<'t> {
         Some(Self { number: Self::number(number, meter)?, meter, rest })
     }
 
-    /// Reads a number: a whole one, except for dollars, with `_` between digits if that helps.
+    /// Reads a number that is not negative, with `_` between digits if that helps.
     fn number(text: &str, meter: Meter) -> Option<u128> {
-        let text = text.replace('_', "");
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
-        if !digits(whole) || !decimals.is_empty() && !digits(decimals) {
-            return None;
-        }
-        let whole: u128 = whole.parse().ok()?;
-        if meter != Meter::Cost {
-            return decimals.is_empty().then_some(whole);
-        }
-        let pico = (decimals.len() <= 12).then(|| format!("{decimals:0<12}"))?.parse::<u128>().ok()?;
-        whole.checked_mul(DOLLAR)?.checked_add(pico)
+        u128::try_from(meter.read(&text.replace('_', ""))?).ok()
     }
 }
 
