@@ -25,7 +25,8 @@ fn pools() -> Arc<Pools> {
         values: 1,
     };
     let rate = Limit { name: "fast".to_owned(), kind: Kind::Rate { amount: 1, period: 1, burst: 1 }, ..limit.clone() };
-    let limits = Limits::of(&[limit, rate]);
+    let dollars = Limit { name: "dollars".to_owned(), meter: Meter::Cost, ..limit.clone() };
+    let limits = Limits::of(&[limit, rate, dollars]);
     Arc::new(Pools::new(store::Address::Memory(Memory::default()), limits, Arc::new(NoBook), Arc::new(|_| {})))
 }
 
@@ -50,6 +51,24 @@ fn report(sequence: u64, wanted: u128) -> Report {
     let unknown = State { account: Account { limit: "none".to_owned(), ..Account::default() }, ..State::default() };
     let state = State { account, wanted, least: wanted, ..State::default() };
     Report { node: "n".to_owned(), start: 1, sequence, accounts: vec![state, unknown], ..Report::default() }
+}
+
+/// Of a limit that nobody had used yet, the command line took dollars for pico-dollars.
+#[tokio::test]
+async fn a_credit_is_in_the_limits_own_unit() {
+    let address = start(Guard::default()).await;
+    let credit = |amount: &str| format!(r#"{{"limit":"dollars","subject":"","amount":"{amount}","why":"a test"}}"#);
+    let path = "/v1/limits/credit";
+    assert_eq!(ask(address, Method::POST, path, "", credit("1.5.0").into_bytes()).await.0, 400);
+    assert_eq!(ask(address, Method::POST, path, "", credit("12.50").into_bytes()).await.0, 200);
+    let (_, listed) = ask(address, Method::GET, "/v1/limits", "", Vec::new()).await;
+    let shown: Vec<Shown> = serde_json::from_slice(&listed).unwrap();
+    let dollars = shown.iter().find(|one| one.limit == "dollars").unwrap();
+    // It begins with 1000 pico-dollars.
+    assert_eq!(
+        (dollars.amount.as_str(), dollars.for_people(&dollars.amount)),
+        ("12500000001000", "12.500000001".to_owned())
+    );
 }
 
 #[tokio::test]
