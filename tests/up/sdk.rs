@@ -23,7 +23,7 @@ pub(crate) async fn shared() -> &'static Shared {
         .get_or_init(async || {
             let annotated = include_str!("../../config/weir.yaml");
             let configuration = annotated.replace("\nmodels:\n", &format!("\nmodels:\n{}", models()));
-            let up = Up::with(&configuration).start().await;
+            let up = Up::with(&format!("{configuration}\nquotas:\n{}", quotas())).start().await;
             let made = up.home().weir(&["keys", "new", "limited", "--models", "gpt-4o-mini"]);
             assert_eq!(made.code, Some(0), "{made:?}");
             let limited = made.out.trim().to_owned();
@@ -33,6 +33,8 @@ pub(crate) async fn shared() -> &'static Shared {
         })
         .await
 }
+
+const SDKS: [&str; 4] = ["python", "node", "node-anthropic", "node-ai"];
 
 fn models() -> String {
     let mut models = String::new();
@@ -44,7 +46,7 @@ fn models() -> String {
         };
         add(&format!("{model}-thinking"), &[format!("{model}+thinking")]);
         add(&format!("{model}-parallel"), &[format!("{model}+parallel-2")]);
-        for sdk in ["python", "node", "node-anthropic", "node-ai"] {
+        for sdk in SDKS {
             let name = |fault: &str| format!("{sdk}-{model}-{fault}");
             for fault in ["401", "429", "429-retry-7", "500", "503", "context-length", "content-filter"] {
                 add(&name(fault), &[format!("fault-{fault}+{}", name(fault))]);
@@ -54,10 +56,26 @@ fn models() -> String {
                 add(&name(fault), &[format!("fault-{fault}+gap-20ms")]);
             }
             add(&name("down"), &["first", "second"].map(|target| format!("fault-503+{target}+{}", name("down"))));
+            for limited in ["rated", "spent"] {
+                add(&name(limited), &[format!("{model}+{}", name(limited))]);
+            }
             add(&name("pause"), &[format!("{model}+{}", name("pause"))]);
         }
     }
     models
+}
+
+/// Limits of models, for each SDK its own: one request, and another one after two seconds; and two requests for good.
+fn quotas() -> String {
+    let mut quotas = String::new();
+    for (model, sdk) in ["gpt-4o-mini", "claude-sonnet-4-5"].into_iter().flat_map(|model| SDKS.map(|sdk| (model, sdk)))
+    {
+        let name = |limited: &str| format!("{sdk}-{model}-{limited}");
+        let (rated, spent) = (name("rated"), name("spent"));
+        writeln!(quotas, "  {rated}: {{ model: {rated}, rate: 30 requests per minute, burst: 1 }}").unwrap();
+        writeln!(quotas, "  {spent}: {{ model: {spent}, budget: 2 requests in total }}").unwrap();
+    }
+    quotas
 }
 
 /// Runs a program that knows where the gateway is.

@@ -108,3 +108,23 @@ test('models are listed, and tokens counted by each provider', async () => {
     assert.ok(input_tokens > 0);
   }
 });
+
+for (const { model, failing } of pathsOf('node-anthropic')) {
+  const patient = new Anthropic({ baseURL, apiKey: KEY, maxRetries: 2 });
+
+  test(`a rate of Weir's is waited for, ${model}`, async () => {
+    const first = await patient.messages.create(asking(failing('rated'))).asResponse();
+    assert.equal(first.headers.get('anthropic-ratelimit-requests-remaining'), '0');
+    const second = await patient.messages.create(asking(failing('rated')));
+    assert.equal(second.content[0].text, SAID);
+  });
+
+  test(`a spent budget of Weir's is told at once, ${model}`, async () => {
+    await patient.messages.create(asking(failing('spent')));
+    await patient.messages.create(asking(failing('spent')));
+    const refused = await patient.messages.create(asking(failing('spent'))).catch((error) => error);
+    assert.ok(refused instanceof Anthropic.RateLimitError);
+    assert.equal(refused.headers.get('x-should-retry'), 'false');
+    assert.match(refused.message, /spent/);
+  });
+}
