@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use weir_control::render::ControlAddress;
-use weir_tests::{Builder, Canned, Control, Gateway, Port, Upstream};
+use weir_tests::{Builder, Canned, Control, Gateway, Port, Upstream, booked};
 
 /// What a request may at most answer with, in tokens.
 const CAP: u64 = 20;
@@ -56,6 +56,7 @@ async fn sixty_four_callers_of_two_envoys_spend_a_budget_and_not_a_token_more() 
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(standing().await.debts, 0);
+    assert_eq!(booked(&gateways, "shared"), u128::from(spent));
     for gateway in &gateways {
         assert_eq!(gateway.steward_stat("weir_limits_uncovered").await, 0);
     }
@@ -238,6 +239,7 @@ async fn control_is_killed_under_load_and_comes_back() {
         standing = control.standing(&limits, "shared").await;
     }
     assert_eq!((standing.debts, standing.lost), (0, 0));
+    assert_eq!(booked(&gateways, "shared"), spent);
     for gateway in &gateways {
         assert_eq!(gateway.steward_stat("weir_limits_uncovered").await, 0);
     }

@@ -31,6 +31,7 @@ mod sidecar;
 mod signing;
 mod spans;
 mod steward;
+mod stores;
 mod streams;
 mod tls;
 mod translation;

@@ -1,4 +1,4 @@
-//! Control, as a test starts, kills and restarts it: the real server over cells in memory, in this process.
+//! Control, as a test starts, kills and restarts it: the real server, in this process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use weir_control::state::limits::Limits;
 use weir_control::state::listen::{Address, Guard, Listener};
 use weir_control::state::pools::Pools;
 use weir_control::state::serve::serve;
-use weir_control::state::store::{self, Memory};
+use weir_control::state::store::{Address as StoreAddress, Memory};
 use weir_core::lease::Standing;
 use weir_core::quota::Limit;
 use weir_core::time::Instant;
@@ -21,15 +21,20 @@ use crate::folder::Folder;
 /// Control on a Unix socket. What it has written down outlives its death.
 #[derive(Debug)]
 pub struct Control {
-    store: Memory,
+    store: StoreAddress,
     running: Option<Runtime>,
     folder: Folder,
 }
 
 impl Control {
-    /// One that is not running yet.
+    /// One that keeps leases in memory. It is not running yet.
     pub fn new() -> Self {
-        Self { store: Memory::default(), running: None, folder: Folder::new() }
+        Self::over(StoreAddress::Memory(Memory::default()))
+    }
+
+    /// One that keeps leases in this store. It is not running yet.
+    pub fn over(store: StoreAddress) -> Self {
+        Self { store, running: None, folder: Folder::new() }
     }
 
     /// Where it listens.
@@ -59,13 +64,8 @@ impl Control {
     }
 
     fn pools(&self, limits: &[Limit]) -> Arc<Pools> {
-        let store = store::Address::Memory(self.store.clone());
-        Arc::new(Pools::new(
-            store,
-            Limits::of(limits),
-            Arc::new(NoBook),
-            Arc::new(|line: &str| eprintln!("control: {line}")),
-        ))
+        let tell = Arc::new(|line: &str| eprintln!("control: {line}"));
+        Arc::new(Pools::new(self.store.clone(), Limits::of(limits), Arc::new(NoBook), tell))
     }
 
     /// What became of a limit, over all its accounts.

@@ -9,7 +9,7 @@ mod steward;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::port::Port;
@@ -244,6 +244,11 @@ impl Gateway {
     /// The access log's text.
     pub fn access_log(&self) -> String {
         logs::since(&self.paths.access_log, 0)
+    }
+
+    /// Where the access log is.
+    pub(crate) fn log_file(&self) -> &Path {
+        &self.paths.access_log
     }
 
     /// What Envoy has logged.

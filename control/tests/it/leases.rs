@@ -1,7 +1,5 @@
 //! Two controls over one store, which is killed meanwhile: SQLite, and real Redis and PostgreSQL servers.
 
-mod server;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use weir_core::lease::{Account, Held, Report, Resolved};
 use weir_core::quota::{Alone, Kind, Limit, Meter, Windows};
 use weir_core::time::Instant;
 
-use server::{Postgres, Redis};
+use weir_tests::{Postgres, Redis};
 
 const AMOUNT: u128 = 40_000;
 

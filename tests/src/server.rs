@@ -1,14 +1,15 @@
 //! Real servers, if they are installed. `.ci/run` installs them; where they are missing, each test says so.
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
 use weir_control::state::store::Address;
+
+use crate::folder::Folder;
 
 /// A program in the path, or where Debian hides it.
 fn find(program: &str) -> Option<PathBuf> {
@@ -24,8 +25,9 @@ fn find(program: &str) -> Option<PathBuf> {
     found
 }
 
+/// A free port. These servers cannot open one that is held for them.
 fn port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits until the server listens. Whether it does; if not, it has ended.
@@ -42,18 +44,21 @@ fn listens(child: &mut Child, port: u16) -> bool {
     panic!("nobody listens on {port}");
 }
 
-pub(super) struct Redis {
+/// A Redis server.
+#[derive(Debug)]
+pub struct Redis {
     program: PathBuf,
     arguments: Vec<String>,
     port: u16,
-    folder: TempDir,
+    folder: Folder,
     child: Child,
 }
 
 impl Redis {
-    pub(super) fn start(arguments: &[&str]) -> Option<Self> {
+    /// Starts one. `None` if none is installed.
+    pub fn start(arguments: &[&str]) -> Option<Self> {
         let program = find("redis-server")?;
-        let (folder, port) = (tempfile::tempdir().unwrap(), port());
+        let (folder, port) = (Folder::new(), port());
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let child = Self::spawn(&program, &arguments, port, folder.path());
         Some(Self { program, arguments, port, folder, child })
@@ -67,20 +72,24 @@ impl Redis {
         child
     }
 
-    pub(super) fn address(&self) -> Address {
+    /// Its URL.
+    pub fn address(&self) -> Address {
         format!("redis://127.0.0.1:{}", self.port).parse().unwrap()
     }
 
-    pub(super) fn kill(&mut self) {
+    /// Kills it.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    pub(super) fn start_again(&mut self) {
+    /// Starts it after it was killed.
+    pub fn start_again(&mut self) {
         self.child = Self::spawn(&self.program, &self.arguments, self.port, self.folder.path());
     }
 
-    pub(super) fn empty(&self) {
+    /// Removes all that it keeps.
+    pub fn empty(&self) {
         use std::io::{Read, Write};
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.write_all(b"FLUSHALL\r\n").unwrap();
@@ -100,17 +109,20 @@ impl Drop for Redis {
 /// PostgreSQL refuses to run as root, so root runs it as somebody without rights.
 const NOBODY: u32 = 65_534;
 
-pub(super) struct Postgres {
+/// A PostgreSQL server.
+#[derive(Debug)]
+pub struct Postgres {
     program: PathBuf,
     port: u16,
-    folder: TempDir,
+    folder: Folder,
     child: Child,
 }
 
 impl Postgres {
-    pub(super) fn start() -> Option<Self> {
+    /// Starts one. `None` if none is installed.
+    pub fn start() -> Option<Self> {
         let (program, initdb) = (find("postgres")?, find("initdb")?);
-        let (folder, port) = (tempfile::tempdir().unwrap(), port());
+        let (folder, port) = (Folder::new(), port());
         if is_root() {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
         }
@@ -131,19 +143,21 @@ impl Postgres {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    pub(super) fn address(&self) -> Address {
+    /// Its URL.
+    pub fn address(&self) -> Address {
         format!("postgres://weir@127.0.0.1:{}/postgres", self.port).parse().unwrap()
     }
 
     /// The server and all that serve its connections.
-    pub(super) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         // Its children end when they notice, and only then can it start again.
         let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
     }
 
-    pub(super) fn start_again(&mut self) {
+    /// Starts it after it was killed.
+    pub fn start_again(&mut self) {
         for _ in 0..100 {
             self.child = Self::spawn(&self.program, self.port, self.folder.path());
             if listens(&mut self.child, self.port) {
