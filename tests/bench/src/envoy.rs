@@ -21,6 +21,8 @@ pub(crate) enum Place {
     Core(usize),
     /// Wherever the system puts it.
     Anywhere,
+    /// The same, with so many workers.
+    Workers(u32),
     /// Under callgrind, which counts instructions once it is [told to](crate::count).
     Callgrind,
 }
@@ -80,7 +82,7 @@ fn stat(path: &Path) -> io::Result<(String, f64)> {
     Ok((before.split_once('(').unwrap_or_default().1.to_owned(), ticks * 1e6 / 100.0))
 }
 
-/// Starts Envoy with one worker and waits until `address` answers.
+/// Starts Envoy with one worker, if `place` does not say how many, and waits until `address` answers.
 pub(crate) fn start(bootstrap: &Path, address: SocketAddr, place: Place) -> io::Result<Running> {
     let mut env: BTreeMap<String, String> = std::env::vars().collect();
     env.insert("BENCH_KEY".to_owned(), KEY.to_owned());
@@ -92,7 +94,8 @@ pub(crate) fn start(bootstrap: &Path, address: SocketAddr, place: Place) -> io::
     }
     let flags = ["-l", "error", "--disable-hot-restart"].map(str::to_owned).to_vec();
     let log = bootstrap.with_extension("log");
-    let start = Start { bootstrap: bootstrap.to_owned(), log, env, concurrency: 1, flags, under };
+    let concurrency = if let Place::Workers(workers) = place { workers } else { 1 };
+    let start = Start { bootstrap: bootstrap.to_owned(), log, env, concurrency, flags, under };
     until_listening(start.spawn(), address)
 }
 

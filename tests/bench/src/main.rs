@@ -175,8 +175,8 @@ async fn bench(rounds: usize) -> io::Result<()> {
     drop(setups);
     let event_us = events(folder, &long, rounds).await?;
     let embeddings = embeddings::measure(folder, rounds.div_ceil(2)).await?;
-    let overshoot = quota::overshoot(folder, &bodies()).await?;
-    let table = Table::new(cells, event_us, embeddings, overshoot);
+    let quota = quota::measure(folder, &bodies(), rounds).await?;
+    let table = Table::new(cells, event_us, embeddings, quota);
     println!("{table}");
     std::fs::write(folder.join("summary.json"), table.summary().to_string())?;
     Ok(())

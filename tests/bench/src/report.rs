@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::embeddings::{Cores, Embeddings};
 use crate::load::median;
+use crate::quota::Quota;
 
 /// The setups, in the table's order. Without "wasm", Weir's filter is native, as `weir up` runs it.
 const SETUPS: [&str; 9] =
@@ -30,8 +31,7 @@ pub(crate) struct Table {
     cells: BTreeMap<(String, String), Cell>,
     event_us: f64,
     embeddings: Embeddings,
-    /// By how many tokens 64 callers exceeded a budget.
-    overshoot: u64,
+    quota: Quota,
 }
 
 impl Table {
@@ -40,7 +40,7 @@ impl Table {
         rounds: BTreeMap<(String, String), Vec<Cell>>,
         event_us: f64,
         embeddings: Embeddings,
-        overshoot: u64,
+        quota: Quota,
     ) -> Self {
         let middle = |cells: &[Cell], figure: fn(&Cell) -> f64| median(cells.iter().map(figure).collect());
         let cells = rounds.into_iter().map(|(key, cells)| {
@@ -52,7 +52,7 @@ impl Table {
             };
             (key, cell)
         });
-        Self { cells: cells.collect(), event_us, embeddings, overshoot }
+        Self { cells: cells.collect(), event_us, embeddings, quota }
     }
 
     fn cell(&self, kind: &str, setup: &str) -> Cell {
@@ -79,7 +79,8 @@ impl Table {
             "wasm_stream_added_ttft_p50_us": first("translate, wasm") - first("bare"),
             "quota_added_p50_us": limits.p50_us - relay.p50_us,
             "quota_added_p50_us_wasm": limits_wasm.p50_us - wasm.p50_us,
-            "quota_overshoot_tokens": self.overshoot,
+            "quota_overshoot_tokens": self.quota.overshoot,
+            "quota_exchanges_per_1000": self.quota.exchanges,
             "event_us": self.event_us,
             "embeddings_ratio": self.embeddings.ratio(Cores::Shared),
             "embeddings_ratio_own_core": self.embeddings.ratio(Cores::Own),
@@ -111,6 +112,11 @@ impl fmt::Display for Table {
             }
         }
         writeln!(f, "\n{}", self.embeddings.table())?;
+        writeln!(f, "| callers, 4 workers | throughput under six limits, of that without | in wasm |\n|---|---|---|")?;
+        for (callers, native, wasm) in &self.quota.crowds {
+            writeln!(f, "| {callers} | {native:.2} | {wasm:.2} |")?;
+        }
+        writeln!(f)?;
         let summary = self.summary();
         for (name, value) in summary.as_object().into_iter().flatten() {
             writeln!(f, "{name}: {:.3}", value.as_f64().unwrap_or(f64::NAN))?;

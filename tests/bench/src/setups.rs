@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use weir_control::render::{Door, MOST_CONNECTIONS, Module, Node, render};
+use weir_control::render::{Control, ControlAddress, Door, MOST_CONNECTIONS, Module, Node, render};
 use weir_control::{Environment, load};
+use weir_core::quota::Limit;
 
 use crate::envoy::{self, KEY, Place, Running};
 
@@ -14,6 +15,14 @@ use crate::envoy::{self, KEY, Place, Running};
 pub(crate) const WASM: &str = "target/wasm32-unknown-unknown/wasm/weir_filter.wasm";
 /// The filter as a dynamic module.
 pub(crate) const NATIVE: &str = "target/release/libweir_filter.so";
+
+/// Six limits that every request meets and none reaches.
+const LIMITS: &str = "quotas:\n  key-rate: {key: each, rate: 100000000 requests per minute}\n  \
+                      key-tokens: {key: each, rate: 1000000000000 tokens per minute}\n  \
+                      key-parallel: {key: each, concurrency: 100000}\n  \
+                      key-budget: {key: bench, budget: 1000000000000 tokens per month}\n  \
+                      model-budget: {model: each, budget: 1000000000000 output tokens per day}\n  \
+                      all: {budget: 1000000000 requests per day}\n";
 
 /// How the names of the access logs end.
 const ACCESS_LOG: &str = "-access.log";
@@ -54,7 +63,7 @@ pub(crate) fn weir(
     place: Place,
 ) -> io::Result<Running> {
     let provider = format!("{{dialect: {dialect}, endpoint: \"http://{upstream}/v1\", credential: \"env:BENCH_KEY\"}}");
-    let setup = Setup { name, filter, model: "gpt-4o", provider: &provider, more: "" };
+    let setup = Setup { name, filter, model: "gpt-4o", provider: &provider, more: "", control: None };
     configured(folder, &setup, &folder.join("sidecar.sock"), place)
 }
 
@@ -66,13 +75,13 @@ pub(crate) fn limited(
     upstream: SocketAddr,
     place: Place,
 ) -> io::Result<Running> {
-    let limits = "quotas:\n  key-rate: {key: each, rate: 100000000 requests per minute}\n  \
-                  key-tokens: {key: each, rate: 1000000000000 tokens per minute}\n  \
-                  key-parallel: {key: each, concurrency: 100000}\n  \
-                  key-budget: {key: bench, budget: 1000000000000 tokens per month}\n  \
-                  model-budget: {model: each, budget: 1000000000000 output tokens per day}\n  \
-                  all: {budget: 1000000000 requests per day}\n";
-    quotas(folder, (name, filter), limits, upstream, place)
+    quotas(folder, (name, filter), LIMITS, upstream, (place, None))
+}
+
+/// The same, shared by control.
+pub(crate) fn shared(folder: &Path, name: &str, upstream: SocketAddr, control: ControlAddress) -> io::Result<Running> {
+    let control = Control { at: control, node: name.to_owned() };
+    quotas(folder, (name, NATIVE), LIMITS, upstream, (Place::Workers(4), Some(control)))
 }
 
 /// The same with one budget of so many tokens for everybody.
@@ -84,7 +93,7 @@ pub(crate) fn budget(
     upstream: SocketAddr,
 ) -> io::Result<Running> {
     let limits = format!("quotas:\n  all: {{budget: {tokens} tokens per month}}\n");
-    quotas(folder, (name, filter), &limits, upstream, Place::Anywhere)
+    quotas(folder, (name, filter), &limits, upstream, (Place::Workers(4), None))
 }
 
 fn quotas(
@@ -92,17 +101,18 @@ fn quotas(
     (name, filter): (&str, &str),
     limits: &str,
     upstream: SocketAddr,
-    place: Place,
+    (place, control): (Place, Option<Control>),
 ) -> io::Result<Running> {
     let provider = format!("{{dialect: openai, endpoint: \"http://{upstream}/v1\", credential: \"env:BENCH_KEY\"}}");
-    let setup = Setup { name, filter, model: "gpt-4o", provider: &provider, more: limits };
+    let setup = Setup { name, filter, model: "gpt-4o", provider: &provider, more: limits, control };
     configured(folder, &setup, &folder.join("sidecar.sock"), place)
 }
 
 /// Weir, with `model` answered by the sidecar at `socket`.
 pub(crate) fn local(folder: &Path, model: &str, socket: &Path, place: Place) -> io::Result<Running> {
     let local = format!("local: {{models: {{{model}: {{engine: onnx}}}}}}\n");
-    let setup = Setup { name: "local", filter: NATIVE, model, provider: "{dialect: local}", more: &local };
+    let provider = "{dialect: local}";
+    let setup = Setup { name: "local", filter: NATIVE, model, provider, more: &local, control: None };
     configured(folder, &setup, socket, place)
 }
 
@@ -118,10 +128,12 @@ struct Setup<'a> {
     provider: &'a str,
     /// What else the configuration says.
     more: &'a str,
+    /// Who shares its limits.
+    control: Option<Control>,
 }
 
 fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, place: Place) -> io::Result<Running> {
-    let Setup { name, filter, model, provider, more } = setup;
+    let Setup { name, filter, model, provider, more, control } = setup;
     let address = weir_ports::free();
     let hash = weir_core::key::KeyHash::of(KEY.as_bytes());
     let yaml = format!(
@@ -138,15 +150,29 @@ fn configured(folder: &Path, setup: &Setup<'_>, socket: &Path, place: Place) -> 
         folder: folder.to_owned(),
         filter: Module::at(std::path::absolute(filter)?),
         sidecar_socket: socket.to_owned(),
-        admin_socket: std::path::absolute(folder.join(format!("{name}-admin.sock")))?,
+        admin_socket: admin(folder, name)?,
         access_log: folder.join(format!("{name}{ACCESS_LOG}")),
         ca_bundle: None,
         connections: MOST_CONNECTIONS,
-        control: None,
+        control: control.clone(),
         door: Door::Port,
     };
     let resources = render(&loaded.gateway, &paths).map_err(io::Error::other)?;
     envoy::start(&envoy::write(folder, name, &resources.in_one())?, address, place)
+}
+
+/// The socket of the admin interface of a setup's Envoy.
+pub(crate) fn admin(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    std::path::absolute(folder.join(format!("{name}-admin.sock")))
+}
+
+/// The limits of a setup that was started.
+pub(crate) fn limits(folder: &Path, name: &str) -> io::Result<Vec<Limit>> {
+    let mut environment = Environment::of_process();
+    environment.vars.insert("BENCH_KEY".to_owned(), KEY.to_owned());
+    let loaded = load(&folder.join(format!("{name}.yaml")), &environment);
+    let loaded = loaded.map_err(|errors| io::Error::other(format!("{errors:?}")))?;
+    Ok(loaded.gateway.routing().quotas.all().to_vec())
 }
 
 /// Whatever this bootstrap says; its first listener is asked.
