@@ -1,6 +1,6 @@
 //! Certificates made for one test.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use time::{Duration, OffsetDateTime};
 use weir_sim::Tls;
 
@@ -31,6 +31,13 @@ impl Authority {
         let mut params = params(name);
         params.not_before = OffsetDateTime::now_utc() - Duration::days(3);
         params.not_after = OffsetDateTime::now_utc() - Duration::days(1);
+        self.sign(&params)
+    }
+
+    /// A client's certificate with this URI, such as a SPIFFE name, and nothing else.
+    pub fn certify_uri(&self, uri: &str) -> Tls {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.subject_alt_names.push(SanType::URI(uri.try_into().expect("ASCII")));
         self.sign(&params)
     }
 

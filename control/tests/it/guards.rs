@@ -1,7 +1,9 @@
 //! What operators have before their applications: filters that ask services, and refuse.
 
 use std::convert::Infallible;
+use std::path::Path;
 use std::pin::Pin;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,6 +15,8 @@ use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use weir_sim::Tls;
+use weir_tests::Authority;
 
 /// Tokens of the issuer `test`, signed with the key in [`jwt`].
 pub(crate) const ALICE: &str = "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCIsICJraWQiOiAiayJ9.eyJpc3MiOiAidGVzdCIsICJzdWIiOiAiYWxpY2UifQ.8WfZd4DDfi1i6YOwB-dmcBsKj_pVaIdK4Z1I-sSkd4M";
@@ -93,6 +97,42 @@ pub(crate) fn cluster(name: &str, port: u16, http2: bool) -> Value {
             },
         },
     })
+}
+
+/// A listener's transport socket that wants a certificate of this authority from everybody.
+pub(crate) fn mutual_tls(own: &Tls, authority: &str) -> Value {
+    let text = |pem: &[u8]| json!({ "inline_string": std::str::from_utf8(pem).unwrap() });
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "require_client_certificate": true,
+            "common_tls_context": {
+                "tls_certificates": [{ "certificate_chain": text(&own.certificate), "private_key": text(&own.key) }],
+                "validation_context": { "trusted_ca": { "inline_string": authority } },
+            },
+        },
+    })
+}
+
+/// Asks for a chat with a client's certificate, and headers that claim another. The answer's body, and its status at the end; 000
+/// where there is none.
+pub(crate) fn curl(folder: &Path, port: u16, authority: &Authority, client: &Tls) -> String {
+    let files =
+        [("ca", authority.bundle().into_bytes()), ("cert", client.certificate.clone()), ("key", client.key.clone())];
+    let mut command = Command::new("curl");
+    for (name, pem) in files {
+        let file = folder.join(format!("client-{name}.pem"));
+        std::fs::write(&file, pem).unwrap();
+        command.arg(format!("--{}", if name == "ca" { "cacert" } else { name })).arg(file);
+    }
+    command.args(["--silent", "--write-out", "%{http_code}", "--header", "content-type: application/json", "--data"]);
+    command.arg(r#"{"model": "m", "messages": [{"role": "user", "content": "Hi"}]}"#);
+    let claimed = "spiffe://example.org/ns/a/sa/b";
+    command.args(["--header", &format!("x-forwarded-client-cert: URI={claimed}")]);
+    command.args(["--header", &format!("weir.certificate: {claimed}")]);
+    let output = command.arg(format!("https://127.0.0.1:{port}/v1/chat/completions")).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn filter(name: &str, config: &Value) -> Value {

@@ -11,7 +11,7 @@ use weir_control::publisher::Publisher;
 use weir_control::render::{Door, Kind, Node, Resources, render};
 use weir_core::key::KeyHash;
 use weir_ports::free;
-use weir_tests::Process;
+use weir_tests::{Authority, Process};
 
 use crate::common::{environment, node, resources, running};
 use crate::guards::{self, ALICE, BOB, Guards};
@@ -55,6 +55,8 @@ struct Own {
     listen: u16,
     admin: u16,
     way: Way,
+    /// The listener's transport socket, if it speaks TLS.
+    tls: Option<Value>,
 }
 
 impl Drop for Own {
@@ -70,7 +72,7 @@ impl Drop for Own {
 impl Own {
     fn prepared(way: Way) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, process: None, listen: free().port(), admin: free().port(), way }
+        Self { folder, process: None, listen: free().port(), admin: free().port(), way, tls: None }
     }
 
     fn path(&self) -> &Path {
@@ -127,11 +129,15 @@ impl Own {
         let filter = json!({ "name": "manager", "typed_config": manager });
         let socket = |port: u16| json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
         let dead = guards::cluster("dead", free().port(), false);
+        let mut chain = json!({ "filters": [filter] });
+        if let Some(tls) = &self.tls {
+            chain["transport_socket"] = tls.clone();
+        }
         json!({
             "node": { "id": "own", "cluster": "own" },
             "admin": { "address": socket(self.admin) },
             "static_resources": {
-                "listeners": [{ "name": "own", "address": socket(self.listen), "filter_chains": [{ "filters": [filter] }] }],
+                "listeners": [{ "name": "own", "address": socket(self.listen), "filter_chains": [chain] }],
                 "clusters": clusters.iter().cloned().chain([dead]).collect::<Vec<_>>(),
             },
         })
@@ -333,6 +339,44 @@ async fn a_verified_token_crosses_to_the_internal_listener() {
 #[tokio::test]
 async fn a_verified_token_is_known_in_one_chain() {
     callers_are_known_by_their_tokens(Way::Chain).await;
+}
+
+/// Whoever has a certificate of the authority is known by it: the longest name counts, and no header stands for it.
+async fn callers_are_known_by_their_certificates(way: Way) {
+    let (upstream, authority) = (traffic::upstream().await, Authority::new());
+    let mut own = Own::prepared(way);
+    let more = "teams: {search: {}, ads: {endpoints: [embeddings]}}\n\
+                callers: {spiffe: {spiffe://example.org/ns/: search, spiffe://example.org/ns/ads/: ads}}\n";
+    own.publisher().publish(own.answered_by("p", upstream, more), Instant::now()).await.unwrap();
+    own.tls = Some(guards::mutual_tls(&authority.certify("127.0.0.1"), &authority.bundle()));
+    let filters = if way == Way::Internal { vec![guards::identity()] } else { Vec::new() };
+    own.start(&filters, &[]).await;
+    let ask = |name: &str, by: &Authority| guards::curl(own.path(), own.listen, &authority, &by.certify_uri(name));
+    for (name, status, says) in [
+        ("spiffe://example.org/ns/a/sa/b", "200", ""),
+        ("spiffe://example.org/ns/ads/sa/b", "403", "endpoint_not_allowed"),
+        ("spiffe://elsewhere.org/ns/a", "403", "no_team"),
+    ] {
+        let told = ask(name, &authority);
+        assert!(told.ends_with(status) && told.contains(says), "{name}: {told}");
+    }
+    let stranger = ask("spiffe://example.org/ns/a/sa/b", &Authority::new());
+    assert!(stranger.ends_with("000"), "TLS refuses who is certified by somebody else: {stranger}");
+    let log = own.path().join("access.log");
+    let whole = || std::fs::read_to_string(&log).ok().filter(|log| log.ends_with('\n') && log.lines().count() == 3);
+    let records = traffic::eventually(whole).await;
+    let record: Value = serde_json::from_str(records.lines().next().unwrap()).unwrap();
+    assert_eq!((&record["key"], &record["team"]), (&json!("spiffe://example.org/ns/a/sa/b"), &json!("search")));
+}
+
+#[tokio::test(flavor = "multi_thread")] // a program asks, and the provider is here
+async fn a_verified_certificate_crosses_to_the_internal_listener() {
+    callers_are_known_by_their_certificates(Way::Internal).await;
+}
+
+#[tokio::test(flavor = "multi_thread")] // a program asks, and the provider is here
+async fn a_verified_certificate_is_known_in_one_chain() {
+    callers_are_known_by_their_certificates(Way::Chain).await;
 }
 
 async fn changes_beside_an_operators_routes_fail_no_request(way: Way) {
