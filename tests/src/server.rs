@@ -1,13 +1,15 @@
 //! Real servers, if they are installed. `.ci/run` installs them; where they are missing, each test says so.
 
+use std::fs::Permissions;
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use weir_control::state::store::Address;
+use weir_sim::Tls;
 
 use crate::folder::Folder;
 
@@ -64,6 +66,20 @@ impl Redis {
         Some(Self { program, arguments, port, folder, child })
     }
 
+    /// Starts one that speaks only TLS, and its URL. `None` if none is installed.
+    pub fn start_tls(tls: &Tls, authority: &str) -> Option<(Self, Address)> {
+        let program = find("redis-server")?;
+        let (folder, port) = (Folder::new(), port());
+        let [certificate, key, ca] = write(folder.path(), tls, authority);
+        let port_text = port.to_string();
+        let flags = ["--port", "0", "--tls-auth-clients", "no", "--tls-port", &port_text];
+        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
+        let arguments: Vec<String> = flags.iter().chain(&files).map(ToString::to_string).collect();
+        let child = Self::spawn(&program, &arguments, port, folder.path());
+        let address = format!("rediss://127.0.0.1:{port}?sslrootcert={ca}").parse().unwrap();
+        Some((Self { program, arguments, port, folder, child }, address))
+    }
+
     fn spawn(program: &Path, arguments: &[String], port: u16, folder: &Path) -> Child {
         let mut command = Command::new(program);
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(folder).args(arguments);
@@ -115,12 +131,26 @@ pub struct Postgres {
     program: PathBuf,
     port: u16,
     folder: Folder,
+    /// What else the server is told.
+    settings: Vec<String>,
     child: Child,
 }
 
 impl Postgres {
     /// Starts one. `None` if none is installed.
     pub fn start() -> Option<Self> {
+        Self::with(None)
+    }
+
+    /// Starts one that can speak TLS, and its URL for that. `None` if none is installed.
+    pub fn start_tls(tls: &Tls, authority: &str) -> Option<(Self, Address)> {
+        let postgres = Self::with(Some((tls, authority)))?;
+        let (port, ca) = (postgres.port, postgres.folder.path().join("ca.pem"));
+        let url = format!("postgres://weir@127.0.0.1:{port}/postgres?sslmode=verify-full&sslrootcert={}", ca.display());
+        Some((postgres, url.parse().unwrap()))
+    }
+
+    fn with(tls: Option<(&Tls, &str)>) -> Option<Self> {
         let (program, initdb) = (find("postgres")?, find("initdb")?);
         let (folder, port) = (Folder::new(), port());
         if is_root() {
@@ -130,16 +160,25 @@ impl Postgres {
         init.args(["-A", "trust", "-U", "weir", "-E", "UTF8", "--no-locale", "-D"]).arg(folder.path().join("data"));
         let done = init.output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        let mut child = Self::spawn(&program, port, folder.path());
+        let mut settings = Vec::new();
+        if let Some((tls, authority)) = tls {
+            let [certificate, key, _] = write(folder.path(), tls, authority);
+            let files = [format!("ssl_cert_file={certificate}"), format!("ssl_key_file={key}")];
+            settings.extend(["ssl=on".to_owned()].into_iter().chain(files));
+        }
+        let mut child = Self::spawn(&program, &settings, port, folder.path());
         assert!(listens(&mut child, port), "postgres has ended");
-        Some(Self { program, port, folder, child })
+        Some(Self { program, port, folder, settings, child })
     }
 
-    fn spawn(program: &Path, port: u16, folder: &Path) -> Child {
+    fn spawn(program: &Path, settings: &[String], port: u16, folder: &Path) -> Child {
         let mut command = as_user(program);
         command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string(), "-k"]).arg(folder);
         // A killed process loses nothing by it, only a machine does.
         command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        for setting in settings {
+            command.args(["-c", setting]);
+        }
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
@@ -159,7 +198,7 @@ impl Postgres {
     /// Starts it after it was killed.
     pub fn start_again(&mut self) {
         for _ in 0..100 {
-            self.child = Self::spawn(&self.program, self.port, self.folder.path());
+            self.child = Self::spawn(&self.program, &self.settings, self.port, self.folder.path());
             if listens(&mut self.child, self.port) {
                 return;
             }
@@ -174,6 +213,22 @@ impl Drop for Postgres {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Writes a certificate, its key and the authority that has signed it, where a server finds them. The paths.
+fn write(folder: &Path, tls: &Tls, authority: &str) -> [String; 3] {
+    let files = [("cert.pem", &tls.certificate[..]), ("key.pem", &tls.key), ("ca.pem", authority.as_bytes())];
+    files.map(|(name, pem)| {
+        let path = folder.join(name);
+        std::fs::write(&path, pem).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        if is_root() && name == "key.pem" {
+            chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+        } else {
+            std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        }
+        path.display().to_string()
+    })
 }
 
 fn is_root() -> bool {

@@ -7,6 +7,7 @@ mod memory;
 mod postgres;
 mod redis;
 mod sqlite;
+mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -69,10 +70,10 @@ impl FromStr for Address {
         match text.split_once(':') {
             None if text == "memory" => Ok(Self::Memory(Memory::default())),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
-            Some(("redis", _)) => Ok(Self::Redis(text.to_owned())),
+            Some(("redis" | "rediss", _)) => Ok(Self::Redis(text.to_owned())),
             Some(("valkey", rest)) => Ok(Self::Redis(format!("redis:{rest}"))),
+            Some(("valkeys", rest)) => Ok(Self::Redis(format!("rediss:{rest}"))),
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
-            Some(("rediss", _)) => Err("TLS to the store is not supported yet; use a tunnel and redis://".to_owned()),
             _ => Err(format!("\"{text}\" is no store; write sqlite:PATH, postgres://…, redis://… or memory")),
         }
     }
@@ -87,6 +88,8 @@ impl fmt::Display for Address {
             Self::Redis(url) | Self::Postgres(url) => {
                 let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
                 let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                // A query may have a password.
+                let rest = rest.split('?').next().unwrap_or(rest);
                 write!(f, "{scheme}://{rest}")
             }
         }

@@ -11,7 +11,7 @@ use weir_core::lease::{Account, Held, Report, Resolved};
 use weir_core::quota::{Alone, Kind, Limit, Meter, Windows};
 use weir_core::time::Instant;
 
-use weir_tests::{Postgres, Redis};
+use weir_tests::{Authority, Postgres, Redis};
 
 const AMOUNT: u128 = 40_000;
 
@@ -204,4 +204,36 @@ async fn postgres_is_killed_and_has_kept_everything() {
     assert_eq!(run.round(true).await, 0, "nobody answers");
     postgres.start_again();
     run.finish(AMOUNT * 98 / 100).await;
+}
+
+/// What is asked of a store by TLS, and what happens where its certificate is somebody else's.
+async fn speaks_tls(address: &Address) {
+    let mut run = Run::new(address);
+    run.rounds(5).await;
+    assert!(*run.truth.0.lock().unwrap() > 0, "something was granted");
+    let (Address::Redis(url) | Address::Postgres(url)) = address else { panic!("{address}") };
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.pem");
+    std::fs::write(&other, Authority::new().bundle()).unwrap();
+    let (url, _) = url.split_once("sslrootcert=").unwrap();
+    let stranger: Address = format!("{url}sslrootcert={}", other.display()).parse().unwrap();
+    let run = Run::new(&stranger);
+    let refused = run.controls[0].check(run.now).await.unwrap_err().to_string();
+    assert!(refused.contains("certificate"), "{refused}");
+}
+
+#[tokio::test]
+async fn redis_is_reached_by_tls() {
+    let authority = Authority::new();
+    let tls = authority.certify("127.0.0.1");
+    let Some((_redis, address)) = Redis::start_tls(&tls, &authority.bundle()) else { return };
+    speaks_tls(&address).await;
+}
+
+#[tokio::test]
+async fn postgres_is_reached_by_tls() {
+    let authority = Authority::new();
+    let tls = authority.certify("127.0.0.1");
+    let Some((_postgres, address)) = Postgres::start_tls(&tls, &authority.bundle()) else { return };
+    speaks_tls(&address).await;
 }

@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Error, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Cell, StoreError};
+use super::{Cell, StoreError, tls};
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,11 +35,7 @@ pub struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
-        let mut config: Config = url.parse().map_err(|error: Error| StoreError::Away(told(&error)))?;
-        config.connect_timeout(PATIENCE).application_name("weir control");
-        let (client, connection) = within(config.connect(NoTls)).await?;
-        // It ends with the client, or with an error that the client's next call tells.
-        tokio::spawn(connection);
+        let client = connect(url).await?;
         within(client.batch_execute(SETUP)).await?;
         let setting = |row: &Row| row.try_get::<_, String>(0).unwrap_or_default();
         let is_replica = within(client.query_one("SELECT pg_is_in_recovery()::text", &[])).await?;
@@ -91,6 +89,27 @@ impl Postgres {
 
     async fn query(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
         within(async { self.client.query(&self.client.prepare(sql).await?, values).await }).await
+    }
+}
+
+/// Connects by TLS where the URL has an `sslmode` that requires it, and only then: a server may offer a certificate that nobody
+/// can verify.
+async fn connect(url: &str) -> Result<Client, StoreError> {
+    let (url, authorities) = tls::authorities(url)?;
+    // The library knows only one mode with TLS, and verifies as these three say.
+    let url = url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
+    let mut config: Config = url.parse().map_err(|error: Error| StoreError::Away(told(&error)))?;
+    config.connect_timeout(PATIENCE).application_name("weir control");
+    // A connection ends with its client, or with an error that the client's next call tells.
+    if config.get_ssl_mode() == SslMode::Require {
+        let connector = MakeRustlsConnect::new(tls::client(authorities.as_deref())?);
+        let (client, connection) = within(config.connect(connector)).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    } else {
+        let (client, connection) = within(config.ssl_mode(SslMode::Disable).connect(NoTls)).await?;
+        tokio::spawn(connection);
+        Ok(client)
     }
 }
 

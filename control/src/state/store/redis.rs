@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError, Script, Value};
+use redis::{AsyncConnectionConfig, Client, RedisError, Script, TlsCertificates, Value};
 use tokio::sync::OnceCell;
 
-use super::{Cell, StoreError};
+use super::{Cell, StoreError, tls};
 
 /// What all keys begin with, so that others may use the same server.
 const PREFIX: &str = "weir:lease:";
@@ -40,7 +40,7 @@ pub struct Redis {
 
 impl Redis {
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
-        let client = Client::open(url)?;
+        let client = client(url)?;
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
@@ -122,6 +122,17 @@ impl Redis {
         }
         Ok(cells)
     }
+}
+
+/// Connects by TLS where the URL says `rediss`.
+fn client(url: &str) -> Result<Client, StoreError> {
+    let (url, root_cert) = tls::authorities(url)?;
+    if !url.starts_with("rediss:") {
+        return Ok(Client::open(url)?);
+    }
+    // The library takes the process's own. Where there is one already, it stays.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert })?)
 }
 
 impl From<RedisError> for StoreError {
