@@ -2,27 +2,52 @@
 
 use alloc::vec::Vec;
 
+/// The most bytes of a number of 64 bits.
+const SMALL: usize = 10;
+
 /// Bytes that are being written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Packed(Vec<u8>);
+
+impl Default for Packed {
+    /// An account of one subject fits, mostly.
+    fn default() -> Self {
+        Self(Vec::with_capacity(96))
+    }
+}
 
 impl Packed {
     /// Adds a number: seven bits in each byte, the lowest first.
     pub(super) fn number(&mut self, number: u128) {
         // Almost every number fits, and 128 bits cost several instructions each in wasm.
-        if let Ok(mut small) = u64::try_from(number) {
-            while small >= 0x80 {
-                self.0.push(small.to_le_bytes()[0] | 0x80);
-                small >>= 7;
+        match u64::try_from(number) {
+            Ok(small) if small < 0x80 => self.0.push(small.to_le_bytes()[0]),
+            Ok(small) => self.small(small),
+            Err(_) => self.large(number),
+        }
+    }
+
+    fn small(&mut self, number: u64) {
+        let (mut left, mut bytes, mut len) = (number, [0; SMALL], 0);
+        for byte in &mut bytes {
+            len += 1;
+            *byte = left.to_le_bytes()[0] | 0x80;
+            left >>= 7;
+            if left == 0 {
+                *byte &= 0x7f;
+                break;
             }
-            return self.0.push(small.to_le_bytes()[0]);
         }
-        let mut large = number;
-        while large >= 0x80 {
-            self.0.push(large.to_le_bytes()[0] | 0x80);
-            large >>= 7;
+        self.0.extend_from_slice(bytes.get(..len).unwrap_or_default());
+    }
+
+    fn large(&mut self, number: u128) {
+        let mut left = number;
+        while left >= 0x80 {
+            self.0.push(left.to_le_bytes()[0] | 0x80);
+            left >>= 7;
         }
-        self.0.push(large.to_le_bytes()[0]);
+        self.0.push(left.to_le_bytes()[0]);
     }
 
     /// Adds bytes, after their length.
@@ -59,6 +84,34 @@ impl<'b> Unpacked<'b> {
 
     /// A number.
     pub(super) fn number(&mut self) -> Option<u128> {
+        match self.short() {
+            Some(number) => Some(number.into()),
+            None => self.large(),
+        }
+    }
+
+    /// A number of at most 64 bits.
+    pub(super) fn small(&mut self) -> Option<u64> {
+        match self.short() {
+            Some(number) => Some(number),
+            None => self.large()?.try_into().ok(),
+        }
+    }
+
+    /// A number of at most 63 bits, as almost all are.
+    fn short(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for (at, byte) in self.0.iter().take(SMALL - 1).enumerate() {
+            number |= u64::from(byte & 0x7f) << (7 * at);
+            if *byte < 0x80 {
+                self.0 = self.0.get(at + 1..)?;
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn large(&mut self) -> Option<u128> {
         let (mut number, mut shift) = (0_u128, 0_u32);
         loop {
             let (byte, rest) = self.0.split_first()?;
@@ -70,11 +123,6 @@ impl<'b> Unpacked<'b> {
             }
             shift += 7;
         }
-    }
-
-    /// A number of at most 64 bits.
-    pub(super) fn small(&mut self) -> Option<u64> {
-        self.number()?.try_into().ok()
     }
 
     /// Bytes, after their length.
