@@ -30,7 +30,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 pub use held::{Held, Lacks};
-pub use pool::{Exchange, Pool, Resolved, Standing};
+pub use pool::{Ended, Exchange, Pool, Resolved, Standing};
 pub use rule::{Rule, Window};
 pub use wire::{Malformed, PATH};
 

@@ -120,6 +120,8 @@ pub struct Spent {
     pub amount: u128,
     /// Whether it was over the limit, which is soft.
     pub over: bool,
+    /// The number of the lease that it counts for, if the limit is shared with other Envoys: see [`lease`](crate::lease).
+    pub lease: Option<u64>,
 }
 
 /// What is needed to tell what tries cost.

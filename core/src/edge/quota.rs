@@ -87,10 +87,10 @@ impl Reserved {
                 // It was admitted, whatever became of it.
                 1
             };
-            settle(store, limit, taken, used, now);
+            let lease = settle(store, limit, taken, used, now);
             if !matches!(limit.kind, Kind::Concurrency { .. }) && !known {
                 let (limit, subject) = (limit.name.clone(), taken.subject.clone());
-                spent.push(Spent { limit, subject, window: taken.window, amount: used, over: taken.over });
+                spent.push(Spent { limit, subject, window: taken.window, amount: used, over: taken.over, lease });
             }
         }
         if let Some(progress) = record.progress.filter(|progress| progress.stage == Stage::Done) {

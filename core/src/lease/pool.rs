@@ -4,6 +4,7 @@ mod cell;
 mod demand;
 mod holder;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -82,13 +83,26 @@ impl Standing {
     }
 }
 
-/// What the ledger says of a start that has ended.
+/// What the ledger says of a lease that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// What it used up.
+    /// What was used up of it.
     pub settled: u128,
     /// What nobody knows of.
     pub lost: u128,
+}
+
+/// A lease that was not given back as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The Envoy that held it.
+    pub node: String,
+    /// The start of that Envoy.
+    pub start: u64,
+    /// The lease's number, which lines of the access log name.
+    pub lease: u64,
+    /// What is known of it without the ledger.
+    pub held: Resolved,
 }
 
 impl Pool {
@@ -220,25 +234,31 @@ impl Pool {
         standing
     }
 
-    /// The starts of which a silence is the end, with what the ledger may [say otherwise](Self::resolve).
-    pub fn unresolved(&self) -> impl Iterator<Item = (&str, u64, Resolved)> {
-        let is_silent = |holder: &&Holder| holder.phase == Phase::Silent && holder.held() > 0;
-        let silent = self.holders.iter().filter(is_silent);
-        silent.map(|holder| {
-            let resolved = Resolved { settled: holder.settled, lost: holder.held() };
-            (holder.node.as_str(), holder.start, resolved)
-        })
+    /// The leases of which the ledger may know [more](Self::resolve): those whose Envoy has fallen silent, and may have used up more
+    /// than it has told, and those that have ended with something that is lost.
+    pub fn unresolved(&self) -> impl Iterator<Item = Ended> {
+        self.holders.iter().filter(|holder| holder.is_unresolved()).map(Holder::ended)
     }
 
-    /// Books what the ledger says of a start that has fallen silent. Returns whether anything has changed.
-    pub fn resolve(&mut self, node: &str, start: u64, resolved: Resolved) -> bool {
-        let mut silent = self
-            .holders
-            .iter_mut()
-            .filter(|holder| holder.node == node && holder.start == start && holder.phase == Phase::Silent);
-        let Some(holder) = silent.next() else { return false };
-        holder.resolve(resolved);
+    /// Books what the ledger says of a lease that has ended. Returns whether anything has changed.
+    pub fn resolve(&mut self, ended: &Ended, resolved: Resolved) -> bool {
+        let is_it = |holder: &&mut Holder| holder.is_unresolved() && holder.ended() == *ended;
+        let Some(holder) = self.holders.iter_mut().find(is_it) else { return false };
+        self.debts = self.debts.saturating_add(holder.resolve(resolved));
         true
+    }
+
+    /// The leases that were [resolved](Self::resolve), and whose Envoys are there again: nothing of them is lost.
+    pub fn found(&self) -> impl Iterator<Item = Ended> {
+        self.holders.iter().filter(|holder| holder.is_live() && holder.booked).map(Holder::ended)
+    }
+
+    /// Notes that the ledger has taken back what it had booked as lost of this lease.
+    pub fn take_back(&mut self, found: &Ended) {
+        let is_it = |holder: &&mut Holder| holder.is_live() && holder.since == found.lease && holder.node == found.node;
+        if let Some(holder) = self.holders.iter_mut().find(is_it) {
+            holder.booked = false;
+        }
     }
 
     /// Advances to `now`: a bucket fills, and who has been silent for too long ends. Returns whether somebody did.
@@ -253,7 +273,7 @@ impl Pool {
             if (started_again || holder.until.after(linger) <= now)
                 && let Some(holder) = self.holders.get_mut(index)
             {
-                holder.phase = Phase::Silent;
+                holder.fall_silent();
                 changed = true;
             }
         }
@@ -309,7 +329,11 @@ impl Pool {
     fn forget(&mut self, now: Instant) {
         while self.holders.iter().filter(|holder| !holder.is_live()).count() > REMEMBERED {
             let ended = self.holders.iter().enumerate().filter(|(_, holder)| !holder.is_live() && holder.until <= now);
-            let Some(oldest) = ended.min_by_key(|(_, holder)| holder.seen).map(|(index, _)| index) else { return };
+            let Some(oldest) =
+                ended.min_by_key(|(_, holder)| (holder.is_unresolved(), holder.seen)).map(|(index, _)| index)
+            else {
+                return;
+            };
             let holder = self.holders.swap_remove(oldest);
             self.settled = self.settled.saturating_add(holder.settled);
             self.lost = self.lost.saturating_add(holder.held());

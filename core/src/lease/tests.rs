@@ -143,12 +143,62 @@ fn a_silent_start_keeps_what_it_held_until_the_ledger_says_otherwise() {
     assert!(!pool.advance(&MONTH, at(11_999)));
     assert!(pool.advance(&MONTH, at(12_000)));
     assert_eq!(pool.standing(&MONTH).lost, 500);
-    let silent: Vec<_> = pool.unresolved().map(|(node, start, resolved)| (node.to_string(), start, resolved)).collect();
-    assert_eq!(silent, vec![("a".to_string(), 1, Resolved { settled: 0, lost: 500 })]);
-    assert!(pool.resolve("a", 1, Resolved { settled: 60, lost: 5 }));
+    let silent: Vec<_> = pool.unresolved().collect();
+    let held = Resolved { settled: 0, lost: 500 };
+    assert_eq!(silent, vec![Ended { node: "a".to_string(), start: 1, lease: 1, held }]);
+    assert!(pool.resolve(&silent[0], Resolved { settled: 60, lost: 5 }));
     let standing = pool.standing(&MONTH);
     assert_eq!((standing.spent, standing.lost), (65, 5));
     assert_eq!(pool.unresolved().count(), 0);
+    assert!(!pool.resolve(&silent[0], held), "it is booked once");
+}
+
+#[test]
+fn what_was_reserved_when_an_envoy_ended_is_asked_of_the_ledger() {
+    let (mut pool, mut envoy) = (budget(), Envoy::new("a", 1));
+    envoy.ask(&mut pool, &MONTH, 100, at(0));
+    envoy.held.reserve(30, at(0)).unwrap();
+    envoy.held.end();
+    envoy.report.ending = true;
+    envoy.ask(&mut pool, &MONTH, 0, at(1));
+    let ended: Vec<_> = pool.unresolved().collect();
+    assert_eq!(ended[0].held, Resolved { settled: 0, lost: 30 });
+    assert!(pool.resolve(&ended[0], Resolved { settled: 25, lost: 5 }));
+    assert_eq!((pool.standing(&MONTH).spent, pool.standing(&MONTH).lost, pool.unresolved().count()), (30, 5, 0));
+    assert_eq!(Pool::read(&pool.write()), Some(pool));
+}
+
+/// While control was away, and before it could tell, the Envoy was killed.
+#[test]
+fn what_a_killed_envoy_has_used_and_not_told_is_what_the_ledger_says() {
+    let (mut pool, mut envoy) = (budget(), Envoy::new("a", 1));
+    envoy.ask(&mut pool, &MONTH, 1, at(0));
+    envoy.held.keep = 0;
+    envoy.ask(&mut pool, &MONTH, 0, at(1));
+    assert_eq!(pool.standing(&MONTH).leased, 0);
+    pool.advance(&MONTH, at(60_000));
+    let silent: Vec<_> = pool.unresolved().collect();
+    assert!(pool.resolve(&silent[0], Resolved { settled: 70, lost: 0 }));
+    let standing = pool.standing(&MONTH);
+    assert_eq!((standing.spent, standing.lost, standing.debts), (70, 0, 70));
+    assert_eq!(pool.unresolved().count(), 0);
+}
+
+#[test]
+fn what_was_lost_of_one_that_comes_back_is_taken_back() {
+    let (mut pool, mut envoy) = (budget(), Envoy::new("a", 1));
+    envoy.ask(&mut pool, &MONTH, 100, at(0));
+    envoy.held.reserve(60, at(0)).unwrap();
+    pool.advance(&MONTH, at(60_000));
+    let silent: Vec<_> = pool.unresolved().collect();
+    assert!(pool.resolve(&silent[0], Resolved { settled: 40, lost: 460 }));
+    envoy.held.settle(60, 60);
+    envoy.ask(&mut pool, &MONTH, 0, at(60_001));
+    assert_eq!((pool.standing(&MONTH).spent, pool.standing(&MONTH).lost), (60, 0));
+    let found: Vec<_> = pool.found().collect();
+    assert_eq!(found.iter().map(|one| one.lease).collect::<Vec<_>>(), [1]);
+    pool.take_back(&found[0]);
+    assert_eq!(pool.found().count(), 0);
 }
 
 #[test]

@@ -217,13 +217,22 @@ impl Account {
         }
     }
 
-    /// Replaces a reservation of `reserved`, made in `window`, by what was `used`.
-    pub(super) fn settle(&mut self, limit: &Limit, worker: u64, window: u64, reserved: u128, used: u128) {
+    /// Replaces a reservation of `reserved`, made in `window`, by what was `used`. The number of the lease that it counts for, if there
+    /// is one.
+    pub(super) fn settle(
+        &mut self,
+        limit: &Limit,
+        worker: u64,
+        window: u64,
+        reserved: u128,
+        used: u128,
+    ) -> Option<u64> {
         let known = self.release(worker, window, reserved);
         let used_up = if matches!(limit.kind, Kind::Concurrency { .. }) { 0 } else { used };
-        if let Some(lease) = self.lease_of(window) {
+        let lease = self.lease_of(window).map(|lease| {
             lease.settle(known, used_up);
-        }
+            lease.held.since
+        });
         match &limit.kind {
             Kind::Concurrency { .. } => {}
             Kind::Rate { .. } => {
@@ -246,6 +255,7 @@ impl Account {
                 }
             }
         }
+        lease
     }
 
     /// Gives back what `worker` has reserved, up to `amount` of one window. How much that was.

@@ -243,13 +243,13 @@ pub fn has_room(store: &dyn Store, want: &Want<'_>, now: Instant) -> bool {
     matches!(looked, Changed::Done(true))
 }
 
-/// Replaces what was reserved by what was used, in the limit's unit.
-pub fn settle(store: &dyn Store, limit: &Limit, taken: &Taken, used: u128, now: Instant) {
+/// Replaces what was reserved by what was used, in the limit's unit. The number of the lease that it counts for, if the limit is shared.
+pub fn settle(store: &dyn Store, limit: &Limit, taken: &Taken, used: u128, now: Instant) -> Option<u64> {
     let Taken { window, amount, worker, .. } = taken;
-    let _ = change(store, limit, taken.whose(), now, |account| {
-        account.settle(limit, *worker, *window, *amount, used);
-        (true, ())
+    let settled = change(store, limit, taken.whose(), now, |account| {
+        (true, account.settle(limit, *worker, *window, *amount, used))
     });
+    if let Changed::Done(lease) = settled { lease } else { None }
 }
 
 /// Reserves `more` for a request that is under way. Whether there was room.

@@ -86,7 +86,7 @@ fn write(record: &Record<'_>) -> String {
 
 fn write_limits(text: &mut String, limits: &[Spent]) {
     text.push_str(",\"limits\":[");
-    for (i, Spent { limit, subject, window, amount, .. }) in limits.iter().enumerate() {
+    for (i, Spent { limit, subject, window, amount, lease, .. }) in limits.iter().enumerate() {
         text.push_str(if i == 0 { "{\"limit\":\"" } else { ",{\"limit\":\"" });
         quoted(text, limit);
         text.push_str("\",\"subject\":\"");
@@ -95,6 +95,10 @@ fn write_limits(text: &mut String, limits: &[Spent]) {
         number(text, *window);
         text.push_str(",\"spent\":");
         text.push_str(itoa::Buffer::new().format(*amount));
+        if let Some(lease) = lease {
+            text.push_str(",\"lease\":");
+            number(text, *lease);
+        }
         text.push('}');
     }
     text.push(']');

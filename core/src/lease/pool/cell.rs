@@ -74,6 +74,8 @@ fn holder(bytes: &[u8]) -> Option<Holder> {
             2 => Phase::Silent,
             _ => return None,
         },
+        // What is written without it is asked of the ledger again, which books it once.
+        booked: fields.number() == Some(1),
     })
 }
 
@@ -100,6 +102,7 @@ fn written(holder: &Holder) -> Vec<u8> {
             Phase::Ended => 1,
             Phase::Silent => 2,
         })
+        .number(u64::from(holder.booked))
         .end()
 }
 

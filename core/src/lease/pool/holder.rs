@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use super::super::{BELIEVED, Report, Resolved, State};
+use super::super::{BELIEVED, Ended, Report, Resolved, State};
 use crate::time::Instant;
 
 /// One start of an Envoy, for one account.
@@ -30,6 +30,8 @@ pub(super) struct Holder {
     /// Until when it may admit requests by its lease.
     pub(super) until: Instant,
     pub(super) phase: Phase,
+    /// Whether the ledger has said what was used up of it, and has booked the rest as lost.
+    pub(super) booked: bool,
 }
 
 /// Where a start is in its life.
@@ -72,6 +74,7 @@ impl Holder {
             seen: now,
             until: now,
             phase: Phase::Live,
+            booked: false,
         }
     }
 
@@ -101,6 +104,17 @@ impl Holder {
     /// What it holds and has not used up.
     pub(super) fn held(&self) -> u128 {
         self.granted.saturating_sub(self.settled)
+    }
+
+    /// Whether the ledger may know more of it.
+    pub(super) fn is_unresolved(&self) -> bool {
+        !self.booked && (self.phase == Phase::Silent || self.phase == Phase::Ended && self.held() > 0)
+    }
+
+    /// What is known of it when it has ended.
+    pub(super) fn ended(&self) -> Ended {
+        let held = Resolved { settled: self.settled, lost: self.held() };
+        Ended { node: self.node.clone(), start: self.start, lease: self.since, held }
     }
 
     pub(super) fn grant(&mut self, more: u128) {
@@ -157,12 +171,19 @@ impl Holder {
         returned
     }
 
-    /// Books what the ledger says.
-    pub(super) fn resolve(&mut self, resolved: Resolved) {
+    /// It was not heard of until its lease had expired.
+    pub(super) fn fall_silent(&mut self) {
+        (self.phase, self.booked) = (Phase::Silent, false);
+    }
+
+    /// Books what the ledger says. By how much more was used up than it was granted.
+    pub(super) fn resolve(&mut self, resolved: Resolved) -> u128 {
+        let before = self.granted;
         self.settled = resolved.settled;
         self.reserved = resolved.lost;
         self.granted = self.taken();
-        self.phase = Phase::Ended;
+        (self.phase, self.booked) = (Phase::Ended, true);
+        self.granted.saturating_sub(before)
     }
 
     /// Measures the pace: it rises at once and falls slowly.
