@@ -15,7 +15,7 @@ pub mod units;
 
 pub use access::{Access, Claim, Identities, Key, Team};
 pub use check::price::prices;
-pub use entry::{AccessLog, Jwt, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
+pub use entry::{AccessLog, Jwt, Ledger, Limits, LocalModel, LocalSettings, ProviderEntry, Signing, Telemetry};
 pub use gateway::Gateway;
 pub use hint::did_you_mean;
 pub use network::{Network, NoNetwork};

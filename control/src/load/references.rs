@@ -31,7 +31,7 @@ pub(super) fn resolve(source: &mut Source, environment: &Environment, folder: &P
         provider.ca = provider.ca.as_deref().map(absolute);
     }
     source.local.folder = source.local.folder.as_deref().map(absolute);
-    if let Some(log) = source.telemetry.access_log.as_deref().filter(|log| !matches!(*log, "" | "stdout")) {
+    if let Some(log) = source.telemetry.access_log.as_deref().filter(|log| !matches!(*log, "" | "stdout" | "stderr")) {
         source.telemetry.access_log = Some(absolute(log));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use weir_control::schema;
 
 /// Where each type of the schema stands in the file, in the order in which the page has them.
-const SECTIONS: [(&str, &str); 18] = [
+const SECTIONS: [(&str, &str); 19] = [
     ("", "Top level"),
     ("Limits", "`limits` (general, or of one model)"),
     ("Provider", "`providers.NAME`"),
@@ -27,6 +27,7 @@ const SECTIONS: [(&str, &str); 18] = [
     ("LocalModel", "`local.models.NAME`"),
     ("Cors", "`cors`"),
     ("Telemetry", "`telemetry`"),
+    ("Ledger", "`ledger`"),
 ];
 
 fn parsed() -> Value {

@@ -2,9 +2,11 @@
 
 mod access;
 mod endpoint;
+mod ledger;
 pub(super) mod price;
 mod provider;
 mod quota;
+mod telemetry;
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -16,14 +18,13 @@ use core::time::Duration;
 
 use weir_hub::endpoint::Endpoint;
 
-use super::entry::{AccessLog, Limits, LocalModel, LocalSettings, ProviderEntry, Telemetry};
+use super::entry::{Limits, LocalModel, LocalSettings, ProviderEntry};
 use super::hint::did_you_mean;
 use super::preset::Preset;
 use super::routing::{BodyLimits, Target};
 use super::source::{self, Source};
 use super::{ConfigError, units};
 use crate::plan::KEEP_ALIVE;
-use crate::upstream::url::Url;
 
 /// The most tries that one request can make; more targets than that are an error.
 const MAX_TARGETS: usize = 16;
@@ -309,24 +310,6 @@ impl Check {
             }
         }
         written.origins.clone()
-    }
-
-    pub(super) fn telemetry(&mut self, written: &source::Telemetry) -> Telemetry {
-        let access_log = written.access_log.as_ref().map(|log| match log.as_str() {
-            "stdout" => AccessLog::Stdout,
-            file => AccessLog::File(file.to_owned()),
-        });
-        if written.access_log.as_deref() == Some("") {
-            self.error("telemetry.access_log", "this is no file", Some("name a file, or stdout".to_owned()));
-        }
-        let otlp = written.otlp.as_deref().and_then(|text| match Url::parse(text) {
-            Ok(url) => Some(url),
-            Err(problem) => {
-                self.error("telemetry.otlp", problem, Some("such as http://127.0.0.1:4317".to_owned()));
-                None
-            }
-        });
-        Telemetry { access_log, otlp }
     }
 
     pub(super) fn name(&mut self, path: &str, name: &str) {

@@ -171,6 +171,17 @@ pub struct Telemetry {
     pub otlp: Option<Url>,
 }
 
+/// How many days the ledger keeps things. What has no end is kept for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// Single requests.
+    pub rows: Option<u32>,
+    /// Sums by hour.
+    pub hours: Option<u32>,
+    /// Sums by day, and gaps.
+    pub days: Option<u32>,
+}
+
 /// Where the access log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccessLog {

@@ -10,7 +10,7 @@ use weir_hub::endpoint::Delivery;
 
 use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
-use super::entry::{Jwt, Limits, LocalSettings, ProviderEntry, Telemetry};
+use super::entry::{Jwt, Ledger, Limits, LocalSettings, ProviderEntry, Telemetry};
 use super::preset::Preset;
 use super::routing::{Model, RESERVE_OUTPUT, Routing, Target};
 use super::source::Source;
@@ -27,6 +27,7 @@ pub struct Gateway {
     local: LocalSettings,
     cors: Vec<String>,
     telemetry: Telemetry,
+    ledger: Ledger,
     jwt: Option<Jwt>,
     left_out: Vec<String>,
 }
@@ -90,7 +91,8 @@ impl Gateway {
         let jwt = check.jwt(source);
         let local = check.local(&source.local);
         let cors = check.cors(&source.cors);
-        let telemetry = check.telemetry(&source.telemetry);
+        let telemetry = check.telemetry(source);
+        let ledger = check.ledger(&source.ledger);
         if !check.errors.is_empty() {
             return Err(check.errors);
         }
@@ -128,6 +130,7 @@ impl Gateway {
             local,
             cors,
             telemetry,
+            ledger,
             jwt,
             left_out: check.left_out,
         })
@@ -187,6 +190,11 @@ impl Gateway {
     /// Where records go.
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
+    }
+
+    /// How long the ledger keeps things.
+    pub fn ledger(&self) -> Ledger {
+        self.ledger
     }
 
     /// Where Envoy finds what a caller's token says; `None` if nobody is known by a token.

@@ -75,6 +75,9 @@ pub struct Source {
     /// Access log and traces.
     #[serde(default)]
     pub telemetry: Telemetry,
+    /// How long the ledger keeps what it has read from the access log.
+    #[serde(default)]
+    pub ledger: Ledger,
     /// When the windows of budgets begin, for each time zone and period that `quotas` names, as far as the zone is known. Not
     /// in the file: whoever reads it knows the calendar.
     #[serde(skip)]
@@ -464,13 +467,29 @@ pub enum Engine {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Telemetry {
-    /// File for the access log, one JSON object per line; `stdout` for standard output. Default: `access.log` in Weir's log
-    /// folder.
+    /// File for the access log, one JSON object per line; `stdout` for standard output, which the ledger cannot read, so not with `quotas`,
+    /// a `prices_file` or a `price`. Default: `access.log` in Weir's log folder.
     #[serde(default)]
     pub access_log: Option<String>,
     /// OTLP gRPC endpoint for traces, such as `http://127.0.0.1:4317`. Default: none.
     #[serde(default)]
     pub otlp: Option<String>,
+}
+
+/// How long the ledger keeps things, in days, such as `90d`; `forever` keeps them for good.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    /// Single requests. Default `90d`.
+    #[serde(default)]
+    pub rows: Option<String>,
+    /// Sums by hour. Default `400d`.
+    #[serde(default)]
+    pub hours: Option<String>,
+    /// Sums by day, and gaps. Default `forever`.
+    #[serde(default)]
+    pub days: Option<String>,
 }
 
 /// A size as people write it: `16MiB`, or a number of bytes.
