@@ -3,6 +3,7 @@
 //! Whatever else answers small requests on this machine, such as the sidecar's health, is asked in the same way.
 
 mod address;
+mod stat;
 
 use std::io;
 use std::time::Duration;

@@ -8,6 +8,7 @@
 mod columns;
 pub mod follow;
 pub mod gap;
+pub mod keeper;
 pub mod moment;
 pub mod question;
 pub mod reconcile;
@@ -20,6 +21,7 @@ pub mod usage;
 
 pub use follow::{Follower, Step};
 pub use gap::{Booking, Gap, GapKind};
+pub use keeper::Keeper;
 pub use question::Question;
 pub use row::{Account, Row};
 pub use series::Dimension;

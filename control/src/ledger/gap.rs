@@ -68,7 +68,8 @@ impl fmt::Display for GapKind {
 /// An amount that changes what is spent of an account without a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
-    /// What tells this booking from all others: written again with the same mark, it counts once. Empty: every one counts.
+    /// What tells this booking from all others: written again with the same mark, it counts once, with the latest amount. Empty: every
+    /// one counts.
     pub mark: String,
     /// When, in milliseconds since the epoch.
     pub at_ms: i64,

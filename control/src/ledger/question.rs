@@ -2,7 +2,7 @@
 
 use super::moment::{self, DAY, HOUR, floor};
 use super::series::{Dimension, Series};
-use super::store::{Slice, Span};
+use super::store::{Detail, Slice, Span};
 
 /// What is asked: sums of a time, by names, of some requests only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,8 @@ impl Question {
     /// The sums that answer it: days where it is about whole days, and hours at both ends.
     pub(super) fn slices(&self, hours_from: i64) -> Vec<Slice> {
         let (from, until) = (self.since_ms, self.until_ms);
-        let slice = |span, from_ms, until_ms| Slice { span, from_ms, until_ms };
+        let detail = self.detail();
+        let slice = |span, from_ms, until_ms| Slice { detail, span, from_ms, until_ms };
         let first_day = floor(from.saturating_add(DAY - 1), DAY);
         let last_day = floor(until, DAY);
         let mut slices = if self.by.contains(&Dimension::Hour) {
@@ -47,6 +48,13 @@ impl Question {
         };
         slices.retain(|slice| slice.from_ms < slice.until_ms);
         slices
+    }
+
+    /// The sums that are detailed enough.
+    fn detail(&self) -> Detail {
+        let asked = self.by.iter().chain(self.only.iter().map(|(dimension, _)| dimension));
+        let is_of_callers = |dimension: &Dimension| matches!(dimension, Dimension::User | Dimension::Application);
+        if asked.into_iter().any(is_of_callers) { Detail::Callers } else { Detail::Keys }
     }
 
     /// Whether it is about the requests of a series.

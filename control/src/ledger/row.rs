@@ -115,6 +115,8 @@ pub struct Settled {
     pub account: Account,
     /// How much, in the limit's unit: requests, tokens or pico-dollars.
     pub spent: i64,
+    /// The number of the Envoy's lease that it counts for, if the limit is shared.
+    pub lease: Option<u64>,
 }
 
 /// One limit, one subject, one window.
@@ -278,7 +280,8 @@ impl Settled {
             subject: text(object, "subject"),
             window_ms: whole(object.get("window")).and_then(|ms| ms.try_into().ok()).unwrap_or_default(),
         };
-        Some(Self { account, spent: i64::try_from(whole(object.get("spent"))?).unwrap_or(i64::MAX) })
+        let spent = i64::try_from(whole(object.get("spent"))?).unwrap_or(i64::MAX);
+        Some(Self { account, spent, lease: whole(object.get("lease")) })
     }
 }
 

@@ -151,6 +151,12 @@ impl Series {
         Self { provider: part.provider.to_owned(), upstream_model: part.model.to_owned(), ..self.clone() }
     }
 
+    /// The series of the same key in which all its users and applications count together.
+    #[must_use]
+    pub fn of_key(&self) -> Self {
+        Self { user: String::new(), application: String::new(), ..self.clone() }
+    }
+
     /// The names, in the order of [`COLUMNS`](Self::COLUMNS).
     pub fn values(&self) -> [&str; 10] {
         [

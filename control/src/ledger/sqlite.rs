@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, which several processes may read while one writes.
 
+mod age;
 mod append;
 mod layout;
 mod look;
@@ -11,12 +12,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::gap::{Booking, Gap};
-use super::moment::{DAY, floor};
 use super::series::Series;
-use super::store::{Aged, Ages, Batch, Position, Slice, Span, Spent, Store, StoreError};
+use super::store::{Aged, Ages, Batch, Detail, Known, Leased, Position, Slice, Spent, Store, StoreError};
 use super::sums::Sums;
 
 /// How long a writer waits for another one.
@@ -28,6 +28,8 @@ pub struct Sqlite {
     connection: Connection,
     /// The numbers of series that are in the file.
     series: HashMap<Series, i64>,
+    /// The file's layout when it was opened.
+    layout: usize,
 }
 
 impl Sqlite {
@@ -42,8 +44,9 @@ impl Sqlite {
         // A power cut may take the last transactions, positions included: their lines are read again.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.set_prepared_statement_cache_capacity(64);
-        let mut sqlite = Self { connection, series: HashMap::new() };
+        let mut sqlite = Self { connection, series: HashMap::new(), layout: 0 };
         layout::bring_up_to_date(&mut sqlite.connection)?;
+        sqlite.layout = layout::check(&sqlite.connection)?;
         Ok(sqlite)
     }
 
@@ -55,8 +58,13 @@ impl Sqlite {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| named(path, &error))?;
         connection.busy_timeout(PATIENCE)?;
-        layout::check(&connection)?;
-        Ok(Self { connection, series: HashMap::new() })
+        let layout = layout::check(&connection)?;
+        Ok(Self { connection, series: HashMap::new(), layout })
+    }
+
+    /// Whether the file is not of an older Weir that nobody has written to since.
+    fn is_narrow(&self) -> bool {
+        self.layout >= layout::NARROW
     }
 }
 
@@ -75,7 +83,8 @@ impl Store for Sqlite {
     }
 
     fn sums(&mut self, slice: Slice, each: &mut dyn FnMut(i64, i64, &Sums)) -> Result<(), StoreError> {
-        look::sums(&self.connection, slice, each)
+        let detail = if self.is_narrow() { slice.detail } else { Detail::Callers };
+        look::sums(&self.connection, Slice { detail, ..slice }, each)
     }
 
     fn series(&mut self) -> Result<Vec<(i64, Series)>, StoreError> {
@@ -98,37 +107,16 @@ impl Store for Sqlite {
         look::spent(&self.connection, node)
     }
 
+    fn known(&mut self, node: &str) -> Result<Known, StoreError> {
+        if self.is_narrow() { look::known(&self.connection, node) } else { Ok(Known::default()) }
+    }
+
+    fn leased(&mut self, limits: &[String], lease: u64) -> Result<Leased, StoreError> {
+        if self.is_narrow() { look::leased(&self.connection, limits, lease) } else { Ok(Leased::default()) }
+    }
+
     fn age(&mut self, ages: Ages, now_ms: i64) -> Result<Aged, StoreError> {
-        let mut gone = Aged::default();
-        let before = |days: Option<u32>| Some(floor(now_ms, DAY) - i64::from(days?) * DAY);
-        if let Some(before) = before(ages.rows) {
-            let day = before.div_euclid(DAY);
-            // A day at a time, so that nobody who writes waits for long.
-            while let Some(oldest) = append::oldest_day(&self.connection)?.filter(|oldest| *oldest < day) {
-                let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                for table in ["settled", "tries", "requests"] {
-                    let count = transaction.execute(&format!("DELETE FROM {table} WHERE day = ?1"), params![oldest])?;
-                    gone.rows += if table == "requests" { count as u64 } else { 0 };
-                }
-                transaction.commit()?;
-            }
-        }
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (span, days) in [(Span::Hour, ages.hours), (Span::Day, ages.days)] {
-            let Some(before) = before(days) else { continue };
-            let sql = "DELETE FROM sums WHERE span = ?1 AND start_ms < ?2";
-            gone.sums += transaction.execute(sql, params![layout::number(span), before])? as u64;
-            if span == Span::Hour {
-                let sql = "INSERT INTO facts (name, value) VALUES ('hours_from', ?1)
-                    ON CONFLICT (name) DO UPDATE SET value = max(facts.value, excluded.value)";
-                transaction.execute(sql, params![before])?;
-            } else {
-                transaction.execute("DELETE FROM gaps WHERE until_ms < ?1", params![before])?;
-            }
-        }
-        transaction.commit()?;
-        self.connection.execute_batch("PRAGMA incremental_vacuum")?;
-        Ok(gone)
+        age::step(&mut self.connection, ages, now_ms)
     }
 }
 

@@ -54,6 +54,28 @@ pub struct Batch {
     pub gaps: Vec<Gap>,
     /// Amounts without a request.
     pub bookings: Vec<Booking>,
+    /// When the node's log was read to its end, in milliseconds since the epoch, if this says so.
+    pub read_ms: Option<i64>,
+    /// What Envoy's counter of writes that failed says, if it has changed.
+    pub failed: Option<u64>,
+}
+
+/// What is known of one Envoy's log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// When it was last read to its end, in milliseconds since the epoch; 0 if never.
+    pub read_ms: i64,
+    /// What Envoy's counter of writes that failed said last.
+    pub failed: u64,
+}
+
+/// What the rows say of one lease.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leased {
+    /// The Envoy that wrote the rows; empty if there are none.
+    pub node: String,
+    /// What was used up of it, in the limit's unit.
+    pub amount: i128,
 }
 
 /// The length of the steps in which sums are kept.
@@ -75,9 +97,20 @@ impl Span {
     }
 }
 
+/// Which names sums are kept by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Detail {
+    /// All of them.
+    Callers,
+    /// All but those that callers choose in large numbers, users and applications. So there are few sums.
+    Keys,
+}
+
 /// A range of sums: whole steps from one instant up to another, which is not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
+    /// Which sums.
+    pub detail: Detail,
     /// The steps.
     pub span: Span,
     /// The start of the first one, in milliseconds since the epoch.
@@ -104,6 +137,13 @@ impl Default for Ages {
     }
 }
 
+impl From<weir_core::config::Ledger> for Ages {
+    fn from(rule: weir_core::config::Ledger) -> Self {
+        let weir_core::config::Ledger { rows, hours, days } = rule;
+        Self { rows, hours, days }
+    }
+}
+
 /// How much has been removed because of its age.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Aged {
@@ -111,6 +151,8 @@ pub struct Aged {
     pub rows: u64,
     /// Sums by hour or day.
     pub sums: u64,
+    /// Whether there is more to remove.
+    pub more: bool,
 }
 
 /// What is spent of one account.
@@ -173,6 +215,12 @@ pub trait Store {
     /// that has ended settled: the difference to what was there before.
     fn spent(&mut self, node: Option<&str>) -> Result<Vec<Spent>, StoreError>;
 
-    /// Removes what is too old.
+    /// What is known of an Envoy's log.
+    fn known(&mut self, node: &str) -> Result<Known, StoreError>;
+
+    /// What the rows say of a lease of these limits: the names that one limit has had.
+    fn leased(&mut self, limits: &[String], lease: u64) -> Result<Leased, StoreError>;
+
+    /// Removes a part of what is too old, in a transaction that nobody waits long for.
     fn age(&mut self, ages: Ages, now_ms: i64) -> Result<Aged, StoreError>;
 }

@@ -48,20 +48,35 @@ pub fn ask(store: &mut dyn Store, mut question: Question) -> Result<Usage, Store
         _ => None,
     });
     let step = step.min();
-    let mut found: HashMap<(i64, i64), Sums> = HashMap::new();
+    let mut groups = Groups::of(store.series()?, &question);
+    let mut found: HashMap<(i64, usize), Sums> = HashMap::new();
+    // Of series that are newer than the groups.
+    let mut others: HashMap<(i64, i64), Sums> = HashMap::new();
     for slice in question.slices(hours_from) {
         store.sums(slice, &mut |start_ms, series, sums| {
             let start_ms = step.map_or(0, |step| floor(start_ms, step));
-            *found.entry((start_ms, series)).or_default() += *sums;
+            match groups.numbers.get(&series) {
+                Some(Some(group)) => *found.entry((start_ms, *group)).or_default() += *sums,
+                Some(None) => {}
+                None => *others.entry((start_ms, series)).or_default() += *sums,
+            }
         })?;
     }
-    // They are asked for after the sums: a series is never removed.
-    let series: HashMap<i64, Series> = store.series()?.into_iter().collect();
+    if !others.is_empty() {
+        // A series is never removed, so they are there now.
+        groups.add(store.series()?, &question);
+    }
+    for ((start_ms, series), sums) in others {
+        if let Some(Some(group)) = groups.numbers.get(&series) {
+            *found.entry((start_ms, *group)).or_default() += sums;
+        }
+    }
     let (mut lines, mut total) = (BTreeMap::<Vec<String>, Sums>::new(), Sums::default());
-    for ((start_ms, series_number), sums) in found {
-        let Some(series) = series.get(&series_number).filter(|series| question.is_about(series)) else { continue };
-        let names = question.by.iter().map(|by| name(series, *by, start_ms)).collect();
-        *lines.entry(names).or_default() += sums;
+    for ((start_ms, group), sums) in found {
+        let Some(names) = groups.names.get(group) else { continue };
+        let names =
+            question.by.iter().zip(names).map(|(by, name)| in_time(*by, start_ms).unwrap_or_else(|| name.clone()));
+        *lines.entry(names.collect()).or_default() += sums;
         total += sums;
     }
     let gaps = store.gaps(question.since_ms, question.until_ms)?;
@@ -70,11 +85,50 @@ pub fn ask(store: &mut dyn Store, mut question: Question) -> Result<Usage, Store
     Ok(Usage { question, lines, total, gaps, bookings })
 }
 
-fn name(series: &Series, by: Dimension, start_ms: i64) -> String {
+/// The series that a question is about, by the names that they are counted by.
+#[derive(Debug, Default)]
+struct Groups {
+    /// For each series the number of its group; `None` if the question is not about it.
+    numbers: HashMap<i64, Option<usize>>,
+    /// The names of each group. Those of days and hours are empty.
+    names: Vec<Vec<String>>,
+    known: HashMap<Vec<String>, usize>,
+}
+
+impl Groups {
+    fn of(series: Vec<(i64, Series)>, question: &Question) -> Self {
+        let mut groups = Self::default();
+        groups.add(series, question);
+        groups
+    }
+
+    /// Adds the series that are not known yet.
+    fn add(&mut self, series: Vec<(i64, Series)>, question: &Question) {
+        for (number, series) in series {
+            if self.numbers.contains_key(&number) {
+                continue;
+            }
+            let group = question.is_about(&series).then(|| {
+                let names = question.by.iter().map(|by| series.name(*by).unwrap_or_default().to_owned());
+                let names: Vec<_> = names.collect();
+                let next = self.names.len();
+                let group = *self.known.entry(names.clone()).or_insert(next);
+                if group == next {
+                    self.names.push(names);
+                }
+                group
+            });
+            self.numbers.insert(number, group);
+        }
+    }
+}
+
+/// The name of a day or an hour; `None` for what is no time.
+fn in_time(by: Dimension, start_ms: i64) -> Option<String> {
     match by {
-        Dimension::Day => moment::date(start_ms),
-        Dimension::Hour => moment::hour(start_ms),
-        by => series.name(by).unwrap_or_default().to_owned(),
+        Dimension::Day => Some(moment::date(start_ms)),
+        Dimension::Hour => Some(moment::hour(start_ms)),
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use weir_core::lease::{Account, Resolved};
+use weir_core::lease::{Account, Ended, Resolved};
 
 use super::now;
 use crate::ledger::gap::BookingKind;
@@ -19,9 +19,12 @@ pub trait Book: Send + Sync {
     /// What is spent of an account, by requests and bookings together, in the limit's unit. Credits make it less.
     fn spent(&self, account: &Account) -> Result<i128, String>;
 
-    /// What a start of an Envoy used of an account that has fallen silent, if the ledger knows it all; else what was held stays
-    /// spent.
-    fn ended(&self, node: &str, start: u64, account: &Account, held: Resolved) -> Result<Option<Resolved>, String>;
+    /// What was used up of a lease that has ended, if the ledger knows it all; else what was held stays spent. What is lost is booked.
+    /// `limits` are the names that the account's limit has had.
+    fn ended(&self, account: &Account, limits: &[String], ended: &Ended) -> Result<Option<Resolved>, String>;
+
+    /// Takes back what was booked as lost of a lease: its Envoy is there again.
+    fn found(&self, account: &Account, found: &Ended) -> Result<(), String>;
 
     /// Books what an operator adds to an account.
     fn credit(&self, account: &Account, amount: i128, why: &str) -> Result<(), String>;
@@ -40,8 +43,12 @@ impl Book for NoBook {
         Ok(0)
     }
 
-    fn ended(&self, _: &str, _: u64, _: &Account, _: Resolved) -> Result<Option<Resolved>, String> {
+    fn ended(&self, _: &Account, _: &[String], _: &Ended) -> Result<Option<Resolved>, String> {
         Ok(None)
+    }
+
+    fn found(&self, _: &Account, _: &Ended) -> Result<(), String> {
+        Ok(())
     }
 
     fn credit(&self, _: &Account, _: i128, _: &str) -> Result<(), String> {
@@ -57,6 +64,8 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct Ledger {
     path: PathBuf,
     asked: Mutex<Option<Asked>>,
+    /// The leases of which it was asked before, and when that was first, in milliseconds since the epoch.
+    waiting: Mutex<HashMap<(String, u64), i64>>,
 }
 
 #[derive(Debug)]
@@ -68,7 +77,7 @@ struct Asked {
 impl Ledger {
     /// The ledger in this file. It is opened when it is asked.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, asked: Mutex::new(None) }
+        Self { path, asked: Mutex::new(None), waiting: Mutex::default() }
     }
 
     fn all(&self) -> Result<HashMap<Account, i128>, String> {
@@ -99,27 +108,82 @@ impl Book for Ledger {
         Ok(spent.spent.get(account).copied().unwrap_or(0))
     }
 
-    fn ended(&self, _: &str, _: u64, _: &Account, _: Resolved) -> Result<Option<Resolved>, String> {
-        // A line of the log does not say of which start it is, so what a start has used up is not known apart.
-        Ok(None)
+    fn ended(&self, account: &Account, limits: &[String], ended: &Ended) -> Result<Option<Resolved>, String> {
+        let mut sqlite = match Sqlite::open_to_read(&self.path) {
+            Err(StoreError::Missing(_)) => return Ok(None),
+            opened => opened.map_err(|error| error.to_string())?,
+        };
+        let leased = sqlite.leased(limits, ended.lease).map_err(|error| error.to_string())?;
+        // Control and the ledger may call the same Envoy by different names.
+        let node = if leased.node.is_empty() { &ended.node } else { &leased.node };
+        let known = sqlite.known(node).map_err(|error| error.to_string())?;
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (account.limit.clone(), ended.lease);
+        // The Envoy has been silent for long. All that it wrote is read once its log was read to the end after that.
+        if known.read_ms <= *waiting.entry(key.clone()).or_insert_with(now_ms) {
+            return Ok(None);
+        }
+        waiting.remove(&key);
+        let held = ended.held.settled.saturating_add(ended.held.lost);
+        let settled = u128::try_from(leased.amount).unwrap_or(0);
+        let resolved = Resolved { settled, lost: held.saturating_sub(settled) };
+        if resolved.lost > 0 {
+            self.lose(account, ended, resolved.lost)?;
+        }
+        Ok(Some(resolved))
+    }
+
+    fn found(&self, account: &Account, found: &Ended) -> Result<(), String> {
+        self.lose(account, found, 0)
     }
 
     fn credit(&self, account: &Account, amount: i128, why: &str) -> Result<(), String> {
-        let Account { limit, subject, window_ms } = account.clone();
-        let window_ms = i64::try_from(window_ms).unwrap_or(i64::MAX);
-        let booking = Booking {
+        self.book(Booking {
             mark: String::new(),
-            at_ms: i64::try_from(now().as_millis()).unwrap_or(i64::MAX),
+            at_ms: now_ms(),
             node: String::new(),
             kind: BookingKind::Credit,
-            account: ledger::Account { limit, subject, window_ms },
+            account: told(account),
             amount: amount.saturating_neg(),
             why: why.to_owned(),
+        })
+    }
+}
+
+impl Ledger {
+    /// Books what is lost of a lease, in place of what was booked of it before.
+    fn lose(&self, account: &Account, ended: &Ended, amount: u128) -> Result<(), String> {
+        let why = if amount == 0 {
+            "the Envoy is there again"
+        } else {
+            "the Envoy ended without saying what became of it; its provider may bill it"
         };
+        self.book(Booking {
+            mark: format!("lost:{}:{}:{}", account.limit, account.subject, ended.lease),
+            at_ms: now_ms(),
+            node: ended.node.clone(),
+            kind: BookingKind::Lost,
+            account: told(account),
+            amount: i128::try_from(amount).unwrap_or(i128::MAX),
+            why: why.to_owned(),
+        })
+    }
+
+    fn book(&self, booking: Booking) -> Result<(), String> {
         let mut sqlite = Sqlite::open(&self.path).map_err(|error| error.to_string())?;
         let batch = Batch { bookings: vec![booking], ..Batch::default() };
         sqlite.append(&batch).map_err(|error| error.to_string())
     }
+}
+
+/// An account, as the ledger has it.
+fn told(account: &Account) -> ledger::Account {
+    let Account { limit, subject, window_ms } = account.clone();
+    ledger::Account { limit, subject, window_ms: i64::try_from(window_ms).unwrap_or(i64::MAX) }
+}
+
+fn now_ms() -> i64 {
+    i64::try_from(now().as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -137,5 +201,41 @@ mod tests {
         let again = Ledger::new(folder.path().join(ledger::FILE));
         assert_eq!(again.spent(&account), Ok(-500));
         assert_eq!(again.spent(&Account::default()), Ok(0));
+    }
+
+    #[test]
+    fn what_the_log_does_not_tell_of_an_ended_lease_is_booked_as_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(ledger::FILE);
+        let (ledger, mut sqlite) = (Ledger::new(path.clone()), Sqlite::open(&path).unwrap());
+        let account = Account { limit: "month".to_owned(), subject: "team".to_owned(), window_ms: 7 };
+        let held = Resolved { settled: 50, lost: 150 };
+        let ended = Ended { node: "control's name".to_owned(), start: 1, lease: 9, held };
+        let names = ["month".to_owned(), "old".to_owned()];
+        let asked = |account: &Account| ledger.ended(account, &names, &ended);
+        let row = |limit: &str, spent, lease| {
+            let account = ledger::Account { limit: limit.to_owned(), ..told(&account) };
+            let settled = vec![ledger::row::Settled { account, spent, lease: Some(lease) }];
+            ledger::Row { at_ms: 1, settled, ..ledger::Row::default() }
+        };
+        let rows = vec![row("month", 40, 9), row("old", 30, 9), row("month", 500, 8)];
+        let batch = Batch { node: "log".to_owned(), rows, read_ms: Some(5), ..Batch::default() };
+        sqlite.append(&batch).unwrap();
+        assert_eq!(asked(&account), Ok(None), "the log may have more than was read");
+        let read_ms = Some(now_ms() + 1);
+        sqlite.append(&Batch { node: "log".to_owned(), read_ms, ..Batch::default() }).unwrap();
+        assert_eq!(asked(&account), Ok(Some(Resolved { settled: 70, lost: 130 })));
+        let lost = |sqlite: &mut Sqlite| {
+            let bookings = sqlite.bookings(0, i64::MAX).unwrap();
+            bookings.into_iter().map(|one| (one.kind, one.amount)).collect::<Vec<_>>()
+        };
+        assert_eq!(lost(&mut sqlite), [(BookingKind::Lost, 130)]);
+        // Control was killed before it had noted that.
+        sqlite.append(&Batch { node: "log".to_owned(), read_ms: Some(now_ms() + 1000), ..Batch::default() }).unwrap();
+        while asked(&account) != Ok(Some(Resolved { settled: 70, lost: 130 })) {}
+        assert_eq!(lost(&mut sqlite), [(BookingKind::Lost, 130)]);
+        assert_eq!(ledger.all().unwrap().get(&account), Some(&(40 + 500 + 130)));
+        ledger.found(&account, &ended).unwrap();
+        assert_eq!(lost(&mut sqlite), [(BookingKind::Lost, 0)]);
     }
 }

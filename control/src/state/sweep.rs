@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_core::lease::{Account, Pool, Resolved, Rule};
+use weir_core::lease::{Account, Ended, Pool, Resolved, Rule};
 use weir_core::shared::Cell;
 use weir_core::time::Instant;
 
@@ -34,35 +34,56 @@ impl Pools {
                 opened.store.swap(&key, Some(&bytes), None).await?;
                 continue;
             }
-            if pool.advance(&rule, now) || pool.unresolved().next().is_some() {
-                let resolved = self.resolved(&account, &pool).await?;
-                self.change(opened, &key, &rule, now, |pool| {
-                    pool.advance(&rule, now);
-                    for (node, start, resolved) in &resolved {
-                        pool.resolve(node, *start, *resolved);
-                    }
-                })
-                .await?;
+            let changed = pool.advance(&rule, now);
+            if changed || pool.unresolved().next().is_some() || pool.found().next().is_some() {
+                // Only of a budget something can be lost.
+                let is_lost = matches!(rule, Rule::Budget { .. });
+                let said = if is_lost { self.resolved(opened, &account, &pool).await? } else { Said::default() };
+                if changed || said != Said::default() {
+                    self.change(opened, &key, &rule, now, |pool| {
+                        pool.advance(&rule, now);
+                        for (ended, resolved) in &said.resolved {
+                            pool.resolve(ended, *resolved);
+                        }
+                        for found in &said.found {
+                            pool.take_back(found);
+                        }
+                    })
+                    .await?;
+                }
             }
         }
         Ok(())
     }
 
-    /// What the ledger says of those who have fallen silent.
-    async fn resolved(&self, account: &Account, pool: &Pool) -> Result<Vec<(String, u64, Resolved)>, Away> {
-        let silent: Vec<_> = pool.unresolved().map(|(node, start, held)| (node.to_owned(), start, held)).collect();
+    /// What the ledger says of leases that have ended, and of those whose Envoys are there again.
+    async fn resolved(&self, opened: &Opened, account: &Account, pool: &Pool) -> Result<Said, Away> {
+        let (ended, found): (Vec<_>, Vec<_>) = (pool.unresolved().collect(), pool.found().collect());
+        let names = name::all(&opened.store, &account.limit).await?;
         let (book, account) = (Arc::clone(&self.book), account.clone());
         let ask = move || {
-            let mut all = Vec::new();
-            for (node, start, held) in silent {
-                if let Some(resolved) = book.ended(&node, start, &account, held)? {
-                    all.push((node, start, resolved));
+            let mut said = Said::default();
+            for ended in ended {
+                if let Some(resolved) = book.ended(&account, &names, &ended)? {
+                    said.resolved.push((ended, resolved));
                 }
             }
-            Ok(all)
+            for found in found {
+                book.found(&account, &found)?;
+                said.found.push(found);
+            }
+            Ok(said)
         };
         self.blocking(ask).await
     }
+}
+
+/// What the ledger says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    resolved: Vec<(Ended, Resolved)>,
+    /// The leases of which what was lost is taken back.
+    found: Vec<Ended>,
 }
 
 fn is_over(rule: &Rule, now: Instant) -> bool {

@@ -7,7 +7,7 @@ use weir_control::state::book::Book;
 use weir_control::state::limits::Limits;
 use weir_control::state::pools::Pools;
 use weir_control::state::store::Address;
-use weir_core::lease::{Account, Held, Report, Resolved};
+use weir_core::lease::{Account, Ended, Held, Report, Resolved};
 use weir_core::quota::{Alone, Kind, Limit, Meter, Windows};
 use weir_core::time::Instant;
 
@@ -41,8 +41,12 @@ impl Book for Truth {
         Ok(i128::try_from(*self.0.lock().unwrap()).unwrap())
     }
 
-    fn ended(&self, _: &str, _: u64, _: &Account, _: Resolved) -> Result<Option<Resolved>, String> {
+    fn ended(&self, _: &Account, _: &[String], _: &Ended) -> Result<Option<Resolved>, String> {
         Ok(None)
+    }
+
+    fn found(&self, _: &Account, _: &Ended) -> Result<(), String> {
+        Ok(())
     }
 
     fn credit(&self, _: &Account, _: i128, _: &str) -> Result<(), String> {

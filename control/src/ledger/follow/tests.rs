@@ -3,7 +3,7 @@ use std::io::Write;
 
 use super::*;
 use crate::ledger::sqlite::Sqlite;
-use crate::ledger::store::{Slice, Span};
+use crate::ledger::store::{Detail, Slice, Span};
 use crate::ledger::sums::Sums;
 
 mod schedule;
@@ -62,7 +62,7 @@ impl Scene {
 
     fn requests(&mut self) -> u64 {
         let mut total = Sums::default();
-        let slice = Slice { span: Span::Hour, from_ms: i64::MIN, until_ms: i64::MAX };
+        let slice = Slice { detail: Detail::Callers, span: Span::Hour, from_ms: i64::MIN, until_ms: i64::MAX };
         self.store.sums(slice, &mut |_, _, sums| total += *sums).unwrap();
         u64::try_from(total.requests).unwrap()
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-const WHOLE: &str = r#"{"time":"2026-12-01T09:30:00.250Z","status":200,"duration_ms":812,"bytes_received":80,"bytes_sent":900,"flags":"-","outcome":"ok","key":"ada","team":"search","tenant":"ada","user":"u-1","application":"web","endpoint":"chat","delivery":"streamed","model":"assistant","provider":"anthropic","upstream_model":"claude-x","admitted_ms":1796117400100,"candidates":["openai/gpt-x","anthropic/claude-x"],"passed_over":[],"tries":[{"target":"openai/org/gpt-x","outcome":"reset","status":0,"ms":10.007,"tokens":{"input":20,"estimated":true},"cost_picodollars":300},{"target":"anthropic/claude-x","outcome":"answered","status":200,"ms":700.5,"tokens":{"input":21,"output":9,"cached_read":3,"estimated":false},"cost_picodollars":700}],"answered_model":"claude-x-1","first_token_ms":120.033,"tokens":{"input":21,"output":9,"cached_read":3,"estimated":false},"cost_picodollars":1000,"limits":[{"limit":"team-month","subject":"search","window":1796083200000,"spent":1000}],"soft":["a","b"],"details":"via_upstream","request_id":"r-1"}"#;
+const WHOLE: &str = r#"{"time":"2026-12-01T09:30:00.250Z","status":200,"duration_ms":812,"bytes_received":80,"bytes_sent":900,"flags":"-","outcome":"ok","key":"ada","team":"search","tenant":"ada","user":"u-1","application":"web","endpoint":"chat","delivery":"streamed","model":"assistant","provider":"anthropic","upstream_model":"claude-x","admitted_ms":1796117400100,"candidates":["openai/gpt-x","anthropic/claude-x"],"passed_over":[],"tries":[{"target":"openai/org/gpt-x","outcome":"reset","status":0,"ms":10.007,"tokens":{"input":20,"estimated":true},"cost_picodollars":300},{"target":"anthropic/claude-x","outcome":"answered","status":200,"ms":700.5,"tokens":{"input":21,"output":9,"cached_read":3,"estimated":false},"cost_picodollars":700}],"answered_model":"claude-x-1","first_token_ms":120.033,"tokens":{"input":21,"output":9,"cached_read":3,"estimated":false},"cost_picodollars":1000,"limits":[{"limit":"team-month","subject":"search","window":1796083200000,"spent":1000,"lease":1796117400000000001}],"soft":["a","b"],"details":"via_upstream","request_id":"r-1"}"#;
 
 #[test]
 fn a_whole_line_is_read() {
@@ -9,7 +9,7 @@ fn a_whole_line_is_read() {
     assert_eq!((row.key.as_str(), row.team.as_str(), row.user.as_str()), ("ada", "search", "u-1"));
     assert_eq!((row.first_token_us, row.soft.as_str()), (Some(120_033), "a,b"));
     let account = Account { limit: "team-month".into(), subject: "search".into(), window_ms: 1_796_083_200_000 };
-    assert_eq!(row.settled, [Settled { account, spent: 1000 }]);
+    assert_eq!(row.settled, [Settled { account, spent: 1000, lease: Some(1_796_117_400_000_000_001) }]);
     let parts = row.parts();
     assert_eq!((parts[0].provider, parts[0].model, parts[0].tokens.input), ("openai", "org/gpt-x", 20));
     assert_eq!(parts.iter().filter_map(|part| part.cost).sum::<i64>(), 1000);

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params, params_from_iter};
+use rusqlite::{OptionalExtension, Transaction, params, params_from_iter};
 
 use super::layout;
 use crate::ledger::gap::{Booking, Gap};
 use crate::ledger::moment::{DAY, floor};
 use crate::ledger::row::{Account, Row, Tokens, Tried};
 use crate::ledger::series::Series;
-use crate::ledger::store::{Batch, Move, Span, StoreError};
+use crate::ledger::store::{Batch, Detail, Move, Span, StoreError};
 use crate::ledger::sums::{Sums, split};
 
 /// The most series that a ledger has. Callers choose the names of users, applications and models: what is more than this counts
@@ -19,6 +19,9 @@ pub(super) const MOST_SERIES: i64 = 1_000_000;
 
 /// The name of all that have no series of their own.
 pub(super) const OTHERS: &str = "(others)";
+
+/// Sums by the start of their step, or an instant in it, and the number of their series.
+type Steps = HashMap<(i64, i64), Sums>;
 
 /// Writes a batch. Gives the series that are new.
 pub(super) fn write(
@@ -30,8 +33,9 @@ pub(super) fn write(
         move_on(transaction, one)?;
     }
     let mut numbers = Numbers { transaction, known, new: HashMap::new() };
-    let mut sums: HashMap<(i64, i64), Sums> = HashMap::new();
+    let (mut sums, mut keys) = (Steps::new(), Steps::new());
     let mut accounts: HashMap<&Account, i128> = HashMap::new();
+    let mut leases: HashMap<(&str, u64), i128> = HashMap::new();
     let mut last: HashMap<i64, i64> = HashMap::new();
     for row in &batch.rows {
         let day = row.at_ms.div_euclid(DAY);
@@ -59,26 +63,39 @@ pub(super) fn write(
                 settled.spent
             ])?;
             *accounts.entry(&settled.account).or_default() += i128::from(settled.spent);
+            if let Some(lease) = settled.lease {
+                *leases.entry((limit, lease)).or_default() += i128::from(settled.spent);
+            }
         }
-        *sums.entry((row.at_ms, series)).or_default() += Sums::of_request(row);
+        let mut count = |series: &Series, more: Sums| -> Result<(), StoreError> {
+            *sums.entry((row.at_ms, numbers.of(series)?.0)).or_default() += more;
+            *keys.entry((row.at_ms, numbers.of(&series.of_key())?.0)).or_default() += more;
+            Ok(())
+        };
+        count(&own, Sums::of_request(row))?;
         for part in row.parts() {
-            let (series, _) = numbers.of(&own.with(&part))?;
-            *sums.entry((row.at_ms, series)).or_default() += Sums::of_part(row, &part);
+            count(&own.with(&part), Sums::of_part(row, &part))?;
         }
     }
     let new = numbers.new;
-    for span in [Span::Hour, Span::Day] {
-        let mut steps: HashMap<(i64, i64), Sums> = HashMap::new();
-        for ((at_ms, series), more) in &sums {
-            *steps.entry((floor(*at_ms, span.ms()), *series)).or_default() += *more;
-        }
-        for ((start_ms, series), more) in steps {
-            add(transaction, span, start_ms, series, &more)?;
+    for (detail, sums) in [(Detail::Callers, &sums), (Detail::Keys, &keys)] {
+        for span in [Span::Hour, Span::Day] {
+            let mut steps = Steps::new();
+            for ((at_ms, series), more) in sums {
+                *steps.entry((floor(*at_ms, span.ms()), *series)).or_default() += *more;
+            }
+            for ((start_ms, series), more) in steps {
+                add(transaction, (detail, span), start_ms, series, &more)?;
+            }
         }
     }
     for (account, amount) in accounts {
         spend(transaction, &batch.node, account, amount)?;
     }
+    for ((limit, lease), amount) in leases {
+        spend_lease(transaction, &batch.node, (limit, lease), amount, batch.rows.last())?;
+    }
+    note(transaction, batch)?;
     for gap in &batch.gaps {
         write_gap(transaction, gap)?;
     }
@@ -86,11 +103,6 @@ pub(super) fn write(
         write_booking(transaction, booking)?;
     }
     Ok(new)
-}
-
-/// The oldest day of which there are rows, as days since the epoch.
-pub(super) fn oldest_day(connection: &Connection) -> Result<Option<i64>, StoreError> {
-    Ok(connection.query_row("SELECT min(day) FROM requests", [], |row| row.get(0))?)
 }
 
 /// Moves a position, if it is where the batch was read from.
@@ -233,7 +245,13 @@ fn write_try(
 }
 
 /// Adds to one sum. The cost's rest stays below 10^12, so no number of rows overflows it.
-fn add(transaction: &Transaction<'_>, span: Span, start_ms: i64, series: i64, more: &Sums) -> Result<(), StoreError> {
+fn add(
+    transaction: &Transaction<'_>,
+    (detail, span): (Detail, Span),
+    start_ms: i64,
+    series: i64,
+    more: &Sums,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO sums VALUES
         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
         ON CONFLICT (span, start_ms, series) DO UPDATE SET
@@ -248,7 +266,7 @@ fn add(transaction: &Transaction<'_>, span: Span, start_ms: i64, series: i64, mo
         cost_low = (sums.cost_low + excluded.cost_low) % 1000000000000";
     let (high, low) = split(more.cost);
     let counts = more.counts().map(|count| i64::try_from(count).unwrap_or(i64::MAX));
-    let values = [layout::number(span), start_ms, series].into_iter().chain(counts).chain([high, low]);
+    let values = [layout::number(detail, span), start_ms, series].into_iter().chain(counts).chain([high, low]);
     transaction.prepare_cached(sql)?.execute(params_from_iter(values))?;
     Ok(())
 }
@@ -261,6 +279,36 @@ fn spend(transaction: &Transaction<'_>, node: &str, account: &Account, amount: i
     let (high, low) = split(amount);
     let Account { limit, subject, window_ms } = account;
     transaction.prepare_cached(sql)?.execute(params![node, limit, subject, window_ms, high, low])?;
+    Ok(())
+}
+
+/// Adds to what was used up of one lease. Its age goes by the latest request.
+fn spend_lease(
+    transaction: &Transaction<'_>,
+    node: &str,
+    (limit, lease): (&str, u64),
+    amount: i128,
+    latest: Option<&Row>,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO leases VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT (limit_name, lease) DO UPDATE SET latest_ms = max(leases.latest_ms, excluded.latest_ms),
+        spent_high = leases.spent_high + excluded.spent_high + (leases.spent_low + excluded.spent_low) / 1000000000000,
+        spent_low = (leases.spent_low + excluded.spent_low) % 1000000000000";
+    let (high, low) = split(amount);
+    let latest_ms = latest.map_or(0, |row| row.at_ms);
+    transaction.prepare_cached(sql)?.execute(params![limit, lease.cast_signed(), node, latest_ms, high, low])?;
+    Ok(())
+}
+
+/// Notes what is known of the node's log.
+fn note(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {
+    let Batch { node, read_ms, failed, .. } = batch;
+    if read_ms.is_none() && failed.is_none() {
+        return Ok(());
+    }
+    let sql = "INSERT INTO logs VALUES (?1, coalesce(?2, 0), coalesce(?3, 0)) ON CONFLICT (node) DO UPDATE SET
+        read_ms = max(logs.read_ms, coalesce(?2, 0)), failed = coalesce(?3, logs.failed)";
+    transaction.prepare_cached(sql)?.execute(params![node, read_ms, failed.map(small)])?;
     Ok(())
 }
 
@@ -285,7 +333,8 @@ fn write_gap(transaction: &Transaction<'_>, gap: &Gap) -> Result<(), StoreError>
 fn write_booking(transaction: &Transaction<'_>, booking: &Booking) -> Result<(), StoreError> {
     let sql = "INSERT INTO bookings
         (mark, at_ms, node, kind, limit_name, subject, window_ms, amount_high, amount_low, why)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (mark) DO NOTHING";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (mark) DO UPDATE SET
+        amount_high = excluded.amount_high, amount_low = excluded.amount_low";
     let Booking { mark, at_ms, node, kind, account: Account { limit, subject, window_ms }, amount, why } = booking;
     let mark = Some(mark).filter(|mark| !mark.is_empty());
     let (high, low) = split(*amount);

@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::ledger::store::{Span, StoreError};
+use crate::ledger::store::{Detail, Span, StoreError};
 
 /// One step for each layout: the first makes the tables, each later one changes them. A step that was released never changes.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, SECOND];
 
 /// Rows lie by day, so that a day is removed as a whole. Sums lie by step and time, so that a range is read in one go.
 /// What may exceed 64 bits is two columns: multiples of 10^12, and the rest.
@@ -65,6 +65,30 @@ const FIRST: &str = "
     );
 ";
 
+/// Adds what was used up of each lease, what is known of each log, and sums without users and applications.
+const SECOND: &str = "
+    CREATE TABLE leases (
+        limit_name TEXT NOT NULL, lease INTEGER NOT NULL, node TEXT NOT NULL, latest_ms INTEGER NOT NULL,
+        spent_high INTEGER NOT NULL, spent_low INTEGER NOT NULL,
+        PRIMARY KEY (limit_name, lease)
+    ) WITHOUT ROWID;
+    CREATE TABLE logs (node TEXT PRIMARY KEY, read_ms INTEGER NOT NULL, failed INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT OR IGNORE INTO series (node, team, key, user, application, endpoint, model, provider, upstream_model, outcome)
+        SELECT DISTINCT node, team, key, '', '', endpoint, model, provider, upstream_model, outcome FROM series;
+    INSERT INTO sums SELECT
+        sums.span + 2, sums.start_ms, narrow.id, sum(requests), sum(tries), sum(estimated), sum(unpriced), sum(input),
+        sum(output), sum(cached_read), sum(cache_write), sum(cache_write_1h), sum(reasoning), sum(audio_input),
+        sum(audio_output), sum(local_ms), sum(cost_high) + sum(cost_low) / 1000000000000, sum(cost_low) % 1000000000000
+        FROM sums JOIN series AS wide ON wide.id = sums.series JOIN series AS narrow ON
+        narrow.node = wide.node AND narrow.team = wide.team AND narrow.key = wide.key AND narrow.user = ''
+        AND narrow.application = '' AND narrow.endpoint = wide.endpoint AND narrow.model = wide.model
+        AND narrow.provider = wide.provider AND narrow.upstream_model = wide.upstream_model AND narrow.outcome = wide.outcome
+        GROUP BY sums.span + 2, sums.start_ms, narrow.id;
+";
+
+/// From which layout on there are leases, logs, and sums without users and applications.
+pub(super) const NARROW: usize = 2;
+
 /// Makes the tables, or changes those of an older layout.
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), StoreError> {
     if check(connection)? == STEPS.len() {
@@ -90,9 +114,11 @@ pub(super) fn check(connection: &Connection) -> Result<usize, StoreError> {
 }
 
 /// A span's number in the table of sums.
-pub(super) const fn number(span: Span) -> i64 {
-    match span {
-        Span::Hour => 0,
-        Span::Day => 1,
+pub(super) const fn number(detail: Detail, span: Span) -> i64 {
+    match (detail, span) {
+        (Detail::Callers, Span::Hour) => 0,
+        (Detail::Callers, Span::Day) => 1,
+        (Detail::Keys, Span::Hour) => 2,
+        (Detail::Keys, Span::Day) => 3,
     }
 }

@@ -8,7 +8,7 @@ use super::layout;
 use crate::ledger::gap::{Booking, BookingKind, Gap, GapKind};
 use crate::ledger::row::Account;
 use crate::ledger::series::Series;
-use crate::ledger::store::{Position, Slice, Spent, StoreError};
+use crate::ledger::store::{Known, Leased, Position, Slice, Spent, StoreError};
 use crate::ledger::sums::{Sums, join};
 
 /// Every file that was ever read.
@@ -41,7 +41,7 @@ pub(super) fn sums(
         cache_write_1h, reasoning, audio_input, audio_output, local_ms, cost_high, cost_low
         FROM sums WHERE span = ?1 AND start_ms >= ?2 AND start_ms < ?3";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![layout::number(slice.span), slice.from_ms, slice.until_ms])?;
+    let mut rows = statement.query(params![layout::number(slice.detail, slice.span), slice.from_ms, slice.until_ms])?;
     while let Some(row) = rows.next()? {
         let mut counts = [0_i128; 13];
         for (at, count) in counts.iter_mut().enumerate() {
@@ -105,6 +105,26 @@ pub(super) fn bookings(connection: &Connection, from_ms: i64, until_ms: i64) -> 
             why: row.get(9)?,
         })
     })
+}
+
+/// What is known of an Envoy's log.
+pub(super) fn known(connection: &Connection, node: &str) -> Result<Known, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT read_ms, failed FROM logs WHERE node = ?1")?;
+    let read = |row: &Found<'_>| Ok(Known { read_ms: row.get(0)?, failed: row.get::<_, i64>(1)?.cast_unsigned() });
+    Ok(statement.query_row([node], read).optional()?.unwrap_or_default())
+}
+
+/// What was used up of a lease, under all names of its limit.
+pub(super) fn leased(connection: &Connection, limits: &[String], lease: u64) -> Result<Leased, StoreError> {
+    let sql = "SELECT node, spent_high, spent_low FROM leases WHERE limit_name = ?1 AND lease = ?2";
+    let mut leased = Leased::default();
+    for limit in limits {
+        let read = |row: &Found<'_>| Ok((row.get(0)?, join(row.get(1)?, row.get(2)?)));
+        for (node, amount) in all(connection, sql, params![limit, lease.cast_signed()], read)? {
+            leased = Leased { node, amount: leased.amount + amount };
+        }
+    }
+    Ok(leased)
 }
 
 /// What is spent of each account.

@@ -1,8 +1,8 @@
 use super::*;
 use crate::ledger::gap::{BookingKind, GapKind};
-use crate::ledger::moment::HOUR;
+use crate::ledger::moment::{DAY, HOUR, floor};
 use crate::ledger::row::{Account, Row, Settled, Tokens, Tried};
-use crate::ledger::store::Move;
+use crate::ledger::store::{Move, Span};
 
 const NOON: i64 = 1_796_126_400_000;
 
@@ -25,15 +25,18 @@ fn row(at_ms: i64, key: &str, cost: i64) -> Row {
         outcome: "ok".into(),
         cost: Some(cost),
         tries: vec![tried],
-        settled: vec![Settled { account, spent: cost }],
+        settled: vec![Settled { account, spent: cost, lease: Some(3) }],
         ..Row::default()
     }
 }
 
 fn total(store: &mut Sqlite, span: Span) -> Sums {
     let mut total = Sums::default();
-    let slice = Slice { span, from_ms: i64::MIN, until_ms: i64::MAX };
-    store.sums(slice, &mut |_, _, sums| total += *sums).unwrap();
+    let slice = |detail| Slice { detail, span, from_ms: i64::MIN, until_ms: i64::MAX };
+    store.sums(slice(Detail::Callers), &mut |_, _, sums| total += *sums).unwrap();
+    let mut narrow = Sums::default();
+    store.sums(slice(Detail::Keys), &mut |_, _, sums| narrow += *sums).unwrap();
+    assert_eq!(narrow, total);
     total
 }
 
@@ -104,14 +107,28 @@ fn gaps_and_bookings_of_one_mark_are_written_once() {
     assert_eq!(store.spent(None).unwrap(), [Spent { account, amount: (1 << 80) - 6 }]);
 }
 
+/// Removes all that is too old. How many rows and sums that were.
+fn age(store: &mut Sqlite, ages: Ages) -> (u64, u64) {
+    let (mut rows, mut sums) = (0, 0);
+    loop {
+        let gone = store.age(ages, NOON).unwrap();
+        (rows, sums) = (rows + gone.rows, sums + gone.sums);
+        if !gone.more {
+            return (rows, sums);
+        }
+    }
+}
+
 #[test]
 fn old_rows_go_and_their_sums_stay() {
     let (_folder, mut store) = store();
     let rows = (0..10).map(|day| row(NOON - day * DAY, "ada", 1)).collect();
     store.append(&Batch { node: "n".into(), rows, ..Batch::default() }).unwrap();
     let ages = Ages { rows: Some(2), hours: Some(4), days: None };
-    assert_eq!(store.age(ages, NOON).unwrap(), Aged { rows: 7, sums: 5 });
-    assert_eq!(store.age(ages, NOON).unwrap(), Aged::default());
+    assert_eq!(age(&mut store, ages), (7, 10));
+    assert_eq!(age(&mut store, ages), (0, 0));
+    let free: i64 = store.connection.pragma_query_value(None, "freelist_count", |row| row.get(0)).unwrap();
+    assert_eq!(free, 0);
     assert_eq!((total(&mut store, Span::Hour).requests, total(&mut store, Span::Day).requests), (5, 10));
     assert_eq!(store.hours_from().unwrap(), floor(NOON, DAY) - 4 * DAY);
     let tries: i64 = store.connection.query_row("SELECT count(*) FROM tries", [], |row| row.get(0)).unwrap();
@@ -133,6 +150,44 @@ fn a_reader_sees_what_a_writer_writes_meanwhile() {
     }
     assert_eq!(total(&mut reader, Span::Day).requests, 3);
     assert!(matches!(Sqlite::open_to_read(&folder.path().join("none")), Err(StoreError::Missing(_))));
+}
+
+/// As the first release wrote it.
+#[test]
+fn a_ledger_of_the_first_layout_is_read_and_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let mut rows: Vec<Row> = (0..6).map(|at| row(NOON + at * HOUR, "ada", i64::MAX / 2)).collect();
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.user = format!("user-{}", at % 2);
+    }
+    {
+        let mut store = Sqlite::open(&path).unwrap();
+        store.append(&Batch { node: "n".into(), rows: rows.clone(), ..Batch::default() }).unwrap();
+        let back = "DROP TABLE leases; DROP TABLE logs; DELETE FROM sums WHERE span > 1;
+            DELETE FROM series WHERE user = ''; PRAGMA user_version = 1";
+        store.connection.execute_batch(back).unwrap();
+    }
+    let expect = 3 * i128::from(i64::MAX / 2) * 2;
+    let mut reader = Sqlite::open_to_read(&path).unwrap();
+    assert_eq!(total(&mut reader, Span::Hour).cost, expect);
+    assert_eq!((reader.known("n").unwrap(), reader.leased(&["month".into()], 3).unwrap()), Default::default());
+    let mut store = Sqlite::open(&path).unwrap();
+    assert_eq!((total(&mut store, Span::Hour).cost, total(&mut store, Span::Day).cost), (expect, expect));
+    store.append(&Batch { node: "n".into(), rows, ..Batch::default() }).unwrap();
+    assert_eq!((total(&mut store, Span::Hour).cost, total(&mut store, Span::Day).cost), (2 * expect, 2 * expect));
+}
+
+#[test]
+fn what_is_known_of_a_log_and_of_a_lease_reads_back() {
+    let (_folder, mut store) = store();
+    let batch = Batch { node: "n".into(), ..Batch::default() };
+    store.append(&Batch { read_ms: Some(7), ..batch.clone() }).unwrap();
+    store.append(&Batch { failed: Some(3), ..batch.clone() }).unwrap();
+    store.append(&Batch { rows: vec![row(NOON, "ada", 5), row(NOON, "bob", 6)], ..batch }).unwrap();
+    assert_eq!(store.known("n").unwrap(), Known { read_ms: 7, failed: 3 });
+    assert_eq!(store.leased(&["month".into()], 3).unwrap(), Leased { node: "n".into(), amount: 11 });
+    assert_eq!(store.leased(&["month".into()], 4).unwrap(), Leased::default());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::super::*;
 use crate::ledger::gap::Booking;
 use crate::ledger::series::Series;
 use crate::ledger::sqlite::Sqlite;
-use crate::ledger::store::{Aged, Ages, Slice, Spent};
+use crate::ledger::store::{Aged, Ages, Known, Leased, Slice, Spent};
 use crate::ledger::sums::Sums;
 
 /// What happens.
@@ -86,6 +86,12 @@ impl Store for Dying<'_> {
     }
     fn spent(&mut self, _: Option<&str>) -> Result<Vec<Spent>, StoreError> {
         Ok(Vec::new())
+    }
+    fn known(&mut self, _: &str) -> Result<Known, StoreError> {
+        Ok(Known::default())
+    }
+    fn leased(&mut self, _: &[String], _: u64) -> Result<Leased, StoreError> {
+        Ok(Leased::default())
     }
     fn age(&mut self, _: Ages, _: i64) -> Result<Aged, StoreError> {
         Ok(Aged::default())
