@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_control::AdminAddress;
+use weir_control::admin::Admin;
+use weir_control::ledger::follow::Scope;
+use weir_control::ledger::keeper::WRITE_FAILED;
+use weir_control::ledger::{Ages, Dimension, Follower, GapKind, Keeper, Question, Sqlite, Store, usage};
 use weir_control::publisher::Publisher;
 use weir_control::render::{Door, Kind, Node, Resources, render};
 use weir_core::key::KeyHash;
@@ -260,6 +264,55 @@ async fn routes_beside_the_internal_listeners_are_as_without_weir() {
 #[tokio::test]
 async fn routes_beside_weirs_in_one_chain_are_as_without_weir() {
     routes_of_the_operators_are_as_without_weir(Way::Chain).await;
+}
+
+/// Wherever the operator's own logs go.
+async fn the_ledger_has_a_log_that_it_can_follow(way: Way) {
+    let upstream = traffic::upstream().await;
+    let mut own = Own::prepared(way);
+    let more = "telemetry: {access_log: stdout}\n";
+    own.publisher().publish(own.answered_by("p", upstream, more), Instant::now()).await.unwrap();
+    own.start(&[], &[]).await;
+    assert_eq!(own.ask(CHAT, &[KEY]).await.0, 200);
+    let mut store = Sqlite::open(&own.path().join("ledger.sqlite")).unwrap();
+    let mut follower = Follower::new("own", &own.path().join("access.log"), Scope::Family);
+    while follower.catch_up(&mut store, 0).unwrap().rows == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let question = Question { by: vec![Dimension::Key], until_ms: i64::MAX / 2, ..Question::default() };
+    let usage = usage::ask(&mut store, question).unwrap();
+    assert_eq!((usage.total.requests, usage.lines[0].names[0].as_str()), (1, "ada"));
+}
+
+#[tokio::test]
+async fn the_ledger_has_a_log_of_the_internal_listener() {
+    the_ledger_has_a_log_that_it_can_follow(Way::Internal).await;
+}
+
+#[tokio::test]
+async fn the_ledger_has_a_log_of_one_chain() {
+    the_ledger_has_a_log_that_it_can_follow(Way::Chain).await;
+}
+
+/// A disk that is full.
+#[tokio::test]
+async fn lines_that_envoy_could_not_write_are_a_gap_in_the_ledger() {
+    let mut own = Own::prepared(Way::Internal);
+    let more = "telemetry: {access_log: /dev/full}\n";
+    let resources = own.answered_by("p", traffic::upstream().await, more);
+    own.publisher().publish(resources, Instant::now()).await.unwrap();
+    own.start(&[], &[]).await;
+    let admin = Admin::at(AdminAddress::Tcp(([127, 0, 0, 1], own.admin).into()));
+    let mut store = Sqlite::open(&own.path().join("ledger.sqlite")).unwrap();
+    let mut keeper = Keeper::new("own", Path::new("/dev/full"), Ages::default());
+    let before = admin.stat(WRITE_FAILED).await.unwrap();
+    assert!(!keeper.note_failed(&mut store, before, 1000).unwrap());
+    assert_eq!(own.ask(CHAT, &[KEY]).await.0, 200);
+    while !keeper.note_failed(&mut store, admin.stat(WRITE_FAILED).await.unwrap(), 2000).unwrap() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let gaps = store.gaps(0, i64::MAX).unwrap();
+    assert_eq!((gaps[0].kind, gaps[0].until_ms), (GapKind::WriteFailed, 2000));
 }
 
 /// What a browser asks first is answered before the key is looked at, in the operator's own chain too.

@@ -27,7 +27,7 @@ pub(super) fn manager(gateway: &Gateway, node: &Node) -> Value {
         "rds": { "route_config_name": routes::name(&node.door), "config_source": source(&node.folder, Kind::Routes.file()) },
         "http_filters": filters,
         "local_reply_config": local_reply::config(&node.door),
-        "access_log": [access_log::access_log(gateway, node)],
+        "access_log": access_log::access_logs(gateway, node),
         // The routes have limits. A limit here would cut an answer that is slow but within them.
         "stream_idle_timeout": "0s",
         "request_headers_timeout": "15s",
