@@ -412,6 +412,9 @@ pub(crate) struct Follow {
     /// The name of the Envoy that writes it [default: the name of the log's folder]
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
+    /// The admin interface of that Envoy, which is asked whether it could write all lines [default: that of the configuration; none with `--log`]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<AdminAddress>,
     /// Read what there is, and stop
     #[arg(long)]
     pub(crate) once: bool,

@@ -1,25 +1,18 @@
 //! `weir ledger`: fills the ledger from access logs, and removes what is old.
 
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use weir_control::Environment;
 use weir_control::environment::References;
 use weir_control::ledger::follow::{Scope, place};
 use weir_control::ledger::{self, Ages, Follower, Sqlite, Step, Store, StoreError};
 use weir_node::folders::Folders;
+use weir_node::ledger::{Keep, catch_up, counted_gaps, keep, node_of, now_ms};
 use weir_node::places::Places;
-use weir_node::problem::{at, counted};
-use weir_node::{Outcome, Problem, configuration, say};
+use weir_node::problem::at;
+use weir_node::{Outcome, Problem, admin, configuration, say};
 
 use crate::args;
-
-/// How long the log is left alone when there is nothing new in it.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// How long it is left alone after a failure.
-const AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// Runs one command.
 pub(crate) fn run(command: args::Ledger) -> Outcome {
@@ -28,10 +21,15 @@ pub(crate) fn run(command: args::Ledger) -> Outcome {
         args::Ledger::Read { files, node, store } => read(&files, node.as_deref(), store),
         args::Ledger::Age { rows, hours, days, store } => {
             let mut store = open(store)?;
-            let gone = store
-                .age(Ages { rows: Some(rows), hours: Some(hours), days }, now_ms())
-                .map_err(|error| failed(&error))?;
-            say::result(&format!("removed {} rows and {} sums", gone.rows, gone.sums))
+            let (mut rows_gone, mut sums_gone) = (0, 0);
+            loop {
+                let ages = Ages { rows: Some(rows), hours: Some(hours), days };
+                let gone = store.age(ages, now_ms()).map_err(|error| failed(&error))?;
+                (rows_gone, sums_gone) = (rows_gone + gone.rows, sums_gone + gone.sums);
+                if !gone.more {
+                    return say::result(&format!("removed {rows_gone} rows and {sums_gone} sums"));
+                }
+            }
         }
     }
 }
@@ -61,46 +59,24 @@ pub(crate) fn failed(error: &StoreError) -> Problem {
     Problem::Failed(format!("{error}{what_to_do}"))
 }
 
-/// The time, in milliseconds since the epoch.
-pub(crate) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
 fn open(named: Option<PathBuf>) -> Outcome<Sqlite> {
     Sqlite::open(&path(named)?).map_err(|error| failed(&error))
 }
 
 fn follow(args: &args::Follow) -> Outcome {
-    let (log, usual_node) = match &args.log {
-        Some(log) => (std::path::absolute(log).map_err(at(log))?, node_of(log)),
+    let followed = match &args.log {
+        Some(log) => {
+            let log = std::path::absolute(log).map_err(at(log))?;
+            Followed { log, ages: Ages::default(), folders: None }
+        }
         None => log_of(args)?,
     };
-    let mut store = open(args.store.clone())?;
-    let node = args.node.as_deref().unwrap_or(&usual_node);
-    let mut follower = Follower::new(node, &log, Scope::Family);
-    if args.once {
-        let step = follower.catch_up(&mut store, now_ms()).map_err(|error| Problem::Failed(error.to_string()))?;
-        return say::result(&told(&log, step));
-    }
-    say::line(&format!("following {} into {}", log.display(), path(args.store.clone())?.display()));
-    loop {
-        match follower.step(&mut store, now_ms()) {
-            Ok(step) => {
-                if step.gaps > 0 {
-                    say::line(&format!("{}: {}; `weir usage` shows them", log.display(), counted_gaps(step)));
-                }
-                if !step.more {
-                    sleep(PAUSE);
-                }
-            }
-            // A full disk, or a log that may not be read: nothing is lost while it is tried again.
-            Err(error) => {
-                say::line(&format!("weir: {error}; trying again"));
-                sleep(AFTER_FAILURE);
-            }
-        }
-    }
+    let Followed { log, ages, folders } = followed;
+    let named = args.admin.clone();
+    let admin = Box::new(move || named.clone().or_else(|| folders.as_ref().map(admin::address)));
+    let node = args.node.clone().unwrap_or_else(|| node_of(&log));
+    let what = Keep { log: log.clone(), node, store: path(args.store.clone())?, ages, admin };
+    if args.once { say::result(&told(&log, catch_up(what)?)) } else { keep(what) }
 }
 
 fn read(files: &[PathBuf], node: Option<&str>, store: Option<PathBuf>) -> Outcome {
@@ -119,27 +95,27 @@ fn read(files: &[PathBuf], node: Option<&str>, store: Option<PathBuf>) -> Outcom
     Ok(())
 }
 
-/// The log of a configuration, and the node's name.
-fn log_of(args: &args::Follow) -> Outcome<(PathBuf, String)> {
+/// A log, how long what it tells is kept, and the folders of the Envoy that writes it.
+struct Followed {
+    log: PathBuf,
+    ages: Ages,
+    folders: Option<Folders>,
+}
+
+/// The log of a configuration.
+fn log_of(args: &args::Follow) -> Outcome<Followed> {
     let folders = Folders::find(args.file.as_deref(), args.run.as_deref())?;
     let usual = folders.logs.join("access.log");
-    let node = node_of(&usual);
     // With --run, the configuration need not be there.
     let file = match (configuration::find(args.file.as_deref()), &args.run) {
-        (Err(_), Some(_)) => return Ok((usual, node)),
+        (Err(_), Some(_)) => return Ok(Followed { log: usual, ages: Ages::default(), folders: Some(folders) }),
         (found, _) => found?,
     };
     // Only the log's place is wanted, so no credential needs to be set.
     let environment = Environment { references: References::Elsewhere { base: None }, ..Environment::of_process() };
     let loaded = weir_control::load(&file, &environment)?;
     let log = place(&loaded.gateway, &usual).map_err(|error| Problem::Failed(error.to_string()))?;
-    Ok((log, node))
-}
-
-/// The name of the node that writes a log: the name of its folder, which `weir up` gives each configuration.
-fn node_of(log: &Path) -> String {
-    let folder = log.parent().and_then(Path::file_name).unwrap_or_default();
-    folder.to_string_lossy().into_owned()
+    Ok(Followed { log, ages: loaded.gateway.ledger().into(), folders: Some(folders) })
 }
 
 fn told(file: &Path, step: Step) -> String {
@@ -149,9 +125,4 @@ fn told(file: &Path, step: Step) -> String {
         text.push_str(&counted_gaps(step));
     }
     text
-}
-
-fn counted_gaps(step: Step) -> String {
-    let gaps = counted(usize::try_from(step.gaps).unwrap_or(usize::MAX), "gap");
-    if step.unreadable == 0 { gaps } else { format!("{gaps} ({} unreadable lines)", step.unreadable) }
 }

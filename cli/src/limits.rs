@@ -17,7 +17,7 @@ pub(crate) fn run(args: args::Limits) -> Outcome {
         }
         None => {
             let shown: Vec<Shown> = control::ask(client.limits())?;
-            say::result("LIMIT\tSUBJECT\tUNIT\tAMOUNT\tSPENT\tRESERVED\tLEFT\tRESET")?;
+            say::result("LIMIT\tSUBJECT\tUNIT\tAMOUNT\tSPENT\tLOST\tRESERVED\tLEFT\tRESET")?;
             shown.iter().try_for_each(|one| say::result(&line(one)))
         }
         Some(LimitsCommand::Credit { name, subject, amount, why }) => {
@@ -36,9 +36,9 @@ pub(crate) fn run(args: args::Limits) -> Outcome {
 const NOBODY: &str = "-";
 
 fn line(one: &Shown) -> String {
-    let [amount, spent, reserved, left] =
-        [&one.amount, &one.spent, &one.reserved, &one.left].map(|amount| one.for_people(amount));
+    let [amount, spent, lost, reserved, left] =
+        [&one.amount, &one.spent, &one.lost, &one.reserved, &one.left].map(|amount| one.for_people(amount));
     let reset = if one.reset_ms == 0 { "never".to_owned() } else { format!("{}s", one.reset_ms.div_ceil(1000)) };
     let subject = if one.subject.is_empty() { NOBODY } else { &one.subject };
-    format!("{}\t{subject}\t{}\t{amount}\t{spent}\t{reserved}\t{left}\t{reset}", one.limit, one.unit)
+    format!("{}\t{subject}\t{}\t{amount}\t{spent}\t{lost}\t{reserved}\t{left}\t{reset}", one.limit, one.unit)
 }

@@ -1,6 +1,7 @@
 //! `weir usage`.
 
 use weir_control::ledger::{Dimension, Question, question, usage};
+use weir_node::ledger::now_ms;
 use weir_node::{Outcome, Problem, say};
 
 use crate::args::{self, Format};
@@ -8,7 +9,7 @@ use crate::ledger;
 
 /// Sums requests, tokens and cost.
 pub(crate) fn run(args: args::Usage) -> Outcome {
-    let now_ms = ledger::now_ms();
+    let now_ms = now_ms();
     let instant = |text: &str| question::instant(text, now_ms).map_err(Problem::Usage);
     let (since_ms, until_ms) = (instant(&args.since)?, instant(&args.until)?);
     if since_ms > until_ms {

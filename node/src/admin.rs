@@ -67,7 +67,7 @@ async fn ask(admin: &Admin, method: Method, path: &str) -> Outcome<Answer> {
 
 /// The admin address that Envoy's bootstrap names. The configuration is not read, so the credentials that it names need not be
 /// set here.
-fn address(folders: &Folders) -> AdminAddress {
+pub fn address(folders: &Folders) -> AdminAddress {
     let bootstrap = fs::read(folders.envoy().join(Kind::Bootstrap.file())).unwrap_or_default();
     named(&bootstrap).unwrap_or_else(|| AdminAddress::Socket(folders.admin()))
 }

@@ -19,6 +19,7 @@ pub mod folders;
 pub mod include;
 pub mod keys;
 pub mod launch;
+pub mod ledger;
 mod limits;
 mod listener;
 mod log;

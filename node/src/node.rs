@@ -24,7 +24,8 @@ use crate::readiness::{self, Probe};
 use crate::signals::Signals;
 use crate::supervisor::{Event, Supervisor};
 use crate::{
-    configuration, drain, file, filter, keys, limits, listener, log, models, ports, private, programs, runtime, say,
+    configuration, drain, file, filter, keys, ledger, limits, listener, log, models, ports, private, programs, runtime,
+    say,
 };
 use ready_file::ReadyFile;
 
@@ -175,6 +176,7 @@ impl Running {
                 () = signals.next() => return,
                 event = self.supervisor.next() => {
                     tell(&event);
+                    ledger::note(&self.plan, &event);
                     restarted |= matches!(event, Event::Back { program: Program::Envoy, .. });
                 }
                 Some(event) = changes.recv() => self.changed(event).await,
@@ -230,7 +232,7 @@ impl Running {
 
 fn tell(event: &Event) {
     match event {
-        Event::Died { program, how, pause } => {
+        Event::Died { program, how, pause, .. } => {
             let seconds = pause.as_secs_f32();
             say::line(&format!("{program} {how}; restarting it in {seconds:.1} s"));
         }

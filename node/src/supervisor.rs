@@ -23,6 +23,8 @@ pub(crate) enum Event {
         program: Program,
         /// How it ended, as a verb phrase: `ended with exit code 1`.
         how: String,
+        /// Whether a signal has ended it.
+        killed: bool,
         /// How long until it is started again.
         pause: Duration,
     },
@@ -110,7 +112,7 @@ async fn keep(spec: Spec, id: Arc<AtomicU32>, tell: mpsc::UnboundedSender<Event>
                 }
                 first = false;
                 let ended = tokio::select! {
-                    status = child.wait() => Some(status.map_or_else(|error| error.to_string(), describe)),
+                    status = child.wait() => Some(status.map_or_else(|error| (error.to_string(), false), describe)),
                     () = asked(&mut stop) => {
                         end(child).await;
                         None
@@ -123,10 +125,11 @@ async fn keep(spec: Spec, id: Arc<AtomicU32>, tell: mpsc::UnboundedSender<Event>
                 let Some(how) = ended else { return };
                 how
             }
-            Err(error) => format!("cannot be started: {error}"),
+            Err(error) => (format!("cannot be started: {error}"), false),
         };
+        let (how, killed) = how;
         let pause = backoff.pause(started.elapsed());
-        if tell.send(Event::Died { program, how, pause }).is_err() {
+        if tell.send(Event::Died { program, how, killed, pause }).is_err() {
             return;
         }
         tokio::select! {
@@ -141,11 +144,13 @@ async fn asked(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-fn describe(status: ExitStatus) -> String {
+/// How it ended, and whether a signal has ended it.
+fn describe(status: ExitStatus) -> (String, bool) {
     use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
+    let how = match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => "ended".to_owned(),
-    }
+    };
+    (how, status.code().is_none())
 }

@@ -1,10 +1,11 @@
 //! Limits that several Envoys share: exact together, and nobody waits for long, whatever becomes of control.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use weir_control::ledger::{Ages, Keeper, Sqlite, Store};
 use weir_control::render::ControlAddress;
 use weir_tests::{Builder, Canned, Control, Gateway, Port, Upstream, booked};
 
@@ -243,6 +244,101 @@ async fn control_is_killed_under_load_and_comes_back() {
     for gateway in &gateways {
         assert_eq!(gateway.steward_stat("weir_limits_uncovered").await, 0);
     }
+}
+
+/// Reads the access logs of these gateways into the ledger that control asks.
+struct Books {
+    store: Sqlite,
+    keepers: Vec<Keeper>,
+}
+
+impl Books {
+    fn of(control: &Control, gateways: &[Gateway]) -> Self {
+        let keeper = |(number, gateway): (usize, &Gateway)| {
+            Keeper::new(&format!("log-{number}"), &gateway.access_log_file(), Ages::default())
+        };
+        let store = Sqlite::open(&control.ledger()).expect("a ledger");
+        Self { store, keepers: gateways.iter().enumerate().map(keeper).collect() }
+    }
+
+    /// What rows and bookings say is spent, and what of it was booked as lost.
+    fn read(&mut self) -> (u128, u128) {
+        let now_ms = i64::try_from(now_ms()).expect("a time");
+        for keeper in &mut self.keepers {
+            while keeper.step(&mut self.store, now_ms).expect("a step").more {}
+        }
+        let spent = self.store.spent(None).expect("the ledger").iter().map(|one| one.amount).sum::<i128>();
+        let lost = self.store.bookings(0, i64::MAX).expect("the ledger").iter().map(|one| one.amount).sum::<i128>();
+        (u128::try_from(spent).expect("no credit"), u128::try_from(lost).expect("no credit"))
+    }
+}
+
+fn now_ms() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis()
+}
+
+/// The sum of the ledger's rows, and what it has booked as lost, is what is spent of the limit.
+#[tokio::test]
+async fn the_ledger_and_the_leases_agree_whoever_is_killed() {
+    let (upstream, mut control) = (Upstream::sim().await, Control::with_ledger());
+    let quota = json!({ "budget": "1000000 tokens per month" });
+    let gateways = two(&upstream, &mut control, quota).await;
+    let mut books = Books::of(&control, &gateways);
+    let (ends, served) = (AtomicBool::new(false), AtomicU64::new(0));
+    let ask = |caller: usize| {
+        let (gateway, ends, served) = (&gateways[caller % 2], &ends, &served);
+        async move {
+            while !ends.load(Ordering::Relaxed) {
+                let asked = gateway.chat("gpt", "Tell me more").with(json!({ "max_tokens": CAP }));
+                match asked.if_answered().await.map(|answer| answer.status()) {
+                    Some(200) => drop(served.fetch_add(1, Ordering::Relaxed)),
+                    // Envoy is gone, or control is.
+                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        }
+    };
+    let more = async || {
+        let before = served.load(Ordering::Relaxed);
+        while served.load(Ordering::Relaxed) < before + 50 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let limits = gateways[0].limits();
+    let kills = async {
+        more().await;
+        control.kill();
+        more().await;
+        control.start(&limits).await;
+        more().await;
+        gateways[1].is_killed();
+        more().await;
+        ends.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(kills, join_all((0..16).map(ask)));
+    let agree = async |books: &mut Books| loop {
+        let (spent, lost) = books.read();
+        let standing = control.standing(&limits, "shared").await;
+        let is_still = (standing.reserved, standing.leased) == (0, 0);
+        if is_still && (standing.spent, standing.lost) == (spent, lost) {
+            return (spent, lost);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    let (spent, lost) = agree(&mut books).await;
+    let billed = u128::from(billed(&upstream));
+    // While control was away, it was not told of all that was under way.
+    let untold = 8 * 2 * u128::from(CAP);
+    let fits = spent + untold >= billed && spent - lost <= billed;
+    assert!(fits, "{spent} spent, {lost} of it lost, and {billed} billed");
+    if gateways[0].has_heaps() {
+        // In wasm a steward is not told that Envoy ends.
+        return;
+    }
+    assert_eq!(gateways[0].chat("gpt", "Hi").await.status(), 200);
+    gateways[0].ends();
+    let (later, still) = agree(&mut books).await;
+    assert!(later > spent && still == lost, "{later} after {spent}, {still} of it lost after {lost}");
 }
 
 /// Only natively is a steward told that Envoy ends.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
+use weir_control::ledger::FILE;
 use weir_control::render::ControlAddress;
-use weir_control::state::book::NoBook;
+use weir_control::state::book::{Book, Ledger, NoBook};
 use weir_control::state::limits::Limits;
 use weir_control::state::listen::{Address, Guard, Listener};
 use weir_control::state::pools::Pools;
@@ -23,6 +24,8 @@ use crate::folder::Folder;
 pub struct Control {
     store: StoreAddress,
     running: Option<Runtime>,
+    /// Whether there is a ledger.
+    books: bool,
     folder: Folder,
 }
 
@@ -34,7 +37,19 @@ impl Control {
 
     /// One that keeps leases in this store. It is not running yet.
     pub fn over(store: StoreAddress) -> Self {
-        Self { store, running: None, folder: Folder::new() }
+        Self { store, running: None, books: false, folder: Folder::new() }
+    }
+
+    /// One that asks a ledger, which somebody else fills.
+    pub fn with_ledger() -> Self {
+        let mut control = Self::new();
+        control.books = true;
+        control
+    }
+
+    /// Where that ledger is.
+    pub fn ledger(&self) -> PathBuf {
+        self.folder.path().join(FILE)
     }
 
     /// Where it listens.
@@ -65,7 +80,8 @@ impl Control {
 
     fn pools(&self, limits: &[Limit]) -> Arc<Pools> {
         let tell = Arc::new(|line: &str| eprintln!("control: {line}"));
-        Arc::new(Pools::new(self.store.clone(), Limits::of(limits), Arc::new(NoBook), tell))
+        let book: Arc<dyn Book> = if self.books { Arc::new(Ledger::new(self.ledger())) } else { Arc::new(NoBook) };
+        Arc::new(Pools::new(self.store.clone(), Limits::of(limits), book, tell))
     }
 
     /// What became of a limit, over all its accounts.

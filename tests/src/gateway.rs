@@ -124,6 +124,11 @@ impl Gateway {
         crate::signal(self.envoy.id(), "TERM");
     }
 
+    /// Kills Envoy.
+    pub fn is_killed(&self) {
+        crate::signal(self.envoy.id(), "KILL");
+    }
+
     /// The limits of its configuration, as control is told them.
     pub fn limits(&self) -> Vec<Limit> {
         self.builder.limits()
@@ -239,6 +244,11 @@ impl Gateway {
     /// Every record so far. Fails if a line is no JSON.
     pub fn records(&self) -> Vec<Record> {
         Record::all(&self.paths.access_log)
+    }
+
+    /// Where the access log is.
+    pub fn access_log_file(&self) -> PathBuf {
+        self.paths.access_log.clone()
     }
 
     /// The access log's text.

@@ -4,7 +4,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use weir_tests::{Ended, Home, Upstream, eventually, signal};
+use serde_json::{Value, json};
+use weir_tests::{Ended, Home, Up, Upstream, eventually, signal};
 
 use super::{CONFIGURATION, LOCAL, chats, embeds, gone, until_chats, until_embeds, with, with_configuration};
 
@@ -21,6 +22,43 @@ async fn what_dies_comes_back() {
         assert!(up.said().contains(&format!("{name} was killed by signal 9; restarting it in 0.1 s")));
         assert!(up.said().contains(&format!("{name} was restarted")));
     }
+}
+
+/// The gaps of the ledger.
+fn gaps(up: &Up) -> Value {
+    let said = up.home().weir(&["usage", "--since", "today", "--format", "json"]);
+    let usage: Value = serde_json::from_str(&said.out).unwrap();
+    usage["gaps"].clone()
+}
+
+#[tokio::test]
+async fn a_killed_envoy_is_a_gap_in_the_ledger() {
+    let up = with("").start().await;
+    assert!(chats(&up).await);
+    let said = up.home().weir(&["ledger", "follow", "--run", "run", "--once"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(gaps(&up), json!([]));
+    signal(up.child("envoy"), "KILL");
+    let found = up.until("the gap", async || gaps(&up).get(0).cloned()).await;
+    assert_eq!((&found["kind"], &found["detail"]), (&json!("killed"), &json!("Envoy was killed by signal 9")));
+    assert!(found["from"].as_str() <= found["until"].as_str(), "{found}");
+}
+
+#[tokio::test]
+async fn what_envoy_could_not_write_is_a_gap_in_the_ledger() {
+    let up = with("telemetry: { access_log: /dev/full }\n").start().await;
+    assert!(chats(&up).await);
+    let follow = ["ledger", "follow", "weir.yaml", "--run", "run", "--once"];
+    let look = async || {
+        let said = up.home().weir(&follow);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        gaps(&up).get(0).cloned()
+    };
+    assert_eq!(up.until("the gap", look).await["kind"], "write_failed");
+    // It is told once.
+    let before = gaps(&up);
+    assert_eq!(up.home().weir(&follow).code, Some(0));
+    assert_eq!(gaps(&up), before);
 }
 
 /// An Envoy that came back while somebody else had its port ran on without a listener, for good, and nobody was told.
