@@ -9,6 +9,7 @@ use weir_core::lease::{Account, Ended, Resolved};
 
 use super::now;
 use crate::ledger::gap::BookingKind;
+use crate::ledger::store::{Known, Leased};
 use crate::ledger::{self, Batch, Booking, Sqlite, Store, StoreError};
 
 /// The ledger, as leases see it. Calls may block.
@@ -66,6 +67,8 @@ pub struct Ledger {
     asked: Mutex<Option<Asked>>,
     /// The leases of which it was asked before, and when that was first, in milliseconds since the epoch.
     waiting: Mutex<HashMap<(String, u64), i64>>,
+    /// The file, opened to read it, and when that was: it is asked of many leases at once.
+    reader: Mutex<Option<(Instant, Sqlite)>>,
 }
 
 #[derive(Debug)]
@@ -77,7 +80,7 @@ struct Asked {
 impl Ledger {
     /// The ledger in this file. It is opened when it is asked.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, asked: Mutex::new(None), waiting: Mutex::default() }
+        Self { path, asked: Mutex::new(None), waiting: Mutex::default(), reader: Mutex::default() }
     }
 
     fn all(&self) -> Result<HashMap<Account, i128>, String> {
@@ -109,14 +112,7 @@ impl Book for Ledger {
     }
 
     fn ended(&self, account: &Account, limits: &[String], ended: &Ended) -> Result<Option<Resolved>, String> {
-        let mut sqlite = match Sqlite::open_to_read(&self.path) {
-            Err(StoreError::Missing(_)) => return Ok(None),
-            opened => opened.map_err(|error| error.to_string())?,
-        };
-        let leased = sqlite.leased(limits, ended.lease).map_err(|error| error.to_string())?;
-        // Control and the ledger may call the same Envoy by different names.
-        let node = if leased.node.is_empty() { &ended.node } else { &leased.node };
-        let known = sqlite.known(node).map_err(|error| error.to_string())?;
+        let Some((leased, known)) = self.known(limits, ended)? else { return Ok(None) };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (account.limit.clone(), ended.lease);
         // The Envoy has been silent for long. All that it wrote is read once its log was read to the end after that.
@@ -151,6 +147,24 @@ impl Book for Ledger {
 }
 
 impl Ledger {
+    /// What the rows say of a lease, and how far the log is read that they come from. `None` if there is no ledger.
+    fn known(&self, limits: &[String], ended: &Ended) -> Result<Option<(Leased, Known)>, String> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = reader.take().filter(|(at, _)| at.elapsed() < FRESH);
+        let (_, sqlite) = match fresh {
+            Some(fresh) => reader.insert(fresh),
+            None => match Sqlite::open_to_read(&self.path) {
+                Err(StoreError::Missing(_)) => return Ok(None),
+                opened => reader.insert((Instant::now(), opened.map_err(|error| error.to_string())?)),
+            },
+        };
+        let leased = sqlite.leased(limits, ended.lease).map_err(|error| error.to_string())?;
+        // Control and the ledger may call the same Envoy by different names.
+        let node = if leased.node.is_empty() { &ended.node } else { &leased.node };
+        let known = sqlite.known(node).map_err(|error| error.to_string())?;
+        Ok(Some((leased, known)))
+    }
+
     /// Books what is lost of a lease, in place of what was booked of it before.
     fn lose(&self, account: &Account, ended: &Ended, amount: u128) -> Result<(), String> {
         let why = if amount == 0 {
