@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use weir_control::Environment;
 use weir_control::render::{Door, Module, Node};
@@ -67,7 +68,7 @@ impl Folders {
         for folder in [&self.logs, &self.envoy()] {
             made(folder, private::folder(folder))?;
         }
-        let path = self.run.join("lock");
+        let path = self.lock();
         let mut lock =
             File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(at(&path))?;
         if lock.try_lock().is_err() {
@@ -82,6 +83,16 @@ impl Folders {
         }
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(at(&path))?;
         Ok(lock)
+    }
+
+    /// When the last run of this node began, if it has not ended by itself.
+    pub(crate) fn unended(&self) -> Option<SystemTime> {
+        let lock = fs::metadata(self.lock()).ok().filter(|lock| lock.len() > 0)?;
+        lock.modified().ok()
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.run.join("lock")
     }
 
     /// The sidecar's socket.

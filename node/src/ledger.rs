@@ -8,9 +8,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 use weir_control::AdminAddress;
 use weir_control::admin::Admin;
+use weir_control::ledger::follow::place;
 use weir_control::ledger::keeper::{self, WRITE_FAILED};
 use weir_control::ledger::{Ages, FILE, Keeper, Sqlite, Step};
-use weir_core::config::AccessLog;
 
 use crate::child::Program;
 use crate::plan::Plan;
@@ -139,26 +139,48 @@ pub fn now_ms() -> i64 {
 /// Notes in the ledger, if there is one, that Envoy was killed.
 pub(crate) fn note(plan: &Plan, event: &Event) {
     let Event::Died { program: Program::Envoy, how, killed: true, .. } = event else { return };
-    let store = plan.places.state.join(FILE);
-    if !store.exists() {
-        return;
+    if let Some(death) = Death::of(plan) {
+        let how = how.clone();
+        // Whoever follows the log may be writing.
+        tokio::task::spawn_blocking(move || death.note(&how));
     }
-    let log = match &plan.loaded.gateway.telemetry().access_log {
-        None => plan.folders.access_log(),
-        Some(AccessLog::File(file)) => PathBuf::from(file),
-        Some(AccessLog::Stdout) => return,
-    };
-    let (node, how, until_ms) = (node_of(&plan.folders.access_log()), how.clone(), now_ms());
-    // Whoever follows the log may be writing.
-    tokio::task::spawn_blocking(move || {
-        let written = fs::metadata(&log).and_then(|log| log.modified());
-        let from_ms = written.map_or(until_ms, ms);
-        let noted =
-            Sqlite::open(&store).and_then(|mut sqlite| keeper::killed(&mut sqlite, &node, (from_ms, until_ms), &how));
+}
+
+/// Notes in the ledger, if there is one, that the last run of this node was killed, and Envoy with it. Nothing is missing if Envoy
+/// has written nothing since that run began.
+pub(crate) fn note_killed_run(plan: &Plan, since: SystemTime) {
+    if let Some(death) = Death::of(plan).filter(|death| death.from_ms >= ms(since)) {
+        death.note("was killed together with `weir up`");
+    }
+}
+
+/// The death of an Envoy.
+struct Death {
+    store: PathBuf,
+    node: String,
+    /// When it last wrote to its log.
+    from_ms: i64,
+    until_ms: i64,
+}
+
+impl Death {
+    /// One that is noticed now. `None` if there is no ledger, or no log that it could be filled from.
+    fn of(plan: &Plan) -> Option<Self> {
+        let store = Some(plan.places.state.join(FILE)).filter(|store| store.exists())?;
+        let usual = plan.folders.access_log();
+        let node = node_of(&usual);
+        let log = place(&plan.loaded.gateway, &usual).ok()?;
+        let written = fs::metadata(log).and_then(|log| log.modified()).ok()?;
+        Some(Self { store, node, from_ms: ms(written), until_ms: now_ms() })
+    }
+
+    fn note(&self, how: &str) {
+        let noted = Sqlite::open(&self.store)
+            .and_then(|mut store| keeper::killed(&mut store, &self.node, (self.from_ms, self.until_ms), how));
         if let Err(error) = noted {
             say::line(&format!("weir: the ledger does not know that Envoy {how}: {error}"));
         }
-    });
+    }
 }
 
 fn ms(time: SystemTime) -> i64 {

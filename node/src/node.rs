@@ -33,7 +33,11 @@ use ready_file::ReadyFile;
 pub fn run(options: Options) -> Outcome {
     private::from_now_on();
     let mut plan = Plan::new(&options, limits::raise_files())?;
+    let unended = plan.folders.unended();
     let lock = plan.folders.take()?;
+    if let Some(since) = unended {
+        ledger::note_killed_run(&plan, since);
+    }
     ports::check(&plan.claims())?;
     private::folder_if_ours(&plan.places.state).map_err(at(&plan.places.state))?;
     let key = first_key(&mut plan)?;
@@ -63,6 +67,8 @@ pub fn run(options: Options) -> Outcome {
         node.stop(&mut signals).await;
         Ok(())
     });
+    // An empty one says that this run has ended by itself. Without that, the next run says what may be missing in the ledger.
+    let _ = lock.set_len(0);
     drop(lock);
     outcome
 }

@@ -105,7 +105,7 @@ fn a_control_that_is_killed_and_started_again_has_forgotten_nothing() {
     }
 
     let listed = home.weir(&["limits", "--control", &address]);
-    let expect = format!("all\t-\ttokens\t20000\t{spent}\t0\t{}\tnever\n", AMOUNT - spent);
+    let expect = format!("all\t-\ttokens\t20000\t{spent}\t0\t0\t{}\tnever\n", AMOUNT - spent);
     assert!(listed.code == Some(0) && listed.out.ends_with(&expect), "{listed:?}");
     let credited = home.weir(&["limits", "--control", &address, "credit", "all", "-", "-50", "--why", "a test"]);
     assert_eq!(credited.code, Some(0), "{credited:?}");

@@ -45,6 +45,24 @@ async fn a_killed_envoy_is_a_gap_in_the_ledger() {
 }
 
 #[tokio::test]
+async fn a_killed_run_is_a_gap_in_the_ledger_and_an_ended_one_is_none() {
+    let mut up = with("").start().await;
+    assert!(chats(&up).await);
+    assert_eq!(up.home().weir(&["ledger", "follow", "--run", "run", "--once"]).code, Some(0));
+    signal(up.id(), "TERM");
+    up.ended().await;
+    up.again().await;
+    assert!(chats(&up).await);
+    assert_eq!(gaps(&up), json!([]));
+    up.until("the line", async || (up.records().len() == 2).then_some(())).await;
+    signal(up.id(), "KILL");
+    up.ended().await;
+    up.again().await;
+    let found = up.until("the gap", async || gaps(&up).get(0).cloned()).await;
+    assert_eq!(found["detail"], "Envoy was killed together with `weir up`");
+}
+
+#[tokio::test]
 async fn what_envoy_could_not_write_is_a_gap_in_the_ledger() {
     let up = with("telemetry: { access_log: /dev/full }\n").start().await;
     assert!(chats(&up).await);
