@@ -23,7 +23,7 @@ use weir_hub::call::ReplyStart;
 use weir_hub::codec::encoding::Decoder;
 use weir_hub::embed::Encoding;
 use weir_hub::endpoint::{BodyKind, Delivery};
-use weir_hub::fault::{FaultKind, HostFault, Problem, UpstreamFault};
+use weir_hub::fault::{FaultKind, HostFault, UpstreamFault};
 use weir_hub::piece::Calls;
 use weir_hub::reply::Reply;
 use weir_hub::usage::Usage;
@@ -33,8 +33,9 @@ use crate::exchange;
 use crate::health::cooldown::Cooldown;
 use crate::plan::{self, Origin, Plan, exhausted};
 use crate::provider::{self, Notes, Provider, Reach, Renamed};
+use crate::quota::Unmet;
 use crate::record::span::{self, Attribute};
-use crate::record::{Progress, Stage};
+use crate::record::{Progress, Stage, may_bill};
 use crate::role::{Effect, Flow};
 use crate::time::Instant;
 use crate::upstream::Upstream;
@@ -69,6 +70,15 @@ pub enum Connection {
     Failed,
     /// No connection was made: it took too long, or the try ended first.
     Missing,
+}
+
+/// What must be taken for a later try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Takes {
+    /// The place of its target in the plan.
+    pub target: usize,
+    /// The targets of the earlier tries that their providers may bill, one for each try.
+    pub billed: Vec<usize>,
 }
 
 /// Why a try does not begin.
@@ -141,6 +151,8 @@ enum Phase {
     Failing(Failing),
     /// A 2xx answer is being read.
     Answering(Answering),
+    /// It has outgrown what is reserved for it: what was read last passes when it is known whether there is room for more.
+    Outgrown(Answering, Option<Vec<u8>>),
     /// Nothing more is read; bytes that still come are dropped.
     Over,
 }
@@ -179,6 +191,10 @@ struct Answering {
     written: usize,
     /// At most this many bytes may be written at once.
     most: usize,
+    /// How many output tokens it may have before more must be reserved, if a limit goes by them.
+    reserved: Option<u64>,
+    /// The limit that has ended it.
+    ended_by: String,
 }
 
 /// What happens to the latest bytes.
@@ -327,8 +343,10 @@ impl Attempt {
                 renamed,
                 texts: self.texts,
             };
+            let reserved = self.plan.reserved.filter(|_| asked.delivery == Delivery::Streamed);
+            let begin = if reserved.is_some() { exchange::endable } else { exchange::reply };
             let mut answering = Answering {
-                reply: exchange::reply(self.provider, &self.upstream, &start),
+                reply: begin(self.provider, &self.upstream, &start),
                 decoder,
                 status,
                 streams_events: content_type.starts_with("text/event-stream"),
@@ -342,6 +360,8 @@ impl Attempt {
                 rewritten: false,
                 written: 0,
                 most: MAX_WRITTEN.min(self.upstream.longest()),
+                reserved,
+                ended_by: String::new(),
             };
             written = Some(self.headers(&answering, headers, now));
             // In any other answer, each byte is a part of the answer.
@@ -370,7 +390,7 @@ impl Attempt {
     /// Reads the next bytes of the answer; `end` if they are the last.
     fn response_body(&mut self, chunk: &[u8], end: bool, now: Instant, effects: &mut Vec<Effect>) -> Flow {
         match core::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Asked | Phase::Over => {
+            Phase::Asked | Phase::Outgrown(..) | Phase::Over => {
                 if !chunk.is_empty() {
                     effects.push(Effect::Body(Vec::new()));
                 }
@@ -423,7 +443,7 @@ impl Attempt {
     pub fn is_unanswered(&self) -> bool {
         match &self.phase {
             Phase::Asked | Phase::Failing(_) => true,
-            Phase::Answering(answering) => answering.held.is_some(),
+            Phase::Answering(answering) | Phase::Outgrown(answering, _) => answering.held.is_some(),
             Phase::Over => false,
         }
     }
@@ -440,20 +460,36 @@ impl Attempt {
             first_token: None,
             usage: Usage::default(),
             model,
+            ended_by: String::new(),
         }
     }
 
-    /// The place of its target in the plan, if what that needs is still to be taken: an earlier try asked another one, or the
-    /// same one before.
-    pub fn takes(&self) -> Option<usize> {
-        (self.plan.begun > 1).then_some(self.plan.at)
+    /// What is still to be taken for it, if an earlier try asked another target, or the same one before.
+    pub fn takes(&self) -> Option<Takes> {
+        let bills = |failed: &&plan::Failed| may_bill(Some(failed.outcome), failed.status);
+        let billed = || self.plan.failed.iter().filter(bills).map(|failed| failed.target).collect();
+        (self.plan.begun > 1).then(|| Takes { target: self.plan.at, billed: billed() })
     }
 
-    /// A limit of its target is spent: the caller is told.
-    pub fn refuse(&mut self, problem: &Problem, effects: &mut Vec<Effect>) {
-        let answer = Answer::problem(problem, self.plan.asked.endpoint.family());
+    /// It cannot begin, because of a limit: the caller is told.
+    pub fn refuse(&mut self, unmet: Unmet, now: Instant, effects: &mut Vec<Effect>) {
+        let problem = match unmet {
+            Unmet::Target(problem) => problem,
+            Unmet::Every(limit) => {
+                self.plan.give_up(["limit ", &limit].concat());
+                effects.push(Effect::Plan(self.plan.to_text()));
+                effects.push(Effect::Tries(self.plan.tries()));
+                exhausted(&self.plan, now)
+            }
+        };
+        let answer = Answer::problem(&problem, self.plan.asked.endpoint.family());
         effects.push(Effect::Progress(self.plan.origin, self.refused(&answer)));
         effects.push(Effect::Answer(answer));
+    }
+
+    /// The place of its target in the plan.
+    pub fn target(&self) -> usize {
+        self.plan.at
     }
 
     /// Whether an earlier try has left its headers behind.
@@ -479,8 +515,9 @@ impl Exhausted {
         }
         let answer = Answer::problem(&exhausted(plan, now), plan.asked.endpoint.family());
         let (begun, since, stage, code) = (plan.begun, plan.since, Stage::Failed, answer.outcome.clone());
-        let (first_token, usage, model) = (None, Usage::default(), "".into());
-        let progress = Progress { begun, since, stage, code, status: 0, rewritten: false, first_token, usage, model };
+        let (first_token, usage, model, ended_by) = (None, Usage::default(), "".into(), String::new());
+        let progress =
+            Progress { begun, since, stage, code, status: 0, rewritten: false, first_token, usage, model, ended_by };
         Some(Self { origin: plan.origin, plan: plan.to_text(), progress, answer })
     }
 }

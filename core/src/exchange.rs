@@ -22,10 +22,11 @@ use weir_hub::call::{Call, ReplyStart};
 use weir_hub::codec::json::scan;
 use weir_hub::dialect::{self, Dialect};
 use weir_hub::embed::Encoding;
-use weir_hub::endpoint::Endpoint;
+use weir_hub::endpoint::{Delivery, Endpoint};
 use weir_hub::fault::Reject;
 use weir_hub::piece::Calls;
 use weir_hub::reply::Reply;
+use weir_hub::tail;
 
 use crate::provider::{Ask, Provider, To, by_name};
 use crate::upstream::Upstream;
@@ -111,4 +112,13 @@ pub fn reply(provider: &'static dyn Provider, upstream: &Upstream, start: &Reply
         }
     }
     provider.relayed(start)
+}
+
+/// The same for an answer that may be [ended](Reply::end_at_limit) before its provider ends it, if it is a stream.
+pub fn endable(provider: &'static dyn Provider, upstream: &Upstream, start: &ReplyStart<'_>) -> Box<dyn Reply> {
+    let reply = reply(provider, upstream, start);
+    match dialect::of(start.asked.endpoint).filter(|_| start.asked.delivery == Delivery::Streamed) {
+        Some(dialect) => tail::followed(reply, dialect.tail(start)),
+        None => reply,
+    }
 }

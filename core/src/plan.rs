@@ -79,6 +79,8 @@ pub struct Plan {
     pub too_long: Option<TooLong>,
     /// The most output tokens that it may ask for, where a limit goes by them and the caller asks for more.
     pub cap: Option<u64>,
+    /// How many output tokens are reserved for its answer, where a limit goes by them and the answer is streamed.
+    pub reserved: Option<u64>,
     /// Additions to the text that another version of Weir wrote and this one does not know. They are passed on unchanged.
     pub others: String,
 }
@@ -285,6 +287,14 @@ impl Plan {
         if let Some(failed) = self.failed.last_mut() {
             failed.kept = connection == Connection::Kept && failed.kind() == Some(FaultKind::Reset);
         }
+    }
+
+    /// The latest try, which follows another one, does not begin after all, for this reason, and there is no other.
+    pub fn give_up(&mut self, why: String) {
+        let Some(last) = self.failed.last().map(|failed| failed.target) else { return };
+        let target = self.current().cloned();
+        (self.begun, self.at) = (self.failed.len(), last);
+        self.passed_over.extend(target.map(|target| (target, why)));
     }
 
     /// If the latest try has no outcome, notes that it was unanswered.

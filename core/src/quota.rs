@@ -6,11 +6,12 @@
 //!
 //! - [`limit`]: what a limit says. [`window`]: the windows of a budget.
 //! - `account`: what one subject has taken of one limit; `bucket`: the cells that hold accounts.
-//! - [`admission`]: takes from several accounts, all or nothing.
+//! - [`admission`]: takes from several accounts, all or nothing. `later`: what a request takes after it was admitted.
 //! - [`link`] and [`exchange`]: what workers and steward know of control, which shares limits among Envoys, and tell it.
 
 mod account;
 pub mod admission;
+mod amounts;
 mod bucket;
 mod claim;
 pub mod estimate;
@@ -30,9 +31,10 @@ pub mod window;
 pub mod workers;
 
 pub use account::Standing;
-pub use admission::{Asking, Refused, Shortfall, Taken, Worker, admit, extend, has_room, settle};
+pub use admission::{Asking, Refused, Shortfall, Taken, Worker, admit, has_room, settle};
+pub use amounts::{Amounts, Step};
 pub use claim::{Claim, Want};
-pub use later::Later;
+pub use later::{Later, Unmet};
 pub use limit::{Alone, Dimension, Kind, Limit, Meter, Subject, VALUES, Who};
 pub use posted::Posted;
 pub use quotas::Quotas;

@@ -88,4 +88,9 @@ pub enum Flow {
         /// Where they end.
         end: usize,
     },
+    /// The role must know whether more can be reserved for its answer: that is its next input.
+    Reserve {
+        /// How many output tokens the answer has.
+        output: u64,
+    },
 }

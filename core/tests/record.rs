@@ -45,6 +45,7 @@ fn plan() -> Plan {
         failed: Vec::new(),
         too_long: None,
         cap: None,
+        reserved: None,
         others: String::new(),
     };
     plan.begin("a", at(110)).unwrap();
@@ -58,7 +59,8 @@ fn progress(stage: Stage, code: &str) -> Progress {
     let status = if stage == Stage::Failed { 0 } else { 200 };
     let (code, usage) = (code.to_owned(), Usage::default());
     let rewritten = false;
-    Progress { begun: 2, since: at(410), stage, code, status, rewritten, first_token, usage, model: "m".into() }
+    let (model, ended_by) = ("m".into(), String::new());
+    Progress { begun: 2, since: at(410), stage, code, status, rewritten, first_token, usage, model, ended_by }
 }
 
 fn ending(client_left: bool) -> Ending<'static> {

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use weir_core::attempt::{Attempt, Connection, Input};
+use weir_core::attempt::{Attempt, Connection, Input, Takes};
 use weir_core::plan::{self, Origin, Plan};
+use weir_core::quota::{Unmet, Worker};
 use weir_core::role::{Effect, Flow};
 use weir_core::time::Instant;
 use weir_core::upstream::Upstream;
-use weir_hub::fault::Problem;
 
 use crate::host::{Buffer, Host, Map, Next, Role};
 use crate::{effects, mailbox, worker};
@@ -73,20 +73,41 @@ impl Try {
             let bytes: Cow<'_, [u8]> = host.body(Buffer::Response, last);
             at_hand = bytes.len();
             flow = self.tell(now, Input::AnswerBytes { bytes: &bytes, end });
+            if let (Flow::Reserve { output }, Some(attempt)) = (flow, &self.attempt) {
+                let outcome = extend(host, attempt, output, now);
+                let outcome = outcome.as_ref().copied().map_err(String::as_str);
+                flow = self.tell(now, Input::Reserved { outcome, bytes: &bytes });
+            }
         }
         self.perform(host, at_hand, flow)
     }
 }
 
-/// Takes what the target at this place of the plan needs under limits of targets, or says what the caller is told. Where the filter's
-/// code was replaced meanwhile, nothing is known of it, and nothing is taken.
-fn take_later(host: &impl Host, origin: Origin, target: usize, now: Instant) -> Result<(), Problem> {
+/// Takes what a later try needs under limits, or says why it cannot. Where the filter's code was replaced meanwhile, nothing is known of it,
+/// and nothing is taken.
+fn take_later(host: &impl Host, origin: Origin, takes: &Takes, now: Instant) -> Result<(), Unmet> {
     if !mailbox::is_own(host, origin) {
         return Ok(());
     }
+    let Takes { target, billed } = takes;
     mailbox::take_later(origin.request, |later| {
-        worker::with_known(host, |worker| later.take(&host.cells(), worker, target, now))
+        let take = |worker: &mut Worker| later.take(&host.cells(), worker, (*target, billed), now);
+        worker::with_known(host, take).map(|taken| ((), taken))
     })
+    .map(drop)
+}
+
+/// Takes more for an answer that has so many output tokens: for how many there is room then, or which limit has none. Where nothing is
+/// known of its limits, it goes on.
+fn extend(host: &impl Host, attempt: &Attempt, output: u64, now: Instant) -> Result<u64, String> {
+    let origin = attempt.origin();
+    if !mailbox::is_own(host, origin) {
+        return Ok(u64::MAX);
+    }
+    let extended = mailbox::take_later(origin.request, |later| {
+        worker::with_known(host, |worker| later.extend(&host.cells(), worker, (attempt.target(), output), now))
+    });
+    extended.map(|room| room.unwrap_or(u64::MAX))
 }
 
 impl<H: Host> Role<H> for Try {
@@ -97,8 +118,8 @@ impl<H: Host> Role<H> for Try {
         let now = host.now();
         self.attempt = Attempt::start(&self.upstream, plan, now, &mut self.effects);
         let Some(attempt) = &mut self.attempt else { return self.perform(host, 0, Flow::Hold) };
-        if let Some(Err(problem)) = attempt.takes().map(|target| take_later(host, attempt.origin(), target, now)) {
-            attempt.refuse(&problem, &mut self.effects);
+        if let Some(Err(unmet)) = attempt.takes().map(|takes| take_later(host, attempt.origin(), &takes, now)) {
+            attempt.refuse(unmet, now, &mut self.effects);
             return self.perform(host, 0, Flow::Hold);
         }
         // Envoy has asked for a connection before it runs this: what is there now was there before.

@@ -53,7 +53,7 @@ struct Open {
     /// Its plan, until the first try takes it.
     plan: Option<Plan>,
     progress: Option<Progress>,
-    /// What later tries must take under limits of their targets, and what they have taken.
+    /// What it may still take under limits, and what was taken.
     later: Option<Later>,
     taken: Vec<Taken>,
     left: Option<Left>,
@@ -88,23 +88,27 @@ pub(crate) fn planned(host: &impl Host, text: &str) -> Option<Plan> {
     with_open(origin.request, |open| open.plan.take())?
 }
 
-/// Keeps what later tries of the edge that is called `request` must take.
+/// Keeps what the edge that is called `request` may still take.
 pub(crate) fn later(request: u32, later: Later) {
     with_open(request, |open| open.later = Some(later));
 }
 
-/// Does something with what later tries of the edge that is called `request` must take, if there is such a thing, and keeps what that
-/// has taken.
-pub(crate) fn take_later<E>(request: u32, take: impl FnOnce(&mut Later) -> Result<Vec<Taken>, E>) -> Result<(), E> {
+/// Does something with what the edge that is called `request` may still take, if there is such a thing, and keeps what that has
+/// taken for its end. `None` if there is nothing to take.
+pub(crate) fn take_later<T, E>(
+    request: u32,
+    take: impl FnOnce(&mut Later) -> Result<(T, Vec<Taken>), E>,
+) -> Result<Option<T>, E> {
     with_open(request, |open| {
-        let taken = open.later.as_mut().map_or_else(|| Ok(Vec::new()), take)?;
+        let Some(later) = open.later.as_mut() else { return Ok(None) };
+        let (told, taken) = take(later)?;
         open.taken.extend(taken);
-        Ok(())
+        Ok(Some(told))
     })
-    .unwrap_or(Ok(()))
+    .unwrap_or(Ok(None))
 }
 
-/// What later tries of the edge that is called `request` have taken.
+/// What was taken for the edge that is called `request` after it was admitted.
 pub(crate) fn taken(request: u32) -> Vec<Taken> {
     with_open(request, |open| core::mem::take(&mut open.taken)).unwrap_or_default()
 }

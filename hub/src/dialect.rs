@@ -24,6 +24,7 @@ use crate::chat::Chat;
 use crate::endpoint::{Endpoint, Family, Task};
 use crate::fault::{Problem, Reject};
 use crate::piece::{Answer, Piece};
+use crate::tail::Tail;
 use crate::usage::Usage;
 
 /// At most this many fields of a request are named in an answer's notes, because all of them are in one header.
@@ -54,6 +55,9 @@ pub trait Dialect: Sync {
 
     /// Starts writing a streamed answer.
     fn stream(&self, start: &ReplyStart<'_>) -> Box<dyn Writer>;
+
+    /// Starts to follow a streamed answer, to end it before its provider does.
+    fn tail(&self, start: &ReplyStart<'_>) -> Box<dyn Tail>;
 
     /// Appends a whole answer.
     fn whole(&self, answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>);

@@ -24,4 +24,5 @@ pub mod progress;
 pub mod relay;
 pub mod reply;
 pub mod signature;
+pub mod tail;
 pub mod usage;

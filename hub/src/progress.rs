@@ -20,6 +20,8 @@ pub struct Progress {
     /// The answer's name if its provider gives none.
     id: String,
     signs: Signs,
+    /// How many alternatives have finished, as far as pieces tell.
+    finishes: usize,
 }
 
 /// Counts of what a provider has sent that shows that it works, or at least lives. Only differences between two counts
@@ -44,7 +46,14 @@ impl Default for Progress {
     /// For an answer that names itself, or needs no name.
     fn default() -> Self {
         let usage = Usage { estimated: true, ..Usage::default() };
-        Self { phase: Phase::Waiting, usage, model: String::new(), id: String::new(), signs: Signs::default() }
+        Self {
+            phase: Phase::Waiting,
+            usage,
+            model: String::new(),
+            id: String::new(),
+            signs: Signs::default(),
+            finishes: 0,
+        }
     }
 }
 
@@ -79,8 +88,11 @@ impl Progress {
             | Piece::Call { .. }
             | Piece::Citation(_)
             | Piece::Image { .. }
-            | Piece::Logprobs(_)
-            | Piece::Finish(_) => 0,
+            | Piece::Logprobs(_) => 0,
+            Piece::Finish(_) => {
+                self.finishes += 1;
+                0
+            }
         };
         // Guesses what the provider has not counted yet.
         if self.usage.estimated {
@@ -106,6 +118,11 @@ impl Progress {
     /// Notes a keep-alive.
     pub fn beat(&mut self) {
         self.signs.beats += 1;
+    }
+
+    /// How many alternatives have finished, as far as pieces tell.
+    pub fn finishes(&self) -> usize {
+        self.finishes
     }
 
     /// The counts so far.

@@ -137,6 +137,13 @@ pub trait Reply: Send {
         false
     }
 
+    /// Ends the answer here, as at a limit of tokens: appends what the caller then lacks. False if that cannot be, or need
+    /// not: all of the content has passed.
+    fn end_at_limit(&mut self, out: &mut Vec<u8>) -> bool {
+        let _ = out;
+        false
+    }
+
     /// [The provider's own failure](Reader::own_failure), from the reader.
     fn own_failure(&self) -> Option<&str> {
         None

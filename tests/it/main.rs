@@ -22,6 +22,7 @@ mod failover;
 mod inside;
 mod leases;
 mod load;
+mod outgrown;
 mod quota;
 mod records;
 mod relay;

@@ -88,6 +88,7 @@ fn failed_with(kind: FaultKind) -> Plan {
         failed: vec![failed],
         too_long: None,
         cap: None,
+        reserved: None,
         others: String::new(),
     }
 }

@@ -42,6 +42,46 @@ impl Attempt {
             Err(fault) => Some(fault),
             Ok(()) => None,
         };
+        if !end && fault.is_none() && answering.outgrows() {
+            let output = answering.sure_output();
+            self.phase = Phase::Outgrown(answering, written);
+            return Flow::Reserve { output };
+        }
+        self.pass(answering, (chunk, end), (written, fault), now, effects)
+    }
+
+    /// It is known whether there is room for more output tokens: for how many in all, or which limit has none. `chunk` is
+    /// what was read last.
+    pub(super) fn reserved(
+        &mut self,
+        outcome: Result<u64, String>,
+        chunk: &[u8],
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
+        let (mut answering, mut written) = match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Outgrown(answering, written) => (answering, written),
+            other => {
+                self.phase = other;
+                return Flow::Continue;
+            }
+        };
+        match outcome {
+            Ok(reserved) => answering.reserved = Some(reserved),
+            Err(limit) => answering.end_at_limit(limit, chunk, &mut written),
+        }
+        self.pass(answering, (chunk, false), (written, None), now, effects)
+    }
+
+    /// Passes what was read last; `written` is what the caller receives in its place.
+    fn pass(
+        &mut self,
+        mut answering: Answering,
+        (chunk, end): (&[u8], bool),
+        (written, fault): (Option<Vec<u8>>, Option<UpstreamFault>),
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
         let committed = answering.held.is_none();
         let waits = !end && fault.is_none() && answering.waits();
         // A whole answer is complete only at its end. Until then, none of it may look finished.
@@ -207,6 +247,7 @@ impl Attempt {
             rewritten: answering.rewritten,
             first_token,
             usage,
+            ended_by: answering.ended_by.clone(),
             ..self.progress(stage, String::new(), model)
         };
         effects.push(Effect::Progress(self.plan.origin, progress));
@@ -230,6 +271,29 @@ impl Answering {
         self.reply.end(&mut out).map_err(|_| stalled)?;
         written.get_or_insert_with(|| chunk.to_vec()).extend_from_slice(&out);
         Ok(())
+    }
+
+    /// Whether it has more output tokens than are reserved for it, and can be ended.
+    fn outgrows(&self) -> bool {
+        let Some(reserved) = self.reserved else { return false };
+        self.sure_output() > reserved && self.reply.begun() && !self.reply.done()
+    }
+
+    /// The output tokens that it has at least. An estimate may be a little too high, and nobody's answer is ended for that.
+    fn sure_output(&self) -> u64 {
+        let usage = self.reply.usage();
+        if usage.estimated { usage.output / 3 * 2 } else { usage.output }
+    }
+
+    /// Ends it because `limit` has no room for more, after `chunk`, for which the caller receives `written`. If its content is
+    /// complete, it goes on to its own end: what it has used beyond the limit is a debt.
+    fn end_at_limit(&mut self, limit: String, chunk: &[u8], written: &mut Option<Vec<u8>>) {
+        self.reserved = None;
+        let mut out = Vec::new();
+        if self.reply.end_at_limit(&mut out) {
+            written.get_or_insert_with(|| chunk.to_vec()).extend_from_slice(&out);
+            self.ended_by = limit;
+        }
     }
 
     /// Whether the latest bytes wait for the stream's end. This happens once; if the stream then goes on, nothing waits

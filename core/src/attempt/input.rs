@@ -1,5 +1,6 @@
 //! The one way into a try: what it is told, and in which order it decides.
 
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -47,6 +48,13 @@ pub enum Input<'a> {
         bytes: &'a [u8],
         /// Nothing more comes.
         end: bool,
+    },
+    /// What became of reserving more for the answer, for which [`Flow::Reserve`] asked.
+    Reserved {
+        /// How many output tokens are reserved now, or the name of the limit that has no room for more.
+        outcome: Result<u64, &'a str>,
+        /// The bytes of the answer that were read last.
+        bytes: &'a [u8],
     },
     /// The stream is gone, and no answer has come of it.
     Gone {
@@ -131,6 +139,9 @@ impl Attempt {
             }
             Input::Answer { size, .. } => Flow::Read { start: 0, end: size },
             Input::AnswerBytes { bytes, end } => self.response_body(bytes, end, now, effects),
+            Input::Reserved { outcome, bytes } => {
+                self.reserved(outcome.map_err(ToString::to_string), bytes, now, effects)
+            }
             Input::Gone { connection, plan } => {
                 effects.extend(self.unreachable(connection, now).map(Effect::Cool));
                 let text = plan.and_then(|plan| self.ended_unanswered(plan, connection, now));

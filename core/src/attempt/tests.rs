@@ -33,6 +33,7 @@ fn plan(delivery: Delivery, providers: &[&str]) -> Plan {
         failed: vec![],
         too_long: None,
         cap: None,
+        reserved: None,
         others: String::new(),
     }
 }

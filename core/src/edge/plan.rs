@@ -114,7 +114,7 @@ impl Edge {
             self.subject.passed_over = unranked.passed_over;
             unranked.problem
         })?;
-        let cap = self.reserve(around, now, model, call, &mut ranked)?;
+        let room = self.reserve(around, now, model, call, &mut ranked)?;
         assert!(routing.fails_on.as_deref() != Some(name), "as asked");
         let Ranked { targets, passed_over, trials, proving } = ranked;
         let class = model.class(delivery);
@@ -135,7 +135,8 @@ impl Edge {
             since: now,
             failed: Vec::new(),
             too_long: None,
-            cap,
+            cap: room.cap,
+            reserved: room.output,
             others: String::new(),
         };
         Ok((plan, proving))

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use weir_hub::call::Call;
+use weir_hub::endpoint::Delivery;
 use weir_hub::fault::Problem;
 use weir_hub::usage::Usage;
 
@@ -15,8 +16,8 @@ use crate::plan::Candidate;
 use crate::price::Billed;
 use crate::quota::estimate::{Factor, Size};
 use crate::quota::{
-    Asking, Claim, Kind, Later, Limit, Meter, Quotas, Refused, Shortfall, Taken, Want, Who, admit, has_room, headers,
-    refusal, settle,
+    Amounts, Asking, Claim, Kind, Later, Limit, Meter, Quotas, Refused, Shortfall, Step, Taken, Want, Who, admit,
+    has_room, headers, refusal, settle,
 };
 use crate::record::{BilledTry, Record, Spent, Stage, Subject};
 use crate::shared::Store;
@@ -110,30 +111,17 @@ impl From<&BilledTry<'_>> for Amounts {
     }
 }
 
-/// What a request uses, or may use.
+/// What a request has room for, as far as its tries must know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Amounts {
-    input: u64,
-    output: u64,
-    /// In pico-dollars.
-    cost: u128,
-}
-
-impl Amounts {
-    fn of(&self, meter: Meter) -> u128 {
-        match meter {
-            Meter::Requests => 1,
-            Meter::Tokens => u128::from(self.input) + u128::from(self.output),
-            Meter::InputTokens => self.input.into(),
-            Meter::OutputTokens => self.output.into(),
-            Meter::Cost => self.cost,
-        }
-    }
+pub(super) struct Room {
+    /// The cap that its output must have, if a hard limit goes by the output.
+    pub(super) cap: Option<u64>,
+    /// How many output tokens are reserved, if a limit goes by them and the answer is a stream of text.
+    pub(super) output: Option<u64>,
 }
 
 impl Edge {
     /// Reserves what the request may use, under all limits that it meets, for the first of its targets that has enough left.
-    /// The cap that its output must have, if a hard limit goes by the output.
     pub(super) fn reserve(
         &mut self,
         around: &mut Around<'_>,
@@ -141,11 +129,13 @@ impl Edge {
         model: &Model,
         call: &Call<'_>,
         ranked: &mut Ranked,
-    ) -> Result<Option<u64>, Unplanned> {
+    ) -> Result<Room, Unplanned> {
         let routing = around.routing;
         self.subject.input_estimate = roughly(call.body);
         let asking = if self.reserved.waited { Asking::Never } else { Asking::Again(self.reserved.asked) };
-        let Some(store) = around.shared.store().filter(|_| !routing.quotas.is_empty()) else { return Ok(None) };
+        let Some(store) = around.shared.store().filter(|_| !routing.quotas.is_empty()) else {
+            return Ok(Room::default());
+        };
         let who = who(&self.subject, call.model);
         let limits: Vec<(usize, &Limit, String)> = routing.quotas.of(&who).collect();
         let of_try = |target: &Candidate| {
@@ -155,12 +145,11 @@ impl Edge {
         let mut of_tries: Vec<_> = ranked.targets.iter().map(of_try).collect();
         let met = || limits.iter().chain(of_tries.iter().flatten()).map(|(_, limit, _)| *limit);
         if met().next().is_none() {
-            return Ok(None);
+            return Ok(Room::default());
         }
         let goes_by_tokens = met().any(|limit| limit.meter != Meter::Requests);
-        let caps =
-            met().any(|limit| !limit.soft && matches!(limit.meter, Meter::Tokens | Meter::OutputTokens | Meter::Cost));
-        let (mut amounts, mut cap) = (Amounts::default(), None);
+        let caps = met().any(|limit| !limit.soft && goes_by_output(limit));
+        let (mut amounts, mut room) = (Amounts::default(), Room::default());
         if goes_by_tokens {
             self.reserved.size = Size::of(call.body);
             amounts.input = Factor::of(around.shared, call.model).tokens(self.reserved.size);
@@ -173,7 +162,9 @@ impl Edge {
                     if thinking == 0 { 0 } else { thinking.saturating_add(ANSWER).min(asked.unwrap_or(u64::MAX)) };
                 let each = each.max(least);
                 amounts.output = each.saturating_mul(alternatives);
-                cap = (caps && asked.is_none_or(|asked| asked > each)).then_some(each);
+                room.cap = (caps && asked.is_none_or(|asked| asked > each)).then_some(each);
+                let is_stream = call.asked.delivery == Delivery::Streamed;
+                room.output = Some(amounts.output).filter(|_| is_stream && met().any(goes_by_output));
             }
         }
         if met().any(|limit| limit.meter == Meter::Cost) {
@@ -192,12 +183,11 @@ impl Edge {
                     self.reserved.taken = taken;
                     pass_over(ranked, at, passed_over);
                     of_tries.drain(..at);
-                    let mut later = later(&of_tries, &amounts);
-                    if let Some(later) = &mut later {
-                        without_room(store, ranked, later, now);
-                    }
-                    self.reserved.later = later;
-                    return Ok(cap);
+                    let step = self.step(routing, &ranked.targets, &amounts, now);
+                    let mut later = later(&limits, &of_tries, &amounts, step);
+                    without_room(store, ranked, &mut later, now);
+                    self.reserved.later = Some(later).filter(|later| !later.is_empty());
+                    return Ok(room);
                 }
                 Err(Refused::Short(short)) => {
                     let Some(limit) = routing.quotas.get(short.number) else { continue };
@@ -221,7 +211,7 @@ impl Edge {
         self.subject.passed_over.clone_from(&ranked.passed_over);
         match shortest {
             Some((short, limit)) => Err(refusal::problem(&Refused::Short(short), Some(limit)).into()),
-            None => Ok(cap),
+            None => Ok(room),
         }
     }
 
@@ -231,6 +221,17 @@ impl Edge {
         let billed = Billed { tier: self.subject.tier, images: self.subject.images, ..Billed::default() };
         let prices = targets.iter().filter_map(|target| routing.price(&target.provider, &target.model));
         prices.map(|price| u128::from(price.most(&ahead, &billed, now).to_u64())).max().unwrap_or_default()
+    }
+
+    /// By how much a reservation of these amounts grows.
+    fn step(&self, routing: &Routing, targets: &[Candidate], amounts: &Amounts, now: Instant) -> Step {
+        let output = Step::tokens(amounts.output);
+        let more = Amounts { output: amounts.output.saturating_add(output), ..*amounts };
+        let cost = match amounts.cost {
+            0 => 0,
+            cost => self.dearest(routing, targets, &more, now).saturating_sub(cost),
+        };
+        Step { output, cost }
     }
 
     /// Notes what became of asking control.
@@ -271,8 +272,13 @@ impl Edge {
     }
 }
 
-/// What later tries must take, if there are limits of targets. The first target's is there for its second try.
-fn later(of_tries: &[Vec<(usize, &Limit, String)>], amounts: &Amounts) -> Option<Later> {
+/// What the request may take later. The first target's claims are there for its second try.
+fn later(
+    limits: &[(usize, &Limit, String)],
+    of_tries: &[Vec<(usize, &Limit, String)>],
+    amounts: &Amounts,
+    step: Step,
+) -> Later {
     let claim = |(number, limit, subject): &(usize, &Limit, String)| Claim {
         number: *number,
         limit: (*limit).clone(),
@@ -280,7 +286,14 @@ fn later(of_tries: &[Vec<(usize, &Limit, String)>], amounts: &Amounts) -> Option
         amount: amounts.of(limit.meter),
     };
     let claims = of_tries.iter().map(|limits| limits.iter().map(claim).collect()).collect();
-    of_tries.iter().any(|limits| !limits.is_empty()).then(|| Later::new(claims))
+    let counts_tries = |(_, limit, _): &&(usize, &Limit, String)| limit.meter != Meter::Requests;
+    let every = limits.iter().filter(counts_tries).map(claim).collect();
+    Later::new(claims, every, amounts.output, step)
+}
+
+/// Whether a limit counts what an answer has.
+fn goes_by_output(limit: &Limit) -> bool {
+    matches!(limit.meter, Meter::Tokens | Meter::OutputTokens | Meter::Cost)
 }
 
 /// Passes over the later targets whose limits are spent now.

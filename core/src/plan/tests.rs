@@ -47,6 +47,7 @@ fn plan(model: &str, providers: &[&str]) -> Plan {
         failed: Vec::new(),
         too_long: None,
         cap: None,
+        reserved: None,
         others: String::new(),
     }
 }

@@ -17,7 +17,7 @@ use super::{Candidate, Failed, Origin, Outcome, Plan, TooLong};
 use crate::time::Instant;
 
 /// How many times the text has been extended; version 1 had no tags.
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 
 impl Plan {
     /// The plan as text.
@@ -100,6 +100,10 @@ impl Plan {
             text.push_str("|c=");
             number(&mut text, cap);
         }
+        if let Some(reserved) = self.reserved {
+            text.push_str("|o=");
+            number(&mut text, reserved);
+        }
         text.push_str(&self.others);
         text.push('#');
         text.push_str(&self.class);
@@ -145,11 +149,12 @@ impl Plan {
             text => Some(read_too_long(text)?),
         };
         let mut limits = limits_of(class).unwrap_or_default();
-        let (mut cap, mut others) = (None, String::new());
+        let (mut cap, mut reserved, mut others) = (None, None, String::new());
         for field in fields {
             match field.split_once('=') {
                 Some(("v", _)) => {}
                 Some(("c", value)) => cap = value.parse().ok(),
+                Some(("o", value)) => reserved = value.parse().ok(),
                 Some(("l", value)) => limits = read_limits(value).unwrap_or(limits),
                 _ => {
                     others.push('|');
@@ -176,6 +181,7 @@ impl Plan {
             failed,
             too_long,
             cap,
+            reserved,
             others,
         })
     }

@@ -268,24 +268,6 @@ impl Account {
         known
     }
 
-    /// Reserves more for a request that has a reservation already, if there is room. Whether there was.
-    pub(super) fn extend(
-        &mut self,
-        limit: &Limit,
-        worker: u64,
-        window: u64,
-        amount: u128,
-        terms: Terms,
-        now: Instant,
-    ) -> bool {
-        // What belongs to a window that is over limits nobody any more.
-        let fits = window != self.window || self.fits(limit, amount, terms, now, |_| true);
-        if fits {
-            self.hold(limit, worker, window, amount);
-        }
-        fits
-    }
-
     /// Gives back everything that workers hold of which `is_live` says no. Whether there was anything.
     pub(super) fn forget(&mut self, limit: &Limit, is_live: impl Fn(u64) -> bool) -> bool {
         let dead: Vec<Held> = self.held.iter().filter(|held| !is_live(held.worker)).copied().collect();

@@ -20,7 +20,6 @@ use super::account::{Standing, Terms};
 use super::bucket::{Changed, Whose, change};
 use super::claim::{Claim, Want};
 use super::limit::Limit;
-use super::link::Link;
 use crate::shared::Store;
 use crate::time::Instant;
 
@@ -250,35 +249,6 @@ pub fn settle(store: &dyn Store, limit: &Limit, taken: &Taken, used: u128, now: 
         (true, account.settle(limit, *worker, *window, *amount, used))
     });
     if let Changed::Done(lease) = settled { lease } else { None }
-}
-
-/// Reserves `more` for a request that is under way. Whether there was room.
-pub fn extend(store: &dyn Store, limit: &Limit, taken: &mut Taken, more: u128, now: Instant) -> bool {
-    let (worker, window) = (taken.worker, taken.window);
-    let by = |terms: Option<Terms>| {
-        let extended = change(store, limit, taken.whose(), now, |account| {
-            account.advance(limit, now);
-            let is_leased = account.leases.iter().any(|lease| lease.window == window);
-            let terms = terms.unwrap_or(if is_leased { Terms::Lease } else { Terms::Own });
-            let done = account.extend(limit, worker, window, more, terms, now);
-            if !done && terms == Terms::Lease {
-                account.leased(window, now).want(more);
-            }
-            (done || terms == Terms::Lease, (done, terms))
-        });
-        if let Changed::Done(done) = extended { done } else { (false, Terms::Own) }
-    };
-    let (mut done, terms) = by(None);
-    if !done && terms == Terms::Lease && Link::of(store).is_none_or(|link| link.is_away(now)) {
-        done = by(Some(Terms::Alone)).0;
-        if done {
-            Link::change(store, |link| link.uncovered += 1);
-        }
-    }
-    if done {
-        taken.amount = taken.amount.saturating_add(more);
-    }
-    done
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub struct Claim {
 
 impl Claim {
     /// What somebody wants.
-    pub(super) fn of(want: &Want<'_>) -> Self {
+    pub fn of(want: &Want<'_>) -> Self {
         let Want { number, limit, subject, amount } = want;
         Self { number: *number, limit: (*limit).clone(), subject: subject.clone(), amount: *amount }
     }
@@ -40,5 +40,10 @@ impl Claim {
     /// It, to be taken.
     pub fn want(&self) -> Want<'_> {
         Want { number: self.number, limit: &self.limit, subject: self.subject.clone(), amount: self.amount }
+    }
+
+    /// It, to be taken for so many tries.
+    pub(super) fn want_times(&self, tries: u128) -> Want<'_> {
+        Want { amount: self.amount.saturating_mul(tries), ..self.want() }
     }
 }

@@ -70,6 +70,11 @@ fn write(record: &Record<'_>) -> String {
     if let Some(progress) = progress {
         write_progress(&mut text, progress, plan.map(|plan| plan.made));
     }
+    if let Some(Progress { ended_by, .. }) = progress.filter(|progress| !progress.ended_by.is_empty()) {
+        text.push_str(",\"ended_by\":\"");
+        quoted(&mut text, ended_by);
+        text.push('"');
+    }
     if !limits.is_empty() {
         write_limits(&mut text, limits);
     }
@@ -321,6 +326,7 @@ mod tests {
                 first_token: None,
                 usage,
                 model: "".into(),
+                ended_by: String::new(),
             };
             write_progress(&mut text, &progress, None);
             text

@@ -48,6 +48,8 @@ pub struct Progress {
     pub usage: Usage,
     /// The model that answers, by the provider's name for it.
     pub model: Rc<str>,
+    /// The name of the limit that has ended the answer before its provider did; empty if none has.
+    pub ended_by: String,
 }
 
 impl Progress {
@@ -55,7 +57,8 @@ impl Progress {
     pub fn to_text(&self) -> String {
         let (stage, code) = match self.stage {
             Stage::Flowing => ('f', ""),
-            Stage::Done => ('d', ""),
+            // Filters before 2026-12 read over that.
+            Stage::Done => ('d', self.ended_by.as_str()),
             Stage::Cut(kind) => ('c', kind.name()),
             Stage::Failed => ('x', self.code.as_str()),
         };
@@ -105,16 +108,16 @@ impl Progress {
         };
         let first_token = (first > 0).then(|| Duration::from_micros(first));
         let (code, model) = (fields.next()?, fields.next()?.into());
-        let (stage, code) = match stage {
-            "f" => (Stage::Flowing, ""),
-            "d" => (Stage::Done, ""),
+        let (stage, code, ended_by) = match stage {
+            "f" => (Stage::Flowing, "", ""),
+            "d" => (Stage::Done, "", code),
             // An unknown kind comes from a filter of another version.
-            "c" => (Stage::Cut(FaultKind::from_name(code).unwrap_or(FaultKind::Cut)), ""),
-            "x" => (Stage::Failed, code),
+            "c" => (Stage::Cut(FaultKind::from_name(code).unwrap_or(FaultKind::Cut)), "", ""),
+            "x" => (Stage::Failed, code, ""),
             _ => return None,
         };
-        let code = code.to_string();
-        Some(Self { begun, since, stage, code, status, rewritten, first_token, usage, model })
+        let (code, ended_by) = (code.to_string(), ended_by.to_string());
+        Some(Self { begun, since, stage, code, status, rewritten, first_token, usage, model, ended_by })
     }
 }
 
@@ -144,8 +147,11 @@ mod tests {
                 estimated: true,
             },
             model: "a|b".into(),
+            ended_by: String::new(),
         };
         assert_eq!(Progress::from_text(&progress.to_text()).as_ref(), Some(&progress));
+        let ended = Progress { stage: Stage::Done, ended_by: "team-month".to_string(), ..progress.clone() };
+        assert_eq!(Progress::from_text(&ended.to_text()).as_ref(), Some(&ended));
         let earlier = progress.to_text().replacen("2.200.1.3|", "2.200.1|", 1);
         let usage = Usage { cache_write_1h: 0, ..progress.usage };
         assert_eq!(

@@ -9,6 +9,7 @@
 //! <https://platform.claude.com/docs/en/api/messages>,
 //! <https://platform.claude.com/docs/en/build-with-claude/streaming>
 
+mod ending;
 mod fault;
 mod ids;
 mod read;
@@ -31,6 +32,7 @@ use crate::call::ReplyStart;
 use crate::chat::Chat;
 use crate::fault::Reject;
 use crate::piece::Answer;
+use crate::tail::Tail;
 use crate::usage::Usage;
 
 /// The dialect; see the module.
@@ -62,6 +64,10 @@ impl Dialect for Messages {
 
     fn stream(&self, _: &ReplyStart<'_>) -> Box<dyn Writer> {
         Box::new(stream::Stream::default())
+    }
+
+    fn tail(&self, _: &ReplyStart<'_>) -> Box<dyn Tail> {
+        Box::new(ending::Ending::default())
     }
 
     fn whole(&self, answer: &Answer, usage: &Usage, _: &ReplyStart<'_>, out: &mut Vec<u8>) {

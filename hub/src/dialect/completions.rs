@@ -12,12 +12,14 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::openai::{Ending, Of};
 use super::{Dialect, Writer};
 use crate::call::Call;
 use crate::call::ReplyStart;
 use crate::chat::Chat;
 use crate::fault::Reject;
 use crate::piece::Answer;
+use crate::tail::Tail;
 use crate::usage::Usage;
 
 /// The dialect; see the module.
@@ -38,6 +40,10 @@ impl Dialect for Completions {
 
     fn stream(&self, start: &ReplyStart<'_>) -> Box<dyn Writer> {
         Box::new(write::Stream::new(start))
+    }
+
+    fn tail(&self, start: &ReplyStart<'_>) -> Box<dyn Tail> {
+        Box::new(Ending::new(start, Of::Completions))
     }
 
     fn whole(&self, answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>) {

@@ -7,6 +7,7 @@
 //!
 //! <https://ai.google.dev/api/generate-content>, <https://ai.google.dev/api/caching#Content>
 
+mod ending;
 mod fault;
 mod names;
 mod proof;
@@ -34,6 +35,7 @@ use crate::codec::json::{Kind, Raw, scan};
 use crate::endpoint::Endpoint;
 use crate::fault::Reject;
 use crate::piece::Answer;
+use crate::tail::Tail;
 use crate::usage::Usage;
 
 /// The dialect; see the module.
@@ -100,6 +102,10 @@ impl Dialect for GenerateContent {
 
     fn stream(&self, start: &ReplyStart<'_>) -> Box<dyn Writer> {
         Box::new(stream::Stream::new(write::Thoughts::of(start)))
+    }
+
+    fn tail(&self, _: &ReplyStart<'_>) -> Box<dyn Tail> {
+        Box::new(ending::Ending::default())
     }
 
     fn whole(&self, answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>) {

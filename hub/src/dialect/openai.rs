@@ -2,6 +2,7 @@
 //!
 //! <https://platform.openai.com/docs/api-reference/chat>
 
+mod ending;
 mod fault;
 mod read;
 mod stream;
@@ -12,6 +13,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+pub(super) use ending::{Ending, Of};
 pub use fault::error_object;
 pub use fault::{error, error_event};
 pub use read::is_neutral;
@@ -24,6 +26,7 @@ use crate::call::ReplyStart;
 use crate::chat;
 use crate::fault::Reject;
 use crate::piece::Answer;
+use crate::tail::Tail;
 use crate::usage::Usage;
 
 /// The dialect; see the module.
@@ -40,6 +43,10 @@ impl Dialect for Chat {
 
     fn stream(&self, start: &ReplyStart<'_>) -> Box<dyn Writer> {
         Box::new(stream::Stream::new(start))
+    }
+
+    fn tail(&self, start: &ReplyStart<'_>) -> Box<dyn Tail> {
+        Box::new(Ending::new(start, Of::Chat))
     }
 
     fn whole(&self, answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>) {

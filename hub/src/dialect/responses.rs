@@ -7,6 +7,7 @@
 //! <https://platform.openai.com/docs/api-reference/responses-streaming>
 
 mod echo;
+mod ending;
 mod fault;
 mod input;
 mod read;
@@ -29,6 +30,7 @@ use crate::call::ReplyStart;
 use crate::chat::Chat;
 use crate::fault::Reject;
 use crate::piece::Answer;
+use crate::tail::Tail;
 use crate::usage::Usage;
 
 /// The dialect; see the module.
@@ -69,6 +71,10 @@ impl Dialect for Responses {
 
     fn stream(&self, start: &ReplyStart<'_>) -> Box<dyn Writer> {
         Box::new(stream::Stream::new(start))
+    }
+
+    fn tail(&self, _: &ReplyStart<'_>) -> Box<dyn Tail> {
+        Box::new(ending::Ending::default())
     }
 
     fn whole(&self, answer: &Answer, usage: &Usage, start: &ReplyStart<'_>, out: &mut Vec<u8>) {

@@ -108,6 +108,7 @@ fn plan(endpoint: Endpoint, provider: &str, model: &str) -> Plan {
         failed: Vec::new(),
         too_long: None,
         cap: None,
+        reserved: None,
         others: String::new(),
     }
 }

@@ -172,3 +172,47 @@ fn a_chunk_that_unpacks_to_very_much_is_read_piece_by_piece() {
         assert_eq!(seen.progress.unwrap().stage, Stage::Done);
     }
 }
+
+/// The next part of a stream for which `reserved` tokens are reserved; what is told of the room for more comes from `room`.
+fn outgrowing(reserved: u64, parts: &[&str], room: impl Fn(u64) -> Result<u64, &'static str>) -> (String, Vec<Effect>) {
+    let mut plan = plan(Delivery::Streamed, &["a"]);
+    plan.reserved = Some(reserved);
+    let mut begun = begin(&plan.to_text(), "a");
+    let (now, mut effects, mut body) = (Instant::from_nanos(2000), Vec::new(), String::new());
+    let headers = [(":status", "200"), ("content-type", "text/event-stream")];
+    begun.attempt.response_headers(&headers, false, now, &mut effects);
+    for part in parts {
+        let bytes = part.as_bytes();
+        let mut flow = begun.attempt.on(now, Input::AnswerBytes { bytes, end: false }, &mut effects);
+        if let Flow::Reserve { output } = flow {
+            flow = begun.attempt.on(now, Input::Reserved { outcome: room(output), bytes }, &mut effects);
+        }
+        assert!(matches!(flow, Flow::Continue | Flow::Hold));
+        let with =
+            effects.iter().rev().find_map(|effect| if let Effect::Body(with) = effect { Some(with) } else { None });
+        body.push_str(&with.map_or_else(|| (*part).to_string(), |with| String::from_utf8(with.clone()).unwrap()));
+        if effects.iter().any(|effect| matches!(effect, Effect::End(_))) {
+            break;
+        }
+        effects.clear();
+    }
+    (body, effects)
+}
+
+#[test]
+fn a_stream_that_outgrows_its_reservation_goes_on_or_ends_as_too_long() {
+    let refuse = |_| Err("team-month");
+    let (body, effects) = outgrowing(2, &[TOKEN, TOKEN, TOKEN, TOKEN, TOKEN, TOKEN], refuse);
+    assert_eq!(body.matches("Hi").count(), 6, "an estimate may be half too high: {body}");
+    assert!(body.contains(r#""finish_reason":"length""#) && body.ends_with(DONE), "{body}");
+    assert!(matches!(effects.last(), Some(Effect::End(End::Whole))), "{effects:?}");
+    let told = effects.iter().find_map(|effect| if let Effect::Progress(_, told) = effect { Some(told) } else { None });
+    assert_eq!(told.map(|told| (told.stage, told.ended_by.as_str())), Some((Stage::Done, "team-month")));
+
+    let all = [TOKEN, TOKEN, TOKEN, TOKEN, TOKEN, TOKEN, TOKEN, FINISH, DONE];
+    assert_eq!(outgrowing(2, &all, |output| Ok(output + 1)).0, all.concat());
+    let all = [[TOKEN; 9].concat(), [FINISH, DONE].concat()].concat();
+    assert_eq!(outgrowing(2, &[&all], refuse).0, all, "what has ended by itself is not ended again");
+    let finished = [[TOKEN; 9].concat(), FINISH.into()].concat();
+    assert_eq!(outgrowing(2, &[&finished, DONE], refuse).0, [&finished, DONE].concat());
+}

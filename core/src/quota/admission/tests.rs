@@ -66,16 +66,6 @@ fn all_are_taken_or_none() {
 }
 
 #[test]
-fn a_reservation_is_extended_while_there_is_room() {
-    let (store, a) = (Memory::default(), budget("a", 10));
-    let mut taken = admit(&store, &mut Worker::new(1), &mut [want(&a, 6)], Asking::Never, now()).unwrap();
-    assert!(extend(&store, &a, &mut taken[0], 3, now()));
-    assert!(!extend(&store, &a, &mut taken[0], 2, now()));
-    settle(&store, &a, &taken[0], 9, now());
-    assert_eq!(taken_of(&store, &a), (9, 0));
-}
-
-#[test]
 fn what_a_worker_left_pending_when_it_died_holds_nobody_up() {
     let (store, a) = (Memory::default(), budget("a", 10));
     let dead = Worker::new(9);

@@ -321,7 +321,7 @@ impl Stream {
     }
 }
 
-fn event(kind: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+pub(super) fn event(kind: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\ndata: ");

@@ -280,7 +280,7 @@ fn encrypted(item: &mut Object<'_>, mark: &str, proof: &Collected) {
     out.push(b'"');
 }
 
-fn write_usage(usage: &Usage, to: &mut Object<'_>) {
+pub(super) fn write_usage(usage: &Usage, to: &mut Object<'_>) {
     to.number("input_tokens", usage.input);
     to.object("input_tokens_details", |details| {
         details.number("cached_tokens", usage.cached_read);
