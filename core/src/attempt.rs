@@ -7,6 +7,7 @@
 mod answer;
 mod failure;
 mod input;
+mod later;
 mod pace;
 mod request;
 mod retry_after;
@@ -33,9 +34,8 @@ use crate::exchange;
 use crate::health::cooldown::Cooldown;
 use crate::plan::{self, Origin, Plan, exhausted};
 use crate::provider::{self, Notes, Provider, Reach, Renamed};
-use crate::quota::Unmet;
 use crate::record::span::{self, Attribute};
-use crate::record::{Progress, Stage, may_bill};
+use crate::record::{Progress, Stage};
 use crate::role::{Effect, Flow};
 use crate::time::Instant;
 use crate::upstream::Upstream;
@@ -43,6 +43,7 @@ use crate::upstream::Upstream;
 pub use failure::PAUSE;
 use input::Awaits;
 pub use input::Input;
+pub use later::Takes;
 use pace::Pace;
 
 /// At most this much of an error's body is read; providers' errors are much shorter.
@@ -70,15 +71,6 @@ pub enum Connection {
     Failed,
     /// No connection was made: it took too long, or the try ended first.
     Missing,
-}
-
-/// What must be taken for a later try.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Takes {
-    /// The place of its target in the plan.
-    pub target: usize,
-    /// The targets of the earlier tries that their providers may bill, one for each try.
-    pub billed: Vec<usize>,
 }
 
 /// Why a try does not begin.
@@ -462,34 +454,6 @@ impl Attempt {
             model,
             ended_by: String::new(),
         }
-    }
-
-    /// What is still to be taken for it, if an earlier try asked another target, or the same one before.
-    pub fn takes(&self) -> Option<Takes> {
-        let bills = |failed: &&plan::Failed| may_bill(Some(failed.outcome), failed.status);
-        let billed = || self.plan.failed.iter().filter(bills).map(|failed| failed.target).collect();
-        (self.plan.begun > 1).then(|| Takes { target: self.plan.at, billed: billed() })
-    }
-
-    /// It cannot begin, because of a limit: the caller is told.
-    pub fn refuse(&mut self, unmet: Unmet, now: Instant, effects: &mut Vec<Effect>) {
-        let problem = match unmet {
-            Unmet::Target(problem) => problem,
-            Unmet::Every(limit) => {
-                self.plan.give_up(["limit ", &limit].concat());
-                effects.push(Effect::Plan(self.plan.to_text()));
-                effects.push(Effect::Tries(self.plan.tries()));
-                exhausted(&self.plan, now)
-            }
-        };
-        let answer = Answer::problem(&problem, self.plan.asked.endpoint.family());
-        effects.push(Effect::Progress(self.plan.origin, self.refused(&answer)));
-        effects.push(Effect::Answer(answer));
-    }
-
-    /// The place of its target in the plan.
-    pub fn target(&self) -> usize {
-        self.plan.at
     }
 
     /// Whether an earlier try has left its headers behind.

@@ -30,6 +30,7 @@ use crate::key::KeyHash;
 use crate::load::{Load, Share};
 use crate::plan::{Connection, Origin, Outcome, Plan};
 use crate::quota::Claim;
+use crate::quota::media::Files;
 use crate::record::span::{self, Attribute};
 use crate::record::{self, Ending, Progress, Record, Stage, Subject};
 use crate::shared::Store;
@@ -37,7 +38,7 @@ use crate::time::Instant;
 use crate::{allow, listing};
 
 /// The fields of a form that Weir reads.
-const FORM_FIELDS: [&str; 3] = ["model", "response_format", "stream"];
+const FORM_FIELDS: [&str; 6] = ["model", "response_format", "stream", "user", "n", "quality"];
 
 /// Envoy's own header. Without it Envoy finds no route. Each try removes it.
 const SCHEME: &str = "x-forwarded-proto";
@@ -73,6 +74,8 @@ pub struct Edge {
     share: Share,
     /// What it has reserved under the limits that it meets.
     reserved: quota::Reserved,
+    /// The files of its form.
+    files: Files,
     /// How much of the body has come, in bytes.
     size: usize,
     /// That is all of it.

@@ -20,6 +20,7 @@ pub mod headers;
 mod later;
 pub mod limit;
 pub mod link;
+pub mod media;
 mod pack;
 mod posted;
 mod quotas;
@@ -31,7 +32,7 @@ pub mod window;
 pub mod workers;
 
 pub use account::Standing;
-pub use admission::{Asking, Refused, Shortfall, Taken, Worker, admit, has_room, settle};
+pub use admission::{Asking, Refused, Shortfall, Taken, Worker, admit, foresee, has_room, is_covered, settle};
 pub use amounts::{Amounts, Step};
 pub use claim::{Claim, Want};
 pub use later::{Later, Unmet};

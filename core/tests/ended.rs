@@ -1,6 +1,8 @@
 //! A stream that Weir ends at a limit of tokens, wherever that is, is an answer that its caller's API allows: it is read whole, and
 //! says that it is too long.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 mod fixture;
 
 use fixture::{Fixture, Received, received};

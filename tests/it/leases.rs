@@ -32,7 +32,8 @@ fn billed(upstream: &Upstream) -> u64 {
 async fn sixty_four_callers_of_two_envoys_spend_a_budget_and_not_a_token_more() {
     const BUDGET: u64 = 20_000;
     let (upstream, mut control) = (Upstream::sim().await, Control::new());
-    let quota = json!({ "key": "team", "budget": format!("{BUDGET} tokens per month") });
+    // An open one goes on with a little where control is slow to answer.
+    let quota = json!({ "key": "team", "budget": format!("{BUDGET} tokens per month"), "alone": "closed" });
     let gateways = two(&upstream, &mut control, quota).await;
     let ask = |caller: usize| {
         let gateway = &gateways[caller % 2];
@@ -155,6 +156,44 @@ async fn a_control_that_is_silent_or_not_there_holds_nobody_up() {
         all_are_answered(&gateway).await;
         while gateway.steward_stat("weir_limits_uncovered").await < 24 {}
     }
+}
+
+/// It has answered before and now accepts calls without answering them, so nobody knows yet that it is away: what no lease covers goes on
+/// where the limit is open, and is told to come back where it is closed.
+#[tokio::test]
+async fn a_control_that_falls_silent_holds_nobody_up() {
+    let upstream = Upstream::sim().await;
+    let mut control = Control::new();
+    let ControlAddress::Socket(socket) = control.address() else { panic!("it listens on a socket") };
+    let gateway = both(&upstream, &control.address()).await;
+    control.start(&gateway.limits()).await;
+    for model in ["open", "closed"] {
+        while gateway.chat(model, "Hi").with(json!({ "max_tokens": CAP })).await.status() != 200 {}
+    }
+    control.kill();
+    std::fs::remove_file(&socket).unwrap();
+    let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let text = "word ".repeat(3000);
+    let ask = |model| gateway.chat(model, &text).with(json!({ "max_tokens": CAP }));
+    let (open, closed) = tokio::join!(ask("open"), ask("closed"));
+    assert_eq!(open.status(), 200, "{}", open.text());
+    assert_eq!((closed.status(), closed.header("retry-after")), (429, "1"), "{}", closed.text());
+    while gateway.steward_stat("weir_limits_uncovered").await < 1 {}
+}
+
+/// A try cannot ask control, so the edge asks for what later targets need.
+#[tokio::test]
+async fn a_later_try_finds_a_lease_of_its_target() {
+    let (first, second) = (Upstream::called("first").await, Upstream::called("second").await);
+    let mut control = Control::new();
+    let builder = Gateway::with(&first).and(&second).model("gpt", ["first/fault-503", "second/gpt-4o"]);
+    let quota = json!({ "provider": "each", "budget": "1000 requests per month", "alone": "closed" });
+    let gateway = builder.quota("calls", quota).shares(control.address(), "here").start().await;
+    control.start(&gateway.limits()).await;
+    let answer = gateway.chat("gpt", "Hi").await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(gateway.record(answer.id()).await.tries().len(), 2);
+    assert_eq!(gateway.steward_stat("weir_limits_uncovered").await, 0);
 }
 
 #[tokio::test]

@@ -232,6 +232,29 @@ async fn a_later_try_takes_what_its_own_target_allows() {
     assert_eq!(second.requests().len(), 2);
 }
 
+/// Both providers may bill, and only one try was reserved for.
+#[tokio::test]
+async fn a_failover_needs_room_for_what_the_failed_try_may_be_billed() {
+    let upstream = Upstream::sim().await;
+    let gateway = Gateway::with(&upstream)
+        .model("billed", ["sim/fault-503", "sim/gpt-4o"])
+        .model("unbilled", ["sim/fault-429", "sim/gpt-4o"])
+        .quota("tokens", json!({ "budget": "2000 tokens per month" }))
+        .start()
+        .await;
+    let ask = |model, cap: u64| gateway.chat(model, "Hi").with(json!({ "max_tokens": cap }));
+    assert_eq!(ask("billed", 900).await.status(), 200);
+    let answer = ask("unbilled", 1800).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let told = ask("billed", 1800).await;
+    assert_eq!((told.status(), told.code().as_str()), (503, "upstream_unavailable"), "{}", told.text());
+    assert!(told.message().contains("Not asked: sim/gpt-4o (limit tokens)"), "{}", told.message());
+    let record = gateway.record(told.id()).await;
+    assert_eq!(record.tries().len(), 1, "{}", *record);
+    assert_eq!(record["passed_over"], json!([{ "target": "sim/gpt-4o", "why": "limit tokens" }]));
+    assert_eq!(ask("unbilled", 1800).await.status(), 200, "nothing stays taken");
+}
+
 /// The sum of what a limit's accounts were settled with, by the records.
 fn spent(gateway: &Gateway, limit: &str) -> u64 {
     let records = gateway.records();

@@ -19,6 +19,7 @@ use crate::health::cooldown::{Cooldown, Cooldowns};
 use crate::key::KeyHash;
 use crate::plan::Plan;
 use crate::price::Tier;
+use crate::quota::media::Files;
 use crate::time::Instant;
 
 impl Edge {
@@ -64,6 +65,7 @@ impl Edge {
         let missing = || refuse(Reject::Missing { field: "model".to_string() });
         let model = field("model").map(str::trim).filter(|model| !model.is_empty()).ok_or_else(missing)?;
         let delivery = if field("stream") == Some("true") { Delivery::Streamed } else { Delivery::Whole };
+        self.files = Files::of(&parts);
         let body = fields(&parts);
         let scan = json::scan(&body).map_err(refuse)?;
         let asked = Asked { endpoint, delivery, usage: UsageChunk::Unwanted };
@@ -95,7 +97,7 @@ impl Edge {
         let Call { asked: Asked { endpoint, delivery, usage }, model: name, .. } = *call;
         self.subject.model = shown(name).into_owned();
         self.subject.delivery = Some(delivery);
-        if !routing.prices.is_empty() {
+        if !routing.prices.is_empty() || !routing.quotas.is_empty() {
             self.note_billed(call);
         }
         if self.subject.user.is_empty() {

@@ -15,9 +15,10 @@ use crate::exchange::output::{Output, output};
 use crate::plan::Candidate;
 use crate::price::Billed;
 use crate::quota::estimate::{Factor, Size};
+use crate::quota::media::Media;
 use crate::quota::{
     Amounts, Asking, Claim, Kind, Later, Limit, Meter, Quotas, Refused, Shortfall, Step, Taken, Want, Who, admit,
-    has_room, headers, refusal, settle,
+    foresee, has_room, headers, is_covered, refusal, settle,
 };
 use crate::record::{BilledTry, Record, Spent, Stage, Subject};
 use crate::shared::Store;
@@ -32,7 +33,9 @@ pub(super) struct Reserved {
     taken: Vec<Taken>,
     /// What the estimate of the input went by.
     size: Size,
-    /// What later tries must take.
+    /// What a try costs of which nobody tells how long its audio was, in pico-dollars.
+    audio: u128,
+    /// What it may take later.
     later: Option<Later>,
     /// How often control was asked for it.
     asked: u8,
@@ -83,7 +86,7 @@ impl Reserved {
             let known = spent.iter().any(|spent| spent.limit == limit.name && spent.subject == taken.subject);
             let tries = record.billed().filter(|one| !known && counts(one));
             let used = if limit.is_of_a_try() || limit.meter != Meter::Requests {
-                tries.map(|one| Amounts::from(&one).of(limit.meter)).fold(0, u128::saturating_add)
+                tries.map(|one| self.used(&one, record).of(limit.meter)).fold(0, u128::saturating_add)
             } else {
                 // It was admitted, whatever became of it.
                 1
@@ -102,12 +105,17 @@ impl Reserved {
         }
         spent
     }
-}
 
-impl From<&BilledTry<'_>> for Amounts {
-    fn from(one: &BilledTry<'_>) -> Self {
-        let cost = one.bill.cost.map_or(0, |cost| u128::from(cost.to_u64()));
-        Self { input: one.bill.usage.input, output: one.bill.usage.output, cost }
+    /// What a try has used, as far as it is known.
+    fn used(&self, one: &BilledTry<'_>, record: &Record<'_>) -> Amounts {
+        let usage = one.bill.usage;
+        let price = record.prices.zip(one.target);
+        let price = price.and_then(|(prices, target)| prices.tariff.get(&target.provider)?.get(&target.model));
+        let cost = match one.bill.cost {
+            Some(cost) => cost.to_u64().into(),
+            None => price.map_or(0, |_| self.audio),
+        };
+        Amounts { input: usage.input, output: usage.output, cost }
     }
 }
 
@@ -132,7 +140,7 @@ impl Edge {
     ) -> Result<Room, Unplanned> {
         let routing = around.routing;
         self.subject.input_estimate = roughly(call.body);
-        let asking = if self.reserved.waited { Asking::Never } else { Asking::Again(self.reserved.asked) };
+        let asking = if self.reserved.waited { Asking::Unanswered } else { Asking::Again(self.reserved.asked) };
         let Some(store) = around.shared.store().filter(|_| !routing.quotas.is_empty()) else {
             return Ok(Room::default());
         };
@@ -167,8 +175,17 @@ impl Edge {
                 room.output = Some(amounts.output).filter(|_| is_stream && met().any(goes_by_output));
             }
         }
+        let media = Media::of(call, self.subject.images, self.files).filter(|_| goes_by_tokens);
+        if let Some(media) = &media {
+            amounts.input = amounts.input.saturating_add(media.input);
+            amounts.output = media.output;
+            // What is counted of it says nothing about its text.
+            self.reserved.size = Size::default();
+        }
+        let media = media.unwrap_or_default();
         if met().any(|limit| limit.meter == Meter::Cost) {
-            amounts.cost = self.dearest(routing, &ranked.targets, &amounts, now);
+            amounts.cost = self.dearest(routing, &ranked.targets, &amounts, &media, now);
+            self.reserved.audio = media.audio_ms.map_or(0, |_| amounts.cost);
         }
         let mut shortest: Option<(Shortfall, &Limit)> = None;
         let mut passed_over = Vec::new();
@@ -186,6 +203,10 @@ impl Edge {
                     let step = self.step(routing, &ranked.targets, &amounts, now);
                     let mut later = later(&limits, &of_tries, &amounts, step);
                     without_room(store, ranked, &mut later, now);
+                    if around.worker.is_sharing() {
+                        uncovered(store, later.claims.iter().skip(1).flatten(), now)
+                            .for_each(|claim| foresee(store, &claim.want(), now));
+                    }
                     self.reserved.later = Some(later).filter(|later| !later.is_empty());
                     return Ok(room);
                 }
@@ -202,7 +223,12 @@ impl Edge {
                         shortest = Some((short, limit));
                     }
                 }
-                Err(Refused::Lease(claims)) => return Err(Unplanned::Lease(claims)),
+                Err(Refused::Lease(mut claims)) => {
+                    // Later tries cannot ask.
+                    let later = later(&[], of_tries.get(at..).unwrap_or_default(), &amounts, Step::default());
+                    claims.extend(uncovered(store, later.claims.iter().skip(1).flatten(), now).cloned());
+                    return Err(Unplanned::Lease(claims));
+                }
                 Err(Refused::Lost) => return Err(refusal::problem(&Refused::Lost, None).into()),
             }
         }
@@ -216,9 +242,19 @@ impl Edge {
     }
 
     /// What the dearest of the targets may cost, in pico-dollars. A target without a price costs nothing.
-    fn dearest(&self, routing: &Routing, targets: &[Candidate], amounts: &Amounts, now: Instant) -> u128 {
-        let ahead = Usage { input: amounts.input, output: amounts.output, ..Usage::default() };
-        let billed = Billed { tier: self.subject.tier, images: self.subject.images, ..Billed::default() };
+    fn dearest(
+        &self,
+        routing: &Routing,
+        targets: &[Candidate],
+        amounts: &Amounts,
+        media: &Media,
+        now: Instant,
+    ) -> u128 {
+        let Media { audio_input, audio_output, audio_ms, .. } = *media;
+        let ahead =
+            Usage { input: amounts.input, output: amounts.output, audio_input, audio_output, ..Usage::default() };
+        let Subject { tier, images, .. } = self.subject;
+        let billed = Billed { tier, images, audio_ms, ..Billed::default() };
         let prices = targets.iter().filter_map(|target| routing.price(&target.provider, &target.model));
         prices.map(|price| u128::from(price.most(&ahead, &billed, now).to_u64())).max().unwrap_or_default()
     }
@@ -229,7 +265,7 @@ impl Edge {
         let more = Amounts { output: amounts.output.saturating_add(output), ..*amounts };
         let cost = match amounts.cost {
             0 => 0,
-            cost => self.dearest(routing, targets, &more, now).saturating_sub(cost),
+            cost => self.dearest(routing, targets, &more, &Media::default(), now).saturating_sub(cost),
         };
         Step { output, cost }
     }
@@ -294,6 +330,22 @@ fn later(
 /// Whether a limit counts what an answer has.
 fn goes_by_output(limit: &Limit) -> bool {
     matches!(limit.meter, Meter::Tokens | Meter::OutputTokens | Meter::Cost)
+}
+
+/// Those of the claims of later tries that no lease covers, one for each account.
+fn uncovered<'c>(
+    store: &dyn Store,
+    claims: impl Iterator<Item = &'c Claim>,
+    now: Instant,
+) -> impl Iterator<Item = &'c Claim> {
+    let mut found: Vec<&Claim> = Vec::new();
+    for claim in claims {
+        let is_same = |other: &&Claim| other.number == claim.number && other.subject == claim.subject;
+        if !found.iter().any(is_same) && !is_covered(store, &claim.want(), now) {
+            found.push(claim);
+        }
+    }
+    found.into_iter()
 }
 
 /// Passes over the later targets whose limits are spent now.

@@ -64,11 +64,14 @@ impl Worker {
 /// Whether an admission may wait until control is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Asking {
-    /// It cannot wait, or has waited long enough.
+    /// It cannot wait.
     #[default]
     Never,
     /// It may. Control was asked, and has answered, so often already.
     Again(u8),
+    /// It has waited and control has not answered, or control cannot be asked from where it is. Where a limit is open, it goes on
+    /// with a small part of what is left.
+    Unanswered,
 }
 
 /// What was taken of one limit, to be settled once.
@@ -227,6 +230,22 @@ fn withdraw(store: &dyn Store, wants: &[Want<'_>], placed: &[Taken], (id, serial
         // What cannot be written now is void all the same, once the worker has begun another admission.
         let _ = change(store, want.limit, taken.whose(), now, |account| (account.withdraw(id, serial), ()));
     }
+}
+
+/// Whether somebody who cannot wait for control would find an amount covered.
+pub fn is_covered(store: &dyn Store, want: &Want<'_>, now: Instant) -> bool {
+    let looked = change(store, want.limit, Whose::own(&want.subject), now, |account| {
+        (false, account.fits(want.limit, want.amount, Terms::Lease, now, |_| true))
+    });
+    matches!(looked, Changed::Done(true))
+}
+
+/// Has the next report ask for an amount, unless it asks for some already.
+pub fn foresee(store: &dyn Store, want: &Want<'_>, now: Instant) {
+    let _ = change(store, want.limit, Whose::own(&want.subject), now, |account| {
+        let window = account.advance(want.limit, now).start;
+        (account.leased(window, now).foresee(want.amount), ())
+    });
 }
 
 /// Whether a limit has enough left at this moment. Nothing is taken, so it may be another answer when it is.

@@ -69,7 +69,7 @@ impl Later {
         self.reserved = self.output;
         let needs: Vec<(&Claim, u128)> = self.needs(target, billed).collect();
         let mut wants: Vec<Want<'_>> = needs.iter().map(|(claim, tries)| claim.want_times(*tries)).collect();
-        let taken = admit(store, worker, &mut wants, Asking::Never, now).map_err(|refused| {
+        let taken = admit(store, worker, &mut wants, Asking::Unanswered, now).map_err(|refused| {
             let number = if let Refused::Short(short) = &refused { Some(short.number) } else { None };
             let limit = needs.iter().find(|(claim, _)| Some(claim.number) == number).map(|(claim, _)| &claim.limit);
             match limit {

@@ -71,6 +71,15 @@ impl Lease {
         self.wanted.1 = if self.wanted.1 == 0 { amount } else { self.wanted.1.min(amount) };
     }
 
+    /// The same for an amount that may be wanted soon, if nothing is wanted yet. Whether it was noted.
+    pub(in crate::quota) fn foresee(&mut self, amount: u128) -> bool {
+        let notes = self.wanted.0 == 0;
+        if notes {
+            self.want(amount);
+        }
+        notes
+    }
+
     /// Whether control has ever answered.
     pub(super) fn is_known(&self) -> bool {
         self.held.version > 0

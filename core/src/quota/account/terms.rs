@@ -16,7 +16,12 @@ pub(in crate::quota) enum Terms {
     Lease,
     /// Control is away: by what the limit says of that.
     Alone,
+    /// Control has not answered in time, and nobody knows yet whether it is away: the same, for a small part of what is left.
+    Silent,
 }
+
+/// Which part of what is left may be used while control is silent. Others may be using the rest.
+const PART: u128 = 64;
 
 /// How long what control has told of a limit that is spent is believed without asking again.
 const BELIEVED: Duration = Duration::from_secs(1);
@@ -65,6 +70,11 @@ impl Account {
         }
         if terms == Terms::Lease || limit.alone == Alone::Closed {
             return false;
+        }
+        if terms == Terms::Silent {
+            let left = lease.filter(|lease| lease.is_known()).map_or_else(|| limit.most(), Lease::left);
+            let debt = lease.map_or(0, |lease| lease.held.debt());
+            return sum.saturating_add(debt).saturating_mul(PART) <= left && self.has_room(limit, amount, counts);
         }
         let is_budget = matches!(limit.kind, Kind::Budget { .. });
         match lease.filter(|lease| is_budget && lease.is_known()) {

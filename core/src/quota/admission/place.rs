@@ -91,7 +91,8 @@ pub(super) fn place(
                 let refused = account.is_refused(*amount, now);
                 let until = account.wait_by_lease(limit, *amount, now);
                 // Who cannot wait leaves word, and the next report asks for it.
-                let leaves_word = how.asking == Asking::Never && !spent && until.is_some();
+                let cannot_wait = matches!(how.asking, Asking::Never | Asking::Unanswered);
+                let leaves_word = cannot_wait && !spent && until.is_some();
                 if leaves_word {
                     account.leased(window, now).want(*amount);
                 }
@@ -107,7 +108,7 @@ pub(super) fn place(
         match found {
             Changed::Lost => return Err(Refused::Lost),
             Changed::Done(Found::Placed(placed)) => {
-                if terms == Terms::Alone {
+                if matches!(terms, Terms::Alone | Terms::Silent) {
                     Link::change(store, |link| link.uncovered += 1);
                 }
                 return Ok(placed);
@@ -121,8 +122,12 @@ pub(super) fn place(
                     terms = Terms::Alone;
                     continue;
                 }
+                if how.asking == Asking::Unanswered {
+                    terms = Terms::Silent;
+                    continue;
+                }
                 let may_ask = match how.asking {
-                    Asking::Never => false,
+                    Asking::Never | Asking::Unanswered => false,
                     Asking::Again(0) => true,
                     Asking::Again(rounds) => rounds < ROUNDS && !refused,
                 };
