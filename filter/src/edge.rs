@@ -94,7 +94,11 @@ impl Drop for Request {
     fn drop(&mut self) {
         LOAD.with_borrow_mut(|load| self.edge.leave(load));
         waiting::leave(self.id);
-        worker::abandon(&self.routing, self.edge.abandoned());
+        if !self.routing.quotas.is_empty() {
+            let mut taken = self.edge.abandoned();
+            taken.extend(mailbox::abandoned(self.id));
+            worker::abandon(&self.routing, taken);
+        }
     }
 }
 

@@ -113,6 +113,13 @@ pub(crate) fn taken(request: u32) -> Vec<Taken> {
     with_open(request, |open| core::mem::take(&mut open.taken)).unwrap_or_default()
 }
 
+/// The same for an edge that is gone and has not asked: its role failed.
+pub(crate) fn abandoned(request: u32) -> Vec<Taken> {
+    // While a thread ends there may be nothing any more.
+    let open = OPEN.try_with(|open| open.try_borrow_mut().ok()?.remove(&request));
+    open.ok().flatten().map(|open| open.taken).unwrap_or_default()
+}
+
 /// Tells the edge of `origin` how far its answer has come.
 pub(crate) fn tell(host: &mut impl Host, origin: Origin, progress: Progress) {
     if origin.vm == vm(host) {

@@ -30,7 +30,7 @@ const MOST: usize = 128;
 
 impl Tail for Ending {
     fn event(&mut self, data: Raw<'_>) {
-        let [kind, index, delta] = data.pick(["type", "index", "delta"]);
+        let [kind, index, delta] = ["type", "index", "delta"].map(|name| data.get(name));
         let kind = kind.and_then(Raw::string);
         let index = index.and_then(Raw::integer).unwrap_or_default();
         match kind.as_deref() {

@@ -19,14 +19,14 @@ pub(super) struct Ending {
 
 impl Tail for Ending {
     fn event(&mut self, data: Raw<'_>) {
-        let [candidates, model, id] = data.pick(["candidates", "modelVersion", "responseId"]);
+        let [candidates, model, id] = ["candidates", "modelVersion", "responseId"].map(|name| data.get(name));
         for (known, told) in [(&mut self.model, model), (&mut self.id, id)] {
             if let Some(told) = told.filter(|_| known.is_empty()) {
                 *known = told.on_one_line().into_owned();
             }
         }
         for candidate in candidates.into_iter().flat_map(Raw::items) {
-            let [index, finish] = candidate.pick(["index", "finishReason"]);
+            let [index, finish] = ["index", "finishReason"].map(|name| candidate.get(name));
             let number = index.and_then(Raw::integer).unwrap_or_default();
             self.candidates.note(number, finish.is_some_and(|finish| !finish.is_null()));
         }

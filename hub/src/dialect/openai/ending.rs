@@ -33,7 +33,7 @@ impl Ending {
         Self { of, usage: start.asked.usage, head: Vec::new(), choices: Alternatives::default() }
     }
 
-    fn write(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+    fn write(&self, out: &mut Vec<u8>, write: &dyn Fn(&mut Object<'_>)) {
         out.extend_from_slice(b"data: ");
         object(out, |event| {
             event.members(core::str::from_utf8(&self.head).unwrap_or_default());
@@ -70,7 +70,7 @@ impl Tail for Ending {
     fn end(&mut self, usage: &Usage, out: &mut Vec<u8>) -> bool {
         let open = self.choices.open();
         for number in &open {
-            self.write(out, |event| {
+            self.write(out, &|event| {
                 event.array("choices", [*number], |out, number| {
                     object(out, |choice| {
                         choice.number("index", number);
@@ -86,7 +86,7 @@ impl Tail for Ending {
         }
         if !open.is_empty() {
             if self.usage == UsageChunk::Wanted {
-                self.write(out, |event| {
+                self.write(out, &|event| {
                     event.raw("choices", "[]");
                     write_usage(usage, event.member("usage"));
                 });

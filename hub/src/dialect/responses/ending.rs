@@ -34,7 +34,7 @@ struct Events {
 }
 
 impl Events {
-    fn write(&mut self, kind: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+    fn write(&mut self, kind: &str, out: &mut Vec<u8>, write: &dyn Fn(&mut Object<'_>)) {
         out.extend_from_slice(b"event: ");
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\ndata: ");
@@ -58,7 +58,7 @@ const MOST_KEPT: usize = 16 << 20;
 
 impl Tail for Ending {
     fn event(&mut self, data: Raw<'_>) {
-        let [kind, number, at, item] = data.pick(["type", "sequence_number", "output_index", "item"]);
+        let [kind, number, at, item] = ["type", "sequence_number", "output_index", "item"].map(|name| data.get(name));
         if let Some(number) = number.and_then(Raw::integer) {
             self.events.next = Some(number.saturating_add(1));
         }
@@ -107,7 +107,7 @@ impl Tail for Ending {
         ];
         let edits = edits.map(|(name, value)| (name, Edit::Set(value)));
         let response = patch(response, &found, &edits);
-        events.write("response.incomplete", out, |event| event.member("response").extend_from_slice(&response));
+        events.write("response.incomplete", out, &|event| event.member("response").extend_from_slice(&response));
         self.is_over = true;
         true
     }

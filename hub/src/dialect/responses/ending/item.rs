@@ -155,7 +155,7 @@ impl Item {
     /// Writes the events that it lacks. The item as the last of them tells it.
     pub(super) fn end(&self, events: &mut Events, out: &mut Vec<u8>) -> Vec<u8> {
         let found = core::str::from_utf8(&self.begun).ok().and_then(Raw::parse).unwrap_or(Raw::NULL);
-        let [id, kind] = found.pick(["id", "type"]);
+        let [id, kind] = ["id", "type"].map(|name| found.get(name));
         let id = id.and_then(Raw::str).unwrap_or(Str::EMPTY);
         let place = |event: &mut Object<'_>| {
             event.str("item_id", id);
@@ -168,7 +168,7 @@ impl Item {
                 let names = if member == "summary" { SUMMARY } else { part.names() };
                 let told = part.whole(names);
                 if part.phase == Phase::Open {
-                    events.write(names.text, out, |event| {
+                    events.write(names.text, out, &|event| {
                         place(event);
                         event.number(names.index, index as u64);
                         event.str(names.member, part.text.get());
@@ -178,7 +178,7 @@ impl Item {
                     });
                 }
                 if part.phase != Phase::Over {
-                    events.write(names.part, out, |event| {
+                    events.write(names.part, out, &|event| {
                         place(event);
                         event.number(names.index, index as u64);
                         event.member("part").extend_from_slice(&told);
@@ -199,14 +199,14 @@ impl Item {
         if let Some((event, member)) = called {
             let (arguments, is_over) = &self.arguments;
             if !is_over {
-                events.write(event, out, |event| {
+                events.write(event, out, &|event| {
                     place(event);
                     event.str(member, arguments.get());
                 });
             }
             item = with(&item, member, &quoted(arguments.get()));
         }
-        events.write("response.output_item.done", out, |event| {
+        events.write("response.output_item.done", out, &|event| {
             event.number("output_index", self.at);
             event.member("item").extend_from_slice(&item);
         });
