@@ -6,6 +6,7 @@
 //! ledger then.
 
 pub mod book;
+mod carry;
 pub mod client;
 pub mod epoch;
 pub mod limits;

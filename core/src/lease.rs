@@ -97,6 +97,8 @@ pub struct State {
     pub wanted: u128,
     /// The smallest of these requests.
     pub least: u128,
+    /// What is counted, as [`Limit::unit`](crate::quota::Limit::unit) has it; 0 if an older version does not say.
+    pub unit: u32,
 }
 
 /// Control's answer to a report.
@@ -130,6 +132,8 @@ pub struct Grant {
     pub reset_ms: u64,
     /// How much may stay free at the Envoy. More than this is to be given back with the next report.
     pub keep: u128,
+    /// The unit of the report.
+    pub unit: u32,
 }
 
 #[cfg(test)]

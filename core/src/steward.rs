@@ -16,7 +16,8 @@ use crate::health::cooldown::{Begun, Index};
 use crate::lease;
 use crate::quota::exchange::{self, Post, Sent, Which};
 use crate::quota::link::Link;
-use crate::quota::{Limit, Posted, workers};
+use crate::quota::workers::Watch;
+use crate::quota::{Limit, Posted};
 use crate::shared::{Cell, Shared};
 use crate::time::Instant;
 
@@ -146,7 +147,7 @@ impl fmt::Display for Outcome {
 pub enum Effect {
     /// Create a cell with these bytes, if there is none.
     Create(String, Vec<u8>),
-    /// Give back what these workers, which are dead, hold under limits.
+    /// Give back what these workers hold under limits, which are dead, and those that were found dead before.
     Forget(Vec<u64>),
     /// Clear the cooldowns of these providers and models that have ended.
     Sweep(Vec<(String, String)>),
@@ -219,6 +220,12 @@ pub struct Steward {
     last: Option<Outcome>,
     /// The limits, and the cell in which they were posted.
     limits: (Vec<u8>, Vec<Limit>),
+    /// With which cell of accounts the next report begins.
+    from: usize,
+    /// Which workers live.
+    watch: Watch,
+    /// The limits for which nobody holds anything any more who is dead.
+    buried: Vec<u8>,
     /// How many ticks there were.
     ticks: u32,
     /// How many cooldowns had begun at the last tick.
@@ -285,8 +292,9 @@ impl Steward {
             let limits = &self.limits.1;
             // So it is known whether control is there before anybody waits for it.
             let always = a_second && !limits.is_empty();
-            let report = |store| exchange::report(store, limits, Which::Due, always, now);
+            let report = |store| exchange::report(store, limits, Which::Due(self.from), always, now);
             let report = shared.store().and_then(report);
+            self.from = report.as_ref().map_or(0, |(_, sent)| sent.next());
             self.call(report, lease::ANSWERED, effects);
         }
     }
@@ -303,9 +311,12 @@ impl Steward {
     /// What is done once a second.
     fn upkeep(&mut self, now: Instant, shared: &dyn Shared, effects: &mut Vec<Effect>) {
         effects.push(Effect::Add(Counter::Ticks, 1));
-        let dead = shared.store().map(|store| workers::living(store, now).1).unwrap_or_default();
-        if !dead.is_empty() {
+        let dead = shared.store().map(|store| self.watch.tick(store)).unwrap_or_default();
+        // While a limit was not there, nobody gave back what a worker held of it that died meanwhile.
+        let posted = shared.bytes(Posted::KEY.as_str());
+        if !dead.is_empty() || posted != self.buried {
             effects.push(Effect::Forget(dead));
+            self.buried = posted;
         }
         let index = shared.read(&Index::KEY).unwrap_or_default();
         let ended = index.ended(now).map(|(provider, model)| (provider.to_string(), model.to_string()));

@@ -94,11 +94,10 @@ impl Drop for Request {
     fn drop(&mut self) {
         LOAD.with_borrow_mut(|load| self.edge.leave(load));
         waiting::leave(self.id);
-        if !self.routing.quotas.is_empty() {
-            let mut taken = self.edge.abandoned();
-            taken.extend(mailbox::abandoned(self.id));
-            worker::abandon(&self.routing, taken);
-        }
+        // It failed before its end was told, or Envoy never told it.
+        let mut left = self.edge.abandoned();
+        left.extend(mailbox::abandoned(self.id));
+        worker::abandon(&self.routing, left);
     }
 }
 
@@ -163,8 +162,6 @@ impl<H: Host> Role<H> for Request {
         let needs = self.edge.needs(progress.as_ref());
         let text = needs.plan.then(|| host.state(plan::KEY)).flatten().map(|text| mailbox::settled(host, text));
         let plan = text.and_then(|text| Plan::from_text(&text));
-        let taken = mailbox::taken(self.id);
-        mailbox::close(self.id);
         let details = needs.details.then(|| host.details()).flatten();
         let ending = Ending {
             now: host.now(),
@@ -173,6 +170,8 @@ impl<H: Host> Role<H> for Request {
             caller_paused: needs.flags && host.caller_is_paused(),
             details: details.as_deref().unwrap_or_default(),
         };
+        let taken = mailbox::taken(self.id);
+        mailbox::close(self.id);
         self.on(host, Input::Ended(Box::new(Ended { plan, progress, taken, ending })));
     }
 }

@@ -1,6 +1,6 @@
 //! The steward role: one for each Envoy; see [`weir_core::steward`].
 
-use weir_core::quota::{Posted, upkeep, workers};
+use weir_core::quota::{Posted, upkeep};
 use weir_core::steward::{Answer, Call, Counter, Effect, Gauge, Input, Settings, Steward};
 use weir_core::time::Instant;
 
@@ -71,8 +71,7 @@ impl Keeper {
                 }
                 Effect::Forget(dead) => {
                     let (cells, limits) = (host.cells(), Posted::of(&View(host.cells())));
-                    upkeep::forget(&cells, &limits, now, |worker| !dead.contains(&worker));
-                    workers::bury(&cells, &dead);
+                    upkeep::bury(&cells, &limits, &dead, now);
                 }
                 Effect::Sweep(targets) => cooldown::sweep(&host.cells(), &targets, now),
                 Effect::Call(call) => {

@@ -61,6 +61,10 @@ pub struct Account {
     /// The Envoy forgets this account: nothing is free or reserved any more.
     #[prost(bool, tag = "12")]
     pub ending: bool,
+    /// What the Envoy counts in, by kind and meter of its limit; 0 if it does not say. Control answers nothing to another unit than its
+    /// limit's.
+    #[prost(uint32, tag = "13")]
+    pub unit: u32,
 }
 /// Grants is control's answer to a report.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -108,6 +112,9 @@ pub struct Grant {
     /// What is not used up of the whole limit: `left`, and what is reserved and may still flow back.
     #[prost(message, optional, tag = "10")]
     pub unspent: ::core::option::Option<Amount>,
+    /// The unit, as in the report.
+    #[prost(uint32, tag = "11")]
+    pub unit: u32,
 }
 /// Amount is a whole number of 128 bits, in the unit of its limit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

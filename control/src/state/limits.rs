@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use weir_core::lease::{Account, Rule, Window};
+use weir_core::lease::{Account, Rule, State, Window};
 use weir_core::quota::{Kind, Limit};
 use weir_core::time::Instant;
 
@@ -34,6 +34,37 @@ impl Limits {
     /// How much an account allows. `None` if there is no such limit, or no such window of it.
     pub fn rule(&self, account: &Account) -> Option<Rule> {
         rule(&self.get(&account.limit)?.kind, account.window_ms)
+    }
+
+    /// How much there is for an account of a report. `None` also if the Envoy counts in another unit than the limit, because one of
+    /// them does not know the newest configuration yet.
+    pub fn answers(&self, state: &State) -> Option<Rule> {
+        let unit = self.get(&state.account.limit)?.unit();
+        self.rule(&state.account).filter(|_| state.unit == 0 || state.unit == unit)
+    }
+
+    /// The unit of the limit with this name; 0 if there is none.
+    pub(super) fn unit(&self, name: &str) -> u32 {
+        self.get(name).map_or(0, Limit::unit)
+    }
+
+    /// The account of the window before, of which this one takes over the debt. A soft limit has none.
+    pub(super) fn before(&self, account: &Account) -> Option<Account> {
+        let last = account.window_ms.checked_sub(1)?;
+        self.at(account, Instant::default().after(Duration::from_millis(last)))
+    }
+
+    /// The account of the window after, if that has begun.
+    pub(super) fn after(&self, account: &Account, now: Instant) -> Option<Account> {
+        let Rule::Budget { window, .. } = self.rule(account)? else { return None };
+        self.at(account, window.end.filter(|end| *end <= now)?)
+    }
+
+    fn at(&self, account: &Account, at: Instant) -> Option<Account> {
+        let limit = self.get(&account.limit).filter(|limit| !limit.soft)?;
+        let Kind::Budget { windows, .. } = &limit.kind else { return None };
+        let window_ms = windows.at(at).start;
+        (window_ms != account.window_ms).then(|| Account { window_ms, ..account.clone() })
     }
 }
 

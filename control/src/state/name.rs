@@ -1,4 +1,5 @@
-//! The keys of cells. What was counted stays when a limit is renamed, so a cell goes by the name that its limit had first.
+//! The keys of cells. What was counted stays when a limit is renamed, so a cell goes by the name that its limit had first. A limit that
+//! counts in another unit than it did then has that name with the unit, and so begins anew.
 
 use weir_core::lease::Account;
 
@@ -9,6 +10,10 @@ use super::store::{Store, StoreError};
 pub(super) const ACCOUNTS: &str = "account\t";
 /// What the keys of names begin with. Such a cell has a limit's name in its key, and the name of its accounts as its bytes.
 const NAMES: &str = "name\t";
+/// What the keys of units begin with. Such a cell has a first name in its key, and the unit of its accounts as its bytes.
+const UNITS: &str = "unit\t";
+/// What separates a first name from a unit. No name has it.
+const IN: char = '\u{1f}';
 
 /// The key of an account's cell. `root` is its limit's first name. No name has a tab.
 pub(super) fn key(root: &str, account: &Account) -> String {
@@ -52,8 +57,21 @@ pub(super) async fn root(store: &Store, limits: &Limits, name: &str) -> Result<S
     }
 }
 
+/// The name by which a limit's accounts are kept that count in this unit: the root itself for the first unit that it had.
+pub(super) async fn in_unit(store: &Store, root: String, unit: u32) -> Result<String, StoreError> {
+    let (cell, unit) = (format!("{UNITS}{root}"), unit.to_string());
+    loop {
+        match store.read(&cell).await? {
+            Some(first) if first == unit.as_bytes() => return Ok(root),
+            Some(_) => return Ok(format!("{root}{IN}{unit}")),
+            None => _ = store.swap(&cell, None, Some(unit.as_bytes())).await?,
+        }
+    }
+}
+
 /// Every name that the accounts with this first name ever had.
 pub(super) async fn all(store: &Store, root: &str) -> Result<Vec<String>, StoreError> {
+    let root = root.split(IN).next().unwrap_or(root);
     let names = store.list(NAMES).await?.into_iter().filter(|(_, bytes)| bytes == root.as_bytes());
     Ok(names.filter_map(|(key, _)| Some(key.strip_prefix(NAMES)?.to_owned())).collect())
 }

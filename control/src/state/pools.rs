@@ -10,6 +10,7 @@ use weir_core::shared::Cell;
 use weir_core::time::Instant;
 
 use super::book::Book;
+use super::carry::Place;
 use super::epoch::Epoch;
 use super::limits::Limits;
 use super::name;
@@ -69,8 +70,8 @@ pub struct Pools {
 pub(super) struct Opened {
     pub(super) store: Store,
     pub(super) epoch: Epoch,
-    /// The first names of limits. They never change.
-    roots: Mutex<HashMap<String, String>>,
+    /// The first names of limits, by name and unit. They never change.
+    roots: Mutex<HashMap<(String, u32), String>>,
 }
 
 impl Pools {
@@ -118,7 +119,7 @@ impl Pools {
         }
         let mut grants = Vec::with_capacity(report.accounts.len());
         for state in &report.accounts {
-            if let Some(rule) = limits.rule(&state.account) {
+            if let Some(rule) = limits.answers(state) {
                 grants.push(self.grant(opened, &limits, report, state, &rule, now).await?);
             }
         }
@@ -134,11 +135,16 @@ impl Pools {
         rule: &Rule,
         now: Instant,
     ) -> Result<Grant, Away> {
-        let key = opened.key(limits, &state.account).await?;
-        self.change(opened, &key, rule, now, |pool| {
-            pool.exchange(Exchange { rule, report, state, refilling: !pool.is_whole() }, now)
-        })
-        .await
+        let place = opened.place(limits, &state.account, *rule).await?;
+        let (grant, owed) = self
+            .change(opened, &place, now, |pool| {
+                let refilling = !pool.is_whole();
+                let grant = pool.exchange(Exchange { rule, report, state, refilling }, now);
+                (grant, pool.owed(rule))
+            })
+            .await?;
+        self.carry(opened, limits, &state.account, owed, now).await?;
+        Ok(grant)
     }
 
     /// Changes a pool: it is read, changed and written, until nobody else has written meanwhile. A pool that
@@ -146,19 +152,21 @@ impl Pools {
     pub(super) async fn change<T>(
         &self,
         opened: &Opened,
-        key: &str,
-        rule: &Rule,
+        place: &Place,
         now: Instant,
         mut change: impl FnMut(&mut Pool) -> T,
     ) -> Result<T, Away> {
         let Opened { store, epoch, .. } = opened;
+        let Place { key, rule, .. } = place;
         loop {
             let bytes = store.read(key).await?;
             let mut pool = if let Some(bytes) = &bytes {
                 Pool::read(bytes).ok_or(StoreError::Newer)?
             } else {
                 opened.is_current().await?;
-                Pool::new(rule, epoch.number, epoch.is_first, now)
+                let mut pool = Pool::new(rule, epoch.number, epoch.is_first, now);
+                pool.carry(rule, opened.owed(place).await?.unwrap_or(0));
+                pool
             };
             pool.renew(epoch.number, now);
             if let Some(account) = name::account(key).filter(|_| !pool.is_whole() && !epoch.is_refilling(now)) {
@@ -220,8 +228,8 @@ impl Pools {
         // What is booked and not added can be seen and added; what is added and not booked could not be seen.
         let (book, booked, why) = (Arc::clone(&self.book), account.clone(), why.to_owned());
         self.blocking(move || book.credit(&booked, amount, &why)).await?;
-        let key = opened.key(&limits, &account).await.map_err(Away::from)?;
-        let done = self.change(&opened, &key, &rule, now, |pool| pool.credit(amount)).await;
+        let place = opened.place(&limits, &account, rule).await.map_err(Away::from)?;
+        let done = self.change(&opened, &place, now, |pool| pool.credit(amount)).await;
         self.drop_after(&done).await;
         done?;
         Ok(account)
@@ -295,16 +303,18 @@ impl Opened {
     }
 
     async fn root(&self, limits: &Limits, limit: &str) -> Result<String, StoreError> {
-        let known = self.roots.lock().unwrap_or_else(PoisonError::into_inner).get(limit).cloned();
+        let named = (limit.to_owned(), limits.unit(limit));
+        let known = self.roots.lock().unwrap_or_else(PoisonError::into_inner).get(&named).cloned();
         if let Some(root) = known {
             return Ok(root);
         }
         let root = name::root(&self.store, limits, limit).await?;
-        self.roots.lock().unwrap_or_else(PoisonError::into_inner).insert(limit.to_owned(), root.clone());
+        let root = name::in_unit(&self.store, root, named.1).await?;
+        self.roots.lock().unwrap_or_else(PoisonError::into_inner).insert(named, root.clone());
         Ok(root)
     }
 
-    async fn key(&self, limits: &Limits, account: &Account) -> Result<String, StoreError> {
+    pub(super) async fn key(&self, limits: &Limits, account: &Account) -> Result<String, StoreError> {
         Ok(name::key(&self.root(limits, &account.limit).await?, account))
     }
 

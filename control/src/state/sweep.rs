@@ -34,16 +34,24 @@ impl Pools {
                 opened.store.swap(&key, Some(&bytes), None).await?;
                 continue;
             }
-            let changed = pool.advance(&rule, now);
+            let place = opened.place(&limits, &account, rule).await?;
+            let owed = opened.owed(&place).await?;
+            let mut carried = pool.clone();
+            carried.carry(&rule, owed.unwrap_or_default());
+            let is_behind = owed.is_some() && carried != pool;
+            let changed = pool.advance(&rule, now) || is_behind;
             if changed || pool.unresolved().next().is_some() || pool.found().next().is_some() {
                 // Only of a budget something can be lost.
                 let is_lost = matches!(rule, Rule::Budget { .. });
                 let said = if is_lost { self.resolved(opened, &account, &pool).await? } else { Said::default() };
                 if changed || said != Said::default() {
-                    self.change(opened, &key, &rule, now, |pool| {
+                    self.change(opened, &place, now, |pool| {
                         pool.advance(&rule, now);
+                        if let Some(owed) = owed {
+                            pool.carry(&rule, owed);
+                        }
                         for (ended, resolved) in &said.resolved {
-                            pool.resolve(ended, *resolved);
+                            pool.resolve(&rule, ended, *resolved);
                         }
                         for found in &said.found {
                             pool.take_back(found);

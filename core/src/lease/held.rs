@@ -152,7 +152,7 @@ impl Held {
     /// What a report says of it. `wanted` is the sum of the requests that wait, `least` the smallest of them.
     pub fn state(&self, account: Account, wanted: u128, least: u128) -> State {
         let Self { since, epoch, version, granted, settled, reserved, .. } = *self;
-        State { account, since, ending: false, settled, reserved, granted, version, epoch, wanted, least }
+        State { account, since, settled, reserved, granted, version, epoch, wanted, least, ..State::default() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Control's side of a lease: who holds how much of one account.
 
 mod cell;
+mod debt;
 mod demand;
 mod holder;
 
@@ -41,6 +42,10 @@ pub struct Pool {
     least: u128,
     /// Whether everything that was spent before is booked: the store was new, or the ledger was asked.
     is_whole: bool,
+    /// By how much the sum of what is spent and granted is over a budget's amount, because of debts.
+    over: u128,
+    /// What of that of the window before has been taken over.
+    carried: u128,
     holders: Vec<Holder>,
     /// The fields of a later version.
     unknown: Vec<u8>,
@@ -151,12 +156,14 @@ impl Pool {
     /// Adds to a budget, or takes from it.
     pub fn credit(&mut self, amount: i128) {
         self.credit = self.credit.saturating_add(amount);
+        self.over = self.over.saturating_sub(unsigned(amount));
     }
 
     /// Takes a report in, and answers it. What it returns may be sent only after the pool has been stored.
     pub fn exchange(&mut self, exchange: Exchange<'_>, now: Instant) -> Grant {
         let Exchange { rule, report, state, refilling } = exchange;
         self.advance(rule, now);
+        let before = self.committed(rule);
         let index = self.holder(rule, &exchange, now);
         let ending = report.ending || state.ending;
         let Some(holder) = self.holders.get_mut(index) else { return Grant::default() };
@@ -170,6 +177,7 @@ impl Pool {
                 let returned = holder.end();
                 self.level = self.level.saturating_add(signed(returned));
             }
+            self.owe(rule, before.saturating_add(change.adopted));
             if state.least > 0 {
                 self.least = state.least;
             }
@@ -205,6 +213,7 @@ impl Pool {
             unspent: standing.amount.saturating_sub(standing.spent),
             reset_ms: rule.reset_ms(now, standing.spent),
             keep,
+            unit: state.unit,
         }
     }
 
@@ -222,6 +231,7 @@ impl Pool {
                 standing.amount = credited(amount, self.credit);
                 standing.lost = lost.fold(self.lost, u128::saturating_add);
                 standing.spent = settled.fold(self.settled, u128::saturating_add).saturating_add(standing.lost);
+                standing.spent = standing.spent.saturating_add(self.carried);
             }
             // Of a bucket, that is spent which has not refilled.
             Rule::Rate { burst, .. } => {
@@ -241,10 +251,12 @@ impl Pool {
     }
 
     /// Books what the ledger says of a lease that has ended. Returns whether anything has changed.
-    pub fn resolve(&mut self, ended: &Ended, resolved: Resolved) -> bool {
+    pub fn resolve(&mut self, rule: &Rule, ended: &Ended, resolved: Resolved) -> bool {
+        let before = self.committed(rule);
         let is_it = |holder: &&mut Holder| holder.is_unresolved() && holder.ended() == *ended;
         let Some(holder) = self.holders.iter_mut().find(is_it) else { return false };
         self.debts = self.debts.saturating_add(holder.resolve(resolved));
+        self.owe(rule, before);
         true
     }
 
@@ -284,7 +296,10 @@ impl Pool {
     /// How much of a budget or of concurrency is not free.
     fn committed(&self, rule: &Rule) -> u128 {
         let (sum, of): (u128, fn(&Holder) -> u128) = match rule {
-            Rule::Budget { .. } => (self.settled.saturating_add(self.lost), |holder| holder.granted),
+            Rule::Budget { .. } => {
+                let sum = self.settled.saturating_add(self.lost).saturating_add(self.carried);
+                (sum, |holder| holder.granted)
+            }
             Rule::Concurrency { .. } => (0, |holder| if holder.is_live() { holder.held() } else { 0 }),
             Rule::Rate { .. } => return 0,
         };

@@ -56,6 +56,7 @@ impl Report {
             least: amount(state.least),
             since: state.since,
             ending: state.ending,
+            unit: state.unit,
         });
         let (node, start, sequence) = (self.node.clone(), self.start, self.sequence);
         let (at_ms, ending) = (self.at_ms, self.ending);
@@ -84,6 +85,7 @@ impl Report {
                 least: number(one.least)?,
                 since: one.since,
                 ending: one.ending,
+                unit: one.unit,
             })
         });
         let accounts = accounts.collect::<Result<_, _>>()?;
@@ -106,6 +108,7 @@ impl Grants {
             reset_ms: grant.reset_ms,
             keep: amount(grant.keep),
             unspent: amount(grant.unspent),
+            unit: grant.unit,
         });
         v1::Grants { sequence: self.sequence, epoch: self.epoch, grants: grants.collect() }.encode_to_vec()
     }
@@ -123,6 +126,7 @@ impl Grants {
                 unspent: number(one.unspent)?,
                 reset_ms: one.reset_ms,
                 keep: number(one.keep)?,
+                unit: one.unit,
             })
         });
         Ok(Self { sequence: read.sequence, epoch: read.epoch, grants: grants.collect::<Result<_, _>>()? })

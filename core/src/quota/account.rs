@@ -3,16 +3,20 @@
 //! Amounts are in the limit's unit. An account of a rate keeps its level in units times the rate's period in
 //! nanoseconds, so that what refills in a nanosecond is a whole number and nothing is ever rounded.
 
+mod cell;
 pub(super) mod lease;
+mod level;
 mod terms;
+mod turn;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use self::lease::Lease;
+pub(super) use self::level::Drained;
 pub(super) use self::terms::Terms;
+use self::turn::Debts;
 use super::limit::{Kind, Limit};
-use super::pack::{Packed, Unpacked};
 use super::window::Window;
 use crate::time::Instant;
 
@@ -40,6 +44,14 @@ pub(super) struct Account {
     pub(super) pending: Vec<Pending>,
     /// What control has granted to this Envoy, for each window in which something is counted; none where nothing is shared.
     pub(super) leases: Vec<Lease>,
+    /// The [unit](Limit::unit) of its numbers; 0 for that of the limit by which it is found.
+    unit: u32,
+    /// For a budget: what was used beyond what was reserved and beyond the amount.
+    debts: Debts,
+    /// For a rate: how much of its level has drained, in the account's own numbers, since it began.
+    drained: u128,
+    /// When it last took over what was counted under a former name, in milliseconds since the Unix epoch.
+    adopted: u64,
     /// Additions by another version of Weir.
     unknown: Vec<u8>,
 }
@@ -89,10 +101,71 @@ impl Account {
         Self { subject: subject.to_string(), ..Self::default() }
     }
 
-    /// Takes over what was used in an account of the limit's former name. What is reserved there stays there.
-    pub(super) fn after(former: &Self, subject: &str) -> Self {
-        let subject = subject.to_string();
-        Self { subject, held: Vec::new(), pending: Vec::new(), leases: Vec::new(), ..former.clone() }
+    /// The same, in a limit's unit.
+    pub(super) fn in_unit(subject: &str, unit: u32) -> Self {
+        Self { unit, ..Self::of(subject) }
+    }
+
+    /// Whether its numbers are in this unit.
+    pub(super) fn is_in(&self, unit: u32) -> bool {
+        self.unit == 0 || self.unit == unit
+    }
+
+    /// Notes the unit of its numbers, if they are an older version's.
+    pub(super) fn set_unit(&mut self, unit: u32) {
+        self.unit = unit;
+    }
+
+    /// Its unit; 0 if it is not known.
+    pub(super) fn unit(&self) -> u32 {
+        self.unit
+    }
+
+    /// Adds what was counted under the limit's former name, with what is under way. Once, for each time `at` of doing so.
+    pub(super) fn adopt(&mut self, limit: &Limit, former: &Self, at: u64, now: Instant) {
+        if self.adopted == at {
+            return;
+        }
+        let mut former = former.clone();
+        former.advance(limit, now);
+        self.advance(limit, now);
+        self.adopted = at;
+        if former.window == self.window {
+            self.settled = self.settled.saturating_add(former.settled);
+            self.debts.own = self.debts.own.saturating_add(former.debts.own);
+        }
+        self.drained = self.drained.max(former.drained);
+        if self.other == (0, 0) {
+            (self.other, self.debts) = (former.other, Debts { own: self.debts.own, ..former.debts });
+        } else if former.other.0 == self.other.0 {
+            self.other.1 = self.other.1.saturating_add(former.other.1);
+            self.debts.other = self.debts.other.saturating_add(former.debts.other);
+        }
+        for Held { worker, window, amount } in former.held {
+            self.note(worker, window, amount);
+        }
+        self.pending.extend(former.pending);
+        let is_new = |lease: &Lease, known: &[Lease]| known.iter().all(|known| known.window != lease.window);
+        for lease in former.leases {
+            if is_new(&lease, &self.leases) {
+                self.leases.push(lease);
+            }
+        }
+    }
+
+    /// Whether it was never in a window.
+    pub(super) fn is_new(&self) -> bool {
+        (self.window, self.other.0) == (0, 0)
+    }
+
+    /// Whether nobody has anything under way in it, nor a lease.
+    pub(super) fn is_released(&self) -> bool {
+        self.held.is_empty() && self.pending.is_empty() && self.leases.is_empty()
+    }
+
+    /// Whether a worker has anything under way in it, in this window.
+    pub(super) fn is_held(&self, worker: u64, window: u64) -> bool {
+        self.held.iter().any(|held| (held.worker, held.window) == (worker, window))
     }
 
     /// Brings it to `now`: lets a rate refill, and begins the window that `now` is in.
@@ -101,53 +174,15 @@ impl Account {
             Kind::Rate { amount, period, .. } => self.refill(*amount, *period, now.as_nanos()),
             Kind::Concurrency { .. } => {}
             Kind::Budget { amount, windows } => {
-                let window = windows.at(now);
-                // A worker whose clock is a little behind is not in the window before.
-                let millis = now.as_millis();
-                let is_behind = millis < self.window && self.window - millis <= SKEW;
-                if window.start == self.window || is_behind {
-                    return Window { start: self.window, ..window };
-                }
-                let before = (self.window, self.settled);
-                let debt =
-                    if window.start > self.window && !limit.soft { self.settled.saturating_sub(*amount) } else { 0 };
-                self.settled = if self.other.0 == window.start {
-                    // A clock that was stepped back finds the window that it left.
-                    self.other.1
-                } else if window.start < self.window && self.window <= millis {
-                    // The configuration has longer windows now: this one has what was spent in the shorter one.
-                    self.settled
-                } else {
-                    debt
-                };
-                (self.window, self.other) = (window.start, before);
-                return window;
+                let amount = if limit.soft { u128::MAX } else { *amount };
+                return self.turn(amount, windows, now);
             }
         }
         Window { start: 0, end: None }
     }
 
-    fn refill(&mut self, amount: u64, period: u64, now: u64) {
-        let period = period.max(1);
-        if self.period == 0 {
-            (self.period, self.at) = (period, now);
-        } else if self.period != period {
-            // The configuration has changed: the level stays the same number of units.
-            self.settled = (self.settled / u128::from(self.period)).saturating_mul(u128::from(period));
-            self.period = period;
-        }
-        match now.checked_sub(self.at) {
-            Some(passed) => {
-                self.settled = self.settled.saturating_sub(u128::from(amount).saturating_mul(u128::from(passed)));
-                self.at = now;
-            }
-            None if self.at - now > SKEW * 1_000_000 => self.at = now,
-            None => {}
-        }
-    }
-
     /// What one unit is in the account's own numbers.
-    fn unit(limit: &Limit) -> u128 {
+    fn unit_of(limit: &Limit) -> u128 {
         match &limit.kind {
             Kind::Rate { period, .. } => u128::from((*period).max(1)),
             Kind::Budget { .. } | Kind::Concurrency { .. } => 1,
@@ -163,13 +198,9 @@ impl Account {
         }
     }
 
-    fn held_now(&self) -> u128 {
-        self.held.iter().filter(|held| held.window == self.window).fold(0, |sum, held| sum.saturating_add(held.amount))
-    }
-
     /// Whether `amount` more can be taken, beside what is pending of the admissions that `counts` wants counted.
     pub(super) fn has_room(&self, limit: &Limit, amount: u128, counts: impl Fn(&Pending) -> bool) -> bool {
-        let unit = Self::unit(limit);
+        let unit = Self::unit_of(limit);
         let pending = self.pending.iter().filter(|pending| counts(pending));
         let pending = pending.fold(amount, |sum, pending| sum.saturating_add(pending.amount));
         let taken = self.taken(limit).saturating_add(pending.saturating_mul(unit));
@@ -206,56 +237,46 @@ impl Account {
     /// Notes a reservation of a worker.
     pub(super) fn hold(&mut self, limit: &Limit, worker: u64, window: u64, amount: u128) {
         if matches!(limit.kind, Kind::Rate { .. }) {
-            self.settled = self.settled.saturating_add(amount.saturating_mul(Self::unit(limit)));
+            self.settled = self.settled.saturating_add(amount.saturating_mul(Self::unit_of(limit)));
         }
-        match self.held.iter_mut().find(|held| (held.worker, held.window) == (worker, window)) {
-            Some(held) => held.amount = held.amount.saturating_add(amount),
-            None => self.held.push(Held { worker, window, amount }),
-        }
+        self.note(worker, window, amount);
         if let Some(lease) = self.lease_of(window) {
             lease.reserve(amount);
         }
     }
 
-    /// Replaces a reservation of `reserved`, made in `window`, by what was `used`. The number of the lease that it counts for, if there
-    /// is one.
+    fn note(&mut self, worker: u64, window: u64, amount: u128) {
+        match self.held.iter_mut().find(|held| (held.worker, held.window) == (worker, window)) {
+            Some(held) => held.amount = held.amount.saturating_add(amount),
+            None => self.held.push(Held { worker, window, amount }),
+        }
+    }
+
+    /// Replaces a reservation of `reserved`, made in `window` when its rate had `drained` so much, by what was `used`. It may
+    /// have been made by an earlier configuration, so the account is not brought into the windows of `limit`. The number of the lease
+    /// that it counts for, if there is one.
     pub(super) fn settle(
         &mut self,
         limit: &Limit,
         worker: u64,
-        window: u64,
+        (window, drained): (u64, Drained),
         reserved: u128,
         used: u128,
     ) -> Option<u64> {
         let known = self.release(worker, window, reserved);
-        let used_up = if matches!(limit.kind, Kind::Concurrency { .. }) { 0 } else { used };
-        let lease = self.lease_of(window).map(|lease| {
+        let used_up = match &limit.kind {
+            Kind::Concurrency { .. } => 0,
+            Kind::Rate { .. } => self.return_to_level(limit, drained, (known, reserved), used),
+            Kind::Budget { amount, .. } => {
+                let amount = if limit.soft { u128::MAX } else { *amount };
+                self.spend(amount, window, known, used);
+                used
+            }
+        };
+        self.lease_of(window).map(|lease| {
             lease.settle(known, used_up);
             lease.held.since
-        });
-        match &limit.kind {
-            Kind::Concurrency { .. } => {}
-            Kind::Rate { .. } => {
-                // What was given back already, because its worker seemed dead, is not given back twice.
-                let unit = Self::unit(limit);
-                self.settled = self.settled.saturating_add(used.saturating_mul(unit));
-                self.settled = self.settled.saturating_sub(known.saturating_mul(unit));
-            }
-            Kind::Budget { amount, .. } => {
-                if window == self.window {
-                    self.settled = self.settled.saturating_add(used);
-                } else if window == self.other.0 {
-                    let before = self.other.1;
-                    self.other.1 = before.saturating_add(used);
-                    // A debt that only shows when its window is over is the next window's.
-                    if window < self.window && !limit.soft {
-                        let debt = self.other.1.saturating_sub(before.max(*amount));
-                        self.settled = self.settled.saturating_add(debt);
-                    }
-                }
-            }
-        }
-        lease
+        })
     }
 
     /// Gives back what `worker` has reserved, up to `amount` of one window. How much that was.
@@ -268,20 +289,30 @@ impl Account {
         known
     }
 
-    /// Gives back everything that workers hold of which `is_live` says no. Whether there was anything.
+    /// Gives back everything that workers hold of which `is_live` says no. Whether there was anything. A rate refills by itself:
+    /// when they took it is not known.
     pub(super) fn forget(&mut self, limit: &Limit, is_live: impl Fn(u64) -> bool) -> bool {
         let dead: Vec<Held> = self.held.iter().filter(|held| !is_live(held.worker)).copied().collect();
         for Held { worker, window, amount } in &dead {
-            self.settle(limit, *worker, *window, *amount, 0);
+            if self.is_in(limit.unit()) {
+                self.settle(limit, *worker, (*window, Drained::default()), *amount, 0);
+                continue;
+            }
+            // What it has counted is in a unit that is not the limit's any more.
+            self.release(*worker, *window, *amount);
+            if let Some(lease) = self.lease_of(*window) {
+                lease.settle(*amount, 0);
+            }
         }
         let before = self.pending.len();
         self.pending.retain(|pending| is_live(pending.worker));
         !dead.is_empty() || self.pending.len() < before
     }
 
-    /// Adds to what was used, or takes from it: an operator's credit.
+    /// Takes from what was used, of a debt first: an operator's credit.
     pub(super) fn credit(&mut self, limit: &Limit, amount: u128) {
-        self.settled = self.settled.saturating_sub(amount.saturating_mul(Self::unit(limit)));
+        self.settled = self.settled.saturating_sub(amount.saturating_mul(Self::unit_of(limit)));
+        self.debts.own = self.debts.own.saturating_sub(amount);
     }
 
     /// Whether it says nothing that a new account would not say.
@@ -290,7 +321,7 @@ impl Account {
             Kind::Budget { .. } | Kind::Rate { .. } => self.settled > 0,
             Kind::Concurrency { .. } => false,
         };
-        !is_spent && self.held.is_empty() && self.pending.is_empty() && self.leases.is_empty()
+        !is_spent && self.is_released()
     }
 
     /// How much is taken, at the time to which it was [brought](Self::advance). Where control has told how much is left of the
@@ -299,7 +330,7 @@ impl Account {
         if let Some(standing) = self.shared_standing(limit, now) {
             return standing;
         }
-        let unit = Self::unit(limit);
+        let unit = Self::unit_of(limit);
         let pending = self.pending.iter().fold(0, |sum: u128, pending| sum.saturating_add(pending.amount));
         let (settled, held, reset) = match &limit.kind {
             Kind::Rate { amount, .. } => {
@@ -323,7 +354,7 @@ impl Account {
         }
         match &limit.kind {
             Kind::Rate { amount: refill, .. } => {
-                let unit = Self::unit(limit);
+                let unit = Self::unit_of(limit);
                 let excess = self.settled.saturating_add(amount.saturating_mul(unit));
                 let excess = excess.saturating_sub(limit.most().saturating_mul(unit));
                 let nanos = excess.div_ceil(u128::from((*refill).max(1)));
@@ -337,61 +368,6 @@ impl Account {
                 windows.at(now).end.map(|end| end.saturating_sub(now.as_millis()).max(1))
             }
         }
-    }
-
-    /// Writes it as bytes.
-    pub(super) fn pack(&self, to: &mut Packed) {
-        to.text(&self.subject);
-        for number in [self.window.into(), self.settled, self.other.0.into(), self.other.1, self.at.into()] {
-            to.number(number);
-        }
-        to.number(self.period.into());
-        to.number(self.held.len() as u128);
-        for Held { worker, window, amount } in &self.held {
-            to.number((*worker).into());
-            to.number((*window).into());
-            to.number(*amount);
-        }
-        to.number(self.pending.len() as u128);
-        for Pending { worker, serial, window, amount } in &self.pending {
-            to.number((*worker).into());
-            to.number((*serial).into());
-            to.number((*window).into());
-            to.number(*amount);
-        }
-        // As long as there was none, the cell is as it was before there were leases.
-        if !self.leases.is_empty() || !self.unknown.is_empty() {
-            to.number(self.leases.len() as u128);
-            for lease in &self.leases {
-                to.bytes(&lease.pack());
-            }
-        }
-        to.rest(&self.unknown);
-    }
-
-    /// Reads what [`pack`](Self::pack) wrote.
-    pub(super) fn unpack(from: &mut Unpacked<'_>) -> Option<Self> {
-        let subject = from.text()?.to_string();
-        let (window, settled) = (from.small()?, from.number()?);
-        let other = (from.small()?, from.number()?);
-        let (at, period) = (from.small()?, from.small()?);
-        let count = from.small()?;
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(Held { worker: from.small()?, window: from.small()?, amount: from.number()? });
-        }
-        let count = from.small()?;
-        let mut pending = Vec::new();
-        for _ in 0..count {
-            let (worker, serial, window) = (from.small()?, from.small()?, from.small()?);
-            pending.push(Pending { worker, serial, window, amount: from.number()? });
-        }
-        let mut leases = Vec::new();
-        let count = if from.is_empty() { 0 } else { from.small()? };
-        for _ in 0..count {
-            leases.push(Lease::unpack(from.bytes()?)?);
-        }
-        Some(Self { subject, window, settled, other, at, period, held, pending, leases, unknown: from.rest().to_vec() })
     }
 }
 

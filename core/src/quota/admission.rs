@@ -16,10 +16,10 @@ use alloc::vec::Vec;
 
 use self::decision::{State, cell, decide, open};
 use self::place::{How, Placed, place};
-use super::account::{Standing, Terms};
-use super::bucket::{Changed, Whose, change};
+use super::account::{Drained, Standing, Terms};
+use super::bucket::{Changed, Whose, change, change_for};
 use super::claim::{Claim, Want};
-use super::limit::Limit;
+use super::limit::{Kind, Limit};
 use crate::shared::Store;
 use crate::time::Instant;
 
@@ -93,6 +93,8 @@ pub struct Taken {
     pub over: bool,
     /// How the account stood then.
     pub standing: Standing,
+    /// How much of a rate's level had drained then.
+    drained: Drained,
 }
 
 impl Taken {
@@ -155,6 +157,7 @@ fn uncovered(store: &dyn Store, wants: &[Want<'_>], first: Vec<Claim>, now: Inst
     for want in wants {
         let is_known = |claim: &Claim| claim.limit.name == want.limit.name && claim.subject == want.subject;
         let looked = change(store, want.limit, Whose::own(&want.subject), now, |account| {
+            account.advance(want.limit, now);
             (false, account.fits(want.limit, want.amount, Terms::Lease, now, |_| true))
         });
         if matches!(looked, Changed::Done(false)) && !claims.iter().any(is_known) {
@@ -207,21 +210,27 @@ fn all(
         withdraw(store, wants, &placed, (id, serial), now);
         return None;
     }
-    for (want, taken) in wants.iter().zip(&placed) {
+    for (at, (want, taken)) in wants.iter().zip(&placed).enumerate() {
         let confirmed = change(store, want.limit, taken.whose(), now, |account| {
+            account.advance(want.limit, now);
             account.confirm(want.limit, id, serial);
             (true, ())
         });
         if let Changed::Lost = confirmed {
+            let (done, rest) = placed.split_at(at);
+            for (want, taken) in wants.iter().zip(done) {
+                settle(store, want.limit, taken, 0, now);
+            }
+            withdraw(store, wants.get(at..).unwrap_or_default(), rest, (id, serial), now);
             return Some(Err(Refused::Lost));
         }
     }
     Some(Ok(placed))
 }
 
-fn taken(want: &Want<'_>, Placed { shared, window, over, standing }: Placed, worker: u64) -> Taken {
+fn taken(want: &Want<'_>, Placed { shared, window, over, standing, drained }: Placed, worker: u64) -> Taken {
     let Want { number, amount, .. } = *want;
-    Taken { number, subject: want.subject.clone(), shared, window, amount, worker, over, standing }
+    Taken { number, subject: want.subject.clone(), shared, window, amount, worker, over, standing, drained }
 }
 
 /// Takes back what is pending.
@@ -263,9 +272,13 @@ pub fn has_room(store: &dyn Store, want: &Want<'_>, now: Instant) -> bool {
 
 /// Replaces what was reserved by what was used, in the limit's unit. The number of the lease that it counts for, if the limit is shared.
 pub fn settle(store: &dyn Store, limit: &Limit, taken: &Taken, used: u128, now: Instant) -> Option<u64> {
-    let Taken { window, amount, worker, .. } = taken;
-    let settled = change(store, limit, taken.whose(), now, |account| {
-        (true, account.settle(limit, *worker, *window, *amount, used))
+    let Taken { window, amount, worker, drained, .. } = taken;
+    let settled = change_for(store, limit, taken.whose(), Some((*worker, *window)), now, |account| {
+        // The limit may be that of an earlier configuration, whose windows count for nobody else any more.
+        if matches!(limit.kind, Kind::Rate { .. }) || account.is_new() {
+            account.advance(limit, now);
+        }
+        (true, account.settle(limit, *worker, (*window, *drained), *amount, used))
     });
     if let Changed::Done(lease) = settled { lease } else { None }
 }

@@ -3,12 +3,18 @@
 //! A cell cannot be removed, and in wasm nobody can list cells. So a limit that counts each value apart has a fixed
 //! number of cells, a hash table: the hash of a subject names its bucket, and an account without content gives up its
 //! place. An index cell has a bit for each bucket that exists.
+//!
+//! An account is found by its subject and its unit. So a limit that counts something else under the same name begins anew, while
+//! what is under way in the old unit still finds its own account.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+mod renamed;
+
+use self::renamed::{Moved, adopt};
 use super::account::Account;
 use super::limit::Limit;
 use super::pack::{Packed, Unpacked};
@@ -24,6 +30,9 @@ const BUCKETS: u32 = 4096;
 
 /// The fewest accounts of a bucket.
 const FEWEST: usize = 4;
+
+/// How many accounts more a bucket may have that were counted in another unit.
+const SPARE: usize = 4;
 
 /// The name of a bucket's cell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,23 +100,33 @@ fn hash(text: &str) -> u32 {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bucket {
     accounts: Vec<Account>,
+    /// Where they have gone, if the limit has another name now.
+    moved: Option<Moved>,
 }
 
 impl Bucket {
     fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.is_empty() {
+            return Some(Self::default());
+        }
         let (layout, rest) = bytes.split_first()?;
         let mut from = (*layout == LAYOUT).then_some(Unpacked::of(rest))?;
-        let mut accounts = Vec::new();
+        let mut bucket = Self::default();
         while !from.is_empty() {
-            accounts.push(Account::unpack(&mut Unpacked::of(from.bytes()?))?);
+            let account = Account::unpack(&mut Unpacked::of(from.bytes()?))?;
+            match Moved::noted_in(&account) {
+                Some(moved) => bucket.moved = Some(moved),
+                None => bucket.accounts.push(account),
+            }
         }
-        Some(Self { accounts })
+        Some(bucket)
     }
 
     fn write(&self) -> Vec<u8> {
         let mut to = Packed::default();
         to.rest(&[LAYOUT]);
-        for account in &self.accounts {
+        let note = self.moved.as_ref().map(Moved::note);
+        for account in self.accounts.iter().chain(&note) {
             let mut one = Packed::default();
             account.pack(&mut one);
             to.bytes(&one.end());
@@ -115,40 +134,49 @@ impl Bucket {
         to.end()
     }
 
-    /// The account of a subject, brought to `now`. It gets a place if it has none: a free one, that of an account without
-    /// content, or the one that is shared.
-    fn account(&mut self, limit: &Limit, whose: Whose<'_>, former: Option<Account>, now: Instant) -> &mut Account {
-        let subject = whose.account();
-        let at = match self.accounts.iter().position(|account| account.subject == subject) {
+    /// Whether its accounts are on their way to a limit with another name, so that nobody changes them here.
+    fn is_going(&self) -> bool {
+        self.moved.as_ref().is_some_and(|moved| moved.is_going)
+    }
+
+    fn find(&self, subject: &str, unit: u32) -> Option<usize> {
+        self.accounts.iter().position(|account| account.subject == subject && account.is_in(unit))
+    }
+
+    /// The account of a subject. It gets a place if it has none: a free one, that of an account without content, or the one that is
+    /// shared.
+    fn account(&mut self, limit: &Limit, subject: &str, now: Instant) -> &mut Account {
+        let at = match self.find(subject, limit.unit()) {
             Some(at) => at,
-            None => self.add(limit, subject, former, now),
+            None => self.add(limit, subject, now),
         };
         // The places are never fewer than before.
         let last = self.accounts.len() - 1;
         #[expect(clippy::indexing_slicing, reason = "found or added above")]
         let account = &mut self.accounts[at.min(last)];
-        account.advance(limit, now);
+        account.set_unit(limit.unit());
         account
     }
 
-    fn add(&mut self, limit: &Limit, subject: &str, former: Option<Account>, now: Instant) -> usize {
-        let new = former.map_or_else(|| Account::of(subject), |former| Account::after(&former, subject));
-        if self.accounts.len() >= capacity(limit) {
-            for account in &mut self.accounts {
-                account.advance(limit, now);
-            }
-            self.accounts.retain(|account| !account.is_idle(limit));
+    fn add(&mut self, limit: &Limit, subject: &str, now: Instant) -> usize {
+        let unit = limit.unit();
+        for account in self.accounts.iter_mut().filter(|account| account.is_in(unit)) {
+            account.advance(limit, now);
         }
-        let is_full = self.accounts.len() >= capacity(limit);
-        let shared = self.accounts.iter().position(|account| account.subject.is_empty());
-        match (is_full, shared) {
-            (true, Some(shared)) => shared,
-            (true, None) => {
-                self.accounts.push(Account::of(""));
-                self.accounts.len() - 1
-            }
-            (false, _) => {
-                self.accounts.push(new);
+        if self.accounts.len() >= capacity(limit) {
+            self.accounts.retain(|account| !account.is_in(unit) || !account.is_idle(limit));
+        }
+        if self.accounts.len() >= capacity(limit) + SPARE {
+            self.accounts.retain(|account| account.is_in(unit) || !account.is_released());
+        }
+        let is_full = self.accounts.iter().filter(|account| account.is_in(unit)).count() >= capacity(limit);
+        let shared = self.find("", unit);
+        // Who has used the shared account must not begin anew in one of its own, and nobody knows who has.
+        let is_in_use = shared.and_then(|at| self.accounts.get(at)).is_some_and(|account| !account.is_idle(limit));
+        match shared {
+            Some(shared) if is_full || is_in_use => shared,
+            _ => {
+                self.accounts.push(Account::in_unit(if is_full { "" } else { subject }, unit));
                 self.accounts.len() - 1
             }
         }
@@ -159,7 +187,7 @@ impl Bucket {
 /// before there are as many values as that.
 fn capacity(limit: &Limit) -> usize {
     match limit.most_values() {
-        1 => 1,
+        1 => FEWEST,
         values => (values as usize).saturating_mul(6).div_ceil(BUCKETS as usize).max(FEWEST),
     }
 }
@@ -192,17 +220,29 @@ pub(super) enum Changed<T> {
     Lost,
 }
 
-/// Changes the account of a subject. `change` says whether the account must be written, and what to tell. It is asked
-/// again if another worker was first. Never gives up because of others.
+/// Changes the account of a subject, which is as it was written last. `change` says whether the account must be written, and what
+/// to tell. It is asked again if another worker was first. Never gives up because of others.
 pub(super) fn change<T>(
     store: &dyn Store,
     limit: &Limit,
     whose: Whose<'_>,
     now: Instant,
+    change: impl FnMut(&mut Account) -> (bool, T),
+) -> Changed<T> {
+    change_for(store, limit, whose, None, now, change)
+}
+
+/// The same, for what a worker has under way since a window.
+pub(super) fn change_for<T>(
+    store: &dyn Store,
+    limit: &Limit,
+    whose: Whose<'_>,
+    under_way: Option<(u64, u64)>,
+    now: Instant,
     mut change: impl FnMut(&mut Account) -> (bool, T),
 ) -> Changed<T> {
     let mut last = None;
-    let is_done = swap(store, limit, whose, now, &mut |account| {
+    let is_done = swap(store, limit, whose, under_way, now, &mut |account| {
         let (writes, told) = change(account);
         last = Some(told);
         writes
@@ -215,28 +255,40 @@ fn swap(
     store: &dyn Store,
     limit: &Limit,
     whose: Whose<'_>,
+    under_way: Option<(u64, u64)>,
     now: Instant,
     change: &mut dyn FnMut(&mut Account) -> bool,
 ) -> bool {
-    let subject = whose.account();
-    let place = Place::of(&limit.name, limit.most_values(), whose.subject);
+    let (subject, unit) = (whose.account(), limit.unit());
+    let mut place = Place::of(&limit.name, limit.most_values(), whose.subject);
+    let mut name = Cow::Borrowed(limit.name.as_str());
+    let mut was = limit.was.as_deref().map(Cow::Borrowed);
+    let mut renamed = 0;
     loop {
         let found = store.get(&place.key);
-        let (mut bucket, is_new) = match &found {
-            None => (Bucket::default(), true),
-            Some((bytes, _)) if bytes.is_empty() => (Bucket::default(), true),
-            Some((bytes, _)) => match Bucket::read(bytes) {
-                Some(bucket) => (bucket, false),
-                None => return false,
-            },
+        let Some(mut bucket) = Bucket::read(found.as_ref().map_or(&[], |(bytes, _)| bytes)) else { return false };
+        let is_new = found.as_ref().is_none_or(|(bytes, _)| bytes.is_empty());
+        let own = bucket.find(subject, unit);
+        let is_held = |(worker, window)| {
+            own.and_then(|at| bucket.accounts.get(at)).is_some_and(|account| account.is_held(worker, window))
         };
-        let former = match &limit.was {
-            Some(was) if !bucket.accounts.iter().any(|account| account.subject == subject) => {
-                look(store, was, limit.most_values(), subject)
-            }
-            _ => None,
-        };
-        if !change(bucket.account(limit, whose, former, now)) {
+        if let Some(moved) = &bucket.moved
+            && moved.leads(now, under_way.is_some_and(|request| !is_held(request)))
+            && renamed < renamed::MOST
+        {
+            renamed += 1;
+            place = Place::numbered(&moved.to, place.number);
+            was = Some(core::mem::replace(&mut name, Cow::Owned(moved.to.clone())));
+            continue;
+        }
+        if own.is_none()
+            && let Some(was) = was.take()
+        {
+            // Then it is looked for again.
+            adopt(store, limit, (&was, &name), place.number, now);
+            continue;
+        }
+        if !change(bucket.account(limit, subject, now)) {
             return true;
         }
         let bytes = bucket.write();
@@ -257,17 +309,11 @@ fn swap(
     }
 }
 
-/// The account of a subject as it is, in the limit of this name.
-fn look(store: &dyn Store, name: &str, values: u32, subject: &str) -> Option<Account> {
-    let (bytes, _) = store.get(&Place::of(name, values, subject).key)?;
-    Bucket::read(&bytes)?.accounts.into_iter().find(|account| account.subject == subject)
-}
-
 /// Shows each account of a limit, brought to `now`.
 pub(super) fn each(store: &dyn Store, limit: &Limit, now: Instant, mut show: impl FnMut(Cow<'_, str>, &Account)) {
     for place in Place::all(store, &limit.name) {
         let bucket = store.get(&place.key).and_then(|(bytes, _)| Bucket::read(&bytes)).unwrap_or_default();
-        for mut account in bucket.accounts {
+        for mut account in bucket.accounts.into_iter().filter(|account| account.is_in(limit.unit())) {
             account.advance(limit, now);
             let subject = if account.subject.is_empty() && limit.most_values() > 1 {
                 Cow::Borrowed("(shared)")
@@ -279,17 +325,20 @@ pub(super) fn each(store: &dyn Store, limit: &Limit, now: Instant, mut show: imp
     }
 }
 
-/// Changes every account of a limit for which `change` says that it must be written.
+/// Changes every account of the limit with this name for which `change` says that it must be written. Those in another unit than
+/// the limit's are as they were written last.
 pub(super) fn change_each(
     store: &dyn Store,
-    limit: &Limit,
+    (limit, name): (&Limit, &str),
     now: Instant,
     mut change: impl FnMut(&mut Account) -> bool,
 ) {
-    for place in Place::all(store, &limit.name) {
+    for place in Place::all(store, name) {
         visit(store, &place, &mut |accounts| {
             accounts.iter_mut().fold(false, |writes, account| {
-                account.advance(limit, now);
+                if account.is_in(limit.unit()) {
+                    account.advance(limit, now);
+                }
                 change(account) || writes
             })
         });
@@ -300,7 +349,7 @@ pub(super) fn change_each(
 /// another worker was first.
 pub(super) fn visit(store: &dyn Store, place: &Place, change: &mut dyn FnMut(&mut [Account]) -> bool) {
     while let Some((bytes, number)) = store.get(&place.key) {
-        let Some(mut bucket) = Bucket::read(&bytes) else { return };
+        let Some(mut bucket) = Bucket::read(&bytes).filter(|bucket| !bucket.is_going()) else { return };
         if !change(&mut bucket.accounts) || store.replace(&place.key, &bucket.write(), number) != Swap::Outrun {
             return;
         }

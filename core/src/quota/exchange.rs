@@ -6,16 +6,17 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::account::Account;
 use super::account::lease::{Lease, Told, account};
 use super::bucket::{Changed, Place, Whose, change, visit};
 use super::claim::Claim;
 use super::limit::{Kind, Limit};
 use super::link::Link;
-use crate::lease::{Grants, Report};
+use crate::lease::{Grants, Report, State};
 use crate::shared::Store;
 use crate::time::Instant;
 
-/// The most accounts of one report. The others are in the next one.
+/// The most accounts of one report. The next one begins with the others.
 const MOST: usize = 4000;
 
 /// A report to be posted to control.
@@ -33,13 +34,22 @@ pub struct Sent {
     sequence: u64,
     at: Instant,
     accounts: Vec<(Place, String, Told)>,
+    next: usize,
+}
+
+impl Sent {
+    /// With which cell the next report begins.
+    pub fn next(&self) -> usize {
+        self.next
+    }
 }
 
 /// Which accounts a report of the steward's has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// Those that have changed, whose lease must be renewed, or that end.
-    Due,
+    /// Those that have changed, whose lease must be renewed, or that end, from the cell with this number on: if there are too
+    /// many for one report, each has its turn.
+    Due(usize),
     /// All, to be given back: this Envoy ends.
     Last,
 }
@@ -59,7 +69,7 @@ pub fn ask(store: &dyn Store, claims: &[Claim], now: Instant) -> Option<(Post, S
             None => sums.push((claim, claim.amount, claim.amount)),
         }
     }
-    let mut sent = Sent { sequence: link.sequence, at: now, accounts: Vec::with_capacity(sums.len()) };
+    let mut sent = Sent { sequence: link.sequence, at: now, accounts: Vec::with_capacity(sums.len()), next: 0 };
     for (Claim { limit, subject, .. }, wanted, least) in sums {
         let place = Place::of(&limit.name, limit.most_values(), subject);
         let asked = change(store, limit, Whose::own(subject), now, |known| {
@@ -67,6 +77,7 @@ pub fn ask(store: &dyn Store, claims: &[Claim], now: Instant) -> Option<(Post, S
             let named = account(&limit.name, &known.subject, bucket(limit, &place), window);
             let pending = known.pending_in(window);
             let told = known.leased(window, now).ask(named, (wanted, least), pending, now);
+            let told = Told { state: State { unit: limit.unit(), ..told.state }, ..told };
             (true, (told, known.subject.clone()))
         });
         let Changed::Done((told, subject)) = asked else { return None };
@@ -87,27 +98,34 @@ pub fn report(store: &dyn Store, limits: &[Limit], which: Which, always: bool, n
     if which == Which::Last {
         link = Link::change(store, |link| link.ended = true)?;
     }
-    let mut sent = Sent { sequence: link.sequence, at: now, accounts: Vec::new() };
+    let mut places = Vec::new();
     for limit in limits {
         let former = limit.was.iter().map(|was| (was, true));
         for (name, is_former) in core::iter::once((&limit.name, false)).chain(former) {
-            for place in Place::all(store, name) {
-                if sent.accounts.len() < MOST {
-                    let told = told(store, limit, &place, (name, is_former), which, now);
-                    sent.accounts.extend(told.into_iter().map(|(subject, told)| (place.clone(), subject, told)));
-                }
-            }
+            places.extend(Place::all(store, name).into_iter().map(|place| (limit, (name, is_former), place)));
         }
+    }
+    let from = if let Which::Due(from) = which { from % places.len().max(1) } else { 0 };
+    let mut sent = Sent { sequence: link.sequence, at: now, accounts: Vec::new(), next: from };
+    let (before, after) = places.split_at(from);
+    for (limit, name, place) in after.iter().chain(before) {
+        if sent.accounts.len() >= MOST {
+            break;
+        }
+        let told = told(store, limit, place, *name, which, now);
+        sent.accounts.extend(told.into_iter().map(|(subject, told)| (place.clone(), subject, told)));
+        sent.next += 1;
     }
     (always || !sent.accounts.is_empty()).then(|| (post(&link, &sent, which == Which::Last), sent))
 }
 
-/// What there is to tell of the accounts of one cell. A limit's former name has nothing but what is under way still.
+/// What there is to tell of the accounts of one cell. A limit's former name has nothing but what is under way still, and so have
+/// accounts in another unit.
 fn told(
     store: &dyn Store,
     limit: &Limit,
     place: &Place,
-    (name, is_former): (&str, bool),
+    (name, is_former): (&String, bool),
     which: Which,
     now: Instant,
 ) -> Vec<(String, Told)> {
@@ -116,16 +134,20 @@ fn told(
         told.clear();
         let mut writes = false;
         for known in accounts.iter_mut().filter(|known| !known.leases.is_empty()) {
-            let current = known.advance(limit, now).start;
+            let is_ours = known.is_in(limit.unit());
+            let current = if is_ours { known.advance(limit, now).start } else { 0 };
+            let unit = if is_ours { limit.unit() } else { known.unit() };
             let mut leases = core::mem::take(&mut known.leases);
             for lease in &mut leases {
                 if which == Which::Last {
                     lease.end();
                 }
-                let is_over = is_former || matches!(limit.kind, Kind::Budget { .. }) && lease.window != current;
+                let is_over =
+                    is_former || !is_ours || matches!(limit.kind, Kind::Budget { .. }) && lease.window != current;
                 let named = account(name, &known.subject, bucket(limit, place), lease.window);
                 let (changed, one) = lease.report(named, is_over, known.pending_in(lease.window), now);
                 writes |= changed || which == Which::Last;
+                let one = one.map(|one| Told { state: State { unit, ..one.state }, ..one });
                 told.extend(one.map(|one| (known.subject.clone(), one)));
             }
             known.leases = leases;
@@ -141,9 +163,10 @@ pub fn answered(store: &dyn Store, sent: &Sent, body: &[u8], now: Instant) -> bo
     Link::note(store, grants.is_some(), now);
     let Some(Grants { epoch, grants, .. }) = grants else { return false };
     for (place, subject, told) in &sent.accounts {
-        let grant = grants.iter().find(|grant| grant.account == told.state.account);
+        let grant = grants.iter().find(|grant| told.is_met_by(grant));
         visit(store, place, &mut |accounts| {
-            let Some(known) = accounts.iter_mut().find(|known| known.subject == *subject) else { return false };
+            let is = |known: &Account| known.subject == *subject && known.is_in(told.state.unit);
+            let Some(known) = accounts.iter_mut().find(|known| is(known)) else { return false };
             let before = known.leases.len();
             let is = |lease: &Lease| lease.window == told.window && lease.held.since == told.state.since;
             let mut taken = false;

@@ -286,6 +286,24 @@ impl Limit {
         if self.subjects.iter().any(|subject| subject.value.is_none()) { self.values.max(1) } else { 1 }
     }
 
+    /// The unit of what is counted, by its kind and its meter, as a number that is never 0. What was counted in another unit means
+    /// something else.
+    pub fn unit(&self) -> u32 {
+        let kind = match &self.kind {
+            Kind::Rate { .. } => 1,
+            Kind::Budget { .. } => 2,
+            Kind::Concurrency { .. } => return 3,
+        };
+        let meter = match self.meter {
+            Meter::Requests => 0,
+            Meter::Tokens => 1,
+            Meter::InputTokens => 2,
+            Meter::OutputTokens => 3,
+            Meter::Cost => 4,
+        };
+        kind + 16 * (meter + 1)
+    }
+
     /// The most that one request can ever take.
     pub fn most(&self) -> u128 {
         match &self.kind {

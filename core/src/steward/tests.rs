@@ -7,6 +7,7 @@ use crate::lease::{Grants, Report};
 use crate::quota::limit::{Alone, Kind, Limit, Meter, VALUES};
 use crate::quota::testing::Memory;
 use crate::quota::window::Windows;
+use crate::quota::workers;
 use crate::shared::Store;
 use weir_hub::fault::FaultKind;
 
@@ -202,4 +203,25 @@ fn it_stops_after_a_last_report_that_is_short() {
     assert!(posted(&last).is_some_and(|(report, _)| report.ending));
     let effects = told(&mut steward, 220, Input::Answer(Answer::NoCluster), &memory);
     assert_eq!(effects.last(), Some(&Effect::Stopped), "{effects:?}");
+}
+
+/// Its clock stepped by an hour, and what live workers held was given back; what a dead one had of a limit that was not there then was
+/// not.
+#[test]
+fn dead_workers_are_found_by_its_own_ticks_and_again_when_there_are_other_limits() {
+    let (mut steward, memory) = (Steward::default(), Memory::default());
+    let forgets = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| if let Effect::Forget(dead) = effect { Some(dead) } else { None })
+    };
+    workers::beat(&memory, 1, workers::Life::Own, at(1000));
+    assert_eq!(forgets(told(&mut steward, 0, Input::Tick, &memory)), None);
+    for tick in 1..30 {
+        assert_eq!(forgets(told(&mut steward, tick * 3_600_000, Input::Tick, &memory)), None, "{tick}");
+    }
+    assert_eq!(forgets(told(&mut steward, 0, Input::Tick, &memory)), Some(vec![1]));
+    workers::bury(&memory, &[1]);
+    assert_eq!(forgets(told(&mut steward, 0, Input::Tick, &memory)), None);
+    memory.create(Posted::KEY.as_str(), &Posted([limit()].into()).write());
+    assert_eq!(forgets(told(&mut steward, 0, Input::Tick, &memory)), Some(vec![]));
+    assert_eq!(forgets(told(&mut steward, 0, Input::Tick, &memory)), None);
 }

@@ -23,12 +23,18 @@ impl Cell for Pool {
             filled: Instant::from_nanos(fields.number()?),
             least: fields.amount()?,
             is_whole: fields.number()? == 1,
+            over: 0,
+            carried: 0,
             holders: Vec::new(),
             unknown: Vec::new(),
         };
         for _ in 0..fields.number()? {
             // A holder's fields are bytes of their own, so that a later version can add to them.
             pool.holders.push(holder(fields.bytes()?)?);
+        }
+        // What an older version wrote ends here.
+        if !fields.unknown().is_empty() {
+            (pool.over, pool.carried) = (fields.amount()?, fields.amount()?);
         }
         pool.unknown = fields.unknown().to_vec();
         Some(pool)
@@ -47,7 +53,7 @@ impl Cell for Pool {
             .number(u64::from(self.is_whole))
             .number(self.holders.len() as u64);
         let fields = self.holders.iter().fold(fields, |fields, holder| fields.bytes(&written(holder)));
-        fields.end_with(&self.unknown)
+        fields.amount(self.over).amount(self.carried).end_with(&self.unknown)
     }
 }
 

@@ -42,6 +42,13 @@ pub(in crate::quota) struct Told {
     pub(in crate::quota) window: u64,
 }
 
+impl Told {
+    /// Whether a grant is one of this account. An older control says no unit.
+    pub(in crate::quota) fn is_met_by(&self, grant: &Grant) -> bool {
+        grant.account == self.state.account && (grant.unit == 0 || grant.unit == self.state.unit)
+    }
+}
+
 impl Lease {
     /// One that holds nothing yet.
     pub(super) fn new(window: u64, now: Instant) -> Self {

@@ -2,8 +2,12 @@ use alloc::vec;
 use core::time::Duration;
 
 use super::super::limit::{Alone, Meter, VALUES};
+use super::super::pack::{Packed, Unpacked};
 use super::super::window::Windows;
 use super::*;
+
+mod debts;
+mod rate;
 
 fn limit(kind: Kind) -> Limit {
     let (was, subjects) = (None, vec![]);
@@ -38,6 +42,12 @@ fn left(account: &mut Account, limit: &Limit, now: Instant) -> u128 {
 
 const W: u64 = 7;
 
+/// Settles what was reserved at this moment.
+fn settle(account: &mut Account, limit: &Limit, window: u64, reserved: u128, used: u128) {
+    let drained = account.drained();
+    account.settle(limit, W, (window, drained), reserved, used);
+}
+
 #[test]
 fn a_rate_refills_continuously_up_to_its_burst() {
     let limit = &rate(60, 10);
@@ -47,10 +57,10 @@ fn a_rate_refills_continuously_up_to_its_burst() {
     assert_eq!(left(&mut account, limit, secs(1000)), 0);
     assert_eq!(account.wait(limit, 3, secs(1000)), Some(3000));
     assert_eq!(left(&mut account, limit, secs(1003)), 3);
-    account.settle(limit, W, 0, 10, 4);
+    settle(&mut account, limit, 0, 10, 4);
     assert_eq!(left(&mut account, limit, secs(1003)), 9, "six come back");
     assert_eq!(left(&mut account, limit, secs(2000)), 10, "and no more than the burst");
-    account.settle(limit, W, 0, 0, 25);
+    settle(&mut account, limit, 0, 0, 25);
     assert_eq!(left(&mut account, limit, secs(2000)), 0, "a debt");
     assert_eq!(left(&mut account, limit, secs(2016)), 1, "it is paid first");
     assert_eq!(account.wait(limit, 11, secs(2016)), None, "never");
@@ -83,9 +93,9 @@ fn a_clock_that_steps_is_followed() {
     let limit = &budget(10);
     let mut account = Account::of("");
     account.advance(limit, secs(150));
-    account.settle(limit, W, 100_000, 0, 4);
+    settle(&mut account, limit, 100_000, 0, 4);
     assert_eq!(left(&mut account, limit, secs(950)), 10, "the clock was wrong");
-    account.settle(limit, W, 900_000, 0, 1);
+    settle(&mut account, limit, 900_000, 0, 1);
     assert_eq!(left(&mut account, limit, secs(150)), 6, "and is right again");
     assert_eq!(left(&mut account, limit, secs(950)), 9);
 }
@@ -98,7 +108,7 @@ fn a_request_counts_in_the_window_in_which_it_was_admitted() {
     account.hold(limit, W, first, 6);
     assert_eq!((first, left(&mut account, limit, secs(199))), (100_000, 4));
     assert_eq!(left(&mut account, limit, secs(200)), 10, "a new window");
-    account.settle(limit, W, first, 6, 5);
+    settle(&mut account, limit, first, 6, 5);
     assert_eq!(left(&mut account, limit, secs(200)), 10);
     assert_eq!(account.other, (100_000, 5));
     assert!(account.is_idle(limit));
@@ -111,15 +121,15 @@ fn a_debt_is_taken_from_the_next_window_first() {
     let mut account = Account::of("");
     let first = account.advance(limit, secs(150)).start;
     account.hold(limit, W, first, 3);
-    account.settle(limit, W, first, 1, 12);
+    settle(&mut account, limit, first, 1, 12);
     assert_eq!(left(&mut account, limit, secs(150)), 0);
     assert_eq!(left(&mut account, limit, secs(200)), 8, "two too many");
-    account.settle(limit, W, first, 2, 3);
+    settle(&mut account, limit, first, 2, 3);
     assert_eq!(left(&mut account, limit, secs(200)), 5, "and what shows only now");
     let soft = &Limit { soft: true, ..budget(10) };
     let mut account = Account::of("");
     account.advance(soft, secs(150));
-    account.settle(soft, W, 100_000, 0, 12);
+    settle(&mut account, soft, 100_000, 0, 12);
     assert_eq!(left(&mut account, soft, secs(200)), 10, "a soft limit owes nothing");
 }
 
@@ -127,7 +137,7 @@ fn a_debt_is_taken_from_the_next_window_first() {
 fn a_new_amount_or_period_keeps_what_was_spent() {
     let mut account = Account::of("");
     account.advance(&budget(10), secs(150));
-    account.settle(&budget(10), W, 100_000, 0, 4);
+    settle(&mut account, &budget(10), 100_000, 0, 4);
     assert_eq!(left(&mut account, &budget(7), secs(150)), 3);
     let mut account = Account::of("");
     account.advance(&rate(60, 10), secs(1));
@@ -143,14 +153,14 @@ fn a_longer_window_has_what_was_spent_in_the_shorter_one() {
     let long = &limit(Kind::Budget { amount: 50, windows: Windows::Regular { from: 50, length: 1000 } });
     let mut account = Account::of("");
     account.advance(&budget(10), secs(150));
-    account.settle(&budget(10), W, 100_000, 0, 4);
+    settle(&mut account, &budget(10), 100_000, 0, 4);
     assert_eq!(account.advance(long, secs(160)).start, 50_000);
     assert_eq!(left(&mut account, long, secs(160)), 46);
 }
 
 #[test]
 fn what_a_dead_worker_held_comes_back_once() {
-    for limit in [rate(60, 10), budget(10), limit(Kind::Concurrency { amount: 10 })] {
+    for limit in [budget(10), limit(Kind::Concurrency { amount: 10 })] {
         let mut account = Account::of("");
         let window = account.advance(&limit, secs(150)).start;
         account.hold(&limit, W, window, 6);
@@ -159,7 +169,7 @@ fn what_a_dead_worker_held_comes_back_once() {
         assert!(!account.forget(&limit, |_| true));
         assert!(account.forget(&limit, |worker| worker == 8));
         assert_eq!(left(&mut account, &limit, secs(150)), 8);
-        account.settle(&limit, W, window, 6, 0);
+        settle(&mut account, &limit, window, 6, 0);
         assert_eq!(left(&mut account, &limit, secs(150)), 8, "it was not dead after all");
     }
 }
@@ -169,7 +179,7 @@ fn an_account_is_read_as_it_was_written_with_what_another_version_added() {
     let limit = &budget(u128::MAX);
     let mut account = Account::of("team/é");
     account.advance(limit, secs(150));
-    account.settle(limit, W, 100_000, 0, u128::MAX - 1);
+    settle(&mut account, limit, 100_000, 0, u128::MAX - 1);
     account.advance(limit, secs(250));
     account.hold(limit, u64::MAX, 200_000, 1 << 100);
     account.pend(3, 4, 200_000, 5);
@@ -178,18 +188,25 @@ fn an_account_is_read_as_it_was_written_with_what_another_version_added() {
         account.pack(&mut to);
         to.end()
     };
-    // What a version wrote that knew no leases.
-    let before = packed(&account);
-    assert_eq!(Account::unpack(&mut Unpacked::of(&before)).as_ref(), Some(&account));
     account.leased(200_000, secs(250)).reserve(7);
     account.leased(100_000, secs(250)).want(8);
+    let bytes = packed(&account);
+    // What versions wrote that knew no leases, or no units.
+    let no_units = bytes.len() - [0_u8; 7].len();
+    assert_eq!(bytes[no_units..], [0; 7], "what is new is at the end");
+    assert_eq!(Account::unpack(&mut Unpacked::of(&bytes[..no_units])).as_ref(), Some(&account));
+    let leases = core::mem::take(&mut account.leases);
+    let no_leases = packed(&account).len() - [0_u8; 8].len();
+    assert_eq!(Account::unpack(&mut Unpacked::of(&bytes[..no_leases])).as_ref(), Some(&account));
+    account.leases = leases;
+    (account.unit, account.drained, account.adopted) = (34, 1 << 90, u64::MAX);
+    account.debts = Debts { own: 1, other: 2, moved: 3, nested: true };
     account.unknown = vec![1, 2, 3];
     let bytes = packed(&account);
-    assert_eq!(bytes[..before.len()], before, "it only appends");
-    assert_eq!(Account::unpack(&mut Unpacked::of(&bytes)), Some(account));
-    for len in (0..bytes.len() - 3).filter(|len| *len != before.len()) {
+    for len in (0..bytes.len() - 3).filter(|len| ![no_leases, no_units].contains(len)) {
         assert_eq!(Account::unpack(&mut Unpacked::of(&bytes[..len])), None, "{len}");
     }
+    assert_eq!(Account::unpack(&mut Unpacked::of(&bytes)), Some(account));
 }
 
 #[test]
@@ -201,6 +218,6 @@ fn a_month_of_windows_passes_in_no_time() {
         assert!(account.has_room(limit, 10, |_| true), "{minute}");
         account.hold(limit, W, window, 10);
         assert!(!account.has_room(limit, 1, |_| true));
-        account.settle(limit, W, window, 10, 10);
+        settle(&mut account, limit, window, 10, 10);
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::account::{Account, Pending, Standing, Terms};
+use super::super::account::{Account, Drained, Pending, Standing, Terms};
 use super::super::bucket::{Changed, Whose, change};
 use super::super::claim::{Claim, Want};
 use super::super::link::Link;
@@ -35,6 +35,7 @@ pub(super) struct Placed {
     pub(super) window: u64,
     pub(super) over: bool,
     pub(super) standing: Standing,
+    pub(super) drained: Drained,
 }
 
 /// What comes of looking for a place.
@@ -80,7 +81,8 @@ pub(super) fn place(
             if account.fits(limit, *amount, terms, now, |_| true) {
                 put(account, window);
                 let standing = account.standing(limit, now);
-                return (true, Found::Placed(Placed { shared: account.subject != *subject, window, over, standing }));
+                let (shared, drained) = (account.subject != *subject, account.drained());
+                return (true, Found::Placed(Placed { shared, window, over, standing, drained }));
             }
             if account.fits(limit, *amount, terms, now, |pending| admitted.contains(pending)) {
                 let waits = account.pending.iter().filter(|pending| !admitted.contains(pending));

@@ -65,6 +65,40 @@ fn all_are_taken_or_none() {
     }
 }
 
+/// A store that refuses the writes of one cell, from the second on.
+struct Refusing<'m>(&'m Memory, &'static str, Mutex<u32>);
+
+impl Store for Refusing<'_> {
+    fn get(&self, key: &str) -> Option<(Vec<u8>, crate::shared::Number)> {
+        self.0.get(key)
+    }
+
+    fn replace(&self, key: &str, with: &[u8], number: crate::shared::Number) -> crate::shared::Swap {
+        let mut writes = self.2.lock().unwrap();
+        *writes += u32::from(key == self.1);
+        if *writes > 1 && key == self.1 { crate::shared::Swap::Refused } else { self.0.replace(key, with, number) }
+    }
+
+    fn create(&self, key: &str, with: &[u8]) -> crate::shared::Swap {
+        self.0.create(key, with)
+    }
+}
+
+/// The accounts that had been confirmed before stayed reserved.
+#[test]
+fn an_admission_that_cannot_be_written_to_its_end_holds_nothing() {
+    let (memory, limits) = (Memory::default(), [budget("a", 10), budget("b", 10), budget("c", 10)]);
+    for limit in &limits {
+        let taken = admit(&memory, &mut Worker::new(3), &mut [want(limit, 1)], Asking::Never, now()).unwrap();
+        settle(&memory, limit, &taken[0], 0, now());
+    }
+    let store = Refusing(&memory, "weir.quota/b/0", Mutex::new(0));
+    let mut wants: Vec<Want<'_>> = limits.iter().map(|limit| want(limit, 4)).collect();
+    assert_eq!(admit(&store, &mut Worker::new(1), &mut wants, Asking::Never, now()), Err(Refused::Lost));
+    assert_eq!((taken_of(&memory, &limits[0]), taken_of(&memory, &limits[2])), ((0, 0), (0, 0)));
+    assert!(admit(&memory, &mut Worker::new(2), &mut [want(&limits[0], 10)], Asking::Never, now()).is_ok());
+}
+
 #[test]
 fn what_a_worker_left_pending_when_it_died_holds_nobody_up() {
     let (store, a) = (Memory::default(), budget("a", 10));

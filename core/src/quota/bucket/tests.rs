@@ -9,6 +9,9 @@ use super::super::testing::Memory;
 use super::super::window::Windows;
 use super::*;
 
+mod renamed;
+mod units;
+
 fn limit(values: u32) -> Limit {
     Limit {
         name: "l".into(),
@@ -30,7 +33,7 @@ fn secs(secs: u64) -> Instant {
 fn spend(store: &Memory, limit: &Limit, subject: &str, amount: u128, now: Instant) -> (bool, u128) {
     let spent = change(store, limit, Whose::own(subject), now, |account| {
         let window = account.advance(limit, now).start;
-        account.settle(limit, 1, window, 0, amount);
+        account.settle(limit, 1, (window, account.drained()), 0, amount);
         (true, (account.subject == subject, account.standing(limit, now).left()))
     });
     let Changed::Done(spent) = spent else { panic!("lost") };
@@ -81,16 +84,6 @@ fn values_beyond_the_most_share_an_account_and_settle_there() {
 }
 
 #[test]
-fn a_renamed_limit_takes_over_what_was_spent() {
-    let (store, old) = (Memory::default(), limit(1000));
-    spend(&store, &old, "a", 30, secs(1));
-    let new = Limit { name: "new".into(), was: Some("l".into()), ..old.clone() };
-    assert_eq!(spend(&store, &new, "a", 5, secs(1)), (true, 65));
-    assert_eq!(spend(&store, &new, "b", 5, secs(1)), (true, 95));
-    assert_eq!(spend(&store, &old, "a", 0, secs(1)), (true, 70), "the old one stays");
-}
-
-#[test]
 fn a_cell_of_another_layout_is_never_overwritten() {
     let (store, limit) = (Memory::default(), limit(1));
     let key = Place::of("l", 1, "a").key;
@@ -98,4 +91,25 @@ fn a_cell_of_another_layout_is_never_overwritten() {
     let changed = change(&store, &limit, Whose::own("a"), secs(1), |_| (true, ()));
     assert!(matches!(changed, Changed::Lost));
     assert_eq!(store.get(&key).unwrap().0, [9, 1, 2]);
+}
+
+/// Who has used the shared account has no clean slate when a place of its own becomes free.
+#[test]
+fn nobody_gains_by_coming_out_of_a_shared_account() {
+    let (store, limit) = (Memory::default(), limit(1000));
+    let number = |user: u32| Place::of("l", 1000, &user.to_string()).number;
+    let crowd: Vec<String> = (0..).filter(|user| number(*user) == 7).take(6).map(|user| user.to_string()).collect();
+    let (shared, own) = (&crowd[4], &crowd[..4]);
+    for subject in own {
+        assert_eq!(spend(&store, &limit, subject, 10, secs(1)), (true, 90));
+    }
+    assert_eq!(spend(&store, &limit, shared, 60, secs(1)), (false, 40));
+    // A place becomes free.
+    let _ = change(&store, &limit, Whose::own(&own[0]), secs(1), |account| {
+        account.credit(&limit, 10);
+        (true, ())
+    });
+    assert_eq!(spend(&store, &limit, shared, 5, secs(2)), (false, 35));
+    assert_eq!(spend(&store, &limit, &crowd[5], 5, secs(2)), (false, 30), "who has used it, nobody knows");
+    assert_eq!(spend(&store, &limit, shared, 5, secs(101)), (true, 95), "in the next window all begin anew");
 }

@@ -126,7 +126,7 @@ impl Envoy {
     }
 
     fn reports(&self, control: &mut Control, limit: &Limit, now: Instant) {
-        let Some((post, sent)) = report(&self.memory, core::slice::from_ref(limit), Which::Due, false, now) else {
+        let Some((post, sent)) = report(&self.memory, core::slice::from_ref(limit), Which::Due(0), false, now) else {
             return;
         };
         let answer = control.answers(core::slice::from_ref(limit), &post.body, now);
@@ -276,11 +276,11 @@ fn a_limit_that_was_renamed_gives_back_what_its_old_name_held() {
     let mut envoy = Envoy::new("a", 1, ms(0));
     assert!(envoy.admits(&mut control, &limit, 100, true, ms(0)));
     let renamed = Limit { name: "new".into(), was: Some("l".into()), ..limit.clone() };
-    let (post, _) = report(&envoy.memory, core::slice::from_ref(&renamed), Which::Due, false, ms(1)).unwrap();
+    let (post, _) = report(&envoy.memory, core::slice::from_ref(&renamed), Which::Due(0), false, ms(1)).unwrap();
     let told = Report::decode(&post.body).unwrap().accounts;
     assert_eq!((told[0].account.limit.as_str(), told[0].granted, told[0].ending), ("l", 100, false));
     envoy.settles(&limit, 0, 60, ms(2));
-    let (post, sent) = report(&envoy.memory, core::slice::from_ref(&renamed), Which::Due, false, ms(3)).unwrap();
+    let (post, sent) = report(&envoy.memory, core::slice::from_ref(&renamed), Which::Due(0), false, ms(3)).unwrap();
     let told = Report::decode(&post.body).unwrap().accounts;
     assert_eq!((told[0].settled, told[0].granted, told[0].ending), (60, 60, true));
     let answer = control.answers(core::slice::from_ref(&limit), &post.body, ms(3));
@@ -305,4 +305,68 @@ fn values_that_share_an_account_are_told_apart_by_their_bucket() {
     names.dedup();
     assert_eq!((names.len(), sent.accounts.len()), (told.len(), told.len()), "no two have one name");
     assert_eq!(account("l", "(shared 3)", Some(1), 0).subject, "((shared 3)");
+}
+
+/// It is counted anew; what control had granted in the other unit goes back under that.
+#[test]
+fn a_limit_that_counts_something_else_gives_back_what_it_held() {
+    let (tokens, mut control) = (budget(1000), Control::default());
+    let dollars = Limit { meter: Meter::Cost, ..tokens.clone() };
+    let mut envoy = Envoy::new("a", 1, ms(0));
+    assert!(envoy.admits(&mut control, &tokens, 100, true, ms(0)));
+    control.pools.clear();
+    assert!(envoy.admits(&mut control, &dollars, 50, true, ms(1)));
+    envoy.settles(&tokens, 0, 60, ms(2));
+    let (post, sent) = report(&envoy.memory, core::slice::from_ref(&dollars), Which::Due(0), false, ms(3)).unwrap();
+    let mut told = Report::decode(&post.body).unwrap().accounts;
+    told.sort_by_key(|state| state.unit);
+    let shown: Vec<_> = told.iter().map(|state| (state.unit, state.settled, state.reserved, state.ending)).collect();
+    assert_eq!(shown, [(tokens.unit(), 60, 0, true), (dollars.unit(), 0, 50, false)]);
+    assert_eq!(told[0].granted, 60);
+    // Control answers nothing to the unit that its limit has not.
+    let grants = Grants { sequence: sent.sequence, epoch: 1, grants: vec![] };
+    assert!(answered(&envoy.memory, &sent, &grants.encode(), ms(4)));
+    let (post, _) = report(&envoy.memory, core::slice::from_ref(&dollars), Which::Due(0), true, ms(5000)).unwrap();
+    let units = Report::decode(&post.body).unwrap().accounts.into_iter().map(|state| state.unit);
+    assert_eq!(units.collect::<Vec<_>>(), [dollars.unit()]);
+}
+
+/// The first accounts in order filled every report, and the leases of the last ones ran out.
+#[test]
+fn no_account_waits_for_its_report_for_ever() {
+    let subjects = vec![Subject { of: Dimension::User, value: None }];
+    let limit = Limit { subjects, values: 20_000, ..budget(1 << 60) };
+    let envoy = Envoy::new("a", 1, ms(0));
+    let users: Vec<String> = (0..9000).map(|user| user.to_string()).collect();
+    for user in &users {
+        let mut worker = envoy.worker.clone();
+        let mut wants = [Want { number: 0, limit: &limit, subject: user.clone(), amount: 1 }];
+        let _ = admit(&envoy.memory, &mut worker, &mut wants, Asking::Never, ms(0));
+    }
+    let (mut from, mut told) = (0, alloc::collections::BTreeSet::new());
+    for tick in 0..3 {
+        let now = ms(tick + 1);
+        let (post, sent) = report(&envoy.memory, core::slice::from_ref(&limit), Which::Due(from), false, now).unwrap();
+        from = sent.next();
+        told.extend(Report::decode(&post.body).unwrap().accounts.into_iter().map(|state| state.account.subject));
+    }
+    assert_eq!(told.len(), users.len());
+}
+
+/// What an Envoy reserves and does not use was granted out of a bucket that has refilled since.
+#[test]
+fn a_leased_rate_gives_back_only_what_has_not_drained() {
+    let limit = limit(Kind::Rate { amount: 10, period: 1_000_000_000, burst: 100 }, Alone::Closed);
+    let mut control = Control::default();
+    let mut envoy = Envoy::new("a", 1, ms(0));
+    for second in 0..4 {
+        assert!(envoy.admits(&mut control, &limit, 100, true, ms(second * 10_000)), "{second}");
+        envoy.reports(&mut control, &limit, ms(second * 10_000));
+    }
+    // The latest one is under way still, and only its part is in the level.
+    for at in [0, 1, 1] {
+        envoy.settles(&limit, at, 0, ms(30_000));
+    }
+    envoy.reports(&mut control, &limit, ms(30_001));
+    assert!(!envoy.admits(&mut control, &limit, 20, true, ms(30_002)));
 }

@@ -42,7 +42,8 @@ fn runs(limit: &Limit, most: u128, seed: u64) {
                 }
             }
             75..90 => {
-                if let Some((post, sent)) = report(&envoy.memory, core::slice::from_ref(limit), Which::Due, false, now)
+                if let Some((post, sent)) =
+                    report(&envoy.memory, core::slice::from_ref(limit), Which::Due(0), false, now)
                 {
                     if random.below(3) == 0 {
                         // It comes twice.

@@ -46,7 +46,7 @@ fn interleave(parts: &[Part], seed: u64) {
                 match *part {
                     Part::Reports(times) => {
                         for _ in 0..times {
-                            report(&store, limits, Which::Due, false, ms(1)).map(exchanged);
+                            report(&store, limits, Which::Due(0), false, ms(1)).map(exchanged);
                         }
                     }
                     Part::Admits(amount, times) => {
@@ -78,7 +78,7 @@ fn interleave(parts: &[Part], seed: u64) {
     let mut control = control.into_inner().unwrap();
     for tick in 0..80 {
         let now = ms(200 * tick + 2);
-        if let Some((post, sent)) = report(&memory, &limits, Which::Due, false, now) {
+        if let Some((post, sent)) = report(&memory, &limits, Which::Due(0), false, now) {
             let answer = control.answers(&limits, &post.body, now);
             assert!(answered(&memory, &sent, &answer, now));
         }
