@@ -48,7 +48,7 @@ pub fn render(gateway: &Gateway, node: &Node) -> Result<Resources, RenderError> 
         listeners: listeners.collect(),
         manager,
         clusters,
-        routes: routes::Routes::of(gateway).at(&node.door)?,
+        routes: routes::Routes::of(gateway).at(node)?,
         edge: filters::edge(gateway.routing(), node),
         secrets,
     })

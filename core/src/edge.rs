@@ -13,6 +13,7 @@ mod path;
 mod plan;
 mod quota;
 mod rank;
+mod usage;
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -28,6 +29,7 @@ use crate::config::Routing;
 use crate::health::cooldown::Cooldown;
 use crate::key::KeyHash;
 use crate::load::{Load, Share};
+use crate::percent::percent_decoded;
 use crate::plan::{Connection, Origin, Outcome, Plan};
 use crate::quota::Claim;
 use crate::quota::media::Files;
@@ -35,6 +37,7 @@ use crate::record::span::{self, Attribute};
 use crate::record::{self, Ending, Progress, Record, Stage, Subject};
 use crate::shared::Store;
 use crate::time::Instant;
+use crate::usage::Asker;
 use crate::{allow, listing};
 
 /// The fields of a form that Weir reads.
@@ -90,8 +93,19 @@ enum Phase {
     Headers,
     /// The caller and the endpoint are known; the body has not come.
     Body(Wanted, KeyHash),
+    /// Control answers it. Its body, if it has one, is not looked at.
+    Control(KeyHash),
     /// A plan was written, or an answer was given.
     Over,
+}
+
+/// Where a request goes, according to its headers.
+#[derive(Debug)]
+enum Goes {
+    /// To a model, once its body is read.
+    ToModel(Endpoint),
+    /// To control.
+    ToControl(Asker),
 }
 
 /// What the request asks for, according to its path.
@@ -151,7 +165,10 @@ impl Edge {
         end: bool,
     ) -> Result<Vec<(&'h str, Cow<'h, str>)>, Answer> {
         let outcome = self.read_headers(routing, headers, end);
-        let endpoint = self.note(outcome)?;
+        let endpoint = match self.note(outcome)? {
+            Goes::ToModel(endpoint) => endpoint,
+            Goes::ToControl(asker) => return Ok(self.control_headers(headers, &asker)),
+        };
         let passed = headers.iter().filter(|(name, _)| passes(name));
         let mut passed: Vec<(&str, Cow<'_, str>)> =
             passed.map(|(name, value)| (*name, Cow::Borrowed(passed_value(endpoint, name, value)))).collect();
@@ -163,7 +180,7 @@ impl Edge {
 
     /// Counts a request whose headers were read among those that its worker has under way, if there is room.
     fn enter(&mut self, routing: &Routing, load: &mut Load) -> Result<Share, Answer> {
-        let Phase::Body(_, key) = self.phase else { return Ok(Share::default()) };
+        let (Phase::Body(_, key) | Phase::Control(key)) = self.phase else { return Ok(Share::default()) };
         let outcome = load.enter(routing, key).map_err(|reject| self.reject(&reject));
         self.note(outcome)
     }
@@ -211,7 +228,7 @@ impl Edge {
                 let outcome = self.plan(around, now, (&wanted, key), body);
                 (outcome, Some(Phase::Body(wanted, key)))
             }
-            Phase::Headers | Phase::Over => (Err(HostFault::Host.problem().into()), None),
+            Phase::Headers | Phase::Control(_) | Phase::Over => (Err(HostFault::Host.problem().into()), None),
         };
         self.planned(around.routing, outcome, before)
     }
@@ -291,7 +308,7 @@ impl Edge {
         })
     }
 
-    fn read_headers(&mut self, routing: &Routing, headers: &[(&str, &str)], end: bool) -> Result<Endpoint, Answer> {
+    fn read_headers(&mut self, routing: &Routing, headers: &[(&str, &str)], end: bool) -> Result<Goes, Answer> {
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let path = value(":path").unwrap_or_default();
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -334,6 +351,9 @@ impl Edge {
             let list = listing::answer(routing, |model| rights.have_model(model), path, self.family);
             return Err(list.unwrap_or_else(|reject| self.reject(&reject)));
         }
+        if path == crate::usage::PATH {
+            return self.usage(routing, &caller, method);
+        }
         let wanted = self.wanted(routing, path, query, value);
         let wanted = wanted.map_err(|reject| self.reject(&reject))?;
         if !rights.have_endpoint(wanted.endpoint) {
@@ -348,7 +368,7 @@ impl Edge {
         }
         let endpoint = wanted.endpoint;
         self.phase = Phase::Body(wanted, caller.hash);
-        Ok(endpoint)
+        Ok(Goes::ToModel(endpoint))
     }
 
     /// The refusal of a `path`; `plain` is the same path in its plain form, which may or may not exist.
@@ -376,7 +396,7 @@ impl Edge {
         self.family = endpoint.family();
         let length = value("content-length").and_then(|length| length.parse().ok());
         within(routing, endpoint, length.unwrap_or_default())?;
-        let in_path = asked.in_path.map(|(model, delivery)| (listing::percent_decoded(model), delivery));
+        let in_path = asked.in_path.map(|(model, delivery)| (percent_decoded(model), delivery));
         if in_path.as_ref().is_some_and(|(_, delivery)| *delivery == Delivery::Streamed)
             && !query.split('&').any(|pair| pair == "alt=sse")
         {

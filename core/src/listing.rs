@@ -1,6 +1,6 @@
 //! `GET /v1/models` and `GET /v1beta/models`: the models that a key may use.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use weir_hub::fault::Reject;
 
 use crate::answer::Answer;
 use crate::config::{Model, Routing};
+use crate::percent::percent_decoded;
 
 /// Whether `path` lists models, or shows one.
 pub fn is_at(path: &str) -> bool {
@@ -57,20 +58,4 @@ fn entry(name: &str, model: &Model, family: Family) -> Value {
             "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
         }),
     }
-}
-
-/// Some clients escape the slash in names such as `org/model`.
-pub(crate) fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let escaped = (first == b'%')
-            .then(|| after.get(..2))
-            .flatten()
-            .and_then(|hex| core::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(escaped.unwrap_or(first));
-        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
-    }
-    String::from_utf8_lossy(&bytes).to_string()
 }

@@ -115,7 +115,8 @@ impl<H: Host> Role<H> for Request {
                 ((), edge.request_headers(headers, end, &mut around, effects))
             })
         });
-        self.perform(host, Flow::Hold)
+        let flow = if self.edge.asks_control() { Flow::Continue } else { Flow::Hold };
+        self.perform(host, flow)
     }
 
     fn request_body(&mut self, host: &mut H, size: usize, end: bool) -> Next {
@@ -133,6 +134,9 @@ impl<H: Host> Role<H> for Request {
     }
 
     fn response_headers(&mut self, host: &mut H, _: bool) -> Next {
+        if self.edge.asks_control() {
+            self.edge.control_answered(host.rewrite_headers(Map::Response, |headers| (status(headers), None)));
+        }
         if let Some((name, value)) = self.edge.answer_header() {
             host.set_header(Map::Response, name, value);
         }
@@ -174,6 +178,12 @@ impl<H: Host> Role<H> for Request {
         mailbox::close(self.id);
         self.on(host, Input::Ended(Box::new(Ended { plan, progress, taken, ending })));
     }
+}
+
+/// The answer's status; 0 if it has none.
+fn status(headers: &[(&str, &str)]) -> u16 {
+    let status = headers.iter().find(|(name, _)| *name == ":status");
+    status.and_then(|(_, status)| status.parse().ok()).unwrap_or_default()
 }
 
 /// What is known of the client, as far as the configuration needs it: asking costs a wasm filter about a microsecond each time.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use weir_core::config::{Network, did_you_mean};
 use weir_core::key::KeyHash;
+use weir_core::usage::NAME as USAGE;
 use weir_hub::endpoint::Endpoint;
 use weir_places::Places;
 
@@ -105,8 +106,12 @@ pub fn endpoint(text: &str) -> Result<String, String> {
     if let Some(endpoint) = Endpoint::from_name(name) {
         return Ok(endpoint.name().to_owned());
     }
-    let hint = did_you_mean(name, Endpoint::ALL.into_iter().map(Endpoint::name));
-    Err(hint.unwrap_or_else(|| format!("the endpoints are {}", Endpoint::ALL.map(Endpoint::name).join(", "))))
+    let known = || Endpoint::ALL.into_iter().map(Endpoint::name).chain([USAGE]);
+    if name == USAGE {
+        return Ok(USAGE.to_owned());
+    }
+    let all = || format!("the endpoints are {}", known().collect::<Vec<_>>().join(", "));
+    Err(did_you_mean(name, known()).unwrap_or_else(all))
 }
 
 /// Reads a network that a key may be used from.
@@ -145,6 +150,15 @@ fn unknown(path: &Path, name: &str, register: &Register) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_called_as_in_the_configuration() {
+        for name in ["chat", " usage "] {
+            assert_eq!(endpoint(name), Ok(name.trim().to_owned()));
+        }
+        assert_eq!(endpoint("usages"), Err("did you mean \"usage\"?".to_owned()));
+        assert!(endpoint("else").unwrap_err().ends_with("rerank, usage"));
+    }
 
     #[test]
     fn the_command_for_another_key_can_be_pasted() {

@@ -319,7 +319,7 @@ fn now_ms() -> u128 {
 /// The sum of the ledger's rows, and what it has booked as lost, is what is spent of the limit.
 #[tokio::test]
 async fn the_ledger_and_the_leases_agree_whoever_is_killed() {
-    let (upstream, mut control) = (Upstream::sim().await, Control::with_ledger());
+    let (upstream, mut control) = (Upstream::sim().await, Control::new());
     let quota = json!({ "budget": "1000000 tokens per month" });
     let gateways = two(&upstream, &mut control, quota).await;
     let mut books = Books::of(&control, &gateways);

@@ -38,6 +38,7 @@ mod tls;
 mod translation;
 mod transport;
 mod uploads;
+mod usage;
 
 /// A gateway that the tests of a module share, and what is behind it.
 struct Shared {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
-use weir_control::ledger::FILE;
+use weir_control::ledger;
 use weir_control::render::ControlAddress;
-use weir_control::state::book::{Book, Ledger, NoBook};
+use weir_control::state::book::Ledger;
 use weir_control::state::limits::Limits;
 use weir_control::state::listen::{Address, Guard, Listener};
 use weir_control::state::pools::Pools;
@@ -24,8 +24,6 @@ use crate::folder::Folder;
 pub struct Control {
     store: StoreAddress,
     running: Option<Runtime>,
-    /// Whether there is a ledger.
-    books: bool,
     folder: Folder,
 }
 
@@ -37,24 +35,17 @@ impl Control {
 
     /// One that keeps leases in this store. It is not running yet.
     pub fn over(store: StoreAddress) -> Self {
-        Self { store, running: None, books: false, folder: Folder::new() }
-    }
-
-    /// One that asks a ledger, which somebody else fills.
-    pub fn with_ledger() -> Self {
-        let mut control = Self::new();
-        control.books = true;
-        control
-    }
-
-    /// Where that ledger is.
-    pub fn ledger(&self) -> PathBuf {
-        self.folder.path().join(FILE)
+        Self { store, running: None, folder: Folder::new() }
     }
 
     /// Where it listens.
     pub fn address(&self) -> ControlAddress {
         ControlAddress::Socket(self.socket())
+    }
+
+    /// The ledger that it asks. It is not there until a test makes it, and somebody else fills it.
+    pub fn ledger(&self) -> PathBuf {
+        self.folder.path().join(ledger::FILE)
     }
 
     fn socket(&self) -> PathBuf {
@@ -80,8 +71,7 @@ impl Control {
 
     fn pools(&self, limits: &[Limit]) -> Arc<Pools> {
         let tell = Arc::new(|line: &str| eprintln!("control: {line}"));
-        let book: Arc<dyn Book> = if self.books { Arc::new(Ledger::new(self.ledger())) } else { Arc::new(NoBook) };
-        Arc::new(Pools::new(self.store.clone(), Limits::of(limits), book, tell))
+        Arc::new(Pools::new(self.store.clone(), Limits::of(limits), Arc::new(Ledger::new(self.ledger())), tell))
     }
 
     /// What became of a limit, over all its accounts.

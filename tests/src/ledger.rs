@@ -21,6 +21,11 @@ pub fn booked(gateways: &[Gateway], limit: &str) -> u128 {
     of_limit.map(|spent| u128::try_from(spent.amount).expect("no credits")).sum()
 }
 
+/// Reads what a gateway has served into the ledger in this file.
+pub fn book(gateway: &Gateway, ledger: &Path) {
+    read(&mut Sqlite::open(ledger).expect("a ledger"), "envoy", gateway.log_file());
+}
+
 fn read(store: &mut Sqlite, node: &str, log: &Path) {
     let step = Follower::new(node, log, Scope::Family).catch_up(store, 0).expect("a log that can be read");
     assert_eq!((step.unreadable, step.gaps), (0, 0));

@@ -53,7 +53,7 @@ pub use connection::Connection;
 pub use control::Control;
 pub use gateway::{Builder, Gateway, KEY};
 pub use home::{AUTHORITY, Home, SIM_TOKEN, Said};
-pub use ledger::booked;
+pub use ledger::{book, booked};
 pub use manner::Manner;
 pub use port::Port;
 pub use process::{Process, lives};

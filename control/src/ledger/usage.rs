@@ -35,6 +35,14 @@ pub struct Line {
     pub sums: Sums,
 }
 
+impl Usage {
+    /// The answer of a ledger in which there is nothing.
+    pub fn nothing(mut question: Question) -> Self {
+        question.widen(i64::MIN);
+        Self { question, lines: Vec::new(), total: Sums::default(), gaps: Vec::new(), bookings: Vec::new() }
+    }
+}
+
 /// Answers a question.
 ///
 /// Requests count for the provider of their latest try; tokens and money count for the provider that each try reached. So the

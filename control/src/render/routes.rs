@@ -2,6 +2,7 @@
 
 mod by_plan;
 mod class;
+mod control;
 mod own;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use super::cors;
 use super::error::RenderError;
 use super::message::seconds;
 use super::names::NO_PLAN;
-use super::node::Door;
+use super::node::{Door, Node};
 use by_plan::by_plan;
 use class::Class;
 
@@ -35,6 +36,8 @@ pub(super) struct Routes {
     buffer: u64,
     /// The origins of the web pages that may call.
     pages: Vec<String>,
+    /// Whether there is one to control.
+    control: bool,
     /// The operator's routes, if Weir's take the place of some of them.
     own: Option<Value>,
 }
@@ -58,15 +61,18 @@ impl Routes {
             clusters: gateway.providers().map(|entry| entry.name.clone()).collect(),
             buffer: gateway.routing().body.buffer(),
             pages: gateway.cors().to_vec(),
+            control: false,
             own: None,
         }
     }
 
-    /// These routes as they are at `door`: within the operator's, if the door is the operator's connection manager.
-    pub(super) fn at(self, door: &Door) -> Result<Self, RenderError> {
-        let Door::Chain(own) = door else { return Ok(self) };
+    /// These routes as they are at `node`: with one to its control, and within the operator's, if the operator's connection manager is
+    /// the door.
+    pub(super) fn at(self, node: &Node) -> Result<Self, RenderError> {
+        let this = Self { control: node.control.is_some(), ..self };
+        let Door::Chain(own) = &node.door else { return Ok(this) };
         own::check(own).map_err(RenderError::OwnRoutes)?;
-        Ok(Self { own: Some(own.clone()), ..self })
+        Ok(Self { own: Some(own.clone()), ..this })
     }
 
     /// The name by which Envoy asks for them.
@@ -91,6 +97,7 @@ impl Routes {
     /// As Envoy's route configuration.
     pub(super) fn value(&self) -> Value {
         let mut routes: Vec<Value> = self.classes.iter().map(|(name, class)| self.route(name, *class)).collect();
+        routes.extend(self.control.then(control::control));
         // Every request starts here. When the edge has written a plan, Envoy picks the route again.
         let no_plan =
             json!({ "name": "no-plan", "match": { "prefix": "/" }, "route": { "cluster": NO_PLAN, "timeout": "0s" } });

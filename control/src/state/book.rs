@@ -10,7 +10,7 @@ use weir_core::lease::{Account, Ended, Resolved};
 use super::now;
 use crate::ledger::gap::BookingKind;
 use crate::ledger::store::{Known, Leased};
-use crate::ledger::{self, Batch, Booking, Sqlite, Store, StoreError};
+use crate::ledger::{self, Batch, Booking, Question, Sqlite, Store, StoreError, Usage, usage};
 
 /// The ledger, as leases see it. Calls may block.
 pub trait Book: Send + Sync {
@@ -26,6 +26,11 @@ pub trait Book: Send + Sync {
 
     /// Takes back what was booked as lost of a lease: its Envoy is there again.
     fn found(&self, account: &Account, found: &Ended) -> Result<(), String>;
+
+    /// Sums what was used. Nothing, if there is no ledger yet.
+    fn usage(&self, question: Question) -> Result<Usage, String> {
+        Ok(Usage::nothing(question))
+    }
 
     /// Books what an operator adds to an account.
     fn credit(&self, account: &Account, amount: i128, why: &str) -> Result<(), String>;
@@ -131,6 +136,15 @@ impl Book for Ledger {
 
     fn found(&self, account: &Account, found: &Ended) -> Result<(), String> {
         self.lose(account, found, 0)
+    }
+
+    fn usage(&self, question: Question) -> Result<Usage, String> {
+        match Sqlite::open_to_read(&self.path) {
+            Err(StoreError::Missing(_)) => Ok(Usage::nothing(question)),
+            opened => {
+                opened.and_then(|mut sqlite| usage::ask(&mut sqlite, question)).map_err(|error| error.to_string())
+            }
+        }
     }
 
     fn credit(&self, account: &Account, amount: i128, why: &str) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! The HTTP server: the exchange with stewards, and the API of `weir limits`.
 
 pub mod api;
+mod usage;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use weir_core::lease::{PATH, Report};
+use weir_core::usage::PATH as PATH_OF_USAGE;
 
 use super::listen::{Listener, Socket};
 use super::now;
@@ -108,32 +111,36 @@ async fn connection(
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(request: Request<Incoming>, pools: &Pools, token: Option<&str>) -> Answer {
+async fn answer(request: Request<Incoming>, pools: &Arc<Pools>, token: Option<&str>) -> Answer {
+    let (request, body) = request.into_parts();
     if !is_known(&request, token) {
         return problem(StatusCode::UNAUTHORIZED, "send control's token as `authorization: Bearer …`");
     }
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let body = timeout(PATIENCE, Limited::new(request.into_body(), LONGEST).collect()).await;
+    let (method, path) = (&request.method, request.uri.path());
+    if path == PATH_OF_USAGE && matches!(*method, Method::GET | Method::HEAD) {
+        return usage::answer(pools, &request).await;
+    }
+    let body = timeout(PATIENCE, Limited::new(body, LONGEST).collect()).await;
     let body = match body {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) => return problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 4 MiB, or broke off"),
         Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the body did not come"),
     };
-    match (method, path.as_str()) {
-        (Method::POST, PATH) => exchange(pools, &body).await,
-        (Method::GET, "/v1/limits") => api::list(pools).await,
-        (Method::POST, "/v1/limits/credit") => api::credit(pools, &body).await,
-        (Method::GET, "/healthz") => reply(StatusCode::OK, "text/plain", Bytes::from_static(b"ok\n")),
-        (_, PATH | "/v1/limits" | "/v1/limits/credit" | "/healthz") => {
+    match (method, path) {
+        (&Method::POST, PATH) => exchange(pools, &body).await,
+        (&Method::GET, "/v1/limits") => api::list(pools).await,
+        (&Method::POST, "/v1/limits/credit") => api::credit(pools, &body).await,
+        (&Method::GET, "/healthz") => reply(StatusCode::OK, "text/plain", Bytes::from_static(b"ok\n")),
+        (_, PATH | PATH_OF_USAGE | "/v1/limits" | "/v1/limits/credit" | "/healthz") => {
             problem(StatusCode::METHOD_NOT_ALLOWED, "not by this method")
         }
         _ => problem(StatusCode::NOT_FOUND, "there is nothing here"),
     }
 }
 
-fn is_known(request: &Request<Incoming>, token: Option<&str>) -> bool {
+fn is_known(request: &Parts, token: Option<&str>) -> bool {
     let Some(token) = token else { return true };
-    let sent = request.headers().get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let sent = request.headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     sent.is_some_and(|sent| sent.ct_eq(token.as_bytes()).into())
 }
 

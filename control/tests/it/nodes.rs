@@ -87,6 +87,29 @@ fn a_node_that_shares_its_limits_knows_how_to_reach_control() {
     }
 }
 
+#[test]
+fn a_question_for_control_has_a_route_before_that_of_requests_without_a_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(folder.path());
+    let [alone, _] = nodes(folder.path());
+    let at = ControlAddress::Socket("/run/control.sock".into());
+    let shares = Node { control: Some(Control { at, node: "one".into() }), ..alone };
+    let own = json!({
+        "name": "own",
+        "virtual_hosts": [{ "routes": [{ "match": { "prefix": "/v1/" }, "route": { "cluster": "weir" } }] }],
+    });
+    for (door, prefix) in [(Door::Port, ""), (Door::Internal, ""), (Door::Chain(own), "weir-")] {
+        let resources = render(&gateway, &Node { door, ..shares.clone() }).unwrap();
+        let rendered: Value = serde_json::from_str(&resources.files_of(Kind::Routes)[0].1).unwrap();
+        let routes = rendered.pointer("/resources/0/virtual_hosts/0/routes").unwrap().as_array().unwrap();
+        let [.., control, no_plan] = routes.as_slice() else { panic!("{rendered}") };
+        let state = json!([{ "key": "wasm.weir.control", "string_match": { "exact": "usage" } }]);
+        assert_eq!(control["name"], format!("{prefix}control"));
+        assert_eq!((&control["match"]["filter_state"], &control["route"]["cluster"]), (&state, &json!("weir-control")));
+        assert_eq!(no_plan["name"], format!("{prefix}no-plan"));
+    }
+}
+
 #[tokio::test]
 async fn two_nodes_are_published_side_by_side() {
     let folder = tempfile::tempdir().unwrap();

@@ -23,6 +23,9 @@ pub struct Access {
     /// The networks that the caller may be in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub networks: Option<Vec<Network>>,
+    /// Whether it may not ask what it has used: its endpoints are listed, and this is not among them.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub no_usage: bool,
 }
 
 impl Access {
@@ -75,19 +78,22 @@ struct Written {
     endpoints: Option<Vec<Endpoint>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     networks: Option<Vec<Network>>,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    no_usage: bool,
 }
 
 impl From<Written> for Key {
     fn from(written: Written) -> Self {
-        let Written { name, team, disabled, expires, models, endpoints, networks } = written;
-        Self { name, team, disabled, expires, access: Access { models, endpoints, networks } }
+        let Written { name, team, disabled, expires, models, endpoints, networks, no_usage } = written;
+        Self { name, team, disabled, expires, access: Access { models, endpoints, networks, no_usage } }
     }
 }
 
 impl From<Key> for Written {
     fn from(key: Key) -> Self {
-        let Key { name, team, disabled, expires, access: Access { models, endpoints, networks } } = key;
-        Self { name, team, disabled, expires, models, endpoints, networks }
+        let Key { name, team, disabled, expires, access } = key;
+        let Access { models, endpoints, networks, no_usage } = access;
+        Self { name, team, disabled, expires, models, endpoints, networks, no_usage }
     }
 }
 

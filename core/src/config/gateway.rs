@@ -12,7 +12,7 @@ use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
 use super::entry::{Jwt, Ledger, Limits, LocalSettings, ProviderEntry, Telemetry};
 use super::preset::Preset;
-use super::routing::{Model, RESERVE_OUTPUT, Routing, Target};
+use super::routing::{Ledger, Model, RESERVE_OUTPUT, Routing, Target};
 use super::source::Source;
 use crate::upstream::Credential;
 
@@ -124,6 +124,7 @@ impl Gateway {
                 traced,
                 fails_on: None,
                 forgives_paths: false,
+                ledger: Ledger::None,
                 draining: false,
                 ..callers
             },

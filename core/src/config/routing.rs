@@ -88,12 +88,33 @@ pub struct Routing {
     /// Whether a path may be written in more than one way, because nothing before Weir decides by the path.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgives_paths: bool,
+    /// Who knows what callers have used.
+    #[serde(default, skip_serializing_if = "Ledger::is_none")]
+    pub ledger: Ledger,
     /// Whether spans are written; see [`span`](crate::record::span).
     #[serde(default)]
     pub traced: bool,
     /// Whether it is about to end: `/readyz` says so, and requests are served as before.
     #[serde(default, skip_serializing_if = "is_false")]
     pub draining: bool,
+}
+
+/// Who knows what callers have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ledger {
+    /// Nobody who can be asked.
+    #[default]
+    None,
+    /// Control.
+    AtControl,
+}
+
+impl Ledger {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// How many output tokens a request reserves, if the configuration does not say.

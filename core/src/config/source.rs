@@ -349,7 +349,7 @@ pub struct Team {
     /// The models that its callers may use. Default: all.
     #[serde(default)]
     pub models: Option<Vec<String>>,
-    /// The endpoints that its callers may use: `chat`, `embeddings`, `transcriptions` and so on. Default: all.
+    /// The endpoints that its callers may use: `chat`, `embeddings`, `usage` and so on. Default: all.
     #[serde(default)]
     pub endpoints: Option<Vec<String>>,
     /// The networks that its callers may be in, such as `10.0.0.0/8`. Default: all.
@@ -376,7 +376,7 @@ pub struct Key {
     /// provider with several: `models`, `fallbacks`, `preset`, `plugins`, tools that name a model, and similar ones.
     #[serde(default)]
     pub models: Option<Vec<String>>,
-    /// The endpoints it may use: `chat`, `embeddings`, `transcriptions` and so on. Default: all.
+    /// The endpoints it may use: `chat`, `embeddings`, `usage` and so on. Default: all.
     #[serde(default)]
     pub endpoints: Option<Vec<String>>,
     /// The networks that its callers may be in, in CIDR notation: `10.0.0.0/8`, `2001:db8::/32`, or one address. Default: all.

@@ -13,6 +13,7 @@ use weir_hub::fault::Reject;
 use crate::config::{Access, Identities, Key, Routing};
 use crate::key::KeyHash;
 use crate::time::Instant;
+use crate::usage::Known;
 
 /// The headers that hold only a key: Anthropic's clients send the first, Google's the second, Azure's the last.
 const BARE: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
@@ -120,6 +121,11 @@ impl<'r> Caller<'r> {
         Err(Reject::NetworkNotAllowed)
     }
 
+    /// By what it is known.
+    pub(super) fn known(&self) -> Known {
+        if self.key.is_some() { Known::Key } else { Known::Identity }
+    }
+
     /// What it may use.
     pub(super) fn rights(&self, routing: &'r Routing) -> Rights<'r> {
         Rights { key: self.key.map(|key| &key.access), team: routing.teams.get(self.team).map(|team| &team.access) }
@@ -152,6 +158,11 @@ impl<'r> Rights<'r> {
     /// Whether the caller may use `endpoint`.
     pub(super) fn have_endpoint(self, endpoint: Endpoint) -> bool {
         self.each().all(|access| access.has_endpoint(endpoint))
+    }
+
+    /// Whether the caller may ask what it has used.
+    pub(super) fn have_usage(self) -> bool {
+        self.each().all(|access| !access.no_usage)
     }
 
     fn have_address(self, address: Option<IpAddr>) -> bool {

@@ -96,7 +96,12 @@ impl Edge {
             }
         };
         match entered {
-            Ok(share) => self.share = share,
+            Ok(share) => {
+                self.share = share;
+                if self.asks_control() {
+                    effects.extend(Self::to_control());
+                }
+            }
             Err(answer) => effects.push(Effect::Answer(answer)),
         }
         passed
@@ -138,7 +143,8 @@ impl Edge {
         effects: &mut Vec<Effect>,
     ) -> Result<Flow, Answer> {
         if !matches!(self.phase, Phase::Body(..)) {
-            return Ok(if self.plan.is_some() { Flow::Continue } else { Flow::Hold });
+            let goes = self.plan.is_some() || self.asks_control();
+            return Ok(if goes { Flow::Continue } else { Flow::Hold });
         }
         (self.size, self.whole) = (size, end);
         let mut share = core::mem::take(&mut self.share);

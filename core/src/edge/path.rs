@@ -34,7 +34,7 @@ pub(super) fn plain(path: &str) -> Cow<'_, str> {
 
 /// `model` encoded as a part of a path.
 fn encoded(model: &str) -> String {
-    let decoded = crate::listing::percent_decoded(model);
+    let decoded = crate::percent::percent_decoded(model);
     let mut out = String::with_capacity(model.len());
     for byte in decoded.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte) {

@@ -3,6 +3,7 @@ mod caller;
 mod keys;
 mod paths;
 mod targets;
+mod usage;
 mod waiting;
 
 use core::time::Duration;

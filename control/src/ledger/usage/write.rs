@@ -67,14 +67,6 @@ impl Usage {
 
     /// A JSON object with everything. Amounts beyond 64 bits are written as strings of digits.
     pub fn json(&self) -> Value {
-        let lines = self.lines.iter().map(|line| {
-            let mut object = Map::new();
-            for (by, name) in self.question.by.iter().zip(&line.names) {
-                object.insert(by.name().to_owned(), json!(name));
-            }
-            object.extend(sums_json(&line.sums));
-            Value::Object(object)
-        });
         let gaps = self.gaps.iter().map(|gap| {
             json!({
                 "kind": gap.kind.name(), "node": gap.node, "from": moment::text(gap.from_ms),
@@ -88,14 +80,39 @@ impl Usage {
                 "window": booking.account.window_ms, "amount": whole(booking.amount), "why": booking.why,
             })
         });
-        json!({
-            "since": moment::text(self.question.since_ms),
-            "until": moment::text(self.question.until_ms),
-            "lines": lines.collect::<Vec<_>>(),
-            "total": sums_json(&self.total),
-            "gaps": gaps.collect::<Vec<_>>(),
-            "bookings": bookings.collect::<Vec<_>>(),
-        })
+        let mut object = self.sums();
+        object.insert("gaps".to_owned(), gaps.collect());
+        object.insert("bookings".to_owned(), bookings.collect());
+        Value::Object(object)
+    }
+
+    /// The same for a caller: of a gap it says when it was, and of bookings, which may be of others, nothing.
+    pub fn json_for_caller(&self) -> Map<String, Value> {
+        let gap = |gap: &Gap| {
+            let (from, until) = (moment::text(gap.from_ms), moment::text(gap.until_ms));
+            json!({ "kind": gap.kind.name(), "from": from, "until": until })
+        };
+        let mut object = self.sums();
+        object.insert("gaps".to_owned(), self.gaps.iter().map(gap).collect());
+        object
+    }
+
+    fn sums(&self) -> Map<String, Value> {
+        let lines = self.lines.iter().map(|line| {
+            let mut object = Map::new();
+            for (by, name) in self.question.by.iter().zip(&line.names) {
+                object.insert(by.name().to_owned(), json!(name));
+            }
+            object.extend(sums_json(&line.sums));
+            Value::Object(object)
+        });
+        let fields = [
+            ("since", json!(moment::text(self.question.since_ms))),
+            ("until", json!(moment::text(self.question.until_ms))),
+            ("lines", lines.collect()),
+            ("total", Value::Object(sums_json(&self.total))),
+        ];
+        fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
     }
 }
 

@@ -13,7 +13,7 @@ use weir_hub::fault::{Problem, Retry};
 use super::mark::on_a_route_of_ours;
 use crate::render::message::cel;
 use crate::render::node::Door;
-use replies::When::{Begin, Details, Flags, WithoutPlan};
+use replies::When::{Begin, Details, Flags, ToControl, WithoutPlan};
 use replies::{REPLIES, Reply};
 
 /// The listener's `local_reply_config`.
@@ -86,6 +86,7 @@ fn when(reply: &Reply) -> Value {
                 details.iter().map(|detail| format!("response.code_details == '{detail}'")).collect();
             cel(&tests.join(" || "))
         }
+        ToControl => cel(&format!("'{}' in filter_state && response.code >= 500", weir_core::usage::MARK)),
         WithoutPlan => cel(&format!(
             "response.code_details == 'no_healthy_upstream' && !('{}' in filter_state)",
             weir_core::plan::KEY

@@ -18,6 +18,7 @@ use super::super::units;
 use super::Check;
 use crate::allow;
 use crate::key::KeyHash;
+use crate::usage;
 
 /// How the names begin that callers without a key have in the access log: no key may be called so.
 const OF_IDENTITIES: [&str; 2] = ["jwt:", "spiffe:"];
@@ -188,10 +189,12 @@ impl Check {
             }
         }
         let endpoints = written.endpoints.map(|names| {
-            let read = names.iter().enumerate().filter_map(|(j, name)| {
+            let of_models = names.iter().enumerate().filter(|(_, name)| *name != usage::NAME);
+            let read = of_models.filter_map(|(j, name)| {
                 let endpoint = Endpoint::from_name(name);
                 if endpoint.is_none() {
-                    let near = did_you_mean(name, Endpoint::ALL.into_iter().map(Endpoint::name));
+                    let known = Endpoint::ALL.into_iter().map(Endpoint::name).chain([usage::NAME]);
+                    let near = did_you_mean(name, known);
                     let hint = near.or_else(|| Some("such as chat, messages or embeddings".to_owned()));
                     self.error(format!("{path}.endpoints[{j}]"), format!("no endpoint is called \"{name}\""), hint);
                 }
@@ -213,6 +216,7 @@ impl Check {
             });
             read.collect::<Vec<_>>()
         });
-        Access { models: written.models.cloned(), endpoints, networks }
+        let no_usage = written.endpoints.is_some_and(|names| names.iter().all(|name| name != usage::NAME));
+        Access { models: written.models.cloned(), endpoints, networks, no_usage }
     }
 }

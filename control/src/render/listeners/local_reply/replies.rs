@@ -14,14 +14,23 @@ pub(super) enum When {
     Details(&'static [&'static str]),
     /// The details begin with this.
     Begin(&'static str),
+    /// The request was for control.
+    ToControl,
     /// The request has no plan, and so was sent to the cluster without hosts.
     WithoutPlan,
 }
 
-use When::{Begin, Details, Flags, WithoutPlan};
+use When::{Begin, Details, Flags, ToControl, WithoutPlan};
 
 /// Envoy takes the first that fits. One request can have several flags: `URX` comes with the flag of the last try.
-pub(super) const REPLIES: [Reply; 18] = [
+pub(super) const REPLIES: [Reply; 19] = [
+    Reply {
+        when: ToControl,
+        status: 503,
+        kind: "server_error",
+        code: "usage_unavailable",
+        message: "`weir control`, which knows what was used, did not answer; try again later.",
+    },
     Reply {
         when: WithoutPlan,
         status: 500,
