@@ -380,6 +380,27 @@ async fn the_ledger_and_the_leases_agree_whoever_is_killed() {
     assert!(later > spent && still == lost, "{later} after {spent}, {still} of it lost after {lost}");
 }
 
+/// Control may follow another configuration, or not have read the new one yet.
+#[tokio::test]
+async fn a_limit_that_control_does_not_know_holds_within_the_envoy_until_control_does() {
+    let (upstream, mut control) = (Upstream::sim().await, Control::new());
+    control.start(&[]).await;
+    let builder = shared(&upstream, json!({ "budget": "6 requests per month" }));
+    let gateway = builder.shares(control.address(), "one").start().await;
+    for _ in 0..4 {
+        assert_eq!(gateway.chat("gpt", "Hi").await.status(), 200);
+    }
+    let limits = gateway.limits();
+    control.kill();
+    control.start(&limits).await;
+    while control.standing(&limits, "shared").await.spent != 4 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let answers = join_all((0..4).map(|_| async { gateway.chat("gpt", "Hi").await.status() })).await;
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 2, "{answers:?}");
+    assert_eq!(gateway.chat("gpt", "Hi").await.code(), "insufficient_quota");
+}
+
 /// Only natively is a steward told that Envoy ends.
 #[tokio::test]
 async fn an_envoy_that_ends_gives_its_lease_back() {

@@ -12,6 +12,9 @@ use crate::time::Instant;
 /// How long an account may be unused before its lease is given back.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// How long control is not asked again for an account of a limit that it does not know.
+const UNSHARED: Duration = Duration::from_secs(1);
+
 /// The lease of one window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::quota) struct Lease {
@@ -29,6 +32,8 @@ pub(in crate::quota) struct Lease {
     ending: bool,
     /// When a report last told of a change.
     used: Instant,
+    /// When control last answered without a word of this account, because it does not know the limit; zero if it knows it.
+    unshared: Instant,
     /// Additions by another version of Weir.
     unknown: Vec<u8>,
 }
@@ -89,7 +94,13 @@ impl Lease {
 
     /// Whether control has ever answered.
     pub(super) fn is_known(&self) -> bool {
-        self.held.version > 0
+        self.held.told() != Instant::default()
+    }
+
+    /// Whether control has told not long ago that it does not know the limit. It may follow another configuration, or not have
+    /// read the new one yet.
+    pub(super) fn is_unshared(&self, now: Instant) -> bool {
+        self.unshared != Instant::default() && self.unshared <= now && now - self.unshared < UNSHARED
     }
 
     fn taken(&self) -> u128 {
@@ -168,9 +179,13 @@ impl Lease {
         if told.state.ending && self.ending {
             return true;
         }
-        if let Some(grant) = grant {
-            self.held.take(grant, epoch, sequence, sent, now);
-            self.basis = told.state.settled.saturating_add(told.state.reserved);
+        match grant {
+            Some(grant) => {
+                self.held.take(grant, epoch, sequence, sent, now);
+                self.basis = told.state.settled.saturating_add(told.state.reserved);
+                self.unshared = Instant::default();
+            }
+            None => self.unshared = now,
         }
         false
     }
@@ -184,6 +199,7 @@ impl Lease {
             to.number(number);
         }
         to.number(self.used.as_nanos().into());
+        to.number(self.unshared.as_nanos().into());
         to.rest(&self.unknown);
         to.end()
     }
@@ -199,6 +215,8 @@ impl Lease {
             changed: from.number()? != 0,
             ending: from.number()? != 0,
             used: Instant::from_nanos(from.small()?),
+            // An earlier version ends here.
+            unshared: Instant::from_nanos(from.small().unwrap_or_default()),
             unknown: from.rest().to_vec(),
         })
     }

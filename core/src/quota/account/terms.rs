@@ -14,7 +14,7 @@ pub(in crate::quota) enum Terms {
     Own,
     /// By what control has granted.
     Lease,
-    /// Control is away: by what the limit says of that.
+    /// Control is away, or does not know the limit: by what the limit says of that.
     Alone,
     /// Control has not answered in time, and nobody knows yet whether it is away: the same, for a small part of what is left.
     Silent,
@@ -82,6 +82,11 @@ impl Account {
             Some(lease) => sum <= lease.held.free() || (sum <= lease.left() && self.has_room(limit, amount, counts)),
             None => self.has_room(limit, amount, counts),
         }
+    }
+
+    /// Whether control does not know the limit, so that it holds within this Envoy alone.
+    pub(in crate::quota) fn is_unshared(&self, now: Instant) -> bool {
+        self.lease().is_some_and(|lease| lease.is_unshared(now))
     }
 
     /// Whether control has told not long ago that an amount is not there, and will not be soon.

@@ -50,6 +50,8 @@ enum Found {
         spent: bool,
         /// It had nothing left for the amount when it last answered.
         refused: bool,
+        /// It does not know the limit.
+        unshared: bool,
         /// When to ask again.
         until: Option<u64>,
     },
@@ -91,14 +93,15 @@ pub(super) fn place(
             if terms == Terms::Lease {
                 let spent = account.is_spent(limit, *amount, now);
                 let refused = account.is_refused(*amount, now);
+                let unshared = account.is_unshared(now);
                 let until = account.wait_by_lease(limit, *amount, now);
                 // Who cannot wait leaves word, and the next report asks for it.
                 let cannot_wait = matches!(how.asking, Asking::Never | Asking::Unanswered);
-                let leaves_word = cannot_wait && !spent && until.is_some();
+                let leaves_word = cannot_wait && !spent && !unshared && until.is_some();
                 if leaves_word {
                     account.leased(window, now).want(*amount);
                 }
-                return (leaves_word, Found::Uncovered { spent, refused, until });
+                return (leaves_word, Found::Uncovered { spent, refused, unshared, until });
             }
             let until = if terms == Terms::Own {
                 account.wait(limit, *amount, now)
@@ -116,11 +119,11 @@ pub(super) fn place(
                 return Ok(placed);
             }
             Changed::Done(Found::Short(short)) => return Err(Refused::Short(short)),
-            Changed::Done(Found::Uncovered { spent, refused, until }) => {
+            Changed::Done(Found::Uncovered { spent, refused, unshared, until }) => {
                 if until.is_none() || spent {
                     return Err(Refused::Short(short(until)));
                 }
-                if Link::of(store).is_none_or(|link| link.is_away(now)) {
+                if unshared || Link::of(store).is_none_or(|link| link.is_away(now)) {
                     terms = Terms::Alone;
                     continue;
                 }

@@ -221,6 +221,35 @@ fn while_control_is_away_a_limit_is_closed_or_goes_on_by_what_was_left() {
     }
 }
 
+/// Control may follow another configuration, or not have read the new one yet.
+#[test]
+fn a_limit_that_control_does_not_know_holds_within_this_envoy_until_control_does() {
+    for alone in [Alone::Closed, Alone::Open] {
+        let limit = Limit { alone, ..budget(1000) };
+        let (mut control, mut envoy) = (Control::default(), Envoy::new("a", 1, ms(0)));
+        let Err(Refused::Lease(claims)) = envoy.admit(&limit, 600, Asking::Again(0), ms(0)) else { panic!() };
+        let (_, sent) = ask(&envoy.memory, &claims, ms(0)).unwrap();
+        let nothing = Grants { sequence: sent.sequence, ..Grants::default() }.encode();
+        assert!(answered(&envoy.memory, &sent, &nothing, ms(0)));
+        assert_eq!(envoy.admit(&limit, 600, Asking::Again(1), ms(0)).is_ok(), alone == Alone::Open);
+        assert!(matches!(envoy.admit(&limit, 600, Asking::Again(0), ms(0)), Err(Refused::Short(_))), "600 of 1000");
+        assert!(!Link::of(&envoy.memory).unwrap().is_away(ms(0)));
+        assert!(
+            matches!(envoy.admit(&limit, 1, Asking::Again(0), ms(1000)), Err(Refused::Lease(_))),
+            "it is asked again"
+        );
+        // Now it knows, and is told what was used meanwhile.
+        while !envoy.taken.is_empty() {
+            envoy.settles(&limit, 0, 500, ms(1100));
+        }
+        envoy.reports(&mut control, &limit, ms(1200));
+        let used = if alone == Alone::Open { 500 } else { 0 };
+        assert_eq!(control.pools.values().next().unwrap().standing(&MONTH).spent, used);
+        assert!(envoy.admits(&mut control, &limit, 1000 - used, true, ms(1300)));
+        assert!(!envoy.admits(&mut control, &limit, 1, true, ms(1300)));
+    }
+}
+
 #[test]
 fn what_is_spent_is_refused_truthfully_and_without_asking() {
     let windows = Windows::Regular { from: 0, length: 10_000 };
@@ -236,6 +265,11 @@ fn what_is_spent_is_refused_truthfully_and_without_asking() {
     assert!(envoy.admits(&mut control, &limit, 10, true, ms(30)));
     // A second later something may have been credited.
     assert!(matches!(envoy.admit(&limit, 20, Asking::Again(0), ms(2000)), Err(Refused::Lease(_))));
+    // An Envoy that was never granted anything had told its callers for ever to come back in a second.
+    let mut other = Envoy::new("b", 2, ms(2000));
+    assert!(!other.admits(&mut control, &limit, 20, true, ms(2000)));
+    let Err(Refused::Short(short)) = other.admit(&limit, 20, Asking::Again(1), ms(2000)) else { panic!() };
+    assert_eq!(short.wait, Some(9_000_000 - 2000), "until the window ends");
 }
 
 /// Nobody waits for a soft limit, but all Envoys know when it is spent.
