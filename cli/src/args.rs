@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use weir_control::AdminAddress;
 use weir_control::ledger::Dimension;
+use weir_control::render::ControlAddress;
 use weir_control::state::{listen, store};
 use weir_node::filter::Wanted;
 use weir_node::keys::{self, moment};
@@ -113,6 +114,13 @@ pub(crate) struct Render {
     /// cluster `weir` [default: Weir has an internal listener]
     #[arg(long, value_name = "FILE", requires = "out")]
     pub(crate) routes: Option<PathBuf>,
+    /// The control that this Envoy shares its limits by, as Envoy reaches it: unix:PATH, or a host with a port [default: none, so that
+    /// limits hold within this Envoy alone, and a restart forgets them]
+    #[arg(long, value_name = "ADDRESS", requires = "out", requires = "node")]
+    pub(crate) control: Option<ControlAddress>,
+    /// With `--control`: this Envoy's name, which no other one may have
+    #[arg(long, value_name = "NAME", requires = "control", value_parser = node)]
+    pub(crate) node: Option<String>,
     /// Keep running, and write what changes when the configuration changes
     #[arg(long, requires = "out")]
     pub(crate) watch: bool,
@@ -135,6 +143,9 @@ pub(crate) struct Up {
     /// Folder for sockets, rendered files and logs [default: one per configuration, outside the clone]
     #[arg(long, value_name = "DIR")]
     pub(crate) run: Option<PathBuf>,
+    /// Envoy's name, by which it holds limits and is in the ledger; no other Envoy that shares them may have it [default: of this machine, the state folder and the run folder]
+    #[arg(long, value_name = "NAME", value_parser = node)]
+    pub(crate) node: Option<String>,
     /// The filter: `native`, `wasm` or a module's path [default: `$WEIR_FILTER`, else native if this Envoy loads it]
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<Wanted>,
@@ -506,6 +517,15 @@ pub(crate) struct Control {
     /// The ledger [default: in Weir's state folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) ledger: Option<PathBuf>,
+    /// Fill the ledger from the access log that the configuration names, or from this one if it names none
+    #[arg(long, value_name = "FILE")]
+    pub(crate) follow_log: Option<PathBuf>,
+    /// The name of the Envoy that writes that log [default: the name of the log's folder]
+    #[arg(long, value_name = "NAME", value_parser = node, requires = "follow_log")]
+    pub(crate) node: Option<String>,
+    /// The admin interface of that Envoy, which is asked whether it could write all lines
+    #[arg(long, value_name = "ADDRESS", requires = "follow_log")]
+    pub(crate) admin: Option<AdminAddress>,
     /// A certificate in PEM, with those that sign it
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -519,9 +539,15 @@ pub(crate) struct Control {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Limits {
-    /// Where `weir control` listens: unix:PATH or an address with a port
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10004", global = true)]
-    pub(crate) control: listen::Address,
+    /// Where `weir control` listens: unix:PATH or an address with a port [default: the one that `weir up` runs, else 127.0.0.1:10004]
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    pub(crate) control: Option<listen::Address>,
+    /// The configuration that `weir up` runs [default: as for `weir up`]
+    #[arg(long, value_name = "CONFIG", global = true, conflicts_with = "control")]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder that `weir up --run` was given
+    #[arg(long, value_name = "DIR", global = true, conflicts_with = "control")]
+    pub(crate) run: Option<PathBuf>,
     /// A file with its token
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) token_file: Option<PathBuf>,
@@ -592,6 +618,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     let day = Duration::from_secs(86_400);
     let time = weir_node::options::duration(text)?;
     if time <= day { Ok(time) } else { Err(format!("\"{text}\" is longer than 24h")) }
+}
+
+fn node(text: &str) -> Result<String, String> {
+    let is_name = !text.trim().is_empty() && text.len() <= 200 && !text.chars().any(char::is_control);
+    if is_name { Ok(text.to_owned()) } else { Err("write a name of at most 200 bytes".to_owned()) }
 }
 
 fn model(text: &str) -> Result<String, String> {

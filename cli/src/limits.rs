@@ -1,13 +1,22 @@
 //! `weir limits`.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
 use weir_control::state::client::{Client, Credit, Shown};
+use weir_control::state::listen::Address;
+use weir_node::folders::Folders;
 use weir_node::{Outcome, control, say};
 
 use crate::args::{self, LimitsCommand};
 
 /// Lists what is spent of each shared limit, or gives somebody more.
 pub(crate) fn run(args: args::Limits) -> Outcome {
-    let args::Limits { control: address, token_file, json, command } = args;
+    let args::Limits { control: address, config, run, token_file, json, command } = args;
+    let address = match address {
+        Some(address) => address,
+        None => usual(config.as_deref(), run.as_deref())?,
+    };
     let token = token_file.as_deref().map(control::token).transpose()?;
     let client = Client { address, token };
     match command {
@@ -31,6 +40,19 @@ pub(crate) fn run(args: args::Limits) -> Outcome {
         }
     }
 }
+
+/// Where `weir up` has its control; where nothing of it is here and nothing is named, where `weir control` listens by itself.
+fn usual(config: Option<&Path>, run: Option<&Path>) -> Outcome<Address> {
+    let is_named = config.is_some() || run.is_some();
+    match Folders::find(config, run) {
+        Ok(folders) if is_named || folders.control().exists() => Ok(Address::Socket(folders.control())),
+        Err(problem) if is_named => Err(problem),
+        _ => Ok(Address::Tcp(USUAL)),
+    }
+}
+
+/// Where `weir control` listens by itself.
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10004);
 
 /// Stands for no subject.
 const NOBODY: &str = "-";

@@ -1,5 +1,6 @@
 //! `weir render`.
 
+use weir_control::render::Control;
 use weir_node::include::{self, Follow};
 use weir_node::{Outcome, configuration, preview, say};
 
@@ -7,7 +8,7 @@ use crate::args;
 
 /// Writes the Envoy resources of a configuration, to a folder or all together to standard output.
 pub(crate) fn run(args: args::Render) -> Outcome {
-    let args::Render { file, out, prefix, routes, watch, admin } = args;
+    let args::Render { file, out, prefix, routes, control, node, watch, admin } = args;
     let Some(out) = out else {
         let (loaded, places, environment) = configuration::load(&file)?;
         preview::hint_at_filter()?;
@@ -15,5 +16,6 @@ pub(crate) fn run(args: args::Render) -> Outcome {
         return say::result(&serde_json::to_string_pretty(&all).unwrap_or_default());
     };
     let follow = if watch { Follow::Yes(admin) } else { Follow::No };
-    include::run(&include::Options { file, out, prefix, routes, follow })
+    let control = control.zip(node).map(|(at, node)| Control { at, node });
+    include::run(&include::Options { file, out, prefix, routes, control, follow })
 }

@@ -10,6 +10,7 @@ pub(crate) fn run(args: args::Up) -> Outcome {
         file: args.file.or(args.config),
         cache: args.cache,
         run: args.run,
+        node: args.node,
         filter: args.filter,
         drain: args.drain,
         wait: args.wait,

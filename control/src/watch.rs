@@ -6,15 +6,17 @@ mod unnoticed;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use weir_core::config::Gateway;
 
 use crate::load::own_routes;
 use crate::publisher::Publisher;
 use crate::render::{Door, Node, RenderError, render};
 use crate::rollout::{NotTaken, Report};
+use crate::state::client::Client;
 use crate::{Diagnostic, Environment, Loaded, load};
 use changes::Changes;
 use unnoticed::{Read, read_by_envoy, unnoticed};
@@ -58,7 +60,12 @@ pub struct Watch {
     /// The operator's routes, if the door is in a connection manager of the operator's. They are read again with the
     /// configuration.
     pub routes: Option<PathBuf>,
+    /// The control whose leases that Envoy gets. It learns of new limits before Envoy does.
+    pub control: Option<Client>,
 }
+
+/// How long a change waits for control. If control is away, it reads the configuration when it starts again.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Watch {
     /// Follows the file, from the configuration that was `loaded` and published with `publisher`. Ends when the receiver is dropped.
@@ -141,6 +148,9 @@ impl Following {
         self.keys = keys;
         let began_with = self.began_with.take();
         self.look_for_unnoticed(&loaded.gateway);
+        if let Some(control) = &self.watch.control {
+            let _ = timeout(PATIENCE, control.reload()).await;
+        }
         match self.publisher.publish(resources, Instant::now()).await {
             Ok(report) if report.written.is_empty() && began_with.is_some_and(|held| *held == loaded.gateway) => None,
             Ok(report) => Some(Event::Live { loaded: Box::new(loaded), report }),

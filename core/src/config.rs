@@ -20,7 +20,7 @@ pub use gateway::Gateway;
 pub use hint::did_you_mean;
 pub use network::{Network, NoNetwork};
 pub use preset::Preset;
-pub use routing::{BodyLimits, Class, Ledger, Model, Role, Routing, Target};
+pub use routing::{BodyLimits, Class, LedgerPlace, Model, Role, Routing, Target};
 
 use alloc::string::String;
 

@@ -17,8 +17,8 @@ use tokio::time::timeout;
 
 /// How long a child may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The variables that the sidecar and the simulator may need. No provider's credential is among them.
-const NEEDED: [&str; 16] = [
+/// The variables that programs other than Envoy may need. No provider's credential is among them.
+const NEEDED: [&str; 21] = [
     "PATH",
     "HOME",
     "LANG",
@@ -35,6 +35,12 @@ const NEEDED: [&str; 16] = [
     "WEIR_SIM_TOKEN",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
+    // Where Weir keeps things.
+    "WEIR_STATE",
+    "WEIR_CACHE",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
 ];
 
 /// The programs that a node runs.
@@ -46,11 +52,13 @@ pub(crate) enum Program {
     Sidecar,
     /// The simulated provider.
     Sim,
+    /// Keeps limits, and fills the ledger.
+    Control,
 }
 
 impl Program {
     /// Every program.
-    pub(crate) const ALL: [Self; 3] = [Self::Envoy, Self::Sidecar, Self::Sim];
+    pub(crate) const ALL: [Self; 4] = [Self::Envoy, Self::Sidecar, Self::Sim, Self::Control];
 
     /// Its name in messages, in the name of its log, and in the ready file.
     pub(crate) fn name(self) -> &'static str {
@@ -58,6 +66,7 @@ impl Program {
             Self::Envoy => "envoy",
             Self::Sidecar => "sidecar",
             Self::Sim => "sim",
+            Self::Control => "control",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use weir_control::Environment;
-use weir_control::render::{Door, Module, Node};
+use weir_control::render::{Control, ControlAddress, Door, Module, Node};
 use weir_core::key::KeyHash;
 use weir_places::Places;
 
@@ -100,6 +100,11 @@ impl Folders {
         self.run.join("sidecar.sock")
     }
 
+    /// Control's socket.
+    pub fn control(&self) -> PathBuf {
+        self.run.join("control.sock")
+    }
+
     /// The socket of Envoy's admin interface.
     pub(crate) fn admin(&self) -> PathBuf {
         self.run.join("admin.sock")
@@ -120,8 +125,18 @@ impl Folders {
         self.logs.join("access.log")
     }
 
-    /// The node as rendered files see it.
-    pub(crate) fn node(&self, filter: Module, environment: &Environment, connections: u32) -> Node {
+    /// The name of the Envoy that runs here, unless it is given another one: of this machine, the state folder and the run folder.
+    /// No other Envoy that shares limits with it may have it.
+    pub(crate) fn name(&self, places: &Places) -> String {
+        let system = rustix::system::uname();
+        let host = system.nodename().to_string_lossy();
+        let folders = [&places.state, &self.run].map(|folder| folder.as_os_str().as_encoded_bytes());
+        let hash = KeyHash::of(&folders.join(&0)).to_string();
+        format!("{host}-{}", hash.get(..8).unwrap_or_default())
+    }
+
+    /// The Envoy called `name` as rendered files see it.
+    pub(crate) fn node(&self, name: String, filter: Module, environment: &Environment, connections: u32) -> Node {
         Node {
             folder: self.envoy(),
             filter,
@@ -130,7 +145,7 @@ impl Folders {
             access_log: self.access_log(),
             ca_bundle: environment.ca_bundle().map(Path::to_owned),
             connections,
-            control: None,
+            control: Some(Control { at: ControlAddress::Socket(self.control()), node: name }),
             door: Door::Port,
         }
     }
@@ -138,5 +153,22 @@ impl Folders {
     /// The log of one program.
     pub(crate) fn log(&self, program: Program) -> PathBuf {
         self.logs.join(format!("{program}.log"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two Envoys with one name would take each other's leases.
+    #[test]
+    fn nodes_of_other_folders_have_other_names_and_a_node_keeps_its_own() {
+        let name = |state: &str, run: &str| {
+            let places = Places { cache: "/c".into(), state: state.into(), run: "/r".into() };
+            Folders { run: run.into(), logs: "/l".into() }.name(&places)
+        };
+        assert_eq!(name("/s", "/r/a"), name("/s", "/r/a"));
+        let names = std::collections::BTreeSet::from([name("/s", "/r/a"), name("/t", "/r/a"), name("/s", "/r/b")]);
+        assert_eq!(names.len(), 3, "{names:?}");
     }
 }

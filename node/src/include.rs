@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use weir_control::load::own_routes;
 use weir_control::publisher::Publisher;
-use weir_control::render::{Door, MOST_CONNECTIONS, Module, Node, render};
+use weir_control::render::{Control, Door, MOST_CONNECTIONS, Module, Node, render};
 use weir_control::{AdminAddress, Environment, Loaded, References};
 use weir_core::config::AccessLog;
 use weir_places::Places;
@@ -34,6 +34,8 @@ pub struct Options {
     pub prefix: Option<PathBuf>,
     /// The route configuration of an Envoy that has Weir's filter in its own chain.
     pub routes: Option<PathBuf>,
+    /// Control, if that Envoy shares its limits with others.
+    pub control: Option<Control>,
     /// Whether changes are written too.
     pub follow: Follow,
 }
@@ -67,6 +69,7 @@ pub fn run(options: &Options) -> Outcome {
         }
         configuration::warn(&loaded);
         include.hint_at_log(&loaded);
+        include.hint_at_control(&loaded);
         match options.follow {
             Follow::No => Ok(()),
             Follow::Yes(_) => include.follow(options, &loaded, publisher).await,
@@ -87,7 +90,7 @@ struct Include {
 
 impl Include {
     fn read(options: &Options) -> Outcome<(Self, Loaded)> {
-        let Options { file, out, prefix, routes, .. } = options;
+        let Options { file, out, prefix, routes, control, .. } = options;
         let places = Places::here().map_err(|error| Problem::Failed(error.to_string()))?;
         let environment =
             Environment { references: References::Elsewhere { base: prefix.clone() }, ..environment(&places) };
@@ -116,7 +119,7 @@ impl Include {
             // The operator's Envoy has an admin interface and a limit of connections of its own.
             admin_socket: folder.join("admin.sock"),
             connections: MOST_CONNECTIONS,
-            control: None,
+            control: control.clone(),
             access_log: folder.join("access.log"),
             ca_bundle: Some(ca_bundle(&environment, prefix.is_some())),
             door,
@@ -140,6 +143,15 @@ impl Include {
         // A running Envoy may have the old file open, so it is replaced and never written into.
         let fresh = to.with_extension("new");
         fs::write(&fresh, bytes).and_then(|()| fs::rename(&fresh, &to)).map_err(at(&to))
+    }
+
+    /// Warns if there are limits that nobody but this Envoy remembers.
+    fn hint_at_control(&self, loaded: &Loaded) {
+        if self.node.control.is_none() && !loaded.gateway.routing().quotas.all().is_empty() {
+            say::line(
+                "limits hold within this Envoy alone, and a restart forgets them; --control names a `weir control`",
+            );
+        }
     }
 
     /// Warns if the folder of the access log is missing: Envoy refuses a listener whose log it cannot open.

@@ -168,7 +168,7 @@ impl Death {
     fn of(plan: &Plan) -> Option<Self> {
         let store = Some(plan.places.state.join(FILE)).filter(|store| store.exists())?;
         let usual = plan.folders.access_log();
-        let node = node_of(&usual);
+        let node = plan.node.control.as_ref().map_or_else(|| node_of(&usual), |control| control.node.clone());
         let log = place(&plan.loaded.gateway, &usual).ok()?;
         let written = fs::metadata(log).and_then(|log| log.modified()).ok()?;
         Some(Self { store, node, from_ms: ms(written), until_ms: now_ms() })

@@ -1,4 +1,4 @@
-//! What `weir up` runs: Envoy, the sidecar and the simulator, under one supervisor.
+//! What `weir up` runs: Envoy, control, the sidecar and the simulator, under one supervisor.
 //!
 //! Start with [`node`]. `plan` settles what will run; [`configuration`], [`folders`] and [`filter`] answer its questions, and
 //! `programs` says how each program is started. [`include`] writes the same configuration for an Envoy that somebody else

@@ -127,6 +127,8 @@ impl Running {
             self.write_sidecar_settings(admin)?;
             self.supervisor.keep(self.plan.sidecar());
         }
+        self.supervisor.keep(self.plan.control());
+        readiness::wait_for_control(&self.plan.client(), &self.plan.folders).await;
         let (envoy, filter) = (&self.plan.envoy, filter::Kind::of(&self.plan.node.filter));
         say::line(&format!("starting Envoy {} ({}) with the {filter} filter", envoy.version, envoy.origin));
         self.supervisor.keep(self.plan.envoy(&self.options));
@@ -150,6 +152,7 @@ impl Running {
             environment: self.plan.environment.clone(),
             node: self.plan.node.clone(),
             routes: None,
+            control: Some(self.plan.client()),
         };
         let changes = watch.start(&self.plan.loaded, publisher).map_err(|error| {
             let hint = "if too many files are open, raise fs.inotify.max_user_instances";
@@ -181,7 +184,7 @@ impl Running {
             tokio::select! {
                 () = signals.next() => return,
                 event = self.supervisor.next() => {
-                    tell(&event);
+                    say::line(&event.to_string());
                     ledger::note(&self.plan, &event);
                     restarted |= matches!(event, Event::Back { program: Program::Envoy, .. });
                 }
@@ -204,7 +207,8 @@ impl Running {
         self.supervisor.keep(self.plan.envoy(&self.options));
     }
 
-    /// Lets requests end, then ends the programs. Envoy is the first, so that no new request arrives.
+    /// Lets requests end, then ends the programs. Envoy is the first, so that no new request arrives. Control is the next: it takes
+    /// Envoy's last report, and reads the access log to its end.
     async fn stop(&mut self, signals: &mut Signals) {
         say::line("stopping");
         self.changes = Changes::default();
@@ -221,6 +225,7 @@ impl Running {
             () = signals.next() => say::line("asked again; not waiting any longer"),
         }
         self.supervisor.end(Program::Envoy).await;
+        self.supervisor.end(Program::Control).await;
         self.supervisor.end_all().await;
         if let Some(file) = &self.ready_file {
             file.remove();
@@ -233,15 +238,5 @@ impl Running {
             &self.plan.folders.sidecar_settings(),
             programs::sidecar::text(&self.plan.sidecar_settings(admin)).as_bytes(),
         )
-    }
-}
-
-fn tell(event: &Event) {
-    match event {
-        Event::Died { program, how, pause, .. } => {
-            let seconds = pause.as_secs_f32();
-            say::line(&format!("{program} {how}; restarting it in {seconds:.1} s"));
-        }
-        Event::Back { program, id } => say::line(&format!("{program} was restarted (process {id})")),
     }
 }

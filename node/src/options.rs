@@ -17,6 +17,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// The folder for sockets, rendered files and logs, instead of one for each configuration.
     pub run: Option<PathBuf>,
+    /// Envoy's name, instead of one of this machine and these folders.
+    pub node: Option<String>,
     /// The filter, if one is named.
     pub filter: Option<Wanted>,
     /// How long requests may take to end after a signal.

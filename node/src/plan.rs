@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use weir_control::render::{self, Node};
+use weir_control::state::client::Client;
+use weir_control::state::listen::Address;
 use weir_control::{AdminAddress, Environment, Loaded};
 use weir_places::Places;
 use weir_places::envoy::{self, Envoy};
@@ -27,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) folders: Folders,
     /// The configuration in force.
     pub(crate) loaded: Loaded,
+    /// Envoy's name.
+    pub(crate) name: String,
     /// The node as Envoy's resources see it: its folders, sockets and filter.
     pub(crate) node: Node,
     pub(crate) envoy: Envoy,
@@ -56,13 +60,14 @@ impl Plan {
         };
         let envoy = envoy::find(&places).map_err(|error| Problem::Failed(error.to_string()))?;
         let filter = filter::find(options.filter.as_ref(), Some(envoy.version))?;
-        let node = folders.node(filter, &environment, render::connections(files));
+        let name = options.node.clone().unwrap_or_else(|| folders.name(&places));
+        let node = folders.node(name.clone(), filter, &environment, render::connections(files));
         let listen = loaded.gateway.listen();
         let listen = listen.parse().map_err(|_| Problem::Failed(format!("{listen} is no IP address with a port")))?;
         let admin = render::admin(&loaded.gateway, &node);
         let sim = programs::sim::address(&loaded, options);
         let sidecar = programs::sidecar::admin(&loaded, options);
-        Ok(Self { file, places, environment, folders, loaded, node, envoy, listen, admin, sim, sidecar })
+        Ok(Self { file, places, environment, folders, loaded, name, node, envoy, listen, admin, sim, sidecar })
     }
 
     /// The ports that must be free.
@@ -88,6 +93,16 @@ impl Plan {
     /// Envoy as a child.
     pub(crate) fn envoy(&self, options: &Options) -> Spec {
         programs::envoy::spec(&self.envoy.path, &self.folders, options)
+    }
+
+    /// Control as a child.
+    pub(crate) fn control(&self) -> Spec {
+        programs::control::spec(&self.file, &self.folders, &self.places.state, &self.name)
+    }
+
+    /// A client of control.
+    pub(crate) fn client(&self) -> Client {
+        Client { address: Address::Socket(self.folders.control()), token: None }
     }
 
     /// The simulator as a child.

@@ -19,7 +19,8 @@ pub fn resources(file: &Path, loaded: &Loaded, places: &Places, environment: &En
 /// The node that `weir up` would run.
 fn node(file: &Path, places: &Places, environment: &Environment) -> Outcome<Node> {
     // The limit of open files is not known: `weir up` may run as another user.
-    Ok(Folders::of(places, file)?.node(module()?, environment, MOST_CONNECTIONS))
+    let folders = Folders::of(places, file)?;
+    Ok(folders.node(folders.name(places), module()?, environment, MOST_CONNECTIONS))
 }
 
 /// The filter that is named if none is found: where an installation has it.

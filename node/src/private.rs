@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rustix::fs::Mode;
 use rustix::process::umask;
+use weir_control::ledger;
+use weir_control::state::store;
 
 /// From now on this process and its children, Envoy among them, make files that only this user can read.
 pub(crate) fn from_now_on() {
@@ -27,9 +29,11 @@ pub(crate) fn folder(folder: &Path) -> io::Result<()> {
 /// The same for a folder that a person may have named. A folder that holds anything else than our files keeps its permissions,
 /// because other users may need what is in it. The files that we put there are private in any case.
 pub(crate) fn folder_if_ours(path: &Path) -> io::Result<()> {
-    const OURS: [&str; 8] =
-        ["admin.sock", "envoy", "lock", "logs", "run", "sidecar.json", "sidecar.sock", "sidecar.tmp"];
-    let is_ours = |name: &str| OURS.contains(&name) || name.starts_with("key");
+    const OURS: [&str; 9] =
+        ["admin.sock", "control.sock", "envoy", "lock", "logs", "run", "sidecar.json", "sidecar.sock", "sidecar.tmp"];
+    // SQLite keeps files beside its own.
+    let begins = ["key", store::FILE, ledger::FILE];
+    let is_ours = |name: &str| OURS.contains(&name) || begins.iter().any(|begin| name.starts_with(begin));
     let shared = fs::read_dir(path).is_ok_and(|entries| {
         let mut names = entries.flatten().map(|entry| entry.file_name());
         names.any(|name| !name.to_str().is_some_and(is_ours))

@@ -1,7 +1,8 @@
 //! How each program of a node is started, and what it is told: a file for each.
 //!
-//! The sidecar and the simulator are this binary itself, started with another command.
+//! All but Envoy are this binary itself, started with another command.
 
+pub(crate) mod control;
 pub(crate) mod envoy;
 pub(crate) mod sidecar;
 pub(crate) mod sim;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, sleep, timeout};
 use weir_control::admin::Admin;
+use weir_control::state::client::Client;
 use weir_proto::sidecar::v1::State;
 
 use crate::child::Program;
@@ -18,6 +19,8 @@ use crate::{models, say};
 
 /// How often a program is asked.
 const OFTEN: Duration = Duration::from_millis(50);
+/// How soon control is asked again: it starts within a moment, and Envoy waits for it.
+const SOON: Duration = Duration::from_millis(10);
 /// How long nothing is said.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -61,7 +64,24 @@ impl Probe {
     }
 }
 
-/// Waits for one program. If any program dies meanwhile, the wait fails: a program that dies before it was ready would die again.
+/// How long control may take to answer.
+const CONTROL: Duration = Duration::from_secs(2);
+
+/// Waits for control, but not for long: requests are served without it.
+pub(crate) async fn wait_for_control(client: &Client, folders: &Folders) {
+    let answers = async {
+        while !client.is_there().await {
+            sleep(SOON).await;
+        }
+    };
+    if timeout(CONTROL, answers).await.is_err() {
+        let end = tail(&folders.log(Program::Control));
+        say::line(&format!("control does not answer; limits hold within this Envoy alone until it does\n{end}"));
+    }
+}
+
+/// Waits for one program. If any program but control dies meanwhile, the wait fails: a program that dies before it was ready
+/// would die again.
 pub(crate) async fn wait(supervisor: &mut Supervisor, folders: &Folders, deadline: Instant, probe: &Probe) -> Outcome {
     let (program, log) = (probe.program(), folders.log(probe.program()));
     let mut ticks = interval(OFTEN);
@@ -70,10 +90,11 @@ pub(crate) async fn wait(supervisor: &mut Supervisor, folders: &Folders, deadlin
     loop {
         tokio::select! {
             event = supervisor.next() => {
-                if let Event::Died { program, how, .. } = event {
-                    let end = tail(&folders.log(program));
+                if let Event::Died { program, how, .. } = &event && *program != Program::Control {
+                    let end = tail(&folders.log(*program));
                     return Err(Problem::Failed(format!("{program} {how} before it was ready\n{end}")));
                 }
+                say::line(&event.to_string());
             }
             ready = async { ticks.tick().await; probe.ask().await } => {
                 if ready {

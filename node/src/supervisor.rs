@@ -1,5 +1,6 @@
 //! Keeps children running: a child that dies is restarted with exponential back-off.
 
+use std::fmt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,6 +31,17 @@ pub(crate) enum Event {
     },
     /// It was started again.
     Back { program: Program, id: u32 },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Died { program, how, pause, .. } => {
+                write!(f, "{program} {how}; restarting it in {:.1} s", pause.as_secs_f32())
+            }
+            Self::Back { program, id } => write!(f, "{program} was restarted (process {id})"),
+        }
+    }
 }
 
 /// The children.

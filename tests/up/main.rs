@@ -12,6 +12,7 @@
 mod clients;
 mod docs;
 mod kit;
+mod limits;
 mod local;
 mod matrix;
 mod own;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use weir_tests::Home;
+use weir_tests::{Home, Said};
 
 fn held(folder: &Path) -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -14,6 +14,33 @@ fn held(folder: &Path) -> BTreeMap<String, String> {
     files
         .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
         .collect()
+}
+
+#[test]
+fn an_envoy_of_ones_own_is_connected_to_the_control_that_is_named() {
+    let home = Home::new();
+    home.write("module.wasm", "");
+    home.write(
+        "weir.yaml",
+        "providers: { p: { dialect: openai, endpoint: 'http://127.0.0.1:9' } }\n\
+         models: { m: { targets: [{ provider: p }] } }\n\
+         quotas: { all: { budget: 9 tokens per day } }\n",
+    );
+    let render = |flags: &[&str]| {
+        let mut command = home.command(&[&["render", "weir.yaml", "--out", "envoy"], flags].concat());
+        Said::of(command.env("WEIR_FILTER", "module.wasm"))
+    };
+    let alone = render(&[]);
+    assert!(alone.code == Some(0) && alone.err.contains("a restart forgets them"), "{alone:?}");
+    assert!(!home.read("envoy/bootstrap.json").contains("weir-control"));
+    let shares = render(&["--control", "unix:/run/weir/control.sock", "--node", "edge-1"]);
+    assert!(shares.code == Some(0) && !shares.err.contains("forgets"), "{shares:?}");
+    let bootstrap = home.read("envoy/bootstrap.json");
+    for part in ["weir-control", "/run/weir/control.sock", "edge-1"] {
+        assert!(bootstrap.contains(part), "{part}: {bootstrap}");
+    }
+    assert_eq!(render(&["--control", "unix:/run/weir/control.sock"]).code, Some(2), "without a name");
+    assert_eq!(render(&["--control", "https://control.example", "--node", "edge-1"]).code, Some(2));
 }
 
 #[test]

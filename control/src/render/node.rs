@@ -1,6 +1,7 @@
 //! One Envoy: where its files and sockets are, which filter it loads, and how requests come in.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde_json::Value;
 use weir_core::config::Gateway;
@@ -47,6 +48,21 @@ pub enum ControlAddress {
     Socket(PathBuf),
     /// A host, by name or IP address, and a port.
     Host(String, u16),
+}
+
+impl FromStr for ControlAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(path) = text.strip_prefix("unix:").filter(|path| path.starts_with('/')) {
+            return Ok(Self::Socket(path.into()));
+        }
+        let host = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let parts = text.rsplit_once(':').and_then(|(at, port)| Some((host(at), port.parse::<u16>().ok()?)));
+        let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '@']) && host != "unix";
+        let found = parts.filter(|(host, port)| is_host(host) && *port > 0).map(|(host, port)| Self::Host(host, port));
+        found.ok_or_else(|| format!("\"{text}\" is neither unix: with an absolute path nor a host with a port"))
+    }
 }
 
 /// The most connections that clients may have at once, however many files Envoy may open.
@@ -106,6 +122,24 @@ pub enum Door {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_control_is_a_socket_or_a_host_with_a_port() {
+        let host = |host: &str, port| Ok(ControlAddress::Host(host.to_owned(), port));
+        for (text, expect) in [
+            ("unix:/run/c.sock", Ok(ControlAddress::Socket("/run/c.sock".into()))),
+            ("control.example:443", host("control.example", 443)),
+            ("[::1]:7", host("::1", 7)),
+            ("unix:c.sock", Err(())),
+            ("unix:7", Err(())),
+            ("control.example", Err(())),
+            ("https://control.example:443", Err(())),
+            (":7", Err(())),
+            ("h:0", Err(())),
+        ] {
+            assert_eq!(text.parse().map_err(|_: String| ()), expect, "{text}");
+        }
+    }
 
     #[test]
     fn clients_have_less_than_half_of_the_files() {

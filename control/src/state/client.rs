@@ -41,6 +41,16 @@ impl Client {
         self.json(Method::POST, "/v1/limits/credit", body).await
     }
 
+    /// Has control read its configuration, and returns when its limits are in force.
+    pub async fn reload(&self) -> Result<(), String> {
+        self.ask(Method::POST, "/v1/reload", Vec::new()).await.map(drop)
+    }
+
+    /// Whether it answers.
+    pub async fn is_there(&self) -> bool {
+        self.ask(Method::GET, "/healthz", Vec::new()).await.is_ok()
+    }
+
     /// What a steward does.
     pub async fn exchange(&self, report: &Report) -> Result<Grants, String> {
         let body = self.ask(Method::POST, PATH, report.encode()).await?;

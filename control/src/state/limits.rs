@@ -10,25 +10,38 @@ use weir_core::time::Instant;
 /// How long after its lease the requests of an Envoy that has fallen silent are believed to go on, if it does not start again.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// The limits of a configuration, by name.
+/// The limits of a configuration, by name, and those of the configuration before it.
 #[derive(Clone, Debug, Default)]
-pub struct Limits(BTreeMap<String, Limit>);
+pub struct Limits {
+    now: BTreeMap<String, Limit>,
+    /// For Envoys that do not run the new configuration yet.
+    former: BTreeMap<String, Limit>,
+}
 
 impl Limits {
     /// These limits.
     pub fn of(limits: &[Limit]) -> Self {
-        Self(limits.iter().map(|limit| (limit.name.clone(), limit.clone())).collect())
+        let now = limits.iter().map(|limit| (limit.name.clone(), limit.clone())).collect();
+        Self { now, former: BTreeMap::new() }
+    }
+
+    /// These limits, in place of those `before`.
+    pub(super) fn succeed(self, before: &Self) -> Self {
+        if self.now == before.now {
+            return before.clone();
+        }
+        Self { former: before.now.clone(), ..self }
     }
 
     /// Their names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.now.keys().map(String::as_str)
     }
 
     /// The limit with this name, or the one that had it: an Envoy may not know the new configuration yet.
     pub fn get(&self, name: &str) -> Option<&Limit> {
-        let renamed = || self.0.values().find(|limit| limit.was.as_deref() == Some(name));
-        self.0.get(name).or_else(renamed)
+        let renamed = || self.now.values().find(|limit| limit.was.as_deref() == Some(name));
+        self.now.get(name).or_else(renamed)
     }
 
     /// How much an account allows. `None` if there is no such limit, or no such window of it.
@@ -36,11 +49,16 @@ impl Limits {
         rule(&self.get(&account.limit)?.kind, account.window_ms)
     }
 
-    /// How much there is for an account of a report. `None` also if the Envoy counts in another unit than the limit, because one of
-    /// them does not know the newest configuration yet.
+    /// How much there is for an account of a report. An Envoy may still run the configuration before: a limit that is gone is as it
+    /// was there. `None` if the Envoy counts in another unit than the limit.
     pub fn answers(&self, state: &State) -> Option<Rule> {
-        let unit = self.get(&state.account.limit)?.unit();
-        self.rule(&state.account).filter(|_| state.unit == 0 || state.unit == unit)
+        let Account { limit, window_ms, .. } = &state.account;
+        let is_other = |limit: &Limit| state.unit != 0 && state.unit != limit.unit();
+        if self.get(limit).is_some_and(is_other) {
+            return None;
+        }
+        let former = || rule(&self.former.get(limit).filter(|former| !is_other(former))?.kind, *window_ms);
+        self.rule(&state.account).or_else(former)
     }
 
     /// The unit of the limit with this name; 0 if there is none.

@@ -55,10 +55,15 @@ pub struct Listed {
 /// Tells the operator something, in a line.
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// Reads the limits as they are configured now, or says what is wrong with the configuration. It may block.
+pub type ReadLimits = Arc<dyn Fn() -> Result<Limits, String> + Send + Sync>;
+
 /// The pools.
 pub struct Pools {
     address: Address,
     limits: RwLock<Arc<Limits>>,
+    /// One reads at a time, so that the latest limits are the ones that stay.
+    read: tokio::sync::Mutex<Option<ReadLimits>>,
     pub(super) book: Arc<dyn Book>,
     tell: Tell,
     opened: tokio::sync::Mutex<Option<Arc<Opened>>>,
@@ -77,13 +82,30 @@ pub(super) struct Opened {
 impl Pools {
     /// Pools in the store at `address`, for these limits.
     pub fn new(address: Address, limits: Limits, book: Arc<dyn Book>, tell: Tell) -> Self {
-        let (opened, warned) = Default::default();
-        Self { address, limits: RwLock::new(Arc::new(limits)), book, tell, opened, warned }
+        let (read, opened, warned) = Default::default();
+        Self { address, limits: RwLock::new(Arc::new(limits)), read, book, tell, opened, warned }
     }
 
-    /// Takes other limits. What was spent stays.
+    /// Pools whose limits can be [read again](Self::reload).
+    #[must_use]
+    pub fn reading(self, read: ReadLimits) -> Self {
+        Self { read: tokio::sync::Mutex::new(Some(read)), ..self }
+    }
+
+    /// Takes other limits. What was spent stays. An Envoy that does not know them yet is answered by those of before.
     pub fn set_limits(&self, limits: Limits) {
-        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+        let mut held = self.limits.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Arc::new(limits.succeed(&held));
+    }
+
+    /// Takes the limits as they are configured now. If the configuration has errors, they stay as they are, and the errors are
+    /// returned.
+    pub async fn reload(&self) -> Result<(), String> {
+        let read = self.read.lock().await;
+        let Some(ask) = read.clone() else { return Ok(()) };
+        let limits = spawn_blocking(move || ask()).await.map_err(|error| error.to_string())??;
+        self.set_limits(limits);
+        Ok(())
     }
 
     pub(super) fn tell(&self, text: &str) {

@@ -130,8 +130,9 @@ async fn answer(request: Request<Incoming>, pools: &Arc<Pools>, token: Option<&s
         (&Method::POST, PATH) => exchange(pools, &body).await,
         (&Method::GET, "/v1/limits") => api::list(pools).await,
         (&Method::POST, "/v1/limits/credit") => api::credit(pools, &body).await,
+        (&Method::POST, "/v1/reload") => reload(pools).await,
         (&Method::GET, "/healthz") => reply(StatusCode::OK, "text/plain", Bytes::from_static(b"ok\n")),
-        (_, PATH | PATH_OF_USAGE | "/v1/limits" | "/v1/limits/credit" | "/healthz") => {
+        (_, PATH | PATH_OF_USAGE | "/v1/limits" | "/v1/limits/credit" | "/v1/reload" | "/healthz") => {
             problem(StatusCode::METHOD_NOT_ALLOWED, "not by this method")
         }
         _ => problem(StatusCode::NOT_FOUND, "there is nothing here"),
@@ -152,6 +153,13 @@ async fn exchange(pools: &Pools, body: &[u8]) -> Answer {
     match pools.exchange(&report, now()).await {
         Ok(grants) => reply(StatusCode::OK, "application/x-protobuf", grants.encode().into()),
         Err(away) => unavailable(&away),
+    }
+}
+
+async fn reload(pools: &Pools) -> Answer {
+    match pools.reload().await {
+        Ok(()) => reply(StatusCode::OK, "text/plain", Bytes::from_static(b"ok\n")),
+        Err(errors) => problem(StatusCode::BAD_REQUEST, &errors),
     }
 }
 

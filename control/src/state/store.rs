@@ -18,6 +18,9 @@ pub use postgres::Postgres;
 pub use redis::Redis;
 pub use sqlite::Sqlite;
 
+/// The usual name of the embedded store's file, in Weir's state folder.
+pub const FILE: &str = "leases.sqlite";
+
 /// Why a store could not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {

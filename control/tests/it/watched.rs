@@ -28,7 +28,7 @@ async fn follow_from(folder: &Path, file: &Path, meanwhile: impl FnOnce()) -> Re
     meanwhile();
     let mut publisher = Publisher::new(&node.folder, None);
     publisher.publish(render(&loaded.gateway, &node).unwrap(), Instant::now()).await.unwrap();
-    Watch { file: file.to_owned(), environment, node, routes: None }.start(&loaded, publisher).unwrap()
+    Watch { file: file.to_owned(), environment, node, routes: None, control: None }.start(&loaded, publisher).unwrap()
 }
 
 async fn next(events: &mut Receiver<Event>) -> Event {

@@ -12,7 +12,7 @@ use super::ConfigError;
 use super::check::{Check, DEFAULT_LIMITS};
 use super::entry::{Jwt, Ledger, Limits, LocalSettings, ProviderEntry, Telemetry};
 use super::preset::Preset;
-use super::routing::{Ledger, Model, RESERVE_OUTPUT, Routing, Target};
+use super::routing::{LedgerPlace, Model, RESERVE_OUTPUT, Routing, Target};
 use super::source::Source;
 use crate::upstream::Credential;
 
@@ -124,7 +124,7 @@ impl Gateway {
                 traced,
                 fails_on: None,
                 forgives_paths: false,
-                ledger: Ledger::None,
+                ledger: LedgerPlace::None,
                 draining: false,
                 ..callers
             },

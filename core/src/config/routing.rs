@@ -88,9 +88,9 @@ pub struct Routing {
     /// Whether a path may be written in more than one way, because nothing before Weir decides by the path.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgives_paths: bool,
-    /// Who knows what callers have used.
-    #[serde(default, skip_serializing_if = "Ledger::is_none")]
-    pub ledger: Ledger,
+    /// Where it is known what callers have used.
+    #[serde(default, skip_serializing_if = "LedgerPlace::is_none")]
+    pub ledger: LedgerPlace,
     /// Whether spans are written; see [`span`](crate::record::span).
     #[serde(default)]
     pub traced: bool,
@@ -99,10 +99,10 @@ pub struct Routing {
     pub draining: bool,
 }
 
-/// Who knows what callers have used.
+/// Where it is known what callers have used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ledger {
+pub enum LedgerPlace {
     /// Nobody who can be asked.
     #[default]
     None,
@@ -110,7 +110,7 @@ pub enum Ledger {
     AtControl,
 }
 
-impl Ledger {
+impl LedgerPlace {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     fn is_none(&self) -> bool {
         *self == Self::None

@@ -9,7 +9,7 @@ use weir_hub::fault::Reject;
 use super::caller::Caller;
 use super::{Edge, Goes, Phase, SCHEME, only};
 use crate::answer::Answer;
-use crate::config::{Ledger, Routing};
+use crate::config::{LedgerPlace, Routing};
 use crate::role::Effect;
 use crate::usage::{self, Asker};
 
@@ -20,7 +20,7 @@ impl Edge {
         if !caller.rights(routing).have_usage() {
             return Err(self.reject(&Reject::EndpointNotAllowed { path: usage::PATH }));
         }
-        if routing.ledger == Ledger::None {
+        if routing.ledger == LedgerPlace::None {
             return Err(Answer::problem(&usage::without_control(), self.family));
         }
         self.phase = Phase::Control(caller.hash);

@@ -19,6 +19,7 @@ impl Include {
             environment: self.environment.clone(),
             node: self.node.clone(),
             routes: options.routes.clone(),
+            control: None,
         };
         let mut changes = watch.start(loaded, publisher).map_err(|error| Problem::Failed(error.to_string()))?;
         let shown = options.file.display().to_string();

@@ -26,6 +26,8 @@ impl ReadyFile {
             "admin": plan.admin.to_string(),
             "pid": std::process::id(),
             "children": children,
+            "node": plan.name,
+            "control": plan.client().address.to_string(),
             "run": plan.folders.run,
             "logs": plan.folders.logs,
             "sidecar_admin": plan.sidecar.map(|address| address.to_string()),

@@ -23,7 +23,8 @@ pub(crate) fn spec(executable: &Path, folders: &Folders, options: &Options) -> S
     let mut flag = |name: &str, value: &str| arguments.extend([name.into(), value.into()]);
     flag("--drain-time-s", &seconds);
     flag("--drain-strategy", "immediate");
-    // A request is in the access log soon after its end, and a killed Envoy takes few lines with it. Envoy's default is ten seconds.
+    // A request is in the access log, and so in the ledger, soon after its end, and a killed Envoy takes few lines with it. Envoy's
+    // default is ten seconds.
     flag("--file-flush-interval-msec", "50");
     flag("--log-level", &options.log_level);
     if let Some(levels) = levels(&options.log_level, options.component_log_level.as_deref()) {

@@ -42,7 +42,7 @@ async fn a_setting_of_the_sidecar_itself_starts_it_anew() {
 #[tokio::test]
 async fn a_provider_that_a_change_puts_at_the_simulators_address_finds_it_there() {
     let up = with_configuration(&CONFIGURATION.replace("127.0.0.1:10002", "127.0.0.1:9")).start().await;
-    assert_eq!(up.children().len(), 1, "Envoy alone");
+    assert_eq!(up.children().len(), 2, "control and Envoy");
     up.overwrite(CONFIGURATION);
     until_chats(&up).await;
     let sim = up.ports().sim;

@@ -95,7 +95,7 @@ async fn an_envoy_that_comes_back_without_its_port_is_told_and_started_until_it_
 async fn killed_outright_it_leaves_nothing_behind_either() {
     let up = with(LOCAL).start().await;
     let children = up.children();
-    assert_eq!(children.len(), 3);
+    assert_eq!(children.len(), 4, "the simulator, the sidecar, control and Envoy");
     signal(up.id(), "KILL");
     up.ended().await;
     gone(&children).await;

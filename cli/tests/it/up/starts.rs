@@ -30,7 +30,7 @@ async fn it_answers_tells_how_and_leaves_nothing_behind() {
     assert!(!up.home().read("state/keys.yaml").contains(&key));
 
     let children = up.children();
-    assert_eq!(children.len(), 2, "the simulator and Envoy");
+    assert_eq!(children.len(), 3, "the simulator, control and Envoy");
     signal(up.id(), "TERM");
     assert!(up.ended().await.success());
     gone(&children).await;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use weir_core::config::{Ledger, Role, Routing};
+use weir_core::config::{LedgerPlace, Role, Routing};
 use weir_core::steward::{Control, Settings};
 
 use crate::render::kind::Kind;
@@ -18,7 +18,7 @@ const NATIVE: &str = "type.googleapis.com/envoy.extensions.filters.http.dynamic_
 pub(crate) fn edge(routing: &Routing, node: &Node) -> Value {
     // In an operator's own Envoy, rules before Weir judge the path as the caller wrote it.
     let forgives_paths = node.door == Door::Port;
-    let ledger = node.control.as_ref().map_or(Ledger::None, |_| Ledger::AtControl);
+    let ledger = node.control.as_ref().map_or(LedgerPlace::None, |_| LedgerPlace::AtControl);
     let routing = Routing { forgives_paths, ledger, ..routing.clone() };
     json!({ "name": EDGE_FILTER, "typed_config": filter("edge", &Role::Edge(routing), node) })
 }

@@ -156,3 +156,36 @@ async fn a_socket_is_only_for_its_user_and_one_that_was_left_is_replaced() {
     drop(first);
     Listener::bind(&address, Guard::default()).await.unwrap();
 }
+
+/// An Envoy may still run the configuration before, and is not refused for that.
+#[tokio::test]
+async fn the_configuration_is_read_when_control_is_told_and_the_one_before_is_not_forgotten() {
+    let pools = pools();
+    let [all, fast] = ["all", "fast"].map(|name| pools.limits().get(name).unwrap().clone());
+    let configured = Arc::new(std::sync::Mutex::new(Ok(Limits::of(&[fast, Limit { name: "new".to_owned(), ..all }]))));
+    let read = Arc::clone(&configured);
+    let pools = Arc::into_inner(pools).unwrap().reading(Arc::new(move || read.lock().unwrap().clone()));
+    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap(), Guard::default()).await.unwrap();
+    let Address::Tcp(address) = *listener.address() else { unreachable!() };
+    tokio::spawn(serve(listener, Arc::new(pools), std::future::pending()));
+    let known = async |sequence| {
+        let state = |name: &str| {
+            let account = Account { limit: name.to_owned(), ..Account::default() };
+            State { account, wanted: 1, least: 1, ..State::default() }
+        };
+        let accounts = ["all", "dollars", "new"].map(state).to_vec();
+        let report = Report { node: "n".to_owned(), start: 1, sequence, accounts, ..Report::default() };
+        let (_, body) = ask(address, Method::POST, PATH, "", report.encode()).await;
+        let grants = Grants::decode(&body).unwrap().grants;
+        grants.into_iter().map(|grant| grant.account.limit).collect::<Vec<_>>()
+    };
+    assert_eq!(known(1).await, ["all", "dollars"]);
+    for sequence in [2, 3] {
+        // The second time nothing has changed, so what was before stays too.
+        assert_eq!(ask(address, Method::POST, "/v1/reload", "", Vec::new()).await.0, 200);
+        assert_eq!(known(sequence).await, ["all", "dollars", "new"]);
+    }
+    *configured.lock().unwrap() = Err("line 7".to_owned());
+    assert_eq!(ask(address, Method::POST, "/v1/reload", "", Vec::new()).await, (400, b"line 7\n".to_vec()));
+    assert_eq!(known(4).await, ["all", "dollars", "new"]);
+}

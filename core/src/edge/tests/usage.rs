@@ -1,7 +1,7 @@
 //! What a caller has used: who may ask, and what goes to control.
 
 use super::*;
-use crate::config::Ledger;
+use crate::config::LedgerPlace;
 use crate::quota::Worker;
 use crate::role::{Effect, Flow};
 use crate::usage::{ASKER, MARK};
@@ -18,7 +18,7 @@ const USAGE: [(&str, &str); 8] = [
 ];
 
 fn with_control() -> Routing {
-    let mut routing = Routing { ledger: Ledger::AtControl, ..routing() };
+    let mut routing = Routing { ledger: LedgerPlace::AtControl, ..routing() };
     routing.keys.values_mut().for_each(|key| key.team = "search".into());
     routing
 }
