@@ -47,13 +47,13 @@ pub enum Known {
 }
 
 impl Asker {
-    /// The header's value: `key=ada&team=search&api=openai`, or `identity=jwt%3Aada&team=…`.
+    /// The header's value: `key=ada&team=search&api=chat`, or `identity=jwt%3Aada&team=…`.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let api = match self.family {
-            Family::OpenAi => "openai",
-            Family::Anthropic => "anthropic",
-            Family::Gemini => "gemini",
+            Family::OpenAi => "chat",
+            Family::Anthropic => "messages",
+            Family::Gemini => "generate_content",
         };
         let name = match self.known {
             Known::Key => "key=",
@@ -82,8 +82,8 @@ impl Asker {
             _ => return None,
         };
         let family = match field("api").as_deref() {
-            Some("anthropic") => Family::Anthropic,
-            Some("gemini") => Family::Gemini,
+            Some("messages") => Family::Anthropic,
+            Some("generate_content") => Family::Gemini,
             _ => Family::OpenAi,
         };
         (!name.is_empty()).then(|| Self { name, team: field("team").unwrap_or_default(), known, family })

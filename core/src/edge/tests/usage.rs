@@ -38,7 +38,7 @@ fn control_is_told_who_asks_and_nothing_that_the_caller_says_of_it() {
         (":path", "/v1/usage?since=7d&by=day"),
         (":authority", "weir"),
         (SCHEME, "http"),
-        (ASKER, "key=team&team=search&api=openai"),
+        (ASKER, "key=team&team=search&api=chat"),
         ("x-request-id", "r-1"),
     ];
     assert_eq!(passed, expect.map(|(name, value)| (name.to_string(), value.to_string())));
