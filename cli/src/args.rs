@@ -114,13 +114,19 @@ pub(crate) struct Render {
     /// cluster `weir` [default: Weir has an internal listener]
     #[arg(long, value_name = "FILE", requires = "out")]
     pub(crate) routes: Option<PathBuf>,
-    /// The control that this Envoy shares its limits by, as Envoy reaches it: unix:PATH, or a host with a port [default: none, so that
-    /// limits hold within this Envoy alone, and a restart forgets them]
+    /// The control that this Envoy shares its limits by, as Envoy reaches it: unix:PATH, https:// and a host with a port, or, on the same
+    /// machine, such a host alone [default: none, so that limits hold within this Envoy alone, and a restart forgets them]
     #[arg(long, value_name = "ADDRESS", requires = "out", requires = "node")]
     pub(crate) control: Option<ControlAddress>,
     /// With `--control`: this Envoy's name, which no other one may have
     #[arg(long, value_name = "NAME", requires = "control", value_parser = node)]
     pub(crate) node: Option<String>,
+    /// With `--control`: the file with its token, as Envoy sees it, with nothing else in it, not even the end of a line
+    #[arg(long, value_name = "FILE", requires = "control")]
+    pub(crate) control_token: Option<PathBuf>,
+    /// With `--control`: the file of the authorities that have signed its certificate, as Envoy sees it [default: the system's]
+    #[arg(long, value_name = "FILE", requires = "control")]
+    pub(crate) control_ca: Option<PathBuf>,
     /// Keep running, and write what changes when the configuration changes
     #[arg(long, requires = "out")]
     pub(crate) watch: bool,
@@ -539,9 +545,10 @@ pub(crate) struct Control {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Limits {
-    /// Where `weir control` listens: unix:PATH or an address with a port [default: the one that `weir up` runs, else 127.0.0.1:10004]
+    /// Where `weir control` listens: unix:PATH, a host with a port, or https:// and such a host [default: the one that `weir up` runs, else
+    /// 127.0.0.1:10004]
     #[arg(long, value_name = "ADDRESS", global = true)]
-    pub(crate) control: Option<listen::Address>,
+    pub(crate) control: Option<ControlAddress>,
     /// The configuration that `weir up` runs [default: as for `weir up`]
     #[arg(long, value_name = "CONFIG", global = true, conflicts_with = "control")]
     pub(crate) config: Option<PathBuf>,
@@ -551,6 +558,9 @@ pub(crate) struct Limits {
     /// A file with its token
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) token_file: Option<PathBuf>,
+    /// A file of the authorities that have signed its certificate [default: the system's]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) ca: Option<PathBuf>,
     /// Print JSON; costs are in pico-dollars
     #[arg(long)]
     pub(crate) json: bool,

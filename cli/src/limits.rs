@@ -1,10 +1,9 @@
 //! `weir limits`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use weir_control::render::ControlAddress;
 use weir_control::state::client::{Client, Credit, Shown};
-use weir_control::state::listen::Address;
 use weir_node::folders::Folders;
 use weir_node::{Outcome, control, say};
 
@@ -12,13 +11,13 @@ use crate::args::{self, LimitsCommand};
 
 /// Lists what is spent of each shared limit, or gives somebody more.
 pub(crate) fn run(args: args::Limits) -> Outcome {
-    let args::Limits { control: address, config, run, token_file, json, command } = args;
+    let args::Limits { control: address, config, run, token_file, ca, json, command } = args;
     let address = match address {
         Some(address) => address,
         None => usual(config.as_deref(), run.as_deref())?,
     };
     let token = token_file.as_deref().map(control::token).transpose()?;
-    let client = Client { address, token };
+    let client = Client { address, token, ca };
     match command {
         None if json => {
             let shown: Vec<Shown> = control::ask(client.limits())?;
@@ -42,17 +41,17 @@ pub(crate) fn run(args: args::Limits) -> Outcome {
 }
 
 /// Where `weir up` has its control; where nothing of it is here and nothing is named, where `weir control` listens by itself.
-fn usual(config: Option<&Path>, run: Option<&Path>) -> Outcome<Address> {
+fn usual(config: Option<&Path>, run: Option<&Path>) -> Outcome<ControlAddress> {
     let is_named = config.is_some() || run.is_some();
     match Folders::find(config, run) {
-        Ok(folders) if is_named || folders.control().exists() => Ok(Address::Socket(folders.control())),
+        Ok(folders) if is_named || folders.control().exists() => Ok(ControlAddress::Socket(folders.control())),
         Err(problem) if is_named => Err(problem),
-        _ => Ok(Address::Tcp(USUAL)),
+        _ => Ok(ControlAddress::Host("127.0.0.1".to_owned(), USUAL)),
     }
 }
 
-/// Where `weir control` listens by itself.
-const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10004);
+/// The port on which `weir control` listens by itself.
+const USUAL: u16 = 10004;
 
 /// Stands for no subject.
 const NOBODY: &str = "-";

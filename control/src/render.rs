@@ -38,13 +38,16 @@ pub fn render(gateway: &Gateway, node: &Node) -> Result<Resources, RenderError> 
             secrets.insert(name, secret);
         }
     }
+    if let Some((name, secret)) = node.control.as_ref().and_then(secrets::of_control) {
+        secrets.insert(name, secret);
+    }
     if let Some(otlp) = &gateway.telemetry().otlp {
         clusters.insert(names::COLLECTOR.to_owned(), clusters::collector(otlp, node)?);
     }
     let (listener, manager) = listeners::edge(gateway, node);
     let listeners = listener.into_iter().chain([listeners::local()]);
     Ok(Resources {
-        bootstrap: bootstrap::bootstrap(gateway, node),
+        bootstrap: bootstrap::bootstrap(gateway, node)?,
         listeners: listeners.collect(),
         manager,
         clusters,

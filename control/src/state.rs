@@ -16,6 +16,7 @@ pub mod pools;
 pub mod serve;
 pub mod store;
 mod sweep;
+mod tls;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

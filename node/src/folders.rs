@@ -145,7 +145,7 @@ impl Folders {
             access_log: self.access_log(),
             ca_bundle: environment.ca_bundle().map(Path::to_owned),
             connections,
-            control: Some(Control { at: ControlAddress::Socket(self.control()), node: name }),
+            control: Some(Control::at(ControlAddress::Socket(self.control()), name)),
             door: Door::Port,
         }
     }

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use weir_control::render::ControlAddress;
 use weir_control::render::{self, Node};
 use weir_control::state::client::Client;
-use weir_control::state::listen::Address;
 use weir_control::{AdminAddress, Environment, Loaded};
 use weir_places::Places;
 use weir_places::envoy::{self, Envoy};
@@ -102,7 +102,7 @@ impl Plan {
 
     /// A client of control.
     pub(crate) fn client(&self) -> Client {
-        Client { address: Address::Socket(self.folders.control()), token: None }
+        Client { address: ControlAddress::Socket(self.folders.control()), token: None, ca: None }
     }
 
     /// The simulator as a child.

@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use weir_control::ledger::{Ages, Keeper, Sqlite, Store};
 use weir_control::render::ControlAddress;
-use weir_tests::{Builder, Canned, Control, Gateway, Port, Upstream, booked};
+use weir_control::state::client::Client;
+use weir_tests::{Authority, Builder, Canned, Control, Gateway, Port, Upstream, booked};
 
 /// What a request may at most answer with, in tokens.
 const CAP: u64 = 20;
@@ -62,6 +63,33 @@ async fn sixty_four_callers_of_two_envoys_spend_a_budget_and_not_a_token_more() 
     for gateway in &gateways {
         assert_eq!(gateway.steward_stat("weir_limits_uncovered").await, 0);
     }
+}
+
+/// On another machine: Envoy writes the token, verifies control's certificate, and neither a rendered file nor a log has the token.
+#[tokio::test]
+async fn control_is_reached_by_tls_with_a_token() {
+    const TOKEN: &str = "a-token-that-nobody-guesses";
+    let (upstream, mut control, authority) = (Upstream::sim().await, Control::new(), Authority::new());
+    let builder = shared(&upstream, json!({ "budget": "3 requests per month" }));
+    let at = control.by_tls(&authority, TOKEN, "far");
+    control.start(&builder.limits()).await;
+    let gateway = builder.clone().shares_by(at.clone()).start().await;
+    assert_eq!(gateway.chat("gpt", "Hi").await.status(), 200);
+    while control.standing(&gateway.limits(), "shared").await.spent != 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let client = |token: &str| Client { address: at.at.clone(), token: Some(token.to_owned()), ca: at.ca.clone() };
+    assert_eq!(client(TOKEN).limits().await.map(|shown| shown.len()), Ok(1));
+    assert!(client("another-token-of-somebody").limits().await.unwrap_err().contains("token"));
+    assert!(!gateway.envoy_log().contains(TOKEN) && !gateway.has_in_files(TOKEN));
+    // Who is certified by somebody else is no control: limits hold within that Envoy.
+    let mut stranger = Control::new();
+    let mut at = stranger.by_tls(&Authority::new(), TOKEN, "lost");
+    at.ca.clone_from(&client(TOKEN).ca);
+    stranger.start(&builder.limits()).await;
+    let alone = builder.shares_by(at).start().await;
+    assert_eq!(alone.chat("gpt", "Hi").await.status(), 200);
+    assert_eq!(stranger.standing(&alone.limits(), "shared").await.spent, 0);
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! Control, as a test starts, kills and restarts it: the real server, in this process.
 
+use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
 use weir_control::ledger;
-use weir_control::render::ControlAddress;
+use weir_control::render::{self as rendered, ControlAddress};
 use weir_control::state::book::Ledger;
 use weir_control::state::limits::Limits;
 use weir_control::state::listen::{Address, Guard, Listener};
@@ -17,6 +19,7 @@ use weir_core::lease::Standing;
 use weir_core::quota::Limit;
 use weir_core::time::Instant;
 
+use crate::certificate::Authority;
 use crate::folder::Folder;
 
 /// Control on a Unix socket. What it has written down outlives its death.
@@ -24,6 +27,8 @@ use crate::folder::Folder;
 pub struct Control {
     store: StoreAddress,
     running: Option<Runtime>,
+    /// Where it listens by TLS.
+    secured: Option<SocketAddr>,
     folder: Folder,
 }
 
@@ -35,7 +40,30 @@ impl Control {
 
     /// One that keeps leases in this store. It is not running yet.
     pub fn over(store: StoreAddress) -> Self {
-        Self { store, running: None, folder: Folder::new() }
+        Self { store, running: None, secured: None, folder: Folder::new() }
+    }
+
+    /// Has it listen by TLS and ask for a token, and says how an Envoy called `node` reaches it.
+    pub fn by_tls(&mut self, authority: &Authority, token: &str, node: &str) -> rendered::Control {
+        let tls = authority.certify("127.0.0.1");
+        let files = [("cert.pem", tls.certificate), ("key.pem", tls.key), ("ca.pem", authority.bundle().into_bytes())];
+        for (name, bytes) in files.into_iter().chain([("token", token.as_bytes().to_vec())]) {
+            fs::write(self.folder.path().join(name), bytes).expect("a file");
+        }
+        let at = *self.secured.get_or_insert_with(weir_ports::free);
+        rendered::Control {
+            at: ControlAddress::Tls(at.ip().to_string(), at.port()),
+            node: node.to_owned(),
+            token: Some(self.folder.path().join("token")),
+            ca: Some(self.folder.path().join("ca.pem")),
+        }
+    }
+
+    fn guarded(&self) -> (Address, Guard) {
+        let Some(at) = self.secured else { return (Address::Socket(self.socket()), Guard::default()) };
+        let file = |name: &str| self.folder.path().join(name);
+        let token = fs::read_to_string(file("token")).expect("the token");
+        (Address::Tcp(at), Guard { tls: Some((file("cert.pem"), file("key.pem"))), token: Some(token) })
     }
 
     /// Where it listens.
@@ -55,9 +83,9 @@ impl Control {
     /// Starts it for these limits.
     pub async fn start(&mut self, limits: &[Limit]) {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
-        let (address, pools) = (Address::Socket(self.socket()), self.pools(limits));
+        let ((address, guard), pools) = (self.guarded(), self.pools(limits));
         let listens = runtime.spawn(async move {
-            let listener = Listener::bind(&address, Guard::default()).await.expect("a socket");
+            let listener = Listener::bind(&address, guard).await.expect("a socket");
             tokio::spawn(serve(listener, pools, std::future::pending()));
         });
         listens.await.expect("it listens");

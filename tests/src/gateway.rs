@@ -266,6 +266,12 @@ impl Gateway {
         logs::since(&self.log(), 0)
     }
 
+    /// Whether a file that Envoy was given has this text.
+    pub fn has_in_files(&self, text: &str) -> bool {
+        let files = fs::read_dir(&self.paths.folder).expect("Envoy's folder").flatten();
+        files.into_iter().any(|file| fs::read_to_string(file.path()).is_ok_and(|file| file.contains(text)))
+    }
+
     fn log(&self) -> PathBuf {
         self.folder.path().join("envoy.log")
     }

@@ -82,7 +82,7 @@ fn a_control_that_is_killed_and_started_again_has_forgotten_nothing() {
     home.write("weir.yaml", CONFIG);
     let mut control = Control::start(&home);
     let address = format!("unix:{}", home.path("control.sock").display());
-    let client = Client { address: address.parse().unwrap(), token: None };
+    let client = Client { address: address.parse().unwrap(), token: None, ca: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut envoys = [Envoy::new(1), Envoy::new(2), Envoy::new(3)];
     let mut spent = 0;

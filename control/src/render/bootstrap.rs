@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use weir_core::config::Gateway;
 
+use super::error::RenderError;
 use super::kind::Kind;
 use super::message::{socket, source};
 use super::names::NODE;
@@ -11,7 +12,7 @@ use super::{clusters, filters};
 use crate::AdminAddress;
 
 /// The bootstrap of an Envoy that runs `gateway`.
-pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Value {
+pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Result<Value, RenderError> {
     let internal_listener = json!({
         "name": "envoy.bootstrap.internal_listener",
         "typed_config": {
@@ -22,7 +23,9 @@ pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Value {
     if node.door == Door::Internal {
         clusters.push(clusters::door());
     }
-    clusters.extend(node.control.as_ref().map(clusters::control));
+    if let Some(control) = &node.control {
+        clusters.push(clusters::control(control, node)?);
+    }
     let mut bootstrap = json!({
         // File SDS needs both.
         "node": { "id": NODE, "cluster": NODE },
@@ -48,7 +51,7 @@ pub(super) fn bootstrap(gateway: &Gateway, node: &Node) -> Value {
     if node.door != Door::Port {
         part(&mut bootstrap);
     }
-    bootstrap
+    Ok(bootstrap)
 }
 
 /// An address, or a socket that only this user can open, whatever umask the process has.

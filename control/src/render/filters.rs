@@ -4,4 +4,4 @@ mod roles;
 mod upstream;
 
 pub(super) use roles::{edge, edge_slot, steward};
-pub(super) use upstream::upstream_chain;
+pub(super) use upstream::{control_chain, upstream_chain};

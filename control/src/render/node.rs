@@ -1,5 +1,6 @@
 //! One Envoy: where its files and sockets are, which filter it loads, and how requests come in.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -39,6 +40,17 @@ pub struct Control {
     pub at: ControlAddress,
     /// This Envoy's name. It stays the same when the process starts again, and no other Envoy has it.
     pub node: String,
+    /// The file with the token that control wants to see, with nothing else in it, as that Envoy sees it.
+    pub token: Option<PathBuf>,
+    /// The file of the authorities that have signed control's certificate, in PEM. `None`: the system's.
+    pub ca: Option<PathBuf>,
+}
+
+impl Control {
+    /// Without a token, as on the same machine.
+    pub fn at(at: ControlAddress, node: impl Into<String>) -> Self {
+        Self { at, node: node.into(), token: None, ca: None }
+    }
 }
 
 /// Where control listens.
@@ -46,8 +58,10 @@ pub struct Control {
 pub enum ControlAddress {
     /// A Unix socket.
     Socket(PathBuf),
-    /// A host, by name or IP address, and a port.
+    /// A host, by name or IP address, and a port, without TLS.
     Host(String, u16),
+    /// The same by TLS.
+    Tls(String, u16),
 }
 
 impl FromStr for ControlAddress {
@@ -57,11 +71,29 @@ impl FromStr for ControlAddress {
         if let Some(path) = text.strip_prefix("unix:").filter(|path| path.starts_with('/')) {
             return Ok(Self::Socket(path.into()));
         }
+        let (text, is_tls) = text.strip_prefix("https://").map_or((text, false), |rest| (rest, true));
         let host = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let parts = text.rsplit_once(':').and_then(|(at, port)| Some((host(at), port.parse::<u16>().ok()?)));
         let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '@']) && host != "unix";
-        let found = parts.filter(|(host, port)| is_host(host) && *port > 0).map(|(host, port)| Self::Host(host, port));
-        found.ok_or_else(|| format!("\"{text}\" is neither unix: with an absolute path nor a host with a port"))
+        let found = parts
+            .filter(|(host, port)| is_host(host) && *port > 0)
+            .map(|(host, port)| if is_tls { Self::Tls(host, port) } else { Self::Host(host, port) });
+        found.ok_or_else(|| {
+            format!(
+                "\"{text}\" is neither unix: with an absolute path nor a host with a port, nor https:// and such a host"
+            )
+        })
+    }
+}
+
+impl fmt::Display for ControlAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bracket = |host: &str| if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        match self {
+            Self::Socket(path) => write!(f, "unix:{}", path.display()),
+            Self::Host(host, port) => write!(f, "{}:{port}", bracket(host)),
+            Self::Tls(host, port) => write!(f, "https://{}:{port}", bracket(host)),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use weir_core::config::ProviderEntry;
 use weir_core::upstream::Credential;
 
 use super::kind::Kind;
+use super::node::Control;
 
 /// The name of `entry`'s secret, if it has one.
 pub(super) fn name(entry: &ProviderEntry) -> Option<String> {
@@ -20,6 +21,15 @@ pub(super) fn secret(entry: &ProviderEntry) -> Option<(String, Value)> {
     };
     let secret = json!({ "name": name, "generic_secret": { "secret": place } });
     Some((name, secret))
+}
+
+/// The name of the secret with control's token. No provider's has it, because theirs have a prefix.
+pub(super) const CONTROL: &str = "control-token";
+
+/// Control's token as a resource, if there is one.
+pub(super) fn of_control(control: &Control) -> Option<(String, Value)> {
+    let secret = json!({ "name": CONTROL, "generic_secret": { "secret": { "filename": control.token.as_ref()? } } });
+    Some((CONTROL.to_owned(), secret))
 }
 
 /// The name of the file that holds the secret `name`.

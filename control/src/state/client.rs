@@ -1,6 +1,8 @@
 //! A client of control's API, for the command line and for tests.
 
 use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,25 +10,31 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use weir_core::lease::{Grants, PATH, Report};
 
-use super::listen::Address;
 pub use super::serve::api::{Credit, Shown};
+use super::tls;
+use crate::render::ControlAddress;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A client. Each request has a connection of its own. It speaks no TLS: on other machines it is run there.
+/// A client. Each request has a connection of its own.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// Where control listens.
-    pub address: Address,
+    pub address: ControlAddress,
     /// Its token, if it has one.
     pub token: Option<String>,
+    /// The file of the authorities that have signed its certificate, in PEM. `None`: the system's.
+    pub ca: Option<PathBuf>,
 }
 
 impl Client {
@@ -78,9 +86,17 @@ impl Client {
         }
         let request = request.body(Full::new(Bytes::from(body))).map_err(io::Error::other)?;
         match &self.address {
-            Address::Tcp(address) => send(TcpStream::connect(address).await?, request).await,
-            Address::Socket(path) => send(UnixStream::connect(path).await?, request).await,
+            ControlAddress::Host(host, port) => send(TcpStream::connect((&**host, *port)).await?, request).await,
+            ControlAddress::Tls(host, port) => send(self.secured(host, *port).await?, request).await,
+            ControlAddress::Socket(path) => send(UnixStream::connect(path).await?, request).await,
         }
+    }
+
+    async fn secured(&self, host: &str, port: u16) -> io::Result<TlsStream<TcpStream>> {
+        let authorities = self.ca.as_deref().map(std::fs::read).transpose()?;
+        let config = tls::client(authorities.as_deref()).map_err(io::Error::other)?;
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        TlsConnector::from(Arc::new(config)).connect(name, TcpStream::connect((host, port)).await?).await
     }
 }
 

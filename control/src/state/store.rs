@@ -7,7 +7,6 @@ mod memory;
 mod postgres;
 mod redis;
 mod sqlite;
-mod tls;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -71,7 +71,7 @@ fn a_node_that_shares_its_limits_knows_how_to_reach_control() {
         ),
     ];
     for (at, kind, address) in places {
-        let shares = Node { control: Some(Control { at, node: "one".into() }), ..alone.clone() };
+        let shares = Node { control: Some(Control::at(at, "one")), ..alone.clone() };
         let resources = render(&gateway, &shares).unwrap();
         let (_, _, bootstrap) = resources.files().into_iter().find(|(_, name, _)| name == "bootstrap.json").unwrap();
         let bootstrap: Value = serde_json::from_str(&bootstrap).unwrap();
@@ -93,7 +93,7 @@ fn a_question_for_control_has_a_route_before_that_of_requests_without_a_plan() {
     let gateway = gateway(folder.path());
     let [alone, _] = nodes(folder.path());
     let at = ControlAddress::Socket("/run/control.sock".into());
-    let shares = Node { control: Some(Control { at, node: "one".into() }), ..alone };
+    let shares = Node { control: Some(Control::at(at, "one")), ..alone };
     let own = json!({
         "name": "own",
         "virtual_hosts": [{ "routes": [{ "match": { "prefix": "/v1/" }, "route": { "cluster": "weir" } }] }],

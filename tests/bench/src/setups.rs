@@ -80,7 +80,7 @@ pub(crate) fn limited(
 
 /// The same, shared by control.
 pub(crate) fn shared(folder: &Path, name: &str, upstream: SocketAddr, control: ControlAddress) -> io::Result<Running> {
-    let control = Control { at: control, node: name.to_owned() };
+    let control = Control::at(control, name);
     quotas(folder, (name, NATIVE), LIMITS, upstream, (Place::Workers(4), Some(control)))
 }
 

@@ -220,7 +220,14 @@ impl Builder {
     /// Shares its limits with other Envoys by the control at this address, under this name.
     #[must_use]
     pub fn shares(mut self, at: ControlAddress, node: &str) -> Self {
-        self.control = Some(Control { at, node: node.to_owned() });
+        self.control = Some(Control::at(at, node));
+        self
+    }
+
+    /// The same by TLS and with a token.
+    #[must_use]
+    pub fn shares_by(mut self, control: Control) -> Self {
+        self.control = Some(control);
         self
     }
 

@@ -7,7 +7,7 @@ use weir_core::upstream::Url;
 
 use super::roles::filter;
 use crate::render::message::source;
-use crate::render::node::Node;
+use crate::render::node::{Control, Node};
 use crate::render::secrets;
 
 /// What a request passes on its way to `entry`, once per try.
@@ -21,13 +21,24 @@ pub(crate) fn upstream_chain(entry: &ProviderEntry, node: &Node) -> Value {
     if let Some(signing) = &entry.signing {
         chain.push(sign(signing, entry.url.as_ref().map(Url::authority)));
     }
-    chain.push(json!({
+    chain.push(codec());
+    json!(chain)
+}
+
+/// What a call to control passes: the token is written there, so neither the filter nor a rendered file has it.
+pub(crate) fn control_chain(control: &Control, node: &Node) -> Value {
+    let header = provider::CredentialHeader { name: "authorization", prefix: "Bearer " };
+    let token = control.token.as_ref().map(|_| inject(header, secrets::CONTROL, node));
+    json!(token.into_iter().chain([codec()]).collect::<Vec<_>>())
+}
+
+fn codec() -> Value {
+    json!({
         "name": "envoy.filters.http.upstream_codec",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
         },
-    }));
-    json!(chain)
+    })
 }
 
 /// Writes the credential. If there is none, the request goes out without it: the provider refuses it like a wrong key, and the next

@@ -10,7 +10,8 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Error, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Cell, StoreError, tls};
+use super::super::tls;
+use super::{Cell, StoreError};
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);

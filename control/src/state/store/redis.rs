@@ -6,7 +6,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, Script, TlsCertificates, Value};
 use tokio::sync::OnceCell;
 
-use super::{Cell, StoreError, tls};
+use super::super::tls;
+use super::{Cell, StoreError};
 
 /// What all keys begin with, so that others may use the same server.
 const PREFIX: &str = "weir:lease:";

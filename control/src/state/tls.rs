@@ -1,4 +1,4 @@
-//! TLS to a store: its certificate is always verified.
+//! TLS to a store, and to control: the certificate is always verified.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::StoreError;
+use super::store::StoreError;
 
 /// The part of a URL's query that names a file of authorities, as PostgreSQL's own clients call it.
 const AUTHORITIES: &str = "sslrootcert";
