@@ -165,11 +165,16 @@ mod tests {
             ("unix:c.sock", Err(())),
             ("unix:7", Err(())),
             ("control.example", Err(())),
-            ("https://control.example:443", Err(())),
+            ("https://control.example:443", Ok(ControlAddress::Tls("control.example".to_owned(), 443))),
+            ("https://[::1]:7", Ok(ControlAddress::Tls("::1".to_owned(), 7))),
+            ("https://control.example", Err(())),
+            ("http://control.example:443", Err(())),
             (":7", Err(())),
             ("h:0", Err(())),
         ] {
-            assert_eq!(text.parse().map_err(|_: String| ()), expect, "{text}");
+            let found: Result<ControlAddress, ()> = text.parse().map_err(|_: String| ());
+            assert_eq!(found, expect, "{text}");
+            assert!(found.is_err() || found.unwrap().to_string() == text, "{text} is written as it is read");
         }
     }
 

@@ -6,8 +6,6 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::store::StoreError;
-
 /// The part of a URL's query that names a file of authorities, as PostgreSQL's own clients call it.
 const AUTHORITIES: &str = "sslrootcert";
 
@@ -22,15 +20,15 @@ pub(super) fn without<'u>(url: &'u str, name: &str) -> (String, Option<&'u str>)
 }
 
 /// The URL without the file of authorities that it names, and what is in the file, as PEM.
-pub(super) fn authorities(url: &str) -> Result<(String, Option<Vec<u8>>), StoreError> {
+pub(super) fn authorities(url: &str) -> Result<(String, Option<Vec<u8>>), String> {
     let (url, path) = without(url, AUTHORITIES);
-    let read = |path: &str| std::fs::read(path).map_err(|error| StoreError::Away(format!("{path}: {error}")));
+    let read = |path: &str| std::fs::read(path).map_err(|error| format!("{path}: {error}"));
     Ok((url, path.map(read).transpose()?))
 }
 
 /// What a connection trusts: these authorities, in PEM, or else the system's.
-pub(super) fn client(authorities: Option<&[u8]>) -> Result<ClientConfig, StoreError> {
-    let away = |error: &dyn std::fmt::Display| StoreError::Away(format!("TLS: {error}"));
+pub(super) fn client(authorities: Option<&[u8]>) -> Result<ClientConfig, String> {
+    let away = |error: &dyn std::fmt::Display| format!("TLS: {error}");
     let mut roots = RootCertStore::empty();
     match authorities {
         Some(pem) => {

@@ -96,14 +96,14 @@ impl Postgres {
 /// Connects by TLS where the URL has an `sslmode` that requires it, and only then: a server may offer a certificate that nobody
 /// can verify.
 async fn connect(url: &str) -> Result<Client, StoreError> {
-    let (url, authorities) = tls::authorities(url)?;
+    let (url, authorities) = tls::authorities(url).map_err(StoreError::Away)?;
     // The library knows only one mode with TLS, and verifies as these three say.
     let url = url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
     let mut config: Config = url.parse().map_err(|error: Error| StoreError::Away(told(&error)))?;
     config.connect_timeout(PATIENCE).application_name("weir control");
     // A connection ends with its client, or with an error that the client's next call tells.
     if config.get_ssl_mode() == SslMode::Require {
-        let connector = MakeRustlsConnect::new(tls::client(authorities.as_deref())?);
+        let connector = MakeRustlsConnect::new(tls::client(authorities.as_deref()).map_err(StoreError::Away)?);
         let (client, connection) = within(config.connect(connector)).await?;
         tokio::spawn(connection);
         Ok(client)

@@ -127,7 +127,7 @@ impl Redis {
 
 /// Connects by TLS where the URL says `rediss`.
 fn client(url: &str) -> Result<Client, StoreError> {
-    let (url, root_cert) = tls::authorities(url)?;
+    let (url, root_cert) = tls::authorities(url).map_err(StoreError::Away)?;
     if !url.starts_with("rediss:") {
         return Ok(Client::open(url)?);
     }
